@@ -1,0 +1,64 @@
+"""requirements/<name>.txt → one virtual environment, made once per interpreter version and lock file.
+
+Run by whatever Python the machine has, before anything is installed: standard library only.
+"""
+
+import fcntl
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SUPPORTED = ((3, 11), (3, 14))
+
+
+def ensure_environment(name: str) -> Path:
+    """The interpreter of the environment for `requirements/<name>.txt`, which is made if it is not there.
+
+    Keyed by the interpreter's own version: a `.python-version` that names a missing one silently
+    gives another.
+    """
+    lock = ROOT / "requirements" / f"{name}.txt"
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    folder = ROOT / ".local" / "env" / f"{name}-{platform.python_version()}-{digest}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    (ROOT / ".local").chmod(0o700)  # the state beside it holds tokens in the clear
+    with (folder.parent / f"{name}.lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            _build(folder, lock)
+    return folder / "bin" / "python"
+
+
+def _build(folder: Path, lock: Path) -> None:
+    print(f"installing {lock.relative_to(ROOT)} (once) ...", file=sys.stderr, flush=True)  # noqa: T201 - no logging exists yet
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    install = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", "--require-hashes", "-r"]
+    subprocess.run([python, *install, lock], check=True)
+    site = subprocess.check_output([python, "-c", "import site; print(site.getsitepackages()[0])"], text=True)
+    # What an editable install does: the package is imported from where it is written.
+    (Path(site.strip()) / "imagecache.pth").write_text(f"{ROOT / 'layers' / 'domain'}\n")
+    (folder / "complete").touch()
+
+
+def main() -> int:
+    """`environment.py NAME`: print the interpreter's path. 1: could not be made, 2: this Python will not do."""
+    if not SUPPORTED[0] <= sys.version_info[:2] < SUPPORTED[1]:
+        print(f"Python 3.11 to 3.13 is needed, this is {platform.python_version()}: set PYTHON=", file=sys.stderr)  # noqa: T201 - the caller's answer
+        return 2
+    try:
+        print(ensure_environment(sys.argv[1]))  # noqa: T201 - the caller's answer
+    except subprocess.CalledProcessError as error:
+        print(f"installing failed: {error}", file=sys.stderr)  # noqa: T201 - the caller's answer
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
