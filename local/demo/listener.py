@@ -1,0 +1,136 @@
+"""A quiet HTTP/1.1 listener on 127.0.0.1: request → a function → reply."""
+
+import json
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str  # as sent, not decoded
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]  # names as in "Content-Type", however they were sent
+    body: bytes
+
+    def parameter(self, name: str) -> str | None:
+        return self.query.get(name, [None])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seconds_per_byte: float = 0.0
+
+
+class HangUpError(Exception):
+    """Raised in place of a reply: the connection ends without an answer."""
+
+
+App = Callable[[Request], Reply]
+
+
+def json_reply(status: int, document: object) -> Reply:
+    body = json.dumps(document, ensure_ascii=False).encode()
+    return Reply(status, body, {"Content-Type": "application/json"})
+
+
+class Listener(ThreadingHTTPServer):
+    """Serves one app on a thread; port 0 takes a free one."""
+
+    daemon_threads = True
+    request_queue_size = 128  # the default of 5 refuses connections under load
+
+    def __init__(self, port: int, app: App) -> None:
+        self.app = app
+        self._connections: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Exchange)
+        self._thread = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends open connections too: a kept-alive one would otherwise be answered for ever."""
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+        for connection in self._connections.copy():
+            _hang_up(connection)
+
+    def server_bind(self) -> None:
+        # HTTPServer's own version asks DNS for the name of 127.0.0.1, which takes seconds on some machines.
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # clients may leave whenever they like
+            super().handle_error(request, client_address)
+
+
+class _Exchange(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # buffered: head and body leave in one packet
+    server: Listener
+
+    def answer(self) -> None:
+        target = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        query = parse_qs(target.query, keep_blank_values=True)
+        headers = {name.title(): value for name, value in self.headers.items()}
+        request = Request(self.command, target.path, query, headers, body)
+        try:
+            self._send(self.server.app(request))
+        except HangUpError:
+            self.close_connection = True
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer  # noqa: N815 - http.server's names
+
+    def _send(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if not reply.seconds_per_byte:
+            self.wfile.write(reply.body)
+            return
+        for byte in reply.body:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            time.sleep(reply.seconds_per_byte)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
+        """Says nothing: the demo account shares its terminal with `make run`."""
+
+
+def _hang_up(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # it has just ended by itself

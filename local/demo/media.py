@@ -1,0 +1,88 @@
+"""What a picture is called: its place in Beeper's media folder, and the URL that a chat shows for it."""
+
+import posixpath
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+MEDIA_ROOT = "/Users/alex/Library/Application Support/BeeperTexts/media"
+
+# Bridges on the laptop keep their media in folders named "localhost<bridge>" (reference C 3.1).
+BRIDGE_FOLDER = "localhost"
+
+
+class UnsupportedSchemeError(Exception):
+    """assets/serve knows mxc, localmxc and file only (reference B 2.2)."""
+
+
+class OutsideMediaFolderError(Exception):
+    """A file URL that leads out of the media folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One immutable file of Beeper's media folder: `<server>/<media_id>`."""
+
+    server: str
+    media_id: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.server}/{self.media_id}"
+
+    @property
+    def mxc_url(self) -> str:
+        """The form before Beeper Desktop has downloaded the file."""
+        if self.server.startswith(BRIDGE_FOLDER):
+            return f"localmxc://{self.server.removeprefix(BRIDGE_FOLDER)}/{quote(self.media_id, safe='')}"
+        return f"mxc://{self.server}/{quote(self.media_id, safe='')}"
+
+    @property
+    def file_url(self) -> str:
+        """The form afterwards."""
+        return f"file://{quote(MEDIA_ROOT)}/{self.server}/{quote(self.media_id, safe='')}"
+
+    @property
+    def plain_path(self) -> str:
+        """The form of some chats' own pictures: a path without a scheme (reference B 2.3)."""
+        return f"{MEDIA_ROOT}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An imgURL. `media` is None for data: and https: URLs, which Beeper does not serve."""
+
+    url: str
+    media: Media | None = None
+
+    @classmethod
+    def remote(cls, media: Media) -> "Picture":
+        return cls(media.mxc_url, media)
+
+    @classmethod
+    def on_disk(cls, media: Media) -> "Picture":
+        return cls(media.file_url, media)
+
+    @classmethod
+    def by_path(cls, media: Media) -> "Picture":
+        return cls(media.plain_path, media)
+
+
+def media_at(url: str) -> Media:
+    """Finds the media file that a URL handed to assets/serve means."""
+    parts = urlsplit(url)
+    match parts.scheme:
+        case "mxc":
+            return Media(parts.netloc.lower(), unquote(parts.path.removeprefix("/")))
+        case "localmxc":
+            return Media(BRIDGE_FOLDER + parts.netloc.lower(), unquote(parts.path.removeprefix("/")))
+        case "file":
+            return _media_in_folder(parts.netloc, unquote(parts.path))
+    raise UnsupportedSchemeError(parts.scheme)
+
+
+def _media_in_folder(host: str, path: str) -> Media:
+    inside = posixpath.normpath(path)
+    if host or not inside.startswith(f"{MEDIA_ROOT}/"):
+        raise OutsideMediaFolderError(path)
+    server, _, media_id = inside.removeprefix(f"{MEDIA_ROOT}/").partition("/")
+    return Media(server, media_id)

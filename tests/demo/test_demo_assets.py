@@ -1,0 +1,55 @@
+"""Promises about `/v1/assets/serve`."""
+
+import pytest
+
+from local.demo.media import MEDIA_ROOT, Media
+from local.demo.service import DemoAccount
+from tests.demo.clients import Client
+
+
+def _media(key: str) -> Media:
+    return Media(*key.split("/", 1))
+
+
+def test_assets_are_served_by_each_form_of_their_url_without_a_content_type(
+    demo: DemoAccount, beeper: Client
+) -> None:
+    for key in [*demo.account.deliverable()[::20], "beeper.com/a#b c%d"]:
+        media = _media(key)
+        answers = [beeper.get("/v1/assets/serve", url=url) for url in (media.mxc_url, media.file_url)]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert answers[0].content == answers[1].content == demo.account.download(media)
+        assert "Content-Type" not in answers[0].headers
+    assert demo.hits.as_json()["images"]["beeper.com/a#b c%d"] == 2  # type: ignore[index]  # JSON
+
+
+def test_an_encryption_query_does_not_change_the_asset(demo: DemoAccount, beeper: Client) -> None:
+    media = _media(demo.account.deliverable()[0])
+    answer = beeper.get("/v1/assets/serve", url=f"{media.mxc_url}?encryptedFileInfoJSON=%7B%7D")
+    assert answer.content == demo.account.download(media)
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("file:///etc/passwd", 403),
+        (f"file://{MEDIA_ROOT}/../../secrets", 403),
+        (f"file://{MEDIA_ROOT}/%2e%2e/index.db", 403),
+        (f"file://attacker{MEDIA_ROOT}/beeper.com/x", 403),
+        ("https://example.invalid/x.jpg", 400),
+        (f"{MEDIA_ROOT}/beeper.com/x", 400),
+        ("", 400),
+        ("mxc://beeper.com/never-seen", 502),
+    ],
+)
+def test_assets_that_are_not_served(beeper: Client, url: str, status: int) -> None:
+    assert beeper.get("/v1/assets/serve", url=url).status_code == status
+
+
+def test_gone_media_is_a_serve_asset_error(demo: DemoAccount, beeper: Client) -> None:
+    gone = demo.account.gone()
+    assert gone
+    for key in gone:
+        answer = beeper.get("/v1/assets/serve", url=_media(key).mxc_url)
+        assert answer.status_code == 502
+        assert answer.json()["code"] == "SERVE_ASSET_ERROR"

@@ -1,0 +1,191 @@
+"""Promises about faults, hit counters and the endpoints under `/_demo/`."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from local.demo.media import Media
+from local.demo.service import DemoAccount
+from tests.demo.clients import Client
+
+
+@pytest.fixture
+def asset(demo: DemoAccount) -> Media:
+    key = next(key for key in demo.account.deliverable() if key not in demo.account.not_on_disk)
+    return Media(*key.split("/", 1))
+
+
+@pytest.mark.parametrize(
+    ("mode", "status"), [("unauthorized", 401), ("rate_limited", 429), ("not_found", 404)]
+)
+def test_refusing_faults_answer_in_the_words_of_their_server(
+    demo: DemoAccount, beeper: Client, media: Client, mode: str, status: int
+) -> None:
+    demo.faults.set(mode)
+    from_chat_api, from_media_server = beeper.get("/v1/chats"), media.get("/")
+    assert from_chat_api.status_code == from_media_server.status_code == status
+    assert set(from_chat_api.json()) == {"message", "code"}
+    assert from_media_server.headers["Content-Type"] == "text/plain"
+    assert "Retry-After" not in from_media_server.headers
+
+
+def test_offline_closes_the_connection_without_an_answer(
+    demo: DemoAccount, beeper: Client, media: Client
+) -> None:
+    demo.faults.set("offline")
+    for client in (beeper, media):
+        with pytest.raises(requests.ConnectionError):
+            client.get("/v1/info")
+    assert demo.hits.as_json()["statuses"] == {"closed": 2}
+
+
+@pytest.mark.parametrize(("mode", "status"), [("html", 200), ("tunnel_down", 530)])
+def test_a_tunnel_page_takes_the_place_of_an_image(
+    demo: DemoAccount, beeper: Client, asset: Media, mode: str, status: int
+) -> None:
+    demo.faults.set(mode, "images")
+    answer = beeper.get("/v1/assets/serve", url=asset.mxc_url)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert demo.hits.as_json()["imageHits"] == 0
+
+
+def test_wrong_bytes_are_labelled_as_an_image(demo: DemoAccount, media: Client, asset: Media) -> None:
+    demo.faults.set("wrong_bytes", "media")
+    answer = media.get(f"/{quote(asset.key)}")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/jpeg")
+    assert answer.content != demo.account.download(asset)
+
+
+def test_slow_answers_late_but_right(demo: DemoAccount, beeper: Client, asset: Media) -> None:
+    demo.faults.set("slow", "images", seconds=0.2)
+    started = time.monotonic()
+    answer = beeper.get("/v1/assets/serve", url=asset.mxc_url)
+    assert time.monotonic() - started >= 0.2
+    assert answer.content == demo.account.download(asset)
+
+
+def test_drip_sends_the_body_byte_by_byte(demo: DemoAccount, beeper: Client) -> None:
+    demo.faults.set("drip", "chats", seconds=0.001)
+    started = time.monotonic()
+    answer = beeper.get("/v1/chats/nobody")
+    assert answer.json()["code"] == "NOT_FOUND"
+    assert time.monotonic() - started >= 0.001 * len(answer.content)
+
+
+def test_a_fault_strikes_its_target_only(
+    demo: DemoAccount, beeper: Client, media: Client, asset: Media
+) -> None:
+    demo.faults.set("not_found", "images")
+    assert beeper.get("/v1/chats").status_code == 200
+    assert media.get(f"/{quote(asset.key)}").status_code == 200
+    assert beeper.get("/v1/assets/serve", url=asset.mxc_url).status_code == 404
+
+
+def test_faults_are_set_and_ended_from_outside(beeper: Client) -> None:
+    assert beeper.order("faults", mode="slow", target="chats", seconds=2).json() == {
+        "chats": {"mode": "slow", "seconds": 2}
+    }
+    beeper.order("faults", mode="offline")
+    both = beeper.get("/_demo/faults").json()
+    assert set(both) == {"chats", "all"}
+    assert beeper.order("faults", mode="none").json() == {}
+    assert beeper.get("/v1/chats").status_code == 200
+
+
+@pytest.mark.parametrize("orders", [{}, {"mode": "explode"}, {"mode": "slow", "target": "moon"}, {"hue": 3}])
+def test_orders_that_mean_nothing_are_refused(beeper: Client, orders: dict[str, str]) -> None:
+    assert beeper.order("faults", **orders).status_code == 400
+
+
+def test_unknown_control_paths_are_404(beeper: Client) -> None:
+    assert beeper.get("/_demo/nothing").status_code == 404
+    assert beeper.order("account").status_code == 404
+
+
+def test_hits_tell_what_was_asked_and_answered(
+    demo: DemoAccount, beeper: Client, media: Client, asset: Media
+) -> None:
+    beeper.get("/v1/chats")
+    beeper.get("/v1/chats/1")
+    beeper.get("/v1/assets/serve", url=asset.mxc_url)
+    beeper.get("/v1/assets/serve", url="ftp://nowhere")
+    media.get(f"/{quote(asset.key)}")
+    assert beeper.get("/_demo/hits").json() == {
+        "images": {asset.key: 2},
+        "imageHits": 2,
+        "chats": 1,
+        "chat": 1,
+        "assetsServe": 2,
+        "mediaServer": 1,
+        "statuses": {"200": 4, "400": 1},
+        "malformedPaths": 0,
+        "maxConcurrentImages": 1,
+    }
+    beeper.order("reset-hits")
+    assert demo.hits.as_json()["imageHits"] == 0
+
+
+def test_hits_know_how_many_images_were_in_flight_at_once(demo: DemoAccount, asset: Media) -> None:
+    demo.faults.set("slow", "images", seconds=0.3)
+    headers = {"Authorization": f"Bearer {demo.beeper_token}"}
+
+    def fetch(_: int) -> int:
+        url = f"{demo.beeper_url}/v1/assets/serve"
+        return requests.get(url, params={"url": asset.mxc_url}, headers=headers, timeout=5).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(fetch, range(4))) == [200] * 4
+    assert demo.hits.as_json()["maxConcurrentImages"] == 4
+
+
+def test_the_summary_lists_what_can_be_delivered(demo: DemoAccount, beeper: Client) -> None:
+    summary = beeper.get("/_demo/account").json()
+    assert summary["deliverable"] == demo.account.deliverable()
+    assert summary["chats"] == len(demo.account.chats)
+    assert not set(summary["deliverable"]) & set(summary["gone"])
+    assert set(summary["notOnDisk"]) <= set(summary["deliverable"])
+
+
+def test_settings_are_changed_from_outside(demo: DemoAccount, beeper: Client) -> None:
+    assert beeper.get("/_demo/settings").json() == {"oldServer": False, "mediaRateLimit": 100}
+    changed = beeper.order("settings", oldServer=True, mediaRateLimit=None).json()
+    assert changed == {"oldServer": True, "mediaRateLimit": None}
+    assert (demo.chat_api.is_old, demo.rate_limit.requests) == (True, None)
+
+
+def test_a_chat_is_added_changed_and_removed_from_outside(beeper: Client) -> None:
+    people = [{"id": "@me", "isSelf": True}, {"id": "@new", "fullName": "Nova Nemo", "mediaId": "alex_N"}]
+    beeper.order("add-chat", chatId="!new:x", title="Nova", people=people)
+    newest = beeper.get("/v1/chats", limit=1).json()["items"][0]
+    assert (newest["id"], newest["type"]) == ("!new:x", "single")
+    assert newest["participants"]["items"][1]["imgURL"] == "mxc://local.beeper.com/alex_N"
+
+    beeper.order("show-as-file", key="local.beeper.com/alex_N")
+    beeper.order("avatar", ownerId="@me", url="https://me.example.invalid/x.png")
+    beeper.order("add-member", chatId="!new:x", person={"id": "@third"})
+    beeper.order("remove-member", chatId="!new:x", personId="@new")
+    people_now = beeper.get("/v1/chats/!new:x").json()["participants"]["items"]
+    assert [(person["id"], person.get("imgURL")) for person in people_now] == [
+        ("@me", "https://me.example.invalid/x.png"),
+        ("@third", None),
+    ]
+
+    beeper.order("remove-chat", chatId="!new:x")
+    assert beeper.get("/v1/chats/!new:x").status_code == 404
+
+
+def test_lost_media_can_no_longer_be_delivered(demo: DemoAccount, beeper: Client, asset: Media) -> None:
+    beeper.order("lose-media", key=asset.key)
+    assert beeper.get("/v1/assets/serve", url=asset.mxc_url).status_code == 502
+    assert asset.key not in demo.account.deliverable()
+
+
+def test_a_message_from_outside_moves_its_chat_to_the_top(demo: DemoAccount, beeper: Client) -> None:
+    quiet = demo.account.chats[-1].id
+    beeper.order("message", chatId=quiet, text="Hello again")
+    newest = beeper.get("/v1/chats", limit=1).json()["items"][0]
+    assert (newest["id"], newest["preview"]["text"]) == (quiet, "Hello again")

@@ -1,0 +1,55 @@
+"""Promises about `python -m local.demo`."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start(port: int, media_port: int) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "local.demo", "--port", str(port), "--media-port", str(media_port)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 - our own module
+
+
+def _wait_until_ready(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            requests.get(f"http://127.0.0.1:{port}/v1/info", timeout=5)
+        except requests.ConnectionError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("the demo account did not start")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_both_ports_and_ends_silently(ending: signal.Signals) -> None:
+    port, media_port = _free_port(), _free_port()
+    with _start(port, media_port) as process:
+        _wait_until_ready(port)
+        assert requests.get(f"http://127.0.0.1:{media_port}/", timeout=5).status_code == 401
+        process.send_signal(ending)
+        output, _ = process.communicate(timeout=10)
+    assert (process.returncode, output) == (0, "")
+
+
+def test_a_taken_port_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = int(taken.getsockname()[1])
+        with _start(port, _free_port()) as process:
+            output, _ = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert f"cannot listen on port {port}" in output
