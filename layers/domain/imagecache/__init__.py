@@ -1,0 +1,1 @@
+"""Chat Image Cache: every face of your chats, downloaded once, kept safe, served in one request."""

@@ -1,0 +1,62 @@
+"""The environment → one frozen Config: the only place that reads a setting."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imagecache.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What template.yaml hands to every function. Times in seconds."""
+
+    chats_table: str
+    participants_table: str
+    images_table: str
+    sync_state_table: str
+    image_bucket: str
+    images_queue_url: str
+    beeper_url: str
+    media_server_url: str
+    public_base_url: str
+    secrets_path: str
+    claim_lease_seconds: int
+    fetches_per_invocation: int
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Config":
+        """Raises ConfigError naming the variable that is missing or malformed."""
+        return cls(
+            chats_table=_required(environ, "CHATS_TABLE"),
+            participants_table=_required(environ, "PARTICIPANTS_TABLE"),
+            images_table=_required(environ, "IMAGES_TABLE"),
+            sync_state_table=_required(environ, "SYNC_STATE_TABLE"),
+            image_bucket=_required(environ, "IMAGE_BUCKET"),
+            images_queue_url=_required(environ, "IMAGES_QUEUE_URL"),
+            beeper_url=_required(environ, "BEEPER_URL"),
+            media_server_url=_given(environ, "MEDIA_SERVER_URL"),
+            public_base_url=_given(environ, "PUBLIC_BASE_URL"),
+            secrets_path=_required(environ, "SECRETS_PATH"),
+            claim_lease_seconds=_positive(environ, "CLAIM_LEASE_SECONDS"),
+            fetches_per_invocation=_positive(environ, "FETCHES_PER_INVOCATION"),
+        )
+
+
+def _given(environ: Mapping[str, str], name: str) -> str:
+    """A setting that may be empty but not absent: a missing one is a mistake in the template."""
+    if name not in environ:
+        raise ConfigError(f"environment variable {name} is not set")
+    return environ[name]
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    if not _given(environ, name):
+        raise ConfigError(f"environment variable {name} is empty")
+    return environ[name]
+
+
+def _positive(environ: Mapping[str, str], name: str) -> int:
+    value = _required(environ, name)
+    if not value.isdecimal() or int(value) < 1:
+        raise ConfigError(f"environment variable {name} must be a whole number above 0, not {value!r}")
+    return int(value)

@@ -1,0 +1,49 @@
+"""Every error of ours, grouped by what the caller can do about it.
+
+- ImageCacheError
+  - ConfigError        an operator mends the settings
+  - RejectedSourceError     nobody can: this URL is never fetched
+  - ImageFailedError       the image is recorded as failed, by `reason`; some heal by trying later
+  - OriginDownError         not the image's fault: the same message is worth trying again later
+    - OriginUnauthorizedError   ... after a person has reconnected Beeper
+  - BadRequestError         the caller of the API mends the request
+"""
+
+from imagecache.model import FailureReason, RejectionReason
+
+
+class ImageCacheError(Exception):
+    """Base of all errors of ours."""
+
+
+class ConfigError(ImageCacheError):
+    """A setting is missing or malformed; the message names it."""
+
+
+class RejectedSourceError(ImageCacheError):
+    """A source URL that has no key and is never fetched."""
+
+    def __init__(self, reason: RejectionReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class ImageFailedError(ImageCacheError):
+    """This image cannot be had, or not now; `reason` decides when it is tried again."""
+
+    def __init__(self, reason: FailureReason, detail: str = "") -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail
+
+
+class OriginDownError(ImageCacheError):
+    """The laptop sleeps, the tunnel is down, or what answers is not Beeper."""
+
+
+class OriginUnauthorizedError(OriginDownError):
+    """The origin refuses our token: only a person can reconnect it."""
+
+
+class BadRequestError(ImageCacheError):
+    """The API's caller sent something that cannot be served; the message says what to do."""

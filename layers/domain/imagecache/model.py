@@ -1,0 +1,140 @@
+"""What the system speaks of: chats, their people, and the cached copy of each image. Pure data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+Clock = Callable[[], int]
+"""Milliseconds since 1970, as in every table. Handed in, so that tests can set it."""
+
+SIZES = (96, 192, 640)
+"""The longest side of each stored WebP, in pixels; never enlarged."""
+
+
+class ImageStatus(StrEnum):
+    """The state of a row in cachedImages."""
+
+    PENDING = "pending"
+    CACHED = "cached"
+    FAILED = "failed"
+    FORGOTTEN = "forgotten"
+
+
+class RejectionReason(StrEnum):
+    """Why a source URL has no key and is never fetched."""
+
+    MALFORMED = "malformed"
+    OUTSIDE_MEDIA_FOLDER = "outside_media_folder"
+    TOO_LONG = "too_long"
+    UNSUPPORTED_SCHEME = "unsupported_scheme"
+
+
+class FailureReason(StrEnum):
+    """Why an image is not cached. Decides when, and whether, it is tried again."""
+
+    GONE = "gone"
+    REFUSED = "refused"
+    UNSUPPORTED = "unsupported"
+    UNDECODABLE = "undecodable"
+    TOO_LARGE = "too_large"
+    CRASHED = "crashed"
+    ORIGIN_DOWN = "origin_down"
+
+
+class Folder(StrEnum):
+    """Which list a chat stands in."""
+
+    INBOX = "inbox"
+    ARCHIVE = "archive"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """What a picture's URL amounts to: its key, or the reason why it has none."""
+
+    key: str | None
+    rejected: RejectionReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A member of a chat: only the id is stable and always there. `image` is what `img_url` amounts to."""
+
+    participant_id: str
+    full_name: str | None
+    username: str | None
+    phone_number: str | None
+    email: str | None
+    is_self: bool
+    is_network_bot: bool
+    img_url: str | None
+    image: ImageRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat with the participants listed. `last_activity` is in ms, 0 when Beeper does not say."""
+
+    chat_id: str
+    account_id: str
+    network: str | None
+    type: str
+    title: str | None
+    description: str | None
+    last_activity: int
+    unread_count: int
+    is_archived: bool
+    is_muted: bool
+    is_pinned: bool
+    last_message: str | None
+    merged_into: str | None
+    img_url: str | None
+    image: ImageRef | None
+    participants: tuple[Participant, ...]
+    participant_count: int
+    has_more_participants: bool
+
+    @property
+    def folder(self) -> Folder:
+        return Folder.ARCHIVE if self.is_archived else Folder.INBOX
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Stored content: where it lies, and what the original was."""
+
+    blob_id: str
+    content_type: str
+    file_size: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An original decoded once: its true type and size in pixels, and the WebP of each of SIZES."""
+
+    content_type: str
+    width: int
+    height: int
+    thumbnails: dict[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageView:
+    """What a page needs of a cachedImages row; `blob_id` is set when there is a copy to show."""
+
+    status: ImageStatus
+    blob_id: str | None = None
+    width: int | None = None
+    height: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """A queue message: fetch this image. `queued_at` in ms is when it was first asked for."""
+
+    image_key: str
+    source_url: str
+    queued_at: int

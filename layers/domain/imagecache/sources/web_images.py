@@ -1,0 +1,135 @@
+"""An https image from anywhere → its bytes, without ever talking to an address that is not public.
+
+The name is resolved once, every answer must be public, and the connection goes to the checked address,
+so a name that answers differently the second time gains nothing. TLS still checks the name.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import certifi
+import urllib3
+
+from imagecache.errors import ImageFailedError, OriginDownError, RejectedSourceError
+from imagecache.identity import WebSource, parse_source
+from imagecache.model import FailureReason
+from imagecache.sources.bounded import READ_SECONDS, Deadline, read_body
+
+_MAX_REDIRECTS = 3
+# Everything that is not the public IPv4 internet: IANA's special-purpose registry, multicast, class E.
+_NOT_PUBLIC = [
+    ipaddress.IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+    )
+]
+
+Resolve = Callable[[str, int], list[str]]
+
+
+def is_public(address: str) -> bool:
+    """Whether an address may be connected to. IPv6 never: too many ways to write an IPv4 address in it."""
+    try:
+        parsed = ipaddress.IPv4Address(address)
+    except ipaddress.AddressValueError:
+        return False
+    return not any(parsed in network for network in _NOT_PUBLIC)
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """All addresses of a host, in the resolver's order. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+class GuardedWeb:
+    """GET of an https URL, redirects followed by hand and checked hop by hop."""
+
+    def __init__(self, *, resolve: Resolve = resolve) -> None:
+        self._resolve = resolve
+
+    def fetch(self, source: WebSource) -> bytes:
+        """Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError."""
+        deadline = Deadline()
+        url = source.url
+        for _ in range(1 + _MAX_REDIRECTS):
+            status, location, body = self._get(urlsplit(url), deadline)
+            if location is None:
+                return _image(status, body)
+            url = _next_hop(url, location)
+        raise ImageFailedError(FailureReason.REFUSED, "too many redirects")
+
+    def _get(self, url: SplitResult, deadline: Deadline) -> tuple[int, str | None, bytes]:
+        host, port = url.hostname or "", url.port or 443
+        pool = urllib3.HTTPSConnectionPool(
+            self._checked_address(host, port),
+            port,
+            server_hostname=host,
+            assert_hostname=host,
+            ca_certs=certifi.where(),
+            timeout=min(READ_SECONDS, deadline.remaining()),
+            retries=False,
+        )
+        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        with pool:
+            try:
+                response = pool.request(
+                    "GET",
+                    target,
+                    headers={"Host": url.netloc, "Accept": "image/*", "Accept-Encoding": "identity"},
+                    redirect=False,
+                    preload_content=False,
+                )
+            except urllib3.exceptions.HTTPError as error:
+                raise OriginDownError(type(error).__name__) from error
+            location = response.get_redirect_location() or None
+            body = b"" if location else read_body(response, deadline)
+            return response.status, location, body
+
+    def _checked_address(self, host: str, port: int) -> str:
+        try:
+            addresses = self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise OriginDownError("the name has no address") from error
+        if not addresses or not all(is_public(address) for address in addresses):
+            raise ImageFailedError(FailureReason.REFUSED, "not a public address")
+        return addresses[0]
+
+
+def _next_hop(url: str, location: str) -> str:
+    try:
+        source = parse_source(urljoin(url, location))
+    except (RejectedSourceError, ValueError) as error:
+        raise ImageFailedError(FailureReason.REFUSED, "redirect to what is never fetched") from error
+    if not isinstance(source, WebSource):
+        raise ImageFailedError(FailureReason.REFUSED, "redirect away from https")
+    return source.url
+
+
+def _image(status: int, body: bytes) -> bytes:
+    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        raise ImageFailedError(FailureReason.GONE, f"status {status}")
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        raise ImageFailedError(FailureReason.REFUSED, f"status {status}")
+    if status != HTTPStatus.OK:
+        raise OriginDownError(f"status {status}")
+    if not body:
+        raise OriginDownError("an empty body")
+    return body

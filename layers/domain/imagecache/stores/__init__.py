@@ -1,0 +1,1 @@
+"""Where data rests: one file per table, one for the bucket."""

@@ -1,0 +1,59 @@
+"""Keys → items, in one parallel wave of BatchGetItem, with back-off for what DynamoDB leaves over."""
+
+import random
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# BatchGetItem's limit.
+_KEYS_PER_CALL = 100
+_ATTEMPTS = 8
+_FIRST_PAUSE = 0.05
+
+Item = dict[str, Any]
+
+
+def batch_get(
+    dynamodb: "DynamoDBClient",
+    *,
+    table_name: str,
+    key_name: str,
+    keys: Iterable[str],
+    attributes: Sequence[str],
+) -> list[Item]:
+    """The items that exist, in no order, with only `attributes`, as DynamoDB's own JSON."""
+    distinct = list(dict.fromkeys(keys))
+    names = {f"#{index}": attribute for index, attribute in enumerate(attributes)}
+    chunks = [
+        {
+            table_name: {
+                "Keys": [{key_name: {"S": key}} for key in distinct[start : start + _KEYS_PER_CALL]],
+                "ProjectionExpression": ",".join(names),
+                "ExpressionAttributeNames": names,
+            }
+        }
+        for start in range(0, len(distinct), _KEYS_PER_CALL)
+    ]
+    if len(chunks) < 2:  # a thread for one call would only cost
+        return [item for chunk in chunks for item in _get_all(dynamodb, table_name, chunk)]
+    with ThreadPoolExecutor(max_workers=len(chunks)) as pool:
+        return list(
+            chain.from_iterable(pool.map(lambda chunk: _get_all(dynamodb, table_name, chunk), chunks))
+        )
+
+
+def _get_all(dynamodb: "DynamoDBClient", table_name: str, request: Any) -> list[Item]:
+    items: list[Item] = []
+    for attempt in range(_ATTEMPTS):
+        answer = dynamodb.batch_get_item(RequestItems=request)
+        items += answer["Responses"].get(table_name, [])
+        request = answer.get("UnprocessedKeys")
+        if not request:
+            return items
+        time.sleep(random.uniform(0, _FIRST_PAUSE * 2**attempt))
+    raise TimeoutError(f"{table_name}: DynamoDB left keys unprocessed {_ATTEMPTS} times")

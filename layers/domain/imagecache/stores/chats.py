@@ -1,0 +1,212 @@
+"""The beeperChats table: every chat with a preview of its people, listed newest first by folder."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+
+from imagecache.identity import stored_url
+from imagecache.model import Chat, Folder, ImageRef, Participant, RejectionReason
+from imagecache.stores.batch_get import Item, batch_get
+from imagecache.stores.binding import bound
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+_PREVIEW_LENGTH = 20
+
+
+class _ByActivity(GlobalSecondaryIndex[Any]):
+    class Meta:
+        index_name = "byActivity"
+        projection = AllProjection()
+
+    folder = UnicodeAttribute(hash_key=True)
+    last_activity = NumberAttribute(range_key=True, attr_name="lastActivity")
+
+
+class _Row(Model):
+    chat_id = UnicodeAttribute(hash_key=True, attr_name="chatId")
+    account_id = UnicodeAttribute(attr_name="accountId")
+    network = UnicodeAttribute(null=True)
+    type = UnicodeAttribute()
+    title = UnicodeAttribute(null=True)
+    description = UnicodeAttribute(null=True)
+    last_activity = NumberAttribute(attr_name="lastActivity")
+    unread_count = NumberAttribute(attr_name="unreadCount")
+    is_archived = BooleanAttribute(attr_name="isArchived")
+    is_muted = BooleanAttribute(attr_name="isMuted")
+    is_pinned = BooleanAttribute(attr_name="isPinned")
+    last_message = UnicodeAttribute(null=True, attr_name="lastMessage")
+    img_url = UnicodeAttribute(null=True, attr_name="imgURL")
+    image_key = UnicodeAttribute(null=True, attr_name="imageKey")
+    rejected = UnicodeAttribute(null=True)
+    participants = UnicodeAttribute()
+    participant_count = NumberAttribute(attr_name="participantCount")
+    has_more_participants = BooleanAttribute(attr_name="hasMoreParticipants")
+    list_fingerprint = UnicodeAttribute(attr_name="listFingerprint")
+    folder = UnicodeAttribute()
+    by_activity = _ByActivity()
+
+
+@dataclass(frozen=True, slots=True)
+class ChatsPage:
+    """Chats of one folder, newest first, and where the next page starts."""
+
+    chats: list[Chat]
+    position: "Position | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last chat of a page: the key after which byActivity goes on."""
+
+    chat_id: str
+    last_activity: int
+
+
+class BeeperChats:
+    """Rows of beeperChats."""
+
+    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
+        self._table_name = table_name
+        self._dynamodb = dynamodb
+        self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
+
+    def list_fingerprints(self, chat_ids: Iterable[str]) -> dict[str, str]:
+        """What each stored chat looked like when it was last listed."""
+        items = batch_get(
+            self._dynamodb,
+            table_name=self._table_name,
+            key_name="chatId",
+            keys=chat_ids,
+            attributes=("chatId", "listFingerprint"),
+        )
+        return {item["chatId"]["S"]: item["listFingerprint"]["S"] for item in items}
+
+    def put(self, chat: Chat, *, list_fingerprint: str) -> None:
+        preview = [_preview(participant) for participant in chat.participants[:_PREVIEW_LENGTH]]
+        self._row(
+            chat_id=chat.chat_id,
+            account_id=chat.account_id,
+            network=chat.network,
+            type=chat.type,
+            title=chat.title,
+            description=chat.description,
+            last_activity=chat.last_activity,
+            unread_count=chat.unread_count,
+            is_archived=chat.is_archived,
+            is_muted=chat.is_muted,
+            is_pinned=chat.is_pinned,
+            last_message=chat.last_message,
+            img_url=stored_url(chat.img_url) if chat.img_url else None,
+            image_key=chat.image.key if chat.image else None,
+            rejected=chat.image.rejected if chat.image else None,
+            participants=json.dumps(preview, ensure_ascii=False, separators=(",", ":")),
+            participant_count=chat.participant_count,
+            has_more_participants=chat.participant_count > len(preview),
+            list_fingerprint=list_fingerprint,
+            folder=chat.folder.value,
+        ).save()
+
+    def newest(self, folder: Folder, *, limit: int, after: Position | None) -> ChatsPage:
+        """One Query on byActivity."""
+        request: QueryInputTypeDef = {
+            "TableName": self._table_name,
+            "IndexName": _ByActivity.Meta.index_name,
+            "KeyConditionExpression": "folder = :folder",
+            "ExpressionAttributeValues": {":folder": {"S": folder.value}},
+            "ScanIndexForward": False,
+            "Limit": limit,
+        }
+        if after:
+            request["ExclusiveStartKey"] = _key(folder, after)
+        answer = self._dynamodb.query(**request)
+        chats = [_chat(item) for item in answer["Items"]]
+        more = "LastEvaluatedKey" in answer
+        last = Position(chats[-1].chat_id, chats[-1].last_activity) if more and chats else None
+        return ChatsPage(chats, last)
+
+    def count_with_images(self) -> int:
+        """Chats that show any picture of their own or of a member, by a scan: for the nightly sweep."""
+        rows = self._row.scan(attributes_to_get=["imageKey", "participants"])
+        return sum(
+            1
+            for row in rows
+            if row.image_key or any("imageKey" in one for one in json.loads(row.participants))
+        )
+
+
+def _key(folder: Folder, after: Position) -> Item:
+    return {
+        "chatId": {"S": after.chat_id},
+        "folder": {"S": folder.value},
+        "lastActivity": {"N": str(after.last_activity)},
+    }
+
+
+def _preview(participant: Participant) -> dict[str, Any]:
+    """What a list shows of a member, without what is empty."""
+    image = participant.image
+    fields = {
+        "id": participant.participant_id,
+        "name": participant.full_name,
+        "username": participant.username,
+        "isSelf": participant.is_self,
+        "isNetworkBot": participant.is_network_bot,
+        "imageKey": image.key if image else None,
+        "rejected": image.rejected if image else None,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _from_preview(fields: dict[str, Any]) -> Participant:
+    return Participant(
+        participant_id=fields["id"],
+        full_name=fields.get("name"),
+        username=fields.get("username"),
+        phone_number=None,
+        email=None,
+        is_self=fields.get("isSelf", False),
+        is_network_bot=fields.get("isNetworkBot", False),
+        img_url=None,
+        image=_image(fields.get("imageKey"), fields.get("rejected")),
+    )
+
+
+def _image(key: str | None, rejected: str | None) -> ImageRef | None:
+    if key is None and rejected is None:
+        return None
+    return ImageRef(key, RejectionReason(rejected) if rejected else None)
+
+
+def _chat(item: Item) -> Chat:
+    """A row as the low-level client gives it: PynamoDB's models cost six times the CPU on this path."""
+    text = {name: value["S"] for name, value in item.items() if "S" in value}
+    number = {name: int(value["N"]) for name, value in item.items() if "N" in value}
+    flag = {name: value["BOOL"] for name, value in item.items() if "BOOL" in value}
+    return Chat(
+        chat_id=text["chatId"],
+        account_id=text["accountId"],
+        network=text.get("network"),
+        type=text["type"],
+        title=text.get("title"),
+        description=text.get("description"),
+        last_activity=number["lastActivity"],
+        unread_count=number["unreadCount"],
+        is_archived=flag["isArchived"],
+        is_muted=flag["isMuted"],
+        is_pinned=flag["isPinned"],
+        last_message=text.get("lastMessage"),
+        merged_into=None,
+        img_url=text.get("imgURL"),
+        image=_image(text.get("imageKey"), text.get("rejected")),
+        participants=tuple(_from_preview(fields) for fields in json.loads(text["participants"])),
+        participant_count=number["participantCount"],
+        has_more_participants=flag["hasMoreParticipants"],
+    )

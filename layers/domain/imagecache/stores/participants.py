@@ -1,0 +1,117 @@
+"""The chatParticipants table: the full roster of every chat, found by chat, by image and by person."""
+
+from typing import TYPE_CHECKING, Any
+
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+from imagecache.identity import stored_url
+from imagecache.model import Chat, ImageRef, Participant, RejectionReason
+from imagecache.stores.binding import bound
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CHAT_ROW = "#chat"
+"""The participantId under which the chat's own picture stands, so that byImage finds it too."""
+
+
+class _ByImage(GlobalSecondaryIndex[Any]):
+    class Meta:
+        index_name = "byImage"
+        projection = KeysOnlyProjection()
+
+    image_key = UnicodeAttribute(hash_key=True, attr_name="imageKey")
+
+
+class _ByParticipant(GlobalSecondaryIndex[Any]):
+    class Meta:
+        index_name = "byParticipant"
+        projection = KeysOnlyProjection()
+
+    participant_id = UnicodeAttribute(hash_key=True, attr_name="participantId")
+
+
+class _Row(Model):
+    chat_id = UnicodeAttribute(hash_key=True, attr_name="chatId")
+    participant_id = UnicodeAttribute(range_key=True, attr_name="participantId")
+    full_name = UnicodeAttribute(null=True, attr_name="fullName")
+    username = UnicodeAttribute(null=True)
+    phone_number = UnicodeAttribute(null=True, attr_name="phoneNumber")
+    email = UnicodeAttribute(null=True)
+    is_self = BooleanAttribute(attr_name="isSelf", default=False)
+    is_network_bot = BooleanAttribute(attr_name="isNetworkBot", default=False)
+    img_url = UnicodeAttribute(null=True, attr_name="imgURL")
+    image_key = UnicodeAttribute(null=True, attr_name="imageKey")
+    rejected = UnicodeAttribute(null=True)
+    by_image = _ByImage()
+    by_participant = _ByParticipant()
+
+
+class ChatParticipants:
+    """Rows of chatParticipants."""
+
+    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
+        self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
+
+    def roster(self, chat_id: str) -> dict[str, Participant]:
+        """All members by participant id, and under CHAT_ROW the chat's own picture."""
+        return {row.participant_id: _participant(row) for row in self._row.query(chat_id)}
+
+    def put(self, chat_id: str, participants: list[Participant]) -> None:
+        with self._row.batch_write() as batch:
+            for participant in participants:
+                batch.save(self._row(chat_id, participant.participant_id, **_attributes(participant)))
+
+    def remove(self, chat_id: str, participant_ids: list[str]) -> None:
+        with self._row.batch_write() as batch:
+            for participant_id in participant_ids:
+                batch.delete(self._row(chat_id, participant_id))
+
+
+def chat_row(chat: Chat) -> Participant | None:
+    """The chat's own picture as a row of its roster."""
+    if chat.img_url is None:
+        return None
+    return Participant(
+        participant_id=CHAT_ROW,
+        full_name=None,
+        username=None,
+        phone_number=None,
+        email=None,
+        is_self=False,
+        is_network_bot=False,
+        img_url=chat.img_url,
+        image=chat.image,
+    )
+
+
+def _attributes(participant: Participant) -> dict[str, Any]:
+    image = participant.image or ImageRef(None)
+    return {
+        "full_name": participant.full_name,
+        "username": participant.username,
+        "phone_number": participant.phone_number,
+        "email": participant.email,
+        "is_self": participant.is_self,
+        "is_network_bot": participant.is_network_bot,
+        "img_url": stored_url(participant.img_url) if participant.img_url else None,
+        "image_key": image.key,
+        "rejected": image.rejected,
+    }
+
+
+def _participant(row: _Row) -> Participant:
+    rejected = RejectionReason(row.rejected) if row.rejected else None
+    return Participant(
+        participant_id=row.participant_id,
+        full_name=row.full_name,
+        username=row.username,
+        phone_number=row.phone_number,
+        email=row.email,
+        is_self=row.is_self,
+        is_network_bot=row.is_network_bot,
+        img_url=row.img_url,
+        image=ImageRef(row.image_key, rejected) if row.img_url else None,
+    )

@@ -1,0 +1,22 @@
+"""SSM SecureStrings below one path: what must stand neither in the template nor in an environment."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+
+class Secrets:
+    """Values of `<path>/<name>`."""
+
+    def __init__(self, *, path: str, ssm: "SSMClient") -> None:
+        self._path = path
+        self._ssm = ssm
+
+    def get(self, name: str) -> str:
+        """The value; empty when there is none: the origin then answers 401, which everybody sees."""
+        try:
+            answer = self._ssm.get_parameter(Name=f"{self._path}/{name}", WithDecryption=True)
+        except self._ssm.exceptions.ParameterNotFound:
+            return ""
+        return answer["Parameter"]["Value"]

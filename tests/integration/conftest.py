@@ -1,0 +1,137 @@
+"""A stack on moto, made of the template's own resources, and an account to fill it from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+import requests
+from moto import mock_aws
+
+from imagecache.queues.images import ImagesQueue, from_body
+from imagecache.sources.beeper_images import AssetsServe
+from imagecache.sources.chat_api import ChatApi
+from imagecache.sources.images import ImageSources
+from imagecache.sources.web_images import GuardedWeb
+from imagecache.stores.blobs import Blobs
+from imagecache.stores.chats import BeeperChats
+from imagecache.stores.images import CachedImages
+from imagecache.stores.participants import ChatParticipants
+from imagecache.stores.sync_state import SyncState
+from imagecache.usecases.cache_image import ImageCacher
+from imagecache.usecases.request_images import ImageRequests
+from imagecache.usecases.sync_chats import ChatSync
+from local.demo.service import DemoAccount
+from local.template import read_template
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+NOW = 1_800_000_000_000
+TABLES = ("BeeperChatsTable", "ChatParticipantsTable", "CachedImagesTable", "SyncStateTable")
+
+
+@dataclass
+class Stack:
+    """Stores and queue on moto. moto is not thread-safe: everything here runs in one thread."""
+
+    dynamodb: "DynamoDBClient"
+    s3: "S3Client"
+    sqs: "SQSClient"
+    queue_url: str
+    now: int = NOW
+    writes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.chats = BeeperChats(table_name="BeeperChatsTable", dynamodb=self.dynamodb)
+        self.participants = ChatParticipants(table_name="ChatParticipantsTable", dynamodb=self.dynamodb)
+        self.images = CachedImages(table_name="CachedImagesTable", dynamodb=self.dynamodb)
+        self.state = SyncState(table_name="SyncStateTable", dynamodb=self.dynamodb)
+        self.blobs = Blobs(bucket="images", s3=self.s3)
+        self.queue = ImagesQueue(queue_url=self.queue_url, sqs=self.sqs)
+
+    def clock(self) -> int:
+        return self.now
+
+    def sync(self, demo: DemoAccount, session: requests.Session) -> ChatSync:
+        return ChatSync(
+            chat_api=ChatApi(base_url=demo.beeper_url, token=demo.beeper_token, session=session),
+            chats=self.chats,
+            participants=self.participants,
+            images=ImageRequests(images=self.images, queue=self.queue, clock=self.clock),
+            state=self.state,
+            clock=self.clock,
+        )
+
+    def cacher(self, demo: DemoAccount, session: requests.Session) -> ImageCacher:
+        serve = AssetsServe(base_url=demo.beeper_url, token=demo.beeper_token, session=session)
+        return ImageCacher(
+            images=self.images,
+            sources=ImageSources(media=serve, web=GuardedWeb()),
+            blobs=self.blobs,
+            salt=self.state.salt,
+            lease_seconds=90,
+            clock=self.clock,
+        )
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Everything that waits in the queue, taken out of it."""
+        taken: list[dict[str, Any]] = []
+        while batch := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            for message in batch:
+                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+                taken.append({**message, "messageId": message["MessageId"], "body": message["Body"]})
+        return taken
+
+    def drain(self, cacher: ImageCacher) -> list[str]:
+        """Every waiting message through the cacher; the results in order."""
+        return [cacher.cache(from_body(message["body"])).result for message in self.messages()]
+
+    def row(self, image_key: str) -> dict[str, Any]:
+        item = self.dynamodb.get_item(TableName="CachedImagesTable", Key={"imageKey": {"S": image_key}})
+        return {name: next(iter(value.values())) for name, value in item.get("Item", {}).items()}
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    resources = read_template()["Resources"]
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb")
+        for name in TABLES:
+            wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+            properties = {key: resources[name]["Properties"].get(key) for key in wanted}
+            dynamodb.create_table(
+                TableName=name, **{key: value for key, value in properties.items() if value}
+            )
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        sqs = boto3.client("sqs")
+        stack = Stack(dynamodb, s3, sqs, sqs.create_queue(QueueName="images")["QueueUrl"])
+        for service in (dynamodb, s3, sqs):
+            service.meta.events.register("before-call.*.*", _record_writes(stack))
+        yield stack
+
+
+def _record_writes(stack: Stack) -> Any:
+    def record(model: Any, **_: object) -> None:
+        if model.name.startswith(("Put", "Update", "Delete", "BatchWrite", "Send", "Transact")):
+            stack.writes.append(model.name)
+
+    return record
+
+
+@pytest.fixture
+def demo() -> Iterator[DemoAccount]:
+    with DemoAccount(scale=0.05) as account:
+        yield account
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session

@@ -1,0 +1,188 @@
+"""A queue message becomes a stored image: once, whole, and whatever goes wrong is recorded."""
+
+import io
+from typing import Any
+
+import pytest
+import requests
+from PIL import Image
+
+from imagecache.claims import DAY, HOUR, NEVER
+from imagecache.model import ImageRequest
+from imagecache.queues.images import to_body
+from imagecache.stores.blobs import blob_id
+from imagecache.usecases.cache_batch import cache_batch
+from imagecache.usecases.cache_image import ClaimHeldError, Outcome
+from local.demo.service import DemoAccount
+from tests.integration.conftest import NOW, Stack
+
+DATA = "data:text/html,<b>no%20image</b>"
+
+
+def request_for(key: str) -> ImageRequest:
+    return ImageRequest(key, f"mxc://{key}", NOW)
+
+
+@pytest.fixture
+def key(demo: DemoAccount) -> str:
+    return demo.account.deliverable()[-1]
+
+
+def keys_in(stack: Stack) -> list[str]:
+    return sorted(found["Key"] for found in stack.s3.list_objects_v2(Bucket="images").get("Contents", []))
+
+
+def test_a_message_leaves_the_original_and_a_webp_of_each_size(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
+) -> None:
+    assert stack.cacher(demo, session).cache(request_for(key)).result == "cached"
+    blob = stack.row(key)["blobId"]
+    assert keys_in(stack) == [
+        f"images/{blob}/192.webp",
+        f"images/{blob}/640.webp",
+        f"images/{blob}/96.webp",
+        f"originals/{blob}",
+    ]
+    original = stack.s3.get_object(Bucket="images", Key=f"originals/{blob}")["Body"].read()
+    assert blob == blob_id(stack.state.salt(), original)
+    served = stack.s3.get_object(Bucket="images", Key=f"images/{blob}/192.webp")
+    assert served["ContentType"] == "image/webp"
+    assert served["CacheControl"] == "public, max-age=31536000, immutable"
+    with Image.open(io.BytesIO(served["Body"].read())) as image:
+        assert max(image.size) <= 192
+
+
+def test_a_second_delivery_downloads_nothing(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
+) -> None:
+    cacher = stack.cacher(demo, session)
+    assert [cacher.cache(request_for(key)).result for _ in range(3)] == [
+        "cached",
+        "deduplicated",
+        "deduplicated",
+    ]
+    assert demo.hits.as_json()["imageHits"] == 1
+
+
+def test_every_image_the_account_delivers_ends_cached(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session).run()
+    stack.drain(stack.cacher(demo, session))
+    deliverable = demo.account.deliverable()
+    assert {key: stack.row(key)["status"] for key in deliverable} == dict.fromkeys(deliverable, "cached")
+    assert set(demo.hits.as_json()["images"].values()) == {1}
+    # A media id holds the owner's user name: no object's name may tell it.
+    assert not [name for name in keys_in(stack) if "alex" in name or "beeper" in name]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("not_found", "gone", DAY),
+        ("offline", "origin_down", HOUR // 6),
+        ("unauthorized", "origin_down", HOUR // 6),
+        ("rate_limited", "origin_down", HOUR // 6),
+        ("tunnel_down", "origin_down", HOUR // 6),
+        ("html", "origin_down", HOUR // 6),
+        ("wrong_bytes", "unsupported", NEVER),
+    ],
+)
+def test_a_failure_is_recorded_by_class_and_tried_again_in_its_time(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str, case: tuple[str, str, int]
+) -> None:
+    fault, reason, wait = case
+    demo.faults.set(fault, "images")
+    cacher = stack.cacher(demo, session)
+    assert cacher.cache(request_for(key)).reason == reason
+    row = stack.row(key)
+    assert (row["status"], row["reason"]) == ("failed", reason)
+    due = int(row["nextAttemptAt"])
+    assert due == NEVER if wait == NEVER else NOW + wait <= due <= NOW + wait * 1.25
+    demo.faults.set("none", "all")
+    assert cacher.cache(request_for(key)).result == "deduplicated"
+    if wait != NEVER:
+        stack.now = due
+        assert cacher.cache(request_for(key)).result == "cached"
+
+
+def test_an_image_that_is_gone_for_good_is_named_as_gone(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    gone = demo.account.gone()[0]
+    assert stack.cacher(demo, session).cache(request_for(gone)).reason == "gone"
+
+
+def test_an_image_that_kills_its_worker_ends_as_crashed_and_is_not_fetched_again(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
+) -> None:
+    for _ in range(2):
+        stack.images.claim(request_for(key), now=stack.now, lease_seconds=90, nonce="killed")
+        stack.now += 90_001
+    assert stack.cacher(demo, session).cache(request_for(key)).reason == "crashed"
+    assert demo.hits.as_json()["imageHits"] == 0
+
+
+def test_a_held_image_comes_back_when_its_lease_ends(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
+) -> None:
+    stack.images.claim(request_for(key), now=stack.now, lease_seconds=90, nonce="other")
+    with pytest.raises(ClaimHeldError) as caught:
+        stack.cacher(demo, session).cache(request_for(key))
+    assert caught.value.held_until == NOW + 90_000
+
+
+def test_a_worker_whose_lease_was_taken_over_records_nothing(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
+) -> None:
+    cacher = stack.cacher(demo, session)
+    put = stack.blobs.put
+
+    def slow_put(*arguments: Any) -> None:
+        put(*arguments)
+        stack.now += 90_001
+        stack.images.claim(request_for(key), now=stack.now, lease_seconds=90, nonce="faster")
+
+    stack.blobs.put = slow_put  # type: ignore[method-assign] # a worker that stalls at the worst moment
+    assert cacher.cache(request_for(key)).result == "lost"
+    assert stack.row(key)["status"] == "pending"
+
+
+def test_in_a_batch_each_message_has_its_own_fate(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
+) -> None:
+    held = demo.account.deliverable()[0]
+    stack.images.claim(request_for(held), now=stack.now, lease_seconds=90, nonce="other")
+    bodies = {
+        "good": to_body(request_for(key)),
+        "data": to_body(ImageRequest("data:x", DATA, NOW)),
+        "gone": to_body(request_for(demo.account.gone()[0])),
+        "held": to_body(request_for(held)),
+        "nonsense": "{}",
+    }
+    for body in bodies.values():
+        stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody=body)
+    received: list[dict[str, Any]] = []
+    while batch := stack.sqs.receive_message(QueueUrl=stack.queue_url, MaxNumberOfMessages=10).get(
+        "Messages"
+    ):
+        received += batch
+    names = {body: name for name, body in bodies.items()}
+    records = [
+        {"messageId": names[one["Body"]], "body": one["Body"], "receiptHandle": one["ReceiptHandle"]}
+        for one in received
+    ]
+    deliveries = cache_batch(records, cacher=stack.cacher(demo, session), queue=stack.queue, at_once=1)
+    assert {one.message_id for one in deliveries if one.error} == {"held", "nonsense"}
+    results = {one.message_id: one.outcome.result for one in deliveries if one.outcome}
+    assert results == {"good": "cached", "data": "failed", "gone": "failed"}
+    assert {one.message_id: type(one.bug) for one in deliveries if one.bug} == {"nonsense": KeyError}
+
+
+def test_a_log_line_names_neither_url_nor_media_id(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
+) -> None:
+    records = [{"messageId": "1", "body": to_body(request_for(key)), "receiptHandle": "r"}]
+    [delivery] = cache_batch(records, cacher=stack.cacher(demo, session), queue=stack.queue, at_once=1)
+    assert delivery.outcome == Outcome("cached", bytes=int(stack.row(key)["fileSize"]))
+    assert delivery.for_log().keys() == {"messageId", "result", "reason", "bytes"}

@@ -1,0 +1,189 @@
+"""A page of chats carries every picture: one query, one wave, the same choice everywhere."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import requests
+
+from imagecache.api.answers import chats_page, health
+from imagecache.api.http import serve
+from imagecache.errors import BadRequestError
+from imagecache.model import Blob, Chat, FailureReason, ImageRef, ImageRequest, Participant, RejectionReason
+from imagecache.stores.sync_state import Origin, OriginState
+from local.demo.service import DemoAccount
+from tests.integration.conftest import NOW, Stack
+
+ME = Participant("@me", "Me", None, None, None, True, False, None, None)
+ADA = Participant("@ada", "Ada Lovelace", None, None, None, False, False, None, ImageRef("s/ada"))
+BOT = replace(ADA, participant_id="@bot", full_name="Meta AI", is_network_bot=True, image=ImageRef("s/bot"))
+CHAT = Chat(
+    chat_id="!ada",
+    account_id="whatsapp",
+    network="WhatsApp",
+    type="single",
+    title=None,
+    description=None,
+    last_activity=NOW,
+    unread_count=0,
+    is_archived=False,
+    is_muted=False,
+    is_pinned=False,
+    last_message=None,
+    merged_into=None,
+    img_url=None,
+    image=None,
+    participants=(ME, ADA),
+    participant_count=2,
+    has_more_participants=False,
+)
+
+
+def page(stack: Stack, **parameters: str) -> dict[str, Any]:
+    return chats_page(parameters, chats=stack.chats, images=stack.images, base_url="")
+
+
+def shown(stack: Stack, chat: Chat) -> dict[str, Any]:
+    stack.chats.put(chat, list_fingerprint="f")
+    image: dict[str, Any] = page(stack)["chats"][0]["image"]
+    return image
+
+
+def cache(stack: Stack, key: str, blob: str) -> None:
+    claim = stack.images.claim(ImageRequest(key, f"mxc://{key}", NOW), now=NOW, lease_seconds=90, nonce="n")
+    stack.images.commit(claim, Blob(blob, "image/png", 10, 640, 480), now=NOW)
+
+
+def fail(stack: Stack, key: str) -> None:
+    claim = stack.images.claim(ImageRequest(key, f"mxc://{key}", NOW), now=NOW, lease_seconds=90, nonce="n")
+    stack.images.fail(claim, FailureReason.GONE, next_attempt_at=NOW + 1)
+
+
+def test_a_cached_image_has_everything_the_first_paint_needs(stack: Stack) -> None:
+    cache(stack, "s/ada", "b10b")
+    assert shown(stack, CHAT) == {
+        "status": "cached",
+        "source": "participant",
+        "url": "/images/b10b/192.webp",
+        "sizes": {
+            "96": "/images/b10b/96.webp",
+            "192": "/images/b10b/192.webp",
+            "640": "/images/b10b/640.webp",
+        },
+        "width": 640,
+        "height": 480,
+        "initials": "AL",
+        "reason": None,
+    }
+
+
+def test_the_chats_own_picture_comes_before_the_other_persons(stack: Stack) -> None:
+    cache(stack, "s/ada", "ada")
+    cache(stack, "s/own", "own")
+    assert shown(stack, replace(CHAT, image=ImageRef("s/own")))["url"] == "/images/own/192.webp"
+
+
+def test_a_cached_picture_further_down_comes_before_a_failed_one(stack: Stack) -> None:
+    cache(stack, "s/ada", "ada")
+    fail(stack, "s/own")
+    assert shown(stack, replace(CHAT, image=ImageRef("s/own")))["source"] == "participant"
+
+
+def test_a_networks_bot_is_never_the_other_person(stack: Stack) -> None:
+    cache(stack, "s/bot", "bot")
+    cache(stack, "s/ada", "ada")
+    assert shown(stack, replace(CHAT, participants=(ME, BOT, ADA)))["url"] == "/images/ada/192.webp"
+
+
+def test_a_group_never_shows_one_member_for_all(stack: Stack) -> None:
+    cache(stack, "s/ada", "ada")
+    image = shown(stack, replace(CHAT, type="group", title="Engines"))
+    assert (image["status"], image["source"], image["initials"]) == ("none", None, "E")
+
+
+def test_a_queued_image_is_pending_a_failed_one_says_why(stack: Stack) -> None:
+    stack.images.mark_queued(ImageRequest("s/ada", "mxc://s/ada", NOW))
+    assert shown(stack, CHAT)["status"] == "pending"
+    fail(stack, "s/ada")
+    image = shown(stack, CHAT)
+    assert (image["status"], image["reason"], image["url"]) == ("failed", "gone", None)
+
+
+def test_a_picture_that_is_never_fetched_says_why(stack: Stack) -> None:
+    image = shown(stack, replace(CHAT, image=ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME)))
+    assert (image["status"], image["reason"]) == ("failed", "unsupported_scheme")
+
+
+def test_a_new_image_changes_one_row_and_shows_in_every_chat(stack: Stack) -> None:
+    for number in range(3):
+        stack.chats.put(replace(CHAT, chat_id=f"!{number}"), list_fingerprint="f")
+    cache(stack, "s/ada", "b10b")
+    assert {chat["image"]["url"] for chat in page(stack)["chats"]} == {"/images/b10b/192.webp"}
+
+
+def test_every_chat_is_shown_once_newest_first_however_long_the_pages_are(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session).run()
+    expected = Counter(
+        chat.id for chat in demo.account.chats if not chat.is_archived and not chat.merged_into
+    )
+    for limit in ("1", "7", "100"):
+        seen, moments = Counter[str](), []
+        cursor: dict[str, str] = {}
+        while True:
+            answer = page(stack, limit=limit, **cursor)
+            seen.update(chat["chatId"] for chat in answer["chats"])
+            moments += [chat["lastActivity"] or "" for chat in answer["chats"]]
+            if answer["nextCursor"] is None:
+                break
+            cursor = {"cursor": answer["nextCursor"]}
+        assert seen == expected
+        assert moments == sorted(moments, reverse=True)
+
+
+def test_archived_chats_are_a_list_of_their_own(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session).run()
+    archived = {chat.id for chat in demo.account.chats if chat.is_archived and not chat.merged_into}
+    assert {chat["chatId"] for chat in page(stack, filter="archived")["chats"]} == archived
+
+
+def test_a_page_shows_as_many_members_as_were_asked_for(stack: Stack) -> None:
+    stack.chats.put(CHAT, list_fingerprint="f")
+    assert [len(page(stack, participants=n)["chats"][0]["participants"]) for n in ("0", "1", "20")] == [
+        0,
+        1,
+        2,
+    ]
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"limit": "0"}, {"participants": "21"}, {"filter": "x"}, {"cursor": "x"}]
+)
+def test_a_parameter_out_of_bounds_is_refused(stack: Stack, parameters: dict[str, str]) -> None:
+    with pytest.raises(BadRequestError):
+        page(stack, **parameters)
+
+
+def test_a_bad_request_is_answered_with_a_sentence_and_a_code() -> None:
+    def refuse(_request: object) -> dict[str, Any]:
+        raise BadRequestError("limit must be a whole number from 1 to 100")
+
+    answer = serve({"routeKey": "GET /api/chats"}, routes={"GET /api/chats": refuse})
+    assert answer["statusCode"] == 400
+    assert answer["body"] == ('{"message":"limit must be a whole number from 1 to 100","code":"bad_request"}')
+
+
+def test_health_tells_how_beeper_is_and_nothing_more(stack: Stack) -> None:
+    assert health({}, state=stack.state) == {
+        "status": "ok",
+        "origin": {"state": "unknown", "checkedAt": None},
+    }
+    stack.state.record_origin(Origin(OriginState.OFFLINE, checked_at=1_772_366_400_000, synced_at=1))
+    assert health({}, state=stack.state)["origin"] == {
+        "state": "offline",
+        "checkedAt": "2026-03-01T12:00:00Z",
+    }

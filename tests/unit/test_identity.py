@@ -1,0 +1,120 @@
+"""One image has one key, whatever Beeper calls it today."""
+
+import base64
+import json
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecache.errors import RejectedSourceError
+from imagecache.identity import MediaSource, image_key, parse_source, stored_url
+from imagecache.model import RejectionReason
+
+VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "image_keys.json").read_text())
+
+
+@pytest.mark.parametrize("case", VECTORS["accepted"], ids=lambda case: case["sourceUrl"])
+def test_every_known_form_has_the_key_of_its_image(case: dict[str, str]) -> None:
+    assert image_key(case["sourceUrl"]) == case["imageKey"]
+
+
+@pytest.mark.parametrize("url", VECTORS["rejected"], ids=repr)
+def test_what_is_no_image_of_beepers_has_no_key(url: str) -> None:
+    with pytest.raises(RejectedSourceError):
+        image_key(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///u/media/beeper.com/a%5Cb",
+        "file:///u/media/beeper.com/a%252eb",
+        "file:///u/media/beeper.com/%252e%252e",
+        "file:///u/media/beeper.com/..",
+        "file:///u/media/beeper.com/a/b",
+        "file:///u/media/beeper.com/%ff",
+        "file:///u/media/../x",
+        "mxc://beeper.com/a\nb",
+        "mxc:beeper.com/a",
+        "mxc:///a",
+        "https://user:secret@example.com/a.jpg",
+        "https://:443/a.jpg",
+        "https://exa mple.com:port/",
+        "data:image/png;base64,###",
+        "data:nothing",
+        "avatar.png",
+        "\ud800",
+        "mxc://beeper.com/\ud800",
+    ],
+    ids=ascii,
+)
+def test_malformed_urls_are_rejected_as_such(url: str) -> None:
+    with pytest.raises(RejectedSourceError) as caught:
+        image_key(url)
+    assert caught.value.reason is RejectionReason.MALFORMED
+
+
+@pytest.mark.parametrize("url", ["http://example.com/a.jpg", "ftp://beeper.com/x", "C:/media/a/b", "blob:x"])
+def test_schemes_that_are_never_fetched_are_named(url: str) -> None:
+    with pytest.raises(RejectedSourceError) as caught:
+        image_key(url)
+    assert caught.value.reason is RejectionReason.UNSUPPORTED_SCHEME
+
+
+def test_a_web_url_is_normalised_where_that_cannot_change_its_meaning() -> None:
+    assert image_key("HTTPS://Example.COM:443/A%20b?Q=1#face") == "https://example.com/A%20b?Q=1"
+    assert image_key("https://example.com") == "https://example.com/"
+    assert image_key("https://example.com:8443/a") == "https://example.com:8443/a"
+
+
+def test_a_web_url_too_long_for_a_key_is_hashed() -> None:
+    key = image_key("https://example.com/" + "a" * 3000)
+    assert key.startswith("https:sha256:")
+    assert len(key) == len("https:sha256:") + 64
+
+
+def test_a_data_url_is_known_by_its_content() -> None:
+    encoded = base64.b64encode(b"picture").decode()
+    assert image_key(f"data:image/png;base64,{encoded}") == image_key("data:,picture")
+    assert image_key("data:,picture") != image_key("data:,Picture")
+
+
+def test_a_data_url_above_64_kb_is_refused() -> None:
+    with pytest.raises(RejectedSourceError) as caught:
+        image_key("data:," + "a" * 64 * 1024)
+    assert caught.value.reason is RejectionReason.TOO_LONG
+
+
+def test_a_bare_path_is_not_percent_encoded() -> None:
+    source = parse_source("/u/media/beeper.com/100%x y")
+    assert isinstance(source, MediaSource)
+    assert source.key == "beeper.com/100%x y"
+    assert source.url == "file:///u/media/beeper.com/100%25x%20y"
+
+
+def test_key_material_is_not_stored() -> None:
+    assert stored_url("mxc://beeper.com/a?encryptedFileInfoJSON=%7B%7D") == "mxc://beeper.com/a"
+    assert stored_url("https://example.com/a?size=1") == "https://example.com/a?size=1"
+
+
+@given(st.text() | st.text().map("file:///u/media/beeper.com/{}".format) | st.text().map("mxc://{}".format))
+def test_any_text_has_a_key_that_fits_or_is_rejected(text: str) -> None:
+    try:
+        key = image_key(text)
+    except RejectedSourceError:
+        return
+    assert 0 < len(key.encode()) <= 2048
+
+
+@given(st.text(min_size=1))
+def test_a_request_path_decodes_to_the_key_exactly_once(media_id: str) -> None:
+    try:
+        source = parse_source("/u/media/beeper.com/" + media_id)
+    except RejectedSourceError:
+        return
+    assert isinstance(source, MediaSource)
+    assert source.path.isascii()
+    assert unquote(source.path) == source.key

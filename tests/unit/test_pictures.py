@@ -1,0 +1,119 @@
+"""Bytes that claim to be an image: what they are is decided once, from the bytes."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+from imagecache.errors import ImageFailedError
+from imagecache.model import FailureReason
+from imagecache.pictures import render
+
+
+def encoded(image: Image.Image, image_format: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, image_format, **options)
+    return out.getvalue()
+
+
+def size_of(webp: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(webp), formats=["WEBP"]) as image:
+        return image.size
+
+
+@pytest.mark.parametrize(
+    ("image_format", "content_type"),
+    [
+        ("JPEG", "image/jpeg"),
+        ("PNG", "image/png"),
+        ("GIF", "image/gif"),
+        ("WEBP", "image/webp"),
+        ("AVIF", "image/avif"),
+    ],
+)
+def test_every_accepted_format_becomes_a_webp_of_each_size(image_format: str, content_type: str) -> None:
+    picture = render(encoded(Image.effect_noise((800, 400), 50).convert("RGB"), image_format))
+    assert (picture.content_type, picture.width, picture.height) == (content_type, 800, 400)
+    assert {size: size_of(webp) for size, webp in picture.thumbnails.items()} == {
+        96: (96, 48),
+        192: (192, 96),
+        640: (640, 320),
+    }
+
+
+def test_a_small_picture_is_never_enlarged() -> None:
+    picture = render(encoded(Image.new("RGB", (48, 48), "teal"), "PNG"))
+    assert {size_of(webp) for webp in picture.thumbnails.values()} == {(48, 48)}
+
+
+def test_a_picture_held_sideways_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees to show
+    picture = render(encoded(Image.new("RGB", (400, 200), "teal"), "JPEG", exif=exif))
+    assert (picture.width, picture.height) == (200, 400)
+    assert size_of(picture.thumbnails[96]) == (48, 96)
+
+
+def test_nothing_of_the_original_but_its_pixels_is_served() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "secret description"
+    original = encoded(Image.new("RGB", (400, 200), "teal"), "JPEG", exif=exif) + b"<script>trailer</script>"
+    served = b"".join(render(original).thumbnails.values())
+    assert b"secret" not in served
+    assert b"script" not in served
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "I;16", "1"])
+def test_every_mode_of_pixels_is_understood(mode: str) -> None:
+    image_format = "JPEG" if mode == "CMYK" else "PNG"
+    picture = render(encoded(Image.new(mode, (300, 300)), image_format))
+    assert size_of(picture.thumbnails[192]) == (192, 192)
+
+
+def test_an_animation_shows_its_first_frame() -> None:
+    frames = [Image.new("RGB", (100, 100), colour) for colour in ("red", "blue")]
+    picture = render(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    with Image.open(io.BytesIO(picture.thumbnails[96])) as shown:
+        red, _, blue = shown.convert("RGB").getpixel((48, 48))  # type: ignore[misc] # three bands
+    assert (red > 200, blue < 50) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<!doctype html><title>error code: 1033</title>",
+        b"%PDF-1.7 ...",
+        encoded(Image.new("RGB", (10, 10)), "TIFF"),
+        encoded(Image.new("RGB", (32, 32)), "ICO"),
+        encoded(Image.new("RGB", (10, 10)), "BMP"),
+        b"",
+    ],
+    ids=["svg", "html", "pdf", "tiff", "ico", "bmp", "empty"],
+)
+def test_what_is_not_of_an_accepted_format_is_unsupported(content: bytes) -> None:
+    with pytest.raises(ImageFailedError) as caught:
+        render(content)
+    assert caught.value.reason is FailureReason.UNSUPPORTED
+
+
+def test_a_truncated_image_is_undecodable() -> None:
+    whole = encoded(Image.effect_noise((400, 400), 50).convert("RGB"), "JPEG")
+    with pytest.raises(ImageFailedError) as caught:
+        render(whole[: len(whole) // 2])
+    assert caught.value.reason is FailureReason.UNDECODABLE
+
+
+def test_a_bomb_is_refused_before_a_pixel_is_decoded() -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    with pytest.raises(ImageFailedError) as caught:
+        render(bomb)
+    assert caught.value.reason is FailureReason.TOO_LARGE
