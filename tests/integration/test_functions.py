@@ -1,0 +1,118 @@
+"""The entry points, each called as Lambda calls it, with a real event of its trigger."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from imagecache.errors import ConfigError
+from imagecache.model import ImageRequest
+from imagecache.queues.images import to_body
+from local.demo.service import DemoAccount
+from tests.integration.conftest import NOW, Stack
+
+ROOT = Path(__file__).parent.parent.parent
+Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+
+
+def load(name: str) -> Handler:
+    """The function's one module, imported anew, as in a cold start."""
+    spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    handler: Handler = module.handler
+    return handler
+
+
+def event(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return loaded
+
+
+@pytest.fixture
+def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    boto3.client("ssm").put_parameter(
+        Name="/imagecache/beeper-token", Value=demo.beeper_token, Type="SecureString"
+    )
+    for name, value in {
+        "CHATS_TABLE": "BeeperChatsTable",
+        "PARTICIPANTS_TABLE": "ChatParticipantsTable",
+        "IMAGES_TABLE": "CachedImagesTable",
+        "SYNC_STATE_TABLE": "SyncStateTable",
+        "IMAGE_BUCKET": "images",
+        "IMAGES_QUEUE_URL": stack.queue_url,
+        "BEEPER_URL": demo.beeper_url,
+        "MEDIA_SERVER_URL": "",
+        "PUBLIC_BASE_URL": "",
+        "SECRETS_PATH": "/imagecache",
+        "CLAIM_LEASE_SECONDS": "90",
+        "FETCHES_PER_INVOCATION": "1",  # moto is not thread-safe
+        "POWERTOOLS_SERVICE_NAME": "imagecache",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("environment")
+def test_sync_then_cacher_then_read_serve_a_page_of_faces(stack: Stack, demo: DemoAccount) -> None:
+    report = load("sync")(event("schedule"), None)
+    assert (report["outcome"], report["chats"]) == ("ok", len(demo.account.chats) - 1)
+    records = [
+        {"messageId": one["messageId"], "body": one["body"], "receiptHandle": "r"} for one in stack.messages()
+    ]
+    assert load("cacher")({"Records": records}, None) == {"batchItemFailures": []}
+    answer = load("read")(event("chats"), None)
+    assert (answer["statusCode"], answer["headers"]["cache-control"]) == (200, "private, no-cache")
+    chats = json.loads(answer["body"])["chats"]
+    assert len(chats) == 10
+    assert {len(chat["participants"]) for chat in chats} == {2}
+    assert "cached" in {chat["image"]["status"] for chat in chats}
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_cacher_reports_exactly_the_messages_that_must_come_again(
+    stack: Stack, demo: DemoAccount
+) -> None:
+    held, good = demo.account.deliverable()[:2]
+    stack.images.claim(ImageRequest(held, f"mxc://{held}", NOW), now=NOW * 2, lease_seconds=90, nonce="other")
+    stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody="{}")
+    [message] = stack.sqs.receive_message(QueueUrl=stack.queue_url)["Messages"]
+    records = [
+        {"messageId": name, "body": to_body(ImageRequest(key, f"mxc://{key}", NOW)), "receiptHandle": receipt}
+        for name, key, receipt in (("good", good, "r"), ("held", held, message["ReceiptHandle"]))
+    ]
+    records.append({"messageId": "nonsense", "body": "not JSON", "receiptHandle": "r"})
+    answer = load("cacher")({"Records": records}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "held"}, {"itemIdentifier": "nonsense"}]}
+
+
+@pytest.mark.usefixtures("environment")
+def test_an_image_that_beeper_does_not_have_is_acknowledged_and_recorded(stack: Stack) -> None:
+    records = event("images")
+    assert load("cacher")(records, None) == {"batchItemFailures": []}
+    key = json.loads(records["Records"][0]["body"])["imageKey"]
+    assert (stack.row(key)["status"], stack.row(key)["reason"]) == ("failed", "gone")
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_missing_token_is_seen_as_unauthorized_not_as_a_crash(stack: Stack) -> None:
+    boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
+    assert load("sync")(event("schedule"), None)["outcome"] == "unauthorized"
+    assert stack.state.origin().state == "unauthorized"
+
+
+@pytest.mark.usefixtures("environment")
+def test_cleanup_stores_the_statistics(stack: Stack) -> None:
+    assert load("cleanup")(event("schedule"), None) == stack.state.statistics()
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_function_without_its_table_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHATS_TABLE")
+    with pytest.raises(ConfigError, match="CHATS_TABLE"):
+        load("read")
