@@ -1,0 +1,140 @@
+"""template.yaml → a stack in the engine, by CloudFormation's own API; the engine does the SAM transform."""
+
+import contextlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from local.engine import REGION, Engine
+from local.packages import Package, build_packages
+from local.routes import wire_routes
+from local.template import Template, parameter_values, with_plain_numbers
+
+_ARTIFACTS = "imagecache-artifacts"
+
+
+class DeployError(Exception):
+    """The engine refused the template; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A deployed stack: what its template's names became."""
+
+    name: str
+    engine: Engine
+    template: Template
+    resources: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+def deploy(
+    engine: Engine,
+    template: Template,
+    *,
+    root: Path,
+    builds: Path,
+    name: str,
+    parameters: Mapping[str, str],
+    secrets: Mapping[str, str],
+) -> Stack:
+    """Bring the stack to what the template says. A failure kills the engine: nothing half-done is saved."""
+    try:
+        packages = build_packages(template, root, builds)
+        _put_secrets(engine, name, secrets)
+        deployable = _with_packages(engine, template, packages)
+        values = parameter_values(template, parameters)
+        _create_or_update(engine, name, with_plain_numbers(deployable, values), values)
+        stack = _describe(engine, name, template)
+        wire_routes(engine, name, stack.resources)
+    except BaseException:
+        engine.child.kill()
+        raise
+    return stack
+
+
+def _put_secrets(engine: Engine, name: str, secrets: Mapping[str, str]) -> None:
+    ssm = boto3.client("ssm", **engine.access)
+    known = ssm.get_parameters_by_path(Path=f"/{name}")["Parameters"]
+    outdated = [entry["Name"] for entry in known if entry["Name"].rpartition("/")[2] not in secrets]
+    if outdated:
+        ssm.delete_parameters(Names=outdated)
+    for key, value in secrets.items():
+        ssm.put_parameter(Name=f"/{name}/{key}", Value=value, Type="SecureString", Overwrite=True)
+
+
+def _with_packages(engine: Engine, template: Template, packages: list[Package]) -> Template:
+    """The packages in S3, and the template pointing at them."""
+    s3 = boto3.client("s3", **engine.access)
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=_ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
+    present = {entry["Key"] for entry in s3.list_objects_v2(Bucket=_ARTIFACTS).get("Contents", [])}
+    resources: dict[str, Any] = dict(template["Resources"])
+    for package in packages:
+        key = package.archive.name
+        if key not in present:
+            s3.upload_file(str(package.archive), _ARTIFACTS, key)
+        resource = resources[package.logical_id]
+        place = {package.property: {"Bucket": _ARTIFACTS, "Key": key}}
+        resources[package.logical_id] = {**resource, "Properties": {**resource["Properties"], **place}}
+    for key in present - {package.archive.name for package in packages}:
+        s3.delete_object(Bucket=_ARTIFACTS, Key=key)
+    return {**template, "Resources": resources}
+
+
+def _create_or_update(engine: Engine, name: str, template: Template, values: Mapping[str, str]) -> None:
+    cloudformation = boto3.client("cloudformation", **engine.access)
+    request = {
+        "StackName": name,
+        "TemplateBody": json.dumps(template),
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    }
+    exists = bool(_status(cloudformation, name))
+    try:
+        _ = cloudformation.update_stack(**request) if exists else cloudformation.create_stack(**request)
+    except ClientError as error:
+        if "No updates" in str(error):
+            return
+        raise DeployError(str(error)) from error
+    while (status := _status(cloudformation, name)).endswith("IN_PROGRESS"):
+        time.sleep(0.05)
+    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        reason = _reason(cloudformation, name) or status
+        raise DeployError(f"{reason} (was template.yaml left as it is? then `make clean` starts over)")
+
+
+def _status(cloudformation: Any, name: str) -> str:
+    try:
+        return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return ""
+        raise
+
+
+def _reason(cloudformation: Any, name: str) -> str:
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]  # newest first
+    failures = [event for event in reversed(events) if event["ResourceStatus"].endswith("FAILED")]
+    return "; ".join(
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}" for event in failures[:3]
+    )
+
+
+def _describe(engine: Engine, name: str, template: Template) -> Stack:
+    cloudformation = boto3.client("cloudformation", **engine.access)
+    resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+    outputs = cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
+    return Stack(
+        name=name,
+        engine=engine,
+        template=template,
+        resources={entry["LogicalResourceId"]: entry["PhysicalResourceId"] for entry in resources},
+        outputs={entry["OutputKey"]: entry["OutputValue"] for entry in outputs},
+    )

@@ -1,0 +1,139 @@
+"""A folder → the embedded engine (ministack) on 127.0.0.1, with the state that its last clean stop saved."""
+
+import contextlib
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from botocore.config import Config
+
+from local.console import say
+from local.processes import Child, ChildError, clear_leftovers
+
+REGION: Final = "eu-west-1"
+_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The running engine and how to reach it."""
+
+    child: Child
+    port: int
+
+    @property
+    def access(self) -> dict[str, Any]:
+        """Keywords for `boto3.client`."""
+        return {
+            "endpoint_url": f"http://127.0.0.1:{self.port}",
+            "region_name": REGION,
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+            "config": Config(proxies={}, read_timeout=120, retries={"total_max_attempts": 2}),
+        }
+
+
+@contextlib.contextmanager
+def running_engine(folder: Path) -> Iterator[Engine]:
+    """Start it with what `folder` holds; stop it at the end, which saves."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = folder.resolve()
+    clear_leftovers(folder)
+    port = _restore(folder)
+    child = Child(folder, "ministack", environment=_environment(folder, port))
+    try:
+        _wait_until_it_answers(child, port)
+        yield Engine(child, port)
+    finally:
+        if not child.stop():
+            say("the engine had to be killed: what changed since its last clean stop is lost")
+        shutil.rmtree(folder / "tmp", ignore_errors=True)
+
+
+def _environment(folder: Path, port: int) -> dict[str, str]:
+    # Complete: all of it reaches the functions, so nothing of ours may be in it.
+    return {
+        "PATH": os.defpath,
+        "HOME": str(folder / "tmp"),
+        "TMPDIR": str(folder / "tmp"),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(folder / "state"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(folder / "s3"),
+        # Listeners that we do not need, on ports that another stack may hold.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+
+
+def _restore(folder: Path) -> int:
+    """Lay out the folder for a start and return the engine's port.
+
+    The engine runs on a copy, `state`, that replaces `saved` only after a clean stop: killed half-way
+    through saving it would leave files of two different moments.
+    """
+    saved, state, mark = folder / "saved", folder / "state", folder / "ministack.saved"
+    if mark.exists() and state.exists():
+        shutil.rmtree(saved, ignore_errors=True)
+        state.rename(saved)
+    mark.unlink(missing_ok=True)
+    for name in ("state", "tmp") if saved.exists() else ("state", "tmp", "s3"):
+        shutil.rmtree(folder / name, ignore_errors=True)  # without rows nothing can name an object
+    (folder / "tmp").mkdir()
+    if saved.exists():
+        shutil.copytree(saved, state)
+    for unfinished in (folder / "s3").rglob("*.tmp"):
+        unfinished.unlink()  # a write that a kill cut short would come back as an object
+    return _keep_port(state)
+
+
+def _keep_port(state: Path) -> int:
+    """The port of the saved state, or another one written into it.
+
+    Queue URLs hold the port: on a different one the queue's event source would be silent for ever.
+    """
+    state.mkdir(exist_ok=True)
+    note = state / "port"
+    old = int(note.read_text()) if note.exists() else 0
+    port = free_port(old)
+    if old and port != old:
+        say(f"port {old} of the engine is taken: it moves to {port}")
+        for file in state.glob("*.json"):
+            file.write_text(file.read_text().replace(f"localhost:{old}", f"localhost:{port}"))
+    note.write_text(str(port))
+    return port
+
+
+def free_port(wanted: int = 0) -> int:
+    """`wanted` if it is free, else one that is."""
+    with socket.socket() as probe:
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as the servers do, or TIME_WAIT is "taken"
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return free_port()
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_it_answers(child: Child, port: int) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        child.check()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise ChildError(f"the engine does not answer on port {port} (see {child.log})")

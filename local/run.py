@@ -1,0 +1,135 @@
+"""`make run`: engine, demo account, stack, local server, first sync; then nothing until it is told to stop.
+
+Exit codes: 0 stopped after it was ready; 128 + signal: stopped before; 1: something of ours failed; 2: a
+setting is wrong, the port is taken, or it runs already.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.beeper import complaint
+from local.console import announce, complain, say
+from local.demo_account import demo_account
+from local.deploy import DeployError, Stack
+from local.edge_server import EdgeServer
+from local.edge_site import Site
+from local.packages import BuildError
+from local.processes import Child, ChildError, only_one
+from local.readiness import NotReadyError, wait_for_chats
+from local.settings import Origin, Settings, SettingsError, read_settings
+from local.stack import local_stack, publish_page, start_first_sync
+from local.template import ROOT, TemplateError, read_template
+
+_STATE = ROOT / ".local"
+_FAILURES = (BuildError, ChildError, DeployError, NotReadyError, TemplateError)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main() -> int:
+    """The exit code."""
+    _stop_on_signals(ready=False)
+    _forget_aws()
+    try:
+        settings = read_settings(os.environ, read_template())
+        with _only_run(settings.port), _edge_server(settings.port) as server, server.serving() as address:
+            _run(settings, server, address)
+    except SettingsError as error:
+        complain(str(error))
+        return 2
+    except (*_FAILURES, BotoCoreError, ClientError) as error:
+        complain(f"stopped: {error}")
+        return 1
+    return 0
+
+
+def _run(settings: Settings, server: EdgeServer, address: str) -> None:
+    with contextlib.ExitStack() as running:
+        if settings.beeper:
+            demo, beeper, media_server = None, settings.beeper, settings.media_server
+        else:
+            demo = running.enter_context(demo_account(_STATE / "demo-account"))
+            beeper, media_server = demo.beeper, demo.media_server
+        wrong = complaint(beeper)
+        say("starting the engine and deploying template.yaml")
+        # The demo account's chats and one's own are never mixed.
+        stack = running.enter_context(_stack(_STATE / ("demo" if demo else "beeper"), beeper, media_server))
+        publish_page(stack, ROOT / "web")
+        server.site = Site(stack, demo_port=demo.port if demo else None)
+        start_first_sync(stack)
+        say(wrong or "first sync: reading chats, caching their pictures")
+        children = [stack.engine.child, *([demo.child] if demo else [])]
+        wait_for_chats(address, want_faces=not wrong, check=lambda: _check(children), say=say)
+        _stop_on_signals(ready=True)
+        announce(f"ready {address}")
+        while True:
+            _check(children)
+            time.sleep(0.5)
+
+
+def _stack(
+    folder: Path, beeper: Origin, media_server: Origin | None
+) -> contextlib.AbstractContextManager[Stack]:
+    parameters = {"BeeperUrl": beeper.url}
+    secrets = {"beeper-token": beeper.token}
+    if media_server:
+        parameters["MediaServerUrl"] = media_server.url
+        secrets["media-server-token"] = media_server.token
+    return local_stack(folder, parameters=parameters, secrets=secrets)
+
+
+def _check(children: list[Child]) -> None:
+    for child in children:
+        child.check()
+
+
+@contextlib.contextmanager
+def _only_run(port: int) -> Iterator[None]:
+    _STATE.mkdir(exist_ok=True)
+    _STATE.chmod(0o700)  # the state holds tokens in the clear
+    with only_one(_STATE / "run.lock", f"process {os.getpid()}, http://127.0.0.1:{port}/") as other:
+        if other:
+            raise SettingsError(
+                f"this folder's stack runs already ({other}): stop it first, or use another clone"
+            )
+        yield
+
+
+def _edge_server(port: int) -> EdgeServer:
+    try:
+        return EdgeServer(port)
+    except OSError as error:
+        raise SettingsError(
+            f"PORT {port} cannot be used ({error.strerror}): try PORT={port % 65535 + 1}"
+        ) from error
+
+
+def _forget_aws() -> None:
+    """A person's own profile has no part in this: it may not exist here, or worse, be used."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
+def _stop_on_signals(*, ready: bool) -> None:
+    def stop(number: int, _: FrameType | None) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)  # stopping takes its seconds, and must not be cut short
+        say("stopping")
+        sys.exit(0 if ready else 128 + number)
+
+    for each in _SIGNALS:
+        # `nohup make run` is meant to outlive its terminal.
+        if not (each == signal.SIGHUP and signal.getsignal(each) == signal.SIG_IGN):
+            signal.signal(each, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""The main job, from one command to a page of faces, and through everything that may end it."""
+
+import signal
+
+import pytest
+
+from tests.end_to_end.conftest import Clone, stop, wait_until
+
+pytestmark = pytest.mark.engine
+
+
+def all_cached(clone: Clone) -> bool:
+    deliverable = set(clone.get("/_demo/account")["deliverable"])
+    return clone.image_hits().keys() >= deliverable and "pending" not in {
+        image["status"] for image in clone.images()
+    }
+
+
+def assert_every_url_loads(clone: Clone) -> int:
+    paths = {path for image in clone.images() for path in image["sizes"].values()}
+    for path in paths:
+        with clone.open(path) as answer:
+            assert (answer.status, answer.headers["content-type"]) == (200, "image/webp")
+    return len(paths)
+
+
+def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: Clone) -> None:
+    first = clone.run_until_ready()
+    wait_until(lambda: len(clone.get("/api/chats?limit=50")["chats"]) == 50, seconds=60, what="50 chats")
+    wait_until(lambda: all_cached(clone), seconds=120, what="every deliverable picture cached")
+    hits = clone.image_hits()
+    assert hits == dict.fromkeys(hits, 1)
+    shown = assert_every_url_loads(clone)
+    assert shown > 3 * 150
+    assert stop(first, signal.SIGINT)[0] == 0
+    assert clone.is_clean()
+
+    function = clone.root / "functions" / "read" / "app.py"
+    function.write_text(function.read_text().replace("config.public_base_url", '"https://edited.example"'))
+    second = clone.run_until_ready()
+    paths = {path for image in clone.images() for path in image["sizes"].values()}
+    assert len(paths) == shown, "the state was kept"
+    assert all(path.startswith("https://edited.example/images/") for path in paths), "new code serves"
+    assert clone.image_hits() == {}
+    assert stop(second, signal.SIGTERM)[0] == 0
+
+
+def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
+    first = clone.run_until_ready()
+    clone.kill_everything(first)
+    second = clone.run_until_ready()
+    assert_every_url_loads(clone)
+    wait_until(lambda: all_cached(clone), seconds=120, what="every deliverable picture cached")
+    assert_every_url_loads(clone)
+    assert stop(second)[0] == 0
+
+
+def test_two_clones_run_side_by_side(clone: Clone, another_clone: Clone) -> None:
+    here, there = clone.run_until_ready(), another_clone.run_until_ready()
+    for one in (clone, another_clone):
+        assert len(one.get("/api/chats")["chats"]) > 0
+    assert (stop(here)[0], stop(there)[0]) == (0, 0)
+    assert clone.is_clean()
+    assert another_clone.is_clean()

@@ -1,0 +1,67 @@
+"""The real engine, in folders of its own, holding a stack with one of each thing (`small/`)."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+import boto3
+import pytest
+
+from local.deploy import Stack
+from local.stack import local_stack
+
+SMALL = Path(__file__).parent / "small"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.engine)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running stack for tests that leave it as it was."""
+    folder = tmp_path_factory.mktemp("small")
+    with local_stack(
+        folder, template=SMALL / "template.yaml", builds=folder / "builds", name="small"
+    ) as stack:
+        yield stack
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A copy of the small stack's source, to be changed."""
+    shutil.copytree(SMALL, tmp_path / "source")
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def start(tmp_path: Path, source: Path) -> Callable[[], AbstractContextManager[Stack]]:
+    """Start a stack of one's own, in the same folder each time."""
+    return partial(
+        local_stack,
+        tmp_path / "stack",
+        template=source / "template.yaml",
+        builds=tmp_path / "builds",
+        name="own",
+    )
+
+
+def seen(stack: Stack) -> set[str]:
+    """The names in the stack's table."""
+    dynamodb = boto3.client("dynamodb", **stack.engine.access)
+    rows = dynamodb.scan(TableName=stack.outputs["SeenTable"], ConsistentRead=True)["Items"]
+    return {row["name"]["S"] for row in rows}
+
+
+def wait_for(expected: set[str], stack: Stack, *, seconds: float = 15.0) -> float:
+    """Wait until all of `expected` is seen; how long that took."""
+    started = time.monotonic()
+    while not expected <= (found := seen(stack)):
+        assert time.monotonic() - started < seconds, f"missing after {seconds} s: {expected - found}"
+        time.sleep(0.05)
+    return time.monotonic() - started

@@ -1,0 +1,33 @@
+"""The SQS event source: delivery, partial failures, and the batch of a worker that died."""
+
+import boto3
+
+from local.deploy import Stack
+from tests.engine.conftest import seen, wait_for
+
+VISIBILITY = 3.0
+
+
+def send(stack: Stack, *bodies: str) -> None:
+    sqs = boto3.client("sqs", **stack.engine.access)
+    sqs.send_message_batch(
+        QueueUrl=stack.outputs["WorkQueue"],
+        Entries=[{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)],
+    )
+
+
+def test_messages_reach_the_function(small: Stack) -> None:
+    send(small, "plain a", "plain b")
+    wait_for({"plain a 1", "plain b 1"}, small)
+
+
+def test_only_the_refused_message_comes_back_and_after_the_visibility_timeout(small: Stack) -> None:
+    send(small, "refuse a", "accepted a")
+    wait_for({"refuse a 1", "accepted a 1"}, small)
+    assert wait_for({"refuse a 2"}, small) > VISIBILITY / 2
+    assert "accepted a 2" not in seen(small)
+
+
+def test_batch_of_a_killed_worker_is_delivered_again(small: Stack) -> None:
+    send(small, "before b", "die b")
+    wait_for({"before b 2", "die b 2"}, small)

@@ -1,0 +1,24 @@
+"""Schedules (`ScheduleV2`: EventBridge Scheduler)."""
+
+import boto3
+
+from local.deploy import Stack
+from tests.engine.conftest import wait_for
+
+
+def test_due_schedule_calls_its_function(small: Stack) -> None:
+    """The engine looks for due schedules every 10 seconds."""
+    wait_for({"tick"}, small, seconds=25)
+
+
+def test_rates_and_crons_are_registered_and_enabled(small: Stack) -> None:
+    """Their firing is not waited for: a rate's first time is after a whole period."""
+    scheduler = boto3.client("scheduler", **small.engine.access)
+    schedules = [
+        scheduler.get_schedule(Name=entry["Name"]) for entry in scheduler.list_schedules()["Schedules"]
+    ]
+    assert {(schedule["ScheduleExpression"], schedule["State"]) for schedule in schedules} == {
+        ("at(2020-01-01T00:00:00)", "ENABLED"),
+        ("rate(10 minutes)", "ENABLED"),
+        ("cron(30 3 * * ? *)", "ENABLED"),
+    }

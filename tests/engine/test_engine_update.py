@@ -1,0 +1,40 @@
+"""Deploying again."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from local.deploy import DeployError, Stack
+from tests.engine.conftest import seen
+from tests.engine.test_engine_routes import ask
+from tests.engine.test_engine_state import remember
+
+Start = Callable[[], AbstractContextManager[Stack]]
+
+
+def test_next_deployment_serves_new_code_and_routes_and_keeps_the_state(start: Start, source: Path) -> None:
+    with start() as stack:
+        remember(stack, "kept")
+        assert ask(stack, "/api/public")[1]["greeting"] == "hello"
+    code, template = source / "greet" / "app.py", source / "template.yaml"
+    code.write_text(code.read_text().replace('"hello"', '"goodbye"'))
+    template.write_text(template.read_text().replace("/api/public", "/api/open"))
+    with start() as stack:
+        assert ask(stack, "/api/open")[1]["greeting"] == "goodbye"
+        assert ask(stack, "/api/public")[0] == 404
+        assert "kept" in seen(stack)
+
+
+def test_refused_template_says_why_and_leaves_the_last_state(start: Start, source: Path) -> None:
+    with start() as stack:
+        remember(stack, "kept")
+    template = source / "template.yaml"
+    good = template.read_text()
+    template.write_text(good.replace("BillingMode: PAY_PER_REQUEST", "BillingMode: NONSENSE"))
+    with pytest.raises(DeployError, match="NONSENSE"), start():
+        pass
+    template.write_text(good)
+    with start() as stack:
+        assert "kept" in seen(stack)

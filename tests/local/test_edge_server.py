@@ -1,0 +1,216 @@
+"""The local server, before an engine that writes down what it is asked."""
+
+import http.client
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from local.deploy import Stack
+from local.edge_server import EdgeServer
+from local.edge_site import Site
+from local.engine import Engine
+from local.template import read_template
+
+RESOURCES = {"ImageBucket": "pictures", "WebBucket": "web", "HttpApi": "0123abcd"}
+Asked = tuple[str, str, dict[str, str], bytes]
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class FakeEngine(ThreadingHTTPServer):
+    """Answers with what `answer` holds."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _FakeEngineHandler)
+        self.asked: list[Asked] = []
+        self.answer: Answer = (200, {"Content-Type": "text/plain"}, b"body")
+
+
+class _FakeEngineHandler(BaseHTTPRequestHandler):
+    server: FakeEngine
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.asked.append((self.command, self.path, headers, body))
+        status, headers, content = self.server.answer
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD" and status != 304:
+            self.wfile.write(content)
+
+    do_HEAD = do_POST = do_DELETE = do_GET  # noqa: N815 - the base class looks for these names
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def engine() -> Iterator[FakeEngine]:
+    with FakeEngine() as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def edge(engine: FakeEngine) -> Iterator[EdgeServer]:
+    no_child: Any = None
+    stack = Stack("imagecache", Engine(no_child, engine.server_port), read_template(), RESOURCES, {})
+    server = EdgeServer(0)
+    server.site = Site(stack)
+    with server.serving():
+        yield server
+
+
+def ask(
+    edge: EdgeServer,
+    target: str,
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: Mapping[str, str] = {},
+) -> Answer:
+    with closing(http.client.HTTPConnection("127.0.0.1", edge.server_port, timeout=10)) as connection:
+        connection.request(method, target, body=body, headers=dict(headers))
+        response = connection.getresponse()
+        return (
+            response.status,
+            {name.lower(): value for name, value in response.getheaders()},
+            response.read(),
+        )
+
+
+def test_api_is_asked_by_its_own_name_with_all_that_the_viewer_sent(
+    edge: EdgeServer, engine: FakeEngine
+) -> None:
+    engine.answer = (418, {"Content-Type": "application/json", "X-Trace": "1", "Server": "engine"}, b"{}")
+    headers = {"Authorization": "Bearer t", "Cookie": "c=1", "Accept-Encoding": "gzip"}
+    status, received, body = ask(
+        edge, "/api/chats?a=b%2Fc&a=d", method="POST", body=b"hello", headers=headers
+    )
+    method, target, sent, sent_body = engine.asked[0]
+    assert (method, target, sent_body) == ("POST", "/api/chats?a=b%2Fc&a=d", b"hello")
+    assert sent["host"] == f"0123abcd.execute-api.localhost:{engine.server_port}"
+    assert (sent["authorization"], sent["cookie"], sent["accept-encoding"]) == ("Bearer t", "c=1", "gzip")
+    assert (status, body, received["x-trace"], received["server"]) == (418, b"{}", "1", "imagecache")
+
+
+def test_picture_comes_from_the_bucket_without_query_or_cookies(edge: EdgeServer, engine: FakeEngine) -> None:
+    engine.answer = (
+        200,
+        {"Content-Type": "image/webp", "ETag": '"e"', "Cache-Control": "immutable", "x-amz-version-id": "v"},
+        b"RIFF",
+    )
+    status, received, body = ask(edge, "/images/0a/96.webp?versions", headers={"Cookie": "c=1"})
+    assert engine.asked[0][1] == "/pictures/images/0a/96.webp"
+    assert "cookie" not in engine.asked[0][2]
+    assert (status, body) == (200, b"RIFF")
+    assert (received["content-type"], received["etag"], received["cache-control"]) == (
+        "image/webp",
+        '"e"',
+        "immutable",
+    )
+    assert received["x-content-type-options"] == "nosniff"
+    assert "x-amz-version-id" not in received
+
+
+def test_picture_that_did_not_change_is_not_sent_again(edge: EdgeServer, engine: FakeEngine) -> None:
+    engine.answer = (304, {"ETag": '"e"'}, b"")
+    status, received, body = ask(edge, "/images/0a/96.webp", headers={"If-None-Match": '"e"'})
+    assert engine.asked[0][2]["if-none-match"] == '"e"'
+    assert (status, received["etag"], body) == (304, '"e"', b"")
+
+
+def test_head_has_the_headers_and_no_body(edge: EdgeServer) -> None:
+    status, received, body = ask(edge, "/images/0a/96.webp", method="HEAD")
+    assert (status, received["content-length"], body) == (200, "4", b"")
+
+
+def test_root_is_the_first_page(edge: EdgeServer, engine: FakeEngine) -> None:
+    assert ask(edge, "/")[0] == 200
+    assert engine.asked[0][1] == "/web/index.html"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/images/../originals/0a",
+        "/images/%2e%2e/originals/0a",
+        "/images/..%2Foriginals%2F0a",
+        "/images//originals/0a",
+        "/images/",
+        "/images/%00",
+        "/../../etc/passwd",
+        "/%2e%2e/web",
+        "//127.0.0.1/",
+    ],
+)
+def test_odd_paths_reach_no_bucket(edge: EdgeServer, engine: FakeEngine, target: str) -> None:
+    assert ask(edge, target)[0] == 403
+    assert engine.asked == []
+
+
+def test_originals_are_looked_for_where_there_are_none(edge: EdgeServer, engine: FakeEngine) -> None:
+    ask(edge, "/originals/0a")
+    ask(edge, "/%6friginals/0a")
+    assert [target for _, target, _, _ in engine.asked] == ["/web/originals/0a"] * 2
+
+
+def test_missing_object_looks_like_a_forbidden_one(edge: EdgeServer, engine: FakeEngine) -> None:
+    engine.answer = (404, {"Content-Type": "application/xml"}, b"<Error><Key>secret</Key></Error>")
+    assert ask(edge, "/images/nothing")[0::2] == (403, b"Access denied\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "target"), [("POST", "/"), ("DELETE", "/images/0a/96.webp"), ("TRACE", "/api/chats")]
+)
+def test_methods_that_the_template_does_not_name_are_refused(
+    edge: EdgeServer, engine: FakeEngine, method: str, target: str
+) -> None:
+    assert ask(edge, target, method=method)[0] == 403
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "localhost:"]
+)
+def test_other_names_for_this_machine_are_refused(edge: EdgeServer, engine: FakeEngine, host: str) -> None:
+    """DNS rebinding: somebody's page makes its own name mean 127.0.0.1."""
+    assert ask(edge, "/api/chats", headers={"Host": host})[0] == 403
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8080", "LOCALHOST", "[::1]:8080"])
+def test_its_own_names_are_served(edge: EdgeServer, host: str) -> None:
+    assert ask(edge, "/api/chats", headers={"Host": host})[0] == 200
+
+
+def test_body_without_a_length_is_refused(edge: EdgeServer) -> None:
+    assert ask(edge, "/api/chats", method="POST", headers={"Transfer-Encoding": "chunked"})[0] == 411
+
+
+def test_origin_that_is_gone_is_a_bad_gateway(edge: EdgeServer, engine: FakeEngine) -> None:
+    engine.shutdown()
+    engine.server_close()
+    assert ask(edge, "/api/chats")[0] == 502
+
+
+def test_it_says_that_it_is_starting_until_there_is_a_stack(edge: EdgeServer) -> None:
+    edge.site = None
+    assert ask(edge, "/")[0::2] == (503, b"Starting\n")
+
+
+def test_connection_serves_one_request_after_another(edge: EdgeServer) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", edge.server_port, timeout=10)) as connection:
+        for _ in range(3):
+            connection.request("GET", "/images/0a/96.webp")
+            assert connection.getresponse().read() == b"body"
+        assert connection.sock is not None

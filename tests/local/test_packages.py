@@ -1,0 +1,65 @@
+"""Builds happen once for what they are built from."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from local.packages import BuildError, build_packages
+
+TEMPLATE = {
+    "Resources": {
+        "Fn": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "function"}},
+        "Layer": {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": "layer"}},
+    }
+}
+MAKEFILE = (
+    'build-Layer:\n\tmkdir -p "$(ARTIFACTS_DIR)/python"\n\tdate +%N > "$(ARTIFACTS_DIR)/python/built.py"\n'
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("function", "layer"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "function" / "app.py").write_text("handler = print")
+    (tmp_path / "layer" / "Makefile").write_text(MAKEFILE)
+    return tmp_path
+
+
+def built(root: Path) -> list[str]:
+    return [package.archive.name for package in build_packages(TEMPLATE, root, root / "builds")]
+
+
+def test_nothing_is_built_twice(root: Path) -> None:
+    first = built(root)
+    times = {path: path.read_text() for path in root.rglob("built.py")}
+    (root / "function" / "__pycache__").mkdir()
+    (root / "function" / "__pycache__" / "app.pyc").touch()
+    assert built(root) == first
+    assert {path: path.read_text() for path in root.rglob("built.py")} == times
+
+
+def test_change_of_a_file_makes_another_package(root: Path) -> None:
+    function, layer = built(root)
+    (root / "function" / "app.py").write_text("handler = repr")
+    assert built(root)[0] != function
+    assert built(root)[1] == layer
+    (root / "layer" / "Makefile").write_text(MAKEFILE + "\n")
+    assert built(root)[1] != layer
+
+
+def test_layer_points_at_the_folder_it_was_built_into(root: Path) -> None:
+    _, layer = build_packages(TEMPLATE, root, root / "builds")
+    with zipfile.ZipFile(layer.archive) as archive:
+        (name,) = archive.namelist()
+        line = archive.read(name).decode()
+    (module,) = root.rglob("built.py")
+    assert str(module.parent) in line
+
+
+def test_failing_makefile_is_reported_and_leaves_nothing(root: Path) -> None:
+    (root / "layer" / "Makefile").write_text("build-Layer:\n\t@echo no disk; exit 1\n")
+    with pytest.raises(BuildError, match="Layer"):
+        built(root)
+    assert not list(root.rglob("unfinished-*"))
