@@ -9,17 +9,21 @@ import pytest
 import requests
 from moto import mock_aws
 
+from imagecache.model import OriginName
 from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.sources.beeper_images import AssetsServe
 from imagecache.sources.chat_api import ChatApi
 from imagecache.sources.images import ImageSources
+from imagecache.sources.punctual import punctual_session
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.chats import BeeperChats
 from imagecache.stores.images import CachedImages
+from imagecache.stores.origins import Origins
 from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import SyncState
 from imagecache.usecases.cache_image import ImageCacher
+from imagecache.usecases.fetch_image import ImageFetcher
 from imagecache.usecases.request_images import ImageRequests
 from imagecache.usecases.sync_chats import ChatSync
 from local.demo.service import DemoAccount
@@ -50,6 +54,7 @@ class Stack:
         self.participants = ChatParticipants(table_name="ChatParticipantsTable", dynamodb=self.dynamodb)
         self.images = CachedImages(table_name="CachedImagesTable", dynamodb=self.dynamodb)
         self.state = SyncState(table_name="SyncStateTable", dynamodb=self.dynamodb)
+        self.origins = Origins(table_name="SyncStateTable", dynamodb=self.dynamodb)
         self.blobs = Blobs(bucket="images", s3=self.s3)
         self.queue = ImagesQueue(queue_url=self.queue_url, sqs=self.sqs)
 
@@ -70,12 +75,19 @@ class Stack:
         serve = AssetsServe(base_url=demo.beeper_url, token=demo.beeper_token, session=session)
         return ImageCacher(
             images=self.images,
-            sources=ImageSources(media=serve, web=GuardedWeb()),
+            fetcher=self.fetcher(ImageSources(media={OriginName.BEEPER: serve}, web=GuardedWeb())),
             blobs=self.blobs,
+            queue=self.queue,
             salt=self.state.salt,
             lease_seconds=90,
             clock=self.clock,
         )
+
+    def fetcher(self, sources: ImageSources) -> ImageFetcher:
+        return ImageFetcher(sources=sources, origins=self.origins, clock=self.clock, sleep=self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += round(seconds * 1000)
 
     def messages(self) -> list[dict[str, Any]]:
         """Everything that waits in the queue, taken out of it."""
@@ -133,5 +145,5 @@ def demo() -> Iterator[DemoAccount]:
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    with requests.Session() as session:
+    with punctual_session() as session:
         yield session

@@ -11,8 +11,8 @@ from imagecache.claims import DAY, HOUR, NEVER
 from imagecache.model import ImageRequest, Picture
 from imagecache.queues.images import to_body
 from imagecache.stores.blobs import blob_id
-from imagecache.usecases.cache_batch import cache_batch
-from imagecache.usecases.cache_image import ClaimHeldError, Outcome
+from imagecache.usecases.cache_batch import Delivery, cache_batch
+from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher, Outcome
 from local.demo.service import DemoAccount
 from tests.integration.conftest import NOW, Stack
 
@@ -21,6 +21,10 @@ DATA = "data:text/html,<b>no%20image</b>"
 
 def request_for(key: str) -> ImageRequest:
     return ImageRequest(key, f"mxc://{key}", NOW)
+
+
+def batch(records: list[Any], stack: Stack, cacher: ImageCacher) -> list[Delivery]:
+    return cache_batch(records, cacher=cacher, queue=stack.queue, at_once=1, time_left=lambda: 60_000)
 
 
 @pytest.fixture
@@ -81,11 +85,6 @@ def test_every_image_the_account_delivers_ends_cached(
     "case",
     [
         ("not_found", "gone", DAY),
-        ("offline", "origin_down", HOUR // 6),
-        ("unauthorized", "origin_down", HOUR // 6),
-        ("rate_limited", "origin_down", HOUR // 6),
-        ("tunnel_down", "origin_down", HOUR // 6),
-        ("html", "origin_down", HOUR // 6),
         ("wrong_bytes", "unsupported", NEVER),
     ],
 )
@@ -105,6 +104,23 @@ def test_a_failure_is_recorded_by_class_and_tried_again_in_its_time(
     if wait != NEVER:
         stack.now = due
         assert cacher.cache(request_for(key)).result == "cached"
+
+
+@pytest.mark.parametrize("fault", ["offline", "unauthorized", "rate_limited", "tunnel_down", "html"])
+def test_an_image_whose_origin_is_down_waits_and_fails_only_after_two_hours(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str, fault: str
+) -> None:
+    demo.faults.set(fault, "images")
+    cacher = stack.cacher(demo, session)
+    assert cacher.cache(request_for(key)).result == "deferred"
+    assert (stack.row(key)["status"], "lease" in stack.row(key)) == ("pending", False)
+    stack.now += 2 * HOUR
+    assert cacher.cache(request_for(key)).reason == "origin_down"
+    due = int(stack.row(key)["nextAttemptAt"])
+    assert stack.now + HOUR // 6 <= due <= stack.now + HOUR // 3
+    demo.faults.set("none", "all")
+    stack.now = due
+    assert cacher.cache(request_for(key)).result == "cached"
 
 
 def test_an_image_that_is_gone_for_good_is_named_as_gone(
@@ -173,7 +189,9 @@ def test_in_a_batch_each_message_has_its_own_fate(
         {"messageId": names[one["Body"]], "body": one["Body"], "receiptHandle": one["ReceiptHandle"]}
         for one in received
     ]
-    deliveries = cache_batch(records, cacher=stack.cacher(demo, session), queue=stack.queue, at_once=1)
+    deliveries = cache_batch(
+        records, cacher=stack.cacher(demo, session), queue=stack.queue, at_once=1, time_left=lambda: 60_000
+    )
     assert {one.message_id for one in deliveries if one.error} == {"held", "nonsense"}
     results = {one.message_id: one.outcome.result for one in deliveries if one.outcome}
     assert results == {"good": "cached", "data": "failed", "gone": "failed"}
@@ -184,6 +202,8 @@ def test_a_log_line_names_neither_url_nor_media_id(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
     records = [{"messageId": "1", "body": to_body(request_for(key)), "receiptHandle": "r"}]
-    [delivery] = cache_batch(records, cacher=stack.cacher(demo, session), queue=stack.queue, at_once=1)
+    [delivery] = cache_batch(
+        records, cacher=stack.cacher(demo, session), queue=stack.queue, at_once=1, time_left=lambda: 60_000
+    )
     assert delivery.outcome == Outcome("cached", bytes=int(stack.row(key)["fileSize"]))
-    assert delivery.for_log().keys() == {"messageId", "result", "reason", "bytes"}
+    assert delivery.for_log().keys() == {"messageId", "milliseconds", "result", "reason", "bytes"}

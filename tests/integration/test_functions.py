@@ -19,6 +19,13 @@ ROOT = Path(__file__).parent.parent.parent
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 
+class Context:
+    """Of Lambda's context, what our functions use."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
 def load(name: str) -> Handler:
     """The function's one module, imported anew, as in a cold start."""
     spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
@@ -53,6 +60,7 @@ def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
         "SECRETS_PATH": "/imagecache",
         "CLAIM_LEASE_SECONDS": "90",
         "FETCHES_PER_INVOCATION": "1",  # moto is not thread-safe
+        "ORIGIN_ORDER": "beeper-first",
         "POWERTOOLS_SERVICE_NAME": "imagecache",
     }.items():
         monkeypatch.setenv(name, value)
@@ -65,7 +73,7 @@ def test_sync_then_cacher_then_read_serve_a_page_of_faces(stack: Stack, demo: De
     records = [
         {"messageId": one["messageId"], "body": one["body"], "receiptHandle": "r"} for one in stack.messages()
     ]
-    assert load("cacher")({"Records": records}, None) == {"batchItemFailures": []}
+    assert load("cacher")({"Records": records}, Context()) == {"batchItemFailures": []}
     answer = load("read")(event("chats"), None)
     assert (answer["statusCode"], answer["headers"]["cache-control"]) == (200, "private, no-cache")
     chats = json.loads(answer["body"])["chats"]
@@ -87,14 +95,14 @@ def test_the_cacher_reports_exactly_the_messages_that_must_come_again(
         for name, key, receipt in (("good", good, "r"), ("held", held, message["ReceiptHandle"]))
     ]
     records.append({"messageId": "nonsense", "body": "not JSON", "receiptHandle": "r"})
-    answer = load("cacher")({"Records": records}, None)
+    answer = load("cacher")({"Records": records}, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "held"}, {"itemIdentifier": "nonsense"}]}
 
 
 @pytest.mark.usefixtures("environment")
 def test_an_image_that_beeper_does_not_have_is_acknowledged_and_recorded(stack: Stack) -> None:
     records = event("images")
-    assert load("cacher")(records, None) == {"batchItemFailures": []}
+    assert load("cacher")(records, Context()) == {"batchItemFailures": []}
     key = json.loads(records["Records"][0]["body"])["imageKey"]
     assert (stack.row(key)["status"], stack.row(key)["reason"]) == ("failed", "gone")
 

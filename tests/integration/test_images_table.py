@@ -67,7 +67,7 @@ def test_a_lapsed_lease_is_taken_over_and_its_holder_can_record_nothing(stack: S
     with pytest.raises(LeaseLostError):
         stack.images.commit(slow, BLOB, now=stack.now)
     with pytest.raises(LeaseLostError):
-        stack.images.fail(slow, FailureReason.GONE, next_attempt_at=NEVER)
+        stack.images.fail(slow, FailureReason.GONE, now=stack.now, next_attempt_at=NEVER)
     stack.images.commit(fast, BLOB, now=stack.now)
     assert stack.row(KEY)["status"] == "cached"
 
@@ -78,7 +78,7 @@ def test_every_claim_counts_as_an_attempt_until_an_outcome_is_recorded(stack: St
         attempts.append(claim(stack).attempts)
         stack.now += 90_001
     assert attempts == [1, 2, 3]
-    stack.images.fail(claim(stack), FailureReason.CRASHED, next_attempt_at=stack.now)
+    stack.images.fail(claim(stack), FailureReason.CRASHED, now=stack.now, next_attempt_at=stack.now)
     assert claim(stack).attempts == 1
 
 
@@ -94,7 +94,7 @@ def test_a_commit_leaves_what_a_page_needs_and_nothing_of_the_work(stack: Stack)
 
 
 def test_a_failed_image_says_why(stack: Stack) -> None:
-    stack.images.fail(claim(stack), FailureReason.GONE, next_attempt_at=NOW + DAY)
+    stack.images.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW + DAY)
     assert stack.images.views([KEY]) == {KEY: ImageView(ImageStatus.FAILED, reason="gone")}
 
 
@@ -102,7 +102,7 @@ def test_failures_in_a_row_are_counted(stack: Stack) -> None:
     for failures in range(3):
         won = claim(stack)
         assert won.failures == failures
-        stack.images.fail(won, FailureReason.GONE, next_attempt_at=NOW)
+        stack.images.fail(won, FailureReason.GONE, now=NOW, next_attempt_at=NOW)
 
 
 def test_key_material_never_rests_in_the_table(stack: Stack) -> None:

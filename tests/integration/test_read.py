@@ -50,14 +50,17 @@ def shown(stack: Stack, chat: Chat) -> dict[str, Any]:
     return image
 
 
+PLACEHOLDER = "3OcRJYB4d3h/iIeHeEh3eIhw+j2w"
+
+
 def cache(stack: Stack, key: str, blob: str) -> None:
     claim = stack.images.claim(ImageRequest(key, f"mxc://{key}", NOW), now=NOW, lease_seconds=90, nonce="n")
-    stack.images.commit(claim, Blob(blob, "image/png", 10, 640, 480), now=NOW)
+    stack.images.commit(claim, Blob(blob, "image/png", 10, 640, 480, PLACEHOLDER, "#204060"), now=NOW)
 
 
 def fail(stack: Stack, key: str) -> None:
     claim = stack.images.claim(ImageRequest(key, f"mxc://{key}", NOW), now=NOW, lease_seconds=90, nonce="n")
-    stack.images.fail(claim, FailureReason.GONE, next_attempt_at=NOW + 1)
+    stack.images.fail(claim, FailureReason.GONE, now=NOW, next_attempt_at=NOW + 1)
 
 
 def test_a_cached_image_has_everything_the_first_paint_needs(stack: Stack) -> None:
@@ -73,6 +76,8 @@ def test_a_cached_image_has_everything_the_first_paint_needs(stack: Stack) -> No
         },
         "width": 640,
         "height": 480,
+        "placeholder": PLACEHOLDER,
+        "color": "#204060",
         "initials": "AL",
         "reason": None,
     }

@@ -18,6 +18,7 @@ ENVIRONMENT = {
     "SECRETS_PATH": "/imagecache",
     "CLAIM_LEASE_SECONDS": "90",
     "FETCHES_PER_INVOCATION": "5",
+    "ORIGIN_ORDER": "beeper-first",
 }
 
 
@@ -36,3 +37,8 @@ def test_a_missing_variable_is_named(name: str) -> None:
 def test_a_number_that_is_none_is_named(value: str) -> None:
     with pytest.raises(ConfigError, match="CLAIM_LEASE_SECONDS"):
         Config.from_env(ENVIRONMENT | {"CLAIM_LEASE_SECONDS": value})
+
+
+def test_an_unknown_order_of_origins_is_named() -> None:
+    with pytest.raises(ConfigError, match="ORIGIN_ORDER"):
+        Config.from_env(ENVIRONMENT | {"ORIGIN_ORDER": "media-first"})

@@ -2,13 +2,16 @@
 
 import io
 import struct
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
 
+from imagecache import pictures
 from imagecache.errors import ImageFailedError
-from imagecache.model import FailureReason
+from imagecache.model import FailureReason, Picture
 from imagecache.pictures import render
 
 
@@ -83,7 +86,6 @@ def test_an_animation_shows_its_first_frame() -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         b"<!doctype html><title>error code: 1033</title>",
         b"%PDF-1.7 ...",
         encoded(Image.new("RGB", (10, 10)), "TIFF"),
@@ -91,7 +93,7 @@ def test_an_animation_shows_its_first_frame() -> None:
         encoded(Image.new("RGB", (10, 10)), "BMP"),
         b"",
     ],
-    ids=["svg", "html", "pdf", "tiff", "ico", "bmp", "empty"],
+    ids=["html", "pdf", "tiff", "ico", "bmp", "empty"],
 )
 def test_what_is_not_of_an_accepted_format_is_unsupported(content: bytes) -> None:
     with pytest.raises(ImageFailedError) as caught:
@@ -117,3 +119,75 @@ def test_a_bomb_is_refused_before_a_pixel_is_decoded() -> None:
     with pytest.raises(ImageFailedError) as caught:
         render(bomb)
     assert caught.value.reason is FailureReason.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", FailureReason.UNSUPPORTED_SVG),
+        (
+            b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- a -->\n<SVG onload='alert(1)'/>",
+            FailureReason.UNSUPPORTED_SVG,
+        ),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 200, FailureReason.UNSUPPORTED_HEIC),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0" * 200, FailureReason.UNSUPPORTED),
+        (b"\x89PNG\r\n\x1a\n", FailureReason.UNDECODABLE),
+        (b"\xff\xd8\xff", FailureReason.UNDECODABLE),
+    ],
+)
+def test_what_is_wrong_with_the_bytes_is_named(content: bytes, reason: FailureReason) -> None:
+    with pytest.raises(ImageFailedError) as caught:
+        render(content)
+    assert caught.value.reason is reason
+
+
+def center(webp: bytes) -> tuple[int, ...]:
+    with Image.open(io.BytesIO(webp), formats=["WEBP"]) as image:
+        pixel = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
+        assert isinstance(pixel, tuple)
+        return pixel
+
+
+def test_sixteen_bits_keep_their_brightness() -> None:
+    picture = render(encoded(Image.new("I;16", (100, 100), 0x8000), "PNG"))
+    assert all(abs(band - 128) < 4 for band in center(picture.thumbnails[96]))
+
+
+def test_the_second_jpeg_of_a_phone_is_ignored() -> None:
+    frames = [Image.new("RGB", (64, 64), color) for color in ("teal", "red")]
+    picture = render(encoded(frames[0], "MPO", save_all=True, append_images=frames[1:]))
+    assert (picture.content_type, picture.color[:5]) == ("image/jpeg", "#0080")
+
+
+def test_an_animated_png_shows_its_first_frame() -> None:
+    frames = [Image.new("RGB", (64, 64), color) for color in ("teal", "red")]
+    picture = render(encoded(frames[0], "PNG", save_all=True, append_images=frames[1:]))
+    assert picture.color == "#008080"
+
+
+def test_the_dominant_color_is_that_of_most_pixels() -> None:
+    image = Image.new("RGB", (90, 90), "#204060")
+    image.paste("#ffcc00", (0, 0, 30, 90))
+    color = render(encoded(image, "PNG")).color
+    assert all(abs(int(color[i : i + 2], 16) - want) < 8 for i, want in ((1, 0x20), (3, 0x40), (5, 0x60)))
+
+
+def test_only_one_large_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once: list[int] = []
+    running = [0]
+    real = pictures._render
+
+    def counted(image: Image.Image) -> Picture:
+        running[0] += 1
+        at_once.append(running[0])
+        time.sleep(0.05)
+        try:
+            return real(image)
+        finally:
+            running[0] -= 1
+
+    monkeypatch.setattr(pictures, "_render", counted)
+    large = encoded(Image.new("L", (2200, 2200)), "PNG")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(render, [large] * 4))
+    assert max(at_once) == 1

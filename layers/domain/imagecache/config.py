@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imagecache.errors import ConfigError
+from imagecache.model import OriginOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Config:
     secrets_path: str
     claim_lease_seconds: int
     fetches_per_invocation: int
+    origin_order: OriginOrder
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Config":
@@ -39,6 +41,7 @@ class Config:
             secrets_path=_required(environ, "SECRETS_PATH"),
             claim_lease_seconds=_positive(environ, "CLAIM_LEASE_SECONDS"),
             fetches_per_invocation=_positive(environ, "FETCHES_PER_INVOCATION"),
+            origin_order=_origin_order(environ),
         )
 
 
@@ -60,3 +63,10 @@ def _positive(environ: Mapping[str, str], name: str) -> int:
     if not value.isdecimal() or int(value) < 1:
         raise ConfigError(f"environment variable {name} must be a whole number above 0, not {value!r}")
     return int(value)
+
+
+def _origin_order(environ: Mapping[str, str]) -> OriginOrder:
+    value = _required(environ, "ORIGIN_ORDER")
+    if value not in set(OriginOrder):
+        raise ConfigError(f"environment variable ORIGIN_ORDER must be one of {', '.join(OriginOrder)}")
+    return OriginOrder(value)

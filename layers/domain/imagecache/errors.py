@@ -6,6 +6,8 @@
   - ImageFailedError       the image is recorded as failed, by `reason`; some heal by trying later
   - OriginDownError         not the image's fault: the same message is worth trying again later
     - OriginUnauthorizedError   ... after a person has reconnected Beeper
+    - OriginBusyError           ... when its rate limit allows
+    - OriginFaultyError         ... though this may have been the one bad answer
   - BadRequestError         the caller of the API mends the request
 """
 
@@ -38,11 +40,26 @@ class ImageFailedError(ImageCacheError):
 
 
 class OriginDownError(ImageCacheError):
-    """The laptop sleeps, the tunnel is down, or what answers is not Beeper."""
+    """The laptop sleeps, the tunnel is down, or what answers is not Beeper.
+
+    `retry_after` is the origin's own wish, in seconds; None when it said nothing.
+    """
+
+    def __init__(self, detail: str = "", *, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class OriginUnauthorizedError(OriginDownError):
     """The origin refuses our token: only a person can reconnect it."""
+
+
+class OriginBusyError(OriginDownError):
+    """Too many requests (429)."""
+
+
+class OriginFaultyError(OriginDownError):
+    """An answer that is late, cut short or an error of the origin's own: several in a row are an outage."""
 
 
 class BadRequestError(ImageCacheError):

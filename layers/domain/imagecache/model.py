@@ -35,10 +35,28 @@ class FailureReason(StrEnum):
     GONE = "gone"
     REFUSED = "refused"
     UNSUPPORTED = "unsupported"
+    UNSUPPORTED_HEIC = "unsupported_heic"
+    UNSUPPORTED_SVG = "unsupported_svg"
     UNDECODABLE = "undecodable"
     TOO_LARGE = "too_large"
     CRASHED = "crashed"
     ORIGIN_DOWN = "origin_down"
+
+
+class OriginName(StrEnum):
+    """Where an image's bytes come from."""
+
+    BEEPER = "beeper"
+    MEDIA_SERVER = "media_server"
+    WEB = "web"
+    DATA = "data"
+
+
+class OriginOrder(StrEnum):
+    """Which of the two Beeper origins is asked first; the other one is the fallback."""
+
+    BEEPER_FIRST = "beeper-first"
+    MEDIA_SERVER_FIRST = "media-server-first"
 
 
 class Folder(StrEnum):
@@ -108,16 +126,23 @@ class Blob:
     file_size: int
     width: int
     height: int
+    placeholder: str = ""
+    color: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An original decoded once: its true type and size in pixels, and the WebP of each of SIZES."""
+    """An original decoded once: its true type and size in pixels, and the WebP of each of SIZES.
+
+    `placeholder` is a ThumbHash in base64, `color` the dominant one as `#rrggbb`.
+    """
 
     content_type: str
     width: int
     height: int
     thumbnails: dict[int, bytes]
+    placeholder: str
+    color: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +154,27 @@ class ImageView:
     width: int | None = None
     height: int | None = None
     reason: str | None = None
+    placeholder: str | None = None
+    color: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """A queue message: fetch this image. `queued_at` in ms is when it was first asked for."""
+    """A queue message: fetch this image. `queued_at` in ms is when it was first asked for.
+
+    `deferrals` counts how often it was sent again because its origin was down.
+    """
 
     image_key: str
     source_url: str
     queued_at: int
+    deferrals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One question to an origin, for the story of an image: when (ms), who was asked, and the answer."""
+
+    at: int
+    origin: str
+    answer: str

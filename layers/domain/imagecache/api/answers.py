@@ -102,6 +102,8 @@ def _image(shown: ShownImage, name: str | None, base_url: str) -> Json:
         "sizes": paths,
         "width": view.width if view else None,
         "height": view.height if view else None,
+        "placeholder": view.placeholder if view else None,
+        "color": view.color if view else None,
         "initials": initials(name),
         "reason": view.reason if view and view.status is ImageStatus.FAILED else None,
     }

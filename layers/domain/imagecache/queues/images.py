@@ -48,6 +48,12 @@ class ImagesQueue:
             QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
 
+    def send_later(self, request: ImageRequest, *, milliseconds: int) -> None:
+        """One of them, to be delivered no earlier than that (SQS: 900 s at most)."""
+        self._sqs.send_message(
+            QueueUrl=self._queue_url, MessageBody=to_body(request), DelaySeconds=-(-milliseconds // 1000)
+        )
+
     def _send_batch(self, bodies: list[str]) -> None:
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
             {"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)
@@ -64,11 +70,21 @@ class ImagesQueue:
 def to_body(request: ImageRequest) -> str:
     """ASCII, so that its length is its size in bytes."""
     return json.dumps(
-        {"imageKey": request.image_key, "sourceUrl": request.source_url, "queuedAt": request.queued_at}
+        {
+            "imageKey": request.image_key,
+            "sourceUrl": request.source_url,
+            "queuedAt": request.queued_at,
+            "deferrals": request.deferrals,
+        }
     )
 
 
 def from_body(body: str) -> ImageRequest:
     """Raises ValueError, KeyError or TypeError for what no version of this queue has sent."""
     fields = json.loads(body)
-    return ImageRequest(str(fields["imageKey"]), str(fields["sourceUrl"]), int(fields["queuedAt"]))
+    return ImageRequest(
+        str(fields["imageKey"]),
+        str(fields["sourceUrl"]),
+        int(fields["queuedAt"]),
+        int(fields.get("deferrals", 0)),  # versions before had none
+    )

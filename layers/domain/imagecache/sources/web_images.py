@@ -4,21 +4,26 @@ The name is resolved once, every answer must be public, and the connection goes 
 so a name that answers differently the second time gains nothing. TLS still checks the name.
 """
 
+import contextlib
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import certifi
 import urllib3
 
-from imagecache.errors import ImageFailedError, OriginDownError, RejectedSourceError
+from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, RejectedSourceError
 from imagecache.identity import WebSource, parse_source
 from imagecache.model import FailureReason
-from imagecache.sources.bounded import READ_SECONDS, Deadline, read_body
+from imagecache.sources.bounded import CONNECT_SECONDS, Deadline, read_body, retry_after
+from imagecache.sources.punctual import PunctualHttpsPool
 
 _MAX_REDIRECTS = 3
+_HTTPS_PORT = 443
+# Every 4xx that asking again in the same words does not mend, but for those of permission and pace.
+_GONE = {*range(400, 500)} - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 # Everything that is not the public IPv4 internet: IANA's special-purpose registry, multicast, class E.
 _NOT_PUBLIC = [
     ipaddress.IPv4Network(network)
@@ -42,6 +47,7 @@ _NOT_PUBLIC = [
 ]
 
 Resolve = Callable[[str, int], list[str]]
+Reach = Callable[[str, int], tuple[str, int]]
 
 
 def is_public(address: str) -> bool:
@@ -54,37 +60,51 @@ def is_public(address: str) -> bool:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """All addresses of a host, in the resolver's order. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """All IPv4 addresses of a host, in the resolver's order. Raises OSError, UnicodeError."""
+    found = socket.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
+
+
+def directly(address: str, port: int) -> tuple[str, int]:
+    """A checked address is connected to as it is; a test's answer is a server of its own."""
+    return address, port
 
 
 class GuardedWeb:
     """GET of an https URL, redirects followed by hand and checked hop by hop."""
 
-    def __init__(self, *, resolve: Resolve = resolve) -> None:
+    def __init__(
+        self, *, resolve: Resolve = resolve, reach: Reach = directly, ca_certs: str = certifi.where()
+    ) -> None:
         self._resolve = resolve
+        self._reach = reach
+        self._ca_certs = ca_certs
 
     def fetch(self, source: WebSource) -> bytes:
-        """Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError."""
+        """Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError, OriginBusyError."""
         deadline = Deadline()
         url = source.url
         for _ in range(1 + _MAX_REDIRECTS):
-            status, location, body = self._get(urlsplit(url), deadline)
-            if location is None:
-                return _image(status, body)
-            url = _next_hop(url, location)
+            status, headers, body = self._get(urlsplit(url), deadline)
+            if body is not None:
+                return _image(status, headers, body)
+            url = _next_hop(url, headers["Location"])
         raise ImageFailedError(FailureReason.REFUSED, "too many redirects")
 
-    def _get(self, url: SplitResult, deadline: Deadline) -> tuple[int, str | None, bytes]:
-        host, port = url.hostname or "", url.port or 443
-        pool = urllib3.HTTPSConnectionPool(
-            self._checked_address(host, port),
+    def _get(self, url: SplitResult, deadline: Deadline) -> tuple[int, Mapping[str, str], bytes | None]:
+        """Status, headers, and the body unless they say that it is elsewhere."""
+        host = url.hostname or ""
+        if url.port is not None:  # identity has removed the usual one; what else listens is no web server
+            raise ImageFailedError(FailureReason.REFUSED, "not the port of https")
+        address, port = self._reach(self._checked_address(host, _HTTPS_PORT), _HTTPS_PORT)
+        left = deadline.remaining()
+        pool = PunctualHttpsPool(
+            address,
             port,
             server_hostname=host,
             assert_hostname=host,
-            ca_certs=certifi.where(),
-            timeout=min(READ_SECONDS, deadline.remaining()),
+            ca_certs=self._ca_certs,
+            timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=left),
             retries=False,
         )
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -99,11 +119,13 @@ class GuardedWeb:
                 )
             except urllib3.exceptions.HTTPError as error:
                 raise OriginDownError(type(error).__name__) from error
-            location = response.get_redirect_location() or None
-            body = b"" if location else read_body(response, deadline)
-            return response.status, location, body
+            moved = bool(response.get_redirect_location())
+            with contextlib.closing(response):
+                return response.status, response.headers, None if moved else read_body(response, deadline)
 
     def _checked_address(self, host: str, port: int) -> str:
+        if ":" in host:
+            raise ImageFailedError(FailureReason.REFUSED, "an IPv6 address")
         try:
             addresses = self._resolve(host, port)
         except (OSError, UnicodeError) as error:
@@ -123,13 +145,15 @@ def _next_hop(url: str, location: str) -> str:
     return source.url
 
 
-def _image(status: int, body: bytes) -> bytes:
-    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-        raise ImageFailedError(FailureReason.GONE, f"status {status}")
+def _image(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise ImageFailedError(FailureReason.REFUSED, f"status {status}")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise OriginBusyError("status 429", retry_after=retry_after(headers))
+    if status in _GONE:
+        raise ImageFailedError(FailureReason.GONE, f"status {status}")
     if status != HTTPStatus.OK:
-        raise OriginDownError(f"status {status}")
+        raise OriginDownError(f"status {status}", retry_after=retry_after(headers))
     if not body:
         raise OriginDownError("an empty body")
     return body

@@ -24,13 +24,14 @@ from imagecache.claims import (
 )
 from imagecache.errors import ImageCacheError
 from imagecache.identity import stored_url
-from imagecache.model import Blob, FailureReason, ImageRequest, ImageStatus, ImageView
+from imagecache.model import Attempt, Blob, FailureReason, ImageRequest, ImageStatus, ImageView
 from imagecache.stores.batch_get import Item, batch_get
 from imagecache.stores.binding import bound
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_ATTEMPTS_KEPT = 5
 _STATE_ATTRIBUTES = (
     "imageKey",
     "status",
@@ -77,6 +78,10 @@ class _Row(Model):
     failures = NumberAttribute(default=0)
     next_attempt_at = NumberAttribute(null=True, attr_name="nextAttemptAt")
     reason = UnicodeAttribute(null=True)
+    placeholder = UnicodeAttribute(null=True)
+    color = UnicodeAttribute(null=True)
+    bad_bytes = UnicodeAttribute(null=True, attr_name="badBytes")
+    history = UnicodeAttribute(null=True)
     view = UnicodeAttribute(null=True)
     by_blob = _ByBlob()
     by_attention = _ByAttention()
@@ -95,6 +100,9 @@ class Claim(NamedTuple):
     attempts: int = 0
     failures: int = 0
     held_until: int = 0
+    is_refresh: bool = False
+    bad_bytes: str | None = None
+    history: str = "[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,16 @@ class CachedImages:
         ]
         if not _written(row, actions, _claimable(now)):
             return self._refused(request.image_key, now)
-        return Claim(Answer.WON, request.image_key, lease, int(row.attempts), int(row.failures))
+        return Claim(
+            Answer.WON,
+            request.image_key,
+            lease,
+            attempts=int(row.attempts),
+            failures=int(row.failures),
+            is_refresh=row.status == ImageStatus.CACHED.value,
+            bad_bytes=row.bad_bytes,
+            history=row.history or "[]",
+        )
 
     def _refused(self, image_key: str, now: int) -> Claim:
         """Why a claim was refused. A row that has changed since counts as held until now: SQS asks again."""
@@ -138,7 +155,7 @@ class CachedImages:
             return Claim(Answer.HELD, image_key, held_until=now)
         return Claim(answer, image_key, held_until=lease_ends_at(state.lease) if state.lease else 0)
 
-    def commit(self, claim: Claim, blob: Blob, *, now: int) -> None:
+    def commit(self, claim: Claim, blob: Blob, *, now: int, tried: Sequence[Attempt] = ()) -> None:
         """The image is cached, its objects are stored. Raises LeaseLostError."""
         actions = [
             _Row.status.set(ImageStatus.CACHED.value),
@@ -147,27 +164,76 @@ class CachedImages:
             _Row.file_size.set(blob.file_size),
             _Row.width.set(blob.width),
             _Row.height.set(blob.height),
+            _Row.placeholder.set(blob.placeholder),
+            _Row.color.set(blob.color),
             _Row.view.set(_compact(blob)),
             _Row.cached_at.set(now),
             _Row.checked_at.set(now),
             _Row.refresh_requested_at.remove(),
-            *_end_of_story(),
+            *_end_of_story(claim, tried),
             _Row.failures.remove(),
             _Row.next_attempt_at.remove(),
             _Row.reason.remove(),
+            _Row.bad_bytes.remove(),
         ]
         self._record(claim, actions)
 
-    def fail(self, claim: Claim, reason: FailureReason, *, next_attempt_at: int) -> None:
-        """The attempt came to nothing. Raises LeaseLostError."""
+    def fail(
+        self,
+        claim: Claim,
+        reason: FailureReason,
+        *,
+        now: int,
+        next_attempt_at: int,
+        tried: Sequence[Attempt] = (),
+        bad_bytes: str | None = None,
+    ) -> None:
+        """The attempt came to nothing. A failed refresh leaves the last good image. Raises LeaseLostError."""
+        if claim.is_refresh:
+            outcome = [_Row.checked_at.set(now), _Row.refresh_requested_at.remove()]
+        else:
+            outcome = [
+                _Row.status.set(ImageStatus.FAILED.value),
+                _Row.reason.set(reason.value),
+                _Row.failures.set((_Row.failures | 0) + 1),
+                _Row.next_attempt_at.set(next_attempt_at),
+                *([_Row.bad_bytes.set(bad_bytes)] if bad_bytes else []),
+            ]
+        self._record(claim, [*outcome, *_end_of_story(claim, tried)])
+
+    def release(self, claim: Claim, *, tried: Sequence[Attempt] = ()) -> None:
+        """Nothing came of it and nobody is to blame: as if never claimed. Raises LeaseLostError."""
         actions = [
-            _Row.status.set(ImageStatus.FAILED.value),
-            _Row.reason.set(reason.value),
-            _Row.failures.set((_Row.failures | 0) + 1),
-            _Row.next_attempt_at.set(next_attempt_at),
-            *_end_of_story(),
+            _Row.lease.remove(),
+            _Row.attempts.set(_Row.attempts - 1),
+            _Row.history.set(_with(claim.history, tried)),
         ]
         self._record(claim, actions)
+
+    def request_refresh(self, image_key: str, *, now: int) -> bool:
+        """Fetch it anew although it is cached or was forgotten. Whether there is such a row."""
+        row = self._row(image_key)
+        wish = _Row.refresh_requested_at.set(now)
+        if _written(row, [wish], _Row.status.is_in(ImageStatus.CACHED.value)):
+            return True
+        again = [wish, _Row.status.set(ImageStatus.PENDING.value)]
+        return _written(row, again, _Row.status == ImageStatus.FORGOTTEN.value)
+
+    def forget(self, image_key: str) -> None:
+        """No queued message brings it back, and work in flight cannot commit: its lease is gone."""
+        kept = {"image_key", "source_url", "status"}
+        rest = [
+            attribute.remove() for name, attribute in self._row.get_attributes().items() if name not in kept
+        ]
+        self._row(image_key).update(actions=[_Row.status.set(ImageStatus.FORGOTTEN.value), *rest])
+
+    def history(self, image_key: str) -> list[Attempt]:
+        """The last attempts, oldest first; empty for a row that does not exist."""
+        try:
+            row = self._row.get(image_key, attributes_to_get=["imageKey", "history"], consistent_read=True)
+        except DoesNotExist:
+            return []
+        return [Attempt(*entry) for entry in json.loads(row.history or "[]")]
 
     def _record(self, claim: Claim, actions: Sequence[Action]) -> None:
         if not _written(self._row(claim.image_key), actions, _Row.lease == claim.lease):
@@ -243,8 +309,19 @@ def _claimable(now: int) -> Condition:
     return claimable
 
 
-def _end_of_story() -> list[Action]:
-    return [_Row.lease.remove(), _Row.attempts.remove(), _Row.queued_at.remove()]
+def _end_of_story(claim: Claim, tried: Sequence[Attempt]) -> list[Action]:
+    return [
+        _Row.lease.remove(),
+        _Row.attempts.remove(),
+        _Row.queued_at.remove(),
+        _Row.history.set(_with(claim.history, tried)),
+    ]
+
+
+def _with(history: str, tried: Sequence[Attempt]) -> str:
+    """One JSON string: nobody reads it but a person who asks why."""
+    entries = [*json.loads(history), *([one.at, one.origin, one.answer[:100]] for one in tried)]
+    return json.dumps(entries[-_ATTEMPTS_KEPT:], separators=(",", ":"))
 
 
 def _state(row: _Row) -> RowState:
@@ -260,7 +337,8 @@ def _state(row: _Row) -> RowState:
 
 def _compact(blob: Blob) -> str:
     """What the read path needs, as one short string: attributes cost CPU one by one."""
-    return json.dumps([blob.blob_id, blob.width, blob.height], separators=(",", ":"))
+    fields = [blob.blob_id, blob.width, blob.height, blob.placeholder, blob.color]
+    return json.dumps(fields, separators=(",", ":"))
 
 
 def _view(item: Item) -> ImageView:
@@ -268,6 +346,9 @@ def _view(item: Item) -> ImageView:
     reason = item.get("reason", {}).get("S")
     if "view" not in item or status is ImageStatus.FORGOTTEN:
         return ImageView(status, reason=reason)
-    blob_id, width, height = json.loads(item["view"]["S"])
+    blob_id, width, height, *first_paint = json.loads(item["view"]["S"])
+    placeholder, color = first_paint or (None, None)  # rows of before have neither
     # A failed refresh never hides the last good image.
-    return ImageView(ImageStatus.CACHED, blob_id, width, height)
+    return ImageView(
+        ImageStatus.CACHED, blob_id, width, height, placeholder=placeholder or None, color=color or None
+    )

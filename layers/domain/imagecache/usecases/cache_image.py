@@ -1,18 +1,29 @@
 """One queue message → the image stored and committed, downloaded once however often it is delivered."""
 
+import hashlib
 import random
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from imagecache.claims import MAX_UNFINISHED_ATTEMPTS, Answer, next_attempt_at
+from imagecache.claims import (
+    MAX_UNFINISHED_ATTEMPTS,
+    Answer,
+    bad_bytes,
+    deferral,
+    failed_before,
+    may_wait,
+    next_attempt_at,
+)
 from imagecache.errors import ImageCacheError, ImageFailedError, OriginDownError, RejectedSourceError
-from imagecache.identity import parse_source
-from imagecache.model import Blob, Clock, FailureReason, ImageRequest
+from imagecache.identity import Source, parse_source
+from imagecache.model import Attempt, Blob, Clock, FailureReason, ImageRequest, OriginName
 from imagecache.pictures import render
-from imagecache.sources.images import ImageSources
+from imagecache.queues.images import ImagesQueue
 from imagecache.stores.blobs import Blobs, blob_id
 from imagecache.stores.images import CachedImages, Claim, LeaseLostError
+from imagecache.stores.origins import OriginClosedError
+from imagecache.usecases.fetch_image import ImageFetcher
 
 
 class ClaimHeldError(ImageCacheError):
@@ -25,11 +36,21 @@ class ClaimHeldError(ImageCacheError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a message, for the log: `result` is cached, deduplicated, lost or failed."""
+    """What became of a message, for the log: `result` is cached, deduplicated, deferred, lost or failed."""
 
     result: str
     reason: FailureReason | None = None
     bytes: int = 0
+
+
+@dataclass(slots=True)
+class _Work:
+    """One claimed image while it is worked on: what was asked of whom, and the bytes if there are any."""
+
+    request: ImageRequest
+    claim: Claim
+    tried: list[Attempt] = field(default_factory=list)
+    content_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +58,9 @@ class ImageCacher:
     """Claim, fetch, store, commit."""
 
     images: CachedImages
-    sources: ImageSources
+    fetcher: ImageFetcher
     blobs: Blobs
+    queue: ImagesQueue
     salt: Callable[[], bytes]
     lease_seconds: int
     clock: Clock
@@ -46,36 +68,50 @@ class ImageCacher:
 
     def cache(self, request: ImageRequest) -> Outcome:
         """Raises ClaimHeldError when the message must come again; every other ending is recorded."""
-        claim = self.images.claim(
-            request, now=self.clock(), lease_seconds=self.lease_seconds, nonce=self.nonce()
-        )
+        try:
+            source: Source | None = parse_source(request.source_url)
+        except RejectedSourceError:
+            source = None
+        now = self.clock()
+        # Without another claim: in an outage a message that waits costs no write but its own.
+        closed_until = self.fetcher.closed_until(source) if source and request.deferrals else 0
+        if closed_until and may_wait(request, failures=0, now=now):
+            return self._defer(request, closed_until)
+        claim = self.images.claim(request, now=now, lease_seconds=self.lease_seconds, nonce=self.nonce())
         match claim.answer:
             case Answer.HELD:
                 raise ClaimHeldError(claim.held_until)
             case Answer.DONE | Answer.NOT_DUE:
                 return Outcome("deduplicated")
             case Answer.WON:
-                return self._work(claim, request)
+                return self._work(_Work(request, claim), source)
 
-    def _work(self, claim: Claim, request: ImageRequest) -> Outcome:
+    def _work(self, work: _Work, source: Source | None) -> Outcome:
         try:
-            if claim.attempts >= MAX_UNFINISHED_ATTEMPTS:
+            if work.claim.attempts >= MAX_UNFINISHED_ATTEMPTS:
                 raise ImageFailedError(FailureReason.CRASHED)
-            blob = self._store(request.source_url)
-            self.images.commit(claim, blob, now=self.clock())
+            if source is None:
+                raise ImageFailedError(FailureReason.REFUSED)
+            blob = self._store(work, source)
+            self.images.commit(work.claim, blob, now=self.clock(), tried=work.tried)
+            return Outcome("cached", bytes=blob.file_size)
         except LeaseLostError:
             return Outcome("lost")
         except ImageFailedError as error:
-            return self._failed(claim, error.reason)
-        except RejectedSourceError:
-            return self._failed(claim, FailureReason.REFUSED)
-        except OriginDownError:
-            return self._failed(claim, FailureReason.ORIGIN_DOWN)
-        return Outcome("cached", bytes=blob.file_size)
+            return self._failed(work, error.reason)
+        except OriginDownError as error:
+            return self._failed(work, FailureReason.ORIGIN_DOWN, wait=(error.retry_after or 0) * 1000)
+        except OriginClosedError as closed:
+            return self._closed(work, closed)
 
-    def _store(self, source_url: str) -> Blob:
+    def _store(self, work: _Work, source: Source) -> Blob:
         """Objects before the row: a row never names what is not there."""
-        original = self.sources.fetch(parse_source(source_url))
+
+        def note(origin: OriginName, answer: str) -> None:
+            work.tried.append(Attempt(self.clock(), origin.value, answer))
+
+        original = self.fetcher.fetch(source, note)
+        work.content_hash = hashlib.sha256(original).hexdigest()[:16]
         picture = render(original)
         stored = Blob(
             blob_id=blob_id(self.salt(), original),
@@ -83,14 +119,52 @@ class ImageCacher:
             file_size=len(original),
             width=picture.width,
             height=picture.height,
+            placeholder=picture.placeholder,
+            color=picture.color,
         )
         self.blobs.put(stored.blob_id, original, picture)
         return stored
 
-    def _failed(self, claim: Claim, reason: FailureReason) -> Outcome:
-        due = next_attempt_at(reason, failures=claim.failures + 1, now=self.clock(), jitter=random.random())
+    def _closed(self, work: _Work, closed: OriginClosedError) -> Outcome:
+        """The origin may not be asked: wait with the message, unless it has waited long enough."""
+        now = self.clock()
+        # Waiting for the pace alone ends by itself.
+        if closed.outage and not may_wait(work.request, failures=work.claim.failures, now=now):
+            return self._failed(work, FailureReason.ORIGIN_DOWN, wait=closed.until - now)
         try:
-            self.images.fail(claim, reason, next_attempt_at=due)
+            self.images.release(work.claim, tried=work.tried)
+        except LeaseLostError:
+            return Outcome("lost")
+        return self._defer(work.request, closed.until, outage=closed.outage)
+
+    def _defer(self, request: ImageRequest, until: int, *, outage: bool = True) -> Outcome:
+        """Sent again, so that this one can be acknowledged: waiting must not spend receives."""
+        waited = request.deferrals if outage else 0
+        delay = deferral(until=until, deferrals=waited, now=self.clock(), jitter=random.random())
+        again = replace(request, deferrals=request.deferrals + 1) if outage else request
+        self.queue.send_later(again, milliseconds=delay)
+        return Outcome("deferred")
+
+    def _failed(self, work: _Work, reason: FailureReason, *, wait: int = 0) -> Outcome:
+        now, claim = self.clock(), work.claim
+        is_undecodable = reason is FailureReason.UNDECODABLE
+        due = next_attempt_at(
+            reason,
+            failures=claim.failures + 1,
+            now=now,
+            jitter=random.random(),
+            not_before=now + wait,
+            hopeless=is_undecodable and failed_before(claim.bad_bytes, work.content_hash, now),
+        )
+        try:
+            self.images.fail(
+                claim,
+                reason,
+                now=now,
+                next_attempt_at=due,
+                tried=work.tried,
+                bad_bytes=bad_bytes(work.content_hash, now) if is_undecodable else None,
+            )
         except LeaseLostError:
             return Outcome("lost", reason)
         return Outcome("failed", reason)

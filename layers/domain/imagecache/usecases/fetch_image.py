@@ -1,0 +1,115 @@
+"""A source → its bytes: the origins in their order, each asked only when its circuit and its pace allow."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from imagecache.errors import (
+    ImageFailedError,
+    OriginBusyError,
+    OriginDownError,
+    OriginFaultyError,
+    OriginUnauthorizedError,
+)
+from imagecache.identity import DataSource, MediaSource, Source, WebSource
+from imagecache.model import Clock, OriginName
+from imagecache.sources.images import ImageSources
+from imagecache.stores.origins import Cause, OriginClosedError, Origins, Pass
+
+Note = Callable[[OriginName, str], None]
+"""Told who was asked and what came of it, for the story of the image."""
+
+# A slot that was slept through, because the process was frozen, is another one's minute.
+_LATE = 2_000
+_FAULTY_FOR = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFetcher:
+    """Fetches through `sources`, as `origins` let it."""
+
+    sources: ImageSources
+    origins: Origins
+    clock: Clock
+    sleep: Callable[[float], None] = time.sleep
+
+    def closed_until(self, source: Source) -> int:
+        """When it makes sense to ask (ms), as far as this process knows; 0 now."""
+        if not isinstance(source, MediaSource):
+            return 0
+        earliest = min(self.origins.known_open_until(name) for name in self.sources.media)
+        return earliest if earliest > self.clock() else 0
+
+    def fetch(self, source: Source, note: Note) -> bytes:
+        """Raises ImageFailedError, OriginClosedError, and for the web OriginDownError."""
+        match source:
+            case MediaSource():
+                return self._fetch_media(source, note)
+            case WebSource():
+                return _noted(OriginName.WEB, partial(self.sources.web.fetch, source), note)
+            case DataSource():
+                return source.content
+
+    def _fetch_media(self, source: MediaSource, note: Note) -> bytes:
+        """What one origin does not find or give, the next may have.
+
+        Beeper's own word is final: it also serves what the media server would. The media server's is not,
+        as it only knows what is on disk, so while Beeper is away the image waits.
+        """
+        final: dict[OriginName, ImageFailedError] = {}
+        closed: list[OriginClosedError] = []
+        for name, origin in self.sources.media.items():
+            try:
+                return self._ask(name, partial(origin.fetch, source), note)
+            except ImageFailedError as error:
+                final[name] = error
+            except OriginClosedError as error:
+                closed.append(error)
+        if final and (not closed or OriginName.BEEPER in final):
+            raise final.get(OriginName.BEEPER) or next(iter(final.values()))
+        raise min(closed, key=lambda error: error.until)
+
+    def _ask(self, name: OriginName, fetch: Callable[[], bytes], note: Note) -> bytes:
+        passed = self._pass(name)
+        try:
+            content = _noted(name, fetch, note)
+        except ImageFailedError:
+            self.origins.succeeded(passed)
+            raise
+        except OriginDownError as error:
+            raise OriginClosedError(self._report(passed, error), outage=True) from error
+        self.origins.succeeded(passed)
+        return content
+
+    def _pass(self, name: OriginName) -> Pass:
+        passed = self.origins.admit(name, now=self.clock())
+        while (early := passed.at - self.clock()) > 0:
+            self.sleep(early / 1000)
+            if self.clock() > passed.at + _LATE:
+                passed = self.origins.admit(name, now=self.clock())
+        return passed
+
+    def _report(self, passed: Pass, error: OriginDownError) -> int:
+        """Stops everybody if it concerns everybody. Returns when to ask again, in ms."""
+        now = self.clock()
+        if isinstance(error, OriginFaultyError) and error.retry_after is None:
+            return self.origins.answered_badly(passed, now=now) or now + _FAULTY_FOR
+        cause = Cause.OUTAGE
+        if isinstance(error, OriginUnauthorizedError):
+            cause = Cause.UNAUTHORIZED
+        elif isinstance(error, OriginBusyError):
+            cause = Cause.BUSY
+        return self.origins.open(
+            passed.origin, cause, now=now, retry_after=error.retry_after, probe=passed.opened_until
+        )
+
+
+def _noted(name: OriginName, fetch: Callable[[], bytes], note: Note) -> bytes:
+    try:
+        content = fetch()
+    except (ImageFailedError, OriginDownError) as error:
+        note(name, str(error))
+        raise
+    note(name, f"{len(content)} bytes")
+    return content

@@ -1,0 +1,221 @@
+"""What any https server may answer: no address that is not public is ever talked to, no answer is endless."""
+
+import itertools
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
+from imagecache.identity import WebSource, parse_source
+from imagecache.model import FailureReason
+from imagecache.sources import bounded
+from imagecache.sources.web_images import GuardedWeb, resolve
+from tests.hostile.origin import Flood, Origin, Say, answer, certificate, cut_short, drip
+
+HOST = "pictures.example"
+PUBLIC = "8.8.8.8"
+IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(100)
+Resolve = Callable[[str, int], list[str]]
+
+
+@pytest.fixture(scope="module")
+def tls() -> Iterator[tuple[ssl.SSLContext, str]]:
+    with certificate(HOST) as made:
+        yield made
+
+
+class Web:
+    """The guard, with a server of ours in the place of one public address."""
+
+    def __init__(self, tls: tuple[ssl.SSLContext, str]) -> None:
+        self._context, self._authority = tls
+        self.reached: list[str] = []
+        self.asked: list[str] = []
+
+    def fetch(
+        self, say: Say, url: str = f"https://{HOST}/a.jpg", resolve: Resolve = lambda _host, _port: [PUBLIC]
+    ) -> bytes:
+        with Origin(say, tls=self._context) as origin:
+
+            def reach(address: str, _port: int) -> tuple[str, int]:
+                self.reached.append(address)
+                return "127.0.0.1", origin.port
+
+            web = GuardedWeb(resolve=resolve, reach=reach, ca_certs=self._authority)
+            source = parse_source(url)
+            assert isinstance(source, WebSource)
+            try:
+                return web.fetch(source)
+            finally:
+                self.asked = origin.requests
+
+
+@pytest.fixture
+def web(tls: tuple[ssl.SSLContext, str]) -> Web:
+    return Web(tls)
+
+
+def refused(web: Web, say: Say, **options: object) -> str:
+    with pytest.raises(ImageFailedError) as caught:
+        web.fetch(say, **options)  # type: ignore[arg-type] # of fetch
+    assert caught.value.reason is FailureReason.REFUSED
+    return caught.value.detail
+
+
+def in_turn(*says: Say) -> Say:
+    following = itertools.chain(says, itertools.repeat(says[-1]))
+    return lambda connection: next(following)(connection)
+
+
+def moved(location: str) -> Say:
+    return answer("302 Found", b"", f"Location: {location}", "Connection: close")
+
+
+def test_the_checked_address_is_connected_to_and_the_name_is_what_tls_checks(web: Web) -> None:
+    assert web.fetch(answer("200 OK", IMAGE)) == IMAGE
+    assert web.reached == [PUBLIC]
+    assert "Host: pictures.example" in web.asked[0]
+
+
+def test_a_certificate_for_another_name_ends_the_connection(web: Web) -> None:
+    with pytest.raises(OriginDownError):
+        web.fetch(answer("200 OK", IMAGE), url="https://other.example/a.jpg")
+    assert web.asked == []
+
+
+def test_a_redirect_is_followed_to_another_public_place(web: Web) -> None:
+    assert web.fetch(in_turn(moved("/b.jpg"), answer("200 OK", IMAGE))) == IMAGE
+    assert [one.split(" ")[1] for one in web.asked] == ["/a.jpg", "/b.jpg"]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://127.0.0.1/",
+        "https://localhost/",
+        "https://0x7f000001/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://[::1]/",
+        "https://[::ffff:169.254.169.254]/",
+        "http://pictures.example/",
+        "file:///etc/passwd",
+        "data:image/png;base64,AAAA",
+        "mxc://local.beeper.com/a",
+        "https://user:password@pictures.example/",
+        "https://pictures.example:8443/",
+        "https://pictures.example:0/",
+        "//[",
+    ],
+)
+def test_a_redirect_to_what_is_never_fetched_is_refused(web: Web, location: str) -> None:
+    def resolve(host: str, _port: int) -> list[str]:
+        if host == HOST:
+            return [PUBLIC]
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, 443, family=socket.AF_INET)]
+
+    refused(web, moved(location), resolve=resolve)
+    assert len(web.asked) == 1
+
+
+def test_a_name_is_checked_again_at_every_hop(web: Web) -> None:
+    answers = iter([[PUBLIC], ["127.0.0.1"]])
+    detail = refused(web, moved("/b.jpg"), resolve=lambda _host, _port: next(answers))
+    assert detail == "not a public address"
+    assert web.reached == [PUBLIC]
+
+
+def test_a_name_that_changes_its_answer_is_asked_only_once(web: Web) -> None:
+    answers = iter([[PUBLIC], ["127.0.0.1"]])
+    assert web.fetch(answer("200 OK", IMAGE), resolve=lambda _host, _port: next(answers)) == IMAGE
+
+
+def test_redirects_in_a_circle_end_after_three(web: Web) -> None:
+    assert refused(web, moved("/a.jpg")) == "too many redirects"
+    assert len(web.asked) == 4
+
+
+@pytest.mark.parametrize("port", [22, 25, 80, 8443, 65535])
+def test_no_port_but_that_of_https_is_connected_to(web: Web, port: int) -> None:
+    assert refused(web, answer("200 OK", IMAGE), url=f"https://{HOST}:{port}/a") == "not the port of https"
+    assert web.asked == []
+
+
+def test_an_ipv6_address_is_refused(web: Web) -> None:
+    assert refused(web, answer("200 OK", IMAGE), url="https://[2606:4700::1]/a") == "an IPv6 address"
+
+
+def test_a_host_is_asked_for_its_ipv4_addresses_only() -> None:
+    assert set(resolve("localhost", 443)) == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "wish"),
+    [
+        ("429 Too Many Requests", ["Retry-After: 7"], 7),
+        ("429 Too Many Requests", [], None),
+        ("503 Service Unavailable", ["Retry-After: 9"], 9),
+        ("500 Internal Server Error", [], None),
+    ],
+)
+def test_a_server_that_wants_to_be_left_alone_says_how_long(
+    web: Web, status: str, headers: list[str], wish: int | None
+) -> None:
+    with pytest.raises(OriginDownError) as caught:
+        web.fetch(answer(status, b"", *headers))
+    assert isinstance(caught.value, OriginBusyError) is status.startswith("429")
+    assert caught.value.retry_after == wish
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("404 Not Found", FailureReason.GONE),
+        ("410 Gone", FailureReason.GONE),
+        ("400 Bad Request", FailureReason.GONE),
+        ("403 Forbidden", FailureReason.REFUSED),
+        ("401 Unauthorized", FailureReason.REFUSED),
+    ],
+)
+def test_what_it_says_of_the_image_is_the_images_failure(
+    web: Web, status: str, reason: FailureReason
+) -> None:
+    with pytest.raises(ImageFailedError) as caught:
+        web.fetch(answer(status, b"no"))
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("say", [answer("200 OK"), cut_short("200 OK", IMAGE, 200)], ids=["empty", "short"])
+def test_a_body_that_is_not_whole_may_be_whole_later(web: Web, say: Say) -> None:
+    with pytest.raises(OriginDownError):
+        web.fetch(say)
+
+
+def test_an_endless_body_is_too_large(web: Web) -> None:
+    with pytest.raises(ImageFailedError) as caught:
+        web.fetch(Flood())
+    assert caught.value.reason is FailureReason.TOO_LARGE
+
+
+def test_one_deadline_covers_all_hops_and_every_byte(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagecache.sources.web_images.Deadline", partial(bounded.Deadline, 0.6))
+    dripping = drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", seconds=0.05)
+    began = time.monotonic()
+    with pytest.raises(OriginDownError):
+        web.fetch(in_turn(moved("/b.jpg"), dripping))
+    assert time.monotonic() - began < 1.6
+
+
+def test_a_server_that_never_ends_its_handshake_is_late_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagecache.sources.web_images.CONNECT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port: int = silent.getsockname()[1]
+        here = ("127.0.0.1", port)
+        web = GuardedWeb(resolve=lambda _host, _port: [PUBLIC], reach=lambda _host, _port: here)
+        began = time.monotonic()
+        with pytest.raises(OriginDownError):
+            web.fetch(WebSource(f"https://{HOST}/a.jpg"))
+        assert time.monotonic() - began < 1.5
