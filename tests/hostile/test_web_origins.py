@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,11 @@ def refused(web: Web, say: Say, **options: object) -> str:
 
 def in_turn(*says: Say) -> Say:
     following = itertools.chain(says, itertools.repeat(says[-1]))
-    return lambda connection: next(following)(connection)
+
+    def say(connection: socket.socket) -> None:
+        next(following)(connection)
+
+    return say
 
 
 def moved(location: str) -> Say:
@@ -148,8 +153,18 @@ def test_an_ipv6_address_is_refused(web: Web) -> None:
     assert refused(web, answer("200 OK", IMAGE), url="https://[2606:4700::1]/a") == "an IPv6 address"
 
 
-def test_a_host_is_asked_for_its_ipv4_addresses_only() -> None:
+def test_a_host_is_asked_for_its_ipv4_addresses_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or every host that also has an IPv6 address would be refused."""
+    families: list[object] = []
+    real = socket.getaddrinfo
+
+    def seen(*args: Any, **options: Any) -> Any:
+        families.append(options.get("family"))
+        return real(*args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", seen)
     assert set(resolve("localhost", 443)) == {"127.0.0.1"}
+    assert families == [socket.AF_INET]
 
 
 @pytest.mark.parametrize(

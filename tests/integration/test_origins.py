@@ -1,0 +1,138 @@
+"""One row per origin keeps all workers gentle: never more than it allows, and nobody while it is down."""
+
+import random
+
+import pytest
+
+from imagecache.model import OriginName
+from imagecache.stores.origins import Cause, OriginClosedError, Origins, Pass
+from tests.integration.conftest import NOW, Stack
+
+MEDIA, BEEPER = OriginName.MEDIA_SERVER, OriginName.BEEPER
+MINUTE = 60_000
+
+
+def admit(stack: Stack, origin: OriginName = BEEPER) -> Pass:
+    return stack.origins.admit(origin, now=stack.now)
+
+
+def closed_until(stack: Stack, origin: OriginName = BEEPER) -> int:
+    with pytest.raises(OriginClosedError) as caught:
+        admit(stack, origin)
+    return caught.value.until
+
+
+def most_in_a_minute(moments: list[int]) -> int:
+    """The most of any 60 s, which begins with one of them."""
+    moments = sorted(moments)
+    return max(sum(start <= other <= start + MINUTE for other in moments) for start in moments)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_sixty_seconds_see_more_than_ninety_requests(stack: Stack, seed: int) -> None:
+    """Whoever asks: a crowd at once, a trickle, or a crowd again after a pause."""
+    dice = random.Random(seed)
+    moments: list[int] = []
+    while len(moments) < 250:
+        try:
+            moments.append(admit(stack, MEDIA).at)
+        except OriginClosedError as closed:
+            stack.now = closed.until - 10_000  # slots are given ten seconds ahead
+        stack.now += dice.choice([0, 0, 0, 1, 700, 3_000 if seed else 0, 61_000 if seed == 2 else 0])
+    assert most_in_a_minute(moments) <= 90
+
+
+def test_four_hundred_images_take_less_than_five_minutes_at_that_pace(stack: Stack) -> None:
+    admitted = 0
+    while admitted < 400:
+        try:
+            last = admit(stack, MEDIA).at
+            admitted += 1
+        except OriginClosedError as closed:
+            stack.now = closed.until
+    assert last - NOW < 5 * MINUTE
+
+
+def test_a_slot_in_a_distant_future_is_a_mistake_of_some_clock(stack: Stack) -> None:
+    stack.now += 365 * 24 * 60 * MINUTE
+    admit(stack, MEDIA)
+    stack.now = NOW
+    assert admit(stack, MEDIA).at == NOW
+
+
+def test_beeper_itself_has_no_pace(stack: Stack) -> None:
+    assert {admit(stack).at for _ in range(200)} == {NOW}
+
+
+@pytest.mark.parametrize(
+    ("cause", "wish", "wait"),
+    [
+        (Cause.BUSY, None, MINUTE),
+        (Cause.BUSY, 120, 2 * MINUTE),
+        (Cause.UNAUTHORIZED, None, 15 * MINUTE),
+        (Cause.OUTAGE, None, MINUTE),
+    ],
+)
+def test_an_open_circuit_stops_everybody_until_its_reset(
+    stack: Stack, cause: Cause, wish: int | None, wait: int
+) -> None:
+    assert stack.origins.open(BEEPER, cause, now=NOW, retry_after=wish) == NOW + wait
+    assert closed_until(stack) == NOW + wait
+    assert admit(stack, MEDIA).origin is MEDIA
+
+
+def test_after_its_reset_one_probe_is_let_through_and_its_success_opens_the_way(stack: Stack) -> None:
+    stack.now = stack.origins.open(BEEPER, Cause.OUTAGE, now=NOW)
+    probe = admit(stack)
+    assert closed_until(stack) == stack.now + 30_000
+    stack.origins.succeeded(probe)
+    assert admit(stack) == Pass(BEEPER, stack.now)
+
+
+def test_a_probe_whose_worker_died_is_followed_by_another(stack: Stack) -> None:
+    stack.now = stack.origins.open(BEEPER, Cause.OUTAGE, now=NOW)
+    admit(stack)
+    stack.now += 30_000
+    assert admit(stack).opened_until
+
+
+def test_outages_are_asked_about_ever_more_rarely_up_to_a_quarter_of_an_hour(stack: Stack) -> None:
+    waits, probe = [], 0
+    for _ in range(6):
+        until = stack.origins.open(BEEPER, Cause.OUTAGE, now=stack.now, probe=probe)
+        waits.append((until - stack.now) // MINUTE)
+        stack.now = until
+        probe = admit(stack).opened_until
+    assert waits == [1, 2, 4, 8, 15, 15]
+
+
+def test_many_who_see_the_same_outage_open_the_circuit_once(stack: Stack) -> None:
+    first = stack.origins.open(BEEPER, Cause.OUTAGE, now=NOW)
+    assert [stack.origins.open(BEEPER, Cause.OUTAGE, now=NOW + 5) for _ in range(3)] == [first] * 3
+
+
+def test_an_answer_from_before_does_not_close_a_circuit(stack: Stack) -> None:
+    early = admit(stack)
+    until = stack.origins.open(BEEPER, Cause.BUSY, now=NOW)
+    stack.origins.succeeded(early)
+    assert closed_until(stack) == until
+
+
+def test_one_bad_answer_is_no_outage_and_three_in_a_row_are(stack: Stack) -> None:
+    assert stack.origins.answered_badly(admit(stack), now=NOW) == 0
+    assert stack.origins.answered_badly(admit(stack), now=NOW) == 0
+    stack.origins.succeeded(admit(stack))
+    assert [stack.origins.answered_badly(admit(stack), now=NOW) for _ in range(3)] == [0, 0, NOW + MINUTE]
+
+
+def test_another_process_sees_the_same_circuit(stack: Stack) -> None:
+    stack.origins.open(BEEPER, Cause.UNAUTHORIZED, now=NOW)
+    other = Origins(table_name="SyncStateTable", dynamodb=stack.dynamodb)
+    with pytest.raises(OriginClosedError):
+        other.admit(BEEPER, now=NOW)
+
+
+def test_health_costs_no_write(stack: Stack) -> None:
+    for _ in range(5):
+        stack.origins.succeeded(admit(stack))
+    assert stack.writes == []

@@ -1,0 +1,168 @@
+"""A laptop that is away for an hour or a week, on a replaced clock: nothing is lost, and waiting is cheap."""
+
+import heapq
+import io
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from imagecache.claims import DAY, HOUR, needs_work
+from imagecache.errors import OriginBusyError, OriginDownError, OriginUnauthorizedError
+from imagecache.identity import MediaSource
+from imagecache.model import ImageRequest, OriginName, Picture
+from imagecache.queues.images import ImagesQueue, from_body, to_body
+from imagecache.sources.images import ImageSources
+from imagecache.sources.web_images import GuardedWeb
+from imagecache.usecases.cache_image import ImageCacher
+from tests.integration.conftest import NOW, Stack
+from tests.integration.test_origins import most_in_a_minute
+
+
+@dataclass
+class Laptop:
+    """A media server that is away at times."""
+
+    stack: Stack
+    down: Callable[[int], OriginDownError | None]
+    asked: list[int] = field(default_factory=list)
+    served: list[str] = field(default_factory=list)
+
+    def fetch(self, source: MediaSource) -> bytes:
+        self.stack.now += 20
+        self.asked.append(self.stack.now)
+        if error := self.down(self.stack.now):
+            raise error
+        self.served.append(source.key)
+        out = io.BytesIO()
+        number = int(source.media_id)
+        Image.new("RGB", (4, 4), (number % 256, number // 256, 7)).save(out, "PNG")
+        return out.getvalue()
+
+
+class Sqs:
+    """As much of SQS as the cacher uses, on the replaced clock."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._order = itertools.count()
+        self._waiting: list[tuple[int, int, str, int]] = []
+        self.sent = 0
+        self.dead: list[str] = []
+
+    def send_message(self, *, MessageBody: str, DelaySeconds: int = 0, **_: Any) -> None:  # noqa: N803 - boto3's
+        assert 0 <= DelaySeconds <= 900
+        self.sent += 1
+        self._put(MessageBody, self._stack.now + DelaySeconds * 1000, 0)
+
+    def _put(self, body: str, due: int, receives: int) -> None:
+        heapq.heappush(self._waiting, (due, next(self._order), body, receives))
+
+    def deliver(self, cacher: ImageCacher, *, until: int) -> None:
+        """Every message that is due, in order, until the queue or the time ends."""
+        while self._waiting and self._waiting[0][0] <= until:
+            due, _, body, receives = heapq.heappop(self._waiting)
+            self._stack.now = max(self._stack.now, due)
+            if receives >= 5:
+                self.dead.append(body)
+                continue
+            try:
+                cacher.cache(from_body(body))
+            except Exception:  # noqa: BLE001 - whatever it is, SQS brings it again
+                self._put(body, self._stack.now + 360_000, receives + 1)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+
+class NoBlobs:
+    def put(self, blob_id: str, original: bytes, picture: Picture) -> None:
+        """Objects are other tests' matter."""
+
+
+def cacher_for(stack: Stack, laptop: Laptop, sqs: Any) -> ImageCacher:
+    salt = stack.state.salt()
+    return ImageCacher(
+        images=stack.images,
+        fetcher=stack.fetcher(ImageSources(media={OriginName.MEDIA_SERVER: laptop}, web=GuardedWeb())),
+        blobs=NoBlobs(),  # type: ignore[arg-type] # the one method that is used
+        queue=ImagesQueue(queue_url="images", sqs=sqs),
+        salt=lambda: salt,
+        lease_seconds=90,
+        clock=stack.clock,
+    )
+
+
+def ask_for(sqs: Sqs, stack: Stack, keys: list[str]) -> None:
+    """As sync does: those that need work, message first."""
+    states = stack.images.states(keys)
+    for key in keys:
+        if needs_work(states.get(key), stack.now):
+            request = ImageRequest(key, f"mxc://{key}", stack.now)
+            sqs.send_message(MessageBody=to_body(request))
+            stack.images.mark_queued(request)
+
+
+def statuses(stack: Stack, keys: list[str]) -> set[str]:
+    return {state.status.value for state in stack.images.states(keys).values()}
+
+
+def test_an_hours_outage_in_a_backfill_of_500_loses_nothing(stack: Stack) -> None:
+    keys = [f"beeper.com/{number}" for number in range(500)]
+    begins = NOW + 60_000
+    laptop = Laptop(stack, lambda now: OriginDownError("offline") if begins <= now < begins + HOUR else None)
+    sqs = Sqs(stack)
+    cacher = cacher_for(stack, laptop, sqs)
+    for key in keys:
+        sqs.send_message(
+            MessageBody=json.dumps({"imageKey": key, "sourceUrl": f"mxc://{key}", "queuedAt": NOW})
+        )
+    sqs.deliver(cacher, until=NOW + 6 * HOUR)
+    assert (len(sqs), sqs.dead, statuses(stack, keys)) == (0, [], {"cached"})
+    assert sorted(laptop.served) == sorted(keys)
+    assert most_in_a_minute(laptop.asked) <= 90
+    during = [moment for moment in laptop.asked if begins <= moment < begins + HOUR]
+    assert len(during) <= 10
+
+
+@pytest.mark.parametrize(
+    "error", [OriginDownError("offline"), OriginUnauthorizedError("401"), OriginBusyError()]
+)
+def test_an_outage_of_a_week_costs_next_to_nothing_and_heals_by_itself(
+    stack: Stack, error: OriginDownError
+) -> None:
+    keys = [f"beeper.com/{number}" for number in range(6)]
+    laptop = Laptop(stack, lambda now: error if now < NOW + 7 * DAY else None)
+    sqs = Sqs(stack)
+    cacher = cacher_for(stack, laptop, sqs)
+    for hour in range(7 * 24 + 12):
+        stack.now = max(stack.now, NOW + hour * HOUR)
+        ask_for(sqs, stack, keys)
+        sqs.deliver(cacher, until=NOW + (hour + 1) * HOUR)
+        if hour == 3:
+            assert statuses(stack, keys) == {"failed"}
+    assert (len(sqs), sqs.dead, statuses(stack, keys)) == (0, [], {"cached"})
+    assert sorted(laptop.served) == sorted(keys)
+    # 8 waits at first, then one message for each try: every 6 hours at last.
+    assert sqs.sent / len(keys) < 50
+    assert len(laptop.asked) - len(keys) < 7 * 24 * 5
+
+
+def test_a_message_carries_how_often_it_waited_and_since_when(stack: Stack) -> None:
+    laptop = Laptop(stack, lambda _: OriginDownError("offline"))
+    cacher = cacher_for(stack, laptop, stack.sqs)
+    request = ImageRequest("beeper.com/1", "mxc://beeper.com/1", NOW - 5, deferrals=2)
+    assert cacher.cache(request).result == "deferred"
+    bodies: list[str] = []
+
+    class Caught:
+        def send_message(self, **sent: Any) -> None:
+            bodies.append(sent["MessageBody"])
+
+    cacher = cacher_for(stack, laptop, Caught())
+    assert cacher.cache(request).result == "deferred"
+    assert from_body(bodies[0]) == ImageRequest("beeper.com/1", "mxc://beeper.com/1", NOW - 5, deferrals=3)
