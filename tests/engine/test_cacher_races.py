@@ -1,0 +1,146 @@
+"""Many workers and one image, on the engine whose conditional writes have one winner: one download."""
+
+import io
+import itertools
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from PIL import Image
+
+from imagecache.clock import now
+from imagecache.identity import MediaSource
+from imagecache.model import ImageRequest, OriginName
+from imagecache.queues.images import ImagesQueue
+from imagecache.sources.images import ImageSources
+from imagecache.sources.web_images import GuardedWeb
+from imagecache.stores.blobs import Blobs
+from imagecache.stores.images import CachedImages
+from imagecache.stores.origins import Origins
+from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher
+from imagecache.usecases.fetch_image import ImageFetcher
+from local.engine import Engine, running_engine
+from local.template import read_template
+
+WORKERS, ROUNDS = 32, 100
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The engine with the template's tables and a bucket, and nothing deployed."""
+    resources = read_template()["Resources"]
+    with running_engine(tmp_path_factory.mktemp("races")) as engine:
+        dynamodb: Any = boto3.client("dynamodb", **engine.access)
+        for name in ("CachedImagesTable", "SyncStateTable"):
+            wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+            properties = resources[name]["Properties"]
+            kept = {key: properties[key] for key in wanted if key in properties}
+            dynamodb.create_table(TableName=name, **kept)
+        s3: Any = boto3.client("s3", **engine.access)
+        s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        yield engine
+
+
+class Origin:
+    """Counts who asks for what."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.hits: dict[str, int] = {}
+        out = io.BytesIO()
+        Image.new("RGB", (8, 8), "teal").save(out, "PNG")
+        self._image = out.getvalue()
+
+    def fetch(self, source: MediaSource) -> bytes:
+        with self._lock:
+            self.hits[source.key] = self.hits.get(source.key, 0) + 1
+        return self._image
+
+
+def cacher(engine: Engine, origin: Origin, *, lease_seconds: int = 90) -> ImageCacher:
+    access = {**engine.access, "config": Config(proxies={}, max_pool_connections=WORKERS)}
+    dynamodb: Any = boto3.client("dynamodb", **access)
+    return ImageCacher(
+        images=CachedImages(table_name="CachedImagesTable", dynamodb=dynamodb),
+        fetcher=ImageFetcher(
+            sources=ImageSources(media={OriginName.BEEPER: origin}, web=GuardedWeb()),
+            origins=Origins(table_name="SyncStateTable", dynamodb=dynamodb),
+            clock=now,
+        ),
+        blobs=Blobs(bucket="images", s3=boto3.client("s3", **access)),
+        queue=ImagesQueue(queue_url="http://unused", sqs=boto3.client("sqs", **access)),
+        salt=lambda: b"salt",
+        lease_seconds=lease_seconds,
+        clock=now,
+    )
+
+
+def request(key: str) -> ImageRequest:
+    return ImageRequest(key, f"mxc://{key}", now())
+
+
+def test_32_workers_on_one_image_download_it_once_in_each_of_100_rounds(engine: Engine) -> None:
+    origin = Origin()
+    shared = cacher(engine, origin)
+    together = threading.Barrier(WORKERS)
+
+    def work(key: str) -> str:
+        together.wait()
+        try:
+            return shared.cache(request(key)).result
+        except ClaimHeldError:
+            return "held"
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for number in range(ROUNDS):
+            key = f"beeper.com/race{number}"
+            results = list(pool.map(work, [key] * WORKERS))
+            assert results.count("cached") == 1
+            assert set(results) <= {"cached", "deduplicated", "held"}
+    assert origin.hits == {f"beeper.com/race{number}": 1 for number in range(ROUNDS)}
+
+
+@pytest.mark.parametrize("after", ["claim", "download"])
+def test_a_worker_killed_at_work_costs_at_most_a_second_download(engine: Engine, after: str) -> None:
+    origin = Origin()
+    key = f"beeper.com/killed-{after}"
+    survivor = cacher(engine, origin, lease_seconds=1)
+    survivor.images.claim(request(key), now=now(), lease_seconds=1, nonce=secrets.token_hex(4))
+    if after == "download":
+        origin.fetch(MediaSource("beeper.com", f"killed-{after}", ""))
+    with pytest.raises(ClaimHeldError) as held:
+        survivor.cache(request(key))
+    time.sleep(max(held.value.held_until - now(), 0) / 1000 + 0.01)
+    with ThreadPoolExecutor(8) as pool:
+        futures = [pool.submit(survivor.cache, request(key)) for _ in range(8)]
+    results = [one.result().result for one in futures if not one.exception()]
+    assert results.count("cached") == 1
+    assert origin.hits[key] <= 2
+
+
+def test_32_workers_get_no_more_slots_than_the_pace_allows(engine: Engine) -> None:
+    dynamodb: Any = boto3.client(
+        "dynamodb", **{**engine.access, "config": Config(proxies={}, max_pool_connections=WORKERS)}
+    )
+    origins = Origins(table_name="SyncStateTable", dynamodb=dynamodb)
+    moment = now()
+
+    def slot(_: int) -> int | None:
+        try:
+            return origins.admit(OriginName.MEDIA_SERVER, now=moment).at
+        except Exception:  # noqa: BLE001 - closed, or too many at once: no slot
+            return None
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        slots = sorted(at for at in pool.map(slot, range(200)) if at is not None)
+    assert slots[:10] == [moment] * 10
+    following = slots[10:]
+    assert len(set(following)) == len(following)
+    assert all(later - earlier >= 750 for earlier, later in itertools.pairwise(following))
+    assert len(slots) <= 10 + 10_000 // 750
