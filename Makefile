@@ -9,3 +9,7 @@ run: ## Beeper's chats with their pictures on http://127.0.0.1:$${PORT:-8080}
 
 clean: ## Forget everything local: state, environments, builds
 	rm -rf .local .aws-sam
+
+.PHONY: bench
+bench: ## A cold run of 400 images through each origin, against the demo account: about six minutes
+	@python=$$($(ENVIRONMENT) dev) && PYTHONPATH=layers/domain "$$python" -m benchmarks.cold_run

@@ -1,0 +1,143 @@
+"""`python -m benchmarks.cold_run`: 400 images of the demo account, none cached yet, through each origin.
+
+The real claims, pace and stores on the embedded engine, ten workers in this process, the real clock. The
+media server's own limit (100 requests in 60 s) is on. Prints and writes benchmarks/results/latest.json.
+"""
+
+import json
+import queue
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+from botocore.config import Config
+
+from imagecache.clock import now
+from imagecache.model import ImageRequest, OriginName
+from imagecache.queues.images import ImagesQueue, from_body
+from imagecache.sources.beeper_images import AssetsServe, MediaOrigin, MediaServer
+from imagecache.sources.images import ImageSources
+from imagecache.sources.punctual import punctual_session
+from imagecache.sources.web_images import GuardedWeb
+from imagecache.stores.blobs import Blobs
+from imagecache.stores.images import CachedImages
+from imagecache.stores.origins import Origins
+from imagecache.usecases.cache_image import ImageCacher
+from imagecache.usecases.fetch_image import ImageFetcher
+from local.demo.service import DemoAccount
+from local.engine import Engine, running_engine
+from local.template import read_template
+
+IMAGES, WORKERS = 400, 10
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+
+
+class Waiting:
+    """As much of SQS as the cacher sends to: a message that waits comes back after its delay."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self.ready: queue.SimpleQueue[ImageRequest | None] = queue.SimpleQueue()
+        self.deferred = 0
+        for key in keys:
+            self.ready.put(ImageRequest(key, f"mxc://{quote(key)}", now()))
+
+    def send_message(self, *, MessageBody: str, DelaySeconds: int, **_: Any) -> None:  # noqa: N803 - boto3's
+        self.deferred += 1
+        threading.Timer(DelaySeconds, self.ready.put, [from_body(MessageBody)]).start()
+
+
+def measure(engine: Engine, name: OriginName) -> dict[str, Any]:
+    """One cold run through one origin alone."""
+    with DemoAccount(scale=2.5) as demo, punctual_session() as session:
+        known = [key for key in demo.account.deliverable() if quote(key) == key]
+        keys = [key for key in known if key not in demo.account.not_on_disk][:IMAGES]
+        if len(keys) < IMAGES:
+            sys.exit("the demo account is too small")
+        origin: MediaOrigin = (
+            MediaServer(base_url=demo.media_url, token=demo.media_token, session=session)
+            if name is OriginName.MEDIA_SERVER
+            else AssetsServe(base_url=demo.beeper_url, token=demo.beeper_token, session=session)
+        )
+        waiting = Waiting(keys)
+        images, cacher = _cacher(engine, ImageSources(media={name: origin}, web=GuardedWeb()), waiting)
+        began, cpu = time.monotonic(), time.process_time()
+        _work(waiting, cacher)
+        seconds, cpu = time.monotonic() - began, time.process_time() - cpu
+        hits: dict[str, Any] = demo.hits.as_json()
+    statuses = Counter(state.status.value for state in images.states(keys).values())
+    return {
+        "origin": name.value,
+        "images": IMAGES,
+        "cached": statuses["cached"],
+        "seconds": round(seconds, 1),
+        "cpuMillisecondsPerImage": round(cpu / IMAGES * 1000, 1),
+        "requests": hits["imageHits"],
+        "downloadedTwice": sum(count > 1 for count in hits["images"].values()),
+        "status429": hits["statuses"].get("429", 0),
+        "deferred": waiting.deferred,
+    }
+
+
+def _work(waiting: Waiting, cacher: ImageCacher) -> None:
+    left = threading.Semaphore(0)
+
+    def work() -> None:
+        while request := waiting.ready.get():
+            if cacher.cache(request).result != "deferred":
+                left.release()
+
+    workers = [threading.Thread(target=work) for _ in range(WORKERS)]
+    for worker in workers:
+        worker.start()
+    for _ in range(IMAGES):
+        left.acquire()
+    for _ in workers:
+        waiting.ready.put(None)
+    for worker in workers:
+        worker.join()
+
+
+def _cacher(engine: Engine, sources: ImageSources, waiting: Waiting) -> tuple[CachedImages, ImageCacher]:
+    access = {**engine.access, "config": Config(proxies={}, max_pool_connections=WORKERS)}
+    dynamodb: Any = boto3.client("dynamodb", **access)
+    s3: Any = boto3.client("s3", **access)
+    names = {}
+    for logical in ("CachedImagesTable", "SyncStateTable"):
+        names[logical] = f"{logical}-{now()}"
+        wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+        properties = read_template()["Resources"][logical]["Properties"]
+        kept = {key: properties[key] for key in wanted if key in properties}
+        dynamodb.create_table(TableName=names[logical], **kept)
+    bucket = f"images-{now()}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    images = CachedImages(table_name=names["CachedImagesTable"], dynamodb=dynamodb)
+    origins = Origins(table_name=names["SyncStateTable"], dynamodb=dynamodb)
+    cacher = ImageCacher(
+        images=images,
+        fetcher=ImageFetcher(sources=sources, origins=origins, clock=now),
+        blobs=Blobs(bucket=bucket, s3=s3),
+        queue=ImagesQueue(queue_url="waiting", sqs=waiting),  # type: ignore[arg-type] # what is used of it
+        salt=lambda: b"benchmark",
+        lease_seconds=90,
+        clock=now,
+    )
+    return images, cacher
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, running_engine(Path(folder)) as engine:
+        runs = [measure(engine, name) for name in (OriginName.BEEPER, OriginName.MEDIA_SERVER)]
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"coldRun": runs}, indent=2) + "\n")
+    for run in runs:
+        sys.stdout.write(f"{json.dumps(run)}\n")
+
+
+if __name__ == "__main__":
+    main()
