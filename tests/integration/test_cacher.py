@@ -67,7 +67,7 @@ def test_a_second_delivery_downloads_nothing(
 def test_every_image_the_account_delivers_ends_cached(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stack.sync(demo, session).run()
+    stack.sync(demo, session)
     stack.drain(stack.cacher(demo, session))
     deliverable = demo.account.deliverable()
     assert {key: stack.row(key)["status"] for key in deliverable} == dict.fromkeys(deliverable, "cached")

@@ -18,6 +18,8 @@ ENVIRONMENT = {
     "SECRETS_PATH": "/imagecache",
     "CLAIM_LEASE_SECONDS": "90",
     "FETCHES_PER_INVOCATION": "5",
+    "ACTIVE_WITHIN_DAYS": "0",
+    "WRITES_AT_ONCE": "8",
 }
 
 
