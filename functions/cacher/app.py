@@ -20,14 +20,13 @@ from imagecache.usecases.cache_batch import cache_batch
 from imagecache.usecases.cache_image import ImageCacher
 
 config = Config.from_env(os.environ)
-logger = Logger()
+logger, session = Logger(), requests.Session()
 dynamodb = boto3.client("dynamodb")
 secrets = Secrets(path=config.secrets_path, ssm=boto3.client("ssm"))
 queue = ImagesQueue(queue_url=config.images_queue_url, sqs=boto3.client("sqs"))
 blobs = Blobs(bucket=config.image_bucket, s3=boto3.client("s3"))
 images = CachedImages(table_name=config.images_table, dynamodb=dynamodb)
 salt = once(SyncState(table_name=config.sync_state_table, dynamodb=dynamodb).salt)
-session = requests.Session()
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
