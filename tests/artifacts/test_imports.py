@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.template import parameter_values
+from tests.made_settings import made_settings
 
 FUNCTIONS = ["SyncFunction", "CacherFunction", "ReadFunction", "CleanupFunction"]
 IMPORT = "import sys; sys.path[:0] = sys.argv[1:]; import app; print(app.handler.__module__)"
@@ -50,13 +50,7 @@ class Lambda:
         )
 
     def _environment(self, function: str) -> dict[str, str]:
-        variables = self.template["Globals"]["Function"]["Environment"]["Variables"]
-        defaults = parameter_values(self.template, {})
-        given = {
-            name: defaults.get(value["Ref"], "made") if isinstance(value, dict) and "Ref" in value else "made"
-            for name, value in variables.items()
-        }
-        return given | {
+        return made_settings(self.template) | {
             "AWS_REGION": "eu-west-1",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_ACCESS_KEY_ID": "testing",

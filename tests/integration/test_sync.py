@@ -1,5 +1,6 @@
 """Beeper's chats come into the tables, change with it, and cost nothing while they do not change."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -73,6 +74,18 @@ def test_a_run_over_unchanged_chats_writes_nothing_but_its_own_state(
             assert requests_for_chats(demo) <= 3
 
 
+def test_unchanged_chats_cost_few_reads(stack: Stack, session: requests.Session) -> None:
+    with DemoAccount() as demo:
+        stack.sync(demo, session)
+        hundreds = len(demo.account.chats) / 100
+        for complete, most in ((False, 1), (True, 6)):
+            stack.calls.clear()
+            assert stack.sync(demo, session, complete=complete).changed == 0
+            looking = [name for name in stack.calls if name in {"BatchGetItem", "Scan"}]
+            assert len(looking) <= math.ceil(most * hundreds)
+            assert "Scan" not in looking or complete
+
+
 def test_a_chat_that_only_moved_costs_one_write(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
@@ -127,6 +140,17 @@ def test_a_new_avatar_of_a_quiet_chat_is_a_change(
     image = stack.participants.roster(chat.id)[other.id].image
     assert image is not None
     assert image.key == "local.beeper.com/alex_New"
+
+
+def test_a_new_picture_of_the_chat_itself_is_a_change(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
+    stack.messages()
+    chat = demo.account.chats[0]
+    demo.account.set_avatar(chat.id, Picture.remote(Media("local.beeper.com", "alex_New")))
+    assert stack.sync(demo, session, complete=True).changed == 1
+    assert queued_keys(stack) == ["local.beeper.com/alex_New"]
 
 
 def test_a_removed_avatar_is_removed(stack: Stack, demo: DemoAccount, session: requests.Session) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imagecache.config import Config
+from tests.made_settings import made_settings
 from tests.template.conftest import Resources
 from tests.template.translated import Template, dependencies
 
@@ -64,8 +65,9 @@ def test_every_log_is_kept_for_a_while_and_not_for_ever(translated: Resources) -
         assert log_group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
 
 
-def test_the_cacher_may_send_to_its_own_queue_without_being_taken_for_a_loop(translated: Resources) -> None:
-    assert translated["CacherFunction"]["Properties"]["RecursiveLoop"] == "Allow"
+@pytest.mark.parametrize("name", ["CacherFunction", "SyncFunction"])
+def test_a_function_that_feeds_itself_is_not_taken_for_a_loop(translated: Resources, name: str) -> None:
+    assert translated[name]["Properties"]["RecursiveLoop"] == "Allow"
 
 
 def test_no_function_has_reserved_concurrency(translated: Resources) -> None:
@@ -167,16 +169,11 @@ class Recorded(dict[str, str]):
 
 
 def test_every_function_is_given_the_settings_that_the_code_reads_and_no_others(
-    template: Template, defaults: dict[str, str]
+    template: Template,
 ) -> None:
-    written = template["Globals"]["Function"]["Environment"]["Variables"]
-    environment = Recorded(
-        {
-            name: defaults.get(value["Ref"], "made") if isinstance(value, dict) and "Ref" in value else "made"
-            for name, value in written.items()
-        }
-    )
+    settings = made_settings(template)
+    environment = Recorded(settings)
 
     Config.from_env(environment)
 
-    assert environment.asked == set(written) - {"POWERTOOLS_SERVICE_NAME"}
+    assert environment.asked == settings.keys() - {"POWERTOOLS_SERVICE_NAME"}
