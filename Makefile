@@ -12,7 +12,7 @@ SAM = dev=$$($(ENVIRONMENT) dev) && sam=$$($(ENVIRONMENT) sam) && export AWS_DEF
 BUILD = .local/test/build
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test style types imports template build deploy secrets clean lock
+.PHONY: run test style types imports template build bench deploy secrets clean lock
 
 run: ## Beeper's chats with their pictures on http://127.0.0.1:$${PORT:-8080}
 	@python=$$($(ENVIRONMENT) run) && exec "$$python" -m local.run
@@ -25,7 +25,7 @@ style:
 	@$(DEV) ruff format --check --quiet .
 
 types:
-	@$(DEV) mypy layers/domain functions local tests
+	@$(DEV) mypy layers/domain functions local tests benchmarks
 
 imports:
 	@python=$$($(ENVIRONMENT) dev) && "$${python%/*}/lint-imports" --no-cache --no-logo
@@ -36,6 +36,9 @@ template:
 build: ## What a deployment would upload, apart from anybody's own .aws-sam
 	@rm -rf $(BUILD)
 	@$(SAM) "$$sam" -m samcli build --no-cached --build-dir $(BUILD)
+
+bench: ## Figures of the size that tests cannot afford; ONLY= names one
+	@$(DEV) benchmarks $(ONLY)
 
 deploy: ## template.yaml on AWS: STACK=imagecache BEEPER_URL=https://...
 	@$(SAM) unset AWS_DEFAULT_REGION && run=$$($(ENVIRONMENT) run) && \

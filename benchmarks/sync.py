@@ -1,11 +1,10 @@
 """5,000 chats with 60,000 participants into the embedded engine: how long, and how many requests.
 
-`python -m benchmarks.sync` prints one JSON object. The first, complete run is the deployed function itself;
-the runs over unchanged chats are the same use case in this process, so that its AWS calls can be counted.
+The first, complete run is the deployed function itself; the runs over unchanged chats are the same use case
+in this process, so that its AWS calls can be counted.
 """
 
 import json
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -132,13 +131,8 @@ def _in_process(stack: Stack, demo: DemoAccount, calls: Counter[str], *, complet
         return asdict(sync.run(api, milliseconds_left=lambda: 900_000, complete=complete))
 
 
-def main() -> None:
+def run() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, DemoAccount(scale=0.03) as demo:
         parameters, secrets = {"BeeperUrl": demo.beeper_url}, {"beeper-token": demo.beeper_token}
         with local_stack(Path(folder), parameters=parameters, secrets=secrets) as stack:
-            json.dump(measure(stack, demo), sys.stdout, indent=2)
-    sys.stdout.write("\n")
-
-
-if __name__ == "__main__":
-    main()
+            return measure(stack, demo)
