@@ -4,7 +4,6 @@ The real claims, pace and stores on the embedded engine, ten workers in this pro
 media server's own limit (100 requests in 60 s) is on. Prints and writes benchmarks/results/latest.json.
 """
 
-import json
 import queue
 import sys
 import tempfile
@@ -35,7 +34,6 @@ from local.engine import Engine, running_engine
 from local.template import read_template
 
 IMAGES, WORKERS = 400, 10
-RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 
 class Waiting:
@@ -130,14 +128,6 @@ def _cacher(engine: Engine, sources: ImageSources, waiting: Waiting) -> tuple[Ca
     return images, cacher
 
 
-def main() -> None:
+def run() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, running_engine(Path(folder)) as engine:
-        runs = [measure(engine, name) for name in (OriginName.BEEPER, OriginName.MEDIA_SERVER)]
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"coldRun": runs}, indent=2) + "\n")
-    for run in runs:
-        sys.stdout.write(f"{json.dumps(run)}\n")
-
-
-if __name__ == "__main__":
-    main()
+        return {"runs": [measure(engine, name) for name in (OriginName.BEEPER, OriginName.MEDIA_SERVER)]}

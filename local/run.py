@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.beeper import complaint
@@ -22,10 +23,11 @@ from local.deploy import DeployError, Stack
 from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.packages import BuildError
+from local.page import publish_page
 from local.processes import Child, ChildError, only_one
 from local.readiness import NotReadyError, wait_for_chats
 from local.settings import Origin, Settings, SettingsError, read_settings
-from local.stack import local_stack, publish_page, start_first_sync
+from local.stack import local_stack, start_first_sync
 from local.template import ROOT, TemplateError, read_template
 
 _STATE = ROOT / ".local"
@@ -61,7 +63,7 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         say("starting the engine and deploying template.yaml")
         # The demo account's chats and one's own are never mixed.
         stack = running.enter_context(_stack(_STATE / ("demo" if demo else "beeper"), beeper, media_server))
-        publish_page(stack, ROOT / "web")
+        publish_page(boto3.client("s3", **stack.engine.access), stack.outputs["WebBucket"], ROOT / "web")
         server.site = Site(stack, demo_port=demo.port if demo else None)
         start_first_sync(stack)
         say(wrong or "first sync: reading chats, caching their pictures")

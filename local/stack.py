@@ -11,19 +11,6 @@ from local.deploy import Stack, deploy
 from local.engine import running_engine
 from local.template import ROOT, TEMPLATE, read_template
 
-_CONTENT_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".ico": "image/x-icon",
-    ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".png": "image/png",
-    ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
-    ".webp": "image/webp",
-    ".woff2": "font/woff2",
-}
-
 
 @contextlib.contextmanager
 def local_stack(
@@ -48,21 +35,6 @@ def local_stack(
             name=name,
             parameters=parameters or {},
             secrets=secrets or {},
-        )
-
-
-def publish_page(stack: Stack, page: Path) -> None:
-    """Make the web bucket hold exactly the files of `page`."""
-    s3 = boto3.client("s3", **stack.engine.access)
-    bucket = stack.outputs["WebBucket"]
-    files = {path.relative_to(page).as_posix(): path for path in page.rglob("*") if path.is_file()}
-    for listed in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-        if listed["Key"] not in files:
-            s3.delete_object(Bucket=bucket, Key=listed["Key"])
-    for key, path in files.items():
-        kind = _CONTENT_TYPES.get(path.suffix, "application/octet-stream")
-        s3.put_object(
-            Bucket=bucket, Key=key, Body=path.read_bytes(), ContentType=kind, CacheControl="no-cache"
         )
 
 

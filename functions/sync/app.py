@@ -1,4 +1,4 @@
-"""Schedule, or anybody who invokes it → one run over Beeper's chats."""
+"""Schedule, or anybody who invokes it with {"complete", "force"} → one run over Beeper's chats."""
 
 import os
 from dataclasses import asdict
@@ -20,24 +20,26 @@ from imagecache.stores.sync_state import SyncState
 from imagecache.usecases.request_images import ImageRequests
 from imagecache.usecases.sync_chats import ChatSync
 
-config = Config.from_env(os.environ)
-logger = Logger()
-dynamodb = boto3.client("dynamodb")
+config, logger = Config.from_env(os.environ), Logger()
+dynamodb, functions, session = boto3.client("dynamodb"), boto3.client("lambda"), requests.Session()
 secrets = Secrets(path=config.secrets_path, ssm=boto3.client("ssm"))
+images = CachedImages(table_name=config.images_table, dynamodb=dynamodb)
 queue = ImagesQueue(queue_url=config.images_queue_url, sqs=boto3.client("sqs"))
+sync = ChatSync(
+    chats=BeeperChats(table_name=config.chats_table, dynamodb=dynamodb),
+    participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
+    images=ImageRequests(images=images, queue=queue, clock=now, at_once=config.writes_at_once),
+    state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
+    clock=now,
+    active_within_days=config.active_within_days,
+)
 
 
-def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    images = CachedImages(table_name=config.images_table, dynamodb=dynamodb)
-    token = secrets.get("beeper-token")
-    with requests.Session() as session:
-        report = ChatSync(
-            chat_api=ChatApi(base_url=config.beeper_url, token=token, session=session),
-            chats=BeeperChats(table_name=config.chats_table, dynamodb=dynamodb),
-            participants=ChatParticipants(table_name=config.participants_table, dynamodb=dynamodb),
-            images=ImageRequests(images=images, queue=queue, clock=now),
-            state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
-            clock=now,
-        ).run()
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    api = ChatApi(base_url=config.beeper_url, token=secrets.get("beeper-token"), session=session)
+    order = {name: event.get(name) is True for name in ("complete", "force")}
+    report = sync.run(api, milliseconds_left=context.get_remaining_time_in_millis, **order)
     logger.info("sync", extra=asdict(report))
+    if report.outcome == "unfinished":
+        functions.invoke(FunctionName=context.function_name, InvocationType="Event", Payload="{}")
     return asdict(report)

@@ -1,6 +1,7 @@
 """A stack on moto, made of the template's own resources, and an account to fill it from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from imagecache.stores.sync_state import SyncState
 from imagecache.usecases.cache_image import ImageCacher
 from imagecache.usecases.fetch_image import ImageFetcher
 from imagecache.usecases.request_images import ImageRequests
-from imagecache.usecases.sync_chats import ChatSync
+from imagecache.usecases.sync_chats import ChatSync, SyncReport
 from local.demo.service import DemoAccount
 from local.template import read_template
 
@@ -47,11 +48,11 @@ class Stack:
     sqs: "SQSClient"
     queue_url: str
     now: int = NOW
-    writes: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.chats = BeeperChats(table_name="BeeperChatsTable", dynamodb=self.dynamodb)
-        self.participants = ChatParticipants(table_name="ChatParticipantsTable", dynamodb=self.dynamodb)
+        self.participants = ChatParticipants("ChatParticipantsTable", self.dynamodb, at_once=1)
         self.images = CachedImages(table_name="CachedImagesTable", dynamodb=self.dynamodb)
         self.state = SyncState(table_name="SyncStateTable", dynamodb=self.dynamodb)
         self.origins = Origins(table_name="SyncStateTable", dynamodb=self.dynamodb)
@@ -61,14 +62,37 @@ class Stack:
     def clock(self) -> int:
         return self.now
 
-    def sync(self, demo: DemoAccount, session: requests.Session) -> ChatSync:
+    def writes(self) -> list[str]:
+        """Names of the calls so far that change anything."""
+        changing = ("Put", "Update", "Delete", "BatchWrite", "Send", "Transact")
+        return [name for name in self.calls if name.startswith(changing)]
+
+    def chat_api(self, demo: DemoAccount, session: requests.Session) -> ChatApi:
+        return ChatApi(base_url=demo.beeper_url, token=demo.beeper_token, session=session)
+
+    def sync(
+        self,
+        demo: DemoAccount,
+        session: requests.Session,
+        *,
+        complete: bool = False,
+        force: bool = False,
+        active_within_days: int = 0,
+        milliseconds_left: Callable[[], int] = lambda: 900_000,
+    ) -> SyncReport:
+        """One run over the demo account."""
+        return self.runs(active_within_days).run(
+            self.chat_api(demo, session), milliseconds_left=milliseconds_left, complete=complete, force=force
+        )
+
+    def runs(self, active_within_days: int = 0) -> ChatSync:
         return ChatSync(
-            chat_api=ChatApi(base_url=demo.beeper_url, token=demo.beeper_token, session=session),
             chats=self.chats,
             participants=self.participants,
-            images=ImageRequests(images=self.images, queue=self.queue, clock=self.clock),
+            images=ImageRequests(images=self.images, queue=self.queue, clock=self.clock, at_once=1),
             state=self.state,
             clock=self.clock,
+            active_within_days=active_within_days,
         )
 
     def cacher(self, demo: DemoAccount, session: requests.Session) -> ImageCacher:
@@ -109,8 +133,8 @@ class Stack:
         return {name: next(iter(value.values())) for name, value in item.get("Item", {}).items()}
 
 
-@pytest.fixture
-def stack() -> Iterator[Stack]:
+@contextmanager
+def stack_on_moto() -> Iterator[Stack]:
     resources = read_template()["Resources"]
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
@@ -125,14 +149,19 @@ def stack() -> Iterator[Stack]:
         sqs = boto3.client("sqs")
         stack = Stack(dynamodb, s3, sqs, sqs.create_queue(QueueName="images")["QueueUrl"])
         for service in (dynamodb, s3, sqs):
-            service.meta.events.register("before-call.*.*", _record_writes(stack))
+            service.meta.events.register("before-call.*.*", _record(stack))
         yield stack
 
 
-def _record_writes(stack: Stack) -> Any:
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    with stack_on_moto() as stack:
+        yield stack
+
+
+def _record(stack: Stack) -> Any:
     def record(model: Any, **_: object) -> None:
-        if model.name.startswith(("Put", "Update", "Delete", "BatchWrite", "Send", "Transact")):
-            stack.writes.append(model.name)
+        stack.calls.append(model.name)
 
     return record
 

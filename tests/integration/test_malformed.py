@@ -121,7 +121,6 @@ def test_no_malformed_image_poisons_a_message_or_fills_the_memory(stack: Stack) 
         [delivery] = cache_batch(
             [{"messageId": key, "body": body, "receiptHandle": "r"}],
             cacher=cacher,
-            queue=stack.queue,
             at_once=1,
             time_left=lambda: 60_000,
         )

@@ -135,4 +135,4 @@ def test_another_process_sees_the_same_circuit(stack: Stack) -> None:
 def test_health_costs_no_write(stack: Stack) -> None:
     for _ in range(5):
         stack.origins.succeeded(admit(stack))
-    assert stack.writes == []
+    assert stack.writes() == []

@@ -11,7 +11,8 @@ from imagecache.api.answers import chats_page, health
 from imagecache.api.http import serve
 from imagecache.errors import BadRequestError
 from imagecache.model import Blob, Chat, FailureReason, ImageRef, ImageRequest, Participant, RejectionReason
-from imagecache.stores.sync_state import Origin, OriginState
+from imagecache.stores.chats import preview_of
+from imagecache.stores.sync_state import OriginState
 from local.demo.service import DemoAccount
 from tests.integration.conftest import NOW, Stack
 
@@ -44,8 +45,13 @@ def page(stack: Stack, **parameters: str) -> dict[str, Any]:
     return chats_page(parameters, chats=stack.chats, images=stack.images, base_url="")
 
 
+def put(stack: Stack, chat: Chat) -> None:
+    prints = {"list_fingerprint": "l", "roster_fingerprint": "r"}
+    stack.chats.put(chat, preview=preview_of(chat), fence=1, **prints)
+
+
 def shown(stack: Stack, chat: Chat) -> dict[str, Any]:
-    stack.chats.put(chat, list_fingerprint="f")
+    put(stack, chat)
     image: dict[str, Any] = page(stack)["chats"][0]["image"]
     return image
 
@@ -122,7 +128,7 @@ def test_a_picture_that_is_never_fetched_says_why(stack: Stack) -> None:
 
 def test_a_new_image_changes_one_row_and_shows_in_every_chat(stack: Stack) -> None:
     for number in range(3):
-        stack.chats.put(replace(CHAT, chat_id=f"!{number}"), list_fingerprint="f")
+        put(stack, replace(CHAT, chat_id=f"!{number}"))
     cache(stack, "s/ada", "b10b")
     assert {chat["image"]["url"] for chat in page(stack)["chats"]} == {"/images/b10b/192.webp"}
 
@@ -130,7 +136,7 @@ def test_a_new_image_changes_one_row_and_shows_in_every_chat(stack: Stack) -> No
 def test_every_chat_is_shown_once_newest_first_however_long_the_pages_are(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stack.sync(demo, session).run()
+    stack.sync(demo, session)
     expected = Counter(
         chat.id for chat in demo.account.chats if not chat.is_archived and not chat.merged_into
     )
@@ -151,13 +157,13 @@ def test_every_chat_is_shown_once_newest_first_however_long_the_pages_are(
 def test_archived_chats_are_a_list_of_their_own(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stack.sync(demo, session).run()
+    stack.sync(demo, session)
     archived = {chat.id for chat in demo.account.chats if chat.is_archived and not chat.merged_into}
     assert {chat["chatId"] for chat in page(stack, filter="archived")["chats"]} == archived
 
 
 def test_a_page_shows_as_many_members_as_were_asked_for(stack: Stack) -> None:
-    stack.chats.put(CHAT, list_fingerprint="f")
+    put(stack, CHAT)
     assert [len(page(stack, participants=n)["chats"][0]["participants"]) for n in ("0", "1", "20")] == [
         0,
         1,
@@ -182,13 +188,13 @@ def test_a_bad_request_is_answered_with_a_sentence_and_a_code() -> None:
     assert answer["body"] == ('{"message":"limit must be a whole number from 1 to 100","code":"bad_request"}')
 
 
-def test_health_tells_how_beeper_is_and_nothing_more(stack: Stack) -> None:
-    assert health({}, state=stack.state) == {
-        "status": "ok",
-        "origin": {"state": "unknown", "checkedAt": None},
-    }
-    stack.state.record_origin(Origin(OriginState.OFFLINE, checked_at=1_772_366_400_000, synced_at=1))
+def test_health_tells_how_beeper_is_and_since_when(stack: Stack) -> None:
+    unknown = {"state": "unknown", "since": None, "checkedAt": None}
+    assert health({}, state=stack.state) == {"status": "ok", "origin": unknown}
+    for minute in range(2):
+        stack.state.record_origin(OriginState.OFFLINE, now=1_772_366_400_000 + minute * 60_000)
     assert health({}, state=stack.state)["origin"] == {
         "state": "offline",
-        "checkedAt": "2026-03-01T12:00:00Z",
+        "since": "2026-03-01T12:00:00Z",
+        "checkedAt": "2026-03-01T12:01:00Z",
     }

@@ -1,154 +1,352 @@
 """Beeper's chats come into the tables, change with it, and cost nothing while they do not change."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import requests
 
-from imagecache.model import Chat
+from imagecache.claims import DAY, HOUR
+from imagecache.model import Chat, FailureReason, Folder, ImageRequest
 from imagecache.queues.images import from_body
 from imagecache.stores.participants import CHAT_ROW
 from imagecache.stores.sync_state import OriginState
+from local.demo.chats import Chat as DemoChat
+from local.demo.chats import Person
 from local.demo.media import Media, Picture
 from local.demo.service import DemoAccount
 from tests.integration.conftest import Stack
 
 
 def stored_chat_ids(stack: Stack) -> set[str]:
-    return {item["chatId"]["S"] for item in stack.dynamodb.scan(TableName="BeeperChatsTable")["Items"]}
+    return set(stack.chats.missing_since())
+
+
+def listed(demo: DemoAccount) -> set[str]:
+    return {chat.id for chat in demo.account.chats}
 
 
 def queued_keys(stack: Stack) -> list[str]:
     return [from_body(message["body"]).image_key for message in stack.messages()]
 
 
-def test_every_chat_that_is_not_merged_into_another_is_stored(
-    stack: Stack, demo: DemoAccount, session: requests.Session
-) -> None:
-    report = stack.sync(demo, session).run()
-    assert report.outcome is OriginState.OK
-    assert stored_chat_ids(stack) == {chat.id for chat in demo.account.chats if not chat.merged_into}
+def other_of_a_pair(demo: DemoAccount) -> tuple[DemoChat, Person]:
+    chat = next(chat for chat in demo.account.chats if len(chat.people) == 2 and not chat.merged_into)
+    return chat, next(person for person in chat.people if not person.is_self)
 
 
-def test_every_member_is_stored_also_of_a_group_longer_than_a_list_shows(
+def requests_for_chats(demo: DemoAccount) -> int:
+    hits = demo.hits.as_json()
+    return int(str(hits["chats"])) + int(str(hits["chat"]))
+
+
+def test_the_first_run_stores_every_chat_with_every_member(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stack.sync(demo, session).run()
+    report = stack.sync(demo, session)
+    assert (report.outcome, report.complete, report.changed) == ("ok", True, len(demo.account.chats))
+    assert stored_chat_ids(stack) == listed(demo)
     for chat in demo.account.chats:
-        if not chat.merged_into:
-            roster = stack.participants.roster(chat.id)
-            assert roster.keys() - {CHAT_ROW} == {person.id for person in chat.people}
+        assert stack.participants.roster(chat.id).keys() - {CHAT_ROW} == {person.id for person in chat.people}
 
 
 def test_every_image_that_can_be_fetched_is_queued_exactly_once(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    report = stack.sync(demo, session).run()
+    report = stack.sync(demo, session)
     keys = queued_keys(stack)
     assert len(keys) == len(set(keys)) == report.queued
     assert set(keys) >= set(demo.account.deliverable())
 
 
-def test_a_second_run_over_unchanged_chats_writes_nothing_but_its_own_state(
+def test_a_run_over_unchanged_chats_writes_nothing_but_its_own_state(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stack.sync(demo, session).run()
-    stack.writes.clear()
-    report = stack.sync(demo, session).run()
-    assert (report.changed, report.queued) == (0, 0)
-    assert stack.writes == ["PutItem"]
+    stack.sync(demo, session)
+    for complete in (False, True):
+        stack.calls.clear()
+        demo.hits.reset()
+        report = stack.sync(demo, session, complete=complete)
+        assert (report.outcome, report.changed, report.queued) == ("ok", 0, 0)
+        own_state = {"lock", "unlock", "origin", "synced"}
+        assert stack.writes() == ["UpdateItem", "PutItem", "PutItem", "UpdateItem"], own_state
+        if not complete:
+            assert requests_for_chats(demo) <= 3
 
 
-def test_a_new_avatar_alone_is_a_change(stack: Stack, demo: DemoAccount, session: requests.Session) -> None:
-    stack.sync(demo, session).run()
+def test_unchanged_chats_cost_few_reads(stack: Stack, session: requests.Session) -> None:
+    with DemoAccount() as demo:
+        stack.sync(demo, session)
+        hundreds = len(demo.account.chats) / 100
+        for complete, most in ((False, 1), (True, 6)):
+            stack.calls.clear()
+            assert stack.sync(demo, session, complete=complete).changed == 0
+            looking = [name for name in stack.calls if name in {"BatchGetItem", "Scan"}]
+            assert len(looking) <= math.ceil(most * hundreds)
+            assert "Scan" not in looking or complete
+
+
+def test_a_chat_that_only_moved_costs_one_write(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
+    chat = demo.account.chats[3]
+    demo.account.receive_message(chat.id, "hello")
+    stack.calls.clear()
+    assert stack.sync(demo, session).changed == 1
+    assert stack.writes() == ["UpdateItem", "PutItem", "PutItem", "PutItem", "UpdateItem"]
+    newest = stack.chats.newest(chat_folder(stack, chat.id), limit=1, after=None).chats[0]
+    assert (newest.chat_id, newest.last_message) == (chat.id, "hello")
+    assert newest.participants
+
+
+def chat_folder(stack: Stack, chat_id: str) -> Folder:
+    item = stack.dynamodb.get_item(TableName="BeeperChatsTable", Key={"chatId": {"S": chat_id}})["Item"]
+    return Folder(item["folder"]["S"])
+
+
+def test_an_incremental_run_ends_where_everything_is_older_than_what_is_stored(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    demo.chat_api.is_old = True  # 25 chats a page: the second one is the last of this account
+    stack.sync(demo, session)
+    demo.account.receive_message(demo.account.chats[0].id, "one")
+    demo.hits.reset()
+    report = stack.sync(demo, session)
+    assert (report.complete, report.changed) == (False, 1)
+    assert requests_for_chats(demo) <= 3
+
+
+def test_a_run_turns_complete_when_the_last_complete_one_is_twenty_hours_old(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
+    stack.now += 20 * HOUR - 1
+    assert not stack.sync(demo, session).complete
+    stack.now += 1
+    assert stack.sync(demo, session).complete
+    assert not stack.sync(demo, session).complete
+
+
+def test_a_new_avatar_of_a_quiet_chat_is_a_change(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
     stack.messages()
-    chat = next(chat for chat in demo.account.chats if len(chat.people) == 2 and not chat.merged_into)
-    other = next(person for person in chat.people if not person.is_self)
+    chat, other = other_of_a_pair(demo)
     demo.account.set_avatar(other.id, Picture.remote(Media("local.beeper.com", "alex_New")))
-    stack.sync(demo, session).run()
+    stack.sync(demo, session, complete=True)
     assert queued_keys(stack) == ["local.beeper.com/alex_New"]
     image = stack.participants.roster(chat.id)[other.id].image
     assert image is not None
     assert image.key == "local.beeper.com/alex_New"
 
 
+def test_a_new_picture_of_the_chat_itself_is_a_change(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
+    stack.messages()
+    chat = demo.account.chats[0]
+    demo.account.set_avatar(chat.id, Picture.remote(Media("local.beeper.com", "alex_New")))
+    assert stack.sync(demo, session, complete=True).changed == 1
+    assert queued_keys(stack) == ["local.beeper.com/alex_New"]
+
+
 def test_a_removed_avatar_is_removed(stack: Stack, demo: DemoAccount, session: requests.Session) -> None:
-    stack.sync(demo, session).run()
-    chat = next(chat for chat in demo.account.chats if chat.picture and not chat.merged_into)
+    chat, other = other_of_a_pair(demo)
+    demo.account.set_avatar(other.id, Picture.remote(Media("local.beeper.com", "alex_New")))
+    demo.account.set_avatar(chat.id, Picture.remote(Media("local.beeper.com", "alex_Chat")))
+    stack.sync(demo, session)
+    assert stack.participants.roster(chat.id)[CHAT_ROW].image is not None
     demo.account.set_avatar(chat.id, None)
-    stack.sync(demo, session).run()
-    assert CHAT_ROW not in stack.participants.roster(chat.id)
+    demo.account.set_avatar(other.id, None)
+    stack.sync(demo, session, complete=True)
+    roster = stack.participants.roster(chat.id)
+    assert CHAT_ROW not in roster
+    assert roster[other.id].image is None
 
 
-def test_a_member_who_left_is_removed(stack: Stack, demo: DemoAccount, session: requests.Session) -> None:
-    stack.sync(demo, session).run()
-    chat = next(chat for chat in demo.account.chats if 3 <= len(chat.people) < 20 and not chat.merged_into)
+def test_a_member_who_left_is_removed_and_one_who_joined_is_added(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
+    chat = max(demo.account.chats, key=lambda chat: len(chat.people))
     leaver = next(person for person in chat.people if not person.is_self)
     demo.account.remove_member(chat.id, leaver.id)
-    stack.sync(demo, session).run()
-    assert leaver.id not in stack.participants.roster(chat.id)
+    demo.account.add_member(chat.id, Person("@new:beeper.local", full_name="Nobody New"))
+    stack.sync(demo, session, complete=True)
+    roster = stack.participants.roster(chat.id)
+    assert leaver.id not in roster
+    assert roster["@new:beeper.local"].full_name == "Nobody New"
+
+
+def test_a_partial_roster_never_removes_anybody(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    group = max(demo.account.chats, key=lambda chat: len(chat.people))
+    crowd = tuple(Person(f"@{number}:beeper.local", full_name=f"Number {number}") for number in range(510))
+    demo.account.add_chat(replace(group, people=crowd))
+    stack.sync(demo, session)
+    demo.chat_api.is_old = True  # refuses -1, so that 500 is the most it gives
+    demo.account.add_chat(replace(group, people=crowd[::-1], last_message="moved"))
+    stack.sync(demo, session, complete=True)
+    assert stack.participants.roster(group.id).keys() - {CHAT_ROW} == {person.id for person in crowd}
+
+
+def test_a_name_is_never_replaced_by_an_id_or_a_number(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    chat, other = other_of_a_pair(demo)
+    me = next(person for person in chat.people if person.is_self)
+    named = replace(chat, title="Ada", people=(me, replace(other, full_name="Ada Lovelace")))
+    demo.account.add_chat(named)
+    stack.sync(demo, session)
+    for raw in ("+44 20 7946 0958", "@ada:beeper.local", None):
+        demo.account.add_chat(
+            replace(named, title=raw or "", people=(me, replace(other, full_name=raw)), last_message=raw)
+        )
+        stack.sync(demo, session, complete=True)
+        assert stack.participants.roster(chat.id)[other.id].full_name == "Ada Lovelace"
+        item = stack.dynamodb.get_item(TableName="BeeperChatsTable", Key={"chatId": {"S": chat.id}})["Item"]
+        assert item["title"]["S"] == "Ada"
+        assert "Ada Lovelace" in item["participants"]["S"]
+
+
+def test_a_chat_merged_into_another_is_listed_nowhere(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
+    merged, into = demo.account.chats[:2]
+    demo.account.add_chat(replace(merged, merged_into=into.id, is_archived=False))
+    stack.sync(demo, session)
+    shown = stack.chats.newest(Folder.INBOX, limit=100, after=None).chats
+    assert merged.id not in {chat.chat_id for chat in shown}
+    assert merged.id in stored_chat_ids(stack), "its members still refer to their images"
 
 
 def test_an_image_that_moves_to_disk_is_still_the_same_image(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stack.sync(demo, session).run()
+    stack.sync(demo, session)
     stack.messages()
-    media = next(
-        person.picture.media
-        for chat in demo.account.chats
-        for person in chat.people
-        if person.picture and person.picture.media
-    )
+    for key in demo.account.deliverable()[:5]:
+        demo.account.show_as_file(key)
+    assert stack.sync(demo, session, complete=True).queued == 0
+
+
+def test_an_image_that_was_gone_and_appears_on_disk_earns_one_more_try(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    _, other = other_of_a_pair(demo)
+    media = Media("local.beeper.com", "alex_Lost")
+    demo.account.set_avatar(other.id, Picture.remote(media))
+    stack.sync(demo, session)
+    stack.messages()
+    fail(stack, media.key, media.mxc_url, due=stack.now + DAY)
+    assert stack.sync(demo, session, complete=True).queued == 0
     demo.account.show_as_file(media.key)
-    assert stack.sync(demo, session).run().queued == 0
+    stack.sync(demo, session, complete=True)
+    assert queued_keys(stack) == [media.key]
+    assert (
+        stack.cacher(demo, session).cache(ImageRequest(media.key, media.file_url, stack.now)).result
+        == "cached"
+    )
+    assert stack.sync(demo, session, complete=True).queued == 0
+
+
+def fail(stack: Stack, key: str, url: str, *, due: int) -> None:
+    claim = stack.images.claim(ImageRequest(key, url, stack.now), now=stack.now, lease_seconds=90, nonce="n")
+    stack.images.fail(claim, FailureReason.GONE, next_attempt_at=due, now=stack.now)
+
+
+def test_a_failure_is_queued_again_when_it_is_due_and_not_before(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
+    stack.messages()
+    key = demo.account.deliverable()[0]
+    fail(stack, key, f"file:///u/media/{key}", due=stack.now + HOUR)
+    assert stack.sync(demo, session, complete=True).queued == 0
+    stack.now += HOUR
+    assert stack.sync(demo, session).queued == 1, "also by an incremental run, though its chat did not move"
+    assert queued_keys(stack) == [key]
+    assert stack.sync(demo, session).queued == 0, "a message waits for it"
+
+
+def test_a_message_that_was_lost_is_sent_again_after_three_hours(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    queued = stack.sync(demo, session).queued
+    stack.messages()
+    stack.now += 3 * HOUR - 1
+    assert stack.sync(demo, session).queued == 0
+    stack.now += 1
+    assert stack.sync(demo, session).queued == queued
+
+
+def test_images_of_chats_that_rest_are_left_out_on_request(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    newest = stack.chat_api(demo, session).page(None).chats[0].last_activity
+    stack.now = newest + 1
+    few = stack.sync(demo, session, active_within_days=30).queued
+    everything = stack.sync(demo, session, complete=True).queued + few
+    assert 0 < few < everything
 
 
 def test_old_servers_with_short_pages_and_short_rosters_are_read_completely(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     demo.chat_api.is_old = True
-    stack.sync(demo, session).run()
-    assert stored_chat_ids(stack) == {chat.id for chat in demo.account.chats if not chat.merged_into}
+    stack.sync(demo, session)
+    assert stored_chat_ids(stack) == listed(demo)
     group = max(demo.account.chats, key=lambda chat: len(chat.people))
     assert stack.participants.roster(group.id).keys() - {CHAT_ROW} == {one.id for one in group.people}
-
-
-def test_offline_is_a_quiet_outcome_that_deletes_nothing(
-    stack: Stack, demo: DemoAccount, session: requests.Session
-) -> None:
-    stack.sync(demo, session).run()
-    before = stored_chat_ids(stack)
-    synced_at = stack.state.origin().synced_at
-    stack.now += 600_000
-    for fault, outcome in (
-        ("offline", OriginState.OFFLINE),
-        ("tunnel_down", OriginState.OFFLINE),
-        ("html", OriginState.OFFLINE),
-        ("unauthorized", OriginState.UNAUTHORIZED),
-    ):
-        demo.faults.set(fault, "chats")
-        assert stack.sync(demo, session).run().outcome is outcome
-        assert stack.state.origin().state is outcome
-    assert stored_chat_ids(stack) == before
-    assert stack.state.origin().synced_at == synced_at
 
 
 def test_a_crash_before_a_chat_is_written_heals_in_the_next_run(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    put = stack.chats.put
-    victim = demo.account.chats[5].id
+    put, victim = stack.chats.put, demo.account.chats[5].id
 
-    def crash(chat: Chat, *, list_fingerprint: str) -> None:
+    def crash(chat: Chat, **how: object) -> None:
         if chat.chat_id == victim:
             raise ConnectionError("the network went away")
-        put(chat, list_fingerprint=list_fingerprint)
+        put(chat, **how)  # type: ignore[arg-type] # handed through
 
     stack.chats.put = crash  # type: ignore[method-assign] # members and messages are written, the chat is not
     with pytest.raises(ConnectionError):
-        stack.sync(demo, session).run()
+        stack.sync(demo, session)
     stack.chats.put = put  # type: ignore[method-assign] # as above
     assert victim not in stored_chat_ids(stack)
-    stack.sync(demo, session).run()
-    assert stored_chat_ids(stack) == {chat.id for chat in demo.account.chats if not chat.merged_into}
+    stack.sync(demo, session)
+    assert stored_chat_ids(stack) == listed(demo)
     keys = queued_keys(stack)
     assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        ("offline", "offline"),
+        ("tunnel_down", "offline"),
+        ("html", "offline"),
+        ("rate_limited", "offline"),
+        ("unauthorized", "unauthorized"),
+    ],
+)
+def test_a_beeper_that_cannot_be_asked_is_a_quiet_outcome_that_changes_nothing(
+    stack: Stack, demo: DemoAccount, session: requests.Session, fault: str, outcome: str
+) -> None:
+    stack.sync(demo, session)
+    before, synced = stored_chat_ids(stack), stack.state.synced()
+    stack.now += DAY
+    demo.faults.set(fault, "chats")
+    assert stack.sync(demo, session).outcome == outcome
+    assert stack.state.origin().state == outcome
+    assert (stored_chat_ids(stack), stack.state.synced()) == (before, synced)
+    assert set(stack.chats.missing_since().values()) == {0}
+    demo.faults.set("none", "all")
+    stack.sync(demo, session)
+    assert stack.state.origin().state is OriginState.OK

@@ -19,6 +19,8 @@ ENVIRONMENT = {
     "CLAIM_LEASE_SECONDS": "90",
     "FETCHES_PER_INVOCATION": "5",
     "ORIGIN_ORDER": "beeper-first",
+    "ACTIVE_WITHIN_DAYS": "0",
+    "WRITES_AT_ONCE": "8",
 }
 
 

@@ -41,6 +41,8 @@ class RowState:
     next_attempt_at: int = 0
     checked_at: int = 0
     refresh_requested_at: int = 0
+    source_url: str = ""
+    reason: str | None = None
 
 
 def new_lease(*, now: int, seconds: int, nonce: str) -> str:
@@ -78,6 +80,18 @@ def needs_work(row: RowState | None, now: int) -> bool:
     return row is None or row.queued_at + PENDING_LIVES_FOR <= now
 
 
+def earns_another_try(row: RowState | None, source_url: str) -> bool:
+    """An image that was gone and now appears as a file: Beeper Desktop has downloaded it meanwhile."""
+    return (
+        row is not None
+        and row.status is ImageStatus.FAILED
+        and row.reason == FailureReason.GONE
+        and source_url.lower().startswith(_ON_DISK)
+        and not row.source_url.lower().startswith(_ON_DISK)
+    )
+
+
+_ON_DISK = ("file:", "/")
 _FIRST_WAIT = {
     FailureReason.ORIGIN_DOWN: HOUR // 6,
     FailureReason.GONE: DAY,

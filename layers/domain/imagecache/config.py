@@ -24,6 +24,8 @@ class Config:
     claim_lease_seconds: int
     fetches_per_invocation: int
     origin_order: OriginOrder
+    active_within_days: int
+    writes_at_once: int
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Config":
@@ -39,9 +41,11 @@ class Config:
             media_server_url=_given(environ, "MEDIA_SERVER_URL"),
             public_base_url=_given(environ, "PUBLIC_BASE_URL"),
             secrets_path=_required(environ, "SECRETS_PATH"),
-            claim_lease_seconds=_positive(environ, "CLAIM_LEASE_SECONDS"),
-            fetches_per_invocation=_positive(environ, "FETCHES_PER_INVOCATION"),
             origin_order=_origin_order(environ),
+            claim_lease_seconds=_whole(environ, "CLAIM_LEASE_SECONDS", least=1),
+            fetches_per_invocation=_whole(environ, "FETCHES_PER_INVOCATION", least=1),
+            active_within_days=_whole(environ, "ACTIVE_WITHIN_DAYS", least=0),
+            writes_at_once=_whole(environ, "WRITES_AT_ONCE", least=1),
         )
 
 
@@ -58,10 +62,10 @@ def _required(environ: Mapping[str, str], name: str) -> str:
     return environ[name]
 
 
-def _positive(environ: Mapping[str, str], name: str) -> int:
+def _whole(environ: Mapping[str, str], name: str, *, least: int) -> int:
     value = _required(environ, name)
-    if not value.isdecimal() or int(value) < 1:
-        raise ConfigError(f"environment variable {name} must be a whole number above 0, not {value!r}")
+    if not value.isdecimal() or int(value) < least:
+        raise ConfigError(f"environment variable {name} must be a whole number from {least}, not {value!r}")
     return int(value)
 
 

@@ -113,7 +113,10 @@ class Chat:
     has_more_participants: bool
 
     @property
-    def folder(self) -> Folder:
+    def folder(self) -> Folder | None:
+        """Where it is listed; nowhere when it is shown by the chat it was merged into."""
+        if self.merged_into is not None:
+            return None
         return Folder.ARCHIVE if self.is_archived else Folder.INBOX
 
 

@@ -39,7 +39,14 @@ def chats_page(request: Request, *, chats: BeeperChats, images: CachedImages, ba
 def health(_request: Request, *, state: SyncState) -> Json:
     """`GET /api/health`: public, so no more than this."""
     origin = state.origin()
-    return {"status": "ok", "origin": {"state": origin.state.value, "checkedAt": iso8601(origin.checked_at)}}
+    return {
+        "status": "ok",
+        "origin": {
+            "state": origin.state.value,
+            "since": iso8601(origin.since),
+            "checkedAt": iso8601(origin.checked_at),
+        },
+    }
 
 
 def iso8601(milliseconds: int) -> str | None:

@@ -1,7 +1,7 @@
 """Beeper's client API: every chat, page by page, newest first."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -14,20 +14,29 @@ from imagecache.sources.chat_json import UnreadableChatError, parse_chat
 
 # New servers take 1 to 200; old ones ignore it and send 25.
 _PAGE_LIMIT = 200
+_MOST_PARTICIPANTS = 500
 # (connect, read) seconds: Beeper's own MCP server allows a request 30 s.
 _TIMEOUT = (5, 30)
 
 
+Parameters = Mapping[str, str | int]
+
+
 class ListingError(ImageCacheError):
-    """The list of chats does not end, or is not one: nothing may be inferred from it."""
+    """What answers is not a list of chats: nothing may be inferred from it."""
+
+
+class ChatUnavailableError(ImageCacheError):
+    """Beeper lists this chat but does not give it: skipped until the next run."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatPage:
-    """Chats as listed, and how many items could not be read."""
+    """Chats as listed, how many items could not be read, and the cursor of the next page, None at the end."""
 
     chats: list[Chat]
     unreadable: int
+    next_cursor: str | None
 
 
 class ChatApi:
@@ -38,30 +47,45 @@ class ChatApi:
         self._session = session
         self._headers = {"Authorization": f"Bearer {token}"}
 
-    def pages(self) -> Iterator[ChatPage]:
-        """Every page until the last. Raises OriginDownError, OriginUnauthorizedError, ListingError."""
-        cursor: str | None = None
-        seen: set[str] = set()
-        while True:
-            answer = self._get("/v1/chats", {"limit": _PAGE_LIMIT} | _older_than(cursor))
-            yield _parse_page(answer)
-            cursor = answer.get("oldestCursor")
-            if answer.get("hasMore") is not True or cursor is None:
-                return
-            if cursor in seen:
-                raise ListingError("the same cursor came again")
-            seen.add(cursor)
+    def page(self, cursor: str | None) -> ChatPage:
+        """The newest page, or the one that a cursor names. Raises OriginDownError, ListingError."""
+        older: Parameters = {} if cursor is None else {"cursor": cursor, "direction": "before"}
+        status, answer = self._get("/v1/chats", {"limit": _PAGE_LIMIT, **older})
+        if status != HTTPStatus.OK:
+            raise ListingError(f"status {status}")
+        return _parse_page(answer)
 
     def with_full_roster(self, chat: Chat) -> Chat:
-        """The chat with all its participants, or as many as the server gives."""
-        path = f"/v1/chats/{quote(chat.chat_id, safe='')}"
-        try:
-            answer = self._get(path, {"maxParticipantCount": -1})
-        except ListingError:
-            answer = self._get(path, {"maxParticipantCount": 500})  # servers that refuse -1 allow 0 to 500
-        return parse_chat(answer)
+        """The chat with all its participants, or as many as the server gives.
 
-    def _get(self, path: str, parameters: Mapping[str, str | int]) -> dict[str, Any]:
+        Raises OriginDownError, ChatUnavailableError.
+        """
+        status, answer = self._get(_path(chat.chat_id), {"maxParticipantCount": -1})
+        if status == HTTPStatus.BAD_REQUEST:  # servers that refuse -1 allow 0 to 500
+            status, answer = self._get(_path(chat.chat_id), {"maxParticipantCount": _MOST_PARTICIPANTS})
+        if status != HTTPStatus.OK:
+            raise ChatUnavailableError(f"status {status}")
+        try:
+            full = parse_chat(answer)
+        except UnreadableChatError as error:
+            raise ChatUnavailableError("unreadable") from error
+        count = max(full.participant_count, chat.participant_count)
+        return replace(
+            chat,
+            participants=full.participants,
+            participant_count=count,
+            has_more_participants=len(full.participants) < count,
+        )
+
+    def exists(self, chat_id: str) -> bool:
+        """False only for a 404 of this very chat. Raises OriginDownError, ListingError."""
+        status, _ = self._get(_path(chat_id), {"maxParticipantCount": 0})
+        if status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+            raise ListingError(f"status {status}")
+        return status == HTTPStatus.OK
+
+    def _get(self, path: str, parameters: Parameters) -> tuple[int, dict[str, Any]]:
+        """Status and JSON object; what only the tunnel or a person can mend is raised."""
         try:
             response = self._session.get(
                 self._base_url + path,
@@ -73,38 +97,36 @@ class ChatApi:
         except requests.RequestException as error:
             raise OriginDownError(type(error).__name__) from error
         with response:
-            return _answer(response)
+            return response.status_code, _object(response)
 
 
-def _older_than(cursor: str | None) -> dict[str, str | int]:
-    return {} if cursor is None else {"cursor": cursor, "direction": "before"}
+def _path(chat_id: str) -> str:
+    return f"/v1/chats/{quote(chat_id, safe='')}"
 
 
-def _answer(response: requests.Response) -> dict[str, Any]:
+def _object(response: requests.Response) -> dict[str, Any]:
     if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise OriginUnauthorizedError(f"status {response.status_code}")
     # 429, and all that a tunnel says of a laptop asleep: 502-504, 520-527, 530.
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.status_code >= 500:
         raise OriginDownError(f"status {response.status_code}")
-    if response.status_code != HTTPStatus.OK:
-        raise ListingError(f"status {response.status_code}")
     try:
         answer = response.json()
     except requests.JSONDecodeError as error:
         raise OriginDownError("not JSON: a tunnel's page?") from error
-    if not isinstance(answer, dict):
-        raise ListingError("not an object")
-    return answer
+    return answer if isinstance(answer, dict) else {}
 
 
 def _parse_page(answer: Mapping[str, Any]) -> ChatPage:
-    items = answer.get("items")
+    items, cursor = answer.get("items"), answer.get("oldestCursor")
     if not isinstance(items, list):
         raise ListingError("no items")
+    if answer.get("hasMore") is True and not isinstance(cursor, str):
+        raise ListingError("more, but no cursor")
     chats, unreadable = [], 0
     for item in items:
         try:
             chats.append(parse_chat(item))
         except UnreadableChatError:
             unreadable += 1
-    return ChatPage(chats, unreadable)
+    return ChatPage(chats, unreadable, cursor if answer.get("hasMore") is True else None)

@@ -13,6 +13,7 @@ from imagecache.identity import stored_url
 from imagecache.model import Chat, Folder, ImageRef, Participant, RejectionReason
 from imagecache.stores.batch_get import Item, batch_get
 from imagecache.stores.binding import bound
+from imagecache.stores.fence import behind, fenced
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,7 +51,10 @@ class _Row(Model):
     participant_count = NumberAttribute(attr_name="participantCount")
     has_more_participants = BooleanAttribute(attr_name="hasMoreParticipants")
     list_fingerprint = UnicodeAttribute(attr_name="listFingerprint")
-    folder = UnicodeAttribute()
+    roster_fingerprint = UnicodeAttribute(attr_name="rosterFingerprint")
+    folder = UnicodeAttribute(null=True)
+    synced_by = NumberAttribute(attr_name="syncedBy")
+    missing_since = NumberAttribute(null=True, attr_name="missingSince")
     by_activity = _ByActivity()
 
 
@@ -60,6 +64,17 @@ class ChatsPage:
 
     chats: list[Chat]
     position: "Position | None"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChat:
+    """What sync compares with; `missing_since` (ms) is 0 while Beeper lists the chat."""
+
+    list_fingerprint: str
+    roster_fingerprint: str
+    preview: str
+    title: str | None
+    missing_since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +93,34 @@ class BeeperChats:
         self._dynamodb = dynamodb
         self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
 
-    def list_fingerprints(self, chat_ids: Iterable[str]) -> dict[str, str]:
-        """What each stored chat looked like when it was last listed."""
+    def stored(self, chat_ids: Iterable[str]) -> dict[str, StoredChat]:
+        """What sync compares with, for the chats that are stored."""
         items = batch_get(
             self._dynamodb,
             table_name=self._table_name,
             key_name="chatId",
             keys=chat_ids,
-            attributes=("chatId", "listFingerprint"),
+            attributes=(
+                "chatId",
+                "listFingerprint",
+                "rosterFingerprint",
+                "participants",
+                "title",
+                "missingSince",
+            ),
         )
-        return {item["chatId"]["S"]: item["listFingerprint"]["S"] for item in items}
+        return {item["chatId"]["S"]: _stored(item) for item in items}
 
-    def put(self, chat: Chat, *, list_fingerprint: str) -> None:
-        preview = [_preview(participant) for participant in chat.participants[:_PREVIEW_LENGTH]]
-        self._row(
+    def missing_since(self) -> dict[str, int]:
+        """Every chat id, with the moment since when Beeper no longer lists it (0: it does), by a scan."""
+        rows = self._row.scan(attributes_to_get=["chatId", "missingSince"], consistent_read=True)
+        return {row.chat_id: int(row.missing_since or 0) for row in rows}
+
+    def put(
+        self, chat: Chat, *, preview: str, list_fingerprint: str, roster_fingerprint: str, fence: int
+    ) -> None:
+        """Write the chat, which is thereby no longer missing. Raises FencedOffError."""
+        row = self._row(
             chat_id=chat.chat_id,
             account_id=chat.account_id,
             network=chat.network,
@@ -107,12 +136,28 @@ class BeeperChats:
             img_url=stored_url(chat.img_url) if chat.img_url else None,
             image_key=chat.image.key if chat.image else None,
             rejected=chat.image.rejected if chat.image else None,
-            participants=json.dumps(preview, ensure_ascii=False, separators=(",", ":")),
+            participants=preview,
             participant_count=chat.participant_count,
-            has_more_participants=chat.participant_count > len(preview),
+            has_more_participants=chat.participant_count > _PREVIEW_LENGTH,
             list_fingerprint=list_fingerprint,
-            folder=chat.folder.value,
-        ).save()
+            roster_fingerprint=roster_fingerprint,
+            folder=chat.folder.value if chat.folder else None,
+            synced_by=fence,
+        )
+        with fenced():
+            row.save(condition=behind(_Row.synced_by, fence))
+
+    def mark_missing(self, chat_id: str, *, since: int, fence: int) -> None:
+        """Beeper no longer lists it; 0 takes that back. Raises FencedOffError."""
+        mark = _Row.missing_since.set(since) if since else _Row.missing_since.remove()
+        there = _Row.chat_id.exists() & behind(_Row.synced_by, fence)
+        with fenced():
+            self._row(chat_id).update(actions=[_Row.synced_by.set(fence), mark], condition=there)
+
+    def delete(self, chat_id: str, *, fence: int) -> None:
+        """Raises FencedOffError."""
+        with fenced():
+            self._row(chat_id).delete(condition=behind(_Row.synced_by, fence))
 
     def newest(self, folder: Folder, *, limit: int, after: Position | None) -> ChatsPage:
         """One Query on byActivity."""
@@ -133,13 +178,19 @@ class BeeperChats:
         return ChatsPage(chats, last)
 
     def count_with_images(self) -> int:
-        """Chats that show any picture of their own or of a member, by a scan: for the nightly sweep."""
+        """Chats that show a picture, the owner's own apart, by a scan: for the nightly sweep."""
         rows = self._row.scan(attributes_to_get=["imageKey", "participants"])
-        return sum(
-            1
-            for row in rows
-            if row.image_key or any("imageKey" in one for one in json.loads(row.participants))
-        )
+        return sum(1 for row in rows if row.image_key or _shows_a_face(row.participants))
+
+
+def _stored(item: Item) -> StoredChat:
+    return StoredChat(
+        list_fingerprint=item["listFingerprint"]["S"],
+        roster_fingerprint=item["rosterFingerprint"]["S"],
+        preview=item["participants"]["S"],
+        title=item.get("title", {}).get("S"),
+        missing_since=int(item.get("missingSince", {}).get("N", 0)),
+    )
 
 
 def _key(folder: Folder, after: Position) -> Item:
@@ -148,6 +199,16 @@ def _key(folder: Folder, after: Position) -> Item:
         "folder": {"S": folder.value},
         "lastActivity": {"N": str(after.last_activity)},
     }
+
+
+def _shows_a_face(preview: str) -> bool:
+    return any("imageKey" in member and not member.get("isSelf") for member in json.loads(preview))
+
+
+def preview_of(chat: Chat) -> str:
+    """What a list shows of at most 20 members, as ONE attribute: maps cost CPU one by one."""
+    members = [_preview(participant) for participant in chat.participants[:_PREVIEW_LENGTH]]
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
 
 
 def _preview(participant: Participant) -> dict[str, Any]:

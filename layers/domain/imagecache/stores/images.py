@@ -40,6 +40,8 @@ _STATE_ATTRIBUTES = (
     "nextAttemptAt",
     "checkedAt",
     "refreshRequestedAt",
+    "sourceUrl",
+    "reason",
 )
 
 
@@ -263,6 +265,21 @@ class CachedImages:
         condition = _Row.image_key.does_not_exist() | (waiting & _free(request.queued_at))
         _written(self._row(request.image_key), actions, condition)
 
+    def due(self, *, now: int, limit: int) -> list[tuple[str, str]]:
+        """(image key, source URL) of failures worth another try, and of messages that must have been lost."""
+        found: list[tuple[str, str]] = []
+        for status in (ImageStatus.FAILED, ImageStatus.PENDING):
+            rows = self._row.by_attention.query(
+                status.value, _Row.next_attempt_at <= now, limit=limit - len(found)
+            )
+            found += [(row.image_key, row.source_url) for row in rows if row.source_url]
+        return found
+
+    def revive(self, image_key: str, *, now: int) -> None:
+        """A failed image that nobody works on is due at once."""
+        failed = (_Row.status == ImageStatus.FAILED.value) & _free(now)
+        _written(self._row(image_key), [_Row.next_attempt_at.set(now)], failed)
+
     def views(self, image_keys: Iterable[str]) -> dict[str, ImageView]:
         """What a page shows, for the rows that exist: one wave, however many keys."""
         items = batch_get(
@@ -332,6 +349,8 @@ def _state(row: _Row) -> RowState:
         next_attempt_at=int(row.next_attempt_at or 0),
         checked_at=int(row.checked_at or 0),
         refresh_requested_at=int(row.refresh_requested_at or 0),
+        source_url=row.source_url or "",
+        reason=row.reason,
     )
 
 

@@ -1,17 +1,23 @@
 """The chatParticipants table: the full roster of every chat, found by chat, by image and by person."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from imagecache.identity import stored_url
 from imagecache.model import Chat, ImageRef, Participant, RejectionReason
 from imagecache.stores.binding import bound
+from imagecache.stores.fence import behind, fenced
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+T = TypeVar("T")
 
 CHAT_ROW = "#chat"
 """The participantId under which the chat's own picture stands, so that byImage finds it too."""
@@ -45,29 +51,50 @@ class _Row(Model):
     img_url = UnicodeAttribute(null=True, attr_name="imgURL")
     image_key = UnicodeAttribute(null=True, attr_name="imageKey")
     rejected = UnicodeAttribute(null=True)
+    synced_by = NumberAttribute(attr_name="syncedBy")
     by_image = _ByImage()
     by_participant = _ByParticipant()
 
 
 class ChatParticipants:
-    """Rows of chatParticipants."""
+    """Rows of chatParticipants. Conditional writes cannot be batched: `at_once` of them run side by side."""
 
-    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
+    def __init__(self, table_name: str, dynamodb: "DynamoDBClient", *, at_once: int) -> None:
         self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
+        self._at_once = at_once
 
     def roster(self, chat_id: str) -> dict[str, Participant]:
         """All members by participant id, and under CHAT_ROW the chat's own picture."""
-        return {row.participant_id: _participant(row) for row in self._row.query(chat_id)}
+        return {
+            row.participant_id: _participant(row) for row in self._row.query(chat_id, consistent_read=True)
+        }
 
-    def put(self, chat_id: str, participants: list[Participant]) -> None:
-        with self._row.batch_write() as batch:
-            for participant in participants:
-                batch.save(self._row(chat_id, participant.participant_id, **_attributes(participant)))
+    def put(self, chat_id: str, participants: list[Participant], *, fence: int) -> None:
+        """Raises FencedOffError."""
 
-    def remove(self, chat_id: str, participant_ids: list[str]) -> None:
-        with self._row.batch_write() as batch:
-            for participant_id in participant_ids:
-                batch.delete(self._row(chat_id, participant_id))
+        def save(participant: Participant) -> None:
+            row = self._row(chat_id, participant.participant_id, synced_by=fence, **_attributes(participant))
+            row.save(condition=behind(_Row.synced_by, fence))
+
+        self._side_by_side(save, participants)
+
+    def remove(self, chat_id: str, participant_ids: list[str], *, fence: int) -> None:
+        """Raises FencedOffError."""
+
+        def delete(participant_id: str) -> None:
+            self._row(chat_id, participant_id).delete(condition=behind(_Row.synced_by, fence))
+
+        self._side_by_side(delete, participant_ids)
+
+    def _side_by_side(self, write: Callable[[T], None], items: list[T]) -> None:
+        with fenced():
+            if len(items) < 2:  # most differences are one row: not worth a thread
+                for item in items:
+                    write(item)
+                return
+            with ThreadPoolExecutor(self._at_once) as pool:
+                for _ in pool.map(write, items):
+                    pass
 
 
 def chat_row(chat: Chat) -> Participant | None:
@@ -87,6 +114,12 @@ def chat_row(chat: Chat) -> Participant | None:
     )
 
 
+def as_stored(participant: Participant) -> Participant:
+    """What a roster gives back for it."""
+    url = participant.img_url
+    return replace(participant, img_url=stored_url(url) if url else None)
+
+
 def _attributes(participant: Participant) -> dict[str, Any]:
     image = participant.image or ImageRef(None)
     return {
@@ -96,7 +129,7 @@ def _attributes(participant: Participant) -> dict[str, Any]:
         "email": participant.email,
         "is_self": participant.is_self,
         "is_network_bot": participant.is_network_bot,
-        "img_url": stored_url(participant.img_url) if participant.img_url else None,
+        "img_url": as_stored(participant).img_url,
         "image_key": image.key,
         "rejected": image.rejected,
     }

@@ -15,11 +15,7 @@ class Secrets:
 
     def get(self, name: str) -> str:
         """The value; empty when there is none: the origin then answers 401, which everybody sees."""
-        try:
-            answer = self._ssm.get_parameter(Name=f"{self._path}/{name}", WithDecryption=True)
-        except self._ssm.exceptions.ParameterNotFound:
-            return ""
-        return answer["Parameter"]["Value"]
+        return self.read(name).get(name, "")
 
     def read(self, *names: str) -> dict[str, str]:
         """Those of up to ten values that exist, in one call."""

@@ -1,12 +1,14 @@
 """The syncState table: the few things there is only one of."""
 
+import hashlib
 import secrets
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from pynamodb.attributes import BinaryAttribute, JSONAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
+from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from imagecache.stores.binding import bound
@@ -15,8 +17,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _SALT = "salt"
+_LOCK = "lock"
+_PROGRESS = "progress"
+_SYNCED = "synced"
 _ORIGIN = "origin"
 _STATISTICS = "statistics"
+
+_HASH_BYTES = 8
+# Items end at 400 KB, attribute names and all.
+_HASHES_PER_ITEM = 300_000 // _HASH_BYTES
 
 
 class OriginState(StrEnum):
@@ -30,17 +39,54 @@ class OriginState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The state of Beeper, when that was seen, and when all chats were last read (ms; 0 never)."""
+    """The state of Beeper, since when it is so, and when that was last seen (ms; 0 never)."""
 
     state: OriginState = OriginState.UNKNOWN
+    since: int = 0
     checked_at: int = 0
-    synced_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """How far sync has come (ms; 0 never): newest activity stored, last success, last complete one."""
+
+    watermark: int = 0
+    succeeded_at: int = 0
+    completed_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come, to go on when it ran out of time; what it has seen is kept as short hashes."""
+
+    complete: bool
+    force: bool
+    started_at: int
+    newest: int = 0
+    cursor: str | None = None
+    finished: bool = False
+    pages: int = 0
+    seen_chats: frozenset[bytes] = frozenset()
+    seen_cursors: frozenset[bytes] = frozenset()
+    resumed: bool = False
 
 
 class _Row(Model):
     name = UnicodeAttribute(hash_key=True)
     salt = BinaryAttribute(null=True, legacy_encoding=False)
+    hashes = BinaryAttribute(null=True, legacy_encoding=False)
+    fence = NumberAttribute(null=True)
+    held_until = NumberAttribute(null=True, attr_name="heldUntil")
     value = JSONAttribute(null=True)
+
+
+def short_hash(text: str) -> bytes:
+    """Enough to tell some ten thousand chats apart, and to keep them all in one item."""
+    return hashlib.sha256(text.encode()).digest()[:_HASH_BYTES]
+
+
+def _split(hashes: bytes) -> frozenset[bytes]:
+    return frozenset(hashes[at : at + _HASH_BYTES] for at in range(0, len(hashes), _HASH_BYTES))
 
 
 class SyncState:
@@ -58,12 +104,66 @@ class SyncState:
                 raise
         return bytes(self._row.get(_SALT, consistent_read=True).salt)
 
+    def lock(self, *, now: int, milliseconds: int) -> int | None:
+        """Be the only run for so long: its fence, larger than any earlier one; None while another runs."""
+        row = self._row(_LOCK)
+        free = _Row.held_until.does_not_exist() | (_Row.held_until < now)
+        take: list[Action] = [_Row.fence.set((_Row.fence | 0) + 1), _Row.held_until.set(now + milliseconds)]
+        try:
+            row.update(actions=take, condition=free)
+        except UpdateError as error:
+            if error.cause_response_code == "ConditionalCheckFailedException":
+                return None
+            raise
+        return int(row.fence)
+
+    def unlock(self, fence: int) -> None:
+        """Let the next run begin at once, unless it has begun already."""
+        try:
+            self._row(_LOCK).update(actions=[_Row.held_until.remove()], condition=_Row.fence == fence)
+        except UpdateError as error:
+            if error.cause_response_code != "ConditionalCheckFailedException":
+                raise
+
+    def progress(self) -> Progress | None:
+        """What the last run left to be done."""
+        value = self._value(_PROGRESS)
+        if not value:
+            return None
+        chunks = [bytes(self._row.get(name, consistent_read=True).hashes) for name in value.pop("chunks")]
+        cursors, *chats = map(_split, chunks)
+        seen_chats = frozenset[bytes]().union(*chats)
+        return Progress(**value, seen_cursors=cursors, seen_chats=seen_chats, resumed=True)
+
+    def record_progress(self, progress: Progress) -> None:
+        """The hashes first: what the row names must be there."""
+        seen = sorted(progress.seen_chats)
+        parts = [sorted(progress.seen_cursors)]
+        parts += [seen[at : at + _HASHES_PER_ITEM] for at in range(0, len(seen), _HASHES_PER_ITEM)]
+        names = [f"{_PROGRESS}#{number}" for number in range(len(parts))]
+        for name, part in zip(names, parts, strict=True):
+            self._row(name, hashes=b"".join(part)).save()
+        value = asdict(progress)
+        del value["seen_chats"], value["seen_cursors"], value["resumed"]
+        self._row(_PROGRESS, value=value | {"chunks": names}).save()
+
+    def forget_progress(self) -> None:
+        self._row(_PROGRESS).delete()
+
+    def synced(self) -> Synced:
+        return Synced(**self._value(_SYNCED))
+
+    def record_synced(self, synced: Synced) -> None:
+        self._row(_SYNCED, value=asdict(synced)).save()
+
     def origin(self) -> Origin:
         value = self._value(_ORIGIN)
         return Origin(**(value | {"state": OriginState(value["state"])})) if value else Origin()
 
-    def record_origin(self, origin: Origin) -> None:
-        self._row(_ORIGIN, value=asdict(origin)).save()
+    def record_origin(self, state: OriginState, *, now: int) -> None:
+        known = self.origin()
+        since = known.since if known.state is state else now
+        self._row(_ORIGIN, value=asdict(Origin(state, since, checked_at=now))).save()
 
     def statistics(self) -> dict[str, Any]:
         """The last nightly snapshot, empty before the first."""

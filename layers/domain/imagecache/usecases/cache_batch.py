@@ -1,5 +1,6 @@
 """An SQS batch → each of its images, several at once; one that fails spares its neighbours."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagecache.errors import ImageCacheError
-from imagecache.queues.images import ImagesQueue, from_body
+from imagecache.queues.images import from_body
 from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher, Outcome
 
 Record = Mapping[str, Any]
@@ -45,7 +46,7 @@ class Delivery:
         return {**known, "result": outcome.result, "reason": outcome.reason, "bytes": outcome.bytes}
 
 
-def metrics(deliveries: Sequence[Delivery], *, now: int) -> dict[str, Any]:
+def metrics(deliveries: Sequence[Delivery], *, now: int) -> str:
     """One line of CloudWatch's embedded metric format for the whole batch, empty when nothing happened.
 
     One metric per result and no dimension but the service: each costs $0.30 for a month of use, by the hour.
@@ -53,20 +54,20 @@ def metrics(deliveries: Sequence[Delivery], *, now: int) -> dict[str, Any]:
     counts = Counter(one.outcome.result for one in deliveries if one.outcome)
     seen = {f"Images{name.title()}": count for name, count in sorted(counts.items()) if name in _COUNTED}
     if not seen:
-        return {}
+        return ""
     definition = {
         "Namespace": "imagecache",
         "Dimensions": [["service"]],
         "Metrics": [{"Name": name, "Unit": "Count"} for name in seen],
     }
-    return {"_aws": {"Timestamp": now, "CloudWatchMetrics": [definition]}, "service": "imagecache", **seen}
+    about = {"_aws": {"Timestamp": now, "CloudWatchMetrics": [definition]}, "service": "imagecache"}
+    return json.dumps(about | seen)
 
 
 def cache_batch(
     records: Sequence[Record],
     *,
     cacher: ImageCacher,
-    queue: ImagesQueue,
     at_once: int,
     time_left: Callable[[], int],
 ) -> list[Delivery]:
@@ -78,7 +79,7 @@ def cache_batch(
         return time_left() >= enough
 
     with ThreadPoolExecutor(at_once) as pool:
-        running = [pool.submit(_timed, record, cacher, queue, has_time) for record in records]
+        running = [pool.submit(_timed, record, cacher, has_time) for record in records]
         wait(running)
     return [_delivery(record, future) for record, future in zip(records, running, strict=True)]
 
@@ -91,22 +92,22 @@ def _delivery(record: Record, future: "Future[tuple[Outcome | Exception, int]]")
 
 
 def _timed(
-    record: Record, cacher: ImageCacher, queue: ImagesQueue, has_time: Callable[[], bool]
+    record: Record, cacher: ImageCacher, has_time: Callable[[], bool]
 ) -> tuple[Outcome | Exception, int]:
     began = time.monotonic()
     try:
-        result: Outcome | Exception = _cache(record, cacher, queue, has_time)
+        result: Outcome | Exception = _cache(record, cacher, has_time)
     except Exception as error:  # noqa: BLE001 - handed on: its message comes again, its neighbours go on
         result = error
     return result, round((time.monotonic() - began) * 1000)
 
 
-def _cache(record: Record, cacher: ImageCacher, queue: ImagesQueue, has_time: Callable[[], bool]) -> Outcome:
+def _cache(record: Record, cacher: ImageCacher, has_time: Callable[[], bool]) -> Outcome:
     if not has_time():
-        queue.hide(record["receiptHandle"], milliseconds=0)
+        cacher.queue.hide(record["receiptHandle"], milliseconds=0)
         raise NoTimeError
     try:
         return cacher.cache(from_body(record["body"]))
     except ClaimHeldError as held:
-        queue.hide(record["receiptHandle"], milliseconds=held.held_until - cacher.clock())
+        cacher.queue.hide(record["receiptHandle"], milliseconds=held.held_until - cacher.clock())
         raise

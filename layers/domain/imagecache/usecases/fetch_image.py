@@ -4,7 +4,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
+import requests
+
+from imagecache.config import Config
 from imagecache.errors import (
     ImageFailedError,
     OriginBusyError,
@@ -14,8 +18,12 @@ from imagecache.errors import (
 )
 from imagecache.identity import DataSource, MediaSource, Source, WebSource
 from imagecache.model import Clock, OriginName
-from imagecache.sources.images import ImageSources
+from imagecache.sources.images import SECRET_NAMES, ImageSources, image_sources
 from imagecache.stores.origins import Cause, OriginClosedError, Origins, Pass
+from imagecache.stores.secrets import Secrets
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
 
 Note = Callable[[OriginName, str], None]
 """Told who was asked and what came of it, for the story of the image."""
@@ -23,6 +31,15 @@ Note = Callable[[OriginName, str], None]
 # A slot that was slept through, because the process was frozen, is another one's minute.
 _LATE = 2_000
 _FAULTY_FOR = 60_000
+
+
+def image_fetcher(
+    *, config: Config, ssm: "SSMClient", session: requests.Session, origins: Origins, clock: Clock
+) -> "ImageFetcher":
+    """For one invocation: tokens are read anew, as they get rotated."""
+    secrets = Secrets(path=config.secrets_path, ssm=ssm).read(*SECRET_NAMES)
+    sources = image_sources(config=config, secrets=secrets, session=session)
+    return ImageFetcher(sources=sources, origins=origins, clock=clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,17 @@
 """Images that are shown somewhere → messages for those that need work, each at most once."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from imagecache.claims import needs_work
+from imagecache.claims import earns_another_try, needs_work
 from imagecache.model import Clock, ImageRequest
 from imagecache.queues.images import ImagesQueue
 from imagecache.stores.images import CachedImages
+
+# A crash between messages and rows repeats at most this many.
+_SENT_TOGETHER = 100
+_DUE_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +21,7 @@ class ImageRequests:
     images: CachedImages
     queue: ImagesQueue
     clock: Clock
+    at_once: int
 
     def request(self, images: Iterable[tuple[str, str]]) -> int:
         """`(image key, source URL)` → how many were queued, in the order given.
@@ -26,10 +32,24 @@ class ImageRequests:
         now = self.clock()
         sources = dict(images)
         states = self.images.states(sources)
-        wanted = [
-            ImageRequest(key, url, now) for key, url in sources.items() if needs_work(states.get(key), now)
-        ]
-        self.queue.send(wanted)
-        for request in wanted:
-            self.images.mark_queued(request)
+        wanted: list[ImageRequest] = []
+        for key, url in sources.items():
+            if earns_another_try(states.get(key), url):
+                self.images.revive(key, now=now)
+            elif not needs_work(states.get(key), now):
+                continue
+            wanted.append(ImageRequest(key, url, now))
+        for start in range(0, len(wanted), _SENT_TOGETHER):
+            batch = wanted[start : start + _SENT_TOGETHER]
+            self.queue.send(batch)
+            self._mark_queued(batch)
         return len(wanted)
+
+    def request_due(self) -> int:
+        """Failures whose time has come, and images whose message was lost; a bounded number at a time."""
+        return self.request(self.images.due(now=self.clock(), limit=_DUE_AT_ONCE))
+
+    def _mark_queued(self, requests: list[ImageRequest]) -> None:
+        with ThreadPoolExecutor(self.at_once) as pool:
+            for _ in pool.map(self.images.mark_queued, requests):
+                pass

@@ -1,107 +1,205 @@
 """Beeper's chats → beeperChats and chatParticipants; the images they show → the queue.
 
-The order of writes heals a crash between any two: members first, then messages, then the chat with its
-fingerprint. Until the fingerprint stands, the next run sees a changed chat and does it all again.
+Newest first, page by page. An incremental run ends where everything is older than what is stored; when the
+last complete one is too long ago it reads to the end instead, and then knows which chats are missing.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
+from imagecache.claims import DAY, HOUR
 from imagecache.errors import OriginDownError, OriginUnauthorizedError
-from imagecache.model import Chat, Clock, Participant
-from imagecache.sources.chat_api import ChatApi
+from imagecache.model import Clock
+from imagecache.sources.chat_api import ChatApi, ChatPage, ListingError
 from imagecache.stores.chats import BeeperChats
-from imagecache.stores.participants import ChatParticipants, chat_row
-from imagecache.stores.sync_state import Origin, OriginState, SyncState
+from imagecache.stores.fence import FencedOffError
+from imagecache.stores.participants import ChatParticipants
+from imagecache.stores.sync_state import OriginState, Progress, Synced, SyncState, short_hash
+from imagecache.usecases.remove_missing import remove_missing
 from imagecache.usecases.request_images import ImageRequests
+from imagecache.usecases.store_page import PageWriter
+
+_COMPLETE_EVERY = 20 * HOUR  # less than a day: laptops sleep at night, a nightly moment might never come
+_OVERLAP = HOUR
+_MOST_PAGES = 2000
+_TIME_TO_STOP = 30_000  # ms
+_LEASE_MARGIN = 60_000  # ms
+
+
+class SyncOutcome(StrEnum):
+    """How a run ended; all but an error are quiet."""
+
+    OK = "ok"
+    OFFLINE = "offline"
+    UNAUTHORIZED = "unauthorized"
+    BUSY = "busy"
+    UNFINISHED = "unfinished"
+    SUPERSEDED = "superseded"
 
 
 @dataclass(slots=True)
 class SyncReport:
-    """What a run saw and did."""
+    """What a run saw and did; `skipped` are ids of chats that Beeper listed and did not give."""
 
-    outcome: OriginState = OriginState.OK
+    outcome: SyncOutcome = SyncOutcome.OK
     detail: str = ""
+    complete: bool = False
     chats: int = 0
     changed: int = 0
     unreadable: int = 0
+    skipped: list[str] = field(default_factory=list)
     queued: int = 0
+    missing: int = 0
+    deleted: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatSync:
-    """One run over all chats, newest first."""
+    """Runs over one Beeper's chats. Images are wanted of those that moved within so many days; 0: of all."""
 
-    chat_api: ChatApi
     chats: BeeperChats
     participants: ChatParticipants
     images: ImageRequests
     state: SyncState
     clock: Clock
+    active_within_days: int
 
-    def run(self) -> SyncReport:
-        """Beeper offline or refusing our token is an outcome, no error; what was stored until then stays."""
-        report = SyncReport()
+    def run(
+        self,
+        chat_api: ChatApi,
+        *,
+        milliseconds_left: Callable[[], int],
+        complete: bool = False,
+        force: bool = False,
+    ) -> SyncReport:
+        """One run at a time, with a lease on that as long as it can last.
+
+        Raises ListingError when what answers is no list of chats.
+        """
+        lease = milliseconds_left() + _LEASE_MARGIN
+        fence = self.state.lock(now=self.clock(), milliseconds=lease)
+        if fence is None:
+            return SyncReport(SyncOutcome.BUSY)
+        run = _Run(self, chat_api, fence, lambda: milliseconds_left() < _TIME_TO_STOP)
         try:
-            for page in self.chat_api.pages():
-                report.unreadable += page.unreadable
-                # A merged chat is shown by the one it was merged into.
-                self._store_page([chat for chat in page.chats if chat.merged_into is None], report)
+            return run.outcome(self._begin(complete=complete, force=force))
+        except ListingError:
+            self.state.forget_progress()  # its cursor may be what is wrong
+            raise
+        finally:
+            self.state.unlock(fence)
+
+    def _begin(self, *, complete: bool, force: bool) -> Progress:
+        """Where the last run ran out of time, unless that was too long ago or is not what is asked for."""
+        now, left = self.clock(), self.state.progress()
+        if left and (left.complete or not complete) and left.started_at > now - _COMPLETE_EVERY:
+            return replace(left, force=left.force or force)
+        overdue = self.state.synced().completed_at <= now - _COMPLETE_EVERY
+        return Progress(complete=complete or overdue, force=force, started_at=now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run that holds the lease."""
+
+    sync: ChatSync
+    chat_api: ChatApi
+    fence: int
+    out_of_time: Callable[[], bool]
+
+    def outcome(self, progress: Progress) -> SyncReport:
+        """Everything but an error ends as a report."""
+        report = SyncReport(complete=progress.complete)
+        try:
+            progress = self._walk(progress, report)
+            if progress.finished:
+                self._finish(progress, report)
+            else:
+                self.sync.state.record_progress(progress)
+                report.outcome = SyncOutcome.UNFINISHED
+        except FencedOffError:
+            report.outcome = SyncOutcome.SUPERSEDED
+            return report
         except OriginUnauthorizedError as error:
-            report.outcome, report.detail = OriginState.UNAUTHORIZED, str(error)
+            report.outcome, report.detail = SyncOutcome.UNAUTHORIZED, str(error)
         except OriginDownError as error:
-            report.outcome, report.detail = OriginState.OFFLINE, str(error)
-        self._record(report.outcome)
+            report.outcome, report.detail = SyncOutcome.OFFLINE, str(error)
+        state = _ORIGIN_STATES.get(report.outcome, OriginState.OK)
+        self.sync.state.record_origin(state, now=self.sync.clock())
         return report
 
-    def _store_page(self, chats: list[Chat], report: SyncReport) -> None:
-        stored = self.chats.list_fingerprints(chat.chat_id for chat in chats)
-        report.chats += len(chats)
-        requested: list[Chat] = []
-        for chat in chats:
-            fingerprint = _fingerprint(chat)
-            if stored.get(chat.chat_id) == fingerprint:
-                requested.append(chat)
-                continue
-            report.changed += 1
-            report.queued += self._store(chat, fingerprint)
-        report.queued += self.images.request(_image_urls(requested))
+    def _walk(self, progress: Progress, report: SyncReport) -> Progress:
+        """Pages stored one after the other, to the end or until time is up."""
+        oldest = 0 if progress.complete else self.sync.state.synced().watermark - _OVERLAP
+        writer = self._writer(complete=progress.complete)
+        while not progress.finished:
+            page = self.chat_api.page(progress.cursor)
+            if not writer.store(page.chats, report):
+                return progress
+            report.unreadable += page.unreadable
+            progress = _advanced(progress, page, oldest)
+        return progress
 
-    def _store(self, listed: Chat, fingerprint: str) -> int:
-        """Members, then messages, then the chat, then whoever left. Returns how many images were queued."""
-        chat = self.chat_api.with_full_roster(listed) if listed.has_more_participants else listed
-        known = self.participants.roster(chat.chat_id)
-        present = {participant.participant_id: participant for participant in _roster(chat)}
-        self.participants.put(chat.chat_id, [one for key, one in present.items() if known.get(key) != one])
-        queued = self.images.request(_image_urls([chat]))
-        self.chats.put(replace(chat, last_message=listed.last_message), list_fingerprint=fingerprint)
-        if not chat.has_more_participants:  # a partial roster never removes anybody
-            self.participants.remove(chat.chat_id, [key for key in known if key not in present])
-        return queued
+    def _writer(self, *, complete: bool) -> PageWriter:
+        days = self.sync.active_within_days
+        return PageWriter(
+            chat_api=self.chat_api,
+            chats=self.sync.chats,
+            participants=self.sync.participants,
+            images=self.sync.images,
+            fence=self.fence,
+            complete=complete,
+            wanted_since=self.sync.clock() - days * DAY if days else 0,
+            out_of_time=self.out_of_time,
+        )
 
-    def _record(self, outcome: OriginState) -> None:
-        now = self.clock()
-        synced_at = now if outcome is OriginState.OK else self.state.origin().synced_at
-        self.state.record_origin(Origin(outcome, checked_at=now, synced_at=synced_at))
+    def _finish(self, progress: Progress, report: SyncReport) -> None:
+        """Everything is stored: only now the watermark moves."""
+        if progress.complete:
+            report.missing, report.deleted, report.refused = remove_missing(
+                chat_api=self.chat_api,
+                chats=self.sync.chats,
+                participants=self.sync.participants,
+                progress=progress,
+                fence=self.fence,
+                out_of_time=self.out_of_time,
+            )
+        report.queued += self.sync.images.request_due()
+        state, now = self.sync.state, self.sync.clock()
+        synced = state.synced()
+        state.record_synced(
+            Synced(
+                watermark=max(synced.watermark, progress.newest),
+                succeeded_at=now,
+                completed_at=progress.started_at if progress.complete else synced.completed_at,
+            )
+        )
+        if progress.resumed:
+            state.forget_progress()
 
 
-def _fingerprint(chat: Chat) -> str:
-    """Over every field as listed, images included: an avatar that alone changed is a change."""
-    return hashlib.sha256(json.dumps(asdict(chat), sort_keys=True).encode()).hexdigest()
+_ORIGIN_STATES = {
+    SyncOutcome.OFFLINE: OriginState.OFFLINE,
+    SyncOutcome.UNAUTHORIZED: OriginState.UNAUTHORIZED,
+}
 
 
-def _roster(chat: Chat) -> list[Participant]:
-    own = chat_row(chat)
-    return [*([own] if own else []), *chat.participants]
-
-
-def _image_urls(chats: Iterable[Chat]) -> list[tuple[str, str]]:
-    """(image key, source URL) of every picture that can be fetched."""
-    return [
-        (one.image.key, one.img_url)
-        for chat in chats
-        for one in _roster(chat)
-        if one.image and one.image.key and one.img_url
-    ]
+def _advanced(progress: Progress, page: ChatPage, oldest: int) -> Progress:
+    """Past this page. Raises ListingError when the cursors go round in circles or never end."""
+    known = bool(page.chats) and all(chat.last_activity < oldest for chat in page.chats)
+    done = page.next_cursor is None or known
+    cursor = None if done else page.next_cursor
+    seen = short_hash(cursor) if cursor else b""
+    if seen in progress.seen_cursors or progress.pages >= _MOST_PAGES:
+        raise ListingError("the list of chats does not end")
+    return replace(
+        progress,
+        cursor=cursor,
+        finished=done,
+        pages=progress.pages + 1,
+        newest=max(progress.newest, *(chat.last_activity for chat in page.chats), 0),
+        seen_chats=progress.seen_chats | {short_hash(chat.chat_id) for chat in page.chats},
+        seen_cursors=progress.seen_cursors | ({seen} if seen else set()),
+    )

@@ -1,0 +1,112 @@
+"""Every function starts with its own folder, its own layers and its own settings, and nothing else."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.made_settings import made_settings
+
+FUNCTIONS = ["SyncFunction", "CacherFunction", "ReadFunction", "CleanupFunction"]
+IMPORT = "import sys; sys.path[:0] = sys.argv[1:]; import app; print(app.handler.__module__)"
+
+
+@dataclass(frozen=True, slots=True)
+class Lambda:
+    """Imports functions as Lambda does. Bytecode goes elsewhere: the artifacts stay as they were built."""
+
+    build: Path
+    template: dict[str, Any]
+    layers: dict[str, Path]
+    bytecode: Path
+
+    def start(
+        self, function: str, layers: dict[str, Path] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        properties = self.template["Resources"][function]["Properties"]
+        used = [*self.template["Globals"]["Function"]["Layers"], *properties.get("Layers", [])]
+        code = (self.build / properties["CodeUri"]).resolve()
+        path = [code, *((layers or self.layers)[layer["Ref"]] for layer in used)]
+        return subprocess.run(  # noqa: S603 - this interpreter, our own code
+            # -I -S: no site-packages, no current folder, no PYTHONPATH
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                "-X",
+                f"pycache_prefix={self.bytecode}",
+                "-c",
+                IMPORT,
+                *map(str, path),
+            ],
+            env=self._environment(function),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _environment(self, function: str) -> dict[str, str]:
+        return made_settings(self.template) | {
+            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_LAMBDA_FUNCTION_NAME": function,
+        }
+
+
+@pytest.fixture
+def runtime(
+    build: Path,
+    template: dict[str, Any],
+    layers: dict[str, Path],
+    host_imaging: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Lambda:
+    bytecode = tmp_path_factory.getbasetemp() / "bytecode"
+    return Lambda(build, template, layers | {"ImagingLayer": host_imaging}, bytecode)
+
+
+def without(package: str, layer: Path, into: Path) -> Path:
+    """The same layer, but for one package."""
+    left = [entry for entry in layer.iterdir() if entry.name != package]
+    assert len(left) == len(list(layer.iterdir())) - 1
+    for entry in left:
+        os.symlink(entry, into / entry.name)
+    return into
+
+
+def test_all_functions_are_tried(template: dict[str, Any]) -> None:
+    kinds = {name: resource["Type"] for name, resource in template["Resources"].items()}
+
+    assert sorted(FUNCTIONS) == sorted(n for n, kind in kinds.items() if kind == "AWS::Serverless::Function")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_starts_with_nothing_but_its_artifacts(runtime: Lambda, function: str) -> None:
+    started = runtime.start(function)
+
+    assert (started.stderr, started.stdout) == ("", "app\n")
+
+
+@pytest.mark.parametrize(
+    ("function", "layer", "package"),
+    [
+        ("ReadFunction", "DependenciesLayer", "pynamodb"),
+        ("SyncFunction", "DomainLayer", "imagecache"),
+        ("CacherFunction", "ImagingLayer", "PIL"),
+    ],
+)
+def test_a_package_that_a_layer_lacks_is_missed(
+    runtime: Lambda, tmp_path: Path, function: str, layer: str, package: str
+) -> None:
+    layers = runtime.layers | {layer: without(package, runtime.layers[layer], tmp_path)}
+
+    started = runtime.start(function, layers)
+
+    assert started.stderr.splitlines()[-1] == f"ModuleNotFoundError: No module named '{package}'"
+    assert started.returncode == 1

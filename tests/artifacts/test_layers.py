@@ -1,0 +1,173 @@
+"""The layers as they would be uploaded: for Lambda's machines, complete, and holding nothing else."""
+
+import re
+import struct
+import zipfile
+from email.parser import HeaderParser
+from pathlib import Path
+
+import pytest
+
+from tests.artifacts.conftest import ROOT, SIZES
+
+AARCH64 = 183  # e_machine in the ELF header
+X86_64 = 62
+EXTENSION = re.compile(r"\.cpython-(?P<python>\d+)-(?P<machine>\w+)-linux-gnu\.so$")
+LAMBDA_GLIBC = (2, 34)  # Amazon Linux 2023
+MEGABYTE = 1_000_000
+
+
+def foreign_libraries(folder: Path) -> list[str]:
+    """Native files that Lambda's Python 3.13 on arm64 would not load."""
+    libraries = [path for path in folder.rglob("*") if re.search(r"\.(?:so|pyd|dylib)(?:$|\.)", path.name)]
+    return sorted(str(path.relative_to(folder)) for path in libraries if not _loads(path))
+
+
+def _loads(library: Path) -> bool:
+    header = library.read_bytes()[:20]
+    if len(header) < 20 or header[:6] != b"\x7fELF\x02\x01":  # 64 bits, little-endian
+        return False
+    (machine,) = struct.unpack_from("<H", header, 18)
+    extension = EXTENSION.search(library.name)
+    made_for = (extension["python"], extension["machine"]) if extension else ("313", "aarch64")
+    return bool(machine == AARCH64 and made_for == ("313", "aarch64"))
+
+
+def unwanted(folder: Path) -> list[str]:
+    """Bytecode of whatever Python built the layer, tests, and scripts, which name that Python."""
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.suffix == ".pyc" or path.name in {"__pycache__", "test", "tests", "bin"}
+    )
+
+
+def distributions(folder: Path) -> list[str]:
+    """Name and version of what pip installed."""
+    metadata = [HeaderParser().parsestr(path.read_text()) for path in folder.glob("*.dist-info/METADATA")]
+    return sorted(f"{one['Name'].lower().replace('_', '-')}=={one['Version']}" for one in metadata)
+
+
+def test_every_layer_is_built(layers: dict[str, Path]) -> None:
+    assert set(layers) >= {"DependenciesLayer", "DomainLayer", "ImagingLayer"}
+    for name, folder in layers.items():
+        assert [path.name for path in folder.parent.iterdir()] == ["python"], name
+        assert list(folder.iterdir()), name
+
+
+@pytest.mark.parametrize("layer", ["dependencies", "imaging"])
+def test_a_layer_holds_what_its_lock_names(layers: dict[str, Path], layer: str) -> None:
+    locked = re.findall(
+        r"^([\w.-]+==[^ ]+)", (ROOT / "layers" / layer / "requirements.txt").read_text(), re.MULTILINE
+    )
+
+    assert distributions(layers[f"{layer.capitalize()}Layer"]) == sorted(locked)
+
+
+def test_our_own_package_is_shipped_whole(layers: dict[str, Path]) -> None:
+    written = ROOT / "layers/domain"
+    modules = {path.relative_to(written) for path in written.rglob("*.py")}
+    shipped = {path.relative_to(layers["DomainLayer"]) for path in layers["DomainLayer"].rglob("*.*")}
+
+    assert Path("imagecache/config.py") in modules
+    assert shipped == modules
+
+
+def test_native_code_is_for_lambdas_machine_and_python(layers: dict[str, Path]) -> None:
+    assert list(layers["ImagingLayer"].glob("PIL/_imaging.cpython-313-aarch64-linux-gnu.so"))
+    assert [found for folder in layers.values() for found in foreign_libraries(folder)] == []
+
+
+def test_native_code_needs_no_newer_libc_than_lambda_has(layers: dict[str, Path]) -> None:
+    tags = {
+        wheel.parent.name: re.findall(
+            r"^Tag: .*manylinux_(\d+)_(\d+)_aarch64$", wheel.read_text(), re.MULTILINE
+        )
+        for folder in layers.values()
+        for wheel in folder.glob("*.dist-info/WHEEL")
+    }
+    needed = {
+        name: min((int(major), int(minor)) for major, minor in found) for name, found in tags.items() if found
+    }
+
+    assert any(name.startswith("pillow") for name in needed)
+    assert {name for name, glibc in needed.items() if glibc > LAMBDA_GLIBC} == set()
+
+
+def test_nothing_is_shipped_that_never_runs(layers: dict[str, Path]) -> None:
+    assert [found for folder in layers.values() for found in unwanted(folder)] == []
+
+
+def test_no_package_is_shipped_twice(layers: dict[str, Path]) -> None:
+    """Layers are unpacked over one another: of two, one would win."""
+    shipped = [entry.name for folder in layers.values() for entry in folder.iterdir()]
+    names = [one.split("==")[0] for folder in layers.values() for one in distributions(folder)]
+
+    assert sorted(shipped) == sorted(set(shipped))
+    assert names == list(dict.fromkeys(names))
+
+
+def test_a_function_with_its_layers_fits_into_lambda(
+    layers: dict[str, Path], tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    sizes = {name: (unpacked_size(folder), zipped_size(folder, tmp_path)) for name, folder in layers.items()}
+    pytestconfig.stash[SIZES] = sizes
+
+    assert sum(unpacked for unpacked, _ in sizes.values()) < 250 * MEGABYTE  # Lambda's limit
+    assert sizes["DependenciesLayer"][1] < 25 * MEGABYTE  # every cold start unpacks it
+    assert sizes["ImagingLayer"][1] < 15 * MEGABYTE
+
+
+def unpacked_size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def zipped_size(folder: Path, into: Path) -> int:
+    archive = into / f"{folder.parent.name}.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for path in folder.rglob("*"):
+            packed.write(path, path.relative_to(folder.parent))
+    return archive.stat().st_size
+
+
+def elf(machine: int) -> bytes:
+    return b"\x7fELF\x02\x01" + bytes(12) + struct.pack("<H", machine) + bytes(44)
+
+
+def test_code_for_another_machine_or_python_is_found(tmp_path: Path) -> None:
+    files = {
+        "right.cpython-313-aarch64-linux-gnu.so": elf(AARCH64),
+        "right.abi3.so": elf(AARCH64),
+        "right.libs/libjpeg.so.62": elf(AARCH64),
+        "other_machine.libs/libjpeg.so.62": elf(X86_64),
+        "other_machine.cpython-313-aarch64-linux-gnu.so": elf(X86_64),
+        "other_name.cpython-313-x86_64-linux-gnu.so": elf(AARCH64),
+        "other_python.cpython-311-aarch64-linux-gnu.so": elf(AARCH64),
+        "other_system.dylib": b"\xcf\xfa\xed\xfe" + bytes(60),
+        "truncated.so": b"\x7fELF",
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+
+    assert foreign_libraries(tmp_path) == [
+        "other_machine.cpython-313-aarch64-linux-gnu.so",
+        "other_machine.libs/libjpeg.so.62",
+        "other_name.cpython-313-x86_64-linux-gnu.so",
+        "other_python.cpython-311-aarch64-linux-gnu.so",
+        "other_system.dylib",
+        "truncated.so",
+    ]
+
+
+def test_bytecode_tests_and_scripts_are_found(tmp_path: Path) -> None:
+    for name in ("package/__pycache__/module.cpython-311.pyc", "package/tests/test_module.py", "bin/script"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+
+    assert unwanted(tmp_path) == [
+        "bin",
+        "package/__pycache__",
+        "package/__pycache__/module.cpython-311.pyc",
+        "package/tests",
+    ]

@@ -1,0 +1,96 @@
+"""Every test: no account, no network but this machine's own, and nothing left out unseen."""
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest_plugins = ["pytester", "tests.skip_rule"]
+
+LOOPBACK = ("127.", "::1", "localhost")
+# A developer's own account, tunnel or Beeper must never be what a test talks to.
+FOREIGN = ("AWS_", "BEEPER_", "MEDIA_SERVER_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PORT")
+OURS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_MAX_ATTEMPTS": "1",
+}
+
+
+def pytest_configure() -> None:
+    """Before anything is collected: entry points make their clients when they are imported."""
+    for name in [name for name in os.environ if name.upper().startswith(FOREIGN)]:
+        del os.environ[name]
+    os.environ |= OURS
+
+
+class OutsideConnectionError(AssertionError):
+    """A test reached for another machine. No OSError, which the code under test would take for an outage."""
+
+
+@pytest.fixture(scope="session")
+def outside_connections() -> list[str]:
+    """What was reached for since the running test began."""
+    return []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_loopback(outside_connections: list[str]) -> Iterator[None]:
+    connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def refuse_outside(host: object) -> None:
+        if not str(host).startswith(LOOPBACK):
+            outside_connections.append(str(host))
+            raise OutsideConnectionError(str(host))
+
+    def refuse_outside_of(connecting: socket.socket, address: Any) -> None:
+        if connecting.family == socket.AF_UNIX:
+            return
+        try:
+            refuse_outside(address[0])
+        except OutsideConnectionError:
+            connecting.close()  # nobody expects this error, so nobody else would
+            raise
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        refuse_outside_of(self, address)
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        refuse_outside_of(self, address)
+        return connect_ex(self, address)
+
+    def guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host and not _is_address(host):  # to look up an address asks nobody
+            refuse_outside(host)
+        return getaddrinfo(host, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+        patch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_connection(outside_connections: list[str]) -> Iterator[None]:
+    """Fails the test that reached out even where its code, or a thread of it, caught the error."""
+    outside_connections.clear()
+    yield
+    if outside_connections:
+        pytest.fail(f"reached for {', '.join(outside_connections)}")
+
+
+def _is_address(host: str | bytes) -> bool:
+    name = host.decode() if isinstance(host, bytes) else host
+    try:
+        socket.inet_aton(name)  # every spelling that getaddrinfo takes: 127.1, 0x7f000001
+    except OSError:
+        return ":" in name  # IPv6
+    return True

@@ -1,0 +1,116 @@
+"""A chat is deleted only when two complete runs have missed it and Beeper itself says that it is gone."""
+
+from dataclasses import replace
+
+import pytest
+import requests
+
+from local.demo.chats import Chat as DemoChat
+from local.demo.service import DemoAccount
+from tests.integration.conftest import Stack
+from tests.integration.test_sync import stored_chat_ids
+
+
+@pytest.fixture
+def doomed(stack: Stack, demo: DemoAccount, session: requests.Session) -> DemoChat:
+    """A chat that is stored, and then no longer in Beeper."""
+    stack.sync(demo, session)
+    chat = demo.account.chats[4]
+    demo.account.remove_chat(chat.id)
+    return chat
+
+
+def complete_run(
+    stack: Stack, demo: DemoAccount, session: requests.Session, *, force: bool = False
+) -> tuple[int, ...]:
+    stack.now += 60_000
+    report = stack.sync(demo, session, complete=True, force=force)
+    assert report.outcome == "ok"
+    return report.missing, report.deleted, report.refused
+
+
+def test_a_chat_is_deleted_with_its_members_by_the_second_complete_run(
+    stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
+) -> None:
+    stack.now += 60_000
+    assert stack.sync(demo, session).missing == 0, "an incremental run knows nothing of what is missing"
+    assert complete_run(stack, demo, session) == (1, 0, 0)
+    assert doomed.id in stored_chat_ids(stack)
+    assert complete_run(stack, demo, session) == (0, 1, 0)
+    assert doomed.id not in stored_chat_ids(stack)
+    assert stack.participants.roster(doomed.id) == {}
+
+
+def test_any_sighting_clears_the_mark(
+    stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
+) -> None:
+    complete_run(stack, demo, session)
+    demo.account.add_chat(doomed)
+    complete_run(stack, demo, session)
+    assert set(stack.chats.missing_since().values()) == {0}
+    demo.account.remove_chat(doomed.id)
+    assert complete_run(stack, demo, session) == (1, 0, 0)
+
+
+def test_a_chat_that_beeper_does_not_list_but_still_has_is_kept(
+    stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
+) -> None:
+    complete_run(stack, demo, session)
+    demo.account.add_chat(doomed)
+    api = stack.chat_api(demo, session)
+    page = api.page
+
+    def without_it(cursor: str | None) -> object:
+        found = page(cursor)
+        return replace(found, chats=[chat for chat in found.chats if chat.chat_id != doomed.id])
+
+    api.page = without_it  # type: ignore[assignment,method-assign] # a list that lacks one chat
+    stack.now += 60_000
+    report = stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    assert (report.deleted, report.refused) == (0, 0)
+    assert set(stack.chats.missing_since().values()) == {0}
+
+
+def test_a_server_that_gives_no_clear_word_deletes_nothing(
+    stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
+) -> None:
+    complete_run(stack, demo, session)
+    api = stack.chat_api(demo, session)
+    page = api.page(None)
+    demo.faults.set("unauthorized", "chats")
+    api.page = {None: page}.__getitem__  # type: ignore[assignment,method-assign] # only the list still answers
+    stack.now += 60_000
+    report = stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    assert (report.outcome, report.deleted) == ("unauthorized", 0)
+    assert doomed.id in stored_chat_ids(stack)
+
+
+def test_many_chats_at_once_are_not_deleted_without_force(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
+    for chat in demo.account.chats[:11]:
+        demo.account.remove_chat(chat.id)
+    assert complete_run(stack, demo, session) == (11, 0, 0)
+    assert complete_run(stack, demo, session) == (0, 0, 11)
+    assert complete_run(stack, demo, session) == (0, 0, 11), "it waits"
+    assert complete_run(stack, demo, session, force=True) == (0, 11, 0)
+
+
+def test_an_outage_on_the_way_marks_nothing_as_missing(
+    stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
+) -> None:
+    for number in range(30):
+        demo.account.add_chat(replace(doomed, id=f"!more{number}:beeper.local"))
+    demo.chat_api.is_old = True  # 25 chats a page
+    api = stack.chat_api(demo, session)
+    page = api.page
+
+    def then_offline(cursor: str | None) -> object:
+        demo.faults.set("offline" if cursor else "none", "chats")
+        return page(cursor)
+
+    api.page = then_offline  # type: ignore[assignment,method-assign] # the laptop sleeps after page one
+    report = stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    assert report.outcome == "offline"
+    assert stack.chats.missing_since()[doomed.id] == 0

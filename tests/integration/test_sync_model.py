@@ -1,0 +1,225 @@
+"""Whatever happens to an account, a complete run makes the tables equal to it.
+
+A state machine drives the demo account and the real use case on moto: chats come and go, members join and
+leave, avatars change, files appear, Beeper goes away, the function is killed at any AWS call.
+"""
+
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import requests
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from imagecache.claims import HOUR
+from imagecache.model import Blob, Folder, ImageStatus
+from imagecache.names import better_name
+from imagecache.queues.images import from_body
+from imagecache.stores.participants import CHAT_ROW
+from local.demo.chats import Chat, Network, Person
+from local.demo.media import Media, Picture
+from local.demo.service import DemoAccount
+from tests.integration.conftest import Stack, stack_on_moto
+
+NETWORK = Network("WhatsApp", "whatsapp")
+ME = Person("@me:beeper.local", full_name="Me", is_self=True)
+PEOPLE = [Person(f"@{name}:beeper.local", full_name=name.title()) for name in ("ada", "bob", "eve", "joe")]
+MEDIA = [Media("local.beeper.com", f"alex_{number}") for number in range(6)]
+people = st.sampled_from(PEOPLE)
+pictures = st.sampled_from([None, *map(Picture.remote, MEDIA), *map(Picture.on_disk, MEDIA)])
+which = st.integers(0, 99)
+
+
+class KilledError(Exception):
+    """The function ends here, as if its process had been killed."""
+
+
+class AccountMachine(RuleBasedStateMachine):
+    """Keys of images that have been queued are counted, and every picture that is queued gets cached."""
+
+    @initialize()
+    def an_account_with_three_chats(self) -> None:
+        self.resources = ExitStack()
+        self.stack: Stack = self.resources.enter_context(stack_on_moto())
+        self.demo = self.resources.enter_context(DemoAccount(scale=0.03))
+        self.session = self.resources.enter_context(requests.Session())
+        self.countdown: int | None = None
+        self.stack.dynamodb.meta.events.register("before-call.*.*", self.maybe_killed)
+        self.stack.sqs.meta.events.register("before-call.*.*", self.maybe_killed)
+        for chat in self.demo.account.chats:
+            self.demo.account.remove_chat(chat.id)
+        self.made = 0
+        for _ in range(3):
+            self.a_chat_begins(0, [PEOPLE[self.made]])
+        self.ended: list[Chat] = []
+        self.missing: set[str] = set()
+        self.killed = False
+        self.a_complete_run_makes_the_tables_equal_to_the_account()
+
+    def maybe_killed(self, **_: Any) -> None:
+        if self.countdown is not None:
+            self.countdown -= 1
+            if self.countdown < 0:
+                raise KilledError
+
+    def teardown(self) -> None:
+        """However it went on: the last word is that the tables are equal, and nothing is missing for ever."""
+        if hasattr(self, "killed"):
+            for _ in range(2):
+                self.a_complete_run_makes_the_tables_equal_to_the_account()
+            self.resources.close()
+
+    def chat(self, number: int) -> Chat:
+        return self.demo.account.chats[number % len(self.demo.account.chats)]
+
+    @rule(number=which, members=st.lists(people, min_size=1, unique=True))
+    def a_chat_begins(self, number: int, members: list[Person]) -> None:
+        self.made += 1
+        self.demo.account.add_chat(
+            Chat(
+                id=f"!{self.made}:beeper.local",
+                local_id=str(self.made),
+                network=NETWORK,
+                title=f"Chat {self.made}",
+                is_group=len(members) > 1,
+                people=(ME, *members),
+                is_archived=number % 5 == 0,
+            )
+        )
+        self.demo.account.receive_message(f"!{self.made}:beeper.local", "hello")
+
+    @rule(number=which)
+    def a_message_arrives(self, number: int) -> None:
+        self.demo.account.receive_message(self.chat(number).id, f"message {number}")
+
+    @rule(person=people, picture=pictures)
+    def somebody_changes_their_picture(self, person: Person, picture: Picture | None) -> None:
+        self.demo.account.set_avatar(person.id, picture)
+
+    @rule(number=which, picture=pictures)
+    def a_chat_changes_its_picture(self, number: int, picture: Picture | None) -> None:
+        self.demo.account.set_avatar(self.chat(number).id, picture)
+
+    @rule(media=st.sampled_from(MEDIA))
+    def beeper_downloads_a_picture(self, media: Media) -> None:
+        self.demo.account.show_as_file(media.key)
+
+    @rule(number=which, person=people)
+    def somebody_joins_or_leaves(self, number: int, person: Person) -> None:
+        chat = self.chat(number)
+        if any(one.id == person.id for one in chat.people):
+            self.demo.account.remove_member(chat.id, person.id)
+        else:
+            self.demo.account.add_member(chat.id, person)
+
+    @rule(number=which)
+    def somebody_is_shown_as_a_number_only(self, number: int) -> None:
+        chat = self.chat(number)
+        nameless = tuple(replace(one, full_name="+49 170 1234567") for one in chat.people)
+        self.demo.account.add_chat(replace(chat, people=nameless))
+
+    @precondition(lambda self: len(self.demo.account.chats) > 2)
+    @rule(number=which)
+    def a_chat_ends(self, number: int) -> None:
+        chat = self.chat(number)
+        self.demo.account.remove_chat(chat.id)
+        self.ended.append(chat)
+
+    @precondition(lambda self: self.ended)
+    @rule()
+    def a_chat_comes_back(self) -> None:
+        self.demo.account.add_chat(self.ended.pop())
+
+    @rule(calls=st.integers(0, 40))
+    def a_run_is_killed_at_some_call(self, calls: int) -> None:
+        self.countdown = calls
+        try:
+            self.run(complete=True)
+        except KilledError:
+            self.killed = True
+            self.stack.now += HOUR  # its lease lapses
+        finally:
+            self.countdown = None
+
+    @rule(fault=st.sampled_from(["offline", "unauthorized", "tunnel_down"]))
+    def beeper_is_away(self, fault: str) -> None:
+        self.demo.faults.set(fault, "chats")
+        self.run(complete=True)
+        self.demo.faults.set("none", "all")
+
+    @rule()
+    def an_incremental_run(self) -> None:
+        self.run(complete=False)
+
+    @rule()
+    def a_complete_run_makes_the_tables_equal_to_the_account(self) -> None:
+        assert self.run(complete=True) == "ok"
+        shown = {chat.id: chat for chat in self.demo.account.chats}
+        stored = self.stack.chats.missing_since()
+        assert shown.keys() <= stored.keys()
+        missing = stored.keys() - shown.keys()
+        assert {chat_id for chat_id, since in stored.items() if since} == missing
+        assert not missing & self.missing, "missing for the second time is deleted"
+        self.missing = missing
+        for chat in shown.values():
+            self.check_roster(chat)
+            self.check_row(chat)
+        self.check_queue()
+
+    def run(self, *, complete: bool) -> str:
+        self.stack.now += 60_000
+        report = self.stack.sync(self.demo, self.session, complete=complete, force=True)
+        return report.outcome.value
+
+    def check_roster(self, chat: Chat) -> None:
+        roster = self.stack.participants.roster(chat.id)
+        own = roster.pop(CHAT_ROW, None)
+        assert key_of(chat.picture) == (own.image.key if own and own.image else None)
+        assert roster.keys() == {person.id for person in chat.people}
+        for person in chat.people:
+            image = roster[person.id].image
+            assert key_of(person.picture) == (image.key if image else None)
+            assert better_name(person.full_name, roster[person.id].full_name) == roster[person.id].full_name
+
+    def check_row(self, chat: Chat) -> None:
+        folder = Folder.ARCHIVE if chat.is_archived else Folder.INBOX
+        rows = {row.chat_id: row for row in self.stack.chats.newest(folder, limit=100, after=None).chats}
+        row = rows[chat.id]
+        assert (row.title, row.last_message) == (chat.title, chat.last_message)
+        assert key_of(chat.picture) == (row.image.key if row.image else None)
+        faces = {one.participant_id: one.image.key if one.image else None for one in row.participants}
+        assert faces == {person.id: key_of(person.picture) for person in chat.people}
+
+    def check_queue(self) -> None:
+        """Nothing is queued twice while it waits, nothing cached is queued; then all of it is cached."""
+        requested = [from_body(message["body"]) for message in self.stack.messages()]
+        counted = Counter(request.image_key for request in requested)
+        assert self.killed or set(counted.values()) <= {1}
+        self.killed = False
+        states = self.stack.images.states(counted)
+        assert {key: states[key].status for key in counted} == dict.fromkeys(counted, ImageStatus.PENDING)
+        for request in requested:
+            claim = self.stack.images.claim(request, now=self.stack.now, lease_seconds=90, nonce="n")
+            if claim.lease:
+                self.stack.images.commit(claim, Blob("b", "image/png", 1, 1, 1), now=self.stack.now)
+        pictures = [one for chat in self.demo.account.chats for one in chat.pictures]
+        wanted = {key for one in pictures if (key := key_of(one))}
+        cached = self.stack.images.views(wanted)
+        assert {key: cached[key].status for key in wanted} == dict.fromkeys(wanted, ImageStatus.CACHED)
+
+
+def key_of(picture: Picture | None) -> str | None:
+    return picture.media.key if picture and picture.media else None
+
+
+TestAccount = AccountMachine.TestCase
+TestAccount.settings = settings(
+    max_examples=25,
+    stateful_step_count=10,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # on moto, shrinking takes many minutes
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -1,0 +1,117 @@
+"""One run at a time, through time limits and broken lists; a run that lost its lease writes nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import requests
+
+from imagecache.sources.chat_api import ChatApi, ChatPage, ListingError
+from imagecache.stores.fence import FencedOffError
+from imagecache.stores.sync_state import Progress, short_hash
+from local.demo.service import DemoAccount
+from tests.integration.conftest import NOW, Stack
+from tests.integration.test_sync import listed, queued_keys, requests_for_chats, stored_chat_ids
+
+
+def minutes(*left: int) -> Callable[[], int]:
+    """A clock that runs down: what is left at each look, the last one for ever."""
+    looks = list(left)
+    return lambda: 60_000 * (looks.pop(0) if len(looks) > 1 else looks[0])
+
+
+def test_a_second_run_while_one_runs_does_nothing(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    assert stack.state.lock(now=stack.now, milliseconds=960_000) == 1
+    assert stack.sync(demo, session).outcome == "busy"
+    assert requests_for_chats(demo) == 0
+
+
+def test_the_lease_of_a_run_that_was_killed_lapses(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.state.lock(now=stack.now, milliseconds=960_000)
+    stack.now += 960_001
+    assert stack.sync(demo, session).outcome == "ok"
+
+
+def test_a_run_that_lost_its_lease_writes_nothing(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stale = stack.state.lock(now=stack.now, milliseconds=1)
+    assert stale == 1
+    stack.now += 2
+    stack.sync(demo, session)
+    chat = stack.chat_api(demo, session).page(None).chats[0]
+    prints = {"list_fingerprint": "stale", "roster_fingerprint": "stale"}
+    writes: list[Callable[[], None]] = [
+        lambda: stack.chats.put(chat, preview="[]", fence=stale, **prints),
+        lambda: stack.chats.delete(chat.chat_id, fence=stale),
+        lambda: stack.chats.mark_missing(chat.chat_id, since=NOW, fence=stale),
+        lambda: stack.participants.put(chat.chat_id, list(chat.participants), fence=stale),
+        lambda: stack.participants.remove(chat.chat_id, [chat.participants[0].participant_id], fence=stale),
+    ]
+    for write in writes:
+        with pytest.raises(FencedOffError):
+            write()
+    stack.state.unlock(stale)
+    assert stack.sync(demo, session).changed == 0
+
+
+def test_a_run_out_of_time_goes_on_where_it_stopped(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    demo.chat_api.is_old = True
+    first = stack.sync(demo, session, milliseconds_left=minutes(*[15] * 20, 0))
+    assert first.outcome == "unfinished"
+    assert 0 < len(stored_chat_ids(stack)) < len(demo.account.chats)
+    assert stack.state.synced().watermark == 0, "the watermark moves only after everything is stored"
+    second = stack.sync(demo, session)
+    assert (second.outcome, second.complete) == ("ok", True)
+    assert stored_chat_ids(stack) == listed(demo)
+    assert set(stack.chats.missing_since().values()) == {0}, "what the first part saw is not missing"
+    assert stack.state.progress() is None
+    keys = queued_keys(stack)
+    assert len(keys) == len(set(keys))
+
+
+def test_progress_of_tens_of_thousands_of_chats_is_kept(stack: Stack) -> None:
+    seen = frozenset(short_hash(str(number)) for number in range(90_000))
+    progress = Progress(
+        True, False, NOW, cursor="c", pages=9, seen_chats=seen, seen_cursors=frozenset({b"8 bytes!"})
+    )
+    stack.state.record_progress(progress)
+    assert stack.state.progress() == replace(progress, resumed=True)
+
+
+class Circling(ChatApi):
+    """A server whose second page points to itself."""
+
+    def page(self, cursor: str | None) -> ChatPage:
+        return ChatPage([], 0, next_cursor=cursor or "again")
+
+
+class Endless(ChatApi):
+    """A server whose list never ends."""
+
+    def page(self, cursor: str | None) -> ChatPage:
+        return ChatPage([], 0, next_cursor=str(int(cursor or 0) + 1))
+
+
+@pytest.mark.parametrize("server", [Circling, Endless])
+def test_a_list_that_does_not_end_is_an_error_and_deletes_nothing(
+    stack: Stack, demo: DemoAccount, session: requests.Session, server: type[ChatApi]
+) -> None:
+    stack.sync(demo, session)
+    api = server(base_url="http://127.0.0.1:1", token="t", session=session)
+    with pytest.raises(ListingError):
+        stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    assert set(stack.chats.missing_since().values()) == {0}
+    assert stack.sync(demo, session).outcome == "ok", "the lease was given back"
+
+
+def test_a_list_that_is_none_is_an_error(stack: Stack, demo: DemoAccount, session: requests.Session) -> None:
+    demo.faults.set("not_found", "chats")
+    with pytest.raises(ListingError):
+        stack.sync(demo, session)

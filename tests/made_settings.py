@@ -1,0 +1,18 @@
+"""The environment that the template gives its functions, with made-up names for what AWS would name."""
+
+from typing import Any
+
+from local.template import parameter_values
+
+
+def made_settings(template: dict[str, Any]) -> dict[str, str]:
+    """Literals as written, parameters by their defaults, everything else `made`."""
+    defaults = parameter_values(template, {})
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    return {name: _made(value, defaults) for name, value in variables.items()}
+
+
+def _made(value: Any, defaults: dict[str, str]) -> str:
+    if isinstance(value, dict):
+        return defaults.get(value.get("Ref", ""), "made")
+    return str(value)

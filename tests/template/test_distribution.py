@@ -1,0 +1,81 @@
+"""One domain in front of pictures, API and page."""
+
+from typing import Any
+
+import pytest
+
+from tests.template.conftest import Resources
+from tests.template.translated import Template
+
+
+@pytest.fixture
+def distribution(resources: Resources) -> dict[str, Any]:
+    config: dict[str, Any] = resources["Distribution"]["Properties"]["DistributionConfig"]
+    return config
+
+
+@pytest.fixture
+def behaviors(distribution: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {behavior["PathPattern"]: behavior for behavior in distribution["CacheBehaviors"]}
+
+
+def test_an_error_of_the_api_is_never_turned_into_a_page(distribution: dict[str, Any]) -> None:
+    assert "CustomErrorResponses" not in distribution
+
+
+def test_each_path_goes_to_its_own_origin(
+    distribution: dict[str, Any], behaviors: dict[str, dict[str, Any]]
+) -> None:
+    targets = {path: behavior["TargetOriginId"] for path, behavior in behaviors.items()}
+
+    assert targets == {"/images/*": "images", "/api/*": "api"}
+    assert distribution["DefaultCacheBehavior"]["TargetOriginId"] == "web"
+
+
+def test_each_bucket_is_reached_as_the_distribution_and_not_as_anybody(distribution: dict[str, Any]) -> None:
+    origins = {origin["Id"]: origin for origin in distribution["Origins"]}
+
+    for name in ("images", "web"):
+        assert origins[name]["OriginAccessControlId"] == {"Fn::GetAtt": ["OriginAccess", "Id"]}
+    assert origins["images"]["DomainName"] == {"Fn::GetAtt": ["ImageBucket", "RegionalDomainName"]}
+    assert origins["web"]["DomainName"] == {"Fn::GetAtt": ["WebBucket", "RegionalDomainName"]}
+
+
+def test_the_api_is_never_cached_and_gets_every_header_but_host(
+    behaviors: dict[str, dict[str, Any]],
+) -> None:
+    caching_disabled = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+    all_viewer_except_host = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+
+    assert behaviors["/api/*"]["CachePolicyId"] == caching_disabled
+    assert behaviors["/api/*"]["OriginRequestPolicyId"] == all_viewer_except_host
+
+
+def test_nothing_is_answered_without_encryption(
+    distribution: dict[str, Any], behaviors: dict[str, dict[str, Any]]
+) -> None:
+    policies = {
+        behavior["ViewerProtocolPolicy"]
+        for behavior in (*behaviors.values(), distribution["DefaultCacheBehavior"])
+    }
+
+    assert policies == {"https-only", "redirect-to-https"}  # no allow-all
+    assert (
+        behaviors["/api/*"]["ViewerProtocolPolicy"] == "https-only"
+    )  # a redirect would come after the token
+
+
+@pytest.mark.parametrize("headers", ["ImageHeaders", "PageHeaders"])
+def test_a_browser_never_guesses_what_an_answer_is(resources: Resources, headers: str) -> None:
+    config = resources[headers]["Properties"]["ResponseHeadersPolicyConfig"]
+
+    assert config["SecurityHeadersConfig"]["ContentTypeOptions"] == {"Override": True}
+
+
+def test_the_authorizer_of_the_api_is_not_conditional(template: Template) -> None:
+    """`DefaultAuthorizer: !If` passes `sam validate --lint` and no deployment."""
+    apis = [r for r in template["Resources"].values() if r["Type"] == "AWS::Serverless::HttpApi"]
+    authorizers = [api["Properties"].get("Auth", {}).get("DefaultAuthorizer") for api in apis]
+
+    assert len(apis) == 1
+    assert all(authorizer is None or isinstance(authorizer, str) for authorizer in authorizers)

@@ -1,0 +1,179 @@
+"""The functions: where they run, what wakes them, how much they may do."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from imagecache.config import Config
+from tests.made_settings import made_settings
+from tests.template.conftest import Resources
+from tests.template.translated import Template, dependencies
+
+FUNCTIONS = {"SyncFunction", "CacherFunction", "ReadFunction", "CleanupFunction"}
+
+
+def functions(translated: Resources) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource["Properties"]
+        for name, resource in translated.items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+
+
+def statements(translated: Resources, function: str) -> list[dict[str, Any]]:
+    """What the role of a function allows, AWS's own managed policies apart."""
+    policies = translated[f"{function}Role"]["Properties"].get("Policies", [])
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def actions(translated: Resources, function: str) -> set[str]:
+    return {
+        action for statement in statements(translated, function) for action in listed(statement["Action"])
+    }
+
+
+def listed(one_or_many: Any) -> list[Any]:
+    return one_or_many if isinstance(one_or_many, list) else [one_or_many]
+
+
+def test_the_stack_has_its_functions(translated: Resources) -> None:
+    assert set(functions(translated)) >= FUNCTIONS
+
+
+def test_every_function_runs_on_python_3_13_and_arm(translated: Resources) -> None:
+    for name, function in functions(translated).items():
+        assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"]), name
+        assert function["Handler"] == "app.handler", name
+
+
+def test_pillow_is_loaded_for_the_cacher_alone(translated: Resources) -> None:
+    layers = {
+        name: {layer["Ref"].rstrip("0123456789abcdef") for layer in function["Layers"]}
+        for name, function in functions(translated).items()
+    }
+
+    assert layers.pop("CacherFunction") == {"DependenciesLayer", "DomainLayer", "ImagingLayer"}
+    assert all(used == {"DependenciesLayer", "DomainLayer"} for used in layers.values())
+
+
+def test_every_log_is_kept_for_a_while_and_not_for_ever(translated: Resources) -> None:
+    for name, function in functions(translated).items():
+        log_group = translated[function["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert log_group["Type"] == "AWS::Logs::LogGroup", name
+        assert log_group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
+
+
+@pytest.mark.parametrize("name", ["CacherFunction", "SyncFunction"])
+def test_a_function_that_feeds_itself_is_not_taken_for_a_loop(translated: Resources, name: str) -> None:
+    assert translated[name]["Properties"]["RecursiveLoop"] == "Allow"
+
+
+def test_no_function_has_reserved_concurrency(translated: Resources) -> None:
+    """A new account has 10 in all, of which none may be reserved."""
+    reserved = [
+        n for n, function in functions(translated).items() if "ReservedConcurrentExecutions" in function
+    ]
+
+    assert reserved == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "parameter", "default"),
+    [
+        ("SyncFunctionEvery10Minutes", "SyncSchedule", "rate(10 minutes)"),
+        ("CleanupFunctionNightly", "CleanupSchedule", "cron(30 3 * * ? *)"),
+    ],
+)
+def test_chats_are_read_every_ten_minutes_and_swept_at_night(
+    translated: Resources, defaults: dict[str, str], schedule: str, parameter: str, default: str
+) -> None:
+    assert translated[schedule]["Properties"]["ScheduleExpression"] == {"Ref": parameter}
+    assert defaults[parameter] == default
+
+
+@pytest.mark.parametrize(
+    ("function", "schedule"),
+    [("SyncFunction", "SyncFunctionEvery10Minutes"), ("CleanupFunction", "CleanupFunctionNightly")],
+)
+def test_a_failed_run_is_not_repeated_the_next_one_heals_it(
+    translated: Resources, function: str, schedule: str
+) -> None:
+    invoke = translated[f"{function}EventInvokeConfig"]["Properties"]
+
+    assert invoke["MaximumRetryAttempts"] == 0
+    assert translated[schedule]["Properties"]["Target"]["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+
+
+def test_every_right_is_to_named_actions_on_something_of_this_stack(
+    template: Template, translated: Resources
+) -> None:
+    own_secrets = "parameter/${AWS::StackName}/*"
+    for function in functions(translated):
+        for statement in statements(translated, function):
+            assert statement["Effect"] == "Allow"
+            for action in listed(statement["Action"]):
+                assert re.fullmatch(r"[a-z0-9]+:[A-Z][A-Za-z]+\*?", action), (function, action)
+            for resource in listed(statement["Resource"]):
+                named = dependencies({"Resources": template["Resources"] | {"?": resource}})["?"]
+                assert named or resource["Fn::Sub"].endswith(own_secrets), (function, resource)
+
+
+def test_the_api_of_readers_can_change_nothing(translated: Resources) -> None:
+    assert actions(translated, "ReadFunction") == {
+        "dynamodb:BatchGetItem",
+        "dynamodb:DescribeTable",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "dynamodb:Scan",
+    }
+
+
+def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(translated: Resources) -> None:
+    beyond = {
+        name: {action for action in actions(translated, name) if not action.startswith("dynamodb:")}
+        for name in FUNCTIONS
+    }
+
+    assert beyond == {
+        "SyncFunction": {"sqs:SendMessage*", "ssm:GetParameters"},
+        "CacherFunction": {
+            "s3:PutObject",
+            "sqs:ChangeMessageVisibility",
+            "sqs:SendMessage*",
+            "ssm:GetParameters",
+        },
+        "ReadFunction": set(),
+        "CleanupFunction": set(),
+    }
+
+
+class Recorded(dict[str, str]):
+    """An environment that knows what was asked of it."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        super().__init__(variables)
+        self.asked: set[str] = set()
+
+    def __contains__(self, name: object) -> bool:
+        self.asked.add(str(name))
+        return super().__contains__(name)
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("a setting is asked for by its name")
+
+
+def test_every_function_is_given_the_settings_that_the_code_reads_and_no_others(
+    template: Template,
+) -> None:
+    settings = made_settings(template)
+    environment = Recorded(settings)
+
+    Config.from_env(environment)
+
+    assert environment.asked == settings.keys() - {"POWERTOOLS_SERVICE_NAME"}

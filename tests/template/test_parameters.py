@@ -1,0 +1,117 @@
+"""What a person may change, what they are told afterwards, and the two sets of settings for `sam`."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.template.conftest import Resources
+from tests.template.translated import Template
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_every_parameter_explains_itself_and_works_untouched(template: Template) -> None:
+    for name, parameter in template["Parameters"].items():
+        assert len(parameter["Description"]) > 10, name
+        assert "Default" in parameter, name
+        assert re.fullmatch(parameter.get("AllowedPattern", ".*"), str(parameter["Default"])), name
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "accepted"),
+    [
+        ("BeeperUrl", "https://beeper.example.com", True),
+        ("BeeperUrl", "http://127.0.0.1:23373", True),
+        ("BeeperUrl", "http://beeper.example.com", False),  # its token would travel in the clear
+        ("BeeperUrl", "http://127.0.0.1.example.com", False),
+        ("BeeperUrl", "https://beeper.example.com/v1", False),
+        ("BeeperUrl", "https://me:secret@beeper.example.com", False),
+        ("BeeperUrl", "", False),
+        ("MediaServerUrl", "", True),
+        ("MediaServerUrl", "https://media.example.com:8443", True),
+        ("MediaServerUrl", "http://media.example.com", False),
+        ("PublicBaseUrl", "", True),
+        ("PublicBaseUrl", "https://d111.cloudfront.net", True),
+        ("PublicBaseUrl", "https://d111.cloudfront.net/", False),  # would double the slash of every image
+    ],
+)
+def test_an_address_is_checked_before_anything_is_made(
+    template: Template, parameter: str, value: str, accepted: bool
+) -> None:
+    pattern = template["Parameters"][parameter]["AllowedPattern"]
+
+    assert (re.search(pattern, value) is not None) == accepted
+
+
+def test_names_are_left_to_cloudformation_so_that_two_stacks_fit_into_one_account(
+    translated: Resources,
+) -> None:
+    """Layers may share a name: each stack keeps its own versions. SAM would name schedules, if let."""
+    naming = {
+        "AlarmName",
+        "ApiName",
+        "BucketName",
+        "FunctionName",
+        "LogGroupName",
+        "Name",
+        "QueueName",
+        "RoleName",
+        "TableName",
+        "TopicName",
+    }
+    named = {
+        (name, given)
+        for name, resource in translated.items()
+        for given in naming & set(resource.get("Properties", {}))
+        # An event source, a permission: this is whose it is, not what it is called.
+        if given != "FunctionName" or resource["Type"] == "AWS::Lambda::Function"
+    }
+
+    assert named == set()
+
+
+@pytest.mark.parametrize(
+    ("resource", "config"),
+    [
+        ("OriginAccess", "OriginAccessControlConfig"),
+        ("ImageHeaders", "ResponseHeadersPolicyConfig"),
+        ("PageHeaders", "ResponseHeadersPolicyConfig"),
+    ],
+)
+def test_a_name_that_must_be_given_differs_by_stack_and_region(
+    resources: Resources, resource: str, config: str
+) -> None:
+    name = resources[resource]["Properties"][config]["Name"]["Fn::Sub"]
+
+    assert name.startswith("${AWS::StackName}-${AWS::Region}")
+
+
+def test_whoever_deployed_is_told_where_everything_is(template: Template) -> None:
+    assert set(template["Outputs"]) >= {
+        "Address",
+        "ApiId",
+        "ImageBucket",
+        "ImagesQueueUrl",
+        "SyncFunction",
+        "WebBucket",
+    }
+
+
+def test_deploying_asks_by_default_and_never_in_production() -> None:
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())
+
+    assert settings["default"]["deploy"]["parameters"]["confirm_changeset"] is True
+    assert settings["prod"]["deploy"]["parameters"]["confirm_changeset"] is False
+    names = [settings[env]["global"]["parameters"]["stack_name"] for env in ("default", "prod")]
+    assert names == ["imagecache", "imagecache-prod"]
+
+
+def test_whatever_samconfig_overrides_is_a_parameter(template: Template) -> None:
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    overrides = " ".join(
+        settings[env]["deploy"]["parameters"].get("parameter_overrides", "") for env in ("default", "prod")
+    )
+
+    assert {pair.split("=")[0] for pair in overrides.split()} <= set(template["Parameters"])
