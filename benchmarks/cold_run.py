@@ -1,7 +1,7 @@
-"""`python -m benchmarks.cold_run`: 400 images of the demo account, none cached yet, through each origin.
+"""`make bench ONLY=coldRun`: 400 images of the demo account, none cached yet, through each origin.
 
 The real claims, pace and stores on the embedded engine, ten workers in this process, the real clock. The
-media server's own limit (100 requests in 60 s) is on. Prints and writes benchmarks/results/latest.json.
+media server's own limit (100 requests in 60 s) is on.
 """
 
 import queue

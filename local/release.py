@@ -21,6 +21,8 @@ from local.template import ROOT
 _SECRETS = {
     "beeper-token": "Beeper's token (Settings, Integrations, Approved connections; read-only)",
     "media-server-token": "the media server's token (leave empty without one)",
+    "cf-access-client-id": "Cloudflare Access: the service token's client id (leave empty without one)",
+    "cf-access-client-secret": "Cloudflare Access: the service token's secret (leave empty without one)",
 }
 
 

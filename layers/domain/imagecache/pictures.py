@@ -14,14 +14,14 @@ import threading
 # By name: Pillow knows many more formats, some of which start other programs, and would load them all to
 # look for one of these.
 from PIL import (
-    AvifImagePlugin,  # noqa: F401 - imported to be registered, as are the next four
-    GifImagePlugin,  # noqa: F401
+    AvifImagePlugin,  # noqa: F401 - registers itself
+    GifImagePlugin,  # noqa: F401 - registers itself
     Image,
     ImageOps,
-    JpegImagePlugin,  # noqa: F401
-    PngImagePlugin,  # noqa: F401
+    JpegImagePlugin,  # noqa: F401 - registers itself
+    PngImagePlugin,  # noqa: F401 - registers itself
     UnidentifiedImageError,
-    WebPImagePlugin,  # noqa: F401
+    WebPImagePlugin,  # noqa: F401 - registers itself
 )
 
 from imagecache.errors import ImageFailedError
