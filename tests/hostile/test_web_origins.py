@@ -13,7 +13,7 @@ import pytest
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
 from imagecache.identity import WebSource, parse_source
 from imagecache.model import FailureReason
-from imagecache.sources import bounded
+from imagecache.sources import transport
 from imagecache.sources.web_images import GuardedWeb, resolve
 from tests.hostile.origin import Flood, Origin, Say, answer, certificate, cut_short, drip
 
@@ -216,7 +216,7 @@ def test_an_endless_body_is_too_large(web: Web) -> None:
 
 
 def test_one_deadline_covers_all_hops_and_every_byte(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imagecache.sources.web_images.Deadline", partial(bounded.Deadline, 0.6))
+    monkeypatch.setattr("imagecache.sources.web_images.Deadline", partial(transport.Deadline, 0.6))
     dripping = drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", seconds=0.05)
     began = time.monotonic()
     with pytest.raises(OriginDownError):

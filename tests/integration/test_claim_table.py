@@ -7,14 +7,15 @@ import pytest
 import requests
 from PIL import Image
 
-from imagecache.claims import HOUR, NEVER, Answer
+from imagecache.clock import HOUR
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
 from imagecache.identity import MediaSource, WebSource
 from imagecache.model import Attempt, Blob, FailureReason, ImageRequest, ImageStatus, OriginName
+from imagecache.retries import NEVER
 from imagecache.sources.beeper_images import AssetsServe, MediaServer
-from imagecache.sources.images import ImageSources
-from imagecache.stores.images import Claim, LeaseLostError
+from imagecache.stores.claims import Answer, Claim, LeaseLostError
 from imagecache.usecases.cache_image import ImageCacher
+from imagecache.usecases.fetch_image import ImageSources
 from local.demo.service import DemoAccount
 from tests.integration.conftest import NOW, Stack
 
@@ -50,7 +51,7 @@ def cacher(stack: Stack, *, web: Answers | None = None, **media: Answers) -> Ima
         web=web or Answers(),  # type: ignore[arg-type] # what is used of it
     )
     return ImageCacher(
-        images=stack.images,
+        claims=stack.claims,
         fetcher=stack.fetcher(sources),
         blobs=stack.blobs,
         queue=stack.queue,
@@ -61,7 +62,7 @@ def cacher(stack: Stack, *, web: Answers | None = None, **media: Answers) -> Ima
 
 
 def claim(stack: Stack) -> Claim:
-    return stack.images.claim(REQUEST, now=stack.now, lease_seconds=90, nonce="mine")
+    return stack.claims.claim(REQUEST, now=stack.now, lease_seconds=90, nonce="mine")
 
 
 def test_a_refresh_downloads_once_however_often_it_is_delivered(stack: Stack) -> None:
@@ -77,7 +78,7 @@ def test_a_refresh_downloads_once_however_often_it_is_delivered(stack: Stack) ->
 
 
 def test_while_it_is_refreshed_the_old_image_is_shown(stack: Stack) -> None:
-    stack.images.commit(claim(stack), BLOB, now=NOW)
+    stack.claims.commit(claim(stack), BLOB, now=NOW)
     stack.images.request_refresh(KEY, now=NOW + 1)
     assert claim(stack).is_refresh
     assert stack.images.views([KEY])[KEY].status is ImageStatus.CACHED
@@ -103,9 +104,9 @@ def test_what_was_forgotten_is_not_brought_back_by_work_in_flight(stack: Stack) 
     in_flight = claim(stack)
     stack.images.forget(KEY)
     with pytest.raises(LeaseLostError):
-        stack.images.commit(in_flight, BLOB, now=NOW)
+        stack.claims.commit(in_flight, BLOB, now=NOW)
     with pytest.raises(LeaseLostError):
-        stack.images.release(in_flight)
+        stack.claims.release(in_flight)
     assert claim(stack).answer is Answer.DONE
     assert set(stack.row(KEY)) == {"imageKey", "status", "sourceUrl"}
 
@@ -162,7 +163,7 @@ def test_the_last_five_attempts_are_told(stack: Stack) -> None:
 
 def test_no_more_than_five_attempts_are_kept(stack: Stack) -> None:
     tried = [Attempt(n, "web", "status 500" + "x" * 500) for n in range(9)]
-    stack.images.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW, tried=tried)
+    stack.claims.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW, tried=tried)
     kept = stack.images.history(KEY)
     assert [one.at for one in kept] == [4, 5, 6, 7, 8]
     assert all(len(one.answer) <= 100 for one in kept)

@@ -15,10 +15,10 @@ from PIL import Image
 from imagecache.identity import MediaSource
 from imagecache.model import ImageRequest, OriginName
 from imagecache.queues.images import to_body
-from imagecache.sources.images import ImageSources
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.usecases.cache_batch import cache_batch
 from imagecache.usecases.cache_image import ImageCacher
+from imagecache.usecases.fetch_image import ImageSources
 from tests.integration.conftest import NOW, Stack
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
@@ -106,7 +106,7 @@ def test_no_malformed_image_poisons_a_message_or_fills_the_memory(stack: Stack) 
     assert len(contents) >= 300
     images = {f"beeper.com/{number}": content for number, content in enumerate(contents)}
     cacher = ImageCacher(
-        images=stack.images,
+        claims=stack.claims,
         fetcher=stack.fetcher(ImageSources(media={OriginName.BEEPER: Media(images)}, web=GuardedWeb())),
         blobs=stack.blobs,
         queue=stack.queue,

@@ -19,7 +19,7 @@ from imagecache.errors import (
 )
 from imagecache.identity import MediaSource
 from imagecache.model import FailureReason
-from imagecache.sources.bounded import CONNECT_SECONDS, Deadline, read_body, retry_after
+from imagecache.sources.transport import CONNECT_SECONDS, Deadline, read_body, retry_after
 
 # No picture is shorter; a body that is says more about the origin than about the image.
 _SHORTEST_IMAGE = 24

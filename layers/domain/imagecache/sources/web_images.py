@@ -17,8 +17,13 @@ import urllib3
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, RejectedSourceError
 from imagecache.identity import WebSource, parse_source
 from imagecache.model import FailureReason
-from imagecache.sources.bounded import CONNECT_SECONDS, Deadline, read_body, retry_after
-from imagecache.sources.punctual import PunctualHttpsPool
+from imagecache.sources.transport import (
+    CONNECT_SECONDS,
+    Deadline,
+    PunctualHttpsPool,
+    read_body,
+    retry_after,
+)
 
 _MAX_REDIRECTS = 3
 _HTTPS_PORT = 443
