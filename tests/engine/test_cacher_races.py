@@ -16,7 +16,7 @@ from PIL import Image
 
 from imagecache.clock import now
 from imagecache.identity import MediaSource
-from imagecache.model import ImageRequest, OriginName
+from imagecache.model import Fetched, ImageRequest, OriginName
 from imagecache.queues.images import ImagesQueue
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs
@@ -56,10 +56,10 @@ class Origin:
         Image.new("RGB", (8, 8), "teal").save(out, "PNG")
         self._image = out.getvalue()
 
-    def fetch(self, source: MediaSource) -> bytes:
+    def fetch(self, source: MediaSource) -> Fetched:
         with self._lock:
             self.hits[source.key] = self.hits.get(source.key, 0) + 1
-        return self._image
+        return Fetched(self._image)
 
 
 def cacher(engine: Engine, origin: Origin, *, lease_seconds: int = 90) -> ImageCacher:

@@ -18,7 +18,7 @@ from imagecache.errors import (
     OriginUnauthorizedError,
 )
 from imagecache.identity import MediaSource, parse_source
-from imagecache.model import FailureReason
+from imagecache.model import FailureReason, Fetched
 from imagecache.sources import transport
 from imagecache.sources.beeper_images import AssetsServe, MediaServer
 from imagecache.sources.transport import MAX_IMAGE_BYTES, punctual_session
@@ -48,8 +48,8 @@ def fetch(request: pytest.FixtureRequest, session: requests.Session) -> Fetch:
     """Through either of the two adapters."""
 
     def fetch(url: str) -> bytes:
-        content: bytes = request.param(base_url=url, token="secret", session=session).fetch(source())
-        return content
+        fetched: Fetched = request.param(base_url=url, token="secret", session=session).fetch(source())
+        return fetched.content
 
     return fetch
 
@@ -205,9 +205,9 @@ def test_what_stands_behind_an_answer_is_not_taken_for_the_next_one(session: req
 
     with Origin(say) as origin:
         serve = AssetsServe(base_url=origin.url, token="t", session=session)
-        assert serve.fetch(source()) == first
+        assert serve.fetch(source()).content == first
         time.sleep(0.05)
-        assert serve.fetch(source()) == following
+        assert serve.fetch(source()).content == following
 
 
 def test_tokens_travel_in_headers_and_paths_are_encoded_once(session: requests.Session) -> None:
@@ -231,4 +231,4 @@ def test_the_environment_adds_no_password_and_no_proxy(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with Origin(answer("200 OK", IMAGE)) as origin:
-        assert MediaServer(base_url=origin.url, token="t", session=session).fetch(source()) == IMAGE
+        assert MediaServer(base_url=origin.url, token="t", session=session).fetch(source()).content == IMAGE

@@ -10,7 +10,7 @@ from PIL import Image
 from imagecache.clock import HOUR
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
 from imagecache.identity import MediaSource, WebSource
-from imagecache.model import Attempt, Blob, FailureReason, ImageRequest, ImageStatus, OriginName
+from imagecache.model import Attempt, Blob, FailureReason, Fetched, ImageRequest, ImageStatus, OriginName
 from imagecache.retries import NEVER
 from imagecache.sources.beeper_images import AssetsServe, MediaServer
 from imagecache.stores.claims import Answer, Claim, LeaseLostError
@@ -33,16 +33,16 @@ def png(color: str) -> bytes:
 class Answers:
     """An origin that gives its answers in turn, the last one for ever."""
 
-    def __init__(self, *answers: bytes | Exception) -> None:
+    def __init__(self, *answers: bytes | Fetched | Exception) -> None:
         self._answers = list(answers)
         self.asked = 0
 
-    def fetch(self, _source: MediaSource | WebSource) -> bytes:
+    def fetch(self, _source: MediaSource | WebSource) -> Fetched:
         answer = self._answers[min(self.asked, len(self._answers) - 1)]
         self.asked += 1
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer if isinstance(answer, Fetched) else Fetched(answer)
 
 
 def cacher(stack: Stack, *, web: Answers | None = None, **media: Answers) -> ImageCacher:
@@ -185,6 +185,18 @@ def test_what_a_web_server_wishes_is_honoured(stack: Stack) -> None:
     at_work = cacher(stack, web=Answers(OriginBusyError("status 429", retry_after=7200)))
     assert at_work.cache(ImageRequest(url, url, NOW)).reason is FailureReason.ORIGIN_DOWN
     assert int(stack.row(url)["nextAttemptAt"]) == NOW + 7_200_000
+
+
+def test_how_a_web_server_names_a_version_is_kept_until_it_names_none(stack: Stack) -> None:
+    url = "https://pictures.example/a.jpg"
+    monday = Fetched(png("red"), '"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
+    at_work = cacher(stack, web=Answers(monday, png("blue")))
+    at_work.cache(ImageRequest(url, url, NOW))
+    row = stack.row(url)
+    assert (row["etag"], row["lastModified"]) == ('"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
+    stack.images.request_refresh(url, now=NOW + 1)
+    assert at_work.cache(ImageRequest(url, url, NOW)).result == "cached"
+    assert {"etag", "lastModified"}.isdisjoint(stack.row(url))
 
 
 GONE, DOWN = ImageFailedError(FailureReason.GONE), OriginDownError("offline")

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from imagecache.identity import MediaSource
-from imagecache.model import ImageRequest, OriginName
+from imagecache.model import Fetched, ImageRequest, OriginName
 from imagecache.queues.images import to_body
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.usecases.cache_batch import cache_batch
@@ -96,8 +96,8 @@ class Media:
     def __init__(self, images: dict[str, bytes]) -> None:
         self._images = images
 
-    def fetch(self, source: MediaSource) -> bytes:
-        return self._images[source.key]
+    def fetch(self, source: MediaSource) -> Fetched:
+        return Fetched(self._images[source.key])
 
 
 @pytest.mark.filterwarnings("default")  # Pillow warns of what it repairs

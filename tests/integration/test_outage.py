@@ -14,7 +14,7 @@ from PIL import Image
 from imagecache.clock import DAY, HOUR
 from imagecache.errors import OriginBusyError, OriginDownError, OriginUnauthorizedError
 from imagecache.identity import MediaSource
-from imagecache.model import ImageRequest, OriginName, Picture
+from imagecache.model import Fetched, ImageRequest, OriginName, Picture
 from imagecache.queues.images import ImagesQueue, from_body, to_body
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.usecases.cache_image import ImageCacher
@@ -33,7 +33,7 @@ class Laptop:
     asked: list[int] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
 
-    def fetch(self, source: MediaSource) -> bytes:
+    def fetch(self, source: MediaSource) -> Fetched:
         self.stack.now += 20
         self.asked.append(self.stack.now)
         if error := self.down(self.stack.now):
@@ -42,7 +42,7 @@ class Laptop:
         out = io.BytesIO()
         number = int(source.media_id)
         Image.new("RGB", (4, 4), (number % 256, number // 256, 7)).save(out, "PNG")
-        return out.getvalue()
+        return Fetched(out.getvalue())
 
 
 class Sqs:

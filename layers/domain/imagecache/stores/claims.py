@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -144,6 +145,8 @@ class ImageClaims:
             ImageRow.view.set(_compact(blob)),
             ImageRow.cached_at.set(now),
             ImageRow.checked_at.set(now),
+            _set_or_remove(ImageRow.etag, blob.etag),
+            _set_or_remove(ImageRow.last_modified, blob.last_modified),
             ImageRow.refresh_requested_at.remove(),
             *_end_of_story(claim, tried),
             ImageRow.failures.remove(),
@@ -188,6 +191,10 @@ class ImageClaims:
     def _record(self, claim: Claim, actions: Sequence[Action]) -> None:
         if not updated(self._row(claim.image_key), actions, ImageRow.lease == claim.lease):
             raise LeaseLostError
+
+
+def _set_or_remove(attribute: UnicodeAttribute, value: str | None) -> Action:
+    return attribute.remove() if value is None else attribute.set(value)
 
 
 def _end_of_story(claim: Claim, tried: Sequence[Attempt]) -> list[Action]:

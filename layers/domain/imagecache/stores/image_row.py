@@ -44,6 +44,8 @@ class ImageRow(Model):
     height = NumberAttribute(null=True)
     cached_at = NumberAttribute(null=True, attr_name="cachedAt")
     checked_at = NumberAttribute(null=True, attr_name="checkedAt")
+    etag = UnicodeAttribute(null=True)
+    last_modified = UnicodeAttribute(null=True, attr_name="lastModified")
     attempts = NumberAttribute(default=0)
     failures = NumberAttribute(default=0)
     next_attempt_at = NumberAttribute(null=True, attr_name="nextAttemptAt")

@@ -109,7 +109,8 @@ class ImageCacher:
         def note(origin: OriginName, answer: str) -> None:
             work.tried.append(Attempt(self.clock(), origin.value, answer))
 
-        original = self.fetcher.fetch(source, note)
+        fetched = self.fetcher.fetch(source, note)
+        original = fetched.content
         work.content_hash = hashlib.sha256(original).hexdigest()[:16]
         picture = render(original)
         stored = Blob(
@@ -120,6 +121,8 @@ class ImageCacher:
             height=picture.height,
             placeholder=picture.placeholder,
             color=picture.color,
+            etag=fetched.etag,
+            last_modified=fetched.last_modified,
         )
         self.blobs.put(stored.blob_id, original, picture)
         return stored

@@ -17,7 +17,7 @@ from imagecache.errors import (
     OriginUnauthorizedError,
 )
 from imagecache.identity import DataSource, MediaSource, Source, WebSource
-from imagecache.model import Clock, OriginName, OriginOrder
+from imagecache.model import Clock, Fetched, OriginName, OriginOrder
 from imagecache.sources.beeper_images import AssetsServe, MediaOrigin, MediaServer
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.origins import Cause, OriginClosedError, Origins, Pass
@@ -59,7 +59,7 @@ class ImageFetcher:
         earliest = min(self.origins.known_open_until(name) for name in self.sources.media)
         return earliest if earliest > self.clock() else 0
 
-    def fetch(self, source: Source, note: Note) -> bytes:
+    def fetch(self, source: Source, note: Note) -> Fetched:
         """Raises ImageFailedError, OriginClosedError, and for the web OriginDownError."""
         match source:
             case MediaSource():
@@ -67,9 +67,9 @@ class ImageFetcher:
             case WebSource():
                 return _noted(OriginName.WEB, partial(self.sources.web.fetch, source), note)
             case DataSource():
-                return source.content
+                return Fetched(source.content)
 
-    def _fetch_media(self, source: MediaSource, note: Note) -> bytes:
+    def _fetch_media(self, source: MediaSource, note: Note) -> Fetched:
         """What one origin does not find or give, the next may have.
 
         Beeper's own word is final: it also serves what the media server would. The media server's is not,
@@ -88,17 +88,17 @@ class ImageFetcher:
             raise final.get(OriginName.BEEPER) or next(iter(final.values()))
         raise min(closed, key=lambda error: error.until)
 
-    def _ask(self, name: OriginName, fetch: Callable[[], bytes], note: Note) -> bytes:
+    def _ask(self, name: OriginName, fetch: Callable[[], Fetched], note: Note) -> Fetched:
         passed = self._pass(name)
         try:
-            content = _noted(name, fetch, note)
+            fetched = _noted(name, fetch, note)
         except ImageFailedError:
             self.origins.succeeded(passed)
             raise
         except OriginDownError as error:
             raise OriginClosedError(self._report(passed, error), outage=True) from error
         self.origins.succeeded(passed)
-        return content
+        return fetched
 
     def _pass(self, name: OriginName) -> Pass:
         passed = self.origins.admit(name, now=self.clock())
@@ -123,14 +123,14 @@ class ImageFetcher:
         )
 
 
-def _noted(name: OriginName, fetch: Callable[[], bytes], note: Note) -> bytes:
+def _noted(name: OriginName, fetch: Callable[[], Fetched], note: Note) -> Fetched:
     try:
-        content = fetch()
+        fetched = fetch()
     except (ImageFailedError, OriginDownError) as error:
         note(name, str(error))
         raise
-    note(name, f"{len(content)} bytes")
-    return content
+    note(name, f"{len(fetched.content)} bytes")
+    return fetched
 
 
 def image_fetcher(
