@@ -21,14 +21,14 @@ from imagecache.clock import now
 from imagecache.model import ImageRequest, OriginName
 from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.sources.beeper_images import AssetsServe, MediaOrigin, MediaServer
-from imagecache.sources.images import ImageSources
-from imagecache.sources.punctual import punctual_session
+from imagecache.sources.transport import punctual_session
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs
+from imagecache.stores.claims import ImageClaims
 from imagecache.stores.images import CachedImages
 from imagecache.stores.origins import Origins
 from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import ImageFetcher
+from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
 from local.demo.service import DemoAccount
 from local.engine import Engine, running_engine
 from local.template import read_template
@@ -117,7 +117,7 @@ def _cacher(engine: Engine, sources: ImageSources, waiting: Waiting) -> tuple[Ca
     images = CachedImages(table_name=names["CachedImagesTable"], dynamodb=dynamodb)
     origins = Origins(table_name=names["SyncStateTable"], dynamodb=dynamodb)
     cacher = ImageCacher(
-        images=images,
+        claims=ImageClaims(table_name=names["CachedImagesTable"], dynamodb=dynamodb),
         fetcher=ImageFetcher(sources=sources, origins=origins, clock=now),
         blobs=Blobs(bucket=bucket, s3=s3),
         queue=ImagesQueue(queue_url="waiting", sqs=waiting),  # type: ignore[arg-type] # what is used of it

@@ -10,9 +10,9 @@ from aws_lambda_powertools import Logger
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.queues.images import ImagesQueue
-from imagecache.sources.punctual import punctual_session
+from imagecache.sources.transport import punctual_session
 from imagecache.stores.blobs import Blobs
-from imagecache.stores.images import CachedImages
+from imagecache.stores.claims import ImageClaims
 from imagecache.stores.origins import Origins
 from imagecache.stores.sync_state import SyncState
 from imagecache.usecases.cache_batch import cache_batch, metrics
@@ -24,7 +24,7 @@ origins = Origins(table_name=config.sync_state_table, dynamodb=dynamodb)
 fetcher = partial(image_fetcher, config=config, ssm=boto3.client("ssm"), origins=origins, clock=now)
 cacher = partial(
     ImageCacher,
-    images=CachedImages(table_name=config.images_table, dynamodb=dynamodb),
+    claims=ImageClaims(table_name=config.images_table, dynamodb=dynamodb),
     blobs=Blobs(bucket=config.image_bucket, s3=boto3.client("s3")),
     queue=ImagesQueue(queue_url=config.images_queue_url, sqs=boto3.client("sqs")),
     salt=cache(SyncState(table_name=config.sync_state_table, dynamodb=dynamodb).salt),

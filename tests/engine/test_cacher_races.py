@@ -16,15 +16,14 @@ from PIL import Image
 
 from imagecache.clock import now
 from imagecache.identity import MediaSource
-from imagecache.model import ImageRequest, OriginName
+from imagecache.model import Fetched, ImageRequest, OriginName
 from imagecache.queues.images import ImagesQueue
-from imagecache.sources.images import ImageSources
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs
-from imagecache.stores.images import CachedImages
+from imagecache.stores.claims import ImageClaims
 from imagecache.stores.origins import Origins
 from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher
-from imagecache.usecases.fetch_image import ImageFetcher
+from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
 from local.engine import Engine, running_engine
 from local.template import read_template
 
@@ -57,17 +56,17 @@ class Origin:
         Image.new("RGB", (8, 8), "teal").save(out, "PNG")
         self._image = out.getvalue()
 
-    def fetch(self, source: MediaSource) -> bytes:
+    def fetch(self, source: MediaSource) -> Fetched:
         with self._lock:
             self.hits[source.key] = self.hits.get(source.key, 0) + 1
-        return self._image
+        return Fetched(self._image)
 
 
 def cacher(engine: Engine, origin: Origin, *, lease_seconds: int = 90) -> ImageCacher:
     access = {**engine.access, "config": Config(proxies={}, max_pool_connections=WORKERS)}
     dynamodb: Any = boto3.client("dynamodb", **access)
     return ImageCacher(
-        images=CachedImages(table_name="CachedImagesTable", dynamodb=dynamodb),
+        claims=ImageClaims(table_name="CachedImagesTable", dynamodb=dynamodb),
         fetcher=ImageFetcher(
             sources=ImageSources(media={OriginName.BEEPER: origin}, web=GuardedWeb()),
             origins=Origins(table_name="SyncStateTable", dynamodb=dynamodb),
@@ -111,7 +110,7 @@ def test_a_worker_killed_at_work_costs_at_most_a_second_download(engine: Engine,
     origin = Origin()
     key = f"beeper.com/killed-{after}"
     survivor = cacher(engine, origin, lease_seconds=1)
-    survivor.images.claim(request(key), now=now(), lease_seconds=1, nonce=secrets.token_hex(4))
+    survivor.claims.claim(request(key), now=now(), lease_seconds=1, nonce=secrets.token_hex(4))
     if after == "download":
         origin.fetch(MediaSource("beeper.com", f"killed-{after}", ""))
     with pytest.raises(ClaimHeldError) as held:

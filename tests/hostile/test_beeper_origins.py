@@ -18,12 +18,11 @@ from imagecache.errors import (
     OriginUnauthorizedError,
 )
 from imagecache.identity import MediaSource, parse_source
-from imagecache.model import FailureReason
-from imagecache.sources import bounded
+from imagecache.model import FailureReason, Fetched
+from imagecache.sources import transport
 from imagecache.sources.beeper_images import AssetsServe, MediaServer
-from imagecache.sources.bounded import MAX_IMAGE_BYTES
-from imagecache.sources.images import access_headers
-from imagecache.sources.punctual import punctual_session
+from imagecache.sources.transport import MAX_IMAGE_BYTES, punctual_session
+from imagecache.usecases.fetch_image import access_headers
 from tests.hostile.origin import Flood, Origin, Say, answer, cut_short, drip, until_close
 
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -49,8 +48,8 @@ def fetch(request: pytest.FixtureRequest, session: requests.Session) -> Fetch:
     """Through either of the two adapters."""
 
     def fetch(url: str) -> bytes:
-        content: bytes = request.param(base_url=url, token="secret", session=session).fetch(source())
-        return content
+        fetched: Fetched = request.param(base_url=url, token="secret", session=session).fetch(source())
+        return fetched.content
 
     return fetch
 
@@ -108,7 +107,7 @@ def test_how_long_a_busy_origin_wants_to_be_left_alone_is_handed_on(
 
 
 def test_retry_after_may_be_a_date() -> None:
-    wish = bounded.retry_after({"Retry-After": formatdate(time.time() + 100, usegmt=True)})
+    wish = transport.retry_after({"Retry-After": formatdate(time.time() + 100, usegmt=True)})
     assert wish is not None
     assert 97 <= wish <= 100
 
@@ -152,7 +151,7 @@ def test_what_the_origin_says_of_the_image_is_the_images_failure(
 def test_a_byte_at_a_time_outlives_no_deadline(
     session: requests.Session, monkeypatch: pytest.MonkeyPatch, first: bytes
 ) -> None:
-    monkeypatch.setattr("imagecache.sources.beeper_images.Deadline", partial(bounded.Deadline, 0.5))
+    monkeypatch.setattr("imagecache.sources.beeper_images.Deadline", partial(transport.Deadline, 0.5))
     with Origin(drip(first, seconds=0.05)) as origin:
         began = time.monotonic()
         with pytest.raises(OriginFaultyError):
@@ -187,7 +186,7 @@ def test_no_more_than_64_kb_beyond_the_cap_are_read(monkeypatch: pytest.MonkeyPa
             super().__iadd__(more)
             return self
 
-    monkeypatch.setattr(bounded, "bytearray", Counting, raising=False)
+    monkeypatch.setattr(transport, "bytearray", Counting, raising=False)
     with punctual_session() as session, Origin(Flood()) as origin, pytest.raises(ImageFailedError):
         MediaServer(base_url=origin.url, token="t", session=session).fetch(source())
     assert MAX_IMAGE_BYTES < taken <= MAX_IMAGE_BYTES + 64 * 1024
@@ -206,9 +205,9 @@ def test_what_stands_behind_an_answer_is_not_taken_for_the_next_one(session: req
 
     with Origin(say) as origin:
         serve = AssetsServe(base_url=origin.url, token="t", session=session)
-        assert serve.fetch(source()) == first
+        assert serve.fetch(source()).content == first
         time.sleep(0.05)
-        assert serve.fetch(source()) == following
+        assert serve.fetch(source()).content == following
 
 
 def test_tokens_travel_in_headers_and_paths_are_encoded_once(session: requests.Session) -> None:
@@ -232,4 +231,4 @@ def test_the_environment_adds_no_password_and_no_proxy(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with Origin(answer("200 OK", IMAGE)) as origin:
-        assert MediaServer(base_url=origin.url, token="t", session=session).fetch(source()) == IMAGE
+        assert MediaServer(base_url=origin.url, token="t", session=session).fetch(source()).content == IMAGE

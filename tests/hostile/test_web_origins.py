@@ -12,8 +12,8 @@ import pytest
 
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
 from imagecache.identity import WebSource, parse_source
-from imagecache.model import FailureReason
-from imagecache.sources import bounded
+from imagecache.model import FailureReason, Fetched
+from imagecache.sources import transport
 from imagecache.sources.web_images import GuardedWeb, resolve
 from tests.hostile.origin import Flood, Origin, Say, answer, certificate, cut_short, drip
 
@@ -39,7 +39,7 @@ class Web:
 
     def fetch(
         self, say: Say, url: str = f"https://{HOST}/a.jpg", resolve: Resolve = lambda _host, _port: [PUBLIC]
-    ) -> bytes:
+    ) -> Fetched:
         with Origin(say, tls=self._context) as origin:
 
             def reach(address: str, _port: int) -> tuple[str, int]:
@@ -81,7 +81,7 @@ def moved(location: str) -> Say:
 
 
 def test_the_checked_address_is_connected_to_and_the_name_is_what_tls_checks(web: Web) -> None:
-    assert web.fetch(answer("200 OK", IMAGE)) == IMAGE
+    assert web.fetch(answer("200 OK", IMAGE)).content == IMAGE
     assert web.reached == [PUBLIC]
     assert "Host: pictures.example" in web.asked[0]
 
@@ -93,8 +93,18 @@ def test_a_certificate_for_another_name_ends_the_connection(web: Web) -> None:
 
 
 def test_a_redirect_is_followed_to_another_public_place(web: Web) -> None:
-    assert web.fetch(in_turn(moved("/b.jpg"), answer("200 OK", IMAGE))) == IMAGE
+    assert web.fetch(in_turn(moved("/b.jpg"), answer("200 OK", IMAGE))).content == IMAGE
     assert [one.split(" ")[1] for one in web.asked] == ["/a.jpg", "/b.jpg"]
+
+
+def test_how_the_server_names_this_version_is_handed_on(web: Web) -> None:
+    say = answer("200 OK", IMAGE, 'ETag: W/"v1"', "Last-Modified: Mon, 05 Oct 2026 07:28:00 GMT")
+    assert web.fetch(say) == Fetched(IMAGE, 'W/"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
+
+
+@pytest.mark.parametrize("etag", ["", "x" * 501, "caf\xe9", "a\tb\x01"])
+def test_a_name_that_could_do_harm_when_sent_back_is_not_kept(web: Web, etag: str) -> None:
+    assert web.fetch(answer("200 OK", IMAGE, f"ETag: {etag}")) == Fetched(IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +145,7 @@ def test_a_name_is_checked_again_at_every_hop(web: Web) -> None:
 
 def test_a_name_that_changes_its_answer_is_asked_only_once(web: Web) -> None:
     answers = iter([[PUBLIC], ["127.0.0.1"]])
-    assert web.fetch(answer("200 OK", IMAGE), resolve=lambda _host, _port: next(answers)) == IMAGE
+    assert web.fetch(answer("200 OK", IMAGE), resolve=lambda _host, _port: next(answers)).content == IMAGE
 
 
 def test_redirects_in_a_circle_end_after_three(web: Web) -> None:
@@ -216,7 +226,7 @@ def test_an_endless_body_is_too_large(web: Web) -> None:
 
 
 def test_one_deadline_covers_all_hops_and_every_byte(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imagecache.sources.web_images.Deadline", partial(bounded.Deadline, 0.6))
+    monkeypatch.setattr("imagecache.sources.web_images.Deadline", partial(transport.Deadline, 0.6))
     dripping = drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", seconds=0.05)
     began = time.monotonic()
     with pytest.raises(OriginDownError):

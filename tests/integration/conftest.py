@@ -14,17 +14,17 @@ from imagecache.model import OriginName
 from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.sources.beeper_images import AssetsServe
 from imagecache.sources.chat_api import ChatApi
-from imagecache.sources.images import ImageSources
-from imagecache.sources.punctual import punctual_session
+from imagecache.sources.transport import punctual_session
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.chats import BeeperChats
+from imagecache.stores.claims import ImageClaims
 from imagecache.stores.images import CachedImages
 from imagecache.stores.origins import Origins
 from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import SyncState
 from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import ImageFetcher
+from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
 from imagecache.usecases.request_images import ImageRequests
 from imagecache.usecases.sync_chats import ChatSync, SyncReport
 from local.demo.service import DemoAccount
@@ -54,6 +54,7 @@ class Stack:
         self.chats = BeeperChats(table_name="BeeperChatsTable", dynamodb=self.dynamodb)
         self.participants = ChatParticipants("ChatParticipantsTable", self.dynamodb, at_once=1)
         self.images = CachedImages(table_name="CachedImagesTable", dynamodb=self.dynamodb)
+        self.claims = ImageClaims(table_name="CachedImagesTable", dynamodb=self.dynamodb)
         self.state = SyncState(table_name="SyncStateTable", dynamodb=self.dynamodb)
         self.origins = Origins(table_name="SyncStateTable", dynamodb=self.dynamodb)
         self.blobs = Blobs(bucket="images", s3=self.s3)
@@ -98,7 +99,7 @@ class Stack:
     def cacher(self, demo: DemoAccount, session: requests.Session) -> ImageCacher:
         serve = AssetsServe(base_url=demo.beeper_url, token=demo.beeper_token, session=session)
         return ImageCacher(
-            images=self.images,
+            claims=self.claims,
             fetcher=self.fetcher(ImageSources(media={OriginName.BEEPER: serve}, web=GuardedWeb())),
             blobs=self.blobs,
             queue=self.queue,

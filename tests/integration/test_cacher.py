@@ -9,9 +9,10 @@ import pytest
 import requests
 from PIL import Image
 
-from imagecache.claims import DAY, HOUR, NEVER
+from imagecache.clock import DAY, HOUR
 from imagecache.model import ImageRequest, Picture
 from imagecache.queues.images import to_body
+from imagecache.retries import NEVER
 from imagecache.stores.blobs import blob_id
 from imagecache.usecases.cache_batch import Delivery, NoTimeError, cache_batch, metrics
 from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher, Outcome
@@ -136,7 +137,7 @@ def test_an_image_that_kills_its_worker_ends_as_crashed_and_is_not_fetched_again
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
     for _ in range(2):
-        stack.images.claim(request_for(key), now=stack.now, lease_seconds=90, nonce="killed")
+        stack.claims.claim(request_for(key), now=stack.now, lease_seconds=90, nonce="killed")
         stack.now += 90_001
     assert stack.cacher(demo, session).cache(request_for(key)).reason == "crashed"
     assert demo.hits.as_json()["imageHits"] == 0
@@ -145,7 +146,7 @@ def test_an_image_that_kills_its_worker_ends_as_crashed_and_is_not_fetched_again
 def test_a_held_image_comes_back_when_its_lease_ends(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
-    stack.images.claim(request_for(key), now=stack.now, lease_seconds=90, nonce="other")
+    stack.claims.claim(request_for(key), now=stack.now, lease_seconds=90, nonce="other")
     with pytest.raises(ClaimHeldError) as caught:
         stack.cacher(demo, session).cache(request_for(key))
     assert caught.value.held_until == NOW + 90_000
@@ -175,7 +176,7 @@ def test_in_a_batch_each_message_has_its_own_fate(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
     held = demo.account.deliverable()[0]
-    stack.images.claim(request_for(held), now=stack.now, lease_seconds=90, nonce="other")
+    stack.claims.claim(request_for(held), now=stack.now, lease_seconds=90, nonce="other")
     bodies = {
         "good": to_body(request_for(key)),
         "data": to_body(ImageRequest("data:x", DATA, NOW)),
@@ -207,7 +208,7 @@ def test_ten_messages_of_which_three_fail_in_different_ways_bring_back_exactly_t
 ) -> None:
     keys = [key for key in demo.account.deliverable() if quote(key) == key][-9:]
     held, denied, *good = keys
-    stack.images.claim(request_for(held), now=stack.now, lease_seconds=90, nonce="other")
+    stack.claims.claim(request_for(held), now=stack.now, lease_seconds=90, nonce="other")
     bodies = [to_body(request_for(key)) for key in keys] + ["{}"]
     for _ in bodies:
         stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody="any")

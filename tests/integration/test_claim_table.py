@@ -7,14 +7,15 @@ import pytest
 import requests
 from PIL import Image
 
-from imagecache.claims import HOUR, NEVER, Answer
+from imagecache.clock import HOUR
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
 from imagecache.identity import MediaSource, WebSource
-from imagecache.model import Attempt, Blob, FailureReason, ImageRequest, ImageStatus, OriginName
+from imagecache.model import Attempt, Blob, FailureReason, Fetched, ImageRequest, ImageStatus, OriginName
+from imagecache.retries import NEVER
 from imagecache.sources.beeper_images import AssetsServe, MediaServer
-from imagecache.sources.images import ImageSources
-from imagecache.stores.images import Claim, LeaseLostError
+from imagecache.stores.claims import Answer, Claim, LeaseLostError
 from imagecache.usecases.cache_image import ImageCacher
+from imagecache.usecases.fetch_image import ImageSources
 from local.demo.service import DemoAccount
 from tests.integration.conftest import NOW, Stack
 
@@ -32,16 +33,16 @@ def png(color: str) -> bytes:
 class Answers:
     """An origin that gives its answers in turn, the last one for ever."""
 
-    def __init__(self, *answers: bytes | Exception) -> None:
+    def __init__(self, *answers: bytes | Fetched | Exception) -> None:
         self._answers = list(answers)
         self.asked = 0
 
-    def fetch(self, _source: MediaSource | WebSource) -> bytes:
+    def fetch(self, _source: MediaSource | WebSource) -> Fetched:
         answer = self._answers[min(self.asked, len(self._answers) - 1)]
         self.asked += 1
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer if isinstance(answer, Fetched) else Fetched(answer)
 
 
 def cacher(stack: Stack, *, web: Answers | None = None, **media: Answers) -> ImageCacher:
@@ -50,7 +51,7 @@ def cacher(stack: Stack, *, web: Answers | None = None, **media: Answers) -> Ima
         web=web or Answers(),  # type: ignore[arg-type] # what is used of it
     )
     return ImageCacher(
-        images=stack.images,
+        claims=stack.claims,
         fetcher=stack.fetcher(sources),
         blobs=stack.blobs,
         queue=stack.queue,
@@ -61,7 +62,7 @@ def cacher(stack: Stack, *, web: Answers | None = None, **media: Answers) -> Ima
 
 
 def claim(stack: Stack) -> Claim:
-    return stack.images.claim(REQUEST, now=stack.now, lease_seconds=90, nonce="mine")
+    return stack.claims.claim(REQUEST, now=stack.now, lease_seconds=90, nonce="mine")
 
 
 def test_a_refresh_downloads_once_however_often_it_is_delivered(stack: Stack) -> None:
@@ -77,7 +78,7 @@ def test_a_refresh_downloads_once_however_often_it_is_delivered(stack: Stack) ->
 
 
 def test_while_it_is_refreshed_the_old_image_is_shown(stack: Stack) -> None:
-    stack.images.commit(claim(stack), BLOB, now=NOW)
+    stack.claims.commit(claim(stack), BLOB, now=NOW)
     stack.images.request_refresh(KEY, now=NOW + 1)
     assert claim(stack).is_refresh
     assert stack.images.views([KEY])[KEY].status is ImageStatus.CACHED
@@ -103,9 +104,9 @@ def test_what_was_forgotten_is_not_brought_back_by_work_in_flight(stack: Stack) 
     in_flight = claim(stack)
     stack.images.forget(KEY)
     with pytest.raises(LeaseLostError):
-        stack.images.commit(in_flight, BLOB, now=NOW)
+        stack.claims.commit(in_flight, BLOB, now=NOW)
     with pytest.raises(LeaseLostError):
-        stack.images.release(in_flight)
+        stack.claims.release(in_flight)
     assert claim(stack).answer is Answer.DONE
     assert set(stack.row(KEY)) == {"imageKey", "status", "sourceUrl"}
 
@@ -162,7 +163,7 @@ def test_the_last_five_attempts_are_told(stack: Stack) -> None:
 
 def test_no_more_than_five_attempts_are_kept(stack: Stack) -> None:
     tried = [Attempt(n, "web", "status 500" + "x" * 500) for n in range(9)]
-    stack.images.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW, tried=tried)
+    stack.claims.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW, tried=tried)
     kept = stack.images.history(KEY)
     assert [one.at for one in kept] == [4, 5, 6, 7, 8]
     assert all(len(one.answer) <= 100 for one in kept)
@@ -184,6 +185,18 @@ def test_what_a_web_server_wishes_is_honoured(stack: Stack) -> None:
     at_work = cacher(stack, web=Answers(OriginBusyError("status 429", retry_after=7200)))
     assert at_work.cache(ImageRequest(url, url, NOW)).reason is FailureReason.ORIGIN_DOWN
     assert int(stack.row(url)["nextAttemptAt"]) == NOW + 7_200_000
+
+
+def test_how_a_web_server_names_a_version_is_kept_until_it_names_none(stack: Stack) -> None:
+    url = "https://pictures.example/a.jpg"
+    monday = Fetched(png("red"), '"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
+    at_work = cacher(stack, web=Answers(monday, png("blue")))
+    at_work.cache(ImageRequest(url, url, NOW))
+    row = stack.row(url)
+    assert (row["etag"], row["lastModified"]) == ('"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
+    stack.images.request_refresh(url, now=NOW + 1)
+    assert at_work.cache(ImageRequest(url, url, NOW)).result == "cached"
+    assert {"etag", "lastModified"}.isdisjoint(stack.row(url))
 
 
 GONE, DOWN = ImageFailedError(FailureReason.GONE), OriginDownError("offline")

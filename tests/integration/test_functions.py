@@ -91,7 +91,7 @@ def test_the_cacher_reports_exactly_the_messages_that_must_come_again(
     stack: Stack, demo: DemoAccount
 ) -> None:
     held, good = demo.account.deliverable()[:2]
-    stack.images.claim(ImageRequest(held, f"mxc://{held}", NOW), now=NOW * 2, lease_seconds=90, nonce="other")
+    stack.claims.claim(ImageRequest(held, f"mxc://{held}", NOW), now=NOW * 2, lease_seconds=90, nonce="other")
     stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody="{}")
     [message] = stack.sqs.receive_message(QueueUrl=stack.queue_url)["Messages"]
     records = [

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecache.claims import DAY, HOUR, NEVER, Answer, RowState, answer_to_claim, new_lease
+from imagecache.clock import DAY, HOUR
 from imagecache.model import Blob, FailureReason, ImageRequest, ImageStatus, ImageView
-from imagecache.stores.images import Claim, LeaseLostError
+from imagecache.retries import NEVER
+from imagecache.stores.claims import Answer, Claim, LeaseLostError, answer_to_claim, new_lease
+from imagecache.stores.image_row import RowState
 from tests.integration.conftest import NOW, Stack
 
 KEY = "beeper.com/ada"
@@ -28,7 +30,7 @@ ROWS = st.none() | st.builds(
 
 
 def claim(stack: Stack, nonce: str = "mine") -> Claim:
-    return stack.images.claim(REQUEST, now=stack.now, lease_seconds=90, nonce=nonce)
+    return stack.claims.claim(REQUEST, now=stack.now, lease_seconds=90, nonce=nonce)
 
 
 def store(stack: Stack, row: RowState | None) -> None:
@@ -65,10 +67,10 @@ def test_a_lapsed_lease_is_taken_over_and_its_holder_can_record_nothing(stack: S
     fast = claim(stack, "fast")
     assert fast.answer is Answer.WON
     with pytest.raises(LeaseLostError):
-        stack.images.commit(slow, BLOB, now=stack.now)
+        stack.claims.commit(slow, BLOB, now=stack.now)
     with pytest.raises(LeaseLostError):
-        stack.images.fail(slow, FailureReason.GONE, now=stack.now, next_attempt_at=NEVER)
-    stack.images.commit(fast, BLOB, now=stack.now)
+        stack.claims.fail(slow, FailureReason.GONE, now=stack.now, next_attempt_at=NEVER)
+    stack.claims.commit(fast, BLOB, now=stack.now)
     assert stack.row(KEY)["status"] == "cached"
 
 
@@ -78,13 +80,13 @@ def test_every_claim_counts_as_an_attempt_until_an_outcome_is_recorded(stack: St
         attempts.append(claim(stack).attempts)
         stack.now += 90_001
     assert attempts == [1, 2, 3]
-    stack.images.fail(claim(stack), FailureReason.CRASHED, now=stack.now, next_attempt_at=stack.now)
+    stack.claims.fail(claim(stack), FailureReason.CRASHED, now=stack.now, next_attempt_at=stack.now)
     assert claim(stack).attempts == 1
 
 
 def test_a_commit_leaves_what_a_page_needs_and_nothing_of_the_work(stack: Stack) -> None:
     stack.images.mark_queued(REQUEST)
-    stack.images.commit(claim(stack), BLOB, now=NOW + 5)
+    stack.claims.commit(claim(stack), BLOB, now=NOW + 5)
     row = stack.row(KEY)
     assert {"lease", "attempts", "queuedAt", "nextAttemptAt", "reason", "failures"}.isdisjoint(row)
     assert row["cachedAt"] == str(NOW + 5)
@@ -94,7 +96,7 @@ def test_a_commit_leaves_what_a_page_needs_and_nothing_of_the_work(stack: Stack)
 
 
 def test_a_failed_image_says_why(stack: Stack) -> None:
-    stack.images.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW + DAY)
+    stack.claims.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW + DAY)
     assert stack.images.views([KEY]) == {KEY: ImageView(ImageStatus.FAILED, reason="gone")}
 
 
@@ -102,7 +104,7 @@ def test_failures_in_a_row_are_counted(stack: Stack) -> None:
     for failures in range(3):
         won = claim(stack)
         assert won.failures == failures
-        stack.images.fail(won, FailureReason.GONE, now=NOW, next_attempt_at=NOW)
+        stack.claims.fail(won, FailureReason.GONE, now=NOW, next_attempt_at=NOW)
 
 
 def test_key_material_never_rests_in_the_table(stack: Stack) -> None:
@@ -113,7 +115,7 @@ def test_key_material_never_rests_in_the_table(stack: Stack) -> None:
 
 
 def test_marking_as_queued_never_undoes_a_faster_worker(stack: Stack) -> None:
-    stack.images.commit(claim(stack), BLOB, now=NOW)
+    stack.claims.commit(claim(stack), BLOB, now=NOW)
     stack.images.mark_queued(REQUEST)
     assert (stack.row(KEY)["status"], "queuedAt" in stack.row(KEY)) == ("cached", False)
 

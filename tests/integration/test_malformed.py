@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from imagecache.identity import MediaSource
-from imagecache.model import ImageRequest, OriginName
+from imagecache.model import Fetched, ImageRequest, OriginName
 from imagecache.queues.images import to_body
-from imagecache.sources.images import ImageSources
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.usecases.cache_batch import cache_batch
 from imagecache.usecases.cache_image import ImageCacher
+from imagecache.usecases.fetch_image import ImageSources
 from tests.integration.conftest import NOW, Stack
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
@@ -96,8 +96,8 @@ class Media:
     def __init__(self, images: dict[str, bytes]) -> None:
         self._images = images
 
-    def fetch(self, source: MediaSource) -> bytes:
-        return self._images[source.key]
+    def fetch(self, source: MediaSource) -> Fetched:
+        return Fetched(self._images[source.key])
 
 
 @pytest.mark.filterwarnings("default")  # Pillow warns of what it repairs
@@ -106,7 +106,7 @@ def test_no_malformed_image_poisons_a_message_or_fills_the_memory(stack: Stack) 
     assert len(contents) >= 300
     images = {f"beeper.com/{number}": content for number, content in enumerate(contents)}
     cacher = ImageCacher(
-        images=stack.images,
+        claims=stack.claims,
         fetcher=stack.fetcher(ImageSources(media={OriginName.BEEPER: Media(images)}, web=GuardedWeb())),
         blobs=stack.blobs,
         queue=stack.queue,

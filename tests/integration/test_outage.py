@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imagecache.claims import DAY, HOUR, needs_work
+from imagecache.clock import DAY, HOUR
 from imagecache.errors import OriginBusyError, OriginDownError, OriginUnauthorizedError
 from imagecache.identity import MediaSource
-from imagecache.model import ImageRequest, OriginName, Picture
+from imagecache.model import Fetched, ImageRequest, OriginName, Picture
 from imagecache.queues.images import ImagesQueue, from_body, to_body
-from imagecache.sources.images import ImageSources
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.usecases.cache_image import ImageCacher
+from imagecache.usecases.fetch_image import ImageSources
+from imagecache.usecases.request_images import needs_work
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_origins import most_in_a_minute
 
@@ -32,7 +33,7 @@ class Laptop:
     asked: list[int] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
 
-    def fetch(self, source: MediaSource) -> bytes:
+    def fetch(self, source: MediaSource) -> Fetched:
         self.stack.now += 20
         self.asked.append(self.stack.now)
         if error := self.down(self.stack.now):
@@ -41,7 +42,7 @@ class Laptop:
         out = io.BytesIO()
         number = int(source.media_id)
         Image.new("RGB", (4, 4), (number % 256, number // 256, 7)).save(out, "PNG")
-        return out.getvalue()
+        return Fetched(out.getvalue())
 
 
 class Sqs:
@@ -87,7 +88,7 @@ class NoBlobs:
 def cacher_for(stack: Stack, laptop: Laptop, sqs: Any) -> ImageCacher:
     salt = stack.state.salt()
     return ImageCacher(
-        images=stack.images,
+        claims=stack.claims,
         fetcher=stack.fetcher(ImageSources(media={OriginName.MEDIA_SERVER: laptop}, web=GuardedWeb())),
         blobs=NoBlobs(),  # type: ignore[arg-type] # the one method that is used
         queue=ImagesQueue(queue_url="images", sqs=sqs),

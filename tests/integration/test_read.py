@@ -60,13 +60,13 @@ PLACEHOLDER = "3OcRJYB4d3h/iIeHeEh3eIhw+j2w"
 
 
 def cache(stack: Stack, key: str, blob: str) -> None:
-    claim = stack.images.claim(ImageRequest(key, f"mxc://{key}", NOW), now=NOW, lease_seconds=90, nonce="n")
-    stack.images.commit(claim, Blob(blob, "image/png", 10, 640, 480, PLACEHOLDER, "#204060"), now=NOW)
+    claim = stack.claims.claim(ImageRequest(key, f"mxc://{key}", NOW), now=NOW, lease_seconds=90, nonce="n")
+    stack.claims.commit(claim, Blob(blob, "image/png", 10, 640, 480, PLACEHOLDER, "#204060"), now=NOW)
 
 
 def fail(stack: Stack, key: str) -> None:
-    claim = stack.images.claim(ImageRequest(key, f"mxc://{key}", NOW), now=NOW, lease_seconds=90, nonce="n")
-    stack.images.fail(claim, FailureReason.GONE, now=NOW, next_attempt_at=NOW + 1)
+    claim = stack.claims.claim(ImageRequest(key, f"mxc://{key}", NOW), now=NOW, lease_seconds=90, nonce="n")
+    stack.claims.fail(claim, FailureReason.GONE, now=NOW, next_attempt_at=NOW + 1)
 
 
 def test_a_cached_image_has_everything_the_first_paint_needs(stack: Stack) -> None:

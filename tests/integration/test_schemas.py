@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from imagecache.stores import chats, images, participants, sync_state
+from imagecache.stores import chats, image_row, participants, sync_state
 from local.template import read_template
 
 MODELS: list[tuple[str, type[Model]]] = [
     ("BeeperChatsTable", chats._Row),
     ("ChatParticipantsTable", participants._Row),
-    ("CachedImagesTable", images._Row),
+    ("CachedImagesTable", image_row.ImageRow),
     ("SyncStateTable", sync_state._Row),
 ]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import requests
 
-from imagecache.claims import DAY, HOUR
+from imagecache.clock import DAY, HOUR
 from imagecache.model import Chat, FailureReason, Folder, ImageRequest
 from imagecache.queues.images import from_body
 from imagecache.stores.participants import CHAT_ROW
@@ -256,8 +256,8 @@ def test_an_image_that_was_gone_and_appears_on_disk_earns_one_more_try(
 
 
 def fail(stack: Stack, key: str, url: str, *, due: int) -> None:
-    claim = stack.images.claim(ImageRequest(key, url, stack.now), now=stack.now, lease_seconds=90, nonce="n")
-    stack.images.fail(claim, FailureReason.GONE, next_attempt_at=due, now=stack.now)
+    claim = stack.claims.claim(ImageRequest(key, url, stack.now), now=stack.now, lease_seconds=90, nonce="n")
+    stack.claims.fail(claim, FailureReason.GONE, next_attempt_at=due, now=stack.now)
 
 
 def test_a_failure_is_queued_again_when_it_is_due_and_not_before(

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from imagecache.claims import HOUR
+from imagecache.clock import HOUR
 from imagecache.model import Blob, Folder, ImageStatus
 from imagecache.names import better_name
 from imagecache.queues.images import from_body
@@ -202,9 +202,9 @@ class AccountMachine(RuleBasedStateMachine):
         states = self.stack.images.states(counted)
         assert {key: states[key].status for key in counted} == dict.fromkeys(counted, ImageStatus.PENDING)
         for request in requested:
-            claim = self.stack.images.claim(request, now=self.stack.now, lease_seconds=90, nonce="n")
+            claim = self.stack.claims.claim(request, now=self.stack.now, lease_seconds=90, nonce="n")
             if claim.lease:
-                self.stack.images.commit(claim, Blob("b", "image/png", 1, 1, 1), now=self.stack.now)
+                self.stack.claims.commit(claim, Blob("b", "image/png", 1, 1, 1), now=self.stack.now)
         pictures = [one for chat in self.demo.account.chats for one in chat.pictures]
         wanted = {key for one in pictures if (key := key_of(one))}
         cached = self.stack.images.views(wanted)

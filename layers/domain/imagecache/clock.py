@@ -1,6 +1,9 @@
-"""The one place that looks at the clock for what is stored."""
+"""The one place that looks at the clock for what is stored; all its times are milliseconds."""
 
 import time
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
 
 
 def now() -> int:

@@ -121,6 +121,15 @@ class Chat:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetched:
+    """What an origin gave. `etag` and `last_modified`, as a web server said them, tell its versions apart."""
+
+    content: bytes
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Blob:
     """Stored content: where it lies, and what the original was."""
 
@@ -131,6 +140,8 @@ class Blob:
     height: int
     placeholder: str = ""
     color: str = ""
+    etag: str | None = None
+    last_modified: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

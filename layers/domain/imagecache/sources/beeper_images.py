@@ -18,8 +18,8 @@ from imagecache.errors import (
     OriginUnauthorizedError,
 )
 from imagecache.identity import MediaSource
-from imagecache.model import FailureReason
-from imagecache.sources.bounded import CONNECT_SECONDS, Deadline, read_body, retry_after
+from imagecache.model import FailureReason, Fetched
+from imagecache.sources.transport import CONNECT_SECONDS, Deadline, read_body, retry_after
 
 # No picture is shorter; a body that is says more about the origin than about the image.
 _SHORTEST_IMAGE = 24
@@ -31,7 +31,7 @@ _TUNNEL_STATUSES = {*range(520, 528), 530}
 class MediaOrigin(Protocol):
     """One of the two ways to the bytes; they differ in address and in what their statuses mean."""
 
-    def fetch(self, source: MediaSource) -> bytes: ...
+    def fetch(self, source: MediaSource) -> Fetched: ...
 
 
 class AssetsServe:
@@ -49,7 +49,7 @@ class AssetsServe:
         self._headers = {**headers, "Authorization": f"Bearer {token}"}
         self._session = session
 
-    def fetch(self, source: MediaSource) -> bytes:
+    def fetch(self, source: MediaSource) -> Fetched:
         """Raises ImageFailedError (GONE, REFUSED, TOO_LARGE) and each kind of OriginDownError."""
         status, body = _get(self._session, self._url, self._headers, {"url": source.url})
         if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}:
@@ -57,7 +57,7 @@ class AssetsServe:
         # The one 502 that is final; all others are a tunnel's.
         if status == HTTPStatus.BAD_GATEWAY and b"SERVE_ASSET_ERROR" in body:
             raise ImageFailedError(FailureReason.GONE, "SERVE_ASSET_ERROR")
-        return _image(status, body)
+        return Fetched(_image(status, body))
 
 
 class MediaServer:
@@ -75,12 +75,12 @@ class MediaServer:
         self._headers = {**headers, "Authorization": f"Bearer {token}"}
         self._session = session
 
-    def fetch(self, source: MediaSource) -> bytes:
+    def fetch(self, source: MediaSource) -> Fetched:
         """Raises ImageFailedError (GONE, REFUSED, TOO_LARGE) and each kind of OriginDownError."""
         status, body = _get(self._session, f"{self._base_url}/{source.path}", self._headers, {})
         if status == HTTPStatus.FORBIDDEN:
             raise ImageFailedError(FailureReason.REFUSED, "status 403")
-        return _image(status, body)
+        return Fetched(_image(status, body))
 
 
 def _get(

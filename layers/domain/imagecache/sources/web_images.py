@@ -16,12 +16,18 @@ import urllib3
 
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, RejectedSourceError
 from imagecache.identity import WebSource, parse_source
-from imagecache.model import FailureReason
-from imagecache.sources.bounded import CONNECT_SECONDS, Deadline, read_body, retry_after
-from imagecache.sources.punctual import PunctualHttpsPool
+from imagecache.model import FailureReason, Fetched
+from imagecache.sources.transport import (
+    CONNECT_SECONDS,
+    Deadline,
+    PunctualHttpsPool,
+    read_body,
+    retry_after,
+)
 
 _MAX_REDIRECTS = 3
 _HTTPS_PORT = 443
+_LONGEST_VALIDATOR = 500
 # Every 4xx that asking again in the same words does not mend, but for those of permission and pace.
 _GONE = {*range(400, 500)} - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 # Everything that is not the public IPv4 internet: IANA's special-purpose registry, multicast, class E.
@@ -80,14 +86,15 @@ class GuardedWeb:
         self._reach = reach
         self._ca_certs = ca_certs
 
-    def fetch(self, source: WebSource) -> bytes:
+    def fetch(self, source: WebSource) -> Fetched:
         """Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError, OriginBusyError."""
         deadline = Deadline()
         url = source.url
         for _ in range(1 + _MAX_REDIRECTS):
             status, headers, body = self._get(urlsplit(url), deadline)
             if body is not None:
-                return _image(status, headers, body)
+                content = _image(status, headers, body)
+                return Fetched(content, _said(headers, "ETag"), _said(headers, "Last-Modified"))
             url = _next_hop(url, headers["Location"])
         raise ImageFailedError(FailureReason.REFUSED, "too many redirects")
 
@@ -157,3 +164,10 @@ def _image(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
     if not body:
         raise OriginDownError("an empty body")
     return body
+
+
+def _said(headers: Mapping[str, str], name: str) -> str | None:
+    """A validator to be sent back one day: nothing that is long or odd enough to do harm there."""
+    value = headers.get(name, "").strip()
+    plain = value.isascii() and value.isprintable() and len(value) <= _LONGEST_VALIDATOR
+    return value if value and plain else None

@@ -8,6 +8,7 @@ from pynamodb.exceptions import DeleteError, PutError, UpdateError
 from pynamodb.expressions.condition import Condition
 
 from imagecache.errors import ImageCacheError
+from imagecache.stores.conditional import is_refusal
 
 
 class FencedOffError(ImageCacheError):
@@ -26,6 +27,6 @@ def fenced() -> Iterator[None]:
     try:
         yield
     except (PutError, UpdateError, DeleteError) as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
+        if is_refusal(error):
             raise FencedOffError from error
         raise

@@ -1,20 +1,19 @@
 """Rows of syncState that keep all workers gentle to an origin: its circuit, and the pace it allows."""
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from imagecache.errors import ImageCacheError
 from imagecache.model import OriginName
 from imagecache.stores.binding import bound
+from imagecache.stores.conditional import updated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -108,11 +107,9 @@ class Origins:
                 _Row.openings.remove(),
                 _Row.bad_answers.remove(),
             ]
-            _written(self._named(passed.origin), reset, _Row.open_until == passed.opened_until)
+            updated(self._named(passed.origin), reset, _Row.open_until == passed.opened_until)
         elif passed.bad_answers:
-            _written(
-                self._named(passed.origin), [_Row.bad_answers.remove()], _Row.open_until.does_not_exist()
-            )
+            updated(self._named(passed.origin), [_Row.bad_answers.remove()], _Row.open_until.does_not_exist())
 
     def answered_badly(self, passed: Pass, *, now: int) -> int:
         """Counts a bad answer; several in a row open the circuit. Returns until when, or 0."""
@@ -136,14 +133,14 @@ class Origins:
             _Row.openings.set((_Row.openings | 0) + 1),
         ]
         unchanged = _same(_Row.open_until, row.open_until)
-        _written(self._named(origin), actions, unchanged)
+        updated(self._named(origin), actions, unchanged)
         return self._remember(origin, until)
 
     def _probe(self, origin: OriginName, seen: int, now: int) -> int:
         mine = now + _PROBE_LASTS
         if seen > now:
             raise OriginClosedError(self._remember(origin, seen), outage=True)
-        if not _written(self._named(origin), [_Row.open_until.set(mine)], _Row.open_until == seen):
+        if not updated(self._named(origin), [_Row.open_until.set(mine)], _Row.open_until == seen):
             raise OriginClosedError(self._remember(origin, mine), outage=True)
         return mine
 
@@ -157,7 +154,7 @@ class Origins:
             if at > now + pace.ahead:
                 raise OriginClosedError(at, outage=False)
             taken = [_Row.next_slot_at.set(following + pace.interval)]
-            if _written(row, taken, _same(_Row.next_slot_at, row.next_slot_at)):
+            if updated(row, taken, _same(_Row.next_slot_at, row.next_slot_at)):
                 return at
             row = self._row.get(row.name, consistent_read=True)
         raise OriginClosedError(now + pace.interval, outage=False)
@@ -191,13 +188,3 @@ def _wait(cause: Cause, openings: int, retry_after: int | None) -> int:
 def _same(attribute: NumberAttribute, seen: float | None) -> Condition:
     condition: Condition = attribute.does_not_exist() if seen is None else attribute == seen
     return condition
-
-
-def _written(row: _Row, actions: Sequence[Action], condition: Condition) -> bool:
-    try:
-        row.update(actions=list(actions), condition=condition)
-    except UpdateError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True

@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from imagecache.stores.binding import bound
+from imagecache.stores.conditional import is_refusal, updated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -100,7 +101,7 @@ class SyncState:
         try:
             self._row(_SALT, salt=secrets.token_bytes(32)).save(condition=_Row.name.does_not_exist())
         except PutError as error:
-            if error.cause_response_code != "ConditionalCheckFailedException":
+            if not is_refusal(error):
                 raise
         return bytes(self._row.get(_SALT, consistent_read=True).salt)
 
@@ -109,21 +110,11 @@ class SyncState:
         row = self._row(_LOCK)
         free = _Row.held_until.does_not_exist() | (_Row.held_until < now)
         take: list[Action] = [_Row.fence.set((_Row.fence | 0) + 1), _Row.held_until.set(now + milliseconds)]
-        try:
-            row.update(actions=take, condition=free)
-        except UpdateError as error:
-            if error.cause_response_code == "ConditionalCheckFailedException":
-                return None
-            raise
-        return int(row.fence)
+        return int(row.fence) if updated(row, take, free) else None
 
     def unlock(self, fence: int) -> None:
         """Let the next run begin at once, unless it has begun already."""
-        try:
-            self._row(_LOCK).update(actions=[_Row.held_until.remove()], condition=_Row.fence == fence)
-        except UpdateError as error:
-            if error.cause_response_code != "ConditionalCheckFailedException":
-                raise
+        updated(self._row(_LOCK), [_Row.held_until.remove()], _Row.fence == fence)
 
     def progress(self) -> Progress | None:
         """What the last run left to be done."""

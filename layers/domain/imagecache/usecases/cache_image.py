@@ -6,22 +6,21 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from imagecache.claims import (
+from imagecache.errors import ImageCacheError, ImageFailedError, OriginDownError, RejectedSourceError
+from imagecache.identity import Source, parse_source
+from imagecache.model import Attempt, Blob, Clock, FailureReason, ImageRequest, OriginName
+from imagecache.pictures import render
+from imagecache.queues.images import ImagesQueue
+from imagecache.retries import (
     MAX_UNFINISHED_ATTEMPTS,
-    Answer,
     bad_bytes,
     deferral,
     failed_before,
     may_wait,
     next_attempt_at,
 )
-from imagecache.errors import ImageCacheError, ImageFailedError, OriginDownError, RejectedSourceError
-from imagecache.identity import Source, parse_source
-from imagecache.model import Attempt, Blob, Clock, FailureReason, ImageRequest, OriginName
-from imagecache.pictures import render
-from imagecache.queues.images import ImagesQueue
 from imagecache.stores.blobs import Blobs, blob_id
-from imagecache.stores.images import CachedImages, Claim, LeaseLostError
+from imagecache.stores.claims import Answer, Claim, ImageClaims, LeaseLostError
 from imagecache.stores.origins import OriginClosedError
 from imagecache.usecases.fetch_image import ImageFetcher
 
@@ -57,7 +56,7 @@ class _Work:
 class ImageCacher:
     """Claim, fetch, store, commit."""
 
-    images: CachedImages
+    claims: ImageClaims
     fetcher: ImageFetcher
     blobs: Blobs
     queue: ImagesQueue
@@ -77,7 +76,7 @@ class ImageCacher:
         closed_until = self.fetcher.closed_until(source) if source and request.deferrals else 0
         if closed_until and may_wait(request, failures=0, now=now):
             return self._defer(request, closed_until)
-        claim = self.images.claim(request, now=now, lease_seconds=self.lease_seconds, nonce=self.nonce())
+        claim = self.claims.claim(request, now=now, lease_seconds=self.lease_seconds, nonce=self.nonce())
         match claim.answer:
             case Answer.HELD:
                 raise ClaimHeldError(claim.held_until)
@@ -93,7 +92,7 @@ class ImageCacher:
             if source is None:
                 raise ImageFailedError(FailureReason.REFUSED)
             blob = self._store(work, source)
-            self.images.commit(work.claim, blob, now=self.clock(), tried=work.tried)
+            self.claims.commit(work.claim, blob, now=self.clock(), tried=work.tried)
             return Outcome("cached", bytes=blob.file_size)
         except LeaseLostError:
             return Outcome("lost")
@@ -110,7 +109,8 @@ class ImageCacher:
         def note(origin: OriginName, answer: str) -> None:
             work.tried.append(Attempt(self.clock(), origin.value, answer))
 
-        original = self.fetcher.fetch(source, note)
+        fetched = self.fetcher.fetch(source, note)
+        original = fetched.content
         work.content_hash = hashlib.sha256(original).hexdigest()[:16]
         picture = render(original)
         stored = Blob(
@@ -121,6 +121,8 @@ class ImageCacher:
             height=picture.height,
             placeholder=picture.placeholder,
             color=picture.color,
+            etag=fetched.etag,
+            last_modified=fetched.last_modified,
         )
         self.blobs.put(stored.blob_id, original, picture)
         return stored
@@ -132,7 +134,7 @@ class ImageCacher:
         if closed.outage and not may_wait(work.request, failures=work.claim.failures, now=now):
             return self._failed(work, FailureReason.ORIGIN_DOWN, wait=closed.until - now)
         try:
-            self.images.release(work.claim, tried=work.tried)
+            self.claims.release(work.claim, tried=work.tried)
         except LeaseLostError:
             return Outcome("lost")
         return self._defer(work.request, closed.until, outage=closed.outage)
@@ -157,7 +159,7 @@ class ImageCacher:
             hopeless=is_undecodable and failed_before(claim.bad_bytes, work.content_hash, now),
         )
         try:
-            self.images.fail(
+            self.claims.fail(
                 claim,
                 reason,
                 now=now,

@@ -1,7 +1,7 @@
 """A source → its bytes: the origins in their order, each asked only when its circuit and its pace allow."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,8 +17,9 @@ from imagecache.errors import (
     OriginUnauthorizedError,
 )
 from imagecache.identity import DataSource, MediaSource, Source, WebSource
-from imagecache.model import Clock, OriginName
-from imagecache.sources.images import SECRET_NAMES, ImageSources, image_sources
+from imagecache.model import Clock, Fetched, OriginName, OriginOrder
+from imagecache.sources.beeper_images import AssetsServe, MediaOrigin, MediaServer
+from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.origins import Cause, OriginClosedError, Origins, Pass
 from imagecache.stores.secrets import Secrets
 
@@ -28,18 +29,18 @@ if TYPE_CHECKING:
 Note = Callable[[OriginName, str], None]
 """Told who was asked and what came of it, for the story of the image."""
 
+SECRET_NAMES = ("beeper-token", "media-server-token", "cf-access-client-id", "cf-access-client-secret")
 # A slot that was slept through, because the process was frozen, is another one's minute.
 _LATE = 2_000
 _FAULTY_FOR = 60_000
 
 
-def image_fetcher(
-    *, config: Config, ssm: "SSMClient", session: requests.Session, origins: Origins, clock: Clock
-) -> "ImageFetcher":
-    """For one invocation: tokens are read anew, as they get rotated."""
-    secrets = Secrets(path=config.secrets_path, ssm=ssm).read(*SECRET_NAMES)
-    sources = image_sources(config=config, secrets=secrets, session=session)
-    return ImageFetcher(sources=sources, origins=origins, clock=clock)
+@dataclass(frozen=True, slots=True)
+class ImageSources:
+    """`media` in the order in which they are asked for what lies in Beeper's media folder."""
+
+    media: Mapping[OriginName, MediaOrigin]
+    web: GuardedWeb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class ImageFetcher:
         earliest = min(self.origins.known_open_until(name) for name in self.sources.media)
         return earliest if earliest > self.clock() else 0
 
-    def fetch(self, source: Source, note: Note) -> bytes:
+    def fetch(self, source: Source, note: Note) -> Fetched:
         """Raises ImageFailedError, OriginClosedError, and for the web OriginDownError."""
         match source:
             case MediaSource():
@@ -66,9 +67,9 @@ class ImageFetcher:
             case WebSource():
                 return _noted(OriginName.WEB, partial(self.sources.web.fetch, source), note)
             case DataSource():
-                return source.content
+                return Fetched(source.content)
 
-    def _fetch_media(self, source: MediaSource, note: Note) -> bytes:
+    def _fetch_media(self, source: MediaSource, note: Note) -> Fetched:
         """What one origin does not find or give, the next may have.
 
         Beeper's own word is final: it also serves what the media server would. The media server's is not,
@@ -87,17 +88,17 @@ class ImageFetcher:
             raise final.get(OriginName.BEEPER) or next(iter(final.values()))
         raise min(closed, key=lambda error: error.until)
 
-    def _ask(self, name: OriginName, fetch: Callable[[], bytes], note: Note) -> bytes:
+    def _ask(self, name: OriginName, fetch: Callable[[], Fetched], note: Note) -> Fetched:
         passed = self._pass(name)
         try:
-            content = _noted(name, fetch, note)
+            fetched = _noted(name, fetch, note)
         except ImageFailedError:
             self.origins.succeeded(passed)
             raise
         except OriginDownError as error:
             raise OriginClosedError(self._report(passed, error), outage=True) from error
         self.origins.succeeded(passed)
-        return content
+        return fetched
 
     def _pass(self, name: OriginName) -> Pass:
         passed = self.origins.admit(name, now=self.clock())
@@ -122,11 +123,52 @@ class ImageFetcher:
         )
 
 
-def _noted(name: OriginName, fetch: Callable[[], bytes], note: Note) -> bytes:
+def _noted(name: OriginName, fetch: Callable[[], Fetched], note: Note) -> Fetched:
     try:
-        content = fetch()
+        fetched = fetch()
     except (ImageFailedError, OriginDownError) as error:
         note(name, str(error))
         raise
-    note(name, f"{len(content)} bytes")
-    return content
+    note(name, f"{len(fetched.content)} bytes")
+    return fetched
+
+
+def image_fetcher(
+    *, config: Config, ssm: "SSMClient", session: requests.Session, origins: Origins, clock: Clock
+) -> ImageFetcher:
+    """For one invocation: tokens are read anew, as they get rotated."""
+    secrets = Secrets(path=config.secrets_path, ssm=ssm).read(*SECRET_NAMES)
+    sources = image_sources(config=config, secrets=secrets, session=session)
+    return ImageFetcher(sources=sources, origins=origins, clock=clock)
+
+
+def image_sources(*, config: Config, secrets: Mapping[str, str], session: requests.Session) -> ImageSources:
+    """The adapters for the configured origins; `secrets` holds those of SECRET_NAMES that exist."""
+    headers = access_headers(secrets)
+    media: dict[OriginName, MediaOrigin] = {
+        OriginName.BEEPER: AssetsServe(
+            base_url=config.beeper_url,
+            token=secrets.get("beeper-token", ""),
+            session=session,
+            headers=headers,
+        )
+    }
+    if config.media_server_url:
+        media[OriginName.MEDIA_SERVER] = MediaServer(
+            base_url=config.media_server_url,
+            token=secrets.get("media-server-token", ""),
+            session=session,
+            headers=headers,
+        )
+    if config.origin_order is OriginOrder.MEDIA_SERVER_FIRST:
+        media = dict(reversed(media.items()))
+    return ImageSources(media=media, web=GuardedWeb())
+
+
+def access_headers(secrets: Mapping[str, str]) -> dict[str, str]:
+    """What Cloudflare Access wants of a service before its tunnel lets it through; empty without it."""
+    client_id = secrets.get("cf-access-client-id")
+    client_secret = secrets.get("cf-access-client-secret")
+    if not (client_id and client_secret):
+        return {}
+    return {"CF-Access-Client-Id": client_id, "CF-Access-Client-Secret": client_secret}

@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from imagecache.claims import earns_another_try, needs_work
-from imagecache.model import Clock, ImageRequest
+from imagecache.model import Clock, FailureReason, ImageRequest, ImageStatus
 from imagecache.queues.images import ImagesQueue
-from imagecache.stores.images import CachedImages
+from imagecache.stores.claims import Answer, answer_to_claim
+from imagecache.stores.image_row import RowState
+from imagecache.stores.images import MESSAGE_LIVES_FOR, CachedImages
 
 # A crash between messages and rows repeats at most this many.
 _SENT_TOGETHER = 100
 _DUE_AT_ONCE = 100
+_ON_DISK = ("file:", "/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +55,21 @@ class ImageRequests:
         with ThreadPoolExecutor(self.at_once) as pool:
             for _ in pool.map(self.images.mark_queued, requests):
                 pass
+
+
+def needs_work(row: RowState | None, now: int) -> bool:
+    """Whether an image is worth a message: it could be claimed, and no live message waits for it already."""
+    if answer_to_claim(row, now) is not Answer.WON:
+        return False
+    return row is None or row.queued_at + MESSAGE_LIVES_FOR <= now
+
+
+def earns_another_try(row: RowState | None, source_url: str) -> bool:
+    """An image that was gone and now appears as a file: Beeper Desktop has downloaded it meanwhile."""
+    return (
+        row is not None
+        and row.status is ImageStatus.FAILED
+        and row.reason == FailureReason.GONE
+        and source_url.lower().startswith(_ON_DISK)
+        and not row.source_url.lower().startswith(_ON_DISK)
+    )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from imagecache.claims import DAY, HOUR
+from imagecache.clock import DAY, HOUR
 from imagecache.errors import OriginDownError, OriginUnauthorizedError
 from imagecache.model import Clock
 from imagecache.sources.chat_api import ChatApi, ChatPage, ListingError

@@ -1,0 +1,74 @@
+"""When a failed image is tried again, and how long a message waits."""
+
+import pytest
+
+from imagecache.clock import DAY, HOUR
+from imagecache.model import FailureReason, ImageRequest
+from imagecache.retries import NEVER, bad_bytes, deferral, failed_before, may_wait, next_attempt_at
+
+NOW = 1_800_000_000_000
+
+
+def test_an_image_that_is_gone_is_asked_for_ever_more_rarely() -> None:
+    waits = [
+        next_attempt_at(FailureReason.GONE, failures=failures, now=0, jitter=0) for failures in range(1, 8)
+    ]
+    assert [wait // DAY for wait in waits] == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_undecodable_bytes_get_a_second_chance_hours_later_and_no_third() -> None:
+    assert next_attempt_at(FailureReason.UNDECODABLE, failures=1, now=0, jitter=0) == 6 * HOUR
+    due = 6 * HOUR
+    remembered = bad_bytes("abc", 0)
+    assert failed_before(remembered, "abc", due)
+    assert next_attempt_at(FailureReason.UNDECODABLE, failures=2, now=due, jitter=0, hopeless=True) == NEVER
+
+
+@pytest.mark.parametrize("remembered", [None, bad_bytes("other", 0), bad_bytes("abc", 6 * HOUR - 1)])
+def test_other_bytes_or_the_same_a_moment_ago_do_not_count_as_the_second_failure(
+    remembered: str | None,
+) -> None:
+    assert not failed_before(remembered, "abc", 6 * HOUR)
+
+
+def test_the_wish_of_an_origin_is_honoured_when_it_is_longer_than_ours() -> None:
+    wish = 9 * HOUR
+    assert next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=0, jitter=0, not_before=wish) == wish
+    assert next_attempt_at(FailureReason.GONE, failures=1, now=0, jitter=0, not_before=wish) == DAY
+
+
+def test_a_message_waits_longer_each_time_but_never_longer_than_sqs_can() -> None:
+    waits = [deferral(until=0, deferrals=n, now=0, jitter=0) for n in range(6)]
+    assert waits == [60_000, 120_000, 240_000, 480_000, 900_000, 900_000]
+    assert deferral(until=HOUR, deferrals=0, now=0, jitter=1) == 900_000
+    assert deferral(until=200_000, deferrals=0, now=0, jitter=1) == 250_000
+
+
+@pytest.mark.parametrize(
+    ("deferrals", "failures", "waited", "expected"),
+    [
+        (0, 0, 0, True),
+        (7, 0, 2 * HOUR - 1, True),
+        (8, 0, 0, False),
+        (0, 0, 2 * HOUR, False),
+        (0, 1, 0, False),
+    ],
+)
+def test_a_message_waits_at_most_eight_times_or_two_hours_and_only_before_the_first_failure(
+    deferrals: int, failures: int, waited: int, expected: bool
+) -> None:
+    request = ImageRequest("k", "mxc://a/k", 0, deferrals)
+    assert may_wait(request, failures=failures, now=waited) is expected
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [FailureReason.REFUSED, FailureReason.UNSUPPORTED, FailureReason.TOO_LARGE, FailureReason.CRASHED],
+)
+def test_what_trying_again_cannot_mend_is_final(reason: FailureReason) -> None:
+    assert next_attempt_at(reason, failures=1, now=0, jitter=0) == NEVER
+
+
+def test_jitter_spreads_the_tries_over_a_quarter_of_the_wait() -> None:
+    assert next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=NOW, jitter=0) == NOW + 10 * 60_000
+    assert next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=NOW, jitter=1) == NOW + 12.5 * 60_000
