@@ -11,7 +11,7 @@ from imagecache.api.answers import chats_page, health
 from imagecache.api.http import serve
 from imagecache.errors import BadRequestError
 from imagecache.model import Blob, Chat, FailureReason, ImageRef, ImageRequest, Participant, RejectionReason
-from imagecache.stores.chats import preview_of
+from imagecache.stores.previews import preview_of
 from imagecache.stores.sync_state import OriginState
 from local.demo.service import DemoAccount
 from tests.integration.conftest import NOW, Stack

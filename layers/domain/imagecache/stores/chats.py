@@ -1,6 +1,5 @@
 """The beeperChats table: every chat with a preview of its people, listed newest first by folder."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,16 +9,15 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from imagecache.identity import stored_url
-from imagecache.model import Chat, Folder, ImageRef, Participant, RejectionReason
+from imagecache.model import Chat, Folder
 from imagecache.stores.batch_get import Item, batch_get
 from imagecache.stores.binding import bound
 from imagecache.stores.fence import behind, fenced
+from imagecache.stores.previews import PREVIEW_LENGTH, from_preview, image_ref, shows_a_face
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
-
-_PREVIEW_LENGTH = 20
 
 
 class _ByActivity(GlobalSecondaryIndex[Any]):
@@ -138,7 +136,7 @@ class BeeperChats:
             rejected=chat.image.rejected if chat.image else None,
             participants=preview,
             participant_count=chat.participant_count,
-            has_more_participants=chat.participant_count > _PREVIEW_LENGTH,
+            has_more_participants=chat.participant_count > PREVIEW_LENGTH,
             list_fingerprint=list_fingerprint,
             roster_fingerprint=roster_fingerprint,
             folder=chat.folder.value if chat.folder else None,
@@ -180,7 +178,7 @@ class BeeperChats:
     def count_with_images(self) -> int:
         """Chats that show a picture, the owner's own apart, by a scan: for the nightly sweep."""
         rows = self._row.scan(attributes_to_get=["imageKey", "participants"])
-        return sum(1 for row in rows if row.image_key or _shows_a_face(row.participants))
+        return sum(1 for row in rows if row.image_key or shows_a_face(row.participants))
 
 
 def _stored(item: Item) -> StoredChat:
@@ -199,51 +197,6 @@ def _key(folder: Folder, after: Position) -> Item:
         "folder": {"S": folder.value},
         "lastActivity": {"N": str(after.last_activity)},
     }
-
-
-def _shows_a_face(preview: str) -> bool:
-    return any("imageKey" in member and not member.get("isSelf") for member in json.loads(preview))
-
-
-def preview_of(chat: Chat) -> str:
-    """What a list shows of at most 20 members, as ONE attribute: maps cost CPU one by one."""
-    members = [_preview(participant) for participant in chat.participants[:_PREVIEW_LENGTH]]
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
-
-
-def _preview(participant: Participant) -> dict[str, Any]:
-    """What a list shows of a member, without what is empty."""
-    image = participant.image
-    fields = {
-        "id": participant.participant_id,
-        "name": participant.full_name,
-        "username": participant.username,
-        "isSelf": participant.is_self,
-        "isNetworkBot": participant.is_network_bot,
-        "imageKey": image.key if image else None,
-        "rejected": image.rejected if image else None,
-    }
-    return {name: value for name, value in fields.items() if value}
-
-
-def _from_preview(fields: dict[str, Any]) -> Participant:
-    return Participant(
-        participant_id=fields["id"],
-        full_name=fields.get("name"),
-        username=fields.get("username"),
-        phone_number=None,
-        email=None,
-        is_self=fields.get("isSelf", False),
-        is_network_bot=fields.get("isNetworkBot", False),
-        img_url=None,
-        image=_image(fields.get("imageKey"), fields.get("rejected")),
-    )
-
-
-def _image(key: str | None, rejected: str | None) -> ImageRef | None:
-    if key is None and rejected is None:
-        return None
-    return ImageRef(key, RejectionReason(rejected) if rejected else None)
 
 
 def _chat(item: Item) -> Chat:
@@ -266,8 +219,8 @@ def _chat(item: Item) -> Chat:
         last_message=text.get("lastMessage"),
         merged_into=None,
         img_url=text.get("imgURL"),
-        image=_image(text.get("imageKey"), text.get("rejected")),
-        participants=tuple(_from_preview(fields) for fields in json.loads(text["participants"])),
+        image=image_ref(text.get("imageKey"), text.get("rejected")),
+        participants=from_preview(text["participants"]),
         participant_count=number["participantCount"],
         has_more_participants=flag["hasMoreParticipants"],
     )

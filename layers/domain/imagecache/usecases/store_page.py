@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from imagecache.model import Chat, Participant
 from imagecache.names import better_name
 from imagecache.sources.chat_api import ChatApi, ChatUnavailableError
-from imagecache.stores.chats import BeeperChats, StoredChat, preview_of
+from imagecache.stores.chats import BeeperChats, StoredChat
 from imagecache.stores.participants import ChatParticipants, as_stored, chat_row
+from imagecache.stores.previews import preview_of
 from imagecache.usecases.request_images import ImageRequests
 
 
