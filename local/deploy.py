@@ -52,7 +52,7 @@ def deploy(
         values = parameter_values(template, parameters)
         _create_or_update(engine, name, with_plain_numbers(deployable, values), values)
         stack = _describe(engine, name, template)
-        wire_routes(engine, name, stack.resources)
+        wire_routes(engine, name, stack.resources, values)
     except BaseException:
         engine.child.kill()
         raise

@@ -18,7 +18,7 @@ class NotReadyError(Exception):
 
 
 def wait_for_chats(
-    address: str, *, want_faces: bool, check: Callable[[], None], say: Callable[[str], None]
+    address: str, token: str, *, want_faces: bool, check: Callable[[], None], say: Callable[[str], None]
 ) -> None:
     """Return when the first page of chats shows a picture; without `want_faces` when the API answers.
 
@@ -27,7 +27,7 @@ def wait_for_chats(
     started = told = time.monotonic()
     while True:
         check()
-        chats = _first_page(address)
+        chats = _first_page(address, token)
         waited = time.monotonic() - started
         if chats is None:
             if waited > _API_SECONDS:
@@ -47,10 +47,10 @@ def _faces(chats: list[dict[str, Any]]) -> int:
     return sum(1 for chat in chats if (chat.get("image") or {}).get("status") == "cached")
 
 
-def _first_page(address: str) -> list[dict[str, Any]] | None:
+def _first_page(address: str, token: str) -> list[dict[str, Any]] | None:
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-        connection.request("GET", "/api/chats?limit=50")
+        connection.request("GET", "/api/chats?limit=50", headers={"Authorization": f"Bearer {token}"})
         response = connection.getresponse()
         body = response.read()
         if response.status == http.HTTPStatus.OK:

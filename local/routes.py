@@ -15,26 +15,33 @@ from local.engine import REGION, Engine
 _ACCOUNT = "000000000000"
 
 
-def wire_routes(engine: Engine, stack_name: str, resources: Mapping[str, str]) -> None:
+def wire_routes(
+    engine: Engine, stack_name: str, resources: Mapping[str, str], parameters: Mapping[str, str]
+) -> None:
     """Make every HTTP API of the stack answer exactly what its description says."""
     cloudformation = boto3.client("cloudformation", **engine.access)
     processed = cloudformation.get_template(StackName=stack_name, TemplateStage="Processed")["TemplateBody"]
     template = json.loads(processed) if isinstance(processed, str) else processed
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] == "AWS::ApiGatewayV2::Api" and "Body" in resource["Properties"]:
-            _Wiring(engine, resources[logical_id], resources).apply(resource["Properties"]["Body"])
+            _Wiring(engine, resources[logical_id], resources, parameters).apply(
+                resource["Properties"]["Body"]
+            )
 
 
 class _Wiring:
     """One API. Everything is made anew: an update may have changed any of it."""
 
-    def __init__(self, engine: Engine, api_id: str, resources: Mapping[str, str]) -> None:
+    def __init__(
+        self, engine: Engine, api_id: str, resources: Mapping[str, str], parameters: Mapping[str, str]
+    ) -> None:
         self._gateway: Any = boto3.client("apigatewayv2", **engine.access)
-        self._api_id, self._resources = api_id, resources
+        self._api_id, self._resources, self._parameters = api_id, resources, parameters
         self._integrations: dict[str, str] = {}
 
     def apply(self, body: Mapping[str, Any]) -> None:
         self._clear()
+        self._allow_origins(body.get("x-amazon-apigateway-cors"))
         schemes = body.get("components", {}).get("securitySchemes", {})
         authorizers = {name: self._authorizer(name, scheme) for name, scheme in schemes.items()}
         for route_key, operation in _operations(body["paths"]):
@@ -53,6 +60,21 @@ class _Wiring:
             for item in getattr(self._gateway, f"get_{kind.lower()}s")(ApiId=self._api_id)["Items"]:
                 identity = {f"{kind}Id": item[f"{kind}Id"]}
                 getattr(self._gateway, f"delete_{kind.lower()}")(ApiId=self._api_id, **identity)
+
+    def _allow_origins(self, cors: Mapping[str, Any] | None) -> None:
+        """Only origins that are a parameter's are known here: that is how our template has them."""
+        origins = [one for one in self._parameters.get("AllowedOrigins", "").split(",") if one]
+        if cors is None or not origins:
+            self._gateway.delete_cors_configuration(ApiId=self._api_id)
+            return
+        configuration = {
+            "AllowOrigins": origins,
+            "AllowMethods": cors.get("allowMethods", []),
+            "AllowHeaders": cors.get("allowHeaders", []),
+            "ExposeHeaders": cors.get("exposeHeaders", []),
+            "MaxAge": int(cors.get("maxAge", 0)),
+        }
+        self._gateway.update_api(ApiId=self._api_id, CorsConfiguration=configuration)
 
     def _integration(self, described: Mapping[str, Any]) -> str:
         """One for each function, however many routes lead to it."""

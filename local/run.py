@@ -16,6 +16,7 @@ from types import FrameType
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.access import Access, local_access
 from local.beeper import complaint
 from local.console import announce, complain, say
 from local.demo_account import demo_account
@@ -53,6 +54,7 @@ def main() -> int:
 
 
 def _run(settings: Settings, server: EdgeServer, address: str) -> None:
+    access = local_access(_STATE / "access.json", address)
     with contextlib.ExitStack() as running:
         if settings.beeper:
             demo, beeper, media_server = None, settings.beeper, settings.media_server
@@ -62,25 +64,37 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         wrong = complaint(beeper)
         say("starting the engine and deploying template.yaml")
         # The demo account's chats and one's own are never mixed.
-        stack = running.enter_context(_stack(_STATE / ("demo" if demo else "beeper"), beeper, media_server))
+        folder = _STATE / ("demo" if demo else "beeper")
+        stack = running.enter_context(_stack(folder, settings, beeper, media_server, access))
         publish_page(boto3.client("s3", **stack.engine.access), stack.outputs["WebBucket"], ROOT / "web")
         server.site = Site(stack, demo_port=demo.port if demo else None)
         start_first_sync(stack)
         say(wrong or "first sync: reading chats, caching their pictures")
         children = [stack.engine.child, *([demo.child] if demo else [])]
-        wait_for_chats(address, want_faces=not wrong, check=lambda: _check(children), say=say)
+        wait_for_chats(
+            address,
+            access.read_token,
+            want_faces=not wrong,
+            check=lambda: _check(children),
+            say=say,
+        )
         _stop_on_signals(ready=True)
-        announce(f"ready {address}")
+        announce(f"ready {address}#token={access.read_token}")
+        announce(f"admin token: {access.admin_token}")
         while True:
             _check(children)
             time.sleep(0.5)
 
 
 def _stack(
-    folder: Path, beeper: Origin, media_server: Origin | None
+    folder: Path, settings: Settings, beeper: Origin, media_server: Origin | None, access: Access
 ) -> contextlib.AbstractContextManager[Stack]:
-    parameters = {"BeeperUrl": beeper.url}
-    secrets = {"beeper-token": beeper.token}
+    parameters = {"BeeperUrl": beeper.url, "AllowedOrigins": ",".join(settings.allowed_origins)}
+    secrets = {
+        "beeper-token": beeper.token,
+        "read-token": access.read_token,
+        "admin-token": access.admin_token,
+    }
     if media_server:
         parameters["MediaServerUrl"] = media_server.url
         secrets["media-server-token"] = media_server.token

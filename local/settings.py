@@ -27,6 +27,7 @@ class Settings:
     port: int
     beeper: Origin | None
     media_server: Origin | None
+    allowed_origins: tuple[str, ...] = ()
 
 
 def read_settings(environment: Mapping[str, str], template: Template) -> Settings:
@@ -36,7 +37,21 @@ def read_settings(environment: Mapping[str, str], template: Template) -> Setting
     media_server = _origin(given, "MEDIA_SERVER", template["Parameters"]["MediaServerUrl"])
     if media_server and not beeper:
         raise SettingsError("MEDIA_SERVER_URL goes with a Beeper: set BEEPER_URL and BEEPER_TOKEN too")
-    return Settings(port=_port(given.get("PORT", "8080")), beeper=beeper, media_server=media_server)
+    return Settings(
+        port=_port(given.get("PORT", "8080")),
+        beeper=beeper,
+        media_server=media_server,
+        allowed_origins=_allowed_origins(given.get("ALLOWED_ORIGINS", "")),
+    )
+
+
+def _allowed_origins(text: str) -> tuple[str, ...]:
+    origins = tuple(one.strip() for one in text.split(",") if one.strip())
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/?#@,\s]+", origin):
+            wanted = "addresses without a path, like http://localhost:3000"
+            raise SettingsError(f"ALLOWED_ORIGINS must list {wanted}, not {origin[:40]!r}")
+    return origins
 
 
 def _port(text: str) -> int:

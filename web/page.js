@@ -36,9 +36,20 @@ function row(chat) {
   return item;
 }
 
+// The token comes in the fragment, which no server sees, and stays in this tab.
+function token() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem("token", given);
+    history.replaceState(null, "", location.pathname);
+  }
+  return sessionStorage.getItem("token") ?? "";
+}
+
 async function fetchPage(cursor) {
   const query = new URLSearchParams({ limit: "50", participants: "0", ...(cursor && { cursor }) });
-  const answer = await fetch(`/api/chats?${query}`);
+  const answer = await fetch(`/api/chats?${query}`, { headers: { Authorization: `Bearer ${token()}` } });
+  if (answer.status === 401) throw new Error("no token: open the link that `make run` printed");
   if (!answer.ok) throw new Error(`the API answered ${answer.status}`);
   return answer.json();
 }

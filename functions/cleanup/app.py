@@ -1,6 +1,7 @@
 """Nightly schedule → the statistics snapshot."""
 
 import os
+from dataclasses import asdict
 from typing import Any
 
 import boto3
@@ -8,22 +9,23 @@ from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.stores.chats import BeeperChats
-from imagecache.stores.images import CachedImages
+from imagecache.stores.image_facts import ImageCatalogue
+from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import SyncState
-from imagecache.usecases.count_images import count_images
+from imagecache.usecases.count_cache import count_cache
 
 config = Config.from_env(os.environ)
 logger = Logger()
 dynamodb = boto3.client("dynamodb")
+state = SyncState(table_name=config.sync_state_table, dynamodb=dynamodb)
 
 
-def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
-    statistics = count_images(
-        images=CachedImages(table_name=config.images_table, dynamodb=dynamodb),
-        chats=BeeperChats(table_name=config.chats_table, dynamodb=dynamodb),
-        state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
-        clock=now,
+def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
+    counts = count_cache(
+        catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
+        participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
     )
-    logger.info("statistics", extra=statistics)
-    return statistics
+    snapshot = asdict(counts) | {"counted_at": now()}
+    state.record_statistics(snapshot)
+    logger.info("statistics", extra=snapshot)
+    return snapshot

@@ -1,29 +1,34 @@
-"""API Gateway → a page of chats with every picture, and whether the origin is well."""
+"""API Gateway → chats with every picture, and what an operator asks: nothing is changed."""
 
 import os
-from functools import partial
 from typing import Any
 
 import boto3
+from aws_lambda_powertools import Logger
 
-from imagecache.api.answers import chats_page, health
 from imagecache.api.http import Response, serve
+from imagecache.api.read import read_routes
+from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.stores.chats import BeeperChats
+from imagecache.stores.chat_pages import ChatPages
+from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.images import CachedImages
+from imagecache.stores.jobs import Jobs
+from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import SyncState
 
-config = Config.from_env(os.environ)
-dynamodb = boto3.client("dynamodb")
-chats = BeeperChats(table_name=config.chats_table, dynamodb=dynamodb)
-images = CachedImages(table_name=config.images_table, dynamodb=dynamodb)
-state = SyncState(table_name=config.sync_state_table, dynamodb=dynamodb)
-
-ROUTES = {
-    "GET /api/chats": partial(chats_page, chats=chats, images=images, base_url=config.public_base_url),
-    "GET /api/health": partial(health, state=state),
-}
+config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
+routes = read_routes(
+    chats=ChatPages(table_name=config.chats_table, dynamodb=dynamodb),
+    participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
+    images=CachedImages(table_name=config.images_table, dynamodb=dynamodb),
+    catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
+    state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
+    jobs=Jobs(table_name=config.sync_state_table, dynamodb=dynamodb),
+    clock=now,
+    base_url=config.public_base_url,
+)
 
 
 def handler(event: dict[str, Any], _context: object) -> Response:
-    return serve(event, routes=ROUTES)
+    return serve(event, routes=routes, log=logger)

@@ -11,7 +11,15 @@ import pytest
 
 from tests.made_settings import made_settings
 
-FUNCTIONS = ["SyncFunction", "CacherFunction", "ReadFunction", "CleanupFunction"]
+FUNCTIONS = [
+    "SyncFunction",
+    "CacherFunction",
+    "ReadFunction",
+    "AdminFunction",
+    "JobsFunction",
+    "AuthorizerFunction",
+    "CleanupFunction",
+]
 IMPORT = "import sys; sys.path[:0] = sys.argv[1:]; import app; print(app.handler.__module__)"
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,7 @@ class Clone:
 
     def __init__(self, root: Path) -> None:
         self.root, self.port = root, free_port()
+        self.read_token = self.admin_token = ""
         self.folders = [root / ".local" / name for name in ("demo", "demo-account", "beeper")]
         self._started: list[subprocess.Popen[str]] = []
         for name in ("local", "functions", "layers", "web"):
@@ -59,8 +61,13 @@ class Clone:
         """Fails with what it said on stderr when it ends before."""
         process = self.run(**settings)
         assert process.stdout
-        if process.stdout.readline() != f"ready http://127.0.0.1:{self.port}/\n":
+        ready = re.fullmatch(
+            rf"ready http://127\.0\.0\.1:{self.port}/#token=(\S+)\n", process.stdout.readline()
+        )
+        admin = re.fullmatch(r"admin token: (\S+)\n", process.stdout.readline())
+        if not (ready and admin):
             pytest.fail(process.communicate(timeout=30)[1])
+        self.read_token, self.admin_token = ready[1], admin[1]
         return process
 
     def processes(self) -> list[int]:
@@ -79,7 +86,9 @@ class Clone:
         return not self.processes() and not any((folder / "tmp").exists() for folder in self.folders)
 
     def open(self, path: str) -> Any:
-        return urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30)
+        token = {"Authorization": f"Bearer {self.read_token}"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=token)
+        return urllib.request.urlopen(request, timeout=30)  # noqa: S310 - our own server
 
     def get(self, path: str) -> Any:
         with self.open(path) as response:

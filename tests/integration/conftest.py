@@ -17,9 +17,12 @@ from imagecache.sources.chat_api import ChatApi
 from imagecache.sources.transport import punctual_session
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs
+from imagecache.stores.chat_pages import ChatPages
 from imagecache.stores.chats import BeeperChats
 from imagecache.stores.claims import ImageClaims
+from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.images import CachedImages
+from imagecache.stores.jobs import Jobs
 from imagecache.stores.origins import Origins
 from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import SyncState
@@ -52,13 +55,17 @@ class Stack:
 
     def __post_init__(self) -> None:
         self.chats = BeeperChats(table_name="BeeperChatsTable", dynamodb=self.dynamodb)
+        self.pages = ChatPages(table_name="BeeperChatsTable", dynamodb=self.dynamodb)
         self.participants = ChatParticipants("ChatParticipantsTable", self.dynamodb, at_once=1)
         self.images = CachedImages(table_name="CachedImagesTable", dynamodb=self.dynamodb)
+        self.catalogue = ImageCatalogue(table_name="CachedImagesTable", dynamodb=self.dynamodb)
         self.claims = ImageClaims(table_name="CachedImagesTable", dynamodb=self.dynamodb)
         self.state = SyncState(table_name="SyncStateTable", dynamodb=self.dynamodb)
+        self.jobs = Jobs(table_name="SyncStateTable", dynamodb=self.dynamodb)
         self.origins = Origins(table_name="SyncStateTable", dynamodb=self.dynamodb)
         self.blobs = Blobs(bucket="images", s3=self.s3)
         self.queue = ImagesQueue(queue_url=self.queue_url, sqs=self.sqs)
+        self.requests = ImageRequests(images=self.images, queue=self.queue, clock=self.clock, at_once=1)
 
     def clock(self) -> int:
         return self.now
@@ -90,7 +97,7 @@ class Stack:
         return ChatSync(
             chats=self.chats,
             participants=self.participants,
-            images=ImageRequests(images=self.images, queue=self.queue, clock=self.clock, at_once=1),
+            images=self.requests,
             state=self.state,
             clock=self.clock,
             active_within_days=active_within_days,

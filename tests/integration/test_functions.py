@@ -8,10 +8,13 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 
+from imagecache.clock import now
 from imagecache.errors import ConfigError
-from imagecache.model import ImageRequest
-from imagecache.queues.images import to_body
+from imagecache.model import ImageRequest, JobKind
+from imagecache.queues.images import from_body, to_body
+from imagecache.stores.jobs import Job
 from local.demo.service import DemoAccount
 from tests.integration.conftest import NOW, Stack
 
@@ -121,6 +124,49 @@ def test_a_missing_token_is_seen_as_unauthorized_not_as_a_crash(stack: Stack) ->
 @pytest.mark.usefixtures("environment")
 def test_cleanup_stores_the_statistics(stack: Stack) -> None:
     assert load("cleanup")(event("schedule"), None) == stack.state.statistics()
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_authorizer_always_allows_and_says_whose_token_it_is() -> None:
+    boto3.client("ssm").put_parameter(Name="/imagecache/read-token", Value="r3ad", Type="SecureString")
+    asked = event("authorizer")
+    handler = load("authorizer")
+    assert handler(asked, None) == {"isAuthorized": True, "context": {"role": "read"}}
+    asked["headers"]["authorization"] = "Bearer other"
+    assert handler(asked, None) == {"isAuthorized": True, "context": {"role": "none"}}
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_backfill_is_worked_on_by_its_function(stack: Stack, demo: DemoAccount) -> None:
+    load("sync")(event("schedule"), Context())
+    synced = {from_body(message["body"]).image_key for message in stack.messages()}
+    for key in synced:
+        stack.dynamodb.delete_item(TableName="CachedImagesTable", Key={"imageKey": {"S": key}})
+    begun = event("job")
+    job = Job(begun["jobId"], JobKind.BACKFILL, now(), now(), order={"active_within_days": 0})
+    stack.jobs.write(job, now=now())
+    load("jobs")(begun, Context())
+    queued = {from_body(message["body"]).image_key for message in stack.messages()}
+    assert queued == synced
+    done = stack.jobs.read(job.job_id)
+    assert done is not None
+    listed = sum(1 for chat in demo.account.chats if not chat.merged_into)
+    assert (done.status, done.progress) == ("done", {"chats": listed, "queued": len(synced)})
+
+
+@pytest.mark.usefixtures("environment")
+def test_an_admins_wish_is_done_at_once(
+    stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNC_FUNCTION", "sync")
+    monkeypatch.setenv("JOBS_FUNCTION", "jobs")
+    load("sync")(event("schedule"), Context())
+    stack.drain(stack.cacher(demo, requests.Session()))
+    key = demo.account.deliverable()[0]
+    asked = event("forget") | {"body": json.dumps({"sourceUrl": f"mxc://{key}"})}
+    answer = load("admin")(asked, None)
+    assert (answer["statusCode"], json.loads(answer["body"])["status"]) == (200, "forgotten")
+    assert stack.row(key)["status"] == "forgotten"
 
 
 @pytest.mark.usefixtures("environment")

@@ -186,7 +186,7 @@ class AccountMachine(RuleBasedStateMachine):
 
     def check_row(self, chat: Chat) -> None:
         folder = Folder.ARCHIVE if chat.is_archived else Folder.INBOX
-        rows = {row.chat_id: row for row in self.stack.chats.newest(folder, limit=100, after=None).chats}
+        rows = {row.chat_id: row for row in self.stack.pages.newest(folder, limit=100, after=None).chats}
         row = rows[chat.id]
         assert (row.title, row.last_message) == (chat.title, chat.last_message)
         assert key_of(chat.picture) == (row.image.key if row.image else None)

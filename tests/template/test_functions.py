@@ -11,7 +11,15 @@ from tests.made_settings import made_settings
 from tests.template.conftest import Resources
 from tests.template.translated import Template, dependencies
 
-FUNCTIONS = {"SyncFunction", "CacherFunction", "ReadFunction", "CleanupFunction"}
+FUNCTIONS = {
+    "SyncFunction",
+    "CacherFunction",
+    "ReadFunction",
+    "AdminFunction",
+    "JobsFunction",
+    "AuthorizerFunction",
+    "CleanupFunction",
+}
 
 
 def functions(translated: Resources) -> dict[str, dict[str, Any]]:
@@ -39,7 +47,7 @@ def listed(one_or_many: Any) -> list[Any]:
 
 
 def test_the_stack_has_its_functions(translated: Resources) -> None:
-    assert set(functions(translated)) >= FUNCTIONS
+    assert set(functions(translated)) == FUNCTIONS
 
 
 def test_every_function_runs_on_python_3_13_and_arm(translated: Resources) -> None:
@@ -65,7 +73,7 @@ def test_every_log_is_kept_for_a_while_and_not_for_ever(translated: Resources) -
         assert log_group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
 
 
-@pytest.mark.parametrize("name", ["CacherFunction", "SyncFunction"])
+@pytest.mark.parametrize("name", ["CacherFunction", "SyncFunction", "JobsFunction"])
 def test_a_function_that_feeds_itself_is_not_taken_for_a_loop(translated: Resources, name: str) -> None:
     assert translated[name]["Properties"]["RecursiveLoop"] == "Allow"
 
@@ -109,7 +117,7 @@ def test_a_failed_run_is_not_repeated_the_next_one_heals_it(
 def test_every_right_is_to_named_actions_on_something_of_this_stack(
     template: Template, translated: Resources
 ) -> None:
-    own_secrets = "parameter/${AWS::StackName}/*"
+    own_secrets = ("parameter/${AWS::StackName}/*", "/read-token", "/admin-token")
     for function in functions(translated):
         for statement in statements(translated, function):
             assert statement["Effect"] == "Allow"
@@ -145,6 +153,14 @@ def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(transla
             "ssm:GetParameters",
         },
         "ReadFunction": set(),
+        "AdminFunction": {
+            "lambda:InvokeFunction",
+            "s3:DeleteObjectVersion",
+            "s3:ListBucketVersions",
+            "sqs:SendMessage*",
+        },
+        "JobsFunction": {"sqs:SendMessage*"},
+        "AuthorizerFunction": {"ssm:GetParameters"},
         "CleanupFunction": set(),
     }
 

@@ -1,55 +1,95 @@
-"""What the API makes of parameters, cursors and names."""
+"""What the API makes of values, cursors and names."""
+
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.api import cursor
-from imagecache.api.answers import initials, iso8601
-from imagecache.api.parameters import folder, whole_number
+from imagecache.api.fields import Choice, Flag, Text, Texts, Whole, argument, read_all
+from imagecache.api.image import initials
+from imagecache.api.moments import iso8601
 from imagecache.errors import BadRequestError
-from imagecache.model import Folder
-from imagecache.stores.chats import Position
+from imagecache.usecases.list_chats import Filter
+
+LIMIT = Whole("limit", 1, 100, default=50)
 
 
-@pytest.mark.parametrize("text", ["0", "101", "-1", "1.5", "", "ten", "\uff19", "1" * 5000])
-def test_a_number_out_of_bounds_is_a_bad_request(text: str) -> None:
+@pytest.mark.parametrize(
+    "value", ["0", "101", "-1", "1.5", "", "ten", "\uff19", "1" * 5000, 0, 1.0, True, None]
+)
+def test_a_number_out_of_bounds_is_a_bad_request(value: Any) -> None:
     with pytest.raises(BadRequestError, match="limit must be a whole number from 1 to 100"):
-        whole_number({"limit": text}, "limit", least=1, most=100, default=50)
+        LIMIT.read(value)
 
 
-def test_an_absent_number_is_the_default() -> None:
-    assert whole_number({}, "limit", least=1, most=100, default=50) == 50
+def test_an_absent_value_is_the_default() -> None:
+    assert read_all([LIMIT, Flag("force"), Text("accountId", 9)], {}) == {
+        "limit": 50,
+        "force": False,
+        "account_id": None,
+    }
 
 
-def test_an_unknown_filter_is_a_bad_request() -> None:
-    with pytest.raises(BadRequestError, match="inbox, archived"):
-        folder({"filter": "spam"})
+def test_an_absent_value_that_is_required_is_named() -> None:
+    with pytest.raises(BadRequestError, match="chatId is missing"):
+        read_all([Text("chatId", 9, required=True)], {"chat_id": "x"})
 
 
-@given(st.text(min_size=1).filter(lambda text: text.isprintable()), st.integers(0, 2**53))
-def test_a_cursor_comes_back_as_the_position_it_was_made_of(chat_id: str, last_activity: int) -> None:
-    position = Position(chat_id, last_activity)
-    text = cursor.write(position, Folder.INBOX)
-    assert text is not None
-    assert cursor.read({"cursor": text}, Folder.INBOX) == position
+def test_an_unknown_word_is_a_bad_request_that_names_the_known_ones() -> None:
+    with pytest.raises(BadRequestError, match="inbox, unread, groups, pinned, archived, all"):
+        Choice("filter", Filter).read("spam")
+
+
+@pytest.mark.parametrize("value", [["a", 1], "a", ["a"] * 4, [""], ["x" * 10], ["\ud800"], None])
+def test_a_list_of_other_things_is_a_bad_request(value: Any) -> None:
+    with pytest.raises(BadRequestError, match="sourceUrls"):
+        Texts("sourceUrls", 3, 9).read(value)
+
+
+def test_fields_are_arguments_in_snake_case() -> None:
+    assert [argument(Flag(name)) for name in ("limit", "accountId", "activeWithinDays")] == [
+        "limit",
+        "account_id",
+        "active_within_days",
+    ]
+
+
+positions = st.recursive(
+    st.integers() | st.text(st.characters(exclude_categories=["Cs"])), st.lists, max_leaves=5
+)
+
+
+@given(positions)
+def test_a_cursor_comes_back_as_the_position_it_was_made_of(position: Any) -> None:
+    text = cursor.write("chats", position)
+    assert cursor.read("chats", text) == position
 
 
 def test_the_end_of_a_listing_has_no_cursor() -> None:
-    assert cursor.write(None, Folder.INBOX) is None
+    assert cursor.write("chats", None) is None
 
 
 @given(st.text())
-def test_a_damaged_cursor_is_a_bad_request(text: str) -> None:
+def test_a_made_up_cursor_is_a_bad_request(text: str) -> None:
     with pytest.raises(BadRequestError):
-        cursor.read({"cursor": text}, Folder.INBOX)
+        cursor.read("chats", text)
+
+
+@given(position=st.integers(0, 40), replacement=st.sampled_from("abcXYZ019-_"))
+def test_a_cursor_with_one_letter_changed_is_a_bad_request(position: int, replacement: str) -> None:
+    text = cursor.write("chats", ["inbox", 1_800_000_000_000, "!abc:beeper.local"])
+    assert text is not None
+    damaged = text[:position] + replacement + text[position + 1 :]
+    if damaged != text:
+        with pytest.raises(BadRequestError):
+            cursor.read("chats", damaged)
 
 
 def test_a_cursor_of_another_listing_is_a_bad_request() -> None:
-    text = cursor.write(Position("x", 1), Folder.ARCHIVE)
-    assert text is not None
-    with pytest.raises(BadRequestError):
-        cursor.read({"cursor": text}, Folder.INBOX)
+    with pytest.raises(BadRequestError, match="another listing"):
+        cursor.read("chats inbox", cursor.write("chats archive", ["x"]))
 
 
 @pytest.mark.parametrize(
@@ -70,4 +110,5 @@ def test_initials_are_letters_of_the_first_and_the_last_word(name: str | None, l
 
 def test_a_moment_that_nobody_knows_is_null() -> None:
     assert iso8601(0) is None
+    assert iso8601(2**53) is None
     assert iso8601(1_772_366_400_999) == "2026-03-01T12:00:00Z"

@@ -5,8 +5,8 @@ import pytest
 from imagecache.clock import DAY, HOUR
 from imagecache.model import ImageStatus
 from imagecache.retries import NEVER
-from imagecache.stores.claims import Answer, answer_to_claim, lease_ends_at, new_lease
-from imagecache.stores.image_row import RowState
+from imagecache.stores.claims import Answer, answer_to_claim, new_lease
+from imagecache.stores.image_row import RowState, lease_ends_at
 
 NOW = 1_800_000_000_000
 LIVE = new_lease(now=NOW - 1000, seconds=90, nonce="other")

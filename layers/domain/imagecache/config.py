@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imagecache.errors import ConfigError
-from imagecache.model import OriginOrder
+from imagecache.model import JobKind, OriginOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,19 @@ class Config:
             active_within_days=_whole(environ, "ACTIVE_WITHIN_DAYS", least=0),
             writes_at_once=_whole(environ, "WRITES_AT_ONCE", least=1),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What template.yaml hands to functions/admin beside that: who works on each kind of job."""
+
+    by_kind: Mapping[JobKind, str]
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Workers":
+        """Raises ConfigError naming the variable that is missing."""
+        sync, jobs = _required(environ, "SYNC_FUNCTION"), _required(environ, "JOBS_FUNCTION")
+        return cls({JobKind.SYNC: sync, JobKind.BACKFILL: jobs, JobKind.RETRY_FAILED: jobs})
 
 
 def _given(environ: Mapping[str, str], name: str) -> str:

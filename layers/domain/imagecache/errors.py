@@ -8,8 +8,11 @@
     - OriginUnauthorizedError   ... after a person has reconnected Beeper
     - OriginBusyError           ... when its rate limit allows
     - OriginFaultyError         ... though this may have been the one bad answer
-  - BadRequestError         the caller of the API mends the request
+  - RequestError            the caller of the API mends the request, by its status and code:
+    BadRequestError, UnauthorizedError, ForbiddenError, NotFoundError, ConflictError, TooLargeError
 """
+
+from http import HTTPStatus
 
 from imagecache.model import FailureReason, RejectionReason
 
@@ -62,5 +65,47 @@ class OriginFaultyError(OriginDownError):
     """An answer that is late, cut short or an error of the origin's own: several in a row are an outage."""
 
 
-class BadRequestError(ImageCacheError):
+class RequestError(ImageCacheError):
     """The API's caller sent something that cannot be served; the message says what to do."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "bad_request"
+
+
+class BadRequestError(RequestError):
+    """A parameter, a cursor or a body that no request may have."""
+
+
+class UnauthorizedError(RequestError):
+    """No token, or one that is not ours."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthorized"
+
+
+class ForbiddenError(RequestError):
+    """The read token, where it takes the admin's."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+
+
+class NotFoundError(RequestError):
+    """A chat, an image or a job that is not here."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class ConflictError(RequestError):
+    """What is asked for does not go with the state that the thing is in."""
+
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+
+
+class TooLargeError(RequestError):
+    """A body longer than any that makes sense."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "too_large"

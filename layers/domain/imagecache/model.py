@@ -59,6 +59,31 @@ class OriginOrder(StrEnum):
     MEDIA_SERVER_FIRST = "media-server-first"
 
 
+class Role(StrEnum):
+    """Whose token a request carries."""
+
+    NONE = "none"
+    READ = "read"
+    ADMIN = "admin"
+
+
+class JobKind(StrEnum):
+    """What goes on in the background."""
+
+    SYNC = "sync"
+    BACKFILL = "backfill"
+    RETRY_FAILED = "retry-failed"
+
+
+class JobStatus(StrEnum):
+    """How a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 class Folder(StrEnum):
     """Which list a chat stands in."""
 

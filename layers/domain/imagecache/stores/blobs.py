@@ -45,3 +45,18 @@ class Blobs:
                 ContentType="image/webp",
                 CacheControl=_FOREVER,
             )
+
+    def delete_versions(self, blob_id: str, *, before: int) -> int:
+        """Every version last modified before that moment (ms), by its id; how many. Younger ones stay."""
+        doomed = [
+            version
+            for prefix in (f"originals/{blob_id}", f"images/{blob_id}/")
+            for page in self._s3.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            )
+            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            if version["LastModified"].timestamp() * 1000 < before
+        ]
+        for version in doomed:
+            self._s3.delete_object(Bucket=self._bucket, Key=version["Key"], VersionId=version["VersionId"])
+        return len(doomed)

@@ -1,4 +1,4 @@
-"""The beeperChats table: every chat with a preview of its people, listed newest first by folder."""
+"""The beeperChats table, written by sync: every chat with a preview of its people, listed by folder."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,15 +9,14 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from imagecache.identity import stored_url
-from imagecache.model import Chat, Folder
+from imagecache.model import Chat
 from imagecache.stores.batch_get import Item, batch_get
 from imagecache.stores.binding import bound
 from imagecache.stores.fence import behind, fenced
-from imagecache.stores.previews import PREVIEW_LENGTH, from_preview, image_ref, shows_a_face
+from imagecache.stores.previews import PREVIEW_LENGTH
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 
 class _ByActivity(GlobalSecondaryIndex[Any]):
@@ -57,14 +56,6 @@ class _Row(Model):
 
 
 @dataclass(frozen=True, slots=True)
-class ChatsPage:
-    """Chats of one folder, newest first, and where the next page starts."""
-
-    chats: list[Chat]
-    position: "Position | None"
-
-
-@dataclass(frozen=True, slots=True)
 class StoredChat:
     """What sync compares with; `missing_since` (ms) is 0 while Beeper lists the chat."""
 
@@ -73,14 +64,6 @@ class StoredChat:
     preview: str
     title: str | None
     missing_since: int
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The last chat of a page: the key after which byActivity goes on."""
-
-    chat_id: str
-    last_activity: int
 
 
 class BeeperChats:
@@ -157,29 +140,6 @@ class BeeperChats:
         with fenced():
             self._row(chat_id).delete(condition=behind(_Row.synced_by, fence))
 
-    def newest(self, folder: Folder, *, limit: int, after: Position | None) -> ChatsPage:
-        """One Query on byActivity."""
-        request: QueryInputTypeDef = {
-            "TableName": self._table_name,
-            "IndexName": _ByActivity.Meta.index_name,
-            "KeyConditionExpression": "folder = :folder",
-            "ExpressionAttributeValues": {":folder": {"S": folder.value}},
-            "ScanIndexForward": False,
-            "Limit": limit,
-        }
-        if after:
-            request["ExclusiveStartKey"] = _key(folder, after)
-        answer = self._dynamodb.query(**request)
-        chats = [_chat(item) for item in answer["Items"]]
-        more = "LastEvaluatedKey" in answer
-        last = Position(chats[-1].chat_id, chats[-1].last_activity) if more and chats else None
-        return ChatsPage(chats, last)
-
-    def count_with_images(self) -> int:
-        """Chats that show a picture, the owner's own apart, by a scan: for the nightly sweep."""
-        rows = self._row.scan(attributes_to_get=["imageKey", "participants"])
-        return sum(1 for row in rows if row.image_key or shows_a_face(row.participants))
-
 
 def _stored(item: Item) -> StoredChat:
     return StoredChat(
@@ -188,39 +148,4 @@ def _stored(item: Item) -> StoredChat:
         preview=item["participants"]["S"],
         title=item.get("title", {}).get("S"),
         missing_since=int(item.get("missingSince", {}).get("N", 0)),
-    )
-
-
-def _key(folder: Folder, after: Position) -> Item:
-    return {
-        "chatId": {"S": after.chat_id},
-        "folder": {"S": folder.value},
-        "lastActivity": {"N": str(after.last_activity)},
-    }
-
-
-def _chat(item: Item) -> Chat:
-    """A row as the low-level client gives it: PynamoDB's models cost six times the CPU on this path."""
-    text = {name: value["S"] for name, value in item.items() if "S" in value}
-    number = {name: int(value["N"]) for name, value in item.items() if "N" in value}
-    flag = {name: value["BOOL"] for name, value in item.items() if "BOOL" in value}
-    return Chat(
-        chat_id=text["chatId"],
-        account_id=text["accountId"],
-        network=text.get("network"),
-        type=text["type"],
-        title=text.get("title"),
-        description=text.get("description"),
-        last_activity=number["lastActivity"],
-        unread_count=number["unreadCount"],
-        is_archived=flag["isArchived"],
-        is_muted=flag["isMuted"],
-        is_pinned=flag["isPinned"],
-        last_message=text.get("lastMessage"),
-        merged_into=None,
-        img_url=text.get("imgURL"),
-        image=image_ref(text.get("imageKey"), text.get("rejected")),
-        participants=from_preview(text["participants"]),
-        participant_count=number["participantCount"],
-        has_more_participants=flag["hasMoreParticipants"],
     )

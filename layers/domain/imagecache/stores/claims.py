@@ -20,7 +20,14 @@ from imagecache.model import Attempt, Blob, FailureReason, ImageRequest, ImageSt
 from imagecache.retries import NEVER
 from imagecache.stores.binding import bound
 from imagecache.stores.conditional import updated
-from imagecache.stores.image_row import ImageRow, RowState, lease_bound, nobody_works_on_it, row_state
+from imagecache.stores.image_row import (
+    ImageRow,
+    RowState,
+    lease_bound,
+    lease_ends_at,
+    nobody_works_on_it,
+    row_state,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -67,10 +74,6 @@ def _claimable(now: int) -> Condition:
 
 def new_lease(*, now: int, seconds: int, nonce: str) -> str:
     return f"{lease_bound(now + seconds * 1000)}.{nonce}"
-
-
-def lease_ends_at(lease: str) -> int:
-    return int(lease.partition(".")[0])
 
 
 class LeaseLostError(ImageCacheError):
@@ -152,6 +155,7 @@ class ImageClaims:
             ImageRow.failures.remove(),
             ImageRow.next_attempt_at.remove(),
             ImageRow.reason.remove(),
+            ImageRow.failed_at.remove(),
             ImageRow.bad_bytes.remove(),
         ]
         self._record(claim, actions)
@@ -174,6 +178,7 @@ class ImageClaims:
                 ImageRow.status.set(ImageStatus.FAILED.value),
                 ImageRow.reason.set(reason.value),
                 ImageRow.failures.set((ImageRow.failures | 0) + 1),
+                ImageRow.failed_at.set(now),
                 ImageRow.next_attempt_at.set(next_attempt_at),
                 *([ImageRow.bad_bytes.set(bad_bytes)] if bad_bytes else []),
             ]

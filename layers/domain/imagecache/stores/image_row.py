@@ -5,7 +5,7 @@ from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
-from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
 from imagecache.model import ImageStatus
@@ -14,7 +14,7 @@ from imagecache.model import ImageStatus
 class _ByBlob(GlobalSecondaryIndex[Any]):
     class Meta:
         index_name = "byBlob"
-        projection = KeysOnlyProjection()
+        projection = IncludeProjection(["fileSize"])
 
     blob_id = UnicodeAttribute(hash_key=True, attr_name="blobId")
 
@@ -22,7 +22,7 @@ class _ByBlob(GlobalSecondaryIndex[Any]):
 class _ByAttention(GlobalSecondaryIndex[Any]):
     class Meta:
         index_name = "byAttention"
-        projection = IncludeProjection(["sourceUrl", "reason"])
+        projection = IncludeProjection(["sourceUrl", "reason", "queuedAt", "failedAt"])
 
     status = UnicodeAttribute(hash_key=True)
     next_attempt_at = NumberAttribute(range_key=True, attr_name="nextAttemptAt")
@@ -52,6 +52,8 @@ class ImageRow(Model):
     reason = UnicodeAttribute(null=True)
     placeholder = UnicodeAttribute(null=True)
     color = UnicodeAttribute(null=True)
+    failed_at = NumberAttribute(null=True, attr_name="failedAt")
+    looked_up_at = NumberAttribute(null=True, attr_name="lookedUpAt")
     bad_bytes = UnicodeAttribute(null=True, attr_name="badBytes")
     history = UnicodeAttribute(null=True)
     view = UnicodeAttribute(null=True)
@@ -89,6 +91,10 @@ def row_state(row: ImageRow) -> RowState:
 def lease_bound(now: int) -> str:
     """A lease less than this has lapsed: leases begin with their ends in ms, as 15 digits."""
     return f"{now:015d}"
+
+
+def lease_ends_at(lease: str) -> int:
+    return int(lease.partition(".")[0])
 
 
 def nobody_works_on_it(now: int) -> Condition:

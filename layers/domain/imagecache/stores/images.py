@@ -1,16 +1,12 @@
 """The cachedImages table for those who show images and ask for them; workers use `stores/claims.py`."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from pynamodb.exceptions import DoesNotExist
 
 from imagecache.clock import HOUR
 from imagecache.identity import stored_url
-from imagecache.model import Attempt, ImageRequest, ImageStatus, ImageView
+from imagecache.model import ImageRequest, ImageStatus, ImageView
 from imagecache.stores.batch_get import Item, batch_get
 from imagecache.stores.binding import bound
 from imagecache.stores.conditional import updated
@@ -33,14 +29,6 @@ _STATE_ATTRIBUTES = (
     "sourceUrl",
     "reason",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ImageCounts:
-    """Rows by status, and the bytes of the originals they name."""
-
-    by_status: dict[str, int]
-    original_bytes: int
 
 
 class CachedImages:
@@ -102,7 +90,7 @@ class CachedImages:
         updated(self._row(image_key), [ImageRow.next_attempt_at.set(now)], failed)
 
     def request_refresh(self, image_key: str, *, now: int) -> bool:
-        """Fetch it anew although it is cached or was forgotten. Whether there is such a row."""
+        """Fetch it anew although it is cached or was forgotten. Whether it was either."""
         row = self._row(image_key)
         wish = ImageRow.refresh_requested_at.set(now)
         if updated(row, [wish], ImageRow.status.is_in(ImageStatus.CACHED.value)):
@@ -110,30 +98,32 @@ class CachedImages:
         again = [wish, ImageRow.status.set(ImageStatus.PENDING.value)]
         return updated(row, again, ImageRow.status == ImageStatus.FORGOTTEN.value)
 
-    def forget(self, image_key: str) -> None:
-        """No queued message brings it back, and work in flight cannot commit: its lease is gone."""
+    def forget(self, image_key: str) -> bool:
+        """No queued message brings it back, and work in flight cannot commit: its lease is gone.
+
+        Whether there was such a row.
+        """
         kept = {"image_key", "source_url", "status"}
         rest = [
             attribute.remove() for name, attribute in self._row.get_attributes().items() if name not in kept
         ]
-        self._row(image_key).update(actions=[ImageRow.status.set(ImageStatus.FORGOTTEN.value), *rest])
+        actions = [ImageRow.status.set(ImageStatus.FORGOTTEN.value), *rest]
+        return updated(self._row(image_key), actions, ImageRow.image_key.exists())
 
-    def history(self, image_key: str) -> list[Attempt]:
-        """The last attempts, oldest first; empty for a row that does not exist."""
-        try:
-            row = self._row.get(image_key, attributes_to_get=["imageKey", "history"], consistent_read=True)
-        except DoesNotExist:
-            return []
-        return [Attempt(*entry) for entry in json.loads(row.history or "[]")]
+    def last_looked_up(self, image_keys: Iterable[str]) -> dict[str, int]:
+        """When another frontend last asked for each (ms; 0 never), for the rows that exist."""
+        items = batch_get(
+            self._dynamodb,
+            table_name=self._table_name,
+            key_name="imageKey",
+            keys=image_keys,
+            attributes=("imageKey", "lookedUpAt"),
+        )
+        return {item["imageKey"]["S"]: int(item.get("lookedUpAt", {}).get("N", 0)) for item in items}
 
-    def counts(self) -> ImageCounts:
-        """Every row counted, by a scan: for the nightly sweep, never for a request."""
-        by_status: Counter[str] = Counter()
-        original_bytes = 0
-        for row in self._row.scan(attributes_to_get=["status", "fileSize"]):
-            by_status[row.status] += 1
-            original_bytes += int(row.file_size or 0)
-        return ImageCounts(dict(by_status), original_bytes)
+    def record_look_up(self, image_key: str, *, now: int) -> None:
+        """Somebody shows it who is not in our tables. Nothing when there is no such row."""
+        updated(self._row(image_key), [ImageRow.looked_up_at.set(now)], ImageRow.image_key.exists())
 
 
 def _view(item: Item) -> ImageView:

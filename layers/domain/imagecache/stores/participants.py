@@ -1,12 +1,12 @@
 """The chatParticipants table: the full roster of every chat, found by chat, by image and by person."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
 from imagecache.identity import stored_url
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Rows looked at in one go: about half of them have a picture.
+_LOOKED_AT = 500
+
 CHAT_ROW = "#chat"
 """The participantId under which the chat's own picture stands, so that byImage finds it too."""
 
@@ -26,7 +29,7 @@ CHAT_ROW = "#chat"
 class _ByImage(GlobalSecondaryIndex[Any]):
     class Meta:
         index_name = "byImage"
-        projection = KeysOnlyProjection()
+        projection = IncludeProjection(["isSelf"])
 
     image_key = UnicodeAttribute(hash_key=True, attr_name="imageKey")
 
@@ -56,6 +59,22 @@ class _Row(Model):
     by_participant = _ByParticipant()
 
 
+class Reference(NamedTuple):
+    """An image where it is shown."""
+
+    image_key: str
+    chat_id: str
+    participant_id: str
+    is_self: bool
+
+
+class Pictured(NamedTuple):
+    """A member that has a picture."""
+
+    chat_id: str
+    participant: Participant
+
+
 class ChatParticipants:
     """Rows of chatParticipants. Conditional writes cannot be batched: `at_once` of them run side by side."""
 
@@ -68,6 +87,36 @@ class ChatParticipants:
         return {
             row.participant_id: _participant(row) for row in self._row.query(chat_id, consistent_read=True)
         }
+
+    def page(self, chat_id: str, *, limit: int, after: str | None) -> tuple[list[Participant], str | None]:
+        """At most `limit` members in the order of their ids, and the last one's id if there are more."""
+        start = {"chatId": {"S": chat_id}, "participantId": {"S": after}} if after else None
+        # One more: the chat's own row is no member.
+        rows = list(self._row.query(chat_id, limit=limit + 2, last_evaluated_key=start))
+        members = [_participant(row) for row in rows if row.participant_id != CHAT_ROW]
+        more = len(members) > limit
+        return members[:limit], members[limit - 1].participant_id if more else None
+
+    def references(self) -> Iterator[Reference]:
+        """Every picture that is shown, by a scan of the index."""
+        for row in self._row.by_image.scan():
+            yield _reference(row)
+
+    def referring(self, image_key: str, *, limit: int) -> list[Reference]:
+        """Where one picture is shown, at most `limit` of it."""
+        return [_reference(row) for row in self._row.by_image.query(image_key, limit=limit)]
+
+    def with_pictures(
+        self, *, after: tuple[str, str] | None
+    ) -> tuple[list[Pictured], tuple[str, str] | None]:
+        """Members with a picture among the next some hundred rows, and where to go on."""
+        key = {"chatId": {"S": after[0]}, "participantId": {"S": after[1]}} if after else None
+        rows = self._row.scan(page_size=_LOOKED_AT, last_evaluated_key=key).page_iter
+        page = next(rows)
+        found = [self._row.from_raw_data(item) for item in page["Items"] if "imgURL" in item]
+        end = rows.last_evaluated_key
+        position = (end["chatId"]["S"], end["participantId"]["S"]) if end else None
+        return [Pictured(row.chat_id, _participant(row)) for row in found], position
 
     def put(self, chat_id: str, participants: list[Participant], *, fence: int) -> None:
         """Raises FencedOffError."""
@@ -118,6 +167,10 @@ def as_stored(participant: Participant) -> Participant:
     """What a roster gives back for it."""
     url = participant.img_url
     return replace(participant, img_url=stored_url(url) if url else None)
+
+
+def _reference(row: _Row) -> Reference:
+    return Reference(row.image_key, row.chat_id, row.participant_id, bool(row.is_self))
 
 
 def _attributes(participant: Participant) -> dict[str, Any]:

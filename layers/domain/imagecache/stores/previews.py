@@ -19,11 +19,6 @@ def from_preview(preview: str) -> tuple[Participant, ...]:
     return tuple(_participant(fields) for fields in json.loads(preview))
 
 
-def shows_a_face(preview: str) -> bool:
-    """Whether anybody but the owner has a picture."""
-    return any("imageKey" in member and not member.get("isSelf") for member in json.loads(preview))
-
-
 def _preview(participant: Participant) -> dict[str, Any]:
     """What a list shows of a member, without what is empty."""
     image = participant.image

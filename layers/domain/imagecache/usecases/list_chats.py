@@ -1,96 +1,129 @@
-"""A page of chats with every picture: one Query, then one wave of look-ups over the page's distinct keys."""
+"""A page of chats with every picture: one Query a folder, then one wave of look-ups over distinct keys."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
+from enum import StrEnum
 
-from imagecache.model import Chat, Folder, ImageRef, ImageStatus, ImageView, Participant
-from imagecache.stores.chats import BeeperChats, Position
+from imagecache.model import Chat, Folder
+from imagecache.stores.chat_pages import ChatPages, ChatsPage, Only, Position
 from imagecache.stores.images import CachedImages
+from imagecache.usecases.choose_image import (
+    Face,
+    ShownImage,
+    Views,
+    chat_image,
+    faces,
+    keys_of,
+    participant_image,
+)
+
+# Chats looked at for a page of those that match: so many a Query (1 MB ends it earlier), so many Queries.
+_LOOKED_AT = 250
+_MOST_QUERIES = 8
+
+Positions = Mapping[Folder, Position | None]
+"""Where each folder goes on, None: at its beginning. A folder that has come to its end is not in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShownImage:
-    """The picture chosen for a chat or a member. `source` is chat or participant, None when there is none."""
+class Filter(StrEnum):
+    """Which chats are listed."""
 
-    source: str | None
-    view: ImageView | None
+    INBOX = "inbox"
+    UNREAD = "unread"
+    GROUPS = "groups"
+    PINNED = "pinned"
+    ARCHIVED = "archived"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class ShownChat:
+    """A chat with its picture, its members with theirs, and a pictureless group's faces."""
+
     chat: Chat
     image: ShownImage
-    participants: list[tuple[Participant, ShownImage]]
+    faces: list[Face]
+    participants: list[Face]
 
 
 @dataclass(frozen=True, slots=True)
 class ChatList:
+    """Empty `positions`: the end."""
+
     chats: list[ShownChat]
-    position: Position | None
+    positions: Positions
+
+
+def folders(chosen: Filter) -> Positions:
+    """The folders of a listing, at their beginning."""
+    match chosen:
+        case Filter.ALL:
+            return {Folder.INBOX: None, Folder.ARCHIVE: None}
+        case Filter.ARCHIVED:
+            return {Folder.ARCHIVE: None}
+        case _:
+            return {Folder.INBOX: None}
 
 
 def list_chats(
     *,
-    chats: BeeperChats,
+    chats: ChatPages,
     images: CachedImages,
-    folder: Folder,
+    chosen: Filter,
+    account_id: str | None,
     limit: int,
-    after: Position | None,
+    after: Positions,
     participants: int,
 ) -> ChatList:
     """At most `limit` chats, newest first, each with its first `participants` members."""
-    page = chats.newest(folder, limit=limit, after=after)
-    views = images.views(
-        image.key for chat in page.chats for image in _images(chat, participants) if image.key
+    only = Only(
+        unread=chosen is Filter.UNREAD,
+        groups=chosen is Filter.GROUPS,
+        pinned=chosen is Filter.PINNED,
+        account_id=account_id,
     )
-    return ChatList([_show(chat, participants, views) for chat in page.chats], page.position)
+    found = {folder: _matching(chats, folder, only, limit, start) for folder, start in after.items()}
+    page = _newest(found, limit)
+    views = images.views(key for chat in page for key in keys_of(chat, participants))
+    return ChatList([show(chat, views, participants) for chat in page], _go_on(found, page, after))
 
 
-def other_person(chat: Chat) -> Participant | None:
-    """The first who is neither the owner nor a network's bot; a bot only where there is nobody else."""
-    others = [one for one in chat.participants if not one.is_self]
-    people = [one for one in others if not is_bot(one)]
-    return next(iter(people or others), None)
+def _matching(chats: ChatPages, folder: Folder, only: Only, limit: int, start: Position | None) -> ChatsPage:
+    """At least `limit` chats that match, unless there are no more or the work is bounded; where to go on."""
+    found: list[Chat] = []
+    position = start
+    for _ in range(_MOST_QUERIES):
+        looked_at = limit if only.everything else _LOOKED_AT
+        page = chats.newest(folder, limit=looked_at, after=position, only=only)
+        found += page.chats
+        position = page.position
+        if position is None or len(found) >= limit:
+            break
+    return ChatsPage(found, position)
 
 
-def is_bot(participant: Participant) -> bool:
-    """Networks put their own bots into chats; servers before 4.3 do not mark them."""
-    name = (participant.full_name or "").lower()
-    return participant.is_network_bot or "meta ai" in name or participant.username == "meta.ai"
+def _newest(found: Mapping[Folder, ChatsPage], limit: int) -> list[Chat]:
+    """The newest of all folders, but none older than what a folder may still hold."""
+    unseen = max((page.position.last_activity for page in found.values() if page.position), default=0)
+    chats = [chat for page in found.values() for chat in page.chats if chat.last_activity >= unseen]
+    return sorted(chats, key=lambda chat: -chat.last_activity)[:limit]
 
 
-def _images(chat: Chat, participants: int) -> Iterator[ImageRef]:
-    yield from (image for _, image in _candidates(chat))
-    yield from (one.image for one in chat.participants[:participants] if one.image)
+def _go_on(found: Mapping[Folder, ChatsPage], page: list[Chat], after: Positions) -> Positions:
+    """After what was taken of each folder, which may be less than what was found."""
+    positions: dict[Folder, Position | None] = {}
+    for folder, known in found.items():
+        taken = [chat for chat in page if chat.folder is folder]
+        if len(taken) < len(known.chats):
+            last = Position(taken[-1].chat_id, taken[-1].last_activity) if taken else after[folder]
+            positions[folder] = last
+        elif known.position:
+            positions[folder] = known.position
+    return positions
 
 
-def _candidates(chat: Chat) -> list[tuple[str, ImageRef]]:
-    """The chat's own picture, then the other person's (never one member's for a group)."""
-    other = other_person(chat) if chat.type == "single" else None
-    found = [("chat", chat.image), ("participant", other.image if other else None)]
-    return [(source, image) for source, image in found if image]
-
-
-def _show(chat: Chat, participants: int, views: Mapping[str, ImageView]) -> ShownChat:
-    members = [
-        (one, _choose([("participant", one.image)] if one.image else [], views))
-        for one in islice(chat.participants, participants)
-    ]
-    return ShownChat(chat, _choose(_candidates(chat), views), members)
-
-
-def _choose(candidates: list[tuple[str, ImageRef]], views: Mapping[str, ImageView]) -> ShownImage:
-    """The first cached one in the order given, else the first pending, else the first failed, else none."""
-    seen = [ShownImage(source, _view(image, views)) for source, image in candidates]
-    for status in (ImageStatus.CACHED, ImageStatus.PENDING, ImageStatus.FAILED):
-        for shown in seen:
-            if shown.view and shown.view.status is status:
-                return shown
-    return ShownImage(None, None)
-
-
-def _view(image: ImageRef, views: Mapping[str, ImageView]) -> ImageView | None:
-    if image.rejected:
-        return ImageView(ImageStatus.FAILED, reason=image.rejected.value)
-    return views.get(image.key or "")
+def show(chat: Chat, views: Views, participants: int) -> ShownChat:
+    """The chat with every picture chosen."""
+    image = chat_image(chat, views)
+    members = [(one, participant_image(one, views)) for one in chat.participants[:participants]]
+    return ShownChat(chat, image, faces(chat, image, views), members)

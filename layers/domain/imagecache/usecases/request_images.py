@@ -25,8 +25,8 @@ class ImageRequests:
     clock: Clock
     at_once: int
 
-    def request(self, images: Iterable[tuple[str, str]]) -> int:
-        """`(image key, source URL)` → how many were queued, in the order given.
+    def request(self, images: Iterable[tuple[str, str]], *, retry: bool = False) -> int:
+        """`(image key, source URL)` → how many were queued, in the order given; `retry`: failed ones, too.
 
         The message goes first, the row after it: a crash between the two costs a second message, which
         the claim answers; the other way round it would cost the image.
@@ -36,9 +36,10 @@ class ImageRequests:
         states = self.images.states(sources)
         wanted: list[ImageRequest] = []
         for key, url in sources.items():
-            if earns_another_try(states.get(key), url):
+            state = states.get(key)
+            if earns_another_try(state, url) or (retry and state and state.status is ImageStatus.FAILED):
                 self.images.revive(key, now=now)
-            elif not needs_work(states.get(key), now):
+            elif not needs_work(state, now):
                 continue
             wanted.append(ImageRequest(key, url, now))
         for start in range(0, len(wanted), _SENT_TOGETHER):

@@ -1,0 +1,45 @@
+"""API Gateway → what changes an image, at once; what takes longer is handed to other functions."""
+
+import os
+import secrets
+from functools import partial
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from imagecache.api.admin import admin_routes
+from imagecache.api.http import Response, serve
+from imagecache.clock import now
+from imagecache.config import Config, Workers
+from imagecache.queues.images import ImagesQueue
+from imagecache.queues.invocations import Invocations
+from imagecache.stores.blobs import Blobs
+from imagecache.stores.image_facts import ImageCatalogue
+from imagecache.stores.images import CachedImages
+from imagecache.stores.jobs import Jobs
+from imagecache.usecases.change_image import ImageChanges
+from imagecache.usecases.look_up_images import ImageLookup
+from imagecache.usecases.request_images import ImageRequests
+
+config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
+at_once, images = config.writes_at_once, CachedImages(table_name=config.images_table, dynamodb=dynamodb)
+queue = ImagesQueue(queue_url=config.images_queue_url, sqs=boto3.client("sqs"))
+requests = ImageRequests(images=images, queue=queue, clock=now, at_once=at_once)
+catalogue = ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb)
+blobs, lease = Blobs(bucket=config.image_bucket, s3=boto3.client("s3")), config.claim_lease_seconds * 1000
+change = partial(ImageChanges, catalogue=catalogue, images=images, requests=requests, blobs=blobs, clock=now)
+routes = admin_routes(
+    lookup=ImageLookup(images=images, requests=requests, clock=now, at_once=at_once),
+    changes=change(longest_lease=lease),
+    jobs=Jobs(table_name=config.sync_state_table, dynamodb=dynamodb),
+    invocations=Invocations(functions=boto3.client("lambda")),
+    functions=Workers.from_env(os.environ).by_kind,
+    clock=now,
+    new_id=partial(secrets.token_hex, 8),
+    base_url=config.public_base_url,
+)
+
+
+def handler(event: dict[str, Any], _context: object) -> Response:
+    return serve(event, routes=routes, log=logger)

@@ -1,0 +1,114 @@
+"""Images by themselves → what the routes below `/api/images` answer."""
+
+from collections.abc import Sequence
+
+from imagecache.api import cursor as cursors
+from imagecache.api import shapes
+from imagecache.api.fields import CURSOR, SOURCE_URL, SOURCE_URLS, Choice, Flag
+from imagecache.api.image import image_json
+from imagecache.api.moments import iso8601
+from imagecache.errors import BadRequestError
+from imagecache.model import ImageStatus, Role
+from imagecache.stores.blobs import image_path
+from imagecache.stores.image_facts import ImageCatalogue, ImageFacts
+from imagecache.stores.images import CachedImages
+from imagecache.stores.participants import CHAT_ROW, ChatParticipants
+from imagecache.usecases.change_image import ImageChanges
+from imagecache.usecases.choose_image import ShownImage
+from imagecache.usecases.list_uncached import Uncached, list_uncached
+from imagecache.usecases.look_up_images import ImageLookup
+
+ROWS_QUERY = (Choice("status", ImageStatus, required=True), CURSOR)
+UNCACHED_QUERY = (CURSOR,)
+LOOKUP_BODY = (SOURCE_URLS, Flag("enqueue", role=Role.ADMIN))
+ONE_BODY = (SOURCE_URL,)
+
+_ROWS_A_PAGE = 100
+
+
+def rows_page(
+    *, status: ImageStatus, cursor: str | None, catalogue: ImageCatalogue, base_url: str
+) -> shapes.ImageRows:
+    """`GET /api/images`. Raises BadRequestError."""
+    listing = f"images {status.value}"
+    after = cursors.read(listing, cursor)
+    match after:
+        case None | [str()] | [str(), int()]:
+            rows, end = catalogue.by_status(status, limit=_ROWS_A_PAGE, after=after)
+        case _:
+            raise BadRequestError("cursor is not one of ours: leave it out to start again")
+    return {
+        "images": [_row(facts, base_url) for facts in rows],
+        "nextCursor": cursors.write(listing, end),
+    }
+
+
+def uncached_page(
+    *, cursor: str | None, participants: ChatParticipants, images: CachedImages
+) -> shapes.References:
+    """`GET /api/images/uncached`. Raises BadRequestError."""
+    match cursors.read("uncached", cursor):
+        case None:
+            after = None
+        case [str(chat_id), str(participant_id)]:
+            after = chat_id, participant_id
+        case _:
+            raise BadRequestError("cursor is not one of ours: leave it out to start again")
+    found, end = list_uncached(participants=participants, images=images, after=after)
+    return {
+        "references": [_reference(one) for one in found],
+        "nextCursor": cursors.write("uncached", end),
+    }
+
+
+def looked_up(
+    *, source_urls: Sequence[str], enqueue: bool, lookup: ImageLookup, base_url: str
+) -> shapes.Images:
+    """`POST /api/images/lookup`."""
+    views = lookup.look_up(source_urls, enqueue=enqueue)
+    shown = {url: ShownImage(None, view) for url, view in views.items()}
+    return {"images": {url: image_json(image, None, base_url) for url, image in shown.items()}}
+
+
+def refreshed(*, source_url: str, changes: ImageChanges) -> shapes.Queued:
+    """`POST /api/images/refresh`. Raises BadRequestError, NotFoundError."""
+    changes.refresh(source_url)
+    return {"status": "pending"}
+
+
+def retried(*, source_url: str, changes: ImageChanges) -> shapes.Queued:
+    """`POST /api/images/retry`. Raises BadRequestError, NotFoundError, ConflictError."""
+    changes.retry(source_url)
+    return {"status": "pending"}
+
+
+def forgotten(*, source_url: str, changes: ImageChanges) -> shapes.Forgotten:
+    """`POST /api/images/forget`. Raises BadRequestError, NotFoundError."""
+    return {"status": "forgotten", "deletedVersions": changes.forget(source_url)}
+
+
+def _row(facts: ImageFacts, base_url: str) -> shapes.ImageRow:
+    return {
+        "sourceUrl": facts.source_url,
+        "status": facts.status,
+        "reason": facts.reason,
+        "queuedAt": iso8601(facts.queued_at),
+        "failedAt": iso8601(facts.failed_at),
+        "nextAttemptAt": iso8601(facts.next_attempt_at),
+        "cachedAt": iso8601(facts.cached_at),
+        "contentType": facts.content_type,
+        "fileSize": facts.file_size,
+        "url": base_url + image_path(facts.blob_id, 192) if facts.blob_id else None,
+    }
+
+
+def _reference(one: Uncached) -> shapes.Reference:
+    participant = one.reference.participant
+    return {
+        "chatId": one.reference.chat_id,
+        "participantId": None if participant.participant_id == CHAT_ROW else participant.participant_id,
+        "fullName": participant.full_name,
+        "sourceUrl": participant.img_url or "",
+        "status": one.view.status if one.view else "none",
+        "reason": one.view.reason if one.view else None,
+    }

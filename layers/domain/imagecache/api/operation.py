@@ -1,0 +1,94 @@
+"""How the system does → what `/api/stats`, `/api/health` and the routes of jobs answer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from imagecache.api import shapes
+from imagecache.api.fields import Flag, Text, Whole
+from imagecache.api.moments import iso8601
+from imagecache.errors import NotFoundError
+from imagecache.model import Clock, JobKind
+from imagecache.queues.invocations import Invocations
+from imagecache.stores.image_facts import ImageCatalogue
+from imagecache.stores.jobs import Job, Jobs
+from imagecache.stores.participants import ChatParticipants
+from imagecache.stores.sync_state import Origin, SyncState
+from imagecache.usecases.count_cache import count_cache
+from imagecache.usecases.run_job import start_job, told
+
+SYNC_BODY = (Flag("complete"), Flag("force"))
+BACKFILL_BODY = (Whole("activeWithinDays", 0, 36_500, default=0),)
+JOB_PATH = (Text("jobId", 64, required=True),)
+
+
+def health(*, state: SyncState) -> shapes.Health:
+    """`GET /api/health`: public, so no more than this."""
+    return {"status": "ok", "origin": _origin(state.origin())}
+
+
+def stats(*, catalogue: ImageCatalogue, participants: ChatParticipants, state: SyncState) -> shapes.Stats:
+    """`GET /api/stats`."""
+    counts, synced = count_cache(catalogue=catalogue, participants=participants), state.synced()
+    return {
+        "totalCachedImages": counts.images,
+        "totalChatsWithImages": counts.chats,
+        "totalStorageBytes": counts.bytes,
+        "totalStorageMB": round(counts.bytes / 1e6, 2),
+        "pending": counts.pending,
+        "failed": sum(counts.failed_by_reason.values()),
+        "failedByReason": counts.failed_by_reason,
+        "deduplication": {
+            "references": counts.references,
+            "images": counts.images,
+            "blobs": counts.blobs,
+            "downloadsSaved": max(counts.references - counts.images, 0),
+            "bytesSaved": counts.bytes_saved,
+        },
+        "lastSync": {
+            "succeededAt": iso8601(synced.succeeded_at),
+            "completedAt": iso8601(synced.completed_at),
+        },
+        "origin": _origin(state.origin()),
+    }
+
+
+def accepted(
+    *,
+    kind: JobKind,
+    functions: Mapping[JobKind, str],
+    jobs: Jobs,
+    invocations: Invocations,
+    clock: Clock,
+    new_id: Callable[[], str],
+    **order: Any,
+) -> shapes.Accepted:
+    """Any route that answers 202; `order` is what the job is to do."""
+    now = clock()
+    job = Job(new_id(), kind, created_at=now, updated_at=now, order=order)
+    start_job(job, function=functions[kind], jobs=jobs, invocations=invocations, now=now)
+    return {"jobId": job.job_id}
+
+
+def job_told(*, job_id: str, jobs: Jobs, catalogue: ImageCatalogue, clock: Clock) -> shapes.Job:
+    """`GET /api/jobs/{jobId}`. Raises NotFoundError."""
+    known = jobs.read(job_id)
+    if known is None:
+        raise NotFoundError("no job has this jobId, or it is over for a week")
+    job = told(known, catalogue=catalogue, now=clock())
+    return {
+        "jobId": job.job_id,
+        "kind": job.kind,
+        "status": job.status,
+        "createdAt": iso8601(job.created_at),
+        "updatedAt": iso8601(job.updated_at),
+        "progress": job.progress,
+        "result": job.result,
+    }
+
+
+def _origin(origin: Origin) -> shapes.Origin:
+    return {
+        "state": origin.state,
+        "since": iso8601(origin.since),
+        "checkedAt": iso8601(origin.checked_at),
+    }

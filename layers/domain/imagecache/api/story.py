@@ -1,0 +1,148 @@
+"""The story of one image → what `/api/images/explain` answers: its fields, and plain sentences."""
+
+from collections.abc import Iterator
+
+from imagecache.api import shapes
+from imagecache.api.chats import title_of
+from imagecache.api.image import image_json
+from imagecache.api.moments import iso8601
+from imagecache.model import Clock, FailureReason, ImageStatus, RejectionReason
+from imagecache.retries import NEVER
+from imagecache.stores.chat_pages import ChatPages
+from imagecache.stores.image_facts import ImageCatalogue, ImageFacts
+from imagecache.stores.images import CachedImages
+from imagecache.stores.participants import CHAT_ROW, ChatParticipants
+from imagecache.usecases.choose_image import ShownImage
+from imagecache.usecases.explain_image import ImageStory, SourceKind, explain_image
+
+_SOURCES = {
+    SourceKind.BEEPER: "It lies in Beeper's media folder: Beeper is asked for it, or the media server.",
+    SourceKind.WEB: "It is somewhere on the web and is fetched over https.",
+    SourceKind.DATA: "The picture is within its own URL.",
+}
+_REASONS: dict[str, str] = {
+    FailureReason.GONE: "Beeper, or the web, no longer has it",
+    FailureReason.REFUSED: "it may not be fetched from there, or will not be given",
+    FailureReason.UNSUPPORTED: "it is no JPEG, PNG, GIF, WebP or AVIF",
+    FailureReason.UNSUPPORTED_HEIC: "it is HEIC, which browsers do not show",
+    FailureReason.UNSUPPORTED_SVG: "it is SVG, which can hold scripts",
+    FailureReason.UNDECODABLE: "its bytes are broken",
+    FailureReason.TOO_LARGE: "it has more than 5 MB or 40 megapixels",
+    FailureReason.CRASHED: "three workers died of it",
+    FailureReason.ORIGIN_DOWN: "where it comes from could not be reached for hours",
+    RejectionReason.MALFORMED: "it is malformed",
+    RejectionReason.OUTSIDE_MEDIA_FOLDER: "it names a file outside Beeper's media folder",
+    RejectionReason.TOO_LONG: "it is too long",
+    RejectionReason.UNSUPPORTED_SCHEME: "only https, data and Beeper's own kinds of URLs are fetched",
+}
+_MOST_TITLES = 5
+
+
+def explained(
+    *,
+    source_url: str,
+    catalogue: ImageCatalogue,
+    images: CachedImages,
+    participants: ChatParticipants,
+    chats: ChatPages,
+    base_url: str,
+    clock: Clock,
+) -> shapes.Story:
+    """`POST /api/images/explain`."""
+    story = explain_image(
+        source_url, catalogue=catalogue, images=images, participants=participants, chats=chats
+    )
+    facts = story.facts or ImageFacts("", None, ImageStatus.PENDING)
+    return {
+        "sourceUrl": source_url,
+        "source": story.source,
+        "status": story.view.status if story.view else "none",
+        "reason": story.view.reason if story.view else None,
+        "summary": [*_summary(story, now=clock())],
+        "attempts": [
+            {"at": iso8601(one.at), "origin": one.origin, "answer": one.answer} for one in facts.history
+        ],
+        "failures": facts.failures,
+        "queuedAt": iso8601(facts.queued_at),
+        "heldUntil": iso8601(facts.held_until),
+        "failedAt": iso8601(facts.failed_at),
+        "nextAttemptAt": iso8601(facts.next_attempt_at),
+        "cachedAt": iso8601(facts.cached_at),
+        "image": image_json(ShownImage(None, story.view), None, base_url),
+        "shownBy": _shown_by(story),
+        "moreShownBy": story.more_shown_by,
+    }
+
+
+def _shown_by(story: ImageStory) -> list[shapes.Shown]:
+    return [
+        {
+            "chatId": one.chat_id,
+            "chatTitle": title_of(chat) if chat else None,
+            "participantId": None if one.participant_id == CHAT_ROW else one.participant_id,
+        }
+        for one, chat in story.shown_by
+    ]
+
+
+def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
+    """What it is, what happened, what happens next and when, who shows it."""
+    if story.rejected:
+        yield f"This URL is never fetched: {_REASONS[story.rejected]}."
+        return
+    yield _SOURCES[story.source]
+    if story.facts is None:
+        yield "Nobody has asked for it yet."
+        yield "The next complete sync queues it." if story.shown_by else "A look-up with enqueue queues it."
+    else:
+        yield _state(story.facts)
+        for one in story.facts.history:
+            yield f"{iso8601(one.at)}: asked {one.origin}, the answer was: {one.answer}."
+        yield _next(story.facts, now=now)
+    yield _shown_by_whom(story)
+
+
+def _state(facts: ImageFacts) -> str:
+    match facts.status:
+        case ImageStatus.CACHED:
+            since = iso8601(facts.cached_at)
+            return f"It is cached since {since}: {facts.file_size} bytes, {facts.content_type}."
+        case ImageStatus.FORGOTTEN:
+            return "It was forgotten on request."
+        case ImageStatus.PENDING:
+            since = iso8601(facts.queued_at)
+            return (
+                f"It waits in the queue since {since}."
+                if since
+                else "It is being fetched for the first time."
+            )
+        case ImageStatus.FAILED:
+            times = "once" if facts.failures <= 1 else f"{facts.failures} times in a row"
+            why = _REASONS.get(facts.reason or "", facts.reason)
+            return f"It failed {times}, last at {iso8601(facts.failed_at)}: {why}."
+
+
+def _next(facts: ImageFacts, *, now: int) -> str:
+    if facts.held_until > now:
+        return f"A worker has it now, until {iso8601(facts.held_until)} at the latest."
+    if facts.status is ImageStatus.FAILED:
+        return _next_try(facts)
+    if facts.status is ImageStatus.PENDING:
+        return f"If its message was lost, a sync after {iso8601(facts.next_attempt_at)} sends another."
+    return "Pages show it." if facts.status is ImageStatus.CACHED else "Only a refresh brings it back."
+
+
+def _next_try(facts: ImageFacts) -> str:
+    if facts.queued_at:
+        return f"It waits in the queue for another try since {iso8601(facts.queued_at)}."
+    if facts.next_attempt_at >= NEVER:
+        return "It is not tried again by itself: retry asks for it once more."
+    return f"The first sync after {iso8601(facts.next_attempt_at)} tries it again; retry does so now."
+
+
+def _shown_by_whom(story: ImageStory) -> str:
+    titles = dict.fromkeys((chat and title_of(chat)) or one.chat_id for one, chat in story.shown_by)
+    if not titles:
+        return "No chat shows it."
+    named = ", ".join([*titles][:_MOST_TITLES])
+    return f"Shown by {named}{' and others' if len(titles) > _MOST_TITLES or story.more_shown_by else ''}."

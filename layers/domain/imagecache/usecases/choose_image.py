@@ -1,0 +1,121 @@
+"""A chat and what the cache has → the picture to show: the same order of choice everywhere."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from imagecache.model import Chat, ImageRef, ImageStatus, ImageView, Participant
+
+Views = Mapping[str, ImageView]
+"""By image key; only keys that have a row."""
+
+_MOST_FACES = 4
+# Some of them may not be cached.
+_FACES_LOOKED_AT = 8
+
+
+class ShownStatus(StrEnum):
+    """What a page can do with a picture."""
+
+    CACHED = "cached"
+    PENDING = "pending"
+    FAILED = "failed"
+    NONE = "none"
+
+
+class ImageSource(StrEnum):
+    """Whose picture it is."""
+
+    CHAT = "chat"
+    PARTICIPANT = "participant"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownImage:
+    """The picture chosen, and whose it is: None when there is none, or nobody has said."""
+
+    source: ImageSource | None
+    view: ImageView | None
+
+    @property
+    def status(self) -> ShownStatus:
+        """A forgotten picture is none."""
+        if self.view is None or self.view.status is ImageStatus.FORGOTTEN:
+            return ShownStatus.NONE
+        return ShownStatus(self.view.status.value)
+
+
+NOTHING = ShownImage(None, None)
+Face = tuple[Participant, ShownImage]
+
+
+def chat_image(chat: Chat, views: Views) -> ShownImage:
+    """The first cached candidate, else the first pending, else the first failed, else none."""
+    return _choose(_candidates(chat), views)
+
+
+def participant_image(participant: Participant, views: Views) -> ShownImage:
+    """The member's own picture, whatever became of it."""
+    return _choose([(ImageSource.PARTICIPANT, participant.image)] if participant.image else [], views)
+
+
+def faces(chat: Chat, image: ShownImage, views: Views) -> list[Face]:
+    """Up to four members for a group that cannot show a picture of its own, the cached ones first."""
+    if image.status is ShownStatus.CACHED:
+        return []
+    shown = [(one, participant_image(one, views)) for one in _pictured(chat)]
+    cached = [face for face in shown if face[1].status is ShownStatus.CACHED]
+    pending = [face for face in shown if face[1].status is ShownStatus.PENDING]
+    return [*cached, *pending][:_MOST_FACES]
+
+
+def keys_of(chat: Chat, participants: int) -> Iterator[str]:
+    """The keys of every image that may be shown for this chat and its first members."""
+    images = [image for _, image in _candidates(chat)]
+    members = [*chat.participants[:participants], *_pictured(chat)]
+    images += [one.image for one in members if one.image]
+    return (image.key for image in images if image.key)
+
+
+def view_of(image: ImageRef, views: Views) -> ImageView | None:
+    """What the cache has of an image; a URL that is never fetched has failed."""
+    if image.rejected:
+        return ImageView(ImageStatus.FAILED, reason=image.rejected.value)
+    return views.get(image.key or "")
+
+
+def other_person(chat: Chat) -> Participant | None:
+    """The first who is neither the owner nor a network's bot; a bot only where there is nobody else."""
+    others = [one for one in chat.participants if not one.is_self]
+    people = [one for one in others if not _is_bot(one)]
+    return next(iter(people or others), None)
+
+
+def _is_bot(participant: Participant) -> bool:
+    """Networks put their own bots into chats; servers before 4.3 do not mark them."""
+    name = (participant.full_name or "").lower()
+    return participant.is_network_bot or "meta ai" in name or participant.username == "meta.ai"
+
+
+def _candidates(chat: Chat) -> list[tuple[ImageSource, ImageRef]]:
+    """The chat's own picture, then the other person's (never one member's for a group)."""
+    other = other_person(chat) if chat.type == "single" else None
+    found = [(ImageSource.CHAT, chat.image), (ImageSource.PARTICIPANT, other.image if other else None)]
+    return [(source, image) for source, image in found if image]
+
+
+def _pictured(chat: Chat) -> list[Participant]:
+    """The members whose faces may stand for a group."""
+    if chat.type == "single":
+        return []
+    people = [one for one in chat.participants if one.image and not one.is_self and not _is_bot(one)]
+    return people[:_FACES_LOOKED_AT]
+
+
+def _choose(candidates: Sequence[tuple[ImageSource, ImageRef]], views: Views) -> ShownImage:
+    seen = [ShownImage(source, view_of(image, views)) for source, image in candidates]
+    for status in (ShownStatus.CACHED, ShownStatus.PENDING, ShownStatus.FAILED):
+        for shown in seen:
+            if shown.status is status:
+                return shown
+    return NOTHING

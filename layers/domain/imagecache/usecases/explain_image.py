@@ -1,0 +1,76 @@
+"""Why one face is there or missing: all that is known of its image, and who shows it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from imagecache.errors import RejectedSourceError
+from imagecache.identity import MediaSource, Source, WebSource, parse_source
+from imagecache.model import Chat, ImageStatus, ImageView, RejectionReason
+from imagecache.stores.chat_pages import ChatPages
+from imagecache.stores.image_facts import ImageCatalogue, ImageFacts
+from imagecache.stores.images import CachedImages
+from imagecache.stores.participants import ChatParticipants, Reference
+
+_MOST_SHOWN_BY = 50
+
+
+class SourceKind(StrEnum):
+    """Where the bytes come from."""
+
+    BEEPER = "beeper"
+    WEB = "web"
+    DATA = "data"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStory:
+    """`facts` is None for an image that nobody has asked for."""
+
+    source: SourceKind
+    rejected: RejectionReason | None
+    facts: ImageFacts | None
+    view: ImageView | None
+    shown_by: list[tuple[Reference, Chat | None]]
+    more_shown_by: bool
+
+
+def explain_image(
+    source_url: str,
+    *,
+    catalogue: ImageCatalogue,
+    images: CachedImages,
+    participants: ChatParticipants,
+    chats: ChatPages,
+) -> ImageStory:
+    """The row and what pages see of it, one query for references, one look-up of their chats."""
+    try:
+        source = parse_source(source_url)
+    except RejectedSourceError as error:
+        return _rejected(error.reason)
+    shown = participants.referring(source.key, limit=_MOST_SHOWN_BY + 1)
+    more, shown = len(shown) > _MOST_SHOWN_BY, shown[:_MOST_SHOWN_BY]
+    known = {chat.chat_id: chat for chat in chats.several(one.chat_id for one in shown)}
+    return ImageStory(
+        _kind(source),
+        None,
+        catalogue.facts(source.key),
+        images.views([source.key]).get(source.key),
+        [(one, known.get(one.chat_id)) for one in shown],
+        more_shown_by=more,
+    )
+
+
+def _rejected(reason: RejectionReason) -> ImageStory:
+    view = ImageView(ImageStatus.FAILED, reason=reason.value)
+    return ImageStory(SourceKind.REJECTED, reason, None, view, [], more_shown_by=False)
+
+
+def _kind(source: Source) -> SourceKind:
+    match source:
+        case MediaSource():
+            return SourceKind.BEEPER
+        case WebSource():
+            return SourceKind.WEB
+        case _:
+            return SourceKind.DATA

@@ -1,0 +1,72 @@
+"""Backfill and retry: what chats show and the cache does not have → messages, step by step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from imagecache.clock import DAY
+from imagecache.model import Chat, Folder, ImageStatus
+from imagecache.stores.chat_pages import ChatPages, Position
+from imagecache.stores.image_facts import ImageCatalogue
+from imagecache.stores.jobs import Job
+from imagecache.stores.participants import ChatParticipants
+from imagecache.usecases.request_images import ImageRequests
+from imagecache.usecases.run_job import Counts
+
+_CHATS_A_STEP = 50
+_IMAGES_A_STEP = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingImages:
+    """Both are idempotent: what is cached, or waits already, is not queued again."""
+
+    chats: ChatPages
+    participants: ChatParticipants
+    catalogue: ImageCatalogue
+    requests: ImageRequests
+
+    def backfill(self, job: Job) -> Iterator[tuple[Counts, Any]]:
+        """The images of every listed chat, or of those that moved in the last `active_within_days`."""
+        days = job.order["active_within_days"]
+        oldest = job.created_at - days * DAY if days else 0
+        folders, after = _places(job.resume)
+        for folder in folders:
+            while True:
+                page = self.chats.newest(folder, limit=_CHATS_A_STEP, after=after)
+                wanted = [chat for chat in page.chats if chat.last_activity >= oldest]
+                counts = {"chats": len(wanted), "queued": self._request(wanted)}
+                after = page.position if len(wanted) == len(page.chats) else None
+                yield counts, [folder.value, after.last_activity, after.chat_id] if after else [folder.value]
+                if after is None:
+                    break
+
+    def retry_failed(self, job: Job) -> Iterator[tuple[Counts, Any]]:
+        """Every failed image once, those that failed for good, too."""
+        failed = [
+            (one.image_key, one.source_url)
+            for one in self.catalogue.needing_attention(ImageStatus.FAILED)
+            if one.source_url and one.queued_at < job.created_at and one.failed_at < job.created_at
+        ]
+        for start in range(0, len(failed), _IMAGES_A_STEP):
+            batch = failed[start : start + _IMAGES_A_STEP]
+            yield {"queued": self.requests.request(batch, retry=True)}, "again"
+
+    def _request(self, chats: list[Chat]) -> int:
+        members = [one for chat in chats for one in self.participants.roster(chat.chat_id).values()]
+        return self.requests.request(
+            (one.image.key, one.img_url) for one in members if one.image and one.image.key and one.img_url
+        )
+
+
+def _places(resume: Any) -> tuple[list[Folder], Position | None]:
+    """Folders that are left, and where to go on in the first: it was finished when no place is named."""
+    match resume:
+        case [name]:
+            return _ORDER[_ORDER.index(Folder(name)) + 1 :], None
+        case [name, moment, chat_id]:
+            return _ORDER[_ORDER.index(Folder(name)) :], Position(chat_id, moment)
+    return _ORDER, None
+
+
+_ORDER = [Folder.INBOX, Folder.ARCHIVE]

@@ -1,0 +1,71 @@
+"""A job in the background: begun by the API, worked on by a function, and asked for until it is done."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from imagecache.errors import ImageCacheError
+from imagecache.model import Clock, ImageStatus, JobKind, JobStatus
+from imagecache.queues.invocations import Invocations
+from imagecache.stores.image_facts import ImageCatalogue
+from imagecache.stores.jobs import Job, Jobs
+
+Counts = dict[str, int]
+Work = Callable[[Job], Iterator[tuple[Counts, Any]]]
+"""Does a job step by step: after each, what it counted and where to go on (JSON; None at the end)."""
+
+_SILENCE = 20 * 60_000
+"""Longer than any invocation (ms): whoever worked on a job that says nothing for so long is dead."""
+_QUEUEING = {JobKind.BACKFILL, JobKind.RETRY_FAILED}
+
+
+class NoSuchJobError(ImageCacheError):
+    """An event that names a job which is not there, or is over: nothing is to be done."""
+
+
+def start_job(job: Job, *, function: str, jobs: Jobs, invocations: Invocations, now: int) -> Job:
+    """The row first: whoever is invoked finds it, and its `order`."""
+    job = jobs.write(job, now=now)
+    invocations.send(function, {"jobId": job.job_id})
+    return job
+
+
+def work_on(
+    job_id: str, *, works: Mapping[JobKind, Work], jobs: Jobs, clock: Clock, out_of_time: Callable[[], bool]
+) -> Job:
+    """The job as far as this invocation brings it: done, or running with a place to `resume`.
+
+    Raises NoSuchJobError. Whatever else is raised is on the row, too.
+    """
+    job = jobs.read(job_id)
+    if job is None or job.status in {JobStatus.DONE, JobStatus.FAILED}:
+        raise NoSuchJobError(job_id)
+    try:
+        for counts, resume in works[job.kind](job):
+            progress = job.counted(counts)
+            job = replace(job, status=JobStatus.RUNNING, progress=progress, resume=resume)
+            job = jobs.write(job, now=clock())
+            if resume is not None and out_of_time():
+                return job
+    except Exception as error:
+        failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
+        jobs.write(failed, now=clock())
+        raise
+    done = replace(job, status=JobStatus.DONE, result=dict(job.progress), resume=None)
+    return jobs.write(done, now=clock())
+
+
+def told(job: Job, *, catalogue: ImageCatalogue, now: int) -> Job:
+    """The job as a person hears of it: what it queued goes on becoming pictures after it is done."""
+    if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and now - job.updated_at > _SILENCE:
+        job = replace(job, status=JobStatus.FAILED, result={"error": "no sign of life"})
+    if job.kind not in _QUEUEING:
+        return job
+    waiting = failed = 0
+    for status in (ImageStatus.PENDING, ImageStatus.FAILED):
+        for row in catalogue.needing_attention(status):
+            waiting += row.queued_at >= job.created_at
+            failed += not row.queued_at and row.failed_at >= job.created_at
+    queued = job.progress.get("queued", 0)
+    became = {"waiting": waiting, "failed": failed, "done": max(queued - waiting - failed, 0)}
+    return replace(job, progress={"chats": 0, "queued": 0} | job.progress | became)

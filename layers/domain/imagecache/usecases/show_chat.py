@@ -1,0 +1,40 @@
+"""One chat with a page of its full roster: who is in it, with their pictures."""
+
+from dataclasses import dataclass
+
+from imagecache.stores.chat_pages import ChatPages
+from imagecache.stores.images import CachedImages
+from imagecache.stores.participants import ChatParticipants
+from imagecache.usecases.choose_image import Face, keys_of, participant_image
+from imagecache.usecases.list_chats import ShownChat, show
+
+_MEMBERS_A_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ChatWithRoster:
+    """`last` is the id of the last member, if there are more."""
+
+    chat: ShownChat
+    members: list[Face]
+    last: str | None
+
+
+def show_chat(
+    chat_id: str,
+    *,
+    after: str | None,
+    chats: ChatPages,
+    participants: ChatParticipants,
+    images: CachedImages,
+) -> ChatWithRoster | None:
+    """None when there is no such chat. Two reads, then one wave of look-ups."""
+    chat = chats.one(chat_id)
+    if chat is None:
+        return None
+    members, last = participants.page(chat_id, limit=_MEMBERS_A_PAGE, after=after)
+    keys = [one.image.key for one in members if one.image and one.image.key]
+    views = images.views([*keys_of(chat, 0), *keys])
+    return ChatWithRoster(
+        show(chat, views, participants=0), [(one, participant_image(one, views)) for one in members], last
+    )

@@ -1,0 +1,129 @@
+"""The API on moto: the routes of both functions, called with events as API Gateway makes them."""
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from imagecache.api.admin import admin_routes
+from imagecache.api.http import Response, serve
+from imagecache.api.read import read_routes
+from imagecache.api.shapes import Error
+from imagecache.model import JobKind, Role
+from imagecache.usecases.change_image import ImageChanges
+from imagecache.usecases.look_up_images import ImageLookup
+from tests.integration.conftest import Stack
+
+LEASE = 90_000
+
+
+@dataclass
+class Sent:
+    """Invocations that were asked for, in order."""
+
+    events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+    def send(self, function: str, event: Mapping[str, Any]) -> None:
+        self.events.append((function, event))
+
+
+@dataclass
+class Logged:
+    """What was logged."""
+
+    lines: list[tuple[object, Mapping[str, object]]] = field(default_factory=list)
+
+    def error(self, message: object, /, *, extra: Mapping[str, object]) -> None:
+        self.lines.append((message, extra))
+
+
+class Api:
+    """Every answer is compared with the shape that the OpenAPI document promises."""
+
+    def __init__(self, stack: Stack, base_url: str = "") -> None:
+        self.sent, self.log = Sent(), Logged()
+        self.ids = iter(f"job{number}" for number in range(100))
+        changes = ImageChanges(
+            catalogue=stack.catalogue,
+            images=stack.images,
+            requests=stack.requests,
+            blobs=stack.blobs,
+            clock=stack.clock,
+            longest_lease=LEASE,
+        )
+        lookup = ImageLookup(images=stack.images, requests=stack.requests, clock=stack.clock, at_once=1)
+        self.routes = {
+            **read_routes(
+                chats=stack.pages,
+                participants=stack.participants,
+                images=stack.images,
+                catalogue=stack.catalogue,
+                state=stack.state,
+                jobs=stack.jobs,
+                clock=stack.clock,
+                base_url=base_url,
+            ),
+            **admin_routes(
+                lookup=lookup,
+                changes=changes,
+                jobs=stack.jobs,
+                invocations=self.sent,  # type: ignore[arg-type]  # moto would run the function
+                functions={kind: f"{kind.value}-function" for kind in JobKind},
+                clock=stack.clock,
+                new_id=lambda: next(self.ids),
+                base_url=base_url,
+            ),
+        }
+
+    def raw(
+        self,
+        route: str,
+        *,
+        role: Role | None = Role.ADMIN,
+        query: Mapping[str, str] | None = None,
+        path: Mapping[str, str] | None = None,
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """As Lambda answers; `role` None: the authorizer was not asked."""
+        event: dict[str, Any] = {"routeKey": route, "headers": headers or {}, "requestContext": {}}
+        if role is not None:
+            event["requestContext"] = {"authorizer": {"lambda": {"role": role.value}}}
+        if query:
+            event["queryStringParameters"] = dict(query)
+        if path:
+            event["pathParameters"] = dict(path)
+        if body is not None:
+            event["body"] = body
+        return serve(event, routes=self.routes, log=self.log)
+
+    def ask(self, route: str, sent: Any = None, **options: Any) -> tuple[int, Any]:
+        """Status and answer; `sent` is the body."""
+        body = None if sent is None else json.dumps(sent)
+        response = self.raw(route, body=body, **options)
+        answer = json.loads(unpacked(response))
+        expected = self.routes[route].gives if response["statusCode"] < 300 else Error
+        TypeAdapter(expected).validate_json(json.dumps(answer), strict=True)
+        return response["statusCode"], answer
+
+    def get(self, path: str, /, **query: str) -> Any:
+        """The answer of a GET that must succeed."""
+        status, answer = self.ask(f"GET {path}", query=query, role=Role.READ)
+        assert status == 200, answer
+        return answer
+
+    def post(self, path: str, /, **body: Any) -> Any:
+        """The answer of an admin's POST that must succeed."""
+        status, answer = self.ask(f"POST {path}", body)
+        assert status in {200, 202}, answer
+        return answer
+
+
+def unpacked(response: Response) -> str:
+    if not response.get("isBase64Encoded"):
+        return str(response["body"])
+    return gzip.decompress(base64.b64decode(response["body"])).decode()

@@ -1,0 +1,146 @@
+"""Whatever is sent, the answer is JSON with a status that says whose turn it is."""
+
+import base64
+import gzip
+import json
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from imagecache.api.http import Route, serve
+from imagecache.model import Role
+from tests.integration.api import Api, Logged, unpacked
+from tests.integration.conftest import Stack
+
+
+@pytest.fixture
+def api(stack: Stack) -> Api:
+    return Api(stack)
+
+
+def test_every_route_but_health_takes_a_token(api: Api) -> None:
+    for route in api.routes:
+        status, answer = api.ask(route, {}, role=Role.NONE)
+        if route == "GET /api/health":
+            assert status == 200
+        else:
+            assert (status, answer["code"]) == (401, "unauthorized"), route
+
+
+def test_what_changes_or_tells_of_jobs_takes_the_admins(api: Api) -> None:
+    refused = {route for route in api.routes if api.ask(route, {}, role=Role.READ)[0] == 403}
+    assert refused == {
+        "GET /api/jobs/{jobId}",
+        "POST /api/images/refresh",
+        "POST /api/images/retry",
+        "POST /api/images/forget",
+        "POST /api/images/retry-failed",
+        "POST /api/images/backfill",
+        "POST /api/sync",
+    }
+    assert api.sent.events == []
+
+
+def test_to_queue_by_a_look_up_takes_the_admins_token_too(api: Api) -> None:
+    sent = {"sourceUrls": ["mxc://s/a"], "enqueue": True}
+    assert api.ask("POST /api/images/lookup", sent, role=Role.READ)[0] == 403
+    assert api.ask("POST /api/images/lookup", sent | {"enqueue": False}, role=Role.READ)[0] == 200
+
+
+def test_a_page_that_has_not_changed_is_not_sent_again(api: Api) -> None:
+    first = api.raw("GET /api/chats")
+    tag = first["headers"]["etag"]
+    for match in (tag, f'"other", {tag}', tag.removeprefix("W/"), "*"):
+        again = api.raw("GET /api/chats", headers={"if-none-match": match})
+        assert (again["statusCode"], "body" in again) == (304, False)
+        assert again["headers"]["etag"] == tag
+    other = api.raw("GET /api/chats", headers={"if-none-match": 'W/"other"'})
+    assert (other["statusCode"], other["body"]) == (200, first["body"])
+    assert api.raw("GET /api/chats", query={"filter": "x"}).get("etag") is None
+
+
+def answer_with(answer: Any, **headers: str) -> dict[str, Any]:
+    routes = {"GET /x": Route(answer=lambda: answer, gives=dict, summary="", role=Role.NONE)}
+    return serve({"routeKey": "GET /x", "headers": headers}, routes=routes, log=Logged())
+
+
+@pytest.mark.parametrize("asked", ["gzip", "br, gzip;q=0.5", "deflate, GZIP"])
+def test_a_long_answer_is_compressed_when_asked(asked: str) -> None:
+    answer = answer_with(["é" * 2000], **{"accept-encoding": asked})
+    assert answer["headers"]["content-encoding"] == "gzip"
+    assert gzip.decompress(base64.b64decode(answer["body"])).decode() == json.dumps(
+        ["é" * 2000], ensure_ascii=False
+    )
+    assert answer["headers"]["etag"] == answer_with(["é" * 2000])["headers"]["etag"]
+
+
+@pytest.mark.parametrize("asked", ["", "br", "gzip;q=0", "gzip; q=0.0", "x-gzip"])
+def test_nobody_gets_what_they_did_not_ask_for(asked: str) -> None:
+    answer = answer_with(["x" * 2000], **{"accept-encoding": asked})
+    assert "content-encoding" not in answer["headers"]
+    assert answer["headers"]["vary"] == "accept-encoding"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{", "JSON"),
+        ('"text"', "object"),
+        ("[]", "object"),
+        ("[" * 100_000, "JSON"),
+        ("{}", "sourceUrl is missing"),
+        ('{"sourceUrl": 1}', "sourceUrl"),
+        ('{"sourceUrl": ""}', "sourceUrl"),
+        (json.dumps({"sourceUrl": "x" * 65_537}), "sourceUrl"),
+        ('{"sourceUrl": "\\ud800"}', "sourceUrl"),
+        ('{"sourceUrl": "x", "extra": 1}', "extra"),
+    ],
+)
+def test_a_body_that_no_route_takes_is_refused_in_a_sentence(api: Api, body: str, said: str) -> None:
+    response = api.raw("POST /api/images/explain", body=body)
+    answer = json.loads(response["body"])
+    assert (response["statusCode"], answer["code"]) == (400, "bad_request")
+    assert said in answer["message"]
+
+
+def test_a_body_of_more_than_4_mb_is_too_large(api: Api) -> None:
+    response = api.raw("POST /api/images/explain", body="x" * (4 * 1024 * 1024 + 1))
+    assert (response["statusCode"], json.loads(response["body"])["code"]) == (413, "too_large")
+
+
+def test_a_body_in_base64_is_read_as_well(api: Api) -> None:
+    event = {
+        "routeKey": "POST /api/images/explain",
+        "requestContext": {"authorizer": {"lambda": {"role": "read"}}},
+        "isBase64Encoded": True,
+        "body": base64.b64encode(b'{"sourceUrl": "mxc://s/a"}').decode(),
+    }
+    assert serve(event, routes=api.routes, log=api.log)["statusCode"] == 200
+    damaged = serve({**event, "body": "%"}, routes=api.routes, log=api.log)
+    assert damaged["statusCode"] == 400
+
+
+def test_a_bug_is_a_500_whose_text_stays_here_and_in_no_log() -> None:
+    def broken() -> Any:
+        raise KeyError("mxc://local.beeper.com/alex_secret")
+
+    log = Logged()
+    routes = {"GET /x": Route(answer=broken, gives=dict, summary="", role=Role.NONE)}
+    answer = serve({"routeKey": "GET /x"}, routes=routes, log=log)
+    assert answer["statusCode"] == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert json.loads(answer["body"]) == {
+        "message": "something of ours failed; it is in the log",
+        "code": "internal",
+    }
+    [(message, extra)] = log.lines
+    assert (message, extra["error"]) == ("GET /x", "KeyError")
+    assert "alex_secret" not in repr(extra)
+    assert "broken" in repr(extra["trace"])
+
+
+def test_an_answer_of_the_api_is_for_its_asker_alone(api: Api) -> None:
+    headers = api.raw("GET /api/chats")["headers"]
+    assert headers["cache-control"] == "private, no-cache"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert json.loads(unpacked(api.raw("GET /api/chats"))) == {"chats": [], "nextCursor": None}
