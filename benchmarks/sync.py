@@ -22,6 +22,7 @@ from imagecache.queues.images import ImagesQueue
 from imagecache.sources.chat_api import ChatApi
 from imagecache.stores.chats import BeeperChats
 from imagecache.stores.images import CachedImages
+from imagecache.stores.origins import Origins
 from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import SyncState
 from imagecache.usecases.request_images import ImageRequests
@@ -123,11 +124,13 @@ def _in_process(stack: Stack, demo: DemoAccount, calls: Counter[str], *, complet
         participants=ChatParticipants(stack.resources["ChatParticipantsTable"], dynamodb, at_once=8),
         images=ImageRequests(images=images, queue=queue, clock=now, at_once=8),
         state=SyncState(table_name=stack.resources["SyncStateTable"], dynamodb=dynamodb),
+        origins=Origins(table_name=stack.resources["SyncStateTable"], dynamodb=dynamodb),
         clock=now,
         active_within_days=0,
     )
     with requests.Session() as session:
-        api = ChatApi(base_url=demo.beeper_url, token=demo.beeper_token, session=session)
+        secrets = {"beeper-token": demo.beeper_token}
+        api = ChatApi(base_url=demo.beeper_url, secrets=secrets, session=session)
         return asdict(sync.run(api, milliseconds_left=lambda: 900_000, complete=complete))
 
 

@@ -76,7 +76,8 @@ class Stack:
         return [name for name in self.calls if name.startswith(changing)]
 
     def chat_api(self, demo: DemoAccount, session: requests.Session) -> ChatApi:
-        return ChatApi(base_url=demo.beeper_url, token=demo.beeper_token, session=session)
+        secrets = {"beeper-token": demo.beeper_token}
+        return ChatApi(base_url=demo.beeper_url, secrets=secrets, session=session)
 
     def sync(
         self,
@@ -99,6 +100,7 @@ class Stack:
             participants=self.participants,
             images=self.requests,
             state=self.state,
+            origins=self.origins,
             clock=self.clock,
             active_within_days=active_within_days,
         )

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import requests
 
-from imagecache.sources.chat_api import ChatApi, ChatPage, ListingError
+from imagecache.sources.chat_api import ChatApi
+from imagecache.sources.chat_json import ChatPage, ListingError
 from imagecache.stores.fence import FencedOffError
 from imagecache.stores.sync_state import Progress, short_hash
 from local.demo.service import DemoAccount
@@ -89,14 +90,14 @@ class Circling(ChatApi):
     """A server whose second page points to itself."""
 
     def page(self, cursor: str | None) -> ChatPage:
-        return ChatPage([], 0, next_cursor=cursor or "again")
+        return ChatPage([], [], next_cursor=cursor or "again")
 
 
 class Endless(ChatApi):
     """A server whose list never ends."""
 
     def page(self, cursor: str | None) -> ChatPage:
-        return ChatPage([], 0, next_cursor=str(int(cursor or 0) + 1))
+        return ChatPage([], [], next_cursor=str(int(cursor or 0) + 1))
 
 
 @pytest.mark.parametrize("server", [Circling, Endless])
@@ -104,7 +105,7 @@ def test_a_list_that_does_not_end_is_an_error_and_deletes_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session, server: type[ChatApi]
 ) -> None:
     stack.sync(demo, session)
-    api = server(base_url="http://127.0.0.1:1", token="t", session=session)
+    api = server(base_url="http://127.0.0.1:1", secrets={}, session=session)
     with pytest.raises(ListingError):
         stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
     assert set(stack.chats.missing_since().values()) == {0}

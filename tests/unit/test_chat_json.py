@@ -6,51 +6,9 @@ from hypothesis import strategies as st
 
 from imagecache.model import ImageRef, RejectionReason
 from imagecache.sources.chat_json import UnreadableChatError, parse_chat
+from tests.recorded import recorded
 
-COMPLETE = {
-    "id": "!a:beeper.local",
-    "accountID": "whatsapp",
-    "network": "WhatsApp",
-    "title": "Ada",
-    "type": "single",
-    "imgURL": "/u/media/beeper.com/chat",
-    "lastActivity": "2026-03-01T12:00:00.000Z",
-    "unreadCount": 2,
-    "isArchived": True,
-    "isMuted": False,
-    "isPinned": True,
-    "preview": {"text": "see you"},
-    "participants": {
-        "items": [
-            {"id": "@me", "isSelf": True},
-            {"id": "@ada", "fullName": "Ada", "imgURL": "mxc://beeper.com/ada", "isNetworkBot": False},
-        ],
-        "hasMore": False,
-        "total": 2,
-    },
-}
-
-
-def test_every_field_of_a_complete_chat_is_read() -> None:
-    chat = parse_chat(COMPLETE)
-    assert (chat.chat_id, chat.account_id, chat.network, chat.type) == (
-        "!a:beeper.local",
-        "whatsapp",
-        "WhatsApp",
-        "single",
-    )
-    assert (chat.title, chat.last_activity, chat.unread_count, chat.last_message) == (
-        "Ada",
-        1_772_366_400_000,
-        2,
-        "see you",
-    )
-    assert (chat.is_archived, chat.is_muted, chat.is_pinned) == (True, False, True)
-    assert chat.image == ImageRef("beeper.com/chat")
-    me, ada = chat.participants
-    assert (me.is_self, me.image) == (True, None)
-    assert (ada.full_name, ada.image) == ("Ada", ImageRef("beeper.com/ada"))
-    assert (chat.participant_count, chat.has_more_participants) == (2, False)
+COMPLETE = recorded("list_of_a_new_server")["items"][0]
 
 
 def test_a_chat_needs_nothing_but_an_id() -> None:

@@ -1,7 +1,7 @@
 """Beeper's client API: every chat, page by page, newest first."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -10,50 +10,43 @@ import requests
 
 from imagecache.errors import ImageCacheError, OriginDownError, OriginUnauthorizedError
 from imagecache.model import Chat
-from imagecache.sources.chat_json import UnreadableChatError, parse_chat
+from imagecache.sources.beeper_auth import beeper_headers
+from imagecache.sources.chat_json import ChatPage, ListingError, UnreadableChatError, parse_chat, parse_page
 
 # New servers take 1 to 200; old ones ignore it and send 25.
 _PAGE_LIMIT = 200
 _MOST_PARTICIPANTS = 500
 # (connect, read) seconds: Beeper's own MCP server allows a request 30 s.
 _TIMEOUT = (5, 30)
-
+# Too many requests, and all that a tunnel says of a laptop asleep. A 500 is Beeper's own.
+_NOT_BEEPERS = {429, 502, 503, 504, *range(520, 528), 530}
 
 Parameters = Mapping[str, str | int]
 
 
-class ListingError(ImageCacheError):
-    """What answers is not a list of chats: nothing may be inferred from it."""
-
-
 class ChatUnavailableError(ImageCacheError):
-    """Beeper lists this chat but does not give it: skipped until the next run."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatPage:
-    """Chats as listed, how many items could not be read, and the cursor of the next page, None at the end."""
-
-    chats: list[Chat]
-    unreadable: int
-    next_cursor: str | None
+    """Beeper lists this chat but does not give it; its other chats are well."""
 
 
 class ChatApi:
-    """`GET /v1/chats` and `GET /v1/chats/{id}` of one Beeper Desktop or Server."""
+    """`GET /v1/chats` and `GET /v1/chats/{id}` of one Beeper; `secrets` are those of BEEPER_SECRETS."""
 
-    def __init__(self, *, base_url: str, token: str, session: requests.Session) -> None:
+    def __init__(self, *, base_url: str, secrets: Mapping[str, str], session: requests.Session) -> None:
         self._base_url = base_url
         self._session = session
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = beeper_headers(secrets)
 
     def page(self, cursor: str | None) -> ChatPage:
         """The newest page, or the one that a cursor names. Raises OriginDownError, ListingError."""
         older: Parameters = {} if cursor is None else {"cursor": cursor, "direction": "before"}
         status, answer = self._get("/v1/chats", {"limit": _PAGE_LIMIT, **older})
+        if status == HTTPStatus.FORBIDDEN:
+            raise OriginUnauthorizedError("status 403")
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise OriginDownError(f"status {status}")
         if status != HTTPStatus.OK:
             raise ListingError(f"status {status}")
-        return _parse_page(answer)
+        return parse_page(answer)
 
     def with_full_roster(self, chat: Chat) -> Chat:
         """The chat with all its participants, or as many as the server gives.
@@ -74,7 +67,7 @@ class ChatApi:
             chat,
             participants=full.participants,
             participant_count=count,
-            has_more_participants=len(full.participants) < count,
+            has_more_participants=full.has_more_participants or len(full.participants) < count,
         )
 
     def exists(self, chat_id: str) -> bool:
@@ -85,7 +78,7 @@ class ChatApi:
         return status == HTTPStatus.OK
 
     def _get(self, path: str, parameters: Parameters) -> tuple[int, dict[str, Any]]:
-        """Status and JSON object; what only the tunnel or a person can mend is raised."""
+        """Status and JSON object. Raises OriginDownError for what only the tunnel or a person can mend."""
         try:
             response = self._session.get(
                 self._base_url + path,
@@ -105,28 +98,16 @@ def _path(chat_id: str) -> str:
 
 
 def _object(response: requests.Response) -> dict[str, Any]:
-    if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise OriginUnauthorizedError(f"status {response.status_code}")
-    # 429, and all that a tunnel says of a laptop asleep: 502-504, 520-527, 530.
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.status_code >= 500:
-        raise OriginDownError(f"status {response.status_code}")
+    """Beeper's own words, whatever its status. Raises OriginDownError where somebody else answers."""
+    status = response.status_code
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise OriginUnauthorizedError("status 401")
+    if response.is_redirect:  # Cloudflare Access sends strangers to its login
+        raise OriginUnauthorizedError(f"status {status}: the tunnel asks for a login")
+    if status in _NOT_BEEPERS:
+        raise OriginDownError(f"status {status}")
     try:
         answer = response.json()
-    except requests.JSONDecodeError as error:
-        raise OriginDownError("not JSON: a tunnel's page?") from error
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
+        raise OriginDownError(f"status {status}, not JSON: a tunnel's page?") from error
     return answer if isinstance(answer, dict) else {}
-
-
-def _parse_page(answer: Mapping[str, Any]) -> ChatPage:
-    items, cursor = answer.get("items"), answer.get("oldestCursor")
-    if not isinstance(items, list):
-        raise ListingError("no items")
-    if answer.get("hasMore") is True and not isinstance(cursor, str):
-        raise ListingError("more, but no cursor")
-    chats, unreadable = [], 0
-    for item in items:
-        try:
-            chats.append(parse_chat(item))
-        except UnreadableChatError:
-            unreadable += 1
-    return ChatPage(chats, unreadable, cursor if answer.get("hasMore") is True else None)

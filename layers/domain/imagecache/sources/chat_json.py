@@ -1,6 +1,7 @@
-"""Beeper's JSON → Chat and Participant, forgiving: fields may be missing, null, extra or of another type."""
+"""Beeper's JSON → pages of Chat and Participant, forgiving: fields may be missing, null, extra or wrong."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,20 +17,54 @@ _MAX_ID_BYTES = 1024
 _LARGEST = 2**53
 
 
+class ListingError(ImageCacheError):
+    """What answers is not a list of chats: nothing may be inferred from it."""
+
+
 class UnreadableChatError(ImageCacheError):
-    """A chat without what no chat can be without: it is skipped, counted and logged, and stops nothing."""
+    """A chat without an id that can be a key: it is skipped, counted and logged, and stops nothing.
+
+    `chat_id` is what it has instead, or empty.
+    """
+
+    def __init__(self, chat_id: str = "") -> None:
+        super().__init__("no id" if not chat_id else "its id is too long")
+        self.chat_id = chat_id
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPage:
+    """Chats as listed, the ids of those that cannot be read (or ""), and the next cursor, None at the end."""
+
+    chats: list[Chat]
+    unreadable: list[str]
+    next_cursor: str | None
+
+
+def parse_page(answer: Json) -> ChatPage:
+    """Raises ListingError. A server that does not say whether there is more is asked until it has none."""
+    items, cursor = answer.get("items"), _cursor(answer.get("oldestCursor"))
+    if not isinstance(items, list):
+        raise ListingError("no items")
+    has_more = bool(items and cursor) if answer.get("hasMore") is None else _flag(answer, "hasMore")
+    if has_more and cursor is None:
+        raise ListingError("more, but no cursor")
+    chats, unreadable = [], []
+    for item in items:
+        try:
+            chats.append(parse_chat(item))
+        except UnreadableChatError as error:
+            unreadable.append(error.chat_id)
+    return ChatPage(chats, unreadable, cursor if has_more else None)
 
 
 def parse_chat(item: object) -> Chat:
-    """A list item or a single chat. Raises UnreadableChatError when it has no id."""
-    if not isinstance(item, Mapping) or not (chat_id := _id(item)):
+    """A list item or a single chat. Raises UnreadableChatError."""
+    if not isinstance(item, Mapping):
         raise UnreadableChatError
-    roster = _mapping(item, "participants")
-    participants = tuple(
-        parse_participant(member)
-        for member in _sequence(roster, "items")
-        if isinstance(member, Mapping) and _id(member)
-    )
+    if not (chat_id := _id(item)):
+        raise UnreadableChatError(_text(item, "id") or "")
+    participants, count, has_more = _roster(_mapping(item, "participants"))
     img_url, image = _image_of(item)
     return Chat(
         chat_id=chat_id,
@@ -48,9 +83,22 @@ def parse_chat(item: object) -> Chat:
         img_url=img_url,
         image=image,
         participants=participants,
-        participant_count=max(_count(roster.get("total")), len(participants)),
-        has_more_participants=_flag(roster, "hasMore"),
+        participant_count=count,
+        has_more_participants=has_more,
     )
+
+
+def _roster(roster: Json) -> tuple[tuple[Participant, ...], int, bool]:
+    """Members, how many there are in all, and whether some are not among them.
+
+    A list that is absent, or holds what cannot be read, is a part and not the whole: nobody has left.
+    """
+    items = roster.get("items")
+    members = items if isinstance(items, list) else []
+    readable = tuple(parse_participant(one) for one in members if isinstance(one, Mapping) and _id(one))
+    total = max(_count(roster.get("total")), len(members))
+    whole = bool(members) and len(readable) == total and not _flag(roster, "hasMore")
+    return readable, total, not whole
 
 
 def parse_participant(member: Json) -> Participant:
@@ -66,6 +114,11 @@ def parse_participant(member: Json) -> Participant:
         img_url=img_url,
         image=image,
     )
+
+
+def _cursor(value: object) -> str | None:
+    """As the server spells it: opaque."""
+    return str(value) if isinstance(value, str | int) and value != "" else None
 
 
 def _image_of(item: Json) -> tuple[str | None, ImageRef | None]:
@@ -97,11 +150,6 @@ def _text(item: Json, name: str) -> str | None:
 def _mapping(item: Json, name: str) -> Json:
     value = item.get(name)
     return value if isinstance(value, Mapping) else {}
-
-
-def _sequence(item: Json, name: str) -> list[Any]:
-    value = item.get(name)
-    return value if isinstance(value, list) else []
 
 
 def _flag(item: Json, name: str) -> bool:

@@ -49,21 +49,31 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """How far sync has come (ms; 0 never): newest activity stored, last success, last complete one."""
+    """How far sync has come (ms; 0 never): what is newer is to be read; last success, last complete one."""
 
     watermark: int = 0
     succeeded_at: int = 0
     completed_at: int = 0
 
 
+NONE_SKIPPED = 2**53
+"""Later than any activity."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come, to go on when it ran out of time; what it has seen is kept as short hashes."""
+    """How far a run has come, to go on when it ran out of time; what it has seen is kept as short hashes.
+
+    Activity in ms: `newest` is the latest seen, `oldest_skipped` that of the oldest chat to be tried again.
+    `without_id`: something in the list had none.
+    """
 
     complete: bool
     force: bool
     started_at: int
     newest: int = 0
+    oldest_skipped: int = NONE_SKIPPED
+    without_id: bool = False
     cursor: str | None = None
     finished: bool = False
     pages: int = 0

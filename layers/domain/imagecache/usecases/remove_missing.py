@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from imagecache.sources.chat_api import ChatApi, ListingError
+from imagecache.sources.chat_api import ChatApi
+from imagecache.sources.chat_json import ListingError
 from imagecache.stores.chats import BeeperChats
 from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import Progress, short_hash
@@ -23,7 +24,10 @@ def remove_missing(
     """Chats newly missing, deleted, and refused to delete, after a complete run has seen all that are listed.
 
     More than 10 and more than 20 % at once look like another account or a broken list: they wait for `force`.
+    Where the list held something without an id, that may have been any chat: none is missing.
     """
+    if progress.without_id:
+        return 0, 0, 0
     known = chats.missing_since()
     unseen = {chat: since for chat, since in known.items() if short_hash(chat) not in progress.seen_chats}
     newly = [chat for chat, since in unseen.items() if not since]

@@ -3,17 +3,35 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from imagecache.config import Config
 from imagecache.model import Clock, FailureReason, ImageRequest, ImageStatus
 from imagecache.queues.images import ImagesQueue
 from imagecache.stores.claims import Answer, answer_to_claim
 from imagecache.stores.image_row import RowState
 from imagecache.stores.images import MESSAGE_LIVES_FOR, CachedImages
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
 # A crash between messages and rows repeats at most this many.
 _SENT_TOGETHER = 100
 _DUE_AT_ONCE = 100
 _ON_DISK = ("file:", "/")
+
+
+def image_requests(
+    *, config: Config, dynamodb: "DynamoDBClient", sqs: "SQSClient", clock: Clock
+) -> "ImageRequests":
+    """For the table and the queue of this configuration."""
+    return ImageRequests(
+        images=CachedImages(table_name=config.images_table, dynamodb=dynamodb),
+        queue=ImagesQueue(queue_url=config.images_queue_url, sqs=sqs),
+        clock=clock,
+        at_once=config.writes_at_once,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 Members added or changed, then messages for their images, then members who left, then the chat with its
 fingerprints. Until these stand, the next run sees a changed chat and does it all again: a crash between any
-two heals itself.
+two heals itself. A chat that Beeper lists but does not give is stored as listed, under a fingerprint that no
+list matches: whoever sees it next tries again.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from imagecache.model import Chat, Participant
 from imagecache.names import better_name
 from imagecache.sources.chat_api import ChatApi, ChatUnavailableError
 from imagecache.stores.chats import BeeperChats, StoredChat
-from imagecache.stores.participants import ChatParticipants, as_stored, chat_row
+from imagecache.stores.participants import CHAT_ROW, ChatParticipants, as_stored, chat_row
 from imagecache.stores.previews import preview_of
 from imagecache.usecases.request_images import ImageRequests
 
@@ -27,6 +28,11 @@ class Tally(Protocol):
     changed: int
     queued: int
     skipped: list[str]
+    oldest_skipped: int
+
+
+# Before the fingerprint of a chat whose roster is still to be had.
+_SKIPPED = "skipped "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,44 +56,45 @@ class PageWriter:
             if self.out_of_time():
                 return False
             tally.chats += 1
-            try:
-                full = self._full(chat, stored.get(chat.chat_id))
-            except ChatUnavailableError:
-                tally.skipped.append(chat.chat_id)
-                continue
-            if self._is_changed(chat, full, stored.get(chat.chat_id)):
-                tally.changed += 1
-                tally.queued += self._store(chat, full, stored.get(chat.chat_id))
-            else:
+            before = stored.get(chat.chat_id)
+            full, listed = self._full(chat, before, tally)
+            if _is_listed_as(before, listed) and not _has_another_roster(full, chat, before):
                 unchanged.append(full)
+            else:
+                tally.changed += 1
+                tally.queued += self._store(full, before, listed)
         if self.complete:
             tally.queued += self._request(unchanged)
         return True
 
-    def _full(self, chat: Chat, stored: StoredChat | None) -> Chat:
-        """With all its members where the list has left some out and that matters now."""
-        known = stored is not None and stored.list_fingerprint == _fingerprint(asdict(chat))
-        wanted = chat.has_more_participants and (self.complete or not known)
-        return self.chat_api.with_full_roster(chat) if wanted else chat
+    def _full(self, chat: Chat, before: StoredChat | None, tally: Tally) -> tuple[Chat, str]:
+        """With all its members, where the list leaves some out and that matters now; and its fingerprint."""
+        listed = _fingerprint(asdict(chat))
+        if not chat.has_more_participants or (_is_listed_as(before, listed) and not self.complete):
+            return chat, listed
+        try:
+            return self.chat_api.with_full_roster(chat), listed
+        except ChatUnavailableError:
+            tally.skipped.append(chat.chat_id)
+        listed = _SKIPPED + listed
+        if not _is_listed_as(before, listed):  # or no run would ever get beyond a chat that is never given
+            tally.oldest_skipped = min(tally.oldest_skipped, chat.last_activity)
+        return chat, listed
 
-    def _is_changed(self, chat: Chat, full: Chat, stored: StoredChat | None) -> bool:
-        if stored is None or stored.missing_since or stored.list_fingerprint != _fingerprint(asdict(chat)):
-            return True
-        return full is not chat and stored.roster_fingerprint != _roster_fingerprint(full)
-
-    def _store(self, chat: Chat, full: Chat, stored: StoredChat | None) -> int:
+    def _store(self, full: Chat, before: StoredChat | None, listed: str) -> int:
         """Returns how many images were queued."""
         print_of_roster = _roster_fingerprint(full)
-        if stored and stored.roster_fingerprint == print_of_roster:
-            preview, queued = stored.preview, 0
+        whole = not full.has_more_participants
+        if before and whole and before.roster_fingerprint == print_of_roster:
+            preview, queued = before.preview, 0
         else:
             full, queued = self._store_roster(full)
             preview = preview_of(full)
-        title = better_name(full.title, stored.title if stored else None)
+        title = better_name(full.title, before.title if before else None)
         self.chats.put(
             replace(full, title=title),
             preview=preview,
-            list_fingerprint=_fingerprint(asdict(chat)),
+            list_fingerprint=listed,
             roster_fingerprint=print_of_roster,
             fence=self.fence,
         )
@@ -101,9 +108,11 @@ class PageWriter:
         changed = [one for key, one in present.items() if known.get(key) != as_stored(one)]
         self.participants.put(chat.chat_id, changed, fence=self.fence)
         queued = self._request([chat])
-        if not chat.has_more_participants:
-            gone = [key for key in known if key not in present]
-            self.participants.remove(chat.chat_id, gone, fence=self.fence)
+        gone = known.keys() - present.keys()
+        if chat.has_more_participants:  # a part of the roster says nothing of the others
+            chat = _with_others(chat, [known[key] for key in known if key in gone - {CHAT_ROW}])
+            gone &= {CHAT_ROW}
+        self.participants.remove(chat.chat_id, sorted(gone), fence=self.fence)
         return chat, queued
 
     def _request(self, chats: Iterable[Chat]) -> int:
@@ -114,6 +123,21 @@ class PageWriter:
             for one in _roster(chat)
             if one.image and one.image.key and one.img_url
         )
+
+
+def _is_listed_as(before: StoredChat | None, fingerprint: str) -> bool:
+    return before is not None and not before.missing_since and before.list_fingerprint == fingerprint
+
+
+def _has_another_roster(full: Chat, chat: Chat, before: StoredChat | None) -> bool:
+    """Asked only of a roster that was fetched: another one's fingerprint is that of the list's part."""
+    return full is not chat and before is not None and before.roster_fingerprint != _roster_fingerprint(full)
+
+
+def _with_others(chat: Chat, others: list[Participant]) -> Chat:
+    """So that a part of the roster hides nobody who is known."""
+    members = (*chat.participants, *others)
+    return replace(chat, participants=members, participant_count=chat.participant_count or len(members))
 
 
 def _roster(chat: Chat) -> list[Participant]:

@@ -10,12 +10,21 @@ from enum import StrEnum
 
 from imagecache.clock import DAY, HOUR
 from imagecache.errors import OriginDownError, OriginUnauthorizedError
-from imagecache.model import Clock
-from imagecache.sources.chat_api import ChatApi, ChatPage, ListingError
+from imagecache.model import Clock, OriginName
+from imagecache.sources.chat_api import ChatApi
+from imagecache.sources.chat_json import ChatPage, ListingError
 from imagecache.stores.chats import BeeperChats
 from imagecache.stores.fence import FencedOffError
+from imagecache.stores.origins import Cause, Origins
 from imagecache.stores.participants import ChatParticipants
-from imagecache.stores.sync_state import OriginState, Progress, Synced, SyncState, short_hash
+from imagecache.stores.sync_state import (
+    NONE_SKIPPED,
+    OriginState,
+    Progress,
+    Synced,
+    SyncState,
+    short_hash,
+)
 from imagecache.usecases.remove_missing import remove_missing
 from imagecache.usecases.request_images import ImageRequests
 from imagecache.usecases.store_page import PageWriter
@@ -25,6 +34,7 @@ _OVERLAP = HOUR
 _MOST_PAGES = 2000
 _TIME_TO_STOP = 30_000  # ms
 _LEASE_MARGIN = 60_000  # ms
+_LOGGED = 100  # characters of an id that is too long
 
 
 class SyncOutcome(StrEnum):
@@ -40,7 +50,10 @@ class SyncOutcome(StrEnum):
 
 @dataclass(slots=True)
 class SyncReport:
-    """What a run saw and did; `skipped` are ids of chats that Beeper listed and did not give."""
+    """What a run saw and did; `skipped` are ids of chats that Beeper listed but did not give, or unreadably.
+
+    `oldest_skipped` is when the oldest of those that are skipped for the first time last moved (ms).
+    """
 
     outcome: SyncOutcome = SyncOutcome.OK
     detail: str = ""
@@ -49,6 +62,7 @@ class SyncReport:
     changed: int = 0
     unreadable: int = 0
     skipped: list[str] = field(default_factory=list)
+    oldest_skipped: int = NONE_SKIPPED
     queued: int = 0
     missing: int = 0
     deleted: int = 0
@@ -63,6 +77,7 @@ class ChatSync:
     participants: ChatParticipants
     images: ImageRequests
     state: SyncState
+    origins: Origins
     clock: Clock
     active_within_days: int
 
@@ -124,6 +139,8 @@ class _Run:
             return report
         except OriginUnauthorizedError as error:
             report.outcome, report.detail = SyncOutcome.UNAUTHORIZED, str(error)
+            # Nobody else need ask with that token; the cacher's probe closes the circuit when it may.
+            self.sync.origins.open(OriginName.BEEPER, Cause.UNAUTHORIZED, now=self.sync.clock())
         except OriginDownError as error:
             report.outcome, report.detail = SyncOutcome.OFFLINE, str(error)
         state = _ORIGIN_STATES.get(report.outcome, OriginState.OK)
@@ -138,8 +155,9 @@ class _Run:
             page = self.chat_api.page(progress.cursor)
             if not writer.store(page.chats, report):
                 return progress
-            report.unreadable += page.unreadable
-            progress = _advanced(progress, page, oldest)
+            report.unreadable += len(page.unreadable)
+            report.skipped += [chat_id[:_LOGGED] for chat_id in page.unreadable if chat_id]
+            progress = _advanced(progress, page, oldest, report.oldest_skipped)
         return progress
 
     def _writer(self, *, complete: bool) -> PageWriter:
@@ -156,7 +174,11 @@ class _Run:
         )
 
     def _finish(self, progress: Progress, report: SyncReport) -> None:
-        """Everything is stored: only now the watermark moves."""
+        """Everything is stored: only now the watermark moves.
+
+        Not past a chat that was skipped for the first time, so that the next run reads down to it, and not
+        into the future, where a chat with a wrong date would hide all others.
+        """
         if progress.complete:
             report.missing, report.deleted, report.refused = remove_missing(
                 chat_api=self.chat_api,
@@ -171,7 +193,7 @@ class _Run:
         synced = state.synced()
         state.record_synced(
             Synced(
-                watermark=max(synced.watermark, progress.newest),
+                watermark=min(max(synced.watermark, progress.newest), progress.oldest_skipped, now),
                 succeeded_at=now,
                 completed_at=progress.started_at if progress.complete else synced.completed_at,
             )
@@ -186,7 +208,7 @@ _ORIGIN_STATES = {
 }
 
 
-def _advanced(progress: Progress, page: ChatPage, oldest: int) -> Progress:
+def _advanced(progress: Progress, page: ChatPage, oldest: int, oldest_skipped: int) -> Progress:
     """Past this page. Raises ListingError when the cursors go round in circles or never end."""
     known = bool(page.chats) and all(chat.last_activity < oldest for chat in page.chats)
     done = page.next_cursor is None or known
@@ -200,6 +222,8 @@ def _advanced(progress: Progress, page: ChatPage, oldest: int) -> Progress:
         finished=done,
         pages=progress.pages + 1,
         newest=max(progress.newest, *(chat.last_activity for chat in page.chats), 0),
+        oldest_skipped=min(progress.oldest_skipped, oldest_skipped),
+        without_id=progress.without_id or "" in page.unreadable,
         seen_chats=progress.seen_chats | {short_hash(chat.chat_id) for chat in page.chats},
         seen_cursors=progress.seen_cursors | ({seen} if seen else set()),
     )

@@ -1,0 +1,149 @@
+"""What may answer in place of Beeper's list of chats, and what is concluded from it."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from imagecache.errors import OriginDownError, OriginUnauthorizedError
+from imagecache.model import Chat
+from imagecache.sources import chat_api
+from imagecache.sources.chat_api import ChatApi, ChatUnavailableError
+from imagecache.sources.chat_json import ListingError, parse_chat
+from imagecache.sources.punctual import punctual_session
+from tests.hostile.origin import Origin, Say, answer, cut_short, drip
+from tests.recorded import FOLDER, recorded
+
+PAGE = b"<!DOCTYPE html><html><title>error code: 1033</title></html>"
+LOGIN = answer("302 Found", b"", "Location: https://login.example/")
+SECRETS = {"beeper-token": "secret"}
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with punctual_session() as session:
+        yield session
+
+
+def said(name: str, status: str = "200 OK") -> Say:
+    """A recorded answer."""
+    return answer(status, (FOLDER / f"{name}.json").read_bytes(), "Content-Type: application/json")
+
+
+def api_at(origin: Origin, session: requests.Session) -> ChatApi:
+    return ChatApi(base_url=origin.url, secrets=SECRETS, session=session)
+
+
+def crowd() -> Chat:
+    return parse_chat(recorded("group_of_552_excerpt"))
+
+
+SOMEBODY_ELSE = [
+    (answer("401 Unauthorized", b"{}"), OriginUnauthorizedError),
+    (LOGIN, OriginUnauthorizedError),
+    (answer("429 Too Many Requests", b"{}"), OriginDownError),
+    (answer("502 Bad Gateway", b"{}"), OriginDownError),
+    (answer("530 ", b"error code: 1033"), OriginDownError),
+    (answer("200 OK", PAGE), OriginDownError),
+    (answer("403 Forbidden", PAGE), OriginDownError),
+    (answer("404 Not Found", PAGE), OriginDownError),
+    (answer("200 OK"), OriginDownError),
+    (answer("200 OK", b"[" * 200_000), OriginDownError),
+    (answer("200 OK", b'{"items": [' + b"9" * 5000 + b"]}"), OriginDownError),
+    (cut_short("200 OK", b"{}", 99), OriginDownError),
+    (lambda connection: connection.sendall(b"\x16\x03\x01 no HTTP\r\n\r\n"), OriginDownError),
+]
+
+
+@pytest.mark.parametrize(("say", "expected"), SOMEBODY_ELSE, ids=str)
+def test_whoever_else_answers_says_nothing_of_any_chat(
+    session: requests.Session, say: Say, expected: type[OriginDownError]
+) -> None:
+    with Origin(say) as origin:
+        api = api_at(origin, session)
+        for ask in (lambda: api.page(None), lambda: api.with_full_roster(crowd()), lambda: api.exists("!a")):
+            with pytest.raises(OriginDownError) as caught:
+                ask()
+            assert type(caught.value) is expected
+
+
+def test_an_answer_that_never_ends_is_left_in_time(
+    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_api, "_TIMEOUT", (0.3, 0.3))
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
+    started = time.monotonic()
+    with Origin(drip(head, seconds=0.05)) as origin, pytest.raises(OriginDownError):
+        api_at(origin, session).page(None)
+    assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("say", "expected"),
+    [
+        (answer("403 Forbidden", b'{"message": "scope"}'), OriginUnauthorizedError),
+        (said("error_inside_beeper", "500 Internal Server Error"), OriginDownError),
+        (said("error_of_v0", "404 Not Found"), ListingError),
+        (said("error_of_v0"), ListingError),
+        (answer("200 OK", b"[]"), ListingError),
+    ],
+    ids=str,
+)
+def test_a_list_that_beeper_itself_does_not_give_is_not_an_empty_one(
+    session: requests.Session, say: Say, expected: type[Exception]
+) -> None:
+    with Origin(say) as origin, pytest.raises(expected) as caught:
+        api_at(origin, session).page(None)
+    assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        said("error_of_v1", "404 Not Found"),
+        said("error_inside_beeper", "500 Internal Server Error"),
+        answer("403 Forbidden", b'{"message": "not yours"}'),
+        answer("400 Bad Request", b"{}"),
+        answer("200 OK", b"{}"),
+    ],
+    ids=str,
+)
+def test_a_chat_that_beeper_itself_does_not_give_is_that_chats_trouble(
+    session: requests.Session, say: Say
+) -> None:
+    """A single one would otherwise end every run at the same place."""
+    with Origin(say) as origin, pytest.raises(ChatUnavailableError):
+        api_at(origin, session).with_full_roster(crowd())
+
+
+def test_a_chat_whose_members_are_withheld_is_a_part_and_not_empty(session: requests.Session) -> None:
+    body = json.dumps({"id": crowd().chat_id, "participants": None}).encode()
+    with Origin(answer("200 OK", body)) as origin:
+        full = api_at(origin, session).with_full_roster(crowd())
+    assert (full.participants, full.participant_count, full.has_more_participants) == ((), 552, True)
+
+
+def test_only_a_404_of_the_chat_itself_means_that_it_is_gone(session: requests.Session) -> None:
+    with Origin(said("error_of_v1", "404 Not Found")) as origin:
+        assert not api_at(origin, session).exists("!a/b?c#d")
+    [request] = origin.requests
+    assert request.startswith("GET /v1/chats/%21a%2Fb%3Fc%23d?maxParticipantCount=0 HTTP/1.1\r\n")
+    with Origin(said("group_of_552_excerpt")) as origin:
+        assert api_at(origin, session).exists("!a")
+    for status in ("500 Internal Server Error", "403 Forbidden", "400 Bad Request"):
+        with Origin(said("error_inside_beeper", status)) as origin, pytest.raises(ListingError):
+            api_at(origin, session).exists("!a")
+
+
+def test_the_tunnels_own_headers_are_sent_when_both_are_known(session: requests.Session) -> None:
+    guarded = {**SECRETS, "cf-access-client-id": "id", "cf-access-client-secret": "hush"}
+    for secrets, sent in ((guarded, True), ({**SECRETS, "cf-access-client-id": "id"}, False)):
+        with Origin(said("list_of_a_new_server")) as origin:
+            ChatApi(base_url=origin.url, secrets=secrets, session=session).page(None)
+        lines = set(origin.requests[0].split("\r\n"))
+        assert "Authorization: Bearer secret" in lines
+        assert {line for line in lines if line.startswith("CF-Access")} == (
+            {"CF-Access-Client-Id: id", "CF-Access-Client-Secret: hush"} if sent else set()
+        )
