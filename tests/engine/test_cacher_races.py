@@ -25,7 +25,7 @@ from imagecache.stores.origins import Origins
 from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher
 from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
 from local.engine import Engine, running_engine
-from local.template import read_template
+from tests.tables import create_tables
 
 WORKERS, ROUNDS = 32, 100
 
@@ -33,14 +33,9 @@ WORKERS, ROUNDS = 32, 100
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The engine with the template's tables and a bucket, and nothing deployed."""
-    resources = read_template()["Resources"]
     with running_engine(tmp_path_factory.mktemp("races")) as engine:
         dynamodb: Any = boto3.client("dynamodb", **engine.access)
-        for name in ("CachedImagesTable", "SyncStateTable"):
-            wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-            properties = resources[name]["Properties"]
-            kept = {key: properties[key] for key in wanted if key in properties}
-            dynamodb.create_table(TableName=name, **kept)
+        create_tables(dynamodb, "CachedImagesTable", "SyncStateTable")
         s3: Any = boto3.client("s3", **engine.access)
         s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         yield engine
