@@ -8,7 +8,7 @@ import requests
 from PIL import Image
 
 from imagecache.clock import HOUR
-from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
+from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, OriginFaultyError
 from imagecache.identity import MediaSource, WebSource
 from imagecache.model import Attempt, Blob, FailureReason, Fetched, ImageRequest, ImageStatus, OriginName
 from imagecache.retries import NEVER
@@ -185,6 +185,17 @@ def test_what_a_web_server_wishes_is_honoured(stack: Stack) -> None:
     at_work = cacher(stack, web=Answers(OriginBusyError("status 429", retry_after=7200)))
     assert at_work.cache(ImageRequest(url, url, NOW)).reason is FailureReason.ORIGIN_DOWN
     assert int(stack.row(url)["nextAttemptAt"]) == NOW + 7_200_000
+
+
+def test_three_images_that_come_too_late_end_the_questions_and_one_alone_does_not(stack: Stack) -> None:
+    origin = Answers(OriginFaultyError("late"))
+    at_work = cacher(stack, beeper=origin)
+    for _ in range(5):
+        at_work.cache(REQUEST)
+    assert origin.asked == 5
+    for key in ("beeper.com/bob", "beeper.com/cem", "beeper.com/dia"):
+        assert at_work.cache(ImageRequest(key, f"mxc://{key}", NOW)).result == "deferred"
+    assert origin.asked == 7
 
 
 def test_how_a_web_server_names_a_version_is_kept_until_it_names_none(stack: Stack) -> None:
