@@ -3,6 +3,7 @@
 import itertools
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -232,6 +233,21 @@ def test_one_deadline_covers_all_hops_and_every_byte(web: Web, monkeypatch: pyte
     with pytest.raises(OriginDownError):
         web.fetch(in_turn(moved("/b.jpg"), dripping))
     assert time.monotonic() - began < 1.6
+
+
+def test_a_name_server_that_is_silent_outlives_no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagecache.sources.web_images.Deadline", partial(transport.Deadline, 0.3))
+    over = threading.Event()
+
+    def silent(_host: str, _port: int) -> list[str]:
+        over.wait(5)
+        return [PUBLIC]
+
+    began = time.monotonic()
+    with pytest.raises(OriginDownError):
+        GuardedWeb(resolve=silent).fetch(WebSource(f"https://{HOST}/a.jpg"))
+    assert time.monotonic() - began < 1.5
+    over.set()
 
 
 def test_a_server_that_never_ends_its_handshake_is_late_too(monkeypatch: pytest.MonkeyPatch) -> None:
