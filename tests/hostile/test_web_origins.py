@@ -3,11 +3,9 @@
 import itertools
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -15,7 +13,7 @@ from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
 from imagecache.identity import WebSource, parse_source
 from imagecache.model import FailureReason, Fetched
 from imagecache.sources import transport
-from imagecache.sources.web_images import GuardedWeb, resolve
+from imagecache.sources.web_images import GuardedWeb
 from tests.hostile.origin import Flood, Origin, Say, answer, certificate, cut_short, drip
 
 HOST = "pictures.example"
@@ -164,20 +162,6 @@ def test_an_ipv6_address_is_refused(web: Web) -> None:
     assert refused(web, answer("200 OK", IMAGE), url="https://[2606:4700::1]/a") == "an IPv6 address"
 
 
-def test_a_host_is_asked_for_its_ipv4_addresses_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or every host that also has an IPv6 address would be refused."""
-    families: list[object] = []
-    real = socket.getaddrinfo
-
-    def seen(*args: Any, **options: Any) -> Any:
-        families.append(options.get("family"))
-        return real(*args, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", seen)
-    assert set(resolve("localhost", 443)) == {"127.0.0.1"}
-    assert families == [socket.AF_INET]
-
-
 @pytest.mark.parametrize(
     ("status", "headers", "wish"),
     [
@@ -233,21 +217,6 @@ def test_one_deadline_covers_all_hops_and_every_byte(web: Web, monkeypatch: pyte
     with pytest.raises(OriginDownError):
         web.fetch(in_turn(moved("/b.jpg"), dripping))
     assert time.monotonic() - began < 1.6
-
-
-def test_a_name_server_that_is_silent_outlives_no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imagecache.sources.web_images.Deadline", partial(transport.Deadline, 0.3))
-    over = threading.Event()
-
-    def silent(_host: str, _port: int) -> list[str]:
-        over.wait(5)
-        return [PUBLIC]
-
-    began = time.monotonic()
-    with pytest.raises(OriginDownError):
-        GuardedWeb(resolve=silent).fetch(WebSource(f"https://{HOST}/a.jpg"))
-    assert time.monotonic() - began < 1.5
-    over.set()
 
 
 def test_a_server_that_never_ends_its_handshake_is_late_too(monkeypatch: pytest.MonkeyPatch) -> None:

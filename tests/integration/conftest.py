@@ -168,6 +168,12 @@ def demo() -> Iterator[DemoAccount]:
 
 
 @pytest.fixture
+def key(demo: DemoAccount) -> str:
+    """An image that the account delivers."""
+    return demo.account.deliverable()[-1]
+
+
+@pytest.fixture
 def session() -> Iterator[requests.Session]:
     with punctual_session() as session:
         yield session
