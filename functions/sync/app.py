@@ -6,12 +6,12 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from imagecache.sources.punctual import punctual_session
 
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.sources.beeper_auth import BEEPER_SECRETS
 from imagecache.sources.chat_api import ChatApi
-from imagecache.sources.punctual import punctual_session
 from imagecache.stores.chats import BeeperChats
 from imagecache.stores.origins import Origins
 from imagecache.stores.participants import ChatParticipants

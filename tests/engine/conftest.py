@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
 from local.deploy import Stack
+from local.engine import Engine, running_engine
 from local.stack import local_stack
+from tests.tables import create_tables
 
 SMALL = Path(__file__).parent / "small"
 
@@ -30,6 +33,16 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         folder, template=SMALL / "template.yaml", builds=folder / "builds", name="small"
     ) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def engine_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The engine with the cacher's tables and bucket, and nothing deployed."""
+    with running_engine(tmp_path_factory.mktemp("tables")) as engine:
+        create_tables(boto3.client("dynamodb", **engine.access), "CachedImagesTable", "SyncStateTable")
+        s3: Any = boto3.client("s3", **engine.access)
+        s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        yield engine
 
 
 @pytest.fixture

@@ -2,15 +2,11 @@
 
 import io
 import itertools
-import secrets
 import threading
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
-import pytest
 from botocore.config import Config
 from PIL import Image
 
@@ -24,26 +20,9 @@ from imagecache.stores.claims import ImageClaims
 from imagecache.stores.origins import Origins
 from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher
 from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
-from local.engine import Engine, running_engine
-from local.template import read_template
+from local.engine import Engine
 
 WORKERS, ROUNDS = 32, 100
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The engine with the template's tables and a bucket, and nothing deployed."""
-    resources = read_template()["Resources"]
-    with running_engine(tmp_path_factory.mktemp("races")) as engine:
-        dynamodb: Any = boto3.client("dynamodb", **engine.access)
-        for name in ("CachedImagesTable", "SyncStateTable"):
-            wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-            properties = resources[name]["Properties"]
-            kept = {key: properties[key] for key in wanted if key in properties}
-            dynamodb.create_table(TableName=name, **kept)
-        s3: Any = boto3.client("s3", **engine.access)
-        s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        yield engine
 
 
 class Origin:
@@ -62,7 +41,7 @@ class Origin:
         return Fetched(self._image)
 
 
-def cacher(engine: Engine, origin: Origin, *, lease_seconds: int = 90) -> ImageCacher:
+def cacher(engine: Engine, origin: Origin) -> ImageCacher:
     access = {**engine.access, "config": Config(proxies={}, max_pool_connections=WORKERS)}
     dynamodb: Any = boto3.client("dynamodb", **access)
     return ImageCacher(
@@ -75,7 +54,7 @@ def cacher(engine: Engine, origin: Origin, *, lease_seconds: int = 90) -> ImageC
         blobs=Blobs(bucket="images", s3=boto3.client("s3", **access)),
         queue=ImagesQueue(queue_url="http://unused", sqs=boto3.client("sqs", **access)),
         salt=lambda: b"salt",
-        lease_seconds=lease_seconds,
+        lease_seconds=90,
         clock=now,
     )
 
@@ -84,9 +63,9 @@ def request(key: str) -> ImageRequest:
     return ImageRequest(key, f"mxc://{key}", now())
 
 
-def test_32_workers_on_one_image_download_it_once_in_each_of_100_rounds(engine: Engine) -> None:
+def test_32_workers_on_one_image_download_it_once_in_each_of_100_rounds(engine_with_tables: Engine) -> None:
     origin = Origin()
-    shared = cacher(engine, origin)
+    shared = cacher(engine_with_tables, origin)
     together = threading.Barrier(WORKERS)
 
     def work(key: str) -> str:
@@ -105,27 +84,10 @@ def test_32_workers_on_one_image_download_it_once_in_each_of_100_rounds(engine: 
     assert origin.hits == {f"beeper.com/race{number}": 1 for number in range(ROUNDS)}
 
 
-@pytest.mark.parametrize("after", ["claim", "download"])
-def test_a_worker_killed_at_work_costs_at_most_a_second_download(engine: Engine, after: str) -> None:
-    origin = Origin()
-    key = f"beeper.com/killed-{after}"
-    survivor = cacher(engine, origin, lease_seconds=1)
-    survivor.claims.claim(request(key), now=now(), lease_seconds=1, nonce=secrets.token_hex(4))
-    if after == "download":
-        origin.fetch(MediaSource("beeper.com", f"killed-{after}", ""))
-    with pytest.raises(ClaimHeldError) as held:
-        survivor.cache(request(key))
-    time.sleep(max(held.value.held_until - now(), 0) / 1000 + 0.01)
-    with ThreadPoolExecutor(8) as pool:
-        futures = [pool.submit(survivor.cache, request(key)) for _ in range(8)]
-    results = [one.result().result for one in futures if not one.exception()]
-    assert results.count("cached") == 1
-    assert origin.hits[key] <= 2
-
-
-def test_32_workers_get_no_more_slots_than_the_pace_allows(engine: Engine) -> None:
+def test_32_workers_get_no_more_slots_than_the_pace_allows(engine_with_tables: Engine) -> None:
     dynamodb: Any = boto3.client(
-        "dynamodb", **{**engine.access, "config": Config(proxies={}, max_pool_connections=WORKERS)}
+        "dynamodb",
+        **{**engine_with_tables.access, "config": Config(proxies={}, max_pool_connections=WORKERS)},
     )
     origins = Origins(table_name="SyncStateTable", dynamodb=dynamodb)
     moment = now()

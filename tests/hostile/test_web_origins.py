@@ -6,7 +6,6 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
 from imagecache.identity import WebSource, parse_source
 from imagecache.model import FailureReason, Fetched
 from imagecache.sources import transport
-from imagecache.sources.web_images import GuardedWeb, resolve
+from imagecache.sources.web_images import GuardedWeb
 from tests.hostile.origin import Flood, Origin, Say, answer, certificate, cut_short, drip
 
 HOST = "pictures.example"
@@ -161,20 +160,6 @@ def test_no_port_but_that_of_https_is_connected_to(web: Web, port: int) -> None:
 
 def test_an_ipv6_address_is_refused(web: Web) -> None:
     assert refused(web, answer("200 OK", IMAGE), url="https://[2606:4700::1]/a") == "an IPv6 address"
-
-
-def test_a_host_is_asked_for_its_ipv4_addresses_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or every host that also has an IPv6 address would be refused."""
-    families: list[object] = []
-    real = socket.getaddrinfo
-
-    def seen(*args: Any, **options: Any) -> Any:
-        families.append(options.get("family"))
-        return real(*args, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", seen)
-    assert set(resolve("localhost", 443)) == {"127.0.0.1"}
-    assert families == [socket.AF_INET]
 
 
 @pytest.mark.parametrize(

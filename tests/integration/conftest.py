@@ -31,7 +31,7 @@ from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
 from imagecache.usecases.request_images import ImageRequests
 from imagecache.usecases.sync_chats import ChatSync, SyncReport
 from local.demo.service import DemoAccount
-from local.template import read_template
+from tests.tables import create_tables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -145,15 +145,9 @@ class Stack:
 
 @contextmanager
 def stack_on_moto() -> Iterator[Stack]:
-    resources = read_template()["Resources"]
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
-        for name in TABLES:
-            wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-            properties = {key: resources[name]["Properties"].get(key) for key in wanted}
-            dynamodb.create_table(
-                TableName=name, **{key: value for key, value in properties.items() if value}
-            )
+        create_tables(dynamodb, *TABLES)
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         sqs = boto3.client("sqs")
@@ -180,6 +174,12 @@ def _record(stack: Stack) -> Any:
 def demo() -> Iterator[DemoAccount]:
     with DemoAccount(scale=0.05) as account:
         yield account
+
+
+@pytest.fixture
+def key(demo: DemoAccount) -> str:
+    """An image that the account delivers."""
+    return demo.account.deliverable()[-1]
 
 
 @pytest.fixture

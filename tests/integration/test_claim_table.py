@@ -4,19 +4,16 @@ import io
 from dataclasses import replace
 
 import pytest
-import requests
 from PIL import Image
 
 from imagecache.clock import HOUR
-from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
+from imagecache.errors import ImageFailedError, OriginDownError
 from imagecache.identity import MediaSource, WebSource
 from imagecache.model import Attempt, Blob, FailureReason, Fetched, ImageRequest, ImageStatus, OriginName
 from imagecache.retries import NEVER
-from imagecache.sources.beeper_images import AssetsServe, MediaServer
 from imagecache.stores.claims import Answer, Claim, LeaseLostError
 from imagecache.usecases.cache_image import ImageCacher
 from imagecache.usecases.fetch_image import ImageSources
-from local.demo.service import DemoAccount
 from tests.integration.conftest import NOW, Stack
 
 KEY = "beeper.com/ada"
@@ -183,66 +180,3 @@ def test_waiting_for_an_origin_counts_as_no_attempt(stack: Stack) -> None:
         assert stack.row(KEY)["attempts"] == "0"
         stack.now += HOUR // 4
     assert at_work.cache(REQUEST).result == "cached"
-
-
-def test_what_a_web_server_wishes_is_honoured(stack: Stack) -> None:
-    url = "https://pictures.example/a.jpg"
-    at_work = cacher(stack, web=Answers(OriginBusyError("status 429", retry_after=7200)))
-    assert at_work.cache(ImageRequest(url, url, NOW)).reason is FailureReason.ORIGIN_DOWN
-    assert int(stack.row(url)["nextAttemptAt"]) == NOW + 7_200_000
-
-
-def test_how_a_web_server_names_a_version_is_kept_until_it_names_none(stack: Stack) -> None:
-    url = "https://pictures.example/a.jpg"
-    monday = Fetched(png("red"), '"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
-    at_work = cacher(stack, web=Answers(monday, png("blue")))
-    at_work.cache(ImageRequest(url, url, NOW))
-    row = stack.row(url)
-    assert (row["etag"], row["lastModified"]) == ('"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
-    stack.images.request_refresh(url, now=NOW + 1)
-    assert at_work.cache(ImageRequest(url, url, NOW)).result == "cached"
-    assert {"etag", "lastModified"}.isdisjoint(stack.row(url))
-
-
-GONE, DOWN = ImageFailedError(FailureReason.GONE), OriginDownError("offline")
-
-
-@pytest.mark.parametrize(
-    ("beeper", "media_server", "result"),
-    [
-        (GONE, png("red"), "cached"),
-        (DOWN, png("red"), "cached"),
-        (GONE, GONE, "failed"),
-        (GONE, DOWN, "failed"),
-        (DOWN, GONE, "deferred"),
-        (DOWN, DOWN, "deferred"),
-    ],
-)
-@pytest.mark.parametrize("first", ["beeper", "media_server"])
-def test_each_origin_stands_in_for_the_other_and_beepers_word_is_final(
-    stack: Stack, beeper: bytes | Exception, media_server: bytes | Exception, result: str, first: str
-) -> None:
-    origins = {"beeper": Answers(beeper), "media_server": Answers(media_server)}
-    order = origins if first == "beeper" else dict(reversed(origins.items()))
-    assert cacher(stack, **order).cache(REQUEST).result == result
-
-
-def test_an_image_the_media_server_lacks_is_served_by_beeper(
-    stack: Stack, demo: DemoAccount, session: requests.Session
-) -> None:
-    """Against the demo account: its media server knows only what is on disk."""
-    key = next(one for one in demo.account.deliverable() if one in demo.account.not_on_disk)
-    sources = ImageSources(
-        media={
-            OriginName.MEDIA_SERVER: MediaServer(
-                base_url=demo.media_url, token=demo.media_token, session=session
-            ),
-            OriginName.BEEPER: AssetsServe(
-                base_url=demo.beeper_url, token=demo.beeper_token, session=session
-            ),
-        },
-        web=Answers(),  # type: ignore[arg-type] # not used
-    )
-    at_work = replace(cacher(stack), fetcher=stack.fetcher(sources))
-    assert at_work.cache(ImageRequest(key, f"mxc://{key}", NOW)).result == "cached"
-    assert history(stack, key)[0].answer == "gone: status 404"

@@ -118,11 +118,30 @@ def test_an_answer_from_before_does_not_close_a_circuit(stack: Stack) -> None:
     assert closed_until(stack) == until
 
 
-def test_one_bad_answer_is_no_outage_and_three_in_a_row_are(stack: Stack) -> None:
-    assert stack.origins.answered_badly(admit(stack), now=NOW) == 0
-    assert stack.origins.answered_badly(admit(stack), now=NOW) == 0
+def bad_answers(stack: Stack, *image_keys: str) -> list[int]:
+    """Until when each bad answer in a row has closed the origin, in ms from now; 0: not at all."""
+    closed = [stack.origins.answered_badly(admit(stack), key, now=stack.now) for key in image_keys]
+    return [until and until - stack.now for until in closed]
+
+
+def test_bad_answers_for_three_images_in_a_row_close_an_origin(stack: Stack) -> None:
+    assert bad_answers(stack, "a", "b") == [0, 0]
     stack.origins.succeeded(admit(stack))
-    assert [stack.origins.answered_badly(admit(stack), now=NOW) for _ in range(3)] == [0, 0, NOW + MINUTE]
+    assert bad_answers(stack, "a", "b", "c") == [0, 0, MINUTE]
+
+
+def test_one_image_that_is_always_late_closes_no_origin(stack: Stack) -> None:
+    assert bad_answers(stack, *["late"] * 9, "other") == [0] * 10
+
+
+def test_images_that_are_always_late_keep_the_others_waiting_for_no_more_than_a_minute(stack: Stack) -> None:
+    bad_answers(stack, "a", "b", "c")
+    for _ in range(5):
+        stack.now += MINUTE
+        assert bad_answers(stack, "a") == [MINUTE]
+    stack.now += MINUTE
+    stack.origins.succeeded(admit(stack))
+    assert bad_answers(stack, "a", "b") == [0, 0]
 
 
 def test_another_process_sees_the_same_circuit(stack: Stack) -> None:

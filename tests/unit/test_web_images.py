@@ -1,13 +1,19 @@
 """An https image is fetched from public addresses only, whatever its name says the second time."""
 
 import json
+import socket
+import threading
+import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from imagecache.errors import ImageFailedError, OriginDownError
 from imagecache.identity import WebSource
 from imagecache.model import FailureReason
+from imagecache.sources import transport
 from imagecache.sources.web_images import GuardedWeb, is_public, resolve
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "ssrf.json").read_text())
@@ -43,3 +49,32 @@ def test_a_name_without_an_address_may_have_one_later() -> None:
 
     with pytest.raises(OriginDownError):
         GuardedWeb(resolve=nothing).fetch(WebSource("https://example.invalid/a.jpg"))
+
+
+def test_a_host_is_asked_for_its_ipv4_addresses_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or every host that also has an IPv6 address would be refused."""
+    families: list[object] = []
+    real = socket.getaddrinfo
+
+    def seen(*args: Any, **options: Any) -> Any:
+        families.append(options.get("family"))
+        return real(*args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", seen)
+    assert set(resolve("localhost", 443)) == {"127.0.0.1"}
+    assert families == [socket.AF_INET]
+
+
+def test_a_name_server_that_is_silent_outlives_no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagecache.sources.web_images.Deadline", partial(transport.Deadline, 0.3))
+    over = threading.Event()
+
+    def silent(_host: str, _port: int) -> list[str]:
+        over.wait(5)
+        return ["8.8.8.8"]
+
+    began = time.monotonic()
+    with pytest.raises(OriginDownError):
+        GuardedWeb(resolve=silent).fetch(WebSource("https://pictures.example/a.jpg"))
+    assert time.monotonic() - began < 1.5
+    over.set()

@@ -7,7 +7,10 @@ so a name that answers differently the second time gains nothing. TLS still chec
 import contextlib
 import ipaddress
 import socket
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -71,6 +74,23 @@ def resolve(host: str, port: int) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
+def _within(seconds: float, look_up: Callable[[], list[str]]) -> list[str]:
+    """What it returns or raises, or TimeoutError.
+
+    The C library's resolver takes no deadline. One that is late is left to itself: it ends by its own limit.
+    """
+    answer: Future[list[str]] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(look_up())
+        except Exception as error:  # noqa: BLE001 - handed on to whoever waits
+            answer.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return answer.result(seconds)
+
+
 def directly(address: str, port: int) -> tuple[str, int]:
     """A checked address is connected to as it is; a test's answer is a server of its own."""
     return address, port
@@ -103,7 +123,7 @@ class GuardedWeb:
         host = url.hostname or ""
         if url.port is not None:  # identity has removed the usual one; what else listens is no web server
             raise ImageFailedError(FailureReason.REFUSED, "not the port of https")
-        address, port = self._reach(self._checked_address(host, _HTTPS_PORT), _HTTPS_PORT)
+        address, port = self._reach(self._checked_address(host, deadline), _HTTPS_PORT)
         left = deadline.remaining()
         pool = PunctualHttpsPool(
             address,
@@ -130,11 +150,11 @@ class GuardedWeb:
             with contextlib.closing(response):
                 return response.status, response.headers, None if moved else read_body(response, deadline)
 
-    def _checked_address(self, host: str, port: int) -> str:
+    def _checked_address(self, host: str, deadline: Deadline) -> str:
         if ":" in host:
             raise ImageFailedError(FailureReason.REFUSED, "an IPv6 address")
         try:
-            addresses = self._resolve(host, port)
+            addresses = _within(deadline.remaining(), partial(self._resolve, host, _HTTPS_PORT))
         except (OSError, UnicodeError) as error:
             raise OriginDownError("the name has no address") from error
         if not addresses or not all(is_public(address) for address in addresses):

@@ -1,11 +1,12 @@
 """Rows of syncState that keep all workers gentle to an origin: its circuit, and the pace it allows."""
 
 import contextlib
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 _MINUTE = 60_000
 _PROBE_LASTS = 30_000
 """Longer than any fetch: a probe whose worker died is followed by another one."""
-_BAD_ANSWERS_IN_A_ROW = 3
+_BAD_IMAGES_IN_A_ROW = 3
+"""Of different images: one that is always late says nothing of the others."""
 _LONGEST_OUTAGE_WAIT = 15 * _MINUTE
 _ATTEMPTS = 5
 
@@ -30,6 +32,7 @@ class Cause(StrEnum):
     """Why a circuit is open."""
 
     OUTAGE = "outage"
+    FAULTY = "faulty"
     UNAUTHORIZED = "unauthorized"
     BUSY = "busy"
 
@@ -57,7 +60,7 @@ class Pass:
     origin: OriginName
     at: int
     opened_until: int = 0
-    bad_answers: int = 0
+    after_bad_answers: bool = False
 
 
 class OriginClosedError(ImageCacheError):
@@ -74,7 +77,7 @@ class _Row(Model):
     open_until = NumberAttribute(null=True, attr_name="openUntil")
     cause = UnicodeAttribute(null=True)
     openings = NumberAttribute(default=0)
-    bad_answers = NumberAttribute(default=0, attr_name="badAnswers")
+    bad_images = UnicodeSetAttribute(null=True, attr_name="badImages")
     next_slot_at = NumberAttribute(null=True, attr_name="nextSlotAt")
 
 
@@ -95,7 +98,7 @@ class Origins:
         seen = int(row.open_until or 0)
         mine = self._probe(origin, seen, now) if seen else 0
         at = self._slot(row, PACES[origin], now) if origin in PACES else now
-        return Pass(origin, at, mine, int(row.bad_answers))
+        return Pass(origin, at, mine, bool(row.bad_images))
 
     def succeeded(self, passed: Pass) -> None:
         """Closes the circuit that this was a probe of; costs nothing while all is well."""
@@ -105,18 +108,19 @@ class Origins:
                 _Row.open_until.remove(),
                 _Row.cause.remove(),
                 _Row.openings.remove(),
-                _Row.bad_answers.remove(),
+                _Row.bad_images.remove(),
             ]
             updated(self._named(passed.origin), reset, _Row.open_until == passed.opened_until)
-        elif passed.bad_answers:
-            updated(self._named(passed.origin), [_Row.bad_answers.remove()], _Row.open_until.does_not_exist())
+        elif passed.after_bad_answers:
+            updated(self._named(passed.origin), [_Row.bad_images.remove()], _Row.open_until.does_not_exist())
 
-    def answered_badly(self, passed: Pass, *, now: int) -> int:
-        """Counts a bad answer; several in a row open the circuit. Returns until when, or 0."""
+    def answered_badly(self, passed: Pass, image_key: str, *, now: int) -> int:
+        """Counts images with a bad answer; several in a row open the circuit. Returns until when, or 0."""
         row = self._named(passed.origin)
-        row.update(actions=[_Row.bad_answers.set((_Row.bad_answers | 0) + 1)])
-        if passed.opened_until or row.bad_answers >= _BAD_ANSWERS_IN_A_ROW:
-            return self.open(passed.origin, Cause.OUTAGE, now=now, probe=passed.opened_until)
+        image = hashlib.sha256(image_key.encode()).hexdigest()[:16]
+        row.update(actions=[_Row.bad_images.add({image})])
+        if passed.opened_until or len(row.bad_images or ()) >= _BAD_IMAGES_IN_A_ROW:
+            return self.open(passed.origin, Cause.FAULTY, now=now, probe=passed.opened_until)
         return 0
 
     def open(
@@ -131,6 +135,7 @@ class Origins:
             _Row.open_until.set(until),
             _Row.cause.set(cause.value),
             _Row.openings.set((_Row.openings | 0) + 1),
+            _Row.bad_images.remove(),
         ]
         unchanged = _same(_Row.open_until, row.open_until)
         updated(self._named(origin), actions, unchanged)
@@ -179,6 +184,8 @@ def _wait(cause: Cause, openings: int, retry_after: int | None) -> int:
     match cause:
         case Cause.BUSY:
             return _MINUTE  # the media server's window; it says no Retry-After
+        case Cause.FAULTY:
+            return _MINUTE  # never longer: it may be the images, and others wait behind them
         case Cause.UNAUTHORIZED:
             return _LONGEST_OUTAGE_WAIT  # a person must act
         case Cause.OUTAGE:

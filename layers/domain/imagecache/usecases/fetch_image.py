@@ -79,7 +79,7 @@ class ImageFetcher:
         closed: list[OriginClosedError] = []
         for name, origin in self.sources.media.items():
             try:
-                return self._ask(name, partial(origin.fetch, source), note)
+                return self._ask(name, origin, source, note)
             except ImageFailedError as error:
                 final[name] = error
             except OriginClosedError as error:
@@ -88,15 +88,15 @@ class ImageFetcher:
             raise final.get(OriginName.BEEPER) or next(iter(final.values()))
         raise min(closed, key=lambda error: error.until)
 
-    def _ask(self, name: OriginName, fetch: Callable[[], Fetched], note: Note) -> Fetched:
+    def _ask(self, name: OriginName, origin: MediaOrigin, source: MediaSource, note: Note) -> Fetched:
         passed = self._pass(name)
         try:
-            fetched = _noted(name, fetch, note)
+            fetched = _noted(name, partial(origin.fetch, source), note)
         except ImageFailedError:
             self.origins.succeeded(passed)
             raise
         except OriginDownError as error:
-            raise OriginClosedError(self._report(passed, error), outage=True) from error
+            raise OriginClosedError(self._report(passed, source, error), outage=True) from error
         self.origins.succeeded(passed)
         return fetched
 
@@ -108,11 +108,11 @@ class ImageFetcher:
                 passed = self.origins.admit(name, now=self.clock())
         return passed
 
-    def _report(self, passed: Pass, error: OriginDownError) -> int:
+    def _report(self, passed: Pass, source: MediaSource, error: OriginDownError) -> int:
         """Stops everybody if it concerns everybody. Returns when to ask again, in ms."""
         now = self.clock()
         if isinstance(error, OriginFaultyError) and error.retry_after is None:
-            return self.origins.answered_badly(passed, now=now) or now + _FAULTY_FOR
+            return self.origins.answered_badly(passed, source.key, now=now) or now + _FAULTY_FOR
         cause = Cause.OUTAGE
         if isinstance(error, OriginUnauthorizedError):
             cause = Cause.UNAUTHORIZED

@@ -1,0 +1,90 @@
+"""`python -m tests.engine.claim_race EMULATOR ROUNDS`, in a network of its own: races, told as JSON.
+
+32 workers claim one image, then, when the winner's lease has lapsed, claim it again; in the end as many ask
+the media server's pace for a slot.
+"""
+
+import json
+import sys
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from imagecache.model import Blob, ImageRequest, OriginName
+from imagecache.stores.claims import Answer, Claim, ImageClaims, LeaseLostError
+from imagecache.stores.origins import OriginClosedError, Origins
+from tests.engine.dynamodb_local import dynamodb_local
+from tests.tables import create_tables
+
+NOW = 1_800_000_000_000
+WORKERS, LEASE_SECONDS, SLOTS_WANTED = 32, 90, 200
+BLOB = Blob("b10b", "image/png", 10, 64, 64)
+
+
+def main() -> None:
+    emulator, rounds = sys.argv[1:]
+    with dynamodb_local(Path(emulator)) as endpoint, ThreadPoolExecutor(WORKERS) as pool:
+        dynamodb: Any = boto3.client(
+            "dynamodb",
+            endpoint_url=endpoint,
+            region_name="eu-west-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(proxies={}, max_pool_connections=WORKERS),
+        )
+        create_tables(dynamodb, "CachedImagesTable", "SyncStateTable")
+        claims = ImageClaims(table_name="CachedImagesTable", dynamodb=dynamodb)
+        races = [race(claims, pool, f"beeper.com/race{number}") for number in range(int(rounds))]
+        slots = take_slots(Origins(table_name="SyncStateTable", dynamodb=dynamodb), pool)
+    print(json.dumps({"races": races, "slots": slots}))  # noqa: T201 - what the caller reads
+
+
+def race(claims: ImageClaims, pool: ThreadPoolExecutor, key: str) -> dict[str, Any]:
+    """Counts of the answers to the first claims and to those after the lease; whose commit counted."""
+    together = threading.Barrier(WORKERS)
+
+    def all_claim(now: int) -> list[Claim]:
+        def claim(worker: int) -> Claim:
+            together.wait()
+            request = ImageRequest(key, f"mxc://{key}", now)
+            return claims.claim(request, now=now, lease_seconds=LEASE_SECONDS, nonce=f"{worker}.{now}")
+
+        return list(pool.map(claim, range(WORKERS)))
+
+    first, second = all_claim(NOW), all_claim(NOW + LEASE_SECONDS * 1000 + 1)
+    winners = [claim for claim in (*first, *second) if claim.answer is Answer.WON]
+    return {
+        "first": Counter(claim.answer for claim in first),
+        "second": Counter(claim.answer for claim in second),
+        "attempts": [claim.attempts for claim in winners],
+        "committed": [_commits(claims, claim) for claim in winners],
+    }
+
+
+def _commits(claims: ImageClaims, claim: Claim) -> bool:
+    try:
+        claims.commit(claim, BLOB, now=NOW)
+    except LeaseLostError:
+        return False
+    return True
+
+
+def take_slots(origins: Origins, pool: ThreadPoolExecutor) -> list[int]:
+    """Moments (ms from now) at which those that got a slot may ask."""
+
+    def slot(_: int) -> int | None:
+        try:
+            return origins.admit(OriginName.MEDIA_SERVER, now=NOW).at - NOW
+        except OriginClosedError:
+            return None
+
+    return sorted(at for at in pool.map(slot, range(SLOTS_WANTED)) if at is not None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""What becomes of an image as its origins answer, stand in for each other, or ask to be left alone."""
+
+from dataclasses import replace
+
+import pytest
+import requests
+
+from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, OriginFaultyError
+from imagecache.model import FailureReason, Fetched, ImageRequest, OriginName
+from imagecache.sources.beeper_images import AssetsServe, MediaServer
+from imagecache.usecases.fetch_image import ImageSources
+from local.demo.service import DemoAccount
+from tests.integration.conftest import NOW, Stack
+from tests.integration.test_claim_table import REQUEST, Answers, cacher, png
+
+
+def test_what_a_web_server_wishes_is_honoured(stack: Stack) -> None:
+    url = "https://pictures.example/a.jpg"
+    at_work = cacher(stack, web=Answers(OriginBusyError("status 429", retry_after=7200)))
+    assert at_work.cache(ImageRequest(url, url, NOW)).reason is FailureReason.ORIGIN_DOWN
+    assert int(stack.row(url)["nextAttemptAt"]) == NOW + 7_200_000
+
+
+def test_three_images_that_come_too_late_end_the_questions_and_one_alone_does_not(stack: Stack) -> None:
+    origin = Answers(OriginFaultyError("late"))
+    at_work = cacher(stack, beeper=origin)
+    for _ in range(5):
+        at_work.cache(REQUEST)
+    assert origin.asked == 5
+    for key in ("beeper.com/bob", "beeper.com/cem", "beeper.com/dia"):
+        assert at_work.cache(ImageRequest(key, f"mxc://{key}", NOW)).result == "deferred"
+    assert origin.asked == 7
+
+
+def test_how_a_web_server_names_a_version_is_kept_until_it_names_none(stack: Stack) -> None:
+    url = "https://pictures.example/a.jpg"
+    monday = Fetched(png("red"), '"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
+    at_work = cacher(stack, web=Answers(monday, png("blue")))
+    at_work.cache(ImageRequest(url, url, NOW))
+    row = stack.row(url)
+    assert (row["etag"], row["lastModified"]) == ('"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
+    stack.images.request_refresh(url, now=NOW + 1)
+    assert at_work.cache(ImageRequest(url, url, NOW)).result == "cached"
+    assert {"etag", "lastModified"}.isdisjoint(stack.row(url))
+
+
+GONE, DOWN = ImageFailedError(FailureReason.GONE), OriginDownError("offline")
+
+
+@pytest.mark.parametrize(
+    ("beeper", "media_server", "result"),
+    [
+        (GONE, png("red"), "cached"),
+        (DOWN, png("red"), "cached"),
+        (GONE, GONE, "failed"),
+        (GONE, DOWN, "failed"),
+        (DOWN, GONE, "deferred"),
+        (DOWN, DOWN, "deferred"),
+    ],
+)
+@pytest.mark.parametrize("first", ["beeper", "media_server"])
+def test_each_origin_stands_in_for_the_other_and_beepers_word_is_final(
+    stack: Stack, beeper: bytes | Exception, media_server: bytes | Exception, result: str, first: str
+) -> None:
+    origins = {"beeper": Answers(beeper), "media_server": Answers(media_server)}
+    order = origins if first == "beeper" else dict(reversed(origins.items()))
+    assert cacher(stack, **order).cache(REQUEST).result == result
+
+
+def test_an_image_the_media_server_lacks_is_served_by_beeper(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    """Against the demo account: its media server knows only what is on disk."""
+    key = next(one for one in demo.account.deliverable() if one in demo.account.not_on_disk)
+    sources = ImageSources(
+        media={
+            OriginName.MEDIA_SERVER: MediaServer(
+                base_url=demo.media_url, token=demo.media_token, session=session
+            ),
+            OriginName.BEEPER: AssetsServe(
+                base_url=demo.beeper_url, token=demo.beeper_token, session=session
+            ),
+        },
+        web=Answers(),  # type: ignore[arg-type] # not used
+    )
+    at_work = replace(cacher(stack), fetcher=stack.fetcher(sources))
+    assert at_work.cache(ImageRequest(key, f"mxc://{key}", NOW)).result == "cached"
+    facts = stack.catalogue.facts(key)
+    assert facts is not None
+    assert facts.history[0].answer == "gone: status 404"
