@@ -10,7 +10,7 @@ import typer
 from imagecache_cli import changing, showing
 from imagecache_cli.access import Wanted
 from imagecache_cli.doctor import doctor
-from imagecache_cli.errors import CommandError
+from imagecache_cli.errors import CommandError, SettingsError
 from imagecache_cli.screen import complain
 from imagecache_cli.session import Options, Outside
 
@@ -66,8 +66,8 @@ for verb in (
 def main(arguments: Sequence[str] | None = None, outside: Outside | None = None) -> int:
     """The exit code. Whatever is wrong is one line on stderr."""
     _print_anything()
-    given = globals_first(sys.argv[1:] if arguments is None else arguments)
     try:
+        given = globals_first(sys.argv[1:] if arguments is None else arguments)
         code = app(
             given or ["--help"], prog_name="imagecache", standalone_mode=False, obj=outside or Outside()
         )
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None, outside: Outside | None = None)
 
 
 def globals_first(arguments: Sequence[str]) -> list[str]:
-    """`chats --json` → `--json chats`: a person does not think of which options are global."""
+    """`chats --json` → `--json chats`: nobody remembers which options are global. Raises SettingsError."""
     first: list[str] = []
     rest: list[str] = []
     waiting = iter(arguments)
@@ -89,7 +89,10 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
         if one == "--":
             return [*first, *rest, one, *waiting]
         if one in _VALUED:
-            first += [one, *(value for value in [next(waiting, None)] if value is not None)]
+            value = next(waiting, None)
+            if value is None:
+                raise SettingsError(f"{one} needs a value")
+            first += [one, value]
         elif one in _FLAGS or one.split("=")[0] in _VALUED:
             first.append(one)
         else:

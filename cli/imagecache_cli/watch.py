@@ -1,5 +1,6 @@
 """Follows a job: asks, draws what it hears on stderr, ends when there is nothing left to wait for."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -17,8 +18,9 @@ from imagecache_cli.session import Session
 JOB_PATIENCE = 16 * 60.0
 # Longer than an image may wait for a laptop that sleeps before it counts as failed.
 QUEUE_PATIENCE = 3 * 3600.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
-_MISSED_ANSWERS = 5
+# Seconds between two questions: soon while something moves, seldom while nothing does.
+_FIRST_PAUSE, _PAUSE, _LONGEST_PAUSE = 0.25, 1.0, 30.0
+_MISSED_ANSWERS, _BLINK = 5, 2.0
 
 
 class SilentJobError(CommandError):
@@ -57,14 +59,14 @@ def follow_job(session: Session, job_id: str, goal: Goal) -> tuple[Json, Job]:
 
 
 def _until(session: Session, job_id: str, goal: Goal, draw: Callable[[Job], None]) -> tuple[Json, Job]:
-    pause, last, since = _FIRST_PAUSE, None, session.outside.seconds()
+    last, since, pause = None, session.outside.seconds(), _FIRST_PAUSE
     while True:
         document, job = _ask(session, job_id)
         draw(job)
         if goal.reached(job):
             return document, job
         if job != last:
-            last, since = job, session.outside.seconds()
+            last, since, pause = job, session.outside.seconds(), min(pause, _PAUSE)
         elif session.outside.seconds() - since > goal.patience:
             raise SilentJobError(
                 f"job {job_id} has not moved for {goal.patience / 60:.0f} minutes: look at its log"
@@ -75,16 +77,16 @@ def _until(session: Session, job_id: str, goal: Goal, draw: Callable[[Job], None
 
 def _ask(session: Session, job_id: str) -> tuple[Json, Job]:
     """A laptop's network blinks: that alone ends no watch of an hour."""
-    for missed in range(_MISSED_ANSWERS + 1):
-        try:
-            document = session.api.get(f"/api/jobs/{quote(job_id, safe='')}")
-        except UnreachableError:
-            if missed == _MISSED_ANSWERS:
-                raise
-            session.outside.sleep(_LONGEST_PAUSE)
-        else:
-            return document, read(Job, document)
-    raise AssertionError  # the last round returns or raises
+    for _ in range(_MISSED_ANSWERS):
+        with contextlib.suppress(UnreachableError):
+            return _ask_once(session, job_id)
+        session.outside.sleep(_BLINK)
+    return _ask_once(session, job_id)
+
+
+def _ask_once(session: Session, job_id: str) -> tuple[Json, Job]:
+    document = session.api.get(f"/api/jobs/{quote(job_id, safe='')}")
+    return document, read(Job, document)
 
 
 def _bar(console: Console) -> Progress:
