@@ -76,13 +76,6 @@ class References:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    at: str | None
-    origin: str
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
 class Shown:
     chat_id: str
     chat_title: str | None
@@ -91,16 +84,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Story:
+    """`summary` tells in sentences what the other fields of the answer say."""
+
     source_url: str
     status: str
     summary: list[str]
-    attempts: list[Attempt]
     shown_by: list[Shown]
     more_shown_by: bool
 
 
 @dataclass(frozen=True, slots=True)
-class OriginState:
+class Origin:
     """How Beeper answered sync when it was last asked."""
 
     state: str
@@ -110,7 +104,7 @@ class OriginState:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    origin: OriginState
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +132,7 @@ class Stats:
     failed_by_reason: dict[str, int]
     deduplication: Deduplication
     last_sync: LastSync
-    origin: OriginState
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)

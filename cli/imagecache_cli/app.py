@@ -22,6 +22,7 @@ app = typer.Typer(
     help="Chat Image Cache: what it holds, why a face is missing, and what to do about it.",
     epilog=_EPILOG,
     add_completion=False,
+    pretty_exceptions_enable=False,  # they print what stands in variables, tokens too
     rich_markup_mode=None,  # plain help: no box may stand in the way of one line
 )
 

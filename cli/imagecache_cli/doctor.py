@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -10,8 +10,8 @@ import typer
 from rich.text import Text
 
 from imagecache_cli import tables
-from imagecache_cli.answers import Health, OriginState, Stats
-from imagecache_cli.errors import CommandError, RefusedError
+from imagecache_cli.answers import Health, Origin, Stats
+from imagecache_cli.errors import CommandError, RefusedError, UnexpectedAnswerError
 from imagecache_cli.outcomes import NEW_TOKEN_ADVICE, START_ADVICE, tell_outcome
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session, open_session
@@ -122,7 +122,7 @@ def _beeper_now(session: Session, health: Health) -> Finding:
     return Finding("Beeper", Verdict.BAD, found, remedy)
 
 
-def _beeper_as_last_seen(origin: OriginState) -> Finding:
+def _beeper_as_last_seen(origin: Origin) -> Finding:
     seen = f"when sync last asked ({tables.moment(origin.checked_at)} UTC)"
     match origin.state:
         case "ok":
@@ -141,9 +141,16 @@ def _last_sync(stats: Stats, now: datetime) -> Finding:
     if succeeded is None:
         return Finding("sync", Verdict.WARN, "has never succeeded", "`imagecache sync`")
     found = f"last succeeded {tables.moment(succeeded)} UTC"
-    if now - datetime.fromisoformat(succeeded) > _SYNC_IS_LATE:
+    if now - _time_of(succeeded) > _SYNC_IS_LATE:
         return Finding("sync", Verdict.WARN, found, "is its schedule on? is Beeper running by day?")
     return Finding("sync", Verdict.OK, found)
+
+
+def _time_of(iso: str) -> datetime:
+    try:
+        return datetime.fromisoformat(iso).astimezone(UTC)
+    except ValueError as error:
+        raise UnexpectedAnswerError(f"lastSync.succeededAt is no moment: {iso}") from error
 
 
 def _pictures(stats: Stats) -> Finding:

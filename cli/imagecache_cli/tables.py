@@ -44,8 +44,8 @@ def moment(iso: str | None) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes as MB, which is what the API's own totals call 1024 * 1024."""
-    return f"{count / (1024 * 1024):,.1f} MB"
+    """Bytes as MB, a million each, as in `totalStorageMB`."""
+    return f"{count / 1e6:,.1f} MB"
 
 
 def stats(known: Stats) -> RenderableType:
@@ -140,10 +140,7 @@ def _measures(image: Image) -> str:
 
 def story(known: Story) -> RenderableType:
     parts: list[RenderableType] = [pairs({"source": known.source_url, "status": status(known.status)})]
-    parts += [Text(f"\n{sentence}" if first else sentence) for first, sentence in _marked(known.summary)]
-    if known.attempts:
-        rows = ((moment(one.at), one.origin, one.answer) for one in known.attempts)
-        parts.append(table(("asked (UTC)", "origin", "answer"), rows, long="answer"))
+    parts += [Text(), *(Text(sentence) for sentence in known.summary)]
     if known.shown_by:
         shown = (
             (_short(one.chat_title or _NOTHING), one.participant_id or "the chat's own", one.chat_id)
@@ -153,7 +150,3 @@ def story(known: Story) -> RenderableType:
     if known.more_shown_by:
         parts.append(Text("... and in more chats"))
     return Group(*parts)
-
-
-def _marked(sentences: list[str]) -> Iterable[tuple[bool, str]]:
-    return ((index == 0, sentence) for index, sentence in enumerate(sentences))

@@ -169,3 +169,11 @@ def test_an_api_that_fails_half_way_is_bad(api: FakeApi, imagecache: Command) ->
     api.answer("GET /api/stats", Told(500, {"message": "something broke", "code": "internal"}))
 
     assert findings(imagecache, 1)["API"] == ("bad", "something broke", "look at the functions' logs")
+
+
+def test_a_moment_that_is_none_is_an_odd_answer(api: FakeApi, imagecache: Command) -> None:
+    prepare(api, stats={"lastSync": {"succeededAt": "yesterday", "completedAt": None}})
+
+    ran = imagecache("doctor")
+
+    assert (ran.code, ran.err) == (1, "imagecache: lastSync.succeededAt is no moment: yesterday\n")
