@@ -1,6 +1,7 @@
 """The command as its own process: how it is installed, interrupted and cut off."""
 
 import ast
+import contextlib
 import importlib
 import os
 import re
@@ -9,7 +10,10 @@ import subprocess
 import sys
 import threading
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from local.environment import link_command, write_command
 from tests.cli.contract import CHAT, job
@@ -19,15 +23,29 @@ ROOT = Path(__file__).parent.parent.parent
 COMMAND = Path(sys.executable).with_name("imagecache")
 
 
-def start(api: FakeApi, *arguments: str) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def started(api: FakeApi, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     environment = {"PATH": os.defpath, "IMAGECACHE_URL": api.url, "IMAGECACHE_TOKEN": ADMIN_TOKEN}
-    return subprocess.Popen(  # noqa: S603 - our own command
+    command = subprocess.Popen(  # noqa: S603 - our own command
         [COMMAND, *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    with command:
+        try:
+            yield command
+        finally:
+            command.kill()
+
+
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """A shell lets its background jobs ignore Ctrl-C, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_the_environment_has_the_command(tmp_path: Path) -> None:
@@ -48,34 +66,33 @@ def test_the_environment_has_the_command(tmp_path: Path) -> None:
     assert ran.stderr.startswith("imagecache: where is the API?")
 
 
+@pytest.mark.usefixtures("_interruptible")
 def test_an_interrupted_watch_says_that_the_job_goes_on(api: FakeApi) -> None:
     running = threading.Event()
     api.answer("POST /api/sync", Told(202, {"jobId": "job-1"}))
     api.answer("GET /api/jobs/job-1", job("sync", "running"))
     api.on_request = lambda asked: running.set() if asked.route.startswith("GET /api/jobs") else None
 
-    command = start(api, "sync", "--json")
-    assert running.wait(20)
-    command.send_signal(signal.SIGINT)
-    out, err = command.communicate(timeout=20)
+    with started(api, "sync", "--json") as command:
+        assert running.wait(20)
+        command.send_signal(signal.SIGINT)
+        out, err = command.communicate(timeout=20)
 
     assert (command.returncode, out) == (130, "")
     assert err == "no longer watching: job job-1 goes on by itself\n"
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(api: FakeApi) -> None:
+@pytest.mark.parametrize("arguments", [["chats"], ["chats", "--json"]])
+def test_a_reader_that_has_seen_enough_is_no_error(api: FakeApi, arguments: list[str]) -> None:
     chats = [{**CHAT, "chatId": f"!{number}:beeper.local"} for number in range(500)]
     api.answer("GET /api/chats", {"chats": chats, "nextCursor": None})
 
-    for arguments in (["chats"], ["chats", "--json"]):
-        command = start(api, *arguments)
+    with started(api, *arguments) as command:
         assert command.stdout is not None
+        assert command.stderr is not None
         assert command.stdout.readline()
         command.stdout.close()
-        assert command.stderr is not None
         assert command.stderr.read() == ""
-        command.stderr.close()
-        command.wait(20)
 
 
 def test_an_installed_clone_runs_the_same_function() -> None:
