@@ -25,7 +25,7 @@ style:
 	@$(DEV) ruff format --check --quiet .
 
 types:
-	@$(DEV) mypy layers/domain functions local tests benchmarks
+	@$(DEV) mypy layers/domain cli functions local tests benchmarks
 
 imports:
 	@python=$$($(ENVIRONMENT) dev) && "$${python%/*}/lint-imports" --no-cache --no-logo

@@ -6,6 +6,7 @@ Run by whatever Python the machine has, before anything is installed: standard l
 import fcntl
 import hashlib
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,8 @@ def ensure_environment(name: str) -> Path:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
             _build(folder, lock)
+        if name == "run":
+            link_command(folder / "bin" / "python", ROOT / ".local" / "bin" / "imagecache")
     return folder / "bin" / "python"
 
 
@@ -47,9 +50,28 @@ def _build(folder: Path, lock: Path) -> None:
         # Most modules are never imported: compiling those that are, when they are, saves half the time.
         subprocess.run([*pip, "install", "--no-compile", "--require-hashes", "-r", wanted], check=True)
     site = subprocess.check_output([python, "-c", "import site; print(site.getsitepackages()[0])"], text=True)
-    # What an editable install does: the package is imported from where it is written.
-    (Path(site.strip()) / "imagecache.pth").write_text(f"{ROOT / 'layers' / 'domain'}\n")
+    # What an editable install does: packages are imported from where they are written.
+    (Path(site.strip()) / "imagecache.pth").write_text(f"{ROOT / 'layers' / 'domain'}\n{ROOT / 'cli'}\n")
+    write_command(python)
     (folder / "complete").touch()
+
+
+def write_command(python: Path) -> None:
+    """`imagecache` beside the interpreter, as an install would make it of `[project.scripts]`."""
+    command = python.with_name("imagecache")
+    # -P: a folder that happens to lie where a person types must not be imported instead of ours.
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(str(python))} -P -m imagecache_cli "$@"\n')
+    command.chmod(0o755)
+
+
+def link_command(python: Path, link: Path) -> None:
+    """The same `imagecache` under a path that outlives the environment it points to."""
+    target = python.with_name("imagecache")
+    if link.is_symlink() and link.readlink() == target:
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
 
 
 def main() -> int:

@@ -1,0 +1,7 @@
+"""`python -m imagecache_cli`."""
+
+import sys
+
+from imagecache_cli.app import main
+
+sys.exit(main())

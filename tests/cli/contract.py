@@ -1,0 +1,152 @@
+"""One example of every answer, as the API's contract has it."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+ADA = "mxc://beeper.local/ada_MediaId"
+BOB = "file:///Users/me/media/beeper.local/bob_MediaId"
+
+CACHED: Json = {
+    "status": "cached",
+    "source": "chat",
+    "url": "/images/00ff/192.webp",
+    "sizes": {"96": "/images/00ff/96.webp", "192": "/images/00ff/192.webp", "640": "/images/00ff/640.webp"},
+    "width": 640,
+    "height": 480,
+    "placeholder": "3OcRJYB4d3h/iIeHeEh3eIhw+j2w",
+    "color": "#204060",
+    "initials": "AL",
+    "reason": None,
+}
+BARE: Json = {
+    **CACHED,
+    "url": None,
+    "sizes": {},
+    "width": None,
+    "height": None,
+    "placeholder": None,
+    "color": None,
+}
+FAILED: Json = {**BARE, "status": "failed", "reason": "gone"}
+NONE: Json = {**BARE, "status": "none", "source": None}
+
+CHAT: Json = {
+    "chatId": "!ada:beeper.local",
+    "accountId": "whatsapp_1",
+    "network": "WhatsApp",
+    "type": "single",
+    "title": "Ada Lovelace",
+    "lastActivity": "2026-11-25T09:30:00Z",
+    "unreadCount": 3,
+    "isArchived": False,
+    "isMuted": False,
+    "isPinned": True,
+    "lastMessage": "see you",
+    "image": CACHED,
+    "facepile": [],
+    "participants": [],
+    "participantCount": 2,
+    "hasMoreParticipants": True,
+}
+GROUP: Json = {
+    **CHAT,
+    "chatId": "!group:beeper.local",
+    "network": None,
+    "type": "group",
+    "title": None,
+    "lastActivity": None,
+    "unreadCount": 0,
+    "image": NONE,
+    "facepile": [CACHED, FAILED, CACHED],
+    "participantCount": 1204,
+}
+
+REFERENCE: Json = {
+    "chatId": "!ada:beeper.local",
+    "participantId": "@bob:beeper.local",
+    "fullName": "Bob Bitty",
+    "sourceUrl": BOB,
+    "status": "failed",
+    "reason": "gone",
+}
+
+FAILED_ROW: Json = {
+    "sourceUrl": BOB,
+    "status": "failed",
+    "reason": "gone",
+    "queuedAt": "2026-11-25T08:00:00Z",
+    "failedAt": "2026-11-25T08:01:00Z",
+    "nextAttemptAt": "2026-11-26T08:01:00Z",
+    "cachedAt": None,
+    "contentType": None,
+    "fileSize": None,
+    "url": None,
+}
+
+STORY: Json = {
+    "sourceUrl": BOB,
+    "source": "beeper",
+    "status": "failed",
+    "reason": "gone",
+    "summary": ["Beeper no longer has it.", "It is asked again tomorrow."],
+    "attempts": [{"at": "2026-11-25T08:01:00Z", "origin": "beeper", "answer": "404"}],
+    "failures": 1,
+    "queuedAt": "2026-11-25T08:00:00Z",
+    "heldUntil": None,
+    "failedAt": "2026-11-25T08:01:00Z",
+    "nextAttemptAt": "2026-11-26T08:01:00Z",
+    "cachedAt": None,
+    "image": FAILED,
+    "shownBy": [
+        {"chatId": "!ada:beeper.local", "chatTitle": "Ada Lovelace", "participantId": "@bob:beeper.local"},
+        {"chatId": "!group:beeper.local", "chatTitle": None, "participantId": None},
+    ],
+    "moreShownBy": True,
+}
+
+HEALTH: Json = {
+    "status": "ok",
+    "origin": {"state": "ok", "since": "2026-11-20T00:00:00Z", "checkedAt": "2026-11-25T09:50:00Z"},
+}
+
+STATS: Json = {
+    "totalCachedImages": 1371,
+    "totalChatsWithImages": 181,
+    "totalStorageBytes": 100_040_000,
+    "totalStorageMB": 100.04,
+    "pending": 4,
+    "failed": 3,
+    "failedByReason": {"gone": 2, "too_large": 1},
+    "deduplication": {
+        "references": 5210,
+        "images": 1371,
+        "blobs": 1300,
+        "downloadsSaved": 3839,
+        "bytesSaved": 20_000_000,
+    },
+    "lastSync": {"succeededAt": "2026-11-25T09:50:00Z", "completedAt": "2026-11-24T22:00:00Z"},
+    "origin": HEALTH["origin"],
+}
+
+
+def job(kind: str, status: str, progress: Json | None = None, result: Json | None = None) -> Json:
+    return {
+        "jobId": "job-1",
+        "kind": kind,
+        "status": status,
+        "createdAt": "2026-11-25T10:00:00Z",
+        "updatedAt": "2026-11-25T10:00:01Z",
+        "progress": progress or {},
+        "result": result or {},
+    }
+
+
+def synced(outcome: str, **other: int) -> Json:
+    counts = {"chats": 12, "changed": 2, "queued": 5, "deleted": 0, "refused": 0, "complete": False, **other}
+    return job("sync", "done", {"chats": 12, "changed": 2, "queued": 5}, {"outcome": outcome, **counts})
+
+
+def filled(status: str, *, queued: int, waiting: int, failed: int, done: int) -> Json:
+    progress = {"chats": 9, "queued": queued, "waiting": waiting, "failed": failed, "done": done}
+    return job("backfill", status, progress)

@@ -1,0 +1,192 @@
+"""Verbs that change something: what is sent, what is waited for, and how the command ends."""
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.cli.contract import ADA, filled, job, synced
+from tests.cli.fake_api import FakeApi, Told
+
+ACCEPTED = Told(202, {"jobId": "job-1"})
+RUNNING = job("sync", "running", {"chats": 3, "changed": 1, "queued": 0})
+
+
+def test_sync_waits_until_it_is_over_and_tells_what_it_did(api: FakeApi, imagecache: Command) -> None:
+    api.answer("POST /api/sync", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", job("sync", "queued"), RUNNING, synced("ok", deleted=1, refused=12))
+
+    ran = imagecache("sync")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.words == (
+        "ok: what moved was read (12 chats, 2 changed, 5 queued, 1 deleted; 12 deletions refused, "
+        "--force allows them)"
+    )
+    assert api.bodies("POST /api/sync") == [{"complete": False, "force": False}]
+    assert imagecache.clock.slept == [0.25, 0.375]
+
+
+def test_sync_may_be_complete_and_forced(api: FakeApi, imagecache: Command) -> None:
+    api.answer("POST /api/sync", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", synced("ok", complete=True))
+
+    ran = imagecache("sync", "--complete", "--force", "--json")
+
+    assert ran.document == synced("ok", complete=True)
+    assert api.bodies("POST /api/sync") == [{"complete": True, "force": True}]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("offline", "Beeper cannot be reached: start Beeper Desktop"),
+        ("unauthorized", "Beeper refuses the token: make a new read-only token"),
+        ("busy", "another sync is running"),
+        ("superseded", "another sync took over"),
+        ("unfinished", "goes on by itself"),
+        ("brand-new", "brand-new: what moved was read"),
+    ],
+)
+def test_a_sync_that_did_not_read_everything_says_what_to_do(
+    api: FakeApi, imagecache: Command, outcome: str, said: str
+) -> None:
+    api.answer("POST /api/sync", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", synced(outcome))
+
+    ran = imagecache("sync")
+
+    assert ran.code == 1
+    assert said in ran.words
+
+
+def test_a_job_that_died_is_a_bad_answer(api: FakeApi, imagecache: Command) -> None:
+    api.answer("POST /api/sync", ACCEPTED)
+    api.answer("POST /api/images/retry-failed", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", job("sync", "failed"))
+
+    sync, retry = imagecache("sync"), imagecache("retry-failed", "--watch")
+
+    assert (sync.code, sync.out) == (1, "sync failed: look at its function's log\n")
+    assert (retry.code, retry.out) == (1, "the job failed: 0 queued, 0 cached, 0 failed\n")
+
+
+def test_a_job_without_any_news_is_given_up_in_the_end(api: FakeApi, imagecache: Command) -> None:
+    api.answer("POST /api/sync", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", RUNNING)
+
+    ran = imagecache("sync")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "imagecache: job job-1 has not moved for 16 minutes: look at its log\n"
+    assert 960 < imagecache.clock.now < 960 + 2 * 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "route", "body"),
+    [
+        (["backfill"], "POST /api/images/backfill", {}),
+        (["backfill", "--active-days", "30"], "POST /api/images/backfill", {"activeWithinDays": 30}),
+        (["retry-failed"], "POST /api/images/retry-failed", {}),
+    ],
+)
+def test_without_watch_a_job_goes_on_by_itself(
+    api: FakeApi, imagecache: Command, arguments: list[str], route: str, body: dict[str, int]
+) -> None:
+    api.answer(route, ACCEPTED)
+
+    told, document = imagecache(*arguments), imagecache(*arguments, "--json").document
+
+    assert told.out == "started as job job-1; --watch waits for it\n"
+    assert document == {"jobId": "job-1"}
+    assert api.bodies(route) == [body, body]
+    assert api.routes() == [route, route]
+
+
+def test_watch_waits_until_the_queue_is_drained_and_not_only_until_everything_is_queued(
+    api: FakeApi, imagecache: Command
+) -> None:
+    drained = filled("done", queued=10, waiting=0, failed=2, done=8)
+    api.answer("POST /api/images/backfill", ACCEPTED)
+    api.answer(
+        "GET /api/jobs/job-1",
+        job("backfill", "queued"),
+        filled("running", queued=4, waiting=0, failed=0, done=4),
+        filled("done", queued=10, waiting=6, failed=0, done=4),
+        drained,
+    )
+
+    ran = imagecache("backfill", "--watch")
+
+    assert (ran.code, ran.out) == (0, "done: 10 queued, 8 cached, 2 failed\n")
+    assert len(api.asked) == 5
+
+
+def test_a_queue_may_stand_still_for_hours_while_the_laptop_sleeps(api: FakeApi, imagecache: Command) -> None:
+    api.answer("POST /api/images/backfill", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", filled("done", queued=10, waiting=6, failed=0, done=4))
+
+    ran = imagecache("backfill", "--watch", "--json")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "has not moved for 180 minutes" in ran.err
+
+
+@pytest.mark.parametrize("verb", ["refresh", "retry"])
+def test_one_picture_is_queued(api: FakeApi, imagecache: Command, verb: str) -> None:
+    api.answer(f"POST /api/images/{verb}", {"status": "pending"})
+
+    told, document = imagecache(verb, ADA), imagecache(verb, ADA, "--json").document
+
+    assert told.out == "queued: `imagecache explain URL` tells what becomes of it\n"
+    assert document == {"status": "pending"}
+    assert api.bodies(f"POST /api/images/{verb}") == [{"sourceUrl": ADA}, {"sourceUrl": ADA}]
+
+
+def test_forget_deletes_after_a_yes(api: FakeApi, imagecache: Command) -> None:
+    api.answer("POST /api/images/forget", {"status": "forgotten", "deletedVersions": 4})
+
+    ran = imagecache("forget", ADA, typed="y\n")
+
+    assert (ran.code, ran.out) == (0, "forgotten: 4 stored versions are deleted\n")
+    assert ran.err == "Delete this picture from the cache? [y/N] "
+    assert api.bodies("POST /api/images/forget") == [{"sourceUrl": ADA}]
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        ("n\n", 1, "nothing was forgotten"),
+        ("\n", 1, "nothing was forgotten"),
+        ("", 2, "say --yes where nobody can be asked"),
+    ],
+)
+def test_forget_deletes_nothing_without_one(
+    api: FakeApi, imagecache: Command, typed: str, code: int, said: str
+) -> None:
+    ran = imagecache("forget", ADA, typed=typed)
+
+    assert (ran.code, ran.out) == (code, "")
+    assert said in ran.err
+    assert api.asked == []
+
+
+def test_a_program_is_not_asked_and_says_yes_beforehand(api: FakeApi, imagecache: Command) -> None:
+    ran = imagecache("forget", ADA, "--json", typed="y\n")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "imagecache: forget deletes the picture: with --json say --yes too\n"
+    assert api.asked == []
+
+
+def test_forget_with_yes_asks_nobody(api: FakeApi, imagecache: Command) -> None:
+    forgotten = {"status": "forgotten", "deletedVersions": 4}
+    api.answer("POST /api/images/forget", forgotten)
+
+    ran = imagecache("forget", ADA, "--yes", "--json")
+
+    assert (ran.code, ran.err, ran.document) == (0, "", forgotten)
+
+
+def test_an_unknown_picture_is_a_bad_answer(imagecache: Command) -> None:
+    ran = imagecache("retry", ADA)
+
+    assert (ran.code, ran.out, ran.err) == (1, "", "imagecache: there is no such thing\n")

@@ -1,0 +1,112 @@
+"""Streams, global options, and texts that other people wrote."""
+
+import pytest
+
+from imagecache_cli.plain import plain
+from tests.cli.conftest import Command
+from tests.cli.contract import CHAT, FAILED_ROW, HEALTH, REFERENCE, STATS
+from tests.cli.fake_api import FakeApi, Told
+
+HOSTILE = "\x1b[2J\x1b]0;owned\x07[bold red]Ada[/] :smile: \u202etxt\x9b31m\ud800\r\nsecond"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--json", "stats"),
+        ("stats", "--json"),
+        ("stats", "--json", "--token=admin-9b2e"),
+        ("stats", "--token", "admin-9b2e", "--json"),
+    ],
+)
+def test_global_options_stand_before_or_after_the_verb(
+    api: FakeApi, imagecache: Command, arguments: tuple[str, ...]
+) -> None:
+    api.answer("GET /api/stats", STATS)
+
+    assert imagecache(*arguments).document == STATS
+
+
+def test_what_follows_two_dashes_is_no_option(api: FakeApi, imagecache: Command) -> None:
+    imagecache("refresh", "--", "--json")
+
+    assert api.bodies("POST /api/images/refresh") == [{"sourceUrl": "--json"}]
+
+
+def test_a_title_can_neither_steer_the_terminal_nor_pretend_to_be_markup(
+    api: FakeApi, imagecache: Command
+) -> None:
+    api.answer("GET /api/chats", {"chats": [{**CHAT, "title": HOSTILE}], "nextCursor": None})
+
+    seen = imagecache("chats").out
+
+    assert "[2J]0;owned[bold red]Ada[/] :smile: txt" in seen
+    assert [letter for letter in seen if not letter.isprintable() and letter != "\n"] == []
+
+
+def test_json_is_the_apis_own_and_harmless_too(api: FakeApi, imagecache: Command) -> None:
+    page = {"chats": [{**CHAT, "title": HOSTILE}], "nextCursor": None}
+    api.answer("GET /api/chats", page)
+
+    ran = imagecache("chats", "--json")
+
+    assert ran.document == page
+    assert [
+        letter for letter in ran.out if not (letter.isascii() and letter.isprintable()) and letter != "\n"
+    ] == []
+
+
+def test_every_text_of_other_peoples_is_made_harmless(api: FakeApi, imagecache: Command) -> None:
+    api.answer("GET /api/images", {"images": [{**FAILED_ROW, "reason": HOSTILE}], "nextCursor": None})
+    api.answer(
+        "GET /api/images/uncached", {"references": [{**REFERENCE, "fullName": HOSTILE}], "nextCursor": None}
+    )
+    api.answer("GET /api/stats", Told(500, {"message": HOSTILE, "code": "x"}))
+
+    outputs = [imagecache(verb) for verb in ("failed", "uncached", "stats")]
+
+    assert ["\x1b" in ran.out + ran.err for ran in outputs] == [False, False, False]
+    assert outputs[2].err.count("\n") == 1
+
+
+def test_an_emoji_of_several_parts_stays_whole() -> None:
+    assert plain("👩‍👩‍👧 family") == "👩‍👩‍👧 family"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "nonsense"),
+        (["stats", "--nonsense"], "--nonsense"),
+        (["explain"], "URL"),
+        (["chats", "--limit", "101"], "equal to 100"),
+        (["chats", "--filter", "odd"], "odd"),
+        (["backfill", "--active-days", "-1"], "--active-days"),
+        (["--json"], "command"),
+        (["stats", "--token"], "--token"),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_asks_nobody(
+    api: FakeApi, imagecache: Command, arguments: list[str], said: str
+) -> None:
+    ran = imagecache(*arguments)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert ran.err.count("\n") == 1
+    assert api.asked == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["sync", "--help"]])
+def test_help_needs_no_settings(imagecache: Command, arguments: list[str]) -> None:
+    ran = imagecache(*arguments, environment={})
+
+    assert (ran.code, ran.err) == (0, "")
+    assert "Usage: imagecache" in ran.out
+
+
+def test_an_api_that_says_more_is_understood(api: FakeApi, imagecache: Command) -> None:
+    """A newer API may answer more than this command shows."""
+    api.answer("GET /api/stats", {**STATS, "brandNew": {"a": 1}, "origin": {**HEALTH["origin"], "more": 2}})
+
+    assert imagecache("stats").code == 0

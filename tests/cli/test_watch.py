@@ -1,0 +1,83 @@
+"""The bar that a person sees, and a network that blinks meanwhile."""
+
+import io
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from imagecache_cli.access import Access
+from imagecache_cli.api import Api
+from imagecache_cli.errors import UnreachableError
+from imagecache_cli.screen import Screen
+from imagecache_cli.session import Outside, Session
+from imagecache_cli.watch import DRAINED, follow_job
+from tests.cli.contract import filled
+from tests.cli.fake_api import ADMIN_TOKEN, FakeApi
+
+
+def session(url: str, folder: Path, seen: io.StringIO, *, slept: list[float]) -> Session:
+    outside = Outside(environment={}, folder=folder, seconds=lambda: 0.0, sleep=slept.append)
+    terminal = Console(file=seen, force_terminal=True, width=120, color_system=None)
+    return Session(Api(Access(url, ADMIN_TOKEN)), Screen(Console(), terminal, as_json=False), outside)
+
+
+def test_a_person_sees_how_much_is_left(api: FakeApi, tmp_path: Path) -> None:
+    seen = io.StringIO()
+    drained = filled("done", queued=10, waiting=0, failed=1, done=9)
+    api.answer("GET /api/jobs/job-1", filled("done", queued=10, waiting=6, failed=1, done=3), drained)
+
+    document, job = follow_job(session(api.url, tmp_path, seen, slept=[]), "job-1", DRAINED)
+
+    assert document == drained
+    assert job.count("done") == 9
+    assert "backfill: 9 chats, 10 queued, 0 waiting, 1 failed, 9 done" in seen.getvalue()
+
+
+def test_an_odd_job_id_stays_one_part_of_the_path(api: FakeApi, tmp_path: Path) -> None:
+    api.answer("GET /api/jobs/..%2Fstats", filled("done", queued=0, waiting=0, failed=0, done=0))
+
+    follow_job(session(api.url, tmp_path, io.StringIO(), slept=[]), "../stats", DRAINED)
+
+    assert api.lines == ["/api/jobs/..%2Fstats"]
+
+
+def test_a_network_that_blinks_ends_no_watch(tmp_path: Path) -> None:
+    slept: list[float] = []
+    with FakeApi() as api, socket.create_server(("127.0.0.1", 0)) as rude:
+        api.answer("GET /api/jobs/job-1", filled("done", queued=1, waiting=0, failed=0, done=1))
+        port = rude.getsockname()[1]
+        threading.Thread(target=_hang_up_then_pass_on, args=(rude, api.url), daemon=True).start()
+
+        _, job = follow_job(
+            session(f"http://127.0.0.1:{port}", tmp_path, io.StringIO(), slept=slept), "job-1", DRAINED
+        )
+
+    assert job.status == "done"
+    assert slept == [2.0, 2.0]
+
+
+def test_a_network_that_stays_away_does(tmp_path: Path) -> None:
+    slept: list[float] = []
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+
+    with pytest.raises(UnreachableError):
+        follow_job(
+            session(f"http://127.0.0.1:{port}", tmp_path, io.StringIO(), slept=slept), "job-1", DRAINED
+        )
+
+    assert slept == [2.0] * 5
+
+
+def _hang_up_then_pass_on(rude: socket.socket, url: str) -> None:
+    """Twice hangs up, then carries one request and its answer."""
+    for _ in range(2):
+        rude.accept()[0].close()
+    connection, _ = rude.accept()
+    with connection, socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1]))) as onward:
+        onward.sendall(connection.recv(65_536))
+        while part := onward.recv(65_536):
+            connection.sendall(part)
