@@ -12,26 +12,24 @@ from imagecache.api.admin import admin_routes
 from imagecache.api.http import Response, serve
 from imagecache.clock import now
 from imagecache.config import Config, Workers
-from imagecache.queues.images import ImagesQueue
 from imagecache.queues.invocations import Invocations
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.image_facts import ImageCatalogue
-from imagecache.stores.images import CachedImages
 from imagecache.stores.jobs import Jobs
 from imagecache.usecases.change_image import ImageChanges
 from imagecache.usecases.look_up_images import ImageLookup
-from imagecache.usecases.request_images import ImageRequests
+from imagecache.usecases.request_images import image_requests
 
 config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
-at_once, images = config.writes_at_once, CachedImages(table_name=config.images_table, dynamodb=dynamodb)
-queue = ImagesQueue(queue_url=config.images_queue_url, sqs=boto3.client("sqs"))
-requests = ImageRequests(images=images, queue=queue, clock=now, at_once=at_once)
-catalogue = ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb)
-blobs, lease = Blobs(bucket=config.image_bucket, s3=boto3.client("s3")), config.claim_lease_seconds * 1000
-change = partial(ImageChanges, catalogue=catalogue, images=images, requests=requests, blobs=blobs, clock=now)
+requests = image_requests(config=config, dynamodb=dynamodb, sqs=boto3.client("sqs"), clock=now)
 routes = admin_routes(
-    lookup=ImageLookup(images=images, requests=requests, clock=now, at_once=at_once),
-    changes=change(longest_lease=lease),
+    lookup=ImageLookup(requests=requests),
+    changes=ImageChanges(
+        catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
+        requests=requests,
+        blobs=Blobs(bucket=config.image_bucket, s3=boto3.client("s3")),
+        longest_lease=config.claim_lease_seconds * 1000,
+    ),
     jobs=Jobs(table_name=config.sync_state_table, dynamodb=dynamodb),
     invocations=Invocations(functions=boto3.client("lambda")),
     functions=Workers.from_env(os.environ).by_kind,

@@ -9,27 +9,23 @@ from aws_lambda_powertools import Logger
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.model import JobKind, JobStatus
-from imagecache.queues.images import ImagesQueue
 from imagecache.queues.invocations import Invocations
 from imagecache.stores.chat_pages import ChatPages
 from imagecache.stores.image_facts import ImageCatalogue
-from imagecache.stores.images import CachedImages
 from imagecache.stores.jobs import Jobs
 from imagecache.stores.participants import ChatParticipants
 from imagecache.usecases.queue_missing import MissingImages
-from imagecache.usecases.request_images import ImageRequests
+from imagecache.usecases.request_images import image_requests
 from imagecache.usecases.run_job import work_on
 
 _TIME_TO_STOP = 30_000  # ms
 config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
 invocations, at_once = Invocations(functions=boto3.client("lambda")), config.writes_at_once
-images = CachedImages(table_name=config.images_table, dynamodb=dynamodb)
-queue = ImagesQueue(queue_url=config.images_queue_url, sqs=boto3.client("sqs"))
 missing = MissingImages(
     chats=ChatPages(table_name=config.chats_table, dynamodb=dynamodb),
     participants=ChatParticipants(config.participants_table, dynamodb, at_once=at_once),
     catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
-    requests=ImageRequests(images=images, queue=queue, clock=now, at_once=at_once),
+    requests=image_requests(config=config, dynamodb=dynamodb, sqs=boto3.client("sqs"), clock=now),
 )
 works = {JobKind.BACKFILL: missing.backfill, JobKind.RETRY_FAILED: missing.retry_failed}
 jobs = Jobs(table_name=config.sync_state_table, dynamodb=dynamodb)

@@ -20,9 +20,9 @@ from imagecache.errors import (
 from imagecache.identity import MediaSource, parse_source
 from imagecache.model import FailureReason, Fetched
 from imagecache.sources import transport
+from imagecache.sources.beeper_auth import access_headers
 from imagecache.sources.beeper_images import AssetsServe, MediaServer
 from imagecache.sources.transport import MAX_IMAGE_BYTES, punctual_session
-from imagecache.usecases.fetch_image import access_headers
 from tests.hostile.origin import Flood, Origin, Say, answer, cut_short, drip, until_close
 
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(100)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from imagecache.sources.punctual import punctual_session
 
 from imagecache.errors import OriginDownError, OriginUnauthorizedError
 from imagecache.model import Chat
 from imagecache.sources import chat_api
 from imagecache.sources.chat_api import ChatApi, ChatUnavailableError
 from imagecache.sources.chat_json import ListingError, parse_chat
+from imagecache.sources.transport import punctual_session
 from tests.hostile.origin import Origin, Say, answer, cut_short, drip
 from tests.recorded import FOLDER, recorded
 

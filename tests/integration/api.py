@@ -49,13 +49,11 @@ class Api:
         self.ids = iter(f"job{number}" for number in range(100))
         changes = ImageChanges(
             catalogue=stack.catalogue,
-            images=stack.images,
             requests=stack.requests,
             blobs=stack.blobs,
-            clock=stack.clock,
             longest_lease=LEASE,
         )
-        lookup = ImageLookup(images=stack.images, requests=stack.requests, clock=stack.clock, at_once=1)
+        lookup = ImageLookup(requests=stack.requests)
         self.routes = {
             **read_routes(
                 chats=stack.pages,

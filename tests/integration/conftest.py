@@ -29,7 +29,8 @@ from imagecache.stores.sync_state import SyncState
 from imagecache.usecases.cache_image import ImageCacher
 from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
 from imagecache.usecases.request_images import ImageRequests
-from imagecache.usecases.sync_chats import ChatSync, SyncReport
+from imagecache.usecases.sync_chats import ChatSync
+from imagecache.usecases.sync_report import SyncReport
 from local.demo.service import DemoAccount
 from tests.tables import create_tables
 

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from imagecache.errors import BadRequestError, ConflictError, NotFoundError, RejectedSourceError
 from imagecache.identity import image_key
-from imagecache.model import Clock, ImageStatus
+from imagecache.model import ImageStatus
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.image_facts import ImageCatalogue, ImageFacts
-from imagecache.stores.images import CachedImages
 from imagecache.usecases.request_images import ImageRequests
 
 _SHOWN = {ImageStatus.CACHED, ImageStatus.FORGOTTEN}
@@ -18,17 +17,15 @@ class ImageChanges:
     """Each raises BadRequestError for a URL that is never fetched, NotFoundError for one that is unknown."""
 
     catalogue: ImageCatalogue
-    images: CachedImages
     requests: ImageRequests
     blobs: Blobs
-    clock: Clock
     longest_lease: int
 
     def refresh(self, source_url: str) -> None:
         """Fetch it again; the copy there is stays until a better one has come. It lifts a `forget`."""
         facts = self._facts(source_url)
         if facts.status in _SHOWN:
-            self.images.request_refresh(facts.image_key, now=self.clock())
+            self.requests.images.request_refresh(facts.image_key, now=self.requests.clock())
         self.requests.request([(facts.image_key, source_url)], retry=True)
 
     def retry(self, source_url: str) -> None:
@@ -47,13 +44,13 @@ class ImageChanges:
         may just be storing the same content for another image. These are the sweep's.
         """
         facts = self._facts(source_url)
-        if not self.images.forget(facts.image_key):
+        if not self.requests.images.forget(facts.image_key):
             raise NotFoundError("no such image is known")
         if facts.blob_id is None or any(
             key != facts.image_key for key in self.catalogue.naming(facts.blob_id)
         ):
             return 0
-        return self.blobs.delete_versions(facts.blob_id, before=self.clock() - self.longest_lease)
+        return self.blobs.delete_versions(facts.blob_id, before=self.requests.clock() - self.longest_lease)
 
     def _facts(self, source_url: str) -> ImageFacts:
         try:

@@ -18,6 +18,7 @@ from imagecache.errors import (
 )
 from imagecache.identity import DataSource, MediaSource, Source, WebSource
 from imagecache.model import Clock, Fetched, OriginName, OriginOrder
+from imagecache.sources.beeper_auth import BEEPER_SECRETS, access_headers
 from imagecache.sources.beeper_images import AssetsServe, MediaOrigin, MediaServer
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.origins import Cause, OriginClosedError, Origins, Pass
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Note = Callable[[OriginName, str], None]
 """Told who was asked and what came of it, for the story of the image."""
 
-SECRET_NAMES = ("beeper-token", "media-server-token", "cf-access-client-id", "cf-access-client-secret")
+SECRET_NAMES = (*BEEPER_SECRETS, "media-server-token")
 # A slot that was slept through, because the process was frozen, is another one's minute.
 _LATE = 2_000
 _FAULTY_FOR = 60_000
@@ -163,12 +164,3 @@ def image_sources(*, config: Config, secrets: Mapping[str, str], session: reques
     if config.origin_order is OriginOrder.MEDIA_SERVER_FIRST:
         media = dict(reversed(media.items()))
     return ImageSources(media=media, web=GuardedWeb())
-
-
-def access_headers(secrets: Mapping[str, str]) -> dict[str, str]:
-    """What Cloudflare Access wants of a service before its tunnel lets it through; empty without it."""
-    client_id = secrets.get("cf-access-client-id")
-    client_secret = secrets.get("cf-access-client-secret")
-    if not (client_id and client_secret):
-        return {}
-    return {"CF-Access-Client-Id": client_id, "CF-Access-Client-Secret": client_secret}

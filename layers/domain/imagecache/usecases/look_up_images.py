@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from imagecache.clock import DAY
 from imagecache.errors import RejectedSourceError
 from imagecache.identity import image_key
-from imagecache.model import Clock, ImageRef, ImageStatus, ImageView
-from imagecache.stores.images import CachedImages
+from imagecache.model import ImageRef, ImageStatus, ImageView
 from imagecache.usecases.choose_image import view_of
 from imagecache.usecases.request_images import ImageRequests
 
@@ -17,10 +17,7 @@ from imagecache.usecases.request_images import ImageRequests
 class ImageLookup:
     """A look-up counts as a reference: without a chat that shows it, an image is kept for its sake."""
 
-    images: CachedImages
     requests: ImageRequests
-    clock: Clock
-    at_once: int
 
     def look_up(self, source_urls: Sequence[str], *, enqueue: bool) -> dict[str, ImageView | None]:
         """What there is of each, None for nothing."""
@@ -29,18 +26,18 @@ class ImageLookup:
         if enqueue:
             self.requests.request(keys.items())
         self._remember(keys)
-        views = self.images.views(keys)
+        views = self.requests.images.views(keys)
         if enqueue:  # what was queued a moment ago may not be there to read yet
             views = {key: ImageView(ImageStatus.PENDING) for key in keys} | views
         return {url: view_of(ref, views) for url, ref in refs.items()}
 
     def _remember(self, keys: Mapping[str, str]) -> None:
         """Written once a day: a page that asks all the time costs no more than that."""
-        now = self.clock()
-        known = self.images.last_looked_up(keys)
+        now = self.requests.clock()
+        known = self.requests.images.last_looked_up(keys)
         due = [key for key, moment in known.items() if moment <= now - DAY]
-        with ThreadPoolExecutor(self.at_once) as pool:
-            for _ in pool.map(lambda key: self.images.record_look_up(key, now=now), due):
+        with ThreadPoolExecutor(self.requests.at_once) as pool:
+            for _ in pool.map(partial(self.requests.images.record_look_up, now=now), due):
                 pass
 
 

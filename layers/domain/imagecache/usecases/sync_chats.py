@@ -5,10 +5,11 @@ last complete one is too long ago it reads to the end instead, and then knows wh
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from imagecache.clock import DAY, HOUR
+from imagecache.config import Config
 from imagecache.errors import OriginDownError, OriginUnauthorizedError
 from imagecache.model import Clock, OriginName
 from imagecache.sources.chat_api import ChatApi
@@ -18,7 +19,6 @@ from imagecache.stores.fence import FencedOffError
 from imagecache.stores.origins import Cause, Origins
 from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import (
-    NONE_SKIPPED,
     OriginState,
     Progress,
     Synced,
@@ -26,8 +26,13 @@ from imagecache.stores.sync_state import (
     short_hash,
 )
 from imagecache.usecases.remove_missing import remove_missing
-from imagecache.usecases.request_images import ImageRequests
+from imagecache.usecases.request_images import ImageRequests, image_requests
 from imagecache.usecases.store_page import PageWriter
+from imagecache.usecases.sync_report import SyncOutcome, SyncReport
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
 
 _COMPLETE_EVERY = 20 * HOUR  # less than a day: laptops sleep at night, a nightly moment might never come
 _OVERLAP = HOUR
@@ -35,38 +40,6 @@ _MOST_PAGES = 2000
 _TIME_TO_STOP = 30_000  # ms
 _LEASE_MARGIN = 60_000  # ms
 _LOGGED = 100  # characters of an id that is too long
-
-
-class SyncOutcome(StrEnum):
-    """How a run ended; all but an error are quiet."""
-
-    OK = "ok"
-    OFFLINE = "offline"
-    UNAUTHORIZED = "unauthorized"
-    BUSY = "busy"
-    UNFINISHED = "unfinished"
-    SUPERSEDED = "superseded"
-
-
-@dataclass(slots=True)
-class SyncReport:
-    """What a run saw and did; `skipped` are ids of chats that Beeper listed but did not give, or unreadably.
-
-    `oldest_skipped` is when the oldest of those that are skipped for the first time last moved (ms).
-    """
-
-    outcome: SyncOutcome = SyncOutcome.OK
-    detail: str = ""
-    complete: bool = False
-    chats: int = 0
-    changed: int = 0
-    unreadable: int = 0
-    skipped: list[str] = field(default_factory=list)
-    oldest_skipped: int = NONE_SKIPPED
-    queued: int = 0
-    missing: int = 0
-    deleted: int = 0
-    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +61,9 @@ class ChatSync:
         milliseconds_left: Callable[[], int],
         complete: bool = False,
         force: bool = False,
+        told: Callable[[SyncReport], None] = lambda _: None,
     ) -> SyncReport:
-        """One run at a time, with a lease on that as long as it can last.
+        """One run at a time, with a lease on that as long as it can last. `told` hears of every page.
 
         Raises ListingError when what answers is no list of chats.
         """
@@ -97,7 +71,7 @@ class ChatSync:
         fence = self.state.lock(now=self.clock(), milliseconds=lease)
         if fence is None:
             return SyncReport(SyncOutcome.BUSY)
-        run = _Run(self, chat_api, fence, lambda: milliseconds_left() < _TIME_TO_STOP)
+        run = _Run(self, chat_api, fence, lambda: milliseconds_left() < _TIME_TO_STOP, told)
         try:
             return run.outcome(self._begin(complete=complete, force=force))
         except ListingError:
@@ -115,6 +89,19 @@ class ChatSync:
         return Progress(complete=complete or overdue, force=force, started_at=now)
 
 
+def chat_sync(*, config: Config, dynamodb: "DynamoDBClient", sqs: "SQSClient", clock: Clock) -> ChatSync:
+    """For the tables and the queue of this configuration."""
+    return ChatSync(
+        chats=BeeperChats(table_name=config.chats_table, dynamodb=dynamodb),
+        participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
+        images=image_requests(config=config, dynamodb=dynamodb, sqs=sqs, clock=clock),
+        state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
+        origins=Origins(table_name=config.sync_state_table, dynamodb=dynamodb),
+        clock=clock,
+        active_within_days=config.active_within_days,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """One run that holds the lease."""
@@ -123,6 +110,7 @@ class _Run:
     chat_api: ChatApi
     fence: int
     out_of_time: Callable[[], bool]
+    told: Callable[[SyncReport], None]
 
     def outcome(self, progress: Progress) -> SyncReport:
         """Everything but an error ends as a report."""
@@ -158,6 +146,7 @@ class _Run:
             report.unreadable += len(page.unreadable)
             report.skipped += [chat_id[:_LOGGED] for chat_id in page.unreadable if chat_id]
             progress = _advanced(progress, page, oldest, report.oldest_skipped)
+            self.told(report)
         return progress
 
     def _writer(self, *, complete: bool) -> PageWriter:
