@@ -7,36 +7,14 @@ from typing import Any
 import pytest
 import requests
 
-from imagecache.model import Blob, Chat, FailureReason, ImageRef, ImageRequest, Participant, RejectionReason
-from imagecache.stores.previews import preview_of
+from imagecache.model import Chat, ImageRef, RejectionReason
 from imagecache.stores.sync_state import OriginState
 from local.demo.service import DemoAccount
 from tests.integration.api import Api
-from tests.integration.conftest import NOW, Stack
+from tests.integration.conftest import Stack
+from tests.integration.made import ADA, CHAT, ME, PLACEHOLDER, cache, fail, person, put, request
 
-ME = Participant("@me", "Me", None, None, None, True, False, None, None)
-ADA = Participant("@ada", "Ada Lovelace", None, None, None, False, False, None, ImageRef("s/ada"))
-BOT = replace(ADA, participant_id="@bot", full_name="Meta AI", is_network_bot=True, image=ImageRef("s/bot"))
-CHAT = Chat(
-    chat_id="!ada",
-    account_id="whatsapp",
-    network="WhatsApp",
-    type="single",
-    title=None,
-    description=None,
-    last_activity=NOW,
-    unread_count=0,
-    is_archived=False,
-    is_muted=False,
-    is_pinned=False,
-    last_message=None,
-    merged_into=None,
-    img_url=None,
-    image=None,
-    participants=(ME, ADA),
-    participant_count=2,
-    has_more_participants=False,
-)
+BOT = person("Meta AI", "s/bot", is_bot=True)
 
 
 def page(stack: Stack, **query: str) -> dict[str, Any]:
@@ -44,28 +22,10 @@ def page(stack: Stack, **query: str) -> dict[str, Any]:
     return answer
 
 
-def put(stack: Stack, chat: Chat) -> None:
-    prints = {"list_fingerprint": "l", "roster_fingerprint": "r"}
-    stack.chats.put(chat, preview=preview_of(chat), fence=1, **prints)
-
-
 def shown(stack: Stack, chat: Chat) -> dict[str, Any]:
     put(stack, chat)
     image: dict[str, Any] = page(stack)["chats"][0]["image"]
     return image
-
-
-PLACEHOLDER = "3OcRJYB4d3h/iIeHeEh3eIhw+j2w"
-
-
-def cache(stack: Stack, key: str, blob: str) -> None:
-    claim = stack.claims.claim(ImageRequest(key, f"mxc://{key}", NOW), now=NOW, lease_seconds=90, nonce="n")
-    stack.claims.commit(claim, Blob(blob, "image/png", 10, 640, 480, PLACEHOLDER, "#204060"), now=NOW)
-
-
-def fail(stack: Stack, key: str) -> None:
-    claim = stack.claims.claim(ImageRequest(key, f"mxc://{key}", NOW), now=NOW, lease_seconds=90, nonce="n")
-    stack.claims.fail(claim, FailureReason.GONE, now=NOW, next_attempt_at=NOW + 1)
 
 
 def test_a_cached_image_has_everything_the_first_paint_needs(stack: Stack) -> None:
@@ -113,7 +73,7 @@ def test_a_group_never_shows_one_member_for_all(stack: Stack) -> None:
 
 
 def test_a_queued_image_is_pending_a_failed_one_says_why(stack: Stack) -> None:
-    stack.images.mark_queued(ImageRequest("s/ada", "mxc://s/ada", NOW))
+    stack.images.mark_queued(request("s/ada"))
     assert shown(stack, CHAT)["status"] == "pending"
     fail(stack, "s/ada")
     image = shown(stack, CHAT)

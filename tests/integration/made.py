@@ -1,0 +1,69 @@
+"""Chats and images made up for tests, and put where sync and the cacher would put them."""
+
+from imagecache.model import Blob, Chat, FailureReason, ImageRef, ImageRequest, Participant
+from imagecache.stores.previews import preview_of
+from tests.integration.conftest import NOW, Stack
+
+PLACEHOLDER = "3OcRJYB4d3h/iIeHeEh3eIhw+j2w"
+
+
+def person(
+    name: str, image: str | None = None, *, is_self: bool = False, is_bot: bool = False
+) -> Participant:
+    """`Ada Lovelace` is `@ada`; `image` is a key, seen as mxc."""
+    return Participant(
+        participant_id=f"@{name.split(maxsplit=1)[0].lower()}",
+        full_name=name,
+        username=None,
+        phone_number=None,
+        email=None,
+        is_self=is_self,
+        is_network_bot=is_bot,
+        img_url=f"mxc://{image}" if image else None,
+        image=ImageRef(image) if image else None,
+    )
+
+
+ME = person("Me", is_self=True)
+ADA = person("Ada Lovelace", "s/ada")
+CHAT = Chat(
+    chat_id="!ada",
+    account_id="whatsapp",
+    network="WhatsApp",
+    type="single",
+    title=None,
+    description=None,
+    last_activity=NOW,
+    unread_count=0,
+    is_archived=False,
+    is_muted=False,
+    is_pinned=False,
+    last_message=None,
+    merged_into=None,
+    img_url=None,
+    image=None,
+    participants=(ME, ADA),
+    participant_count=2,
+    has_more_participants=False,
+)
+
+
+def put(stack: Stack, chat: Chat) -> None:
+    """The chat and its roster, as a run of sync leaves them."""
+    stack.participants.put(chat.chat_id, list(chat.participants), fence=1)
+    prints = {"list_fingerprint": "l", "roster_fingerprint": "r"}
+    stack.chats.put(chat, preview=preview_of(chat), fence=1, **prints)
+
+
+def request(key: str) -> ImageRequest:
+    return ImageRequest(key, f"mxc://{key}", NOW)
+
+
+def cache(stack: Stack, key: str, blob: str, size: int = 10) -> None:
+    claim = stack.claims.claim(request(key), now=stack.now, lease_seconds=90, nonce="n")
+    stack.claims.commit(claim, Blob(blob, "image/png", size, 640, 480, PLACEHOLDER, "#204060"), now=stack.now)
+
+
+def fail(stack: Stack, key: str, *, next_attempt_at: int = NOW + 1) -> None:
+    claim = stack.claims.claim(request(key), now=stack.now, lease_seconds=90, nonce="n")
+    stack.claims.fail(claim, FailureReason.GONE, now=stack.now, next_attempt_at=next_attempt_at)

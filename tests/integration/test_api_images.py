@@ -1,0 +1,302 @@
+"""Images by themselves: looked up, listed, explained, fetched anew, tried again, forgotten."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+
+from imagecache.clock import DAY, HOUR
+from imagecache.model import ImageRef, ImageRequest, RejectionReason, Role
+from imagecache.queues.images import from_body
+from imagecache.retries import NEVER
+from local.demo.service import DemoAccount
+from tests.integration.api import LEASE, Api
+from tests.integration.conftest import NOW, Stack
+from tests.integration.made import ADA, CHAT, ME, cache, fail, person, put, request
+
+FILE = "file:///Users/alex/BeeperTexts/media/s/ada"
+
+
+@pytest.fixture
+def api(stack: Stack) -> Api:
+    return Api(stack)
+
+
+def queued(stack: Stack) -> list[str]:
+    return [from_body(message["body"]).image_key for message in stack.messages()]
+
+
+def test_a_look_up_knows_each_url_as_it_was_sent(stack: Stack, api: Api) -> None:
+    cache(stack, "s/ada", "ada")
+    fail(stack, "s/bob")
+    stack.images.mark_queued(request("s/eve"))
+    urls = [FILE, "mxc://s/ada", "mxc://s/bob", "mxc://s/eve", "https://x.example/new.png", "ftp://x/y"]
+    status, answer = api.ask("POST /api/images/lookup", {"sourceUrls": urls}, role=Role.READ)
+    assert status == 200
+    assert [answer["images"][url]["status"] for url in urls] == [
+        "cached",
+        "cached",
+        "failed",
+        "pending",
+        "none",
+        "failed",
+    ]
+    assert answer["images"][FILE]["url"] == "/images/ada/192.webp"
+    assert answer["images"]["ftp://x/y"]["reason"] == "unsupported_scheme"
+    assert queued(stack) == []
+
+
+def test_a_look_up_that_enqueues_queues_what_is_missing_once(stack: Stack, api: Api) -> None:
+    cache(stack, "s/ada", "ada")
+    urls = ["mxc://s/ada", "mxc://s/new", "file:///u/media/s/new", "ftp://x/y"]
+    for _ in range(2):
+        answer = api.post("/api/images/lookup", sourceUrls=urls, enqueue=True)
+        shown = [answer["images"][url]["status"] for url in urls]
+        assert shown == ["cached", "pending", "pending", "failed"]
+    assert queued(stack) == ["s/new"]
+
+
+def test_a_look_up_counts_as_a_reference_and_is_written_once_a_day(stack: Stack, api: Api) -> None:
+    cache(stack, "s/ada", "ada")
+    body = {"sourceUrls": [FILE, "mxc://s/unknown"]}
+    for moment in (NOW, NOW + DAY - 1, NOW + DAY):
+        stack.now = moment
+        before = len(stack.writes())
+        api.ask("POST /api/images/lookup", body, role=Role.READ)
+        assert len(stack.writes()) - before == (0 if moment == NOW + DAY - 1 else 1)
+    assert stack.row("s/ada")["lookedUpAt"] == str(NOW + DAY)
+    assert stack.row("s/unknown") == {}
+
+
+def test_five_hundred_urls_are_looked_up_and_one_more_is_not(api: Api) -> None:
+    urls = [f"data:,{number}" for number in range(501)]
+    status, answer = api.ask("POST /api/images/lookup", {"sourceUrls": urls[:90]})
+    assert (status, len(answer["images"])) == (200, 90)
+    assert api.ask("POST /api/images/lookup", {"sourceUrls": urls})[0] == 400
+
+
+def row(api: Api, status: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = api.get("/api/images", status=status)["images"]
+    return rows
+
+
+def test_images_are_listed_by_status_with_what_is_known(stack: Stack, api: Api) -> None:
+    cache(stack, "s/cached", "b10b", size=70_000)
+    fail(stack, "s/failed", next_attempt_at=NOW + DAY)
+    fail(stack, "s/final", next_attempt_at=NEVER)
+    stack.images.mark_queued(request("s/pending"))
+    cache(stack, "s/forgotten", "gone")
+    stack.images.forget("s/forgotten")
+    [cached], [pending], [forgotten] = row(api, "cached"), row(api, "pending"), row(api, "forgotten")
+    assert (cached["sourceUrl"], cached["fileSize"], cached["url"]) == (
+        "mxc://s/cached",
+        70_000,
+        "/images/b10b/192.webp",
+    )
+    assert pending["queuedAt"] == iso(NOW)
+    assert (forgotten["sourceUrl"], forgotten["url"]) == ("mxc://s/forgotten", None)
+    failed, final = row(api, "failed")
+    assert (failed["reason"], failed["failedAt"], failed["nextAttemptAt"]) == (
+        "gone",
+        iso(NOW),
+        iso(NOW + DAY),
+    )
+    assert (final["sourceUrl"], final["nextAttemptAt"]) == ("mxc://s/final", None)
+
+
+def iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.mark.parametrize("status", ["failed", "cached"])
+def test_a_long_list_goes_on_by_cursors(stack: Stack, api: Api, status: str) -> None:
+    for number in range(130):
+        key = {"imageKey": {"S": f"s/{number:03}"}, "status": {"S": status}}
+        due = {"nextAttemptAt": {"N": str(NOW + number)}} if status == "failed" else {}
+        stack.dynamodb.put_item(
+            TableName="CachedImagesTable", Item={**key, **due, "sourceUrl": {"S": f"mxc://s/{number:03}"}}
+        )
+    first = api.get("/api/images", status=status)
+    rest = api.get("/api/images", status=status, cursor=first["nextCursor"])
+    urls = [one["sourceUrl"] for one in [*first["images"], *rest["images"]]]
+    assert (len(first["images"]), len(urls), len(set(urls))) == (100, 130, 130)
+    assert rest["nextCursor"] is None
+    other = {"status": "pending", "cursor": first["nextCursor"]}
+    assert api.ask("GET /api/images", query=other)[0] == 400
+
+
+def test_references_without_a_picture_are_listed_with_the_reason(stack: Stack, api: Api) -> None:
+    rejected = replace(
+        person("Bob X"), img_url="ftp://x/y", image=ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME)
+    )
+    people = (ME, ADA, person("Eve X", "s/eve"), person("Fay X", "s/fay"), person("Gus X", "s/gus"), rejected)
+    put(stack, replace(CHAT, participants=people))
+    own = replace(person("Own", "s/own"), participant_id="#chat")
+    stack.participants.put("!ada", [own], fence=1)
+    cache(stack, "s/ada", "ada")
+    fail(stack, "s/eve")
+    stack.images.mark_queued(request("s/fay"))
+    page = api.get("/api/images/uncached")
+    assert page["nextCursor"] is None
+    found = {one["participantId"]: (one["status"], one["reason"]) for one in page["references"]}
+    assert found == {
+        None: ("none", None),
+        "@bob": ("failed", "unsupported_scheme"),
+        "@eve": ("failed", "gone"),
+        "@fay": ("pending", None),
+        "@gus": ("none", None),
+    }
+
+
+def story(api: Api, url: str) -> dict[str, Any]:
+    status, answer = api.ask("POST /api/images/explain", {"sourceUrl": url}, role=Role.READ)
+    assert status == 200
+    told: dict[str, Any] = answer
+    return told
+
+
+def test_a_failed_image_is_explained_in_plain_words(
+    stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
+) -> None:
+    key = "local.beeper.com/alex_nobody"
+    put(stack, replace(CHAT, participants=(ME, person("Ada Lovelace", key))))
+    stack.cacher(demo, session).cache(ImageRequest(key, f"mxc://{key}", NOW))
+    told = story(api, f"mxc://{key}")
+    due = int(stack.row(key)["nextAttemptAt"])
+    assert (told["source"], told["status"], told["reason"], told["failures"]) == (
+        "beeper",
+        "failed",
+        "gone",
+        1,
+    )
+    assert told["attempts"] == [{"at": iso(NOW), "origin": "beeper", "answer": "gone: SERVE_ASSET_ERROR"}]
+    assert told["nextAttemptAt"] == iso(due)
+    assert told["shownBy"] == [{"chatId": "!ada", "chatTitle": "Ada Lovelace", "participantId": "@ada"}]
+    assert told["summary"] == [
+        "It lies in Beeper's media folder: Beeper is asked for it, or the media server.",
+        f"It failed once, last at {iso(NOW)}: Beeper, or the web, no longer has it.",
+        f"{iso(NOW)}: asked beeper, the answer was: gone: SERVE_ASSET_ERROR.",
+        f"The first sync after {iso(due)} tries it again; retry does so now.",
+        "Shown by Ada Lovelace.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mxc://s/unknown", "Nobody has asked for it yet."),
+        ("mxc://s/cached", "Pages show it."),
+        ("mxc://s/final", "It is not tried again by itself: retry asks for it once more."),
+        ("mxc://s/pending", f"It waits in the queue since {iso(NOW)}."),
+        ("mxc://s/forgotten", "Only a refresh brings it back."),
+        ("mxc://s/held", f"A worker has it now, until {iso(NOW + 90_000)} at the latest."),
+        ("https://x.example/a", "It is somewhere on the web and is fetched over https."),
+        ("data:,x", "The picture is within its own URL."),
+        (
+            "ftp://x/y",
+            "This URL is never fetched: only https, data and Beeper's own kinds of URLs are fetched.",
+        ),
+    ],
+)
+def test_every_state_has_its_sentence(stack: Stack, api: Api, url: str, said: str) -> None:
+    cache(stack, "s/cached", "b")
+    fail(stack, "s/final", next_attempt_at=NEVER)
+    stack.images.mark_queued(request("s/pending"))
+    stack.images.mark_queued(request("s/forgotten"))
+    stack.images.forget("s/forgotten")
+    stack.claims.claim(request("s/held"), now=NOW, lease_seconds=90, nonce="n")
+    assert said in story(api, url)["summary"]
+
+
+def test_a_refresh_keeps_the_old_picture_until_the_new_one_is_there(stack: Stack, api: Api) -> None:
+    put(stack, CHAT)
+    cache(stack, "s/ada", "ada")
+    stack.now += HOUR
+    assert api.post("/api/images/refresh", sourceUrl=FILE) == {"status": "pending"}
+    assert queued(stack) == ["s/ada"]
+    assert api.get("/api/chats")["chats"][0]["image"]["url"] == "/images/ada/192.webp"
+    cache(stack, "s/ada", "new")
+    assert api.get("/api/chats")["chats"][0]["image"]["url"] == "/images/new/192.webp"
+
+
+def test_a_retry_does_not_wait_for_the_next_attempt(stack: Stack, api: Api) -> None:
+    fail(stack, "s/ada", next_attempt_at=NEVER)
+    stack.now += HOUR
+    assert api.post("/api/images/retry", sourceUrl=FILE) == {"status": "pending"}
+    assert queued(stack) == ["s/ada"]
+    cache(stack, "s/ada", "ada")
+    status, answer = api.ask("POST /api/images/retry", {"sourceUrl": FILE})
+    assert (status, answer["code"]) == (409, "conflict")
+
+
+@pytest.mark.parametrize("wish", ["refresh", "retry", "forget"])
+def test_a_wish_for_what_is_unknown_or_never_fetched_says_so(stack: Stack, api: Api, wish: str) -> None:
+    assert api.ask(f"POST /api/images/{wish}", {"sourceUrl": "mxc://s/unknown"})[0] == 404
+    status, answer = api.ask(f"POST /api/images/{wish}", {"sourceUrl": "ftp://x/y"})
+    assert (status, answer["message"]) == (400, "this URL is never fetched: unsupported_scheme")
+    assert stack.row("s/unknown") == {}
+
+
+def objects(stack: Stack) -> set[str]:
+    listed = stack.s3.list_object_versions(Bucket="images")
+    return {version["Key"] for version in listed.get("Versions", [])}
+
+
+def stored(stack: Stack, key: str, blob: str) -> None:
+    cache(stack, key, blob)
+    for name in (f"originals/{blob}", f"images/{blob}/96.webp"):
+        stack.s3.put_object(Bucket="images", Key=name, Body=b"x")
+
+
+def now_in_the_bucket() -> int:
+    """moto stamps objects with the real time."""
+    return round(datetime.now(UTC).timestamp() * 1000)
+
+
+def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_back(
+    stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
+    stack.drain(stack.cacher(demo, session))
+    blobs = Counter(blob for _, blob, _ in stack.catalogue.storage())
+    key, blob = next((key, blob) for key, blob, _ in stack.catalogue.storage() if blobs[blob] == 1)
+    stack.now = now_in_the_bucket() + LEASE + 1000
+    answer = api.post("/api/images/forget", sourceUrl=f"mxc://{key}")
+    assert answer == {"status": "forgotten", "deletedVersions": 4}
+    assert not any(blob in name for name in objects(stack))
+    assert set(stack.row(key)) == {"imageKey", "sourceUrl", "status"}
+    assert stack.cacher(demo, session).cache(ImageRequest(key, f"mxc://{key}", NOW)).result == "deduplicated"
+    stack.sync(demo, session, complete=True)
+    assert key not in queued(stack)
+    api.post("/api/images/refresh", sourceUrl=f"mxc://{key}")
+    assert stack.drain(stack.cacher(demo, session)) == ["cached"]
+    assert stack.row(key)["status"] == "cached"
+
+
+def test_content_that_another_image_shows_is_kept_when_one_is_forgotten(stack: Stack, api: Api) -> None:
+    stored(stack, "s/ada", "same")
+    cache(stack, "s/twin", "same")
+    stack.now = now_in_the_bucket() + LEASE + 1000
+    assert api.post("/api/images/forget", sourceUrl=FILE)["deletedVersions"] == 0
+    assert objects(stack) == {"originals/same", "images/same/96.webp"}
+    assert api.post("/api/images/forget", sourceUrl="mxc://s/twin")["deletedVersions"] == 2
+    assert objects(stack) == set()
+
+
+def test_versions_younger_than_a_lease_are_left_to_the_sweep(stack: Stack, api: Api) -> None:
+    stored(stack, "s/ada", "young")
+    stack.now = now_in_the_bucket() + LEASE - 30_000
+    assert api.post("/api/images/forget", sourceUrl=FILE)["deletedVersions"] == 0
+    assert objects(stack) == {"originals/young", "images/young/96.webp"}
+
+
+def test_no_answer_that_was_not_asked_for_it_holds_a_media_id(stack: Stack, api: Api) -> None:
+    put(stack, CHAT)
+    fail(stack, "s/ada")
+    for path in ("/api/chats", "/api/stats", "/api/health"):
+        assert "s/ada" not in json.dumps(api.get(path))
+    assert "s/ada" not in json.dumps(api.get("/api/chat", chatId="!ada"))

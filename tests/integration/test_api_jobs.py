@@ -1,0 +1,223 @@
+"""Jobs: accepted at once, worked on elsewhere, followed until what they queued has become pictures."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+import requests
+
+from imagecache.clock import DAY, HOUR
+from imagecache.model import JobKind, JobStatus
+from imagecache.queues.images import from_body
+from imagecache.retries import NEVER
+from imagecache.stores.jobs import Job
+from imagecache.usecases import queue_missing
+from imagecache.usecases.queue_missing import MissingImages
+from imagecache.usecases.run_job import NoSuchJobError, work_on
+from imagecache.usecases.sync_job import sync_as_told
+from local.demo.service import DemoAccount
+from tests.integration.api import Api
+from tests.integration.conftest import NOW, Stack
+from tests.integration.made import CHAT, cache, fail, person, put
+
+
+@pytest.fixture
+def api(stack: Stack) -> Api:
+    return Api(stack)
+
+
+def at_work(stack: Stack, job_id: str, out_of_time: Callable[[], bool] = lambda: False) -> Job:
+    missing = MissingImages(
+        chats=stack.pages,
+        participants=stack.participants,
+        catalogue=stack.catalogue,
+        requests=stack.requests,
+    )
+    works = {JobKind.BACKFILL: missing.backfill, JobKind.RETRY_FAILED: missing.retry_failed}
+    return work_on(job_id, works=works, jobs=stack.jobs, clock=stack.clock, out_of_time=out_of_time)
+
+
+def told(api: Api, job_id: str) -> dict[str, Any]:
+    status, answer = api.ask("GET /api/jobs/{jobId}", path={"jobId": job_id})
+    assert status == 200
+    known: dict[str, Any] = answer
+    return known
+
+
+def queued(stack: Stack) -> list[str]:
+    return [from_body(message["body"]).image_key for message in stack.messages()]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind"),
+    [
+        ("/api/sync", {"complete": True}, JobKind.SYNC),
+        ("/api/images/backfill", {"activeWithinDays": 7}, JobKind.BACKFILL),
+        ("/api/images/retry-failed", {}, JobKind.RETRY_FAILED),
+    ],
+)
+def test_what_takes_long_is_accepted_and_handed_on(
+    stack: Stack, path: str, body: dict[str, Any], kind: JobKind
+) -> None:
+    api = Api(stack)
+    order = {
+        JobKind.SYNC: {"complete": True, "force": False},
+        JobKind.BACKFILL: {"active_within_days": 7},
+        JobKind.RETRY_FAILED: {},
+    }[kind]
+    status, answer = api.ask(f"POST {path}", body)
+    assert (status, answer) == (202, {"jobId": "job0"})
+    assert api.sent.events == [(f"{kind}-function", {"jobId": "job0"})]
+    job = told(api, "job0")
+    assert (job["kind"], job["status"]) == (kind, "queued")
+    known = stack.jobs.read("job0")
+    assert known is not None
+    assert known.order == order
+
+
+def test_an_unknown_job_is_404(api: Api) -> None:
+    assert api.ask("GET /api/jobs/{jobId}", path={"jobId": "nothing"})[0] == 404
+
+
+def test_a_job_is_kept_for_a_week(stack: Stack, api: Api) -> None:
+    api.post("/api/sync")
+    item = stack.dynamodb.get_item(TableName="SyncStateTable", Key={"name": {"S": "job#job0"}})["Item"]
+    assert item["expiresAt"] == {"N": str((NOW + 7 * DAY) // 1000)}
+
+
+def test_a_backfill_queues_what_is_missing_once_and_counts_down_to_nothing(stack: Stack, api: Api) -> None:
+    for number in range(30):
+        people = (person(f"P{number} X", f"s/{number}"), person("Same X", "s/same"))
+        archived = number % 10 == 0
+        put(stack, replace(CHAT, chat_id=f"!{number}", participants=people, is_archived=archived))
+    cache(stack, "s/1", "one")
+    api.post("/api/images/backfill")
+    assert at_work(stack, "job0").status is JobStatus.DONE
+    keys = queued(stack)
+    assert len(keys) == len(set(keys)) == 30
+    assert "s/1" not in keys
+    assert told(api, "job0")["progress"] == {
+        "chats": 30,
+        "queued": 30,
+        "waiting": 30,
+        "failed": 0,
+        "done": 0,
+    }
+    stack.now += 1000
+    for key in keys[:20]:
+        cache(stack, key, key)
+    fail(stack, keys[20], next_attempt_at=NOW + DAY)
+    progress = told(api, "job0")["progress"]
+    assert (progress["waiting"], progress["failed"], progress["done"]) == (9, 1, 20)
+    api.post("/api/images/backfill")
+    assert at_work(stack, "job1").progress == {"chats": 30, "queued": 0}
+    assert queued(stack) == []
+
+
+def test_a_backfill_of_active_chats_leaves_the_others_out(stack: Stack, api: Api) -> None:
+    for name, days in (("new", 1), ("old", 8)):
+        people = (person(f"{name} X", f"s/{name}"),)
+        put(stack, replace(CHAT, chat_id=name, participants=people, last_activity=NOW - days * DAY))
+    api.post("/api/images/backfill", activeWithinDays=7)
+    assert at_work(stack, "job0").progress == {"chats": 1, "queued": 1}
+    assert queued(stack) == ["s/new"]
+
+
+def test_a_job_out_of_time_goes_on_where_it_stopped(
+    stack: Stack, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_missing, "_CHATS_A_STEP", 10)
+    for number in range(24):
+        people = (person(f"P{number} X", f"s/{number}"),)
+        put(stack, replace(CHAT, chat_id=f"!{number}", participants=people, is_archived=number >= 14))
+    api.post("/api/images/backfill")
+    invocations = 0
+    while at_work(stack, "job0", out_of_time=lambda: True).status is JobStatus.RUNNING:
+        invocations += 1
+    assert invocations == 3  # two steps of the inbox, one of the archive
+    assert sorted(queued(stack)) == sorted(f"s/{number}" for number in range(24))
+    assert told(api, "job0")["progress"]["chats"] == 24
+
+
+def test_every_failed_image_is_tried_again_and_only_once(
+    stack: Stack, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_missing, "_IMAGES_A_STEP", 10)
+    for number in range(25):
+        fail(stack, f"s/{number}", next_attempt_at=NEVER if number % 2 else NOW + DAY)
+    cache(stack, "s/good", "good")
+    stack.now += HOUR
+    api.post("/api/images/retry-failed")
+    while at_work(stack, "job0", out_of_time=lambda: True).status is JobStatus.RUNNING:
+        stack.now += 1000
+    keys = queued(stack)
+    assert len(keys) == len(set(keys)) == 25
+    assert told(api, "job0")["progress"]["waiting"] == 25
+    assert "s/good" not in keys
+
+
+def test_a_job_that_fails_says_so_and_is_not_begun_again(stack: Stack, api: Api) -> None:
+    api.post("/api/images/backfill")
+
+    def broken(_job: Job) -> Iterator[Any]:
+        yield {"chats": 3}, "there"
+        raise TimeoutError("mxc://s/secret")
+
+    work = partial(work_on, "job0", works={JobKind.BACKFILL: broken}, jobs=stack.jobs, clock=stack.clock)
+    with pytest.raises(TimeoutError):
+        work(out_of_time=lambda: False)
+    job = told(api, "job0")
+    assert (job["status"], job["result"], job["progress"]["chats"]) == (
+        "failed",
+        {"error": "TimeoutError"},
+        3,
+    )
+    with pytest.raises(NoSuchJobError):
+        work(out_of_time=lambda: False)
+
+
+def test_a_job_without_a_sign_of_life_has_failed(stack: Stack, api: Api) -> None:
+    api.post("/api/images/backfill")
+    stack.now += 20 * 60_000 + 1
+    job = told(api, "job0")
+    assert (job["status"], job["result"]) == ("failed", {"error": "no sign of life"})
+
+
+def sync(
+    stack: Stack, demo: DemoAccount, session: requests.Session, event: dict[str, Any], left: list[int]
+) -> list[Any]:
+    """Runs as the function does, with so many ms left whenever it asks; the events it sent itself."""
+    again: list[Any] = []
+    run = partial(
+        stack.runs().run,
+        stack.chat_api(demo, session),
+        milliseconds_left=lambda: left.pop(0) if len(left) > 1 else left[0],
+    )
+    sync_as_told(event, run=run, again=again.append, jobs=stack.jobs, clock=stack.clock)
+    return again
+
+
+def test_a_sync_of_the_apis_tells_how_far_it_is_over_several_invocations(
+    stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
+) -> None:
+    api.post("/api/sync", complete=True)
+    event = {"jobId": "job0"}
+    assert sync(stack, demo, session, event, [900_000, 900_000, 20_000]) == [event]
+    assert told(api, "job0")["status"] == "running"
+    assert sync(stack, demo, session, event, [900_000]) == []
+    job = told(api, "job0")
+    assert (job["status"], job["result"]["outcome"], job["result"]["complete"]) == ("done", "ok", True)
+    assert job["result"]["queued"] == job["progress"]["queued"] > 20
+    assert job["progress"]["chats"] >= len(demo.account.chats)
+
+
+def test_a_sync_of_the_apis_that_cannot_reach_beeper_says_so(
+    stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
+) -> None:
+    api.post("/api/sync")
+    demo.faults.set("offline")
+    sync(stack, demo, session, {"jobId": "job0"}, [900_000])
+    job = told(api, "job0")
+    assert (job["status"], job["result"]["outcome"]) == ("done", "offline")

@@ -1,0 +1,218 @@
+"""Lists go on where they stopped: every match once, no page short, in a bounded number of requests."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from imagecache.model import Chat, ImageRef, Role
+from imagecache.usecases import list_chats
+from tests.integration.api import Api
+from tests.integration.conftest import NOW, Stack
+from tests.integration.made import CHAT, ME, cache, fail, person, put, request
+
+
+def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
+    """So many chats, the newest first; every third is a group, every fifth archived, every seventh unread."""
+    chats = [
+        replace(
+            CHAT,
+            chat_id=f"!{number}",
+            last_activity=NOW - number // 2,  # two of each moment
+            type="group" if number % 3 == 0 else "single",
+            title=f"Chat {number}",
+            is_archived=number % 5 == 0,
+            unread_count=int(number % 7 == 0),
+            is_pinned=number % 11 == 0,
+            account_id="signal" if number % 2 else "whatsapp",
+            **fields,
+        )
+        for number in range(count)
+    ]
+    for chat in chats:
+        stack.chats.put(chat, preview="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
+    return chats
+
+
+def pages(api: Api, **query: str) -> Iterator[list[dict[str, Any]]]:
+    cursor: dict[str, str] = {}
+    while True:
+        answer = api.get("/api/chats", **query, **cursor)
+        yield answer["chats"]
+        if answer["nextCursor"] is None:
+            return
+        cursor = {"cursor": answer["nextCursor"]}
+
+
+@pytest.fixture
+def api(stack: Stack) -> Api:
+    return Api(stack)
+
+
+WANTED: dict[str, Callable[[Chat], bool]] = {
+    "inbox": lambda chat: not chat.is_archived,
+    "archived": lambda chat: chat.is_archived,
+    "all": lambda _: True,
+    "unread": lambda chat: not chat.is_archived and chat.unread_count > 0,
+    "groups": lambda chat: not chat.is_archived and chat.type == "group",
+    "pinned": lambda chat: not chat.is_archived and chat.is_pinned,
+}
+
+
+@pytest.mark.parametrize("chosen", WANTED)
+def test_each_filter_lists_every_match_once_newest_first_in_full_pages(
+    stack: Stack, api: Api, chosen: str
+) -> None:
+    expected = {chat.chat_id for chat in made(stack, 60) if WANTED[chosen](chat)}
+    for account, limit in (("", 7), ("signal", 4)):
+        query = {"filter": chosen, "limit": str(limit), "accountId": account}
+        found = list(pages(api, **query))
+        assert all(len(page) == limit for page in found[:-1])
+        chats = [chat for page in found for chat in page]
+        moments = [chat["lastActivity"] for chat in chats]
+        assert moments == sorted(moments, reverse=True)
+        of_account = {chat["chatId"] for chat in chats if chat["accountId"] == (account or chat["accountId"])}
+        assert Counter(chat["chatId"] for chat in chats) == Counter(of_account)
+        if not account:
+            assert of_account == expected
+
+
+def test_a_chat_that_does_not_move_is_shown_once_while_others_do(stack: Stack, api: Api) -> None:
+    chats = made(stack, 40)
+    seen: Counter[str] = Counter()
+    for number, page in enumerate(pages(api, filter="all", limit="5")):
+        seen.update(chat["chatId"] for chat in page)
+        moving = chats[39 - number]  # from far below to the top
+        fresh = replace(moving, last_activity=NOW + 1000 + number)
+        stack.chats.put(fresh, preview="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
+    still = {chat.chat_id for chat in chats[:30]}
+    assert {chat_id: seen[chat_id] for chat_id in still} == dict.fromkeys(still, 1)
+    assert max(seen.values()) == 1
+
+
+def test_a_filter_that_matches_nothing_ends_after_bounded_work_with_a_cursor(
+    stack: Stack, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_chats, "_LOOKED_AT", 5)
+    made(stack, 60)
+    stack.calls.clear()
+    first = api.get("/api/chats", accountId="telegram")
+    assert (first["chats"], stack.calls) == ([], ["Query"] * 8)
+    assert first["nextCursor"] is not None
+    rest = api.get("/api/chats", accountId="telegram", cursor=first["nextCursor"])
+    assert rest == {"chats": [], "nextCursor": None}
+
+
+@pytest.mark.parametrize("chosen", [*WANTED])
+def test_a_cursor_holds_for_its_own_listing_alone(stack: Stack, api: Api, chosen: str) -> None:
+    made(stack, 30)
+    cursor = api.get("/api/chats", filter="all", limit="2")["nextCursor"]
+    status, answer = api.ask("GET /api/chats", query={"filter": chosen, "cursor": cursor})
+    assert (status, answer.get("code")) == ((200, None) if chosen == "all" else (400, "bad_request"))
+
+
+def test_a_page_takes_one_query_and_one_look_up(stack: Stack, api: Api) -> None:
+    for number in range(20):
+        put(stack, replace(CHAT, chat_id=f"!{number}", image=ImageRef(f"s/{number}")))
+    stack.calls.clear()
+    assert len(api.get("/api/chats", participants="20")["chats"]) == 20
+    assert stack.calls == ["Query", "BatchGetItem"]
+
+
+GROUP = replace(CHAT, type="group", title="Engines", image=ImageRef("s/own"))
+FOUR = [person(f"{name} X", f"s/{name}") for name in ("bea", "cem", "dot", "eve", "fay")]
+BOT = person("Meta AI", "s/bot", is_bot=True)
+NOBODY = person("Nobody")
+
+
+def faces(api: Api) -> list[tuple[str, str | None, str]]:
+    [chat] = api.get("/api/chats", participants="0")["chats"]
+    return [(face["status"], face["url"], face["initials"]) for face in chat["facepile"]]
+
+
+def test_a_group_without_a_picture_shows_up_to_four_of_its_people(stack: Stack, api: Api) -> None:
+    put(stack, replace(GROUP, participants=(replace(ME, image=ImageRef("s/me")), BOT, NOBODY, *FOUR)))
+    for key in ("s/me", "s/bot", "s/cem", "s/eve"):
+        cache(stack, key, key[2:])
+    fail(stack, "s/dot")
+    stack.images.mark_queued(request("s/bea"))
+    assert faces(api) == [
+        ("cached", "/images/cem/192.webp", "CX"),
+        ("cached", "/images/eve/192.webp", "EX"),
+        ("pending", None, "BX"),
+    ]
+
+
+def test_a_group_with_a_picture_of_its_own_shows_that_alone(stack: Stack, api: Api) -> None:
+    put(stack, replace(GROUP, participants=(ME, *FOUR)))
+    cache(stack, "s/own", "own")
+    cache(stack, "s/bea", "bea")
+    assert faces(api) == []
+    assert api.get("/api/chats")["chats"][0]["image"]["source"] == "chat"
+
+
+def test_a_chat_of_one_person_has_no_facepile(stack: Stack, api: Api) -> None:
+    put(stack, CHAT)
+    cache(stack, "s/ada", "ada")
+    assert faces(api) == []
+
+
+def test_a_forgotten_picture_is_none(stack: Stack, api: Api) -> None:
+    put(stack, CHAT)
+    cache(stack, "s/ada", "ada")
+    stack.images.forget("s/ada")
+    image = api.get("/api/chats")["chats"][0]["image"]
+    assert (image["status"], image["source"], image["url"], image["initials"]) == ("none", None, None, "AL")
+
+
+def test_urls_are_absolute_where_the_page_lives_elsewhere(stack: Stack) -> None:
+    put(stack, CHAT)
+    cache(stack, "s/ada", "ada")
+    page = Api(stack, base_url="https://images.example").get("/api/chats")
+    assert page["chats"][0]["image"]["url"] == "https://images.example/images/ada/192.webp"
+
+
+def test_a_chat_comes_with_its_full_roster_page_by_page(stack: Stack, api: Api) -> None:
+    people = [person(f"P{number:03} X", f"s/{number}") for number in range(230)]
+    own = person("Own", "s/own")
+    put(stack, replace(GROUP, participants=(ME, *people), participant_count=231))
+    stack.participants.put("!ada", [replace(own, participant_id="#chat")], fence=1)
+    cache(stack, "s/own", "own")
+    cache(stack, "s/7", "seven")
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    sizes = []
+    while True:
+        page = api.get("/api/chat", chatId="!ada", **cursor)
+        assert page["chat"]["image"]["url"] == "/images/own/192.webp"
+        sizes.append(len(page["participants"]))
+        seen += [one["participantId"] for one in page["participants"]]
+        if page["nextParticipantsCursor"] is None:
+            break
+        cursor = {"participantsCursor": page["nextParticipantsCursor"]}
+    assert sizes == [100, 100, 31]
+    assert Counter(seen) == Counter({one.participant_id for one in (ME, *people)})
+    assert "#chat" not in seen
+
+
+def test_a_member_is_shown_with_their_picture(stack: Stack, api: Api) -> None:
+    put(stack, CHAT)
+    cache(stack, "s/ada", "ada")
+    [ada, me] = api.get("/api/chat", chatId="!ada")["participants"]
+    assert (ada["fullName"], ada["image"]["url"]) == ("Ada Lovelace", "/images/ada/192.webp")
+    assert (me["isSelf"], me["image"]["status"]) == (True, "none")
+
+
+def test_an_unknown_chat_is_404(api: Api) -> None:
+    assert api.ask("GET /api/chat", query={"chatId": "!nobody"}, role=Role.READ)[0] == 404
+
+
+def test_a_roster_cursor_of_another_chat_is_a_bad_request(stack: Stack, api: Api) -> None:
+    people = tuple(person(f"P{number} X") for number in range(130))
+    for chat_id in ("!a", "!b"):
+        put(stack, replace(GROUP, chat_id=chat_id, participants=people))
+    cursor = api.get("/api/chat", chatId="!a")["nextParticipantsCursor"]
+    query = {"chatId": "!b", "participantsCursor": cursor}
+    assert api.ask("GET /api/chat", query=query)[0] == 400
