@@ -80,7 +80,16 @@ def test_a_run_out_of_time_goes_on_where_it_stopped(
 def test_progress_of_tens_of_thousands_of_chats_is_kept(stack: Stack) -> None:
     seen = frozenset(short_hash(str(number)) for number in range(90_000))
     progress = Progress(
-        True, False, NOW, cursor="c", pages=9, seen_chats=seen, seen_cursors=frozenset({b"8 bytes!"})
+        True,
+        False,
+        NOW,
+        newest=7,
+        oldest_skipped=5,
+        without_id=True,
+        cursor="c",
+        pages=9,
+        seen_chats=seen,
+        seen_cursors=frozenset({b"8 bytes!"}),
     )
     stack.state.record_progress(progress)
     assert stack.state.progress() == replace(progress, resumed=True)
