@@ -95,6 +95,22 @@ def test_key_material_is_in_no_table(stack: Stack, report: SyncReport) -> None:
         assert "encryptedFileInfoJSON" not in str(rows)
 
 
+def test_names_as_long_as_networks_allow_them_stop_no_run(stack: Stack, session: requests.Session) -> None:
+    long = "\x00" * 10_000  # six bytes each in the preview
+    url = "file:///" + "x" * 450_000 + "/media/beeper.com/a"
+    people = [{"id": f"@{n}", "fullName": long, "username": long} for n in range(30)]
+    people[7]["imgURL"] = url
+    texts = {"title": long, "description": long, "imgURL": "ftp:" + url, "preview": {"text": long}}
+    chat = {"id": "!long", **texts, "participants": {"items": people, "total": 30}}
+    server = Listener(0, lambda _: json_reply(200, {"items": [chat], "hasMore": False}))
+    server.start()
+    api = ChatApi(base_url=server.url, secrets={"beeper-token": "t"}, session=session)
+    report = stack.runs().run(api, milliseconds_left=lambda: 900_000)
+    server.stop()
+    assert (report.outcome, stored_chat_ids(stack)) == ("ok", {"!long"})
+    assert len(stack.participants.roster("!long")) == 31, "and the chat's own picture"
+
+
 def test_a_merged_chat_is_hidden_and_its_people_are_kept(stack: Stack, report: SyncReport) -> None:
     assert report.outcome == "ok"
     listed = [chat.chat_id for one in Folder for chat in stack.chats.newest(one, limit=100, after=None).chats]

@@ -9,8 +9,9 @@ import requests
 from imagecache.sources.chat_api import ChatApi
 from imagecache.sources.chat_json import ChatPage, ListingError
 from imagecache.stores.fence import FencedOffError
-from imagecache.stores.sync_state import Progress, short_hash
+from imagecache.stores.sync_state import Progress, Synced, short_hash
 from local.demo.service import DemoAccount
+from tests.integration.accounts import chat_with, fill
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_sync import listed, queued_keys, requests_for_chats, stored_chat_ids
 
@@ -52,6 +53,7 @@ def test_a_run_that_lost_its_lease_writes_nothing(
         lambda: stack.chats.mark_missing(chat.chat_id, since=NOW, fence=stale),
         lambda: stack.participants.put(chat.chat_id, list(chat.participants), fence=stale),
         lambda: stack.participants.remove(chat.chat_id, [chat.participants[0].participant_id], fence=stale),
+        lambda: stack.state.record_synced(Synced(watermark=1), fence=stale),
     ]
     for write in writes:
         with pytest.raises(FencedOffError):
@@ -77,6 +79,21 @@ def test_a_run_out_of_time_goes_on_where_it_stopped(
     assert len(keys) == len(set(keys))
 
 
+def test_what_an_unfinished_run_left_is_not_taken_up_after_a_complete_one(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    demo.chat_api.is_old = True  # 25 chats a page
+    fill(demo, [chat_with(number) for number in range(30)])
+    stack.sync(demo, session)
+    for chat in demo.account.chats:
+        demo.account.receive_message(chat.id, "hello")
+    assert stack.sync(demo, session, milliseconds_left=minutes(*[15] * 27, 0)).outcome == "unfinished"
+    assert stack.sync(demo, session, complete=True).outcome == "ok"
+    assert stack.state.progress() is None
+    demo.account.receive_message(demo.account.chats[0].id, "again")
+    assert stack.sync(demo, session).changed == 1
+
+
 def test_progress_of_tens_of_thousands_of_chats_is_kept(stack: Stack) -> None:
     seen = frozenset(short_hash(str(number)) for number in range(90_000))
     progress = Progress(
@@ -91,7 +108,7 @@ def test_progress_of_tens_of_thousands_of_chats_is_kept(stack: Stack) -> None:
         seen_chats=seen,
         seen_cursors=frozenset({b"8 bytes!"}),
     )
-    stack.state.record_progress(progress)
+    stack.state.record_progress(progress, fence=1)
     assert stack.state.progress() == replace(progress, resumed=True)
 
 

@@ -112,6 +112,8 @@ class ChatSync:
         now, left = self.clock(), self.state.progress()
         if left and (left.complete or not complete) and left.started_at > now - _COMPLETE_EVERY:
             return replace(left, force=left.force or force)
+        if left:  # or a later run would go on where this one is about to pass
+            self.state.forget_progress()
         overdue = synced.completed_at <= now - _COMPLETE_EVERY
         return Progress(complete=complete or overdue, force=force, started_at=now)
 
@@ -134,7 +136,7 @@ class _Run:
             if progress.finished:
                 self._finish(progress, report)
             else:
-                self.sync.state.record_progress(progress)
+                self.sync.state.record_progress(progress, fence=self.fence)
                 report.outcome = SyncOutcome.UNFINISHED
         except FencedOffError:
             report.outcome = SyncOutcome.SUPERSEDED
@@ -197,7 +199,8 @@ class _Run:
                 watermark=min(max(synced.watermark, progress.newest), progress.oldest_skipped, now),
                 succeeded_at=now,
                 completed_at=progress.started_at if progress.complete else synced.completed_at,
-            )
+            ),
+            fence=self.fence,
         )
         if progress.resumed:
             state.forget_progress()
