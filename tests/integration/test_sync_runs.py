@@ -115,25 +115,36 @@ def test_progress_of_tens_of_thousands_of_chats_is_kept(stack: Stack) -> None:
 class Circling(ChatApi):
     """A server whose second page points to itself."""
 
+    asked = 0
+
     def page(self, cursor: str | None) -> ChatPage:
+        self.asked += 1
         return ChatPage([], [], next_cursor=cursor or "again")
 
 
 class Endless(ChatApi):
     """A server whose list never ends."""
 
+    asked = 0
+
     def page(self, cursor: str | None) -> ChatPage:
+        self.asked += 1
         return ChatPage([], [], next_cursor=str(int(cursor or 0) + 1))
 
 
-@pytest.mark.parametrize("server", [Circling, Endless])
+@pytest.mark.parametrize(("server", "pages"), [(Circling, 2), (Endless, 2001)])
 def test_a_list_that_does_not_end_is_an_error_and_deletes_nothing(
-    stack: Stack, demo: DemoAccount, session: requests.Session, server: type[ChatApi]
+    stack: Stack,
+    demo: DemoAccount,
+    session: requests.Session,
+    server: type[Circling | Endless],
+    pages: int,
 ) -> None:
     stack.sync(demo, session)
     api = server(base_url="http://127.0.0.1:1", secrets={}, session=session)
     with pytest.raises(ListingError):
         stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    assert api.asked == pages
     assert set(stack.chats.missing_since().values()) == {0}
     assert stack.sync(demo, session).outcome == "ok", "the lease was given back"
 
