@@ -1,5 +1,6 @@
 """The template's tables, made without deploying anything."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from local.template import read_template
@@ -12,8 +13,14 @@ _WHAT_AN_ENGINE_TAKES = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIn
 
 def create_tables(dynamodb: "DynamoDBClient", *logical_names: str) -> None:
     """One table each, named as the template's resource is."""
-    resources = read_template()["Resources"]
     for name in logical_names:
-        declared: dict[str, Any] = resources[name]["Properties"]
+        declared: dict[str, Any] = _resources()[name]["Properties"]
         properties = {key: declared[key] for key in _WHAT_AN_ENGINE_TAKES if key in declared}
         dynamodb.create_table(TableName=name, **properties)
+
+
+@cache
+def _resources() -> dict[str, Any]:
+    """Read once: it takes longer than most tests."""
+    resources: dict[str, Any] = read_template()["Resources"]
+    return resources

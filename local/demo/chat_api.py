@@ -34,10 +34,14 @@ MEDIA_GONE = {"message": "Media not found or no longer available", "code": "SERV
 
 
 class ChatApi:
-    """`is_old`: a server before `limit`, `network` and `maxParticipantCount=-1` (reference B 2.2)."""
+    """`is_old`: a server before `limit`, `network` and `maxParticipantCount=-1` (reference B 2.2).
+
+    Chats that are `withheld` are listed, but not given by their id.
+    """
 
     def __init__(self, account: Account, faults: Faults, hits: Hits, token: str) -> None:
         self.is_old = False
+        self.withheld: set[str] = set()
         self._account = account
         self._faults = faults
         self._hits = hits
@@ -97,7 +101,7 @@ class ChatApi:
         if count is None:
             return _refuse(400)
         chat = self._account.find_chat(unquote(request.path.removeprefix(CHAT_PREFIX)))
-        if chat is None:
+        if chat is None or chat.id in self.withheld:
             return _refuse(404)
         document = chat.as_json(None if count < 0 else count)
         if self.is_old:

@@ -33,6 +33,7 @@ class Target(StrEnum):
 class Fault:
     mode: Mode = Mode.NONE
     seconds: float = 1.0
+    after: int = 0  # so many requests that are still served
 
     def apply(self, answer: Callable[[], Reply], refuse: Callable[[int], Reply]) -> Reply:
         """Answers, refuses with a status in the server's own words, or does worse."""
@@ -54,14 +55,19 @@ class Faults:
     def __init__(self) -> None:
         self._by_target: dict[Target, Fault] = {}
 
-    def set(self, mode: str, target: str = Target.ALL, seconds: float = 1.0) -> None:
+    def set(self, mode: str, target: str = Target.ALL, seconds: float = 1.0, after: int = 0) -> None:
         """`none` ends the fault of its target; for `all` it ends every fault."""
-        fault = Fault(Mode(mode), float(seconds))
+        fault = Fault(Mode(mode), float(seconds), int(after))
         others = {} if (mode, target) == (Mode.NONE, Target.ALL) else self._by_target
         self._by_target = {**others, Target(target): fault}
 
     def on(self, target: Target) -> Fault:
-        return self._by_target.get(target) or self._by_target.get(Target.ALL) or Fault()
+        where = target if target in self._by_target else Target.ALL
+        fault = self._by_target.get(where, Fault())
+        if not fault.after:
+            return fault
+        self._by_target = {**self._by_target, where: replace(fault, after=fault.after - 1)}
+        return Fault()
 
     def as_json(self) -> dict[str, object]:
         active = {target: fault for target, fault in self._by_target.items() if fault.mode is not Mode.NONE}

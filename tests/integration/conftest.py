@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -144,18 +145,27 @@ class Stack:
         return {name: next(iter(value.values())) for name, value in item.get("Item", {}).items()}
 
 
+@cache
+def clients() -> tuple["DynamoDBClient", "S3Client", "SQSClient"]:
+    """Made once, as they take longer than most tests; moto answers them only while it is active."""
+    return boto3.client("dynamodb"), boto3.client("s3"), boto3.client("sqs")
+
+
 @contextmanager
 def stack_on_moto() -> Iterator[Stack]:
     with mock_aws():
-        dynamodb = boto3.client("dynamodb")
+        dynamodb, s3, sqs = clients()
         create_tables(dynamodb, *TABLES)
-        s3 = boto3.client("s3")
         s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        sqs = boto3.client("sqs")
         stack = Stack(dynamodb, s3, sqs, sqs.create_queue(QueueName="images")["QueueUrl"])
+        record = _record(stack)
         for service in (dynamodb, s3, sqs):
-            service.meta.events.register("before-call.*.*", _record(stack))
-        yield stack
+            service.meta.events.register("before-call.*.*", record)
+        try:
+            yield stack
+        finally:
+            for service in (dynamodb, s3, sqs):
+                service.meta.events.unregister("before-call.*.*", record)
 
 
 @pytest.fixture

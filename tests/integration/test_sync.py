@@ -1,19 +1,17 @@
 """Beeper's chats come into the tables, change with it, and cost nothing while they do not change."""
 
-import math
 from dataclasses import replace
 
 import pytest
 import requests
 
 from imagecache.clock import DAY, HOUR
-from imagecache.model import Chat, FailureReason, Folder, ImageRequest
+from imagecache.model import Chat, Folder
 from imagecache.queues.images import from_body
 from imagecache.stores.participants import CHAT_ROW
 from imagecache.stores.sync_state import OriginState
 from local.demo.chats import Chat as DemoChat
 from local.demo.chats import Person
-from local.demo.media import Media, Picture
 from local.demo.service import DemoAccount
 from tests.integration.conftest import Stack
 
@@ -50,15 +48,6 @@ def test_the_first_run_stores_every_chat_with_every_member(
         assert stack.participants.roster(chat.id).keys() - {CHAT_ROW} == {person.id for person in chat.people}
 
 
-def test_every_image_that_can_be_fetched_is_queued_exactly_once(
-    stack: Stack, demo: DemoAccount, session: requests.Session
-) -> None:
-    report = stack.sync(demo, session)
-    keys = queued_keys(stack)
-    assert len(keys) == len(set(keys)) == report.queued
-    assert set(keys) >= set(demo.account.deliverable())
-
-
 def test_a_run_over_unchanged_chats_writes_nothing_but_its_own_state(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
@@ -72,18 +61,6 @@ def test_a_run_over_unchanged_chats_writes_nothing_but_its_own_state(
         assert stack.writes() == ["UpdateItem", "PutItem", "PutItem", "UpdateItem"], own_state
         if not complete:
             assert requests_for_chats(demo) <= 3
-
-
-def test_unchanged_chats_cost_few_reads(stack: Stack, session: requests.Session) -> None:
-    with DemoAccount() as demo:
-        stack.sync(demo, session)
-        hundreds = len(demo.account.chats) / 100
-        for complete, most in ((False, 1), (True, 6)):
-            stack.calls.clear()
-            assert stack.sync(demo, session, complete=complete).changed == 0
-            looking = [name for name in stack.calls if name in {"BatchGetItem", "Scan"}]
-            assert len(looking) <= math.ceil(most * hundreds)
-            assert "Scan" not in looking or complete
 
 
 def test_a_chat_that_only_moved_costs_one_write(
@@ -126,45 +103,6 @@ def test_a_run_turns_complete_when_the_last_complete_one_is_twenty_hours_old(
     stack.now += 1
     assert stack.sync(demo, session).complete
     assert not stack.sync(demo, session).complete
-
-
-def test_a_new_avatar_of_a_quiet_chat_is_a_change(
-    stack: Stack, demo: DemoAccount, session: requests.Session
-) -> None:
-    stack.sync(demo, session)
-    stack.messages()
-    chat, other = other_of_a_pair(demo)
-    demo.account.set_avatar(other.id, Picture.remote(Media("local.beeper.com", "alex_New")))
-    stack.sync(demo, session, complete=True)
-    assert queued_keys(stack) == ["local.beeper.com/alex_New"]
-    image = stack.participants.roster(chat.id)[other.id].image
-    assert image is not None
-    assert image.key == "local.beeper.com/alex_New"
-
-
-def test_a_new_picture_of_the_chat_itself_is_a_change(
-    stack: Stack, demo: DemoAccount, session: requests.Session
-) -> None:
-    stack.sync(demo, session)
-    stack.messages()
-    chat = demo.account.chats[0]
-    demo.account.set_avatar(chat.id, Picture.remote(Media("local.beeper.com", "alex_New")))
-    assert stack.sync(demo, session, complete=True).changed == 1
-    assert queued_keys(stack) == ["local.beeper.com/alex_New"]
-
-
-def test_a_removed_avatar_is_removed(stack: Stack, demo: DemoAccount, session: requests.Session) -> None:
-    chat, other = other_of_a_pair(demo)
-    demo.account.set_avatar(other.id, Picture.remote(Media("local.beeper.com", "alex_New")))
-    demo.account.set_avatar(chat.id, Picture.remote(Media("local.beeper.com", "alex_Chat")))
-    stack.sync(demo, session)
-    assert stack.participants.roster(chat.id)[CHAT_ROW].image is not None
-    demo.account.set_avatar(chat.id, None)
-    demo.account.set_avatar(other.id, None)
-    stack.sync(demo, session, complete=True)
-    roster = stack.participants.roster(chat.id)
-    assert CHAT_ROW not in roster
-    assert roster[other.id].image is None
 
 
 def test_a_member_who_left_is_removed_and_one_who_joined_is_added(
@@ -223,76 +161,6 @@ def test_a_chat_merged_into_another_is_listed_nowhere(
     shown = stack.pages.newest(Folder.INBOX, limit=100, after=None).chats
     assert merged.id not in {chat.chat_id for chat in shown}
     assert merged.id in stored_chat_ids(stack), "its members still refer to their images"
-
-
-def test_an_image_that_moves_to_disk_is_still_the_same_image(
-    stack: Stack, demo: DemoAccount, session: requests.Session
-) -> None:
-    stack.sync(demo, session)
-    stack.messages()
-    for key in demo.account.deliverable()[:5]:
-        demo.account.show_as_file(key)
-    assert stack.sync(demo, session, complete=True).queued == 0
-
-
-def test_an_image_that_was_gone_and_appears_on_disk_earns_one_more_try(
-    stack: Stack, demo: DemoAccount, session: requests.Session
-) -> None:
-    _, other = other_of_a_pair(demo)
-    media = Media("local.beeper.com", "alex_Lost")
-    demo.account.set_avatar(other.id, Picture.remote(media))
-    stack.sync(demo, session)
-    stack.messages()
-    fail(stack, media.key, media.mxc_url, due=stack.now + DAY)
-    assert stack.sync(demo, session, complete=True).queued == 0
-    demo.account.show_as_file(media.key)
-    stack.sync(demo, session, complete=True)
-    assert queued_keys(stack) == [media.key]
-    assert (
-        stack.cacher(demo, session).cache(ImageRequest(media.key, media.file_url, stack.now)).result
-        == "cached"
-    )
-    assert stack.sync(demo, session, complete=True).queued == 0
-
-
-def fail(stack: Stack, key: str, url: str, *, due: int) -> None:
-    claim = stack.claims.claim(ImageRequest(key, url, stack.now), now=stack.now, lease_seconds=90, nonce="n")
-    stack.claims.fail(claim, FailureReason.GONE, next_attempt_at=due, now=stack.now)
-
-
-def test_a_failure_is_queued_again_when_it_is_due_and_not_before(
-    stack: Stack, demo: DemoAccount, session: requests.Session
-) -> None:
-    stack.sync(demo, session)
-    stack.messages()
-    key = demo.account.deliverable()[0]
-    fail(stack, key, f"file:///u/media/{key}", due=stack.now + HOUR)
-    assert stack.sync(demo, session, complete=True).queued == 0
-    stack.now += HOUR
-    assert stack.sync(demo, session).queued == 1, "also by an incremental run, though its chat did not move"
-    assert queued_keys(stack) == [key]
-    assert stack.sync(demo, session).queued == 0, "a message waits for it"
-
-
-def test_a_message_that_was_lost_is_sent_again_after_three_hours(
-    stack: Stack, demo: DemoAccount, session: requests.Session
-) -> None:
-    queued = stack.sync(demo, session).queued
-    stack.messages()
-    stack.now += 3 * HOUR - 1
-    assert stack.sync(demo, session).queued == 0
-    stack.now += 1
-    assert stack.sync(demo, session).queued == queued
-
-
-def test_images_of_chats_that_rest_are_left_out_on_request(
-    stack: Stack, demo: DemoAccount, session: requests.Session
-) -> None:
-    newest = stack.chat_api(demo, session).page(None).chats[0].last_activity
-    stack.now = newest + 1
-    few = stack.sync(demo, session, active_within_days=30).queued
-    everything = stack.sync(demo, session, complete=True).queued + few
-    assert 0 < few < everything
 
 
 def test_old_servers_with_short_pages_and_short_rosters_are_read_completely(

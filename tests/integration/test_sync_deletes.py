@@ -97,6 +97,41 @@ def test_many_chats_at_once_are_not_deleted_without_force(
     assert complete_run(stack, demo, session, force=True) == (0, 11, 0)
 
 
+def test_nothing_is_missing_while_something_in_the_list_has_no_id(
+    stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
+) -> None:
+    """It may be any of the chats that seem to be missing."""
+    nameless = replace(doomed, id="!nameless:beeper.local", quirks={"id": None})
+    demo.account.add_chat(nameless)
+    for _ in range(3):
+        assert complete_run(stack, demo, session) == (0, 0, 0)
+    demo.account.remove_chat(nameless.id)
+    assert complete_run(stack, demo, session) == (1, 0, 0)
+    demo.account.add_chat(nameless)
+    assert complete_run(stack, demo, session) == (0, 0, 0)
+    demo.account.remove_chat(nameless.id)
+    assert complete_run(stack, demo, session) == (0, 1, 0)
+
+
+def test_a_chat_whose_id_is_too_long_keeps_no_other_one_alive(
+    stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
+) -> None:
+    demo.account.add_chat(replace(doomed, id="!long:beeper.local", quirks={"id": "x" * 1025}))
+    assert complete_run(stack, demo, session) == (1, 0, 0)
+    assert complete_run(stack, demo, session) == (0, 1, 0)
+
+
+def test_a_chat_that_is_listed_but_not_given_is_not_missing(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
+    group = max(demo.account.chats, key=lambda chat: len(chat.people))
+    demo.chat_api.withheld = {group.id}
+    for _ in range(3):
+        assert complete_run(stack, demo, session) == (0, 0, 0)
+    assert group.id in stored_chat_ids(stack)
+
+
 def test_an_outage_on_the_way_marks_nothing_as_missing(
     stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
 ) -> None:

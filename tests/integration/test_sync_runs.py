@@ -9,8 +9,9 @@ import requests
 from imagecache.sources.chat_api import ChatApi
 from imagecache.sources.chat_json import ChatPage, ListingError
 from imagecache.stores.fence import FencedOffError
-from imagecache.stores.sync_state import Progress, short_hash
+from imagecache.stores.sync_state import Progress, Synced, short_hash
 from local.demo.service import DemoAccount
+from tests.integration.accounts import chat_with, fill
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_sync import listed, queued_keys, requests_for_chats, stored_chat_ids
 
@@ -52,6 +53,7 @@ def test_a_run_that_lost_its_lease_writes_nothing(
         lambda: stack.chats.mark_missing(chat.chat_id, since=NOW, fence=stale),
         lambda: stack.participants.put(chat.chat_id, list(chat.participants), fence=stale),
         lambda: stack.participants.remove(chat.chat_id, [chat.participants[0].participant_id], fence=stale),
+        lambda: stack.state.record_synced(Synced(watermark=1), fence=stale),
     ]
     for write in writes:
         with pytest.raises(FencedOffError):
@@ -77,37 +79,72 @@ def test_a_run_out_of_time_goes_on_where_it_stopped(
     assert len(keys) == len(set(keys))
 
 
+def test_what_an_unfinished_run_left_is_not_taken_up_after_a_complete_one(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    demo.chat_api.is_old = True  # 25 chats a page
+    fill(demo, [chat_with(number) for number in range(30)])
+    stack.sync(demo, session)
+    for chat in demo.account.chats:
+        demo.account.receive_message(chat.id, "hello")
+    assert stack.sync(demo, session, milliseconds_left=minutes(*[15] * 27, 0)).outcome == "unfinished"
+    assert stack.sync(demo, session, complete=True).outcome == "ok"
+    assert stack.state.progress() is None
+    demo.account.receive_message(demo.account.chats[0].id, "again")
+    assert stack.sync(demo, session).changed == 1
+
+
 def test_progress_of_tens_of_thousands_of_chats_is_kept(stack: Stack) -> None:
     seen = frozenset(short_hash(str(number)) for number in range(90_000))
     progress = Progress(
-        True, False, NOW, cursor="c", pages=9, seen_chats=seen, seen_cursors=frozenset({b"8 bytes!"})
+        True,
+        False,
+        NOW,
+        newest=7,
+        oldest_skipped=5,
+        without_id=True,
+        cursor="c",
+        pages=9,
+        seen_chats=seen,
+        seen_cursors=frozenset({b"8 bytes!"}),
     )
-    stack.state.record_progress(progress)
+    stack.state.record_progress(progress, fence=1)
     assert stack.state.progress() == replace(progress, resumed=True)
 
 
 class Circling(ChatApi):
     """A server whose second page points to itself."""
 
+    asked = 0
+
     def page(self, cursor: str | None) -> ChatPage:
+        self.asked += 1
         return ChatPage([], [], next_cursor=cursor or "again")
 
 
 class Endless(ChatApi):
     """A server whose list never ends."""
 
+    asked = 0
+
     def page(self, cursor: str | None) -> ChatPage:
+        self.asked += 1
         return ChatPage([], [], next_cursor=str(int(cursor or 0) + 1))
 
 
-@pytest.mark.parametrize("server", [Circling, Endless])
+@pytest.mark.parametrize(("server", "pages"), [(Circling, 2), (Endless, 2001)])
 def test_a_list_that_does_not_end_is_an_error_and_deletes_nothing(
-    stack: Stack, demo: DemoAccount, session: requests.Session, server: type[ChatApi]
+    stack: Stack,
+    demo: DemoAccount,
+    session: requests.Session,
+    server: type[Circling | Endless],
+    pages: int,
 ) -> None:
     stack.sync(demo, session)
     api = server(base_url="http://127.0.0.1:1", secrets={}, session=session)
     with pytest.raises(ListingError):
         stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    assert api.asked == pages
     assert set(stack.chats.missing_since().values()) == {0}
     assert stack.sync(demo, session).outcome == "ok", "the lease was given back"
 

@@ -7,12 +7,16 @@ from typing import Any
 
 from imagecache.errors import ImageCacheError, RejectedSourceError
 from imagecache.identity import image_key
-from imagecache.model import Chat, ImageRef, Participant
+from imagecache.model import Chat, ImageRef, Participant, RejectionReason
 
 Json = Mapping[str, Any]
 
 # DynamoDB's limit for a sort key.
 _MAX_ID_BYTES = 1024
+# Names may be as long as a Matrix event, 64 KB, and a row with twenty of them must stay below 400 KB.
+_LONGEST_TEXT = 1000
+# Data URLs have up to 64 KB.
+_LONGEST_URL = 100_000
 # Far beyond any date in ms, and exact wherever a JSON number goes.
 _LARGEST = 2**53
 
@@ -63,7 +67,7 @@ def parse_chat(item: object) -> Chat:
     if not isinstance(item, Mapping):
         raise UnreadableChatError
     if not (chat_id := _id(item)):
-        raise UnreadableChatError(_text(item, "id") or "")
+        raise UnreadableChatError(_text(item, "id", None) or "")
     participants, count, has_more = _roster(_mapping(item, "participants"))
     img_url, image = _image_of(item)
     return Chat(
@@ -79,7 +83,7 @@ def parse_chat(item: object) -> Chat:
         is_muted=_flag(item, "isMuted"),
         is_pinned=_flag(item, "isPinned"),
         last_message=_text(_mapping(item, "preview"), "text"),
-        merged_into=_text(item, "mergedIntoChatID"),
+        merged_into=_text(item, "mergedIntoChatID", None),
         img_url=img_url,
         image=image,
         participants=participants,
@@ -123,28 +127,30 @@ def _cursor(value: object) -> str | None:
 
 def _image_of(item: Json) -> tuple[str | None, ImageRef | None]:
     """The picture's URL, and what it amounts to."""
-    url = _text(item, "imgURL")
+    url = _text(item, "imgURL", None)
     if url is None:
         return None, None
+    if len(url) > _LONGEST_URL:
+        return url[:_LONGEST_TEXT], ImageRef(None, RejectionReason.TOO_LONG)
     try:
         return url, ImageRef(image_key(url))
     except RejectedSourceError as error:
-        return url, ImageRef(None, error.reason)
+        return url[:_LONGEST_TEXT], ImageRef(None, error.reason)
 
 
 def _id(item: Json) -> str | None:
     """An id that can be a key."""
-    value = _text(item, "id")
+    value = _text(item, "id", None)
     return value if value and len(value.encode()) <= _MAX_ID_BYTES else None
 
 
-def _text(item: Json, name: str) -> str | None:
-    """A non-empty text; numbers count as such."""
+def _text(item: Json, name: str, most: int | None = _LONGEST_TEXT) -> str | None:
+    """A non-empty text of at most so many characters; numbers count as such."""
     value = item.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     # What UTF-8 cannot carry, DynamoDB cannot store.
-    return str(value).strip().encode(errors="replace").decode() or None
+    return str(value).strip()[:most].encode(errors="replace").decode() or None
 
 
 def _mapping(item: Json, name: str) -> Json:

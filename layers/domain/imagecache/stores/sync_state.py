@@ -13,6 +13,7 @@ from pynamodb.models import Model
 
 from imagecache.stores.binding import bound
 from imagecache.stores.conditional import is_refusal, updated
+from imagecache.stores.fence import behind, fenced
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -136,17 +137,17 @@ class SyncState:
         seen_chats = frozenset[bytes]().union(*chats)
         return Progress(**value, seen_cursors=cursors, seen_chats=seen_chats, resumed=True)
 
-    def record_progress(self, progress: Progress) -> None:
-        """The hashes first: what the row names must be there."""
+    def record_progress(self, progress: Progress, *, fence: int) -> None:
+        """The hashes first: what the row names must be there. Raises FencedOffError."""
         seen = sorted(progress.seen_chats)
         parts = [sorted(progress.seen_cursors)]
         parts += [seen[at : at + _HASHES_PER_ITEM] for at in range(0, len(seen), _HASHES_PER_ITEM)]
         names = [f"{_PROGRESS}#{number}" for number in range(len(parts))]
         for name, part in zip(names, parts, strict=True):
-            self._row(name, hashes=b"".join(part)).save()
+            self._save(self._row(name, hashes=b"".join(part)), fence)
         value = asdict(progress)
         del value["seen_chats"], value["seen_cursors"], value["resumed"]
-        self._row(_PROGRESS, value=value | {"chunks": names}).save()
+        self._save(self._row(_PROGRESS, value=value | {"chunks": names}), fence)
 
     def forget_progress(self) -> None:
         self._row(_PROGRESS).delete()
@@ -154,8 +155,9 @@ class SyncState:
     def synced(self) -> Synced:
         return Synced(**self._value(_SYNCED))
 
-    def record_synced(self, synced: Synced) -> None:
-        self._row(_SYNCED, value=asdict(synced)).save()
+    def record_synced(self, synced: Synced, *, fence: int) -> None:
+        """Raises FencedOffError."""
+        self._save(self._row(_SYNCED, value=asdict(synced)), fence)
 
     def origin(self) -> Origin:
         value = self._value(_ORIGIN)
@@ -172,6 +174,11 @@ class SyncState:
 
     def record_statistics(self, statistics: dict[str, Any]) -> None:
         self._row(_STATISTICS, value=statistics).save()
+
+    def _save(self, row: _Row, fence: int) -> None:
+        row.fence = fence
+        with fenced():
+            row.save(condition=behind(_Row.fence, fence))
 
     def _value(self, name: str) -> dict[str, Any]:
         try:

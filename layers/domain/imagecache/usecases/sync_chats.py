@@ -71,21 +71,28 @@ class ChatSync:
         fence = self.state.lock(now=self.clock(), milliseconds=lease)
         if fence is None:
             return SyncReport(SyncOutcome.BUSY)
-        run = _Run(self, chat_api, fence, lambda: milliseconds_left() < _TIME_TO_STOP, told)
+
+        def out_of_time() -> bool:
+            return milliseconds_left() < _TIME_TO_STOP
+
         try:
-            return run.outcome(self._begin(complete=complete, force=force))
+            synced = self.state.synced()
+            run = _Run(self, chat_api, fence, synced, out_of_time, told)
+            return run.outcome(self._begin(synced, complete=complete, force=force))
         except ListingError:
             self.state.forget_progress()  # its cursor may be what is wrong
             raise
         finally:
             self.state.unlock(fence)
 
-    def _begin(self, *, complete: bool, force: bool) -> Progress:
+    def _begin(self, synced: Synced, *, complete: bool, force: bool) -> Progress:
         """Where the last run ran out of time, unless that was too long ago or is not what is asked for."""
         now, left = self.clock(), self.state.progress()
         if left and (left.complete or not complete) and left.started_at > now - _COMPLETE_EVERY:
             return replace(left, force=left.force or force)
-        overdue = self.state.synced().completed_at <= now - _COMPLETE_EVERY
+        if left:  # or a later run would go on where this one is about to pass
+            self.state.forget_progress()
+        overdue = synced.completed_at <= now - _COMPLETE_EVERY
         return Progress(complete=complete or overdue, force=force, started_at=now)
 
 
@@ -109,6 +116,7 @@ class _Run:
     sync: ChatSync
     chat_api: ChatApi
     fence: int
+    synced: Synced
     out_of_time: Callable[[], bool]
     told: Callable[[SyncReport], None]
 
@@ -120,7 +128,7 @@ class _Run:
             if progress.finished:
                 self._finish(progress, report)
             else:
-                self.sync.state.record_progress(progress)
+                self.sync.state.record_progress(progress, fence=self.fence)
                 report.outcome = SyncOutcome.UNFINISHED
         except FencedOffError:
             report.outcome = SyncOutcome.SUPERSEDED
@@ -137,7 +145,7 @@ class _Run:
 
     def _walk(self, progress: Progress, report: SyncReport) -> Progress:
         """Pages stored one after the other, to the end or until time is up."""
-        oldest = 0 if progress.complete else self.sync.state.synced().watermark - _OVERLAP
+        oldest = 0 if progress.complete else self.synced.watermark - _OVERLAP
         writer = self._writer(complete=progress.complete)
         while not progress.finished:
             page = self.chat_api.page(progress.cursor)
@@ -178,14 +186,14 @@ class _Run:
                 out_of_time=self.out_of_time,
             )
         report.queued += self.sync.images.request_due()
-        state, now = self.sync.state, self.sync.clock()
-        synced = state.synced()
+        state, synced, now = self.sync.state, self.synced, self.sync.clock()
         state.record_synced(
             Synced(
                 watermark=min(max(synced.watermark, progress.newest), progress.oldest_skipped, now),
                 succeeded_at=now,
                 completed_at=progress.started_at if progress.complete else synced.completed_at,
-            )
+            ),
+            fence=self.fence,
         )
         if progress.resumed:
             state.forget_progress()

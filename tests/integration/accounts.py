@@ -1,0 +1,39 @@
+"""Small accounts, made for one purpose each."""
+
+from datetime import timedelta
+
+from local.demo.account import DEFAULT_NOW
+from local.demo.chats import Chat, Network, Person
+from local.demo.media import Media, Picture
+from local.demo.service import DemoAccount
+
+ME = Person("@me:beeper.local", full_name="Me", is_self=True)
+NETWORK = Network("WhatsApp", "whatsapp")
+
+
+def person(number: int) -> Person:
+    """With a picture of their own."""
+    picture = Picture.remote(Media("local.beeper.com", f"alex_{number}"))
+    return Person(f"@{number}:beeper.local", full_name=f"Person {number}", picture=picture)
+
+
+def chat_with(number: int, *people: Person) -> Chat:
+    """Number 0 is the newest, each further one moved a day earlier."""
+    return Chat(
+        id=f"!{number}:beeper.local",
+        local_id=str(number),
+        network=NETWORK,
+        title=f"Chat {number}",
+        is_group=len(people) > 1,
+        people=(ME, *people),
+        last_activity=DEFAULT_NOW - timedelta(days=number),
+        last_message="hello",
+    )
+
+
+def fill(demo: DemoAccount, chats: list[Chat]) -> None:
+    """These chats and no others."""
+    for chat in demo.account.chats:
+        demo.account.remove_chat(chat.id)
+    for chat in chats:
+        demo.account.add_chat(chat)

@@ -1,0 +1,180 @@
+"""Chats that Beeper lists and does not give, or gives in part: shown as far as known, and made good soon."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import requests
+
+from imagecache.clock import DAY, HOUR
+from imagecache.model import Chat, Folder
+from imagecache.stores.participants import CHAT_ROW
+from local.demo.account import DEFAULT_NOW
+from local.demo.media import Media, Picture
+from local.demo.service import DemoAccount
+from tests.integration.accounts import ME, chat_with, fill, person
+from tests.integration.conftest import Stack
+from tests.integration.test_sync import queued_keys, requests_for_chats
+from tests.integration.test_sync_runs import minutes
+
+CROWD = [person(number) for number in range(7)]
+DEEP = chat_with(60, *CROWD)
+"""Seven members of whom an old server lists four, on the third page of 25 chats."""
+
+
+@pytest.fixture
+def old_server() -> Iterator[DemoAccount]:
+    """61 chats: all but the last one with nobody but the owner, as they only take up room."""
+    with DemoAccount(scale=0.01) as demo:
+        demo.chat_api.is_old = True
+        fill(demo, [*(chat_with(number) for number in range(60)), DEEP])
+        yield demo
+
+
+def shown(stack: Stack, chat_id: str) -> Chat:
+    page = stack.pages.newest(Folder.INBOX, limit=100, after=None)
+    return next(chat for chat in page.chats if chat.chat_id == chat_id)
+
+
+def members(stack: Stack, chat_id: str) -> set[str]:
+    return stack.participants.roster(chat_id).keys() - {CHAT_ROW}
+
+
+def test_a_chat_that_is_not_given_is_shown_as_listed(
+    stack: Stack, old_server: DemoAccount, session: requests.Session
+) -> None:
+    old_server.chat_api.withheld = {DEEP.id}
+    report = stack.sync(old_server, session)
+    assert (report.outcome, report.skipped) == ("ok", [DEEP.id])
+    chat = shown(stack, DEEP.id)
+    assert [one.participant_id for one in chat.participants] == [ME.id, *(one.id for one in CROWD[:4])]
+    assert chat.participant_count == 8
+    assert queued_keys(stack) == [f"local.beeper.com/alex_{number}" for number in range(4)]
+
+
+def test_the_next_run_reads_down_to_a_chat_that_was_not_given(
+    stack: Stack, old_server: DemoAccount, session: requests.Session
+) -> None:
+    old_server.chat_api.withheld = {DEEP.id}
+    stack.sync(old_server, session)
+    old_server.chat_api.withheld = set()
+    report = stack.sync(old_server, session)
+    assert (report.complete, report.changed, report.skipped) == (False, 1, [])
+    assert members(stack, DEEP.id) == {one.id for one in DEEP.people}
+    assert len(shown(stack, DEEP.id).participants) == 8
+    old_server.hits.reset()
+    assert stack.sync(old_server, session).changed == 0
+    assert requests_for_chats(old_server) <= 2, "and the run after it does not"
+
+
+def test_a_chat_that_is_never_given_does_not_make_every_run_read_everything(
+    stack: Stack, old_server: DemoAccount, session: requests.Session
+) -> None:
+    old_server.chat_api.withheld = {DEEP.id}
+    stack.sync(old_server, session)
+    assert stack.sync(old_server, session).skipped == [DEEP.id]
+    for complete, most in ((False, 2), (True, 5), (False, 2)):
+        old_server.hits.reset()
+        stack.calls.clear()
+        report = stack.sync(old_server, session, complete=complete)
+        assert (report.outcome, report.changed, report.missing) == ("ok", 0, 0)
+        assert requests_for_chats(old_server) <= most
+        assert len(stack.writes()) == 4, "of its own state only"
+
+
+def test_what_was_not_given_before_time_was_up_is_not_forgotten(
+    stack: Stack, old_server: DemoAccount, session: requests.Session
+) -> None:
+    first = replace(DEEP, id="!first:beeper.local", last_activity=DEFAULT_NOW - timedelta(hours=1))
+    old_server.account.add_chat(first)
+    old_server.chat_api.withheld = {first.id}
+    looks = minutes(*[15] * 30, 0)  # the second page is begun
+    assert stack.sync(old_server, session, milliseconds_left=looks).outcome == "unfinished"
+    old_server.account.receive_message("!1:beeper.local", "so that there are newer ones")
+    stack.sync(old_server, session)
+    assert stack.state.synced().watermark == shown(stack, first.id).last_activity
+    old_server.chat_api.withheld = set()
+    stack.sync(old_server, session)
+    assert members(stack, first.id) == {one.id for one in DEEP.people}
+
+
+def test_a_roster_that_cannot_be_asked_for_again_hides_nobody_who_is_known(
+    stack: Stack, old_server: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(old_server, session)
+    before = shown(stack, DEEP.id)
+    old_server.account.receive_message(DEEP.id, "moved")
+    old_server.chat_api.withheld = {DEEP.id}
+    stack.sync(old_server, session)
+    after = shown(stack, DEEP.id)
+    assert after.last_message == "moved"
+    assert set(after.participants) == set(before.participants)
+    assert after.participant_count == before.participant_count == 8
+    assert members(stack, DEEP.id) == {one.id for one in DEEP.people}
+
+
+@pytest.mark.parametrize("participants", [None, {}, {"items": None, "total": 0}, {"items": []}])
+def test_a_chat_without_its_roster_keeps_its_members_and_their_faces(
+    stack: Stack, old_server: DemoAccount, session: requests.Session, participants: object
+) -> None:
+    fill(old_server, [chat_with(0, person(1))])
+    stack.sync(old_server, session)
+    before = shown(stack, "!0:beeper.local")
+    for text in ("empty", "still empty"):
+        old_server.account.receive_message(before.chat_id, text)
+        moved = old_server.account.chats[0]
+        old_server.account.add_chat(replace(moved, quirks={"participants": participants}))
+        stack.sync(old_server, session)
+        after = shown(stack, before.chat_id)
+        assert (after.last_message, after.participant_count) == (text, 2)
+        assert set(after.participants) == set(before.participants)
+        assert members(stack, before.chat_id) == {ME.id, "@1:beeper.local"}
+
+
+def test_a_chats_own_picture_is_removed_though_its_roster_is_a_part(
+    stack: Stack, old_server: DemoAccount, session: requests.Session
+) -> None:
+    old_server.account.set_avatar(DEEP.id, Picture.remote(Media("local.beeper.com", "alex_Chat")))
+    stack.sync(old_server, session)
+    assert CHAT_ROW in stack.participants.roster(DEEP.id)
+    old_server.chat_api.withheld = {DEEP.id}
+    old_server.account.set_avatar(DEEP.id, None)
+    stack.sync(old_server, session, complete=True)
+    assert CHAT_ROW not in stack.participants.roster(DEEP.id)
+    assert members(stack, DEEP.id) == {one.id for one in DEEP.people}
+
+
+def test_a_chat_that_was_missing_is_stored_with_its_whole_roster_when_it_is_seen(
+    stack: Stack, old_server: DemoAccount, session: requests.Session
+) -> None:
+    fill(old_server, [chat_with(0), chat_with(1), replace(DEEP, last_activity=DEFAULT_NOW)])
+    stack.sync(old_server, session)
+    chat = old_server.account.find_chat(DEEP.id)
+    assert chat is not None
+    old_server.account.remove_chat(DEEP.id)
+    assert stack.sync(old_server, session, complete=True).missing == 1
+    old_server.account.add_chat(chat)
+    stack.now += 1
+    assert stack.sync(old_server, session).changed == 1
+    assert stack.chats.missing_since()[DEEP.id] == 0
+    [stored] = stack.chats.stored([DEEP.id]).values()
+    assert stack.sync(old_server, session, complete=True).changed == 0
+    assert stack.chats.stored([DEEP.id])[DEEP.id] == stored
+
+
+def test_a_date_in_the_future_hides_no_other_chat(
+    stack: Stack, old_server: DemoAccount, session: requests.Session
+) -> None:
+    later = DEFAULT_NOW + timedelta(days=9000)
+    fill(old_server, [replace(chat_with(0), id="!wrong", last_activity=later), chat_with(1)])
+    stack.sync(old_server, session)
+    assert stack.state.synced().watermark == stack.now
+    stack.now += HOUR
+    old_server.account.remove_chat("!wrong")
+    moment = DEFAULT_NOW + timedelta(milliseconds=stack.now - 1 - int(DEFAULT_NOW.timestamp() * 1000))
+    moved = [replace(chat_with(number), last_activity=moment) for number in range(2, 30)]
+    for chat in moved:
+        old_server.account.add_chat(chat)
+    assert stack.sync(old_server, session).changed == len(moved)
+    assert stack.now < later.timestamp() * 1000 - DAY, "or this would show nothing"
