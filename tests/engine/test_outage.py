@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 import pytest
 from PIL import Image
 
@@ -24,21 +23,8 @@ from imagecache.sources.web_images import GuardedWeb
 from imagecache.usecases.cache_image import ImageCacher
 from imagecache.usecases.fetch_image import ImageSources
 from imagecache.usecases.request_images import needs_work
-from local.engine import Engine
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_origins import most_in_a_minute
-from tests.tables import create_tables
-
-
-@pytest.fixture
-def stack(engine_with_tables: Engine) -> Stack:
-    """Empty tables, and everything that works on them."""
-    access = engine_with_tables.access
-    dynamodb: Any = boto3.client("dynamodb", **access)
-    for name in ("CachedImagesTable", "SyncStateTable"):
-        dynamodb.delete_table(TableName=name)
-        create_tables(dynamodb, name)
-    return Stack(dynamodb, boto3.client("s3", **access), boto3.client("sqs", **access), queue_url="unused")
 
 
 @dataclass

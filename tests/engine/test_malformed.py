@@ -1,4 +1,4 @@
-"""Hundreds of images that are none, through everything that a queue message goes through."""
+"""Hundreds of images that are none, through everything that a queue message goes through, on the engine."""
 
 import json
 import random
