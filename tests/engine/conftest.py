@@ -14,6 +14,7 @@ import pytest
 from local.deploy import Stack
 from local.engine import Engine, running_engine
 from local.stack import local_stack
+from tests.integration.conftest import Stack as CacherStack
 from tests.tables import create_tables
 
 SMALL = Path(__file__).parent / "small"
@@ -43,6 +44,20 @@ def engine_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eng
         s3: Any = boto3.client("s3", **engine.access)
         s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         yield engine
+
+
+@pytest.fixture
+def stack(engine_with_tables: Engine) -> CacherStack:
+    """Empty tables, and everything that works on them: where moto would take too long."""
+    access = engine_with_tables.access
+    dynamodb: Any = boto3.client("dynamodb", **access)
+    for name in ("CachedImagesTable", "SyncStateTable"):
+        dynamodb.delete_table(TableName=name)
+        create_tables(dynamodb, name)
+    sqs: Any = boto3.client("sqs", **access)
+    return CacherStack(
+        dynamodb, boto3.client("s3", **access), sqs, sqs.create_queue(QueueName="images")["QueueUrl"]
+    )
 
 
 @pytest.fixture

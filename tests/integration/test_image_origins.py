@@ -1,17 +1,21 @@
 """What becomes of an image as its origins answer, stand in for each other, or ask to be left alone."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
 import requests
 
+from imagecache.clock import HOUR
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, OriginFaultyError
 from imagecache.model import FailureReason, Fetched, ImageRequest, OriginName
+from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.sources.beeper_images import AssetsServe, MediaServer
+from imagecache.stores.origins import OriginClosedError
 from imagecache.usecases.fetch_image import ImageSources
 from local.demo.service import DemoAccount
 from tests.integration.conftest import NOW, Stack
-from tests.integration.test_claim_table import REQUEST, Answers, cacher, png
+from tests.integration.test_claim_table import KEY, REQUEST, Answers, cacher, png
 
 
 def test_what_a_web_server_wishes_is_honoured(stack: Stack) -> None:
@@ -30,6 +34,23 @@ def test_three_images_that_come_too_late_end_the_questions_and_one_alone_does_no
     for key in ("beeper.com/bob", "beeper.com/cem", "beeper.com/dia"):
         assert at_work.cache(ImageRequest(key, f"mxc://{key}", NOW)).result == "deferred"
     assert origin.asked == 7
+
+
+def test_waiting_for_the_pace_spends_none_of_the_waits_that_an_outage_has(stack: Stack) -> None:
+    with contextlib.suppress(OriginClosedError):
+        while True:  # others take every slot there is
+            stack.origins.admit(OriginName.MEDIA_SERVER, now=NOW)
+    sent: list[str] = []
+
+    class Caught:
+        def send_message(self, *, MessageBody: str, **_: object) -> None:  # noqa: N803 - boto3's
+            sent.append(MessageBody)
+
+    queue = ImagesQueue(queue_url="images", sqs=Caught())  # type: ignore[arg-type] # what is used of it
+    at_work = replace(cacher(stack, media_server=Answers(png("red"))), queue=queue)
+    old = ImageRequest(KEY, f"mxc://{KEY}", NOW - 3 * HOUR, deferrals=8)
+    assert at_work.cache(old).result == "deferred"
+    assert [from_body(body) for body in sent] == [old]
 
 
 def test_how_a_web_server_names_a_version_is_kept_until_it_names_none(stack: Stack) -> None:

@@ -1,4 +1,7 @@
-"""A laptop that is away for an hour or a week, on a replaced clock: nothing is lost, and waiting is cheap."""
+"""A laptop that is away for an hour or a week, on a replaced clock: nothing is lost, and waiting is cheap.
+
+On the engine, because moto takes four times as long for the thousands of conditional writes.
+"""
 
 import heapq
 import io
@@ -136,7 +139,7 @@ def test_an_hours_outage_in_a_backfill_of_500_loses_nothing(stack: Stack) -> Non
 def test_an_outage_of_a_week_costs_next_to_nothing_and_heals_by_itself(
     stack: Stack, error: OriginDownError
 ) -> None:
-    keys = [f"beeper.com/{number}" for number in range(6)]
+    keys = [f"beeper.com/{number}" for number in range(3)]
     laptop = Laptop(stack, lambda now: error if now < NOW + 7 * DAY else None)
     sqs = Sqs(stack)
     cacher = cacher_for(stack, laptop, sqs)
@@ -155,9 +158,7 @@ def test_an_outage_of_a_week_costs_next_to_nothing_and_heals_by_itself(
 
 def test_a_message_carries_how_often_it_waited_and_since_when(stack: Stack) -> None:
     laptop = Laptop(stack, lambda _: OriginDownError("offline"))
-    cacher = cacher_for(stack, laptop, stack.sqs)
     request = ImageRequest("beeper.com/1", "mxc://beeper.com/1", NOW - 5, deferrals=2)
-    assert cacher.cache(request).result == "deferred"
     bodies: list[str] = []
 
     class Caught:
