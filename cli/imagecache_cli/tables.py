@@ -13,14 +13,14 @@ _COLOURS = {"cached": "green", "ok": "green", "pending": "yellow", "failed": "re
 _NOTHING = "-"
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[Text | str]], *, long: str = "") -> Table:
+def table(columns: Iterable[str], rows: Iterable[Iterable[Text | str]], *, long: str = "") -> RenderableType:
     """A plain table; the column `long` takes as many lines as it needs, the others are never broken."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold", no_wrap=column != long)
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    return made
+    return made if made.row_count else Text("none")
 
 
 def pairs(known: Mapping[str, Text | str]) -> Table:
@@ -70,7 +70,7 @@ def _by_reason(counts: Mapping[str, int]) -> str:
 
 
 def chats(known: Iterable[Chat]) -> RenderableType:
-    columns = ("active (UTC)", "chat", "network", "unread", "members", "picture", "chatId")
+    columns = ("active (UTC)", "chat", "network", "unread", "members", "picture")
     rows = (
         (
             moment(chat.last_activity),
@@ -79,11 +79,10 @@ def chats(known: Iterable[Chat]) -> RenderableType:
             f"{chat.unread_count:,}" if chat.unread_count else "",
             f"{chat.participant_count:,}",
             _picture(chat),
-            chat.chat_id,
         )
         for chat in known
     )
-    return table(columns, rows, long="chatId")
+    return table(columns, rows, long="chat")
 
 
 def _short(title: str) -> str:
