@@ -45,7 +45,7 @@ def test_a_title_can_neither_steer_the_terminal_nor_pretend_to_be_markup(
 
 
 def test_json_is_the_apis_own_and_harmless_too(api: FakeApi, imagecache: Command) -> None:
-    page = {"chats": [{**CHAT, "title": HOSTILE}], "nextCursor": None}
+    page = {"chats": [{**CHAT, "title": HOSTILE + "long" * 100}], "nextCursor": None}
     api.answer("GET /api/chats", page)
 
     ran = imagecache("chats", "--json")
@@ -67,6 +67,10 @@ def test_every_text_of_other_peoples_is_made_harmless(api: FakeApi, imagecache: 
 
     assert ["\x1b" in ran.out + ran.err for ran in outputs] == [False, False, False]
     assert outputs[2].err.count("\n") == 1
+
+
+def test_a_text_of_several_lines_becomes_one_line() -> None:
+    assert plain(" first\r\n\tsecond\u2028third ") == "first second third"
 
 
 def test_an_emoji_of_several_parts_stays_whole() -> None:
