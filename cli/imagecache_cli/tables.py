@@ -11,13 +11,18 @@ from imagecache_cli.answers import Chat, Image, ImageRow, Images, Reference, Sta
 
 _COLOURS = {"cached": "green", "ok": "green", "pending": "yellow", "failed": "red", "forgotten": "magenta"}
 _NOTHING = "-"
+# What a terminal of 80 letters always has left for the column that matters.
+_LEAST_LONG = 24
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Text | str]], *, long: str = "") -> RenderableType:
     """A plain table; the column `long` takes as many lines as it needs, the others are never broken."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold", no_wrap=column != long)
+        is_long = column == long
+        made.add_column(
+            column, overflow="fold", no_wrap=not is_long, min_width=_LEAST_LONG if is_long else None
+        )
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return made if made.row_count else Text("none")
@@ -86,7 +91,7 @@ def chats(known: Iterable[Chat]) -> RenderableType:
 
 
 def _short(title: str) -> str:
-    return title if len(title) <= 40 else f"{title[:39]}…"
+    return title if len(title) <= 32 else f"{title[:31]}…"
 
 
 def _picture(chat: Chat) -> Text:
@@ -98,12 +103,11 @@ def _picture(chat: Chat) -> Text:
 
 
 def references(known: Iterable[Reference]) -> RenderableType:
-    columns = ("status", "who", "chatId", "source")
+    columns = ("status", "shown as", "source")
     rows = (
         (
             status(one.status, one.reason),
-            "the chat" if one.participant_id is None else _short(one.full_name or one.participant_id),
-            one.chat_id,
+            _short(one.full_name or one.participant_id or one.chat_id),
             one.source_url,
         )
         for one in known

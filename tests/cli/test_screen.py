@@ -1,8 +1,13 @@
 """Streams, global options, and texts that other people wrote."""
 
-import pytest
+import io
 
+import pytest
+from rich.console import Console
+
+from imagecache_cli.answers import Reference
 from imagecache_cli.plain import plain
+from imagecache_cli.tables import references
 from tests.cli.conftest import Command
 from tests.cli.contract import CHAT, FAILED_ROW, HEALTH, REFERENCE, STATS
 from tests.cli.fake_api import FakeApi, Told
@@ -42,6 +47,18 @@ def test_a_title_can_neither_steer_the_terminal_nor_pretend_to_be_markup(
 
     assert "[2J]0;owned[bold red]Ada[/] :smile: txt" in seen
     assert [letter for letter in seen if not letter.isprintable() and letter != "\n"] == []
+
+
+def test_a_narrow_terminal_has_room_for_the_whole_source() -> None:
+    source = "mxc://beeper.local/" + "abcdefghij" * 6
+    one = Reference("!ada:beeper.local", "@ada:beeper.local", "Ada " * 20, source, "failed", "gone")
+    seen = io.StringIO()
+
+    Console(file=seen, width=80).print(references([one]))
+
+    rows = [line for line in seen.getvalue().splitlines() if line.strip()][2:]
+    assert len(rows) > 1
+    assert "".join(row.split()[-1] for row in rows) == source
 
 
 def test_json_is_the_apis_own_and_harmless_too(api: FakeApi, imagecache: Command) -> None:

@@ -101,8 +101,8 @@ def test_uncached_says_who_shows_it_and_why_not(api: FakeApi, imagecache: Comman
 
     words = imagecache("uncached").words
 
-    assert f"failed: gone Bob Bitty !ada:beeper.local {BOB}" in words
-    assert f"none the chat !ada:beeper.local {BOB}" in words
+    assert f"failed: gone Bob Bitty {BOB}" in words
+    assert f"none !ada:beeper.local {BOB}" in words
 
 
 def test_failed_says_why_and_when_next(api: FakeApi, imagecache: Command) -> None:
