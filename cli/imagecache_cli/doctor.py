@@ -63,7 +63,7 @@ def doctor(context: typer.Context) -> None:
         (Text(one.verdict.value, style=_COLOURS[one.verdict]), one.subject, one.found, one.remedy)
         for one in findings
     )
-    session.screen.show(document, tables.table(("", "", "found", "what to do"), rows, long="what to do"))
+    session.screen.show(document, tables.table(("", "", "found", "what to do"), rows, long=("what to do",)))
     if not healthy:
         raise typer.Exit(1)
 

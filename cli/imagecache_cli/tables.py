@@ -1,6 +1,6 @@
 """Answers as tables. Texts are harmless by now (reading.py); `Text` keeps rich from seeing markup in them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,15 +11,17 @@ from imagecache_cli.answers import Chat, Image, ImageRow, Images, Reference, Sta
 
 _COLOURS = {"cached": "green", "ok": "green", "pending": "yellow", "failed": "red", "forgotten": "magenta"}
 _NOTHING = "-"
-# What a terminal of 80 letters always has left for the column that matters.
+# What a terminal of 80 letters always has left for each column that matters.
 _LEAST_LONG = 24
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[Text | str]], *, long: str = "") -> RenderableType:
-    """A plain table; the column `long` takes as many lines as it needs, the others are never broken."""
+def table(
+    columns: Iterable[str], rows: Iterable[Iterable[Text | str]], *, long: Collection[str]
+) -> RenderableType:
+    """A plain table; `long` columns take as many lines as they need, the others are never broken."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        is_long = column == long
+        is_long = column in long
         made.add_column(
             column, overflow="fold", no_wrap=not is_long, min_width=_LEAST_LONG if is_long else None
         )
@@ -87,7 +89,7 @@ def chats(known: Iterable[Chat]) -> RenderableType:
         )
         for chat in known
     )
-    return table(columns, rows, long="chat")
+    return table(columns, rows, long=("chat",))
 
 
 def _short(title: str) -> str:
@@ -112,7 +114,7 @@ def references(known: Iterable[Reference]) -> RenderableType:
         )
         for one in known
     )
-    return table(columns, rows, long="source")
+    return table(columns, rows, long=("source",))
 
 
 def failures(known: Iterable[ImageRow]) -> RenderableType:
@@ -126,7 +128,7 @@ def failures(known: Iterable[ImageRow]) -> RenderableType:
         )
         for row in known
     )
-    return table(columns, rows, long="source")
+    return table(columns, rows, long=("source",))
 
 
 def images(known: Images) -> RenderableType:
@@ -134,7 +136,7 @@ def images(known: Images) -> RenderableType:
         (status(image.status, image.reason), _measures(image), image.url or _NOTHING, source)
         for source, image in known.images.items()
     )
-    return table(("status", "pixels", "url", "source"), rows, long="source")
+    return table(("status", "pixels", "url", "source"), rows, long=("url", "source"))
 
 
 def _measures(image: Image) -> str:
@@ -149,7 +151,7 @@ def story(known: Story) -> RenderableType:
             (_short(one.chat_title or _NOTHING), one.participant_id or "the chat's own", one.chat_id)
             for one in known.shown_by
         )
-        parts.append(table(("shown in", "as", "chatId"), shown, long="chatId"))
+        parts.append(table(("shown in", "as", "chatId"), shown, long=("chatId",)))
     if known.more_shown_by:
         parts.append(Text("... and in more chats"))
     return Group(*parts)

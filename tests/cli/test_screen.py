@@ -5,14 +5,14 @@ import io
 import pytest
 from rich.console import Console
 
-from imagecache_cli.answers import Reference
+from imagecache_cli.answers import Image, Images
 from imagecache_cli.plain import plain
-from imagecache_cli.tables import references
+from imagecache_cli.tables import images
 from tests.cli.conftest import Command
 from tests.cli.contract import CHAT, FAILED_ROW, HEALTH, REFERENCE, STATS
 from tests.cli.fake_api import FakeApi, Told
 
-HOSTILE = "\x1b[2J\x1b]0;owned\x07[bold red]Ada[/] :smile: \u202etxt\x9b31m\ud800\r\nsecond"
+HOSTILE = "\x1b[2J\x07[red]Ada[/] :smile: \u202etxt\x9b31m\ud800\r\nsecond"
 
 
 @pytest.mark.parametrize(
@@ -45,20 +45,20 @@ def test_a_title_can_neither_steer_the_terminal_nor_pretend_to_be_markup(
 
     seen = imagecache("chats").out
 
-    assert "[2J]0;owned[bold red]Ada[/] :smile: txt" in seen
+    assert "[2J[red]Ada[/] :smile: txt" in seen
     assert [letter for letter in seen if not letter.isprintable() and letter != "\n"] == []
 
 
-def test_a_narrow_terminal_has_room_for_the_whole_source() -> None:
-    source = "mxc://beeper.local/" + "abcdefghij" * 6
-    one = Reference("!ada:beeper.local", "@ada:beeper.local", "Ada " * 20, source, "failed", "gone")
+def test_a_narrow_terminal_has_room_for_whole_addresses() -> None:
+    source, url = "mxc://beeper.local/" + "abcdefghij" * 6, f"/images/{'0f' * 32}/192.webp"
+    image = Image("cached", "chat", url, 640, 480, None)
     seen = io.StringIO()
 
-    Console(file=seen, width=80).print(references([one]))
+    Console(file=seen, width=80).print(images(Images({source: image})))
 
-    rows = [line for line in seen.getvalue().splitlines() if line.strip()][2:]
-    assert len(rows) > 1
-    assert "".join(row.split()[-1] for row in rows) == source
+    rows = [line.split()[-2:] for line in seen.getvalue().splitlines() if line.strip()][2:]
+    assert "".join(row[0] for row in rows if len(row) > 1) == url
+    assert "".join(row[-1] for row in rows) == source
 
 
 def test_json_is_the_apis_own_and_harmless_too(api: FakeApi, imagecache: Command) -> None:
