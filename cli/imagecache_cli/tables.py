@@ -11,8 +11,6 @@ from imagecache_cli.answers import Chat, Image, ImageRow, Images, Reference, Sta
 
 _COLOURS = {"cached": "green", "ok": "green", "pending": "yellow", "failed": "red", "forgotten": "magenta"}
 _NOTHING = "-"
-# What a terminal of 80 letters always has left for each column that matters.
-_LEAST_LONG = 24
 
 
 def table(
@@ -21,10 +19,7 @@ def table(
     """A plain table; `long` columns take as many lines as they need, the others are never broken."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        is_long = column in long
-        made.add_column(
-            column, overflow="fold", no_wrap=not is_long, min_width=_LEAST_LONG if is_long else None
-        )
+        made.add_column(column, overflow="fold", no_wrap=column not in long)
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return made if made.row_count else Text("none")

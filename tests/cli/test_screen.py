@@ -50,7 +50,7 @@ def test_a_title_can_neither_steer_the_terminal_nor_pretend_to_be_markup(
 
 
 def test_a_narrow_terminal_has_room_for_whole_addresses() -> None:
-    source, url = "mxc://beeper.local/" + "abcdefghij" * 6, f"/images/{'0f' * 32}/192.webp"
+    source, url = "mxc://beeper.local/[red]" + "abcdefghij" * 6, f"/images/{'0f' * 32}/192.webp"
     image = Image("cached", "chat", url, 640, 480, None)
     seen = io.StringIO()
 
