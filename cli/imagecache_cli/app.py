@@ -51,9 +51,6 @@ for verb in (
     showing.explain,
     showing.lookup,
     doctor,
-):
-    app.command(epilog=_EPILOG)(verb)
-for verb in (
     changing.sync,
     changing.backfill,
     changing.retry_failed,

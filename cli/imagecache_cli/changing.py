@@ -12,7 +12,7 @@ from imagecache_cli.outcomes import tell_outcome
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session, open_session
 from imagecache_cli.showing import SourceUrl
-from imagecache_cli.watch import DRAINED, FINISHED, follow_job, start_job
+from imagecache_cli.watch import follow_job, is_drained, is_finished, start_job
 
 Watch = Annotated[bool, typer.Option("--watch", help="Wait until the queue is drained.")]
 
@@ -27,7 +27,7 @@ def sync(
     """Read Beeper's chats now, and wait for it. Exit code 1 unless everything could be read."""
     session = open_session(context)
     job_id = start_job(session, "/api/sync", {"complete": complete, "force": force})
-    document, job = follow_job(session, job_id, FINISHED)
+    document, job = follow_job(session, job_id, is_finished)
     outcome = tell_outcome(job)
     session.screen.show(document, Text(outcome.sentence))
     if not outcome.is_good:
@@ -86,7 +86,7 @@ def _queue_many(session: Session, path: str, body: Json, *, watch: bool) -> None
     if not watch:
         session.screen.show({"jobId": job_id}, Text(f"started as job {job_id}; --watch waits for it"))
         return
-    document, job = follow_job(session, job_id, DRAINED)
+    document, job = follow_job(session, job_id, is_drained)
     session.screen.show(document, Text(_told(job)))
     if job.status == "failed":
         raise typer.Exit(1)

@@ -15,7 +15,7 @@ from imagecache_cli.errors import CommandError, RefusedError, UnexpectedAnswerEr
 from imagecache_cli.outcomes import NEW_TOKEN_ADVICE, START_ADVICE, tell_outcome
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session, open_session
-from imagecache_cli.watch import FINISHED, follow_job, start_job
+from imagecache_cli.watch import follow_job, is_finished, start_job
 
 _SYNC_IS_LATE = timedelta(days=1)
 # No job has this name: the admin token hears 404, the read token 403.
@@ -63,7 +63,7 @@ def doctor(context: typer.Context) -> None:
         (Text(one.verdict.value, style=_COLOURS[one.verdict]), one.subject, one.found, one.remedy)
         for one in findings
     )
-    session.screen.show(document, tables.table(("", "", "found", "what to do"), rows, long="what to do"))
+    session.screen.show(document, tables.table(("", "", "found", "what to do"), rows, long=("what to do",)))
     if not healthy:
         raise typer.Exit(1)
 
@@ -113,7 +113,7 @@ def _whose_token(*, is_admin: bool) -> Finding:
 
 def _beeper_now(session: Session, health: Health) -> Finding:
     job_id = start_job(session, "/api/sync", {"complete": False, "force": False})
-    outcome = tell_outcome(follow_job(session, job_id, FINISHED)[1])
+    outcome = tell_outcome(follow_job(session, job_id, is_finished)[1])
     if outcome.word in {"busy", "superseded"}:
         return _beeper_as_last_seen(health.origin)
     if outcome.word in {"ok", "unfinished"}:

@@ -1,6 +1,6 @@
 """Answers as tables. Texts are harmless by now (reading.py); `Text` keeps rich from seeing markup in them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -13,14 +13,16 @@ _COLOURS = {"cached": "green", "ok": "green", "pending": "yellow", "failed": "re
 _NOTHING = "-"
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[Text | str]], *, long: str = "") -> Table:
-    """A plain table; the column `long` takes as many lines as it needs, the others are never broken."""
+def table(
+    columns: Iterable[str], rows: Iterable[Iterable[Text | str]], *, long: Collection[str]
+) -> RenderableType:
+    """A plain table; `long` columns take as many lines as they need, the others are never broken."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold", no_wrap=column != long)
+        made.add_column(column, overflow="fold", no_wrap=column not in long)
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    return made
+    return made if made.row_count else Text("none")
 
 
 def pairs(known: Mapping[str, Text | str]) -> Table:
@@ -70,7 +72,7 @@ def _by_reason(counts: Mapping[str, int]) -> str:
 
 
 def chats(known: Iterable[Chat]) -> RenderableType:
-    columns = ("active (UTC)", "chat", "network", "unread", "members", "picture", "chatId")
+    columns = ("active (UTC)", "chat", "network", "unread", "members", "picture")
     rows = (
         (
             moment(chat.last_activity),
@@ -79,15 +81,14 @@ def chats(known: Iterable[Chat]) -> RenderableType:
             f"{chat.unread_count:,}" if chat.unread_count else "",
             f"{chat.participant_count:,}",
             _picture(chat),
-            chat.chat_id,
         )
         for chat in known
     )
-    return table(columns, rows, long="chatId")
+    return table(columns, rows, long=("chat",))
 
 
 def _short(title: str) -> str:
-    return title if len(title) <= 40 else f"{title[:39]}…"
+    return title if len(title) <= 32 else f"{title[:31]}…"
 
 
 def _picture(chat: Chat) -> Text:
@@ -99,17 +100,16 @@ def _picture(chat: Chat) -> Text:
 
 
 def references(known: Iterable[Reference]) -> RenderableType:
-    columns = ("status", "who", "chatId", "source")
+    columns = ("status", "shown as", "source")
     rows = (
         (
             status(one.status, one.reason),
-            "the chat" if one.participant_id is None else _short(one.full_name or one.participant_id),
-            one.chat_id,
+            _short(one.full_name or one.participant_id or one.chat_id),
             one.source_url,
         )
         for one in known
     )
-    return table(columns, rows, long="source")
+    return table(columns, rows, long=("source",))
 
 
 def failures(known: Iterable[ImageRow]) -> RenderableType:
@@ -123,7 +123,7 @@ def failures(known: Iterable[ImageRow]) -> RenderableType:
         )
         for row in known
     )
-    return table(columns, rows, long="source")
+    return table(columns, rows, long=("source",))
 
 
 def images(known: Images) -> RenderableType:
@@ -131,7 +131,7 @@ def images(known: Images) -> RenderableType:
         (status(image.status, image.reason), _measures(image), image.url or _NOTHING, source)
         for source, image in known.images.items()
     )
-    return table(("status", "pixels", "url", "source"), rows, long="source")
+    return table(("status", "pixels", "url", "source"), rows, long=("url", "source"))
 
 
 def _measures(image: Image) -> str:
@@ -146,7 +146,7 @@ def story(known: Story) -> RenderableType:
             (_short(one.chat_title or _NOTHING), one.participant_id or "the chat's own", one.chat_id)
             for one in known.shown_by
         )
-        parts.append(table(("shown in", "as", "chatId"), shown, long="chatId"))
+        parts.append(table(("shown in", "as", "chatId"), shown, long=("chatId",)))
     if known.more_shown_by:
         parts.append(Text("... and in more chats"))
     return Group(*parts)

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from rich.console import Console
@@ -14,32 +13,29 @@ from imagecache_cli.errors import CommandError, UnreachableError
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session
 
-# Longer than a function can run: a job that says nothing for so long has died.
-JOB_PATIENCE = 16 * 60.0
+# Seconds without any news. Longer than a function can run: then the job has died.
+_JOB_PATIENCE = 16 * 60.0
 # Longer than an image may wait for a laptop that sleeps before it counts as failed.
-QUEUE_PATIENCE = 3 * 3600.0
+_QUEUE_PATIENCE = 3 * 3600.0
 # Seconds between two questions: soon while something moves, seldom while nothing does.
 _FIRST_PAUSE, _PAUSE, _LONGEST_PAUSE = 0.25, 1.0, 30.0
 _MISSED_ANSWERS, _BLINK = 5, 2.0
+
+Goal = Callable[[Job], bool]
 
 
 class SilentJobError(CommandError):
     """Nothing has changed for longer than anything can take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """What is waited for, and how many seconds without any change mean that it will never come."""
-
-    reached: Callable[[Job], bool]
-    patience: float
+def is_finished(job: Job) -> bool:
+    """The job itself has nothing left to do."""
+    return job.is_over
 
 
-FINISHED = Goal(reached=lambda job: job.is_over, patience=JOB_PATIENCE)
-DRAINED = Goal(
-    reached=lambda job: job.status == "failed" or (job.status == "done" and job.count("waiting") == 0),
-    patience=QUEUE_PATIENCE,
-)
+def is_drained(job: Job) -> bool:
+    """Nothing waits any more that the job has queued."""
+    return job.status == "failed" or (job.status == "done" and job.count("waiting") == 0)
 
 
 def start_job(session: Session, path: str, body: Json) -> str:
@@ -63,16 +59,20 @@ def _until(session: Session, job_id: str, goal: Goal, draw: Callable[[Job], None
     while True:
         document, job = _ask(session, job_id)
         draw(job)
-        if goal.reached(job):
+        if goal(job):
             return document, job
         if job != last:
             last, since, pause = job, session.outside.seconds(), min(pause, _PAUSE)
-        elif session.outside.seconds() - since > goal.patience:
+        elif session.outside.seconds() - since > _patience(job):
             raise SilentJobError(
-                f"job {job_id} has not moved for {goal.patience / 60:.0f} minutes: look at its log"
+                f"job {job_id} has not moved for {_patience(job) / 60:.0f} minutes: look at its log"
             )
         session.outside.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def _patience(job: Job) -> float:
+    return _QUEUE_PATIENCE if job.is_over else _JOB_PATIENCE
 
 
 def _ask(session: Session, job_id: str) -> tuple[Json, Job]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from imagecache_cli import api as api_module
+from imagecache_cli.access import Access
+from imagecache_cli.api import Api
 from tests.cli.conftest import Command
 from tests.cli.contract import ADA, STATS
 from tests.cli.fake_api import ADMIN_TOKEN, FakeApi, Told
@@ -121,12 +123,23 @@ def test_an_api_that_never_answers_is_left(imagecache: Command, monkeypatch: pyt
 
 
 def test_a_netrc_file_replaces_no_token(
-    api: FakeApi, imagecache: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login me password other\n")
+    netrc.write_text("machine 127.1 login me password other\n")
     monkeypatch.setenv("NETRC", str(netrc))
+    api.answer("GET /api/stats", STATS)
+    not_known_as_local = api.url.replace("127.0.0.1", "127.1")
+
+    Api(Access(not_known_as_local, ADMIN_TOKEN)).get("/api/stats")
+
+    assert api.asked[0].token == f"Bearer {ADMIN_TOKEN}"
+
+
+def test_a_proxy_is_not_asked_for_what_runs_on_this_machine(
+    api: FakeApi, imagecache: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     api.answer("GET /api/stats", STATS)
 
     assert imagecache("stats").code == 0
-    assert api.asked[0].token == f"Bearer {ADMIN_TOKEN}"

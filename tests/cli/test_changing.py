@@ -120,6 +120,18 @@ def test_watch_waits_until_the_queue_is_drained_and_not_only_until_everything_is
     assert len(api.asked) == 5
 
 
+def test_a_job_that_dies_before_everything_is_queued_is_not_waited_for_as_long(
+    api: FakeApi, imagecache: Command
+) -> None:
+    api.answer("POST /api/images/backfill", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", filled("running", queued=4, waiting=4, failed=0, done=0))
+
+    ran = imagecache("backfill", "--watch")
+
+    assert ran.code == 1
+    assert "has not moved for 16 minutes" in ran.err
+
+
 def test_a_queue_may_stand_still_for_hours_while_the_laptop_sleeps(api: FakeApi, imagecache: Command) -> None:
     api.answer("POST /api/images/backfill", ACCEPTED)
     api.answer("GET /api/jobs/job-1", filled("done", queued=10, waiting=6, failed=0, done=4))

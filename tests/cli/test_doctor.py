@@ -166,7 +166,7 @@ def test_failures_are_warnings_by_reason(api: FakeApi, imagecache: Command) -> N
 
 def test_an_api_that_fails_half_way_is_bad(api: FakeApi, imagecache: Command) -> None:
     prepare(api)
-    api.answer("GET /api/stats", Told(500, {"message": "something broke", "code": "internal"}))
+    api.answer("GET /api/stats", Told(500, {"message": "some\x1bthing broke", "code": "internal"}))
 
     assert findings(imagecache, 1)["API"] == ("bad", "something broke", "look at the functions' logs")
 

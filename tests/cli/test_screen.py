@@ -1,13 +1,18 @@
 """Streams, global options, and texts that other people wrote."""
 
-import pytest
+import io
 
+import pytest
+from rich.console import Console
+
+from imagecache_cli.answers import Image, Images
 from imagecache_cli.plain import plain
+from imagecache_cli.tables import images
 from tests.cli.conftest import Command
 from tests.cli.contract import CHAT, FAILED_ROW, HEALTH, REFERENCE, STATS
 from tests.cli.fake_api import FakeApi, Told
 
-HOSTILE = "\x1b[2J\x1b]0;owned\x07[bold red]Ada[/] :smile: \u202etxt\x9b31m\ud800\r\nsecond"
+HOSTILE = "\x1b[2J\x07[red]Ada[/] :smile: \u202etxt\x9b31m\ud800\r\nsecond"
 
 
 @pytest.mark.parametrize(
@@ -40,12 +45,24 @@ def test_a_title_can_neither_steer_the_terminal_nor_pretend_to_be_markup(
 
     seen = imagecache("chats").out
 
-    assert "[2J]0;owned[bold red]Ada[/] :smile: txt" in seen
+    assert "[2J[red]Ada[/] :smile: txt" in seen
     assert [letter for letter in seen if not letter.isprintable() and letter != "\n"] == []
 
 
+def test_a_narrow_terminal_has_room_for_whole_addresses() -> None:
+    source, url = "mxc://beeper.local/[red]" + "abcdefghij" * 6, f"/images/{'0f' * 32}/192.webp"
+    image = Image("cached", "chat", url, 640, 480, None)
+    seen = io.StringIO()
+
+    Console(file=seen, width=80).print(images(Images({source: image})))
+
+    rows = [line.split()[-2:] for line in seen.getvalue().splitlines() if line.strip()][2:]
+    assert "".join(row[0] for row in rows if len(row) > 1) == url
+    assert "".join(row[-1] for row in rows) == source
+
+
 def test_json_is_the_apis_own_and_harmless_too(api: FakeApi, imagecache: Command) -> None:
-    page = {"chats": [{**CHAT, "title": HOSTILE}], "nextCursor": None}
+    page = {"chats": [{**CHAT, "title": HOSTILE + "long" * 100}], "nextCursor": None}
     api.answer("GET /api/chats", page)
 
     ran = imagecache("chats", "--json")
@@ -67,6 +84,10 @@ def test_every_text_of_other_peoples_is_made_harmless(api: FakeApi, imagecache: 
 
     assert ["\x1b" in ran.out + ran.err for ran in outputs] == [False, False, False]
     assert outputs[2].err.count("\n") == 1
+
+
+def test_a_text_of_several_lines_becomes_one_line() -> None:
+    assert plain(" first\r\n\tsecond\u2028third ") == "first second third"
 
 
 def test_an_emoji_of_several_parts_stays_whole() -> None:

@@ -41,8 +41,8 @@ def test_chats_are_rows_with_the_state_of_their_pictures(api: FakeApi, imagecach
 
     rows = [" ".join(line.split()) for line in imagecache("chats").out.splitlines()]
 
-    assert "2026-11-25 09:30 Ada Lovelace WhatsApp 3 2 cached !ada:beeper.local" in rows
-    assert "- - whatsapp_1 1,204 2 of 3 members !group:beeper.local" in rows
+    assert "2026-11-25 09:30 Ada Lovelace WhatsApp 3 2 cached" in rows
+    assert "- - whatsapp_1 1,204 2 of 3 members" in rows
     assert api.asked[0].query == {"limit": "50", "filter": "inbox", "participants": "0"}
 
 
@@ -80,6 +80,12 @@ def test_a_first_page_says_that_there_is_more(api: FakeApi, imagecache: Command)
     assert ran.err == "there is more: --all shows everything\n"
 
 
+def test_an_empty_list_says_so(api: FakeApi, imagecache: Command) -> None:
+    api.answer("GET /api/images", {"images": [], "nextCursor": None})
+
+    assert imagecache("failed").out == "none\n"
+
+
 def test_pages_without_end_end(api: FakeApi, imagecache: Command) -> None:
     api.answer("GET /api/images", {"images": [], "nextCursor": "c1"})
 
@@ -95,8 +101,8 @@ def test_uncached_says_who_shows_it_and_why_not(api: FakeApi, imagecache: Comman
 
     words = imagecache("uncached").words
 
-    assert f"failed: gone Bob Bitty !ada:beeper.local {BOB}" in words
-    assert f"none the chat !ada:beeper.local {BOB}" in words
+    assert f"failed: gone Bob Bitty {BOB}" in words
+    assert f"none !ada:beeper.local {BOB}" in words
 
 
 def test_failed_says_why_and_when_next(api: FakeApi, imagecache: Command) -> None:

@@ -13,7 +13,7 @@ from imagecache_cli.api import Api
 from imagecache_cli.errors import UnreachableError
 from imagecache_cli.screen import Screen
 from imagecache_cli.session import Outside, Session
-from imagecache_cli.watch import DRAINED, follow_job
+from imagecache_cli.watch import follow_job, is_drained
 from tests.cli.contract import filled
 from tests.cli.fake_api import ADMIN_TOKEN, FakeApi
 
@@ -29,7 +29,7 @@ def test_a_person_sees_how_much_is_left(api: FakeApi, tmp_path: Path) -> None:
     drained = filled("done", queued=10, waiting=0, failed=1, done=9)
     api.answer("GET /api/jobs/job-1", filled("done", queued=10, waiting=6, failed=1, done=3), drained)
 
-    document, job = follow_job(session(api.url, tmp_path, seen, slept=[]), "job-1", DRAINED)
+    document, job = follow_job(session(api.url, tmp_path, seen, slept=[]), "job-1", is_drained)
 
     assert document == drained
     assert job.count("done") == 9
@@ -39,7 +39,7 @@ def test_a_person_sees_how_much_is_left(api: FakeApi, tmp_path: Path) -> None:
 def test_an_odd_job_id_stays_one_part_of_the_path(api: FakeApi, tmp_path: Path) -> None:
     api.answer("GET /api/jobs/..%2Fstats", filled("done", queued=0, waiting=0, failed=0, done=0))
 
-    follow_job(session(api.url, tmp_path, io.StringIO(), slept=[]), "../stats", DRAINED)
+    follow_job(session(api.url, tmp_path, io.StringIO(), slept=[]), "../stats", is_drained)
 
     assert api.lines == ["/api/jobs/..%2Fstats"]
 
@@ -52,7 +52,7 @@ def test_a_network_that_blinks_ends_no_watch(tmp_path: Path) -> None:
         threading.Thread(target=_hang_up_then_pass_on, args=(rude, api.url), daemon=True).start()
 
         _, job = follow_job(
-            session(f"http://127.0.0.1:{port}", tmp_path, io.StringIO(), slept=slept), "job-1", DRAINED
+            session(f"http://127.0.0.1:{port}", tmp_path, io.StringIO(), slept=slept), "job-1", is_drained
         )
 
     assert job.status == "done"
@@ -66,7 +66,7 @@ def test_a_network_that_stays_away_does(tmp_path: Path) -> None:
 
     with pytest.raises(UnreachableError):
         follow_job(
-            session(f"http://127.0.0.1:{port}", tmp_path, io.StringIO(), slept=slept), "job-1", DRAINED
+            session(f"http://127.0.0.1:{port}", tmp_path, io.StringIO(), slept=slept), "job-1", is_drained
         )
 
     assert slept == [2.0] * 5
