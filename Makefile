@@ -12,13 +12,13 @@ SAM = dev=$$($(ENVIRONMENT) dev) && sam=$$($(ENVIRONMENT) sam) && export AWS_DEF
 BUILD = .local/test/build
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test style types imports template build bench deploy secrets clean lock
+.PHONY: run test style types imports template build bench deploy secrets tokens clean lock
 
 run: ## Beeper's chats with their pictures on http://127.0.0.1:$${PORT:-8080}
 	@python=$$($(ENVIRONMENT) run) && exec "$$python" -m local.run
 
 test: style types imports template ## Everything that must hold, the cheapest first
-	@$(DEV) pytest
+	@$(DEV) pytest -n 2 --dist loadgroup
 
 style:
 	@$(DEV) ruff check --quiet .
@@ -46,6 +46,9 @@ deploy: ## template.yaml on AWS: STACK=imagecache BEEPER_URL=https://...
 
 secrets: ## Ask for a deployed stack's tokens anew: STACK=imagecache
 	@run=$$($(ENVIRONMENT) run) && "$$run" -m local.release secrets
+
+tokens: ## Make new tokens for a deployed stack's API and show them: STACK=imagecache
+	@run=$$($(ENVIRONMENT) run) && "$$run" -m local.release tokens
 
 clean: ## Forget everything local: state, environments, builds
 	rm -rf .local .aws-sam

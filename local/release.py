@@ -1,4 +1,4 @@
-"""`make deploy` and `make secrets`: template.yaml on AWS, its tokens in SSM, the page in its bucket.
+"""`make deploy`, `make secrets`, `make tokens`: the stack on AWS, its tokens in SSM, the page in its bucket.
 
 Exit codes: 0 done; 1 AWS or SAM refused; 2 a setting is missing or wrong.
 """
@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 AWS or SAM refused; 2 a setting is missing or wrong.
 import getpass
 import os
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from local.page import publish_page
 from local.settings import SettingsError
 from local.template import ROOT
 
+_API_TOKENS = ("read-token", "admin-token")
 _SECRETS = {
     "beeper-token": "Beeper's token (Settings, Integrations, Approved connections; read-only)",
     "media-server-token": "the media server's token (leave empty without one)",
@@ -27,13 +29,16 @@ _SECRETS = {
 
 
 def main(command: str, sam: list[str]) -> int:
-    """`deploy` everything, or only ask for the `secrets` anew."""
+    """`deploy` everything, ask for the `secrets` anew, or make new `tokens` for the API."""
     try:
         stack = _required("STACK", r"[a-zA-Z][a-zA-Z0-9-]{0,127}", "like STACK=imagecache")
-        if command == "deploy":
-            _deploy(stack, sam)
-        else:
-            _ask_for_secrets(stack, renew=True)
+        match command:
+            case "deploy":
+                _deploy(stack, sam)
+            case "secrets":
+                _ask_for_secrets(stack, renew=True)
+            case "tokens":
+                _announce(_outputs(stack) or {}, _make_tokens(stack, renew=True))
     except SettingsError as error:
         complain(str(error))
         return 2
@@ -45,19 +50,31 @@ def main(command: str, sam: list[str]) -> int:
 
 def _deploy(stack: str, sam: list[str]) -> None:
     url = _required("BEEPER_URL", r"https://[^/?#@]+", "an https address without a path: your tunnel's")
-    if os.environ.get("ALLOW_OPEN_API") != "yes":
-        raise SettingsError(
-            "this version's API asks for no token: whoever knows its address could read your chats. "
-            "Set ALLOW_OPEN_API=yes to deploy all the same"
-        )
     first_time = _outputs(stack) is None
     subprocess.run([*sam, "build"], cwd=ROOT, check=True)
     _ask_for_secrets(stack, renew=False)
     deploy = [*sam, "deploy", "--stack-name", stack, "--parameter-overrides", f"BeeperUrl={url}"]
-    subprocess.run([*deploy, *(["--guided"] if first_time else [])], cwd=ROOT, check=True)
+    deploy += ["--no-fail-on-empty-changeset"]  # the page or a token may be all that is new
+    if not sys.stdin.isatty():  # nobody is there to be asked
+        deploy += ["--no-confirm-changeset"]
+    elif first_time:
+        deploy += ["--guided"]
+    subprocess.run(deploy, cwd=ROOT, check=True)
     outputs = _outputs(stack) or {}
     publish_page(boto3.client("s3"), outputs["WebBucket"], ROOT / "web")
-    announce(f"ready {outputs['Address']}/")
+    # Last: made before a deployment that failed, they would never be shown.
+    _announce(outputs, _make_tokens(stack, renew=False))
+
+
+def _announce(outputs: Mapping[str, str], made: Mapping[str, str]) -> None:
+    """Tokens are shown once, when they are made."""
+    address = outputs.get("Address", "")
+    if made:
+        announce(f"ready {address}/#token={made['read-token']}")
+        announce(f"admin token: {made['admin-token']}")
+    else:
+        announce(f"ready {address}/")
+        say("the API's tokens are those of before; `make tokens` makes new ones")
 
 
 def _required(name: str, pattern: str, example: str) -> str:
@@ -78,16 +95,35 @@ def _outputs(stack: str) -> Mapping[str, str] | None:
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 
+def _known(stack: str) -> set[str]:
+    pages = boto3.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=f"/{stack}")
+    return {entry["Name"].rpartition("/")[2] for page in pages for entry in page["Parameters"]}
+
+
 def _ask_for_secrets(stack: str, *, renew: bool) -> None:
     """Typed unseen, never on the command line; CloudFormation cannot make SecureStrings."""
-    ssm = boto3.client("ssm")
-    known = {entry["Name"] for entry in ssm.get_parameters_by_path(Path=f"/{stack}")["Parameters"]}
+    known = _known(stack)
     for name, what in _SECRETS.items():
-        if renew or f"/{stack}/{name}" not in known:
+        if renew or name not in known:
             value = getpass.getpass(f"{what}: ").strip()
             if value:
-                ssm.put_parameter(Name=f"/{stack}/{name}", Value=value, Type="SecureString", Overwrite=True)
+                _store(stack, name, value)
                 say(f"/{stack}/{name} stored")
+
+
+def _make_tokens(stack: str, *, renew: bool) -> dict[str, str]:
+    """Both, or none when they are there already."""
+    if not renew and set(_API_TOKENS) <= _known(stack):
+        return {}
+    made = {name: secrets.token_urlsafe(24) for name in _API_TOKENS}
+    for name, value in made.items():
+        _store(stack, name, value)
+    return made
+
+
+def _store(stack: str, name: str, value: str) -> None:
+    path = f"/{stack}/{name}"
+    boto3.client("ssm").put_parameter(Name=path, Value=value, Type="SecureString", Overwrite=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,17 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.upper().startswith(FOREIGN)]:
         del os.environ[name]
     os.environ |= OURS
+
+
+# Each has one thing for all its tests (a build, a running stack): two workers would make it twice.
+TOGETHER = ("artifacts", "engine", "end_to_end")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(folder))
 
 
 class OutsideConnectionError(AssertionError):

@@ -8,7 +8,7 @@ from moto import mock_aws
 
 from local.release import main
 
-GOOD = {"STACK": "imagecache", "BEEPER_URL": "https://beeper.example", "ALLOW_OPEN_API": "yes"}
+GOOD = {"STACK": "imagecache", "BEEPER_URL": "https://beeper.example"}
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,6 @@ GOOD = {"STACK": "imagecache", "BEEPER_URL": "https://beeper.example", "ALLOW_OP
         ({"BEEPER_URL": ""}, "BEEPER_URL must be set"),
         ({"BEEPER_URL": "http://beeper.example"}, "BEEPER_URL must be set, an https address"),
         ({"BEEPER_URL": "https://user:secret@beeper.example"}, "BEEPER_URL must be set"),
-        ({"ALLOW_OPEN_API": ""}, "ALLOW_OPEN_API=yes"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(

@@ -1,0 +1,96 @@
+"""`make deploy` as far as the embedded engine goes: SAM's own deployment, tokens, page, address."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local.engine import REGION, running_engine
+from local.environment import ensure_environment
+
+ROOT = Path(__file__).parent.parent.parent
+# What is built once for all these tests is deployed, instead of being built once more.
+SAM = """
+import os, sys
+sam, template, config, verb, *rest = sys.argv[1:]
+if verb == "deploy":
+    os.execv(sam, [sam, "-m", "samcli", verb, "-t", template, "--config-file", config, *rest])
+"""
+
+
+@pytest.fixture(scope="module")
+def sam(tmp_path_factory: pytest.TempPathFactory, build: Path) -> list[str]:
+    script = tmp_path_factory.mktemp("sam") / "sam.py"
+    script.write_text(SAM)
+    files = [script, ensure_environment("sam"), build / "template.yaml", ROOT / "samconfig.toml"]
+    return [sys.executable, *map(str, files)]
+
+
+def release(environment: dict[str, str], *command: str) -> str:
+    """What it says on stdout, all of it good."""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "local.release", *command],
+        cwd=ROOT,
+        env=environment,
+        input="b33per\n\n\n\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        start_new_session=True,  # no terminal to ask for secrets at
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
+    tmp_path: Path, sam: list[str]
+) -> None:
+    with running_engine(tmp_path / "engine") as engine:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{engine.port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "SAM_CLI_TELEMETRY": "0",
+            "STACK": "deployed",
+            "BEEPER_URL": "https://beeper.example",
+        }
+        ready, admin = release(environment, "deploy", *sam).splitlines()[-2:]
+        address, _, token = ready.removeprefix("ready ").partition("/#token=")
+        ssm = boto3.client("ssm", **engine.access)
+        assert secrets(ssm) == {
+            "beeper-token": "b33per",
+            "read-token": token,
+            "admin-token": admin.removeprefix("admin token: "),
+        }
+        assert address.startswith("https://")
+        outputs = boto3.client("cloudformation", **engine.access).describe_stacks(StackName="deployed")
+        named = {one["OutputKey"]: one["OutputValue"] for one in outputs["Stacks"][0]["Outputs"]}
+        page = boto3.client("s3", **engine.access).list_objects_v2(Bucket=named["WebBucket"])["Contents"]
+        assert {one["Key"] for one in page} == {path.name for path in (ROOT / "web").iterdir()}
+
+        again = release(environment, "deploy", *sam)
+        assert again.splitlines()[-1] == f"ready {address}/"
+        assert token not in again
+
+        ready, admin = release(environment, "tokens").splitlines()
+        new = secrets(ssm)
+        assert (ready, admin) == (
+            f"ready {address}/#token={new['read-token']}",
+            f"admin token: {new['admin-token']}",
+        )
+        assert token not in new.values()
+        assert new["beeper-token"] == "b33per"
+
+
+def secrets(ssm: Any) -> dict[str, str]:
+    stored = ssm.get_parameters_by_path(Path="/deployed", WithDecryption=True)["Parameters"]
+    assert {one["Type"] for one in stored} == {"SecureString"}
+    return {one["Name"].rpartition("/")[2]: one["Value"] for one in stored}

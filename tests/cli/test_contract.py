@@ -1,0 +1,40 @@
+"""What the command reads is what the API answers: they share no code, so a test compares them."""
+
+import dataclasses
+import re
+from typing import get_type_hints
+
+import pytest
+
+from imagecache.api import shapes
+from imagecache_cli import answers
+from tests.cli import contract
+
+SHAPES = [name for name, kind in vars(answers).items() if dataclasses.is_dataclass(kind)]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_field_that_is_read_is_answered(name: str) -> None:
+    read = {
+        re.sub(r"_([a-z])", lambda match: match[1].upper(), field.name)
+        for field in dataclasses.fields(getattr(answers, name))
+    }
+
+    assert read <= get_type_hints(getattr(shapes, name)).keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [
+        ("Image", contract.CACHED),
+        ("Chat", contract.CHAT),
+        ("Reference", contract.REFERENCE),
+        ("ImageRow", contract.FAILED_ROW),
+        ("Story", contract.STORY),
+        ("Health", contract.HEALTH),
+        ("Stats", contract.STATS),
+        ("Job", contract.job("sync", "done")),
+    ],
+)
+def test_the_examples_of_these_tests_are_whole_answers(name: str, example: contract.Json) -> None:
+    assert example.keys() == get_type_hints(getattr(shapes, name)).keys()
