@@ -59,12 +59,11 @@ class AccountMachine(RuleBasedStateMachine):
             self.resources.callback(client.meta.events.unregister, "before-call.*.*", self.maybe_killed)
         for chat in self.demo.account.chats:
             self.demo.account.remove_chat(chat.id)
-        self.made = 0
+        self.made, self.killed = 0, False
         for _ in range(3):
             self.a_chat_begins(0, [PEOPLE[self.made]])
         self.ended: list[Chat] = []
         self.missing: set[str] = set()
-        self.killed = False
         self.a_complete_run_makes_the_tables_equal_to_the_account()
 
     def maybe_killed(self, **_: Any) -> None:
