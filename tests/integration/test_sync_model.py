@@ -27,7 +27,7 @@ from local.demo import chat_pages
 from local.demo.chats import Chat, Person
 from local.demo.media import Media, Picture
 from local.demo.service import DemoAccount
-from tests.integration.accounts import ME, NETWORK
+from tests.integration.accounts import chat_with
 from tests.integration.conftest import Stack, stack_on_moto
 
 PEOPLE = [Person(f"@{name}:beeper.local", full_name=name) for name in ("Ada", "Bob", "Eve", "Joe", "Zoe")]
@@ -87,18 +87,9 @@ class AccountMachine(RuleBasedStateMachine):
     @rule(number=which, members=st.lists(people, min_size=1, unique=True))
     def a_chat_begins(self, number: int, members: list[Person]) -> None:
         self.made += 1
-        self.demo.account.add_chat(
-            Chat(
-                id=f"!{self.made}:beeper.local",
-                local_id=str(self.made),
-                network=NETWORK,
-                title=f"Chat {self.made}",
-                is_group=len(members) > 1,
-                people=(ME, *members),
-                is_archived=number % 5 == 0,
-            )
-        )
-        self.demo.account.receive_message(f"!{self.made}:beeper.local", "hello")
+        chat = replace(chat_with(self.made, *members), is_archived=number % 5 == 0)
+        self.demo.account.add_chat(chat)
+        self.demo.account.receive_message(chat.id, "hello")
 
     @rule(number=which)
     def a_message_arrives(self, number: int) -> None:
@@ -160,8 +151,12 @@ class AccountMachine(RuleBasedStateMachine):
     )
     def beeper_goes_away_at_some_request(self, fault: str, requests_before: int, complete: bool) -> None:
         self.demo.faults.set(fault, "chats", after=requests_before)
+        missing, synced = self.marked_missing(), self.stack.state.synced()
         outcome = self.run(complete=complete)
         self.demo.faults.set("none", "all")
+        if outcome != "ok":
+            assert self.stack.state.synced() == synced
+            assert not (self.marked_missing() - missing) & {chat.id for chat in self.demo.account.chats}
         served = {"ok"} if requests_before else set()
         assert outcome in served | {"unauthorized" if fault == "unauthorized" else "offline"}
 
@@ -200,6 +195,9 @@ class AccountMachine(RuleBasedStateMachine):
         self.stack.now += 60_000
         report = self.stack.sync(self.demo, self.session, complete=complete, force=True)
         return report.outcome.value
+
+    def marked_missing(self) -> set[str]:
+        return {chat_id for chat_id, since in self.stack.chats.missing_since().items() if since}
 
     def check_roster(self, chat: Chat) -> None:
         roster = self.stack.participants.roster(chat.id)
