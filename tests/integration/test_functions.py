@@ -15,6 +15,7 @@ from imagecache.errors import ConfigError
 from imagecache.model import ImageRequest, JobKind
 from imagecache.queues.images import from_body, to_body
 from imagecache.stores.jobs import Job
+from local.demo.listener import Listener, Reply, Request
 from local.demo.service import DemoAccount
 from tests.integration.conftest import NOW, Stack
 
@@ -119,6 +120,27 @@ def test_a_missing_token_is_seen_as_unauthorized_not_as_a_crash(stack: Stack) ->
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert load("sync")(event("schedule"), Context())["outcome"] == "unauthorized"
     assert stack.state.origin().state == "unauthorized"
+
+
+@pytest.mark.usefixtures("environment")
+def test_sync_reads_the_chats_behind_a_tunnel_that_cloudflare_access_guards(
+    demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def guarded(request: Request) -> Reply:
+        pair = [request.headers.get(f"Cf-Access-Client-{name}") for name in ("Id", "Secret")]
+        login = Reply(302, b"", {"Location": "https://login.example/"})
+        return demo.chat_api(request) if pair == ["id", "hush"] else login
+
+    tunnel = Listener(0, guarded)
+    tunnel.start()
+    monkeypatch.setenv("BEEPER_URL", tunnel.url)
+    sync = load("sync")
+    assert sync(event("schedule"), Context())["outcome"] == "unauthorized"
+    for name, value in (("id", "id"), ("secret", "hush")):
+        parameter = f"/imagecache/cf-access-client-{name}"
+        boto3.client("ssm").put_parameter(Name=parameter, Value=value, Type="SecureString")
+    assert sync(event("schedule"), Context())["outcome"] == "ok"
+    tunnel.stop()
 
 
 @pytest.mark.usefixtures("environment")
