@@ -82,7 +82,6 @@ def test_an_image_is_what_was_sent(fetch: Fetch, say: Say) -> None:
         (lambda connection: connection.sendall(b"\x16\x03\x01 no HTTP\r\n\r\n"), OriginDownError),
         (lambda connection: connection.shutdown(socket.SHUT_RDWR), OriginDownError),
     ],
-    ids=str,
 )
 def test_an_origin_that_does_not_serve_is_at_fault_itself(
     fetch: Fetch, say: Say, expected: type[OriginDownError]

@@ -57,7 +57,7 @@ SOMEBODY_ELSE = [
 ]
 
 
-@pytest.mark.parametrize(("say", "expected"), SOMEBODY_ELSE, ids=str)
+@pytest.mark.parametrize(("say", "expected"), SOMEBODY_ELSE)
 def test_whoever_else_answers_says_nothing_of_any_chat(
     session: requests.Session, say: Say, expected: type[OriginDownError]
 ) -> None:
@@ -89,7 +89,6 @@ def test_an_answer_that_never_ends_is_left_in_time(
         (said("error_of_v0"), ListingError),
         (answer("200 OK", b"[]"), ListingError),
     ],
-    ids=str,
 )
 def test_a_list_that_beeper_itself_does_not_give_is_not_an_empty_one(
     session: requests.Session, say: Say, expected: type[Exception]
@@ -108,7 +107,6 @@ def test_a_list_that_beeper_itself_does_not_give_is_not_an_empty_one(
         answer("400 Bad Request", b"{}"),
         answer("200 OK", b"{}"),
     ],
-    ids=str,
 )
 def test_a_chat_that_beeper_itself_does_not_give_is_that_chats_trouble(
     session: requests.Session, say: Say

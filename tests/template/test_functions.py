@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.config import Config
+from imagecache.config import Config, Workers
 from tests.made_settings import made_settings
 from tests.template.conftest import Resources
 from tests.template.translated import Template, dependencies
@@ -193,3 +193,17 @@ def test_every_function_is_given_the_settings_that_the_code_reads_and_no_others(
     Config.from_env(environment)
 
     assert environment.asked == settings.keys() - {"POWERTOOLS_SERVICE_NAME"}
+
+
+def test_only_the_function_that_hands_jobs_on_knows_who_works_on_them(template: Template) -> None:
+    environment = Recorded(made_settings(template, "AdminFunction"))
+
+    Workers.from_env(environment)
+
+    assert environment.asked == environment.keys() - made_settings(template).keys()
+    own = {
+        name
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function" and "Environment" in resource["Properties"]
+    }
+    assert own == {"AdminFunction"}
