@@ -13,6 +13,8 @@ _RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 def main(names: list[str]) -> None:
     """Figures of benchmarks that were not asked for are kept as they were."""
+    if unknown := set(names) - set(_ALL):
+        sys.exit(f"no benchmark {', '.join(sorted(unknown))}: there are {', '.join(_ALL)}")
     results = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else {}
     for name in names or _ALL:
         results[name] = {"python": platform.python_version(), **_ALL[name]()}

@@ -1,5 +1,6 @@
 """What the two Beeper origins may answer: the image's failure or the origin's, in time and in bounds."""
 
+import contextlib
 import gzip
 import socket
 import time
@@ -231,3 +232,18 @@ def test_the_environment_adds_no_password_and_no_proxy(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with Origin(answer("200 OK", IMAGE)) as origin:
         assert MediaServer(base_url=origin.url, token="t", session=session).fetch(source()).content == IMAGE
+
+
+def test_an_origin_that_does_not_even_connect_is_down_and_not_slow(
+    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagecache.sources.beeper_images.CONNECT_SECONDS", 0.3)
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for waiting in [stack.enter_context(socket.socket()) for _ in range(3)]:  # nobody accepts
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        with pytest.raises(OriginDownError) as caught:
+            AssetsServe(base_url=url, token="t", session=session).fetch(source())
+    assert not isinstance(caught.value, OriginFaultyError)

@@ -169,6 +169,8 @@ def test_an_ipv6_address_is_refused(web: Web) -> None:
         ("429 Too Many Requests", [], None),
         ("503 Service Unavailable", ["Retry-After: 9"], 9),
         ("500 Internal Server Error", [], None),
+        ("408 Request Timeout", [], None),
+        ("425 Too Early", [], None),
     ],
 )
 def test_a_server_that_wants_to_be_left_alone_says_how_long(

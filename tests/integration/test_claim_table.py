@@ -94,6 +94,7 @@ def test_a_refresh_that_fails_leaves_the_last_good_image_and_is_over(
     assert [at_work.cache(REQUEST).result for _ in range(2)] == ["failed", "deduplicated"]
     row = stack.row(KEY)
     assert (row["status"], stack.images.views([KEY]), origin.asked) == ("cached", good, 2)
+    assert row["checkedAt"] == str(stack.now)
     assert {"reason", "nextAttemptAt", "refreshRequestedAt", "lease"}.isdisjoint(row)
 
 
@@ -105,6 +106,12 @@ def test_what_was_forgotten_is_not_brought_back_by_work_in_flight(stack: Stack) 
     with pytest.raises(LeaseLostError):
         stack.claims.release(in_flight)
     assert claim(stack).answer is Answer.DONE
+    assert set(stack.row(KEY)) == {"imageKey", "status", "sourceUrl"}
+
+
+def test_of_what_was_forgotten_nothing_is_kept_but_its_name(stack: Stack) -> None:
+    stack.claims.commit(claim(stack), BLOB, now=NOW)
+    stack.images.forget(KEY)
     assert set(stack.row(KEY)) == {"imageKey", "status", "sourceUrl"}
 
 

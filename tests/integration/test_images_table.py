@@ -95,6 +95,25 @@ def test_a_commit_leaves_what_a_page_needs_and_nothing_of_the_work(stack: Stack)
     }
 
 
+def test_an_image_that_is_cached_at_last_remembers_no_failure(stack: Stack) -> None:
+    stack.claims.fail(
+        claim(stack), FailureReason.UNDECODABLE, now=NOW, next_attempt_at=NOW, bad_bytes="abc@1"
+    )
+    assert {"reason", "failures", "nextAttemptAt", "badBytes"} <= set(stack.row(KEY))
+    stack.claims.commit(claim(stack), BLOB, now=NOW)
+    assert {"reason", "failures", "nextAttemptAt", "badBytes"}.isdisjoint(stack.row(KEY))
+
+
+def test_only_a_failed_image_that_nobody_works_on_is_made_due(stack: Stack) -> None:
+    stack.claims.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW)
+    claim(stack)
+    stack.images.revive(KEY, now=NOW + 1)
+    assert stack.row(KEY)["nextAttemptAt"] == str(NOW)
+    stack.now += 90_001
+    stack.images.revive(KEY, now=stack.now)
+    assert stack.row(KEY)["nextAttemptAt"] == str(stack.now)
+
+
 def test_a_failed_image_says_why(stack: Stack) -> None:
     stack.claims.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW + DAY)
     assert stack.images.views([KEY]) == {KEY: ImageView(ImageStatus.FAILED, reason="gone")}

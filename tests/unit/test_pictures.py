@@ -1,9 +1,7 @@
 """Bytes that claim to be an image: what they are is decided once, from the bytes."""
 
 import io
-import struct
 import time
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,6 +11,7 @@ from imagecache import pictures
 from imagecache.errors import ImageFailedError
 from imagecache.model import FailureReason, Picture
 from imagecache.pictures import render
+from tests.hostile.malformed import png_of
 
 
 def encoded(image: Image.Image, image_format: str, **options: object) -> bytes:
@@ -57,6 +56,15 @@ def test_a_picture_held_sideways_is_turned_upright() -> None:
     picture = render(encoded(Image.new("RGB", (400, 200), "teal"), "JPEG", exif=exif))
     assert (picture.width, picture.height) == (200, 400)
     assert size_of(picture.thumbnails[96]) == (48, 96)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_told_is_that_of_the_upright_picture(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation  # from 5 on it lies on its side
+    picture = render(encoded(Image.new("RGB", (60, 30)), "JPEG", exif=exif))
+    told = (picture.width, picture.height)
+    assert told == size_of(picture.thumbnails[96]) == ((60, 30) if orientation < 5 else (30, 60))
 
 
 def test_nothing_of_the_original_but_its_pixels_is_served() -> None:
@@ -108,16 +116,18 @@ def test_a_truncated_image_is_undecodable() -> None:
     assert caught.value.reason is FailureReason.UNDECODABLE
 
 
-def test_a_bomb_is_refused_before_a_pixel_is_decoded() -> None:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
-    bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+def test_one_pixel_more_than_forty_million_is_too_large() -> None:
     with pytest.raises(ImageFailedError) as caught:
-        render(bomb)
+        render(png_of(40_000_001, 1))
+    assert caught.value.reason is FailureReason.TOO_LARGE
+    with pytest.raises(ImageFailedError) as caught:
+        render(png_of(40_000_000, 1))
+    assert caught.value.reason is FailureReason.UNDECODABLE  # there are no pixels in it
+
+
+def test_a_bomb_is_refused_before_a_pixel_is_decoded() -> None:
+    with pytest.raises(ImageFailedError) as caught:
+        render(png_of(60_000, 60_000))
     assert caught.value.reason is FailureReason.TOO_LARGE
 
 

@@ -16,6 +16,14 @@ def test_an_image_that_is_gone_is_asked_for_ever_more_rarely() -> None:
     assert [wait // DAY for wait in waits] == [1, 2, 4, 8, 16, 30, 30]
 
 
+def test_an_image_whose_origin_is_down_is_tried_every_six_hours_at_last() -> None:
+    waits = [
+        next_attempt_at(FailureReason.ORIGIN_DOWN, failures=failures, now=0, jitter=0)
+        for failures in range(1, 9)
+    ]
+    assert [wait // 60_000 for wait in waits] == [10, 20, 40, 80, 160, 320, 360, 360]
+
+
 def test_undecodable_bytes_get_a_second_chance_hours_later_and_no_third() -> None:
     assert next_attempt_at(FailureReason.UNDECODABLE, failures=1, now=0, jitter=0) == 6 * HOUR
     due = 6 * HOUR

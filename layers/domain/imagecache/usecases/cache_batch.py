@@ -4,8 +4,9 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from imagecache.errors import ImageCacheError
@@ -29,11 +30,11 @@ class Delivery:
 
     message_id: str
     outcome: Outcome | None
-    error: BaseException | None
+    error: Exception | None
     milliseconds: int
 
     @property
-    def bug(self) -> BaseException | None:
+    def bug(self) -> Exception | None:
         """What nobody expected: its traceback belongs into the log."""
         return None if isinstance(self.error, ImageCacheError) else self.error
 
@@ -74,32 +75,20 @@ def cache_batch(
     """One delivery per record, in their order, whatever is raised on the way. `time_left` in ms."""
     # An invocation that is short on purpose still begins with something.
     enough = min(_LONGEST_MESSAGE, time_left() // 2)
-
-    def has_time() -> bool:
-        return time_left() >= enough
-
+    deliver = partial(_deliver, cacher=cacher, has_time=lambda: time_left() >= enough)
     with ThreadPoolExecutor(at_once) as pool:
-        running = [pool.submit(_timed, record, cacher, has_time) for record in records]
-        wait(running)
-    return [_delivery(record, future) for record, future in zip(records, running, strict=True)]
+        return list(pool.map(deliver, records))
 
 
-def _delivery(record: Record, future: "Future[tuple[Outcome | Exception, int]]") -> Delivery:
-    result, milliseconds = future.result()
-    if isinstance(result, Outcome):
-        return Delivery(record["messageId"], result, None, milliseconds)
-    return Delivery(record["messageId"], None, result, milliseconds)
-
-
-def _timed(
-    record: Record, cacher: ImageCacher, has_time: Callable[[], bool]
-) -> tuple[Outcome | Exception, int]:
+def _deliver(record: Record, *, cacher: ImageCacher, has_time: Callable[[], bool]) -> Delivery:
+    outcome: Outcome | None = None
+    error: Exception | None = None
     began = time.monotonic()
     try:
-        result: Outcome | Exception = _cache(record, cacher, has_time)
-    except Exception as error:  # noqa: BLE001 - handed on: its message comes again, its neighbours go on
-        result = error
-    return result, round((time.monotonic() - began) * 1000)
+        outcome = _cache(record, cacher, has_time)
+    except Exception as raised:  # noqa: BLE001 - handed on: its message comes again, its neighbours go on
+        error = raised
+    return Delivery(record["messageId"], outcome, error, round((time.monotonic() - began) * 1000))
 
 
 def _cache(record: Record, cacher: ImageCacher, has_time: Callable[[], bool]) -> Outcome:
