@@ -8,20 +8,19 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from imagecache.api import shapes
 from imagecache.api.admin import admin_routes
 from imagecache.api.fields import Field
 from imagecache.api.http import Route, Routes
 from imagecache.api.read import read_routes
+from imagecache.api.shapes import Error
 from imagecache.model import Role
+from local.openapi_refusals import REFUSALS, Refusal, RefusalKind, refused
 from local.template import ROOT
 
 Json = dict[str, Any]
@@ -56,42 +55,6 @@ _IF_NONE_MATCH = {
     "in": "header",
     "description": "The `ETag` of an earlier answer.",
     "schema": {"type": "string"},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """An answer that many routes share. API Gateway gives some of them before a function is asked."""
-
-    name: str
-    description: str
-    of_ours_alone: bool = False
-
-    def response(self) -> Json:
-        return {"description": self.description, "content": _json_of(self._shape())}
-
-    def _shape(self) -> Json:
-        return _ref("schemas", "Error" if self.of_ours_alone else "Refusal")
-
-
-_REFUSALS = {
-    HTTPStatus.BAD_REQUEST: _Refusal(
-        "BadRequest", "A parameter, a cursor or a body that no request may have.", of_ours_alone=True
-    ),
-    HTTPStatus.UNAUTHORIZED: _Refusal("Unauthorized", "No token, or one that is not ours."),
-    HTTPStatus.FORBIDDEN: _Refusal(
-        "Forbidden", "The read token, where it takes the admin token.", of_ours_alone=True
-    ),
-    HTTPStatus.NOT_FOUND: _Refusal("NotFound", "No such chat, image or job."),
-    HTTPStatus.CONFLICT: _Refusal(
-        "Conflict", "The image is not in the state that this is for.", of_ours_alone=True
-    ),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _Refusal("TooLarge", "A body of more than 4 MB."),
-    HTTPStatus.TOO_MANY_REQUESTS: _Refusal("TooManyRequests", "Slower, please."),
-    HTTPStatus.INTERNAL_SERVER_ERROR: _Refusal(
-        "InternalError", "Something of ours failed; it is in the log."
-    ),
-    HTTPStatus.SERVICE_UNAVAILABLE: _Refusal("Unavailable", "Try again in a moment."),
 }
 
 
@@ -138,7 +101,7 @@ def document() -> Json:
             "schemas": schemas,
             "responses": {
                 "NotModified": {"description": "You have it already.", "headers": {"ETag": _ETAG}},
-                **{one.name: one.response() for one in _REFUSALS.values()},
+                **{one.name: _refusal(one) for one in REFUSALS.values()},
             },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
@@ -159,7 +122,7 @@ class _Plain(GenerateJsonSchema):
 
 def _shapes(given: Sequence[Any]) -> tuple[list[Json], Json]:
     """A reference to each of the shapes, and the schemas that these lead to."""
-    every = [*given, shapes.Error, shapes.Refusal]
+    every = [*given, Error, Refusal]
     asked = [(index, "serialization", TypeAdapter(shape)) for index, shape in enumerate(every)]
     answers, definitions = TypeAdapter.json_schemas(
         asked,  # type: ignore[arg-type]  # a list of tuples whose middle mypy widens to str
@@ -200,29 +163,10 @@ def _operation(method: str, path: str, route: Route, answer: Json) -> Json:
                 **({"headers": {"ETag": _ETAG}} if cached else {}),
             },
             **({"304": _ref("responses", "NotModified")} if cached else {}),
-            **{str(one.value): _ref("responses", _REFUSALS[one].name) for one in sorted(_refused(route))},
+            **{str(one.value): _ref("responses", REFUSALS[one].name) for one in sorted(refused(route))},
         },
     }
     return operation | ({} if route.body is None else {"requestBody": _body(route.body)})
-
-
-def _refused(route: Route) -> set[HTTPStatus]:
-    """What may be answered instead, from what the route takes and whom it serves."""
-    refused = {
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        *route.errors,
-    }
-    if route.query or route.path or route.body is not None:
-        refused.add(HTTPStatus.BAD_REQUEST)
-    if route.body is not None:
-        refused.add(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    if route.role is not Role.NONE:
-        refused.add(HTTPStatus.UNAUTHORIZED)
-    if route.role is Role.ADMIN:
-        refused.add(HTTPStatus.FORBIDDEN)
-    return refused
 
 
 def _name(method: str, path: str) -> str:
@@ -259,6 +203,11 @@ def _description(field: Field) -> Json:
     told = [field.about, "takes the admin token" if field.role is Role.ADMIN else ""]
     sentence = "; ".join(one for one in told if one)
     return {"description": sentence[0].upper() + sentence[1:] + "."} if sentence else {}
+
+
+def _refusal(kind: RefusalKind) -> Json:
+    shape = Error if kind.of_ours_alone else Refusal
+    return {"description": kind.description, "content": _json_of(_ref("schemas", shape.__name__))}
 
 
 def _json_of(schema: Json) -> Json:

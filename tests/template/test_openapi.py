@@ -7,8 +7,8 @@ import pytest
 import schemathesis
 from pydantic import TypeAdapter, ValidationError
 
-from imagecache.api.shapes import Refusal
 from local.openapi import DOCUMENT, routes_by_function, text
+from local.openapi_refusals import Refusal
 from tests.template.conftest import Resources
 
 COMMITTED: dict[str, Any] = json.loads(DOCUMENT.read_text())

@@ -1,6 +1,6 @@
 """The JSON that routes answer, field by field. The OpenAPI document is made from these."""
 
-from typing import Literal, NotRequired
+from typing import Literal
 
 # Before 3.12 typing has no TypeAliasType, and its TypedDict cannot be turned into JSON Schema.
 from typing_extensions import TypeAliasType, TypedDict
@@ -19,13 +19,6 @@ class Error(TypedDict):
 
     message: str
     code: str
-
-
-class Refusal(TypedDict):
-    """An error of ours, or one of API Gateway's own, which has no `code`."""
-
-    message: str
-    code: NotRequired[str]
 
 
 class Image(TypedDict):
