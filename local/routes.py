@@ -67,6 +67,7 @@ class _Wiring:
         if cors is None or not origins:
             self._gateway.delete_cors_configuration(ApiId=self._api_id)
             return
+        cors = cors["Fn::If"][1] if "Fn::If" in cors else cors
         configuration = {
             "AllowOrigins": origins,
             "AllowMethods": cors.get("allowMethods", []),

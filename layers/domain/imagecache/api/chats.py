@@ -4,7 +4,7 @@ from typing import Any
 
 from imagecache.api import cursor as cursors
 from imagecache.api import shapes
-from imagecache.api.fields import CURSOR, Choice, Text, Whole
+from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.errors import BadRequestError, NotFoundError
@@ -22,13 +22,22 @@ _MOST_ID_CHARS = 1024
 _LATEST = 2**53
 
 CHATS_QUERY = (
-    Whole("limit", 1, 100, default=50),
+    Whole("limit", 1, 100, default=50, about="chats on a page"),
     CURSOR,
-    Choice("filter", Filter, default=Filter.INBOX),
-    Text("accountId", _MOST_ID_CHARS),
-    Whole("participants", 0, 20, default=4),
+    Choice(
+        "filter", Filter, default=Filter.INBOX, about="which chats; archived ones are in `archived` and `all`"
+    ),
+    Text("accountId", _MOST_ID_CHARS, about="only chats of this account"),
+    Whole("participants", 0, 20, default=4, about="members shown with each chat"),
 )
-CHAT_QUERY = (Text("chatId", _MOST_ID_CHARS, required=True), Text("participantsCursor", 8192))
+CHAT_QUERY = (
+    Text("chatId", _MOST_ID_CHARS, required=True),
+    Text(
+        "participantsCursor",
+        MOST_CURSOR_CHARS,
+        about="`nextParticipantsCursor` of the page before; leave it out to begin",
+    ),
+)
 
 
 def chats_page(

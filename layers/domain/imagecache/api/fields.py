@@ -15,12 +15,15 @@ from imagecache.model import Role
 Schema = dict[str, Any]
 
 # A data URL may be 64 KB; anything longer is no URL of a picture.
-_MOST_URL_CHARS = 65_536
-_MOST_CURSOR_CHARS = 8_192
+MOST_URL_CHARS = 65_536
+MOST_CURSOR_CHARS = 8_192
 
 
 class Field(Protocol):
-    """One value. `role` is what it takes to send it at all, beyond what the route asks for."""
+    """One value. `role` is what it takes to send it at all, beyond what the route asks for.
+
+    `about` tells readers of the OpenAPI document what name and bounds do not.
+    """
 
     @property
     def name(self) -> str: ...
@@ -30,6 +33,8 @@ class Field(Protocol):
     def role(self) -> Role: ...
     @property
     def default(self) -> Any: ...
+    @property
+    def about(self) -> str: ...
 
     def read(self, value: Any) -> Any:
         """The value, checked. Raises BadRequestError."""
@@ -48,6 +53,7 @@ class Whole:
     default: int | None = None
     required: bool = False
     role: Role = Role.NONE
+    about: str = ""
 
     def read(self, value: Any) -> int:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
@@ -70,6 +76,7 @@ class Choice:
     default: StrEnum | None = None
     required: bool = False
     role: Role = Role.NONE
+    about: str = ""
 
     def read(self, value: Any) -> StrEnum:
         if not isinstance(value, str) or value not in set(self.among):
@@ -90,6 +97,7 @@ class Text:
     default: str | None = None
     required: bool = False
     role: Role = Role.NONE
+    about: str = ""
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str) or not 1 <= len(value) <= self.most:
@@ -112,6 +120,7 @@ class Texts:
     default: Sequence[str] = ()
     required: bool = False
     role: Role = Role.NONE
+    about: str = ""
 
     def read(self, value: Any) -> list[str]:
         if not isinstance(value, list) or len(value) > self.most_items:
@@ -132,6 +141,7 @@ class Flag:
     default: bool = False
     required: bool = False
     role: Role = Role.NONE
+    about: str = ""
 
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):
@@ -165,6 +175,10 @@ def _is_unicode(text: str) -> bool:
     return not re.search(r"[\ud800-\udfff]", text)
 
 
-SOURCE_URL = Text("sourceUrl", _MOST_URL_CHARS, required=True)
-SOURCE_URLS = Texts("sourceUrls", 500, _MOST_URL_CHARS, required=True)
-CURSOR = Text("cursor", _MOST_CURSOR_CHARS)
+SOURCE_URL = Text(
+    "sourceUrl",
+    MOST_URL_CHARS,
+    required=True,
+    about="where the image comes from: mxc, localmxc, file, https or data, or a path",
+)
+CURSOR = Text("cursor", MOST_CURSOR_CHARS, about="`nextCursor` of the page before; leave it out to begin")

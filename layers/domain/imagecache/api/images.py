@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from imagecache.api import cursor as cursors
 from imagecache.api import shapes
-from imagecache.api.fields import CURSOR, SOURCE_URL, SOURCE_URLS, Choice, Flag
+from imagecache.api.fields import CURSOR, MOST_URL_CHARS, SOURCE_URL, Choice, Flag, Texts
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.errors import BadRequestError
@@ -20,7 +20,16 @@ from imagecache.usecases.look_up_images import ImageLookup
 
 ROWS_QUERY = (Choice("status", ImageStatus, required=True), CURSOR)
 UNCACHED_QUERY = (CURSOR,)
-LOOKUP_BODY = (SOURCE_URLS, Flag("enqueue", role=Role.ADMIN))
+LOOKUP_BODY = (
+    Texts(
+        "sourceUrls",
+        500,
+        MOST_URL_CHARS,
+        required=True,
+        about="of any scheme, each as another application has it",
+    ),
+    Flag("enqueue", role=Role.ADMIN, about="queue those that are missing"),
+)
 ONE_BODY = (SOURCE_URL,)
 
 _ROWS_A_PAGE = 100

@@ -16,9 +16,16 @@ from imagecache.stores.sync_state import Origin, SyncState
 from imagecache.usecases.count_cache import count_cache
 from imagecache.usecases.run_job import start_job, told
 
-SYNC_BODY = (Flag("complete"), Flag("force"))
-BACKFILL_BODY = (Whole("activeWithinDays", 0, 36_500, default=0),)
-JOB_PATH = (Text("jobId", 64, required=True),)
+SYNC_BODY = (
+    Flag("complete", about="read everything, not only what moved"),
+    Flag("force", about="delete even many chats at once that are gone from Beeper"),
+)
+BACKFILL_BODY = (
+    Whole(
+        "activeWithinDays", 0, 36_500, default=0, about="only chats that moved within so many days; 0: all"
+    ),
+)
+JOB_PATH = (Text("jobId", 64, required=True, about="as the 202 told it"),)
 
 
 def health(*, state: SyncState) -> shapes.Health:

@@ -2,14 +2,15 @@
 
 from typing import Literal
 
-from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
+# Before 3.12 typing has no TypeAliasType, and its TypedDict cannot be turned into JSON Schema.
+from typing_extensions import TypeAliasType, TypedDict
 
 from imagecache.model import ImageStatus, JobKind, JobStatus
 from imagecache.stores.sync_state import OriginState
 from imagecache.usecases.choose_image import ImageSource, ShownStatus
 from imagecache.usecases.explain_image import SourceKind
 
-Moment = str
+Moment = TypeAliasType("Moment", str)
 """ISO 8601 in UTC, to the second."""
 
 

@@ -1,0 +1,222 @@
+"""Each route as a page, an operator or another application has it, through local server and engine."""
+
+import gzip
+import json
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from imagecache.model import Role
+from local.openapi import DOCUMENT
+from tests.end_to_end.api.conftest import PAGE, Api, Running
+from tests.end_to_end.conftest import wait_until
+
+pytestmark = pytest.mark.engine
+
+# 1 x 1, of no chat.
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9aw"
+    "AAAABJRU5ErkJggg=="
+)
+UNKNOWN = {"sourceUrl": "mxc://local.beeper.com/nobody_knows"}
+# What is asked, and what those hear who have the read token and the admin token.
+ASKED: list[tuple[str, str, Any, int, int]] = [
+    ("GET /api/chats", "?limit=1", None, 200, 200),
+    ("GET /api/chat", "?chatId=nobody", None, 404, 404),
+    ("GET /api/images", "?status=cached", None, 200, 200),
+    ("GET /api/images/uncached", "", None, 200, 200),
+    ("GET /api/stats", "", None, 200, 200),
+    ("GET /api/health", "", None, 200, 200),
+    ("GET /api/jobs/{jobId}", "", None, 403, 404),
+    ("POST /api/images/explain", "", UNKNOWN, 200, 200),
+    ("POST /api/images/lookup", "", {"sourceUrls": []}, 200, 200),
+    ("POST /api/images/refresh", "", UNKNOWN, 403, 404),
+    ("POST /api/images/retry", "", UNKNOWN, 403, 404),
+    ("POST /api/images/forget", "", UNKNOWN, 403, 404),
+    ("POST /api/images/retry-failed", "", None, 403, 202),
+    ("POST /api/images/backfill", "", {}, 403, 202),
+    ("POST /api/sync", "", {}, 403, 202),
+]
+
+
+def test_every_route_hears_whose_token_it_is(api: Api) -> None:
+    documented = json.loads(DOCUMENT.read_text())["paths"]
+    assert {route for route, *_ in ASKED} == {f"{m.upper()} {p}" for p in documented for m in documented[p]}
+    for route, query, sent, read, admin in ASKED:
+        method, path = route.replace("{jobId}", "nobody").split()
+        heard = [api.ask(method, path + query, sent, role=role) for role in Role]
+        public = route == "GET /api/health"
+        assert [one.status for one in heard] == [200 if public else 401, read, admin], route
+        if admin == HTTPStatus.ACCEPTED:
+            api.wait_for(heard[-1].json["jobId"])
+
+
+def test_a_token_that_is_not_ours_is_no_token(api: Api) -> None:
+    answer = api.ask("GET", "/api/chats", role=Role.NONE, headers={"Authorization": "Bearer made-up"})
+    assert (answer.status, answer.json["code"]) == (401, "unauthorized")
+
+
+def test_cursors_lead_through_every_chat_once(running: Running) -> None:
+    chats = [
+        one["chatId"] for page in running.api.pages("/api/chats?filter=all&limit=7") for one in page["chats"]
+    ]
+    assert sorted(chats) == sorted(one.id for one in running.demo.account.chats if not one.merged_into)
+
+
+def test_cursors_lead_through_the_whole_roster_of_a_large_group(running: Running) -> None:
+    group = max(running.demo.account.chats, key=lambda chat: len(chat.people))
+    path = f"/api/chat?chatId={quote(group.id, safe='')}"
+    pages = running.api.pages(path, cursor="participantsCursor", next_cursor="nextParticipantsCursor")
+    members = [one["participantId"] for page in pages for one in page["participants"]]
+    assert len(members) == 110
+    assert sorted(members) == sorted(person.id for person in group.people)
+
+
+def test_listings_of_images_are_complete(running: Running) -> None:
+    cached = [one for page in running.api.pages("/api/images?status=cached") for one in page["images"]]
+    assert len(cached) == running.api.get("/api/stats")["totalCachedImages"]
+    reasons = [
+        one["reason"] for page in running.api.pages("/api/images/uncached?") for one in page["references"]
+    ]
+    assert "gone" in reasons
+
+
+def test_a_page_of_chats_carries_twenty_members_each_with_a_picture(running: Running) -> None:
+    page = running.api.get("/api/chats?limit=50&participants=20")
+    assert len(page["chats"]) == sum(
+        not chat.is_archived and not chat.merged_into for chat in running.demo.account.chats
+    )
+    for chat in page["chats"]:
+        assert len(chat["participants"]) == min(20, chat["participantCount"])
+        assert chat["hasMoreParticipants"] == (chat["participantCount"] > 20)
+    faces = [one["image"]["status"] for chat in page["chats"] for one in chat["participants"]]
+    assert faces.count("cached") > 50
+
+
+def test_an_answer_is_compressed_and_not_sent_twice(api: Api) -> None:
+    path = "/api/chats?limit=50"
+    plain = api.ask("GET", path, role=Role.READ)
+    packed = api.ask("GET", path, role=Role.READ, headers={"Accept-Encoding": "gzip"})
+    assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < len(plain.body) / 3
+    assert packed.headers["etag"] == plain.headers["etag"]
+
+    again = api.ask("GET", path, role=Role.READ, headers={"If-None-Match": plain.headers["etag"]})
+    assert (again.status, again.body, again.headers["etag"]) == (304, b"", plain.headers["etag"])
+
+
+def test_a_sync_and_a_backfill_are_jobs_until_they_are_done(api: Api) -> None:
+    sync = api.sync()
+    assert (sync["kind"], sync["status"], sync["result"]["outcome"]) == ("sync", "done", "ok")
+    assert sync["result"]["complete"] is True
+    assert sync["progress"]["chats"] == 39
+
+    backfill = api.job("/api/images/backfill", activeWithinDays=0)
+    assert (backfill["kind"], backfill["status"]) == ("backfill", "done")
+    assert backfill["progress"]["queued"] == 0, "everything is cached, or not due"
+
+
+def test_an_image_of_another_application_is_cached_when_it_asks_for_it(running: Running) -> None:
+    api = running.api
+    assert api.image(PIXEL)["status"] == "none"
+    api.post("/api/images/lookup", sourceUrls=[PIXEL], enqueue=True)
+    image = api.wait_until_cached(PIXEL)
+    assert (image["width"], image["height"]) == (1, 1)
+    picture = api.ask("GET", image["url"], role=Role.NONE)
+    assert (picture.status, picture.headers["content-type"]) == (200, "image/webp")
+
+
+def shown(api: Api, chat_id: str) -> dict[str, Any]:
+    """The picture of a chat, as a page has it."""
+    (image,) = [
+        chat["image"]
+        for page in api.pages("/api/chats?filter=all&limit=100")
+        for chat in page["chats"]
+        if chat["chatId"] == chat_id
+    ]
+    return dict(image)
+
+
+def test_a_refresh_fetches_once_more_and_what_is_forgotten_stays_away_until_one(running: Running) -> None:
+    api = running.api
+    key, url, chat_id = _own_picture(running)
+    before = running.hits(key)
+    assert api.post("/api/images/refresh", sourceUrl=url) == {"status": "pending"}
+    wait_until(lambda: running.hits(key) == before + 1, seconds=30, what="the refresh has fetched it")
+    assert shown(api, chat_id)["status"] == "cached"
+
+    assert api.post("/api/images/forget", sourceUrl=url)["status"] == "forgotten"
+    assert shown(api, chat_id)["status"] == "none"
+    assert api.sync()["result"]["outcome"] == "ok"
+    assert (shown(api, chat_id)["status"], running.hits(key)) == ("none", before + 1)
+    assert "forgotten" in api.post("/api/images/explain", sourceUrl=url)["summary"][1]
+
+    api.post("/api/images/refresh", sourceUrl=url)
+    api.wait_until_cached(url)
+    assert (shown(api, chat_id)["status"], running.hits(key)) == ("cached", before + 2)
+
+
+def _own_picture(running: Running) -> tuple[str, str, str]:
+    """Key, URL and chat of a group's own picture that no other chat shows, and nobody else has."""
+    deliverable = set(running.demo.account.deliverable())
+    for chat in running.demo.account.chats:
+        picture = chat.picture
+        if chat.is_group and picture and picture.media and picture.media.key in deliverable:
+            return picture.media.key, picture.url, chat.id
+    raise LookupError("no group has a picture of its own")
+
+
+def test_failed_images_are_tried_again_on_request(running: Running) -> None:
+    api = running.api
+    failed = [one for page in api.pages("/api/images?status=failed") for one in page["images"]]
+    gone = [one for one in failed if one["reason"] == "gone"]
+    assert gone
+
+    url = gone[0]["sourceUrl"]
+    before = api.post("/api/images/explain", sourceUrl=url)["failures"]
+    assert api.post("/api/images/retry", sourceUrl=url) == {"status": "pending"}
+    wait_until(
+        lambda: api.post("/api/images/explain", sourceUrl=url)["failures"] > before,
+        seconds=30,
+        what="the retry has asked for it",
+    )
+    wait_until(lambda: api.get("/api/stats")["pending"] == 0, seconds=30, what="nothing waits")
+
+    job = api.job("/api/images/retry-failed")
+    assert (job["status"], job["progress"]["queued"]) == ("done", len(failed))
+    _, cached, _ = _own_picture(running)
+    assert api.ask("POST", "/api/images/retry", {"sourceUrl": cached}).status == HTTPStatus.CONFLICT
+
+
+def test_a_page_of_an_allowed_origin_may_ask_and_no_other(api: Api) -> None:
+    asking = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    preflight = api.ask("OPTIONS", "/api/chats", role=Role.NONE, headers={"Origin": PAGE, **asking})
+    assert preflight.status == 204
+    assert preflight.headers["access-control-allow-origin"] == PAGE
+    assert preflight.headers["access-control-allow-methods"] == "GET,POST,PUT,DELETE"
+    assert preflight.headers["access-control-allow-headers"] == "authorization,content-type,if-none-match"
+    answer = api.ask("GET", "/api/stats", headers={"Origin": PAGE})
+    assert answer.headers["access-control-allow-origin"] == PAGE
+    assert answer.headers["access-control-expose-headers"] == "etag"
+
+    for method, path in (("OPTIONS", "/api/chats"), ("GET", "/api/stats")):
+        foreign = api.ask(method, path, headers={"Origin": "http://evil.example", **asking})
+        assert "access-control-allow-origin" not in foreign.headers
+
+
+def test_no_token_is_in_any_answer_log_or_line_but_the_two_that_announce_them(running: Running) -> None:
+    """The last test of this stack: it ends the run, to have all that it said."""
+    heard = [repr((one.headers, one.body)) for one in running.api.heard]
+    output, errors = running.end()
+    local = running.clone.root / ".local"
+    logs = {path: path.read_text(errors="replace") for path in local.rglob("*") if "log" in path.name}
+
+    assert output == "", "beyond the two lines"
+    assert {path.name for path in logs} >= {"ministack.log"}
+    for token in (*running.api.tokens.values(), running.demo.beeper_token):
+        assert not [text[:200] for text in heard if token in text]
+        assert not [path for path, text in logs.items() if token in text]
+        assert token not in errors

@@ -1,0 +1,128 @@
+"""docs/openapi.json: what the routes say, and what the template leads to them."""
+
+import json
+from typing import Any
+
+import pytest
+import schemathesis
+from pydantic import TypeAdapter, ValidationError
+
+from local.openapi import DOCUMENT, routes_by_function, text
+from local.openapi_refusals import Refusal
+from tests.template.conftest import Resources
+
+COMMITTED: dict[str, Any] = json.loads(DOCUMENT.read_text())
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, operations in COMMITTED["paths"].items()
+    for method, operation in operations.items()
+}
+# API Gateway may refuse any request; whatever takes a token may lack it.
+ALWAYS, WITH_TOKEN = {"429", "500", "503"}, {"401", "429", "500", "503"}
+
+
+def routes_of(resources: Resources, function: str) -> dict[str, Any]:
+    """Route key → the event's own authorizer, None for the default one."""
+    events = resources[function]["Properties"].get("Events", {}).values()
+    routes = [event["Properties"] for event in events if event["Type"] == "HttpApi"]
+    return {f"{one['Method']} {one['Path']}": one.get("Auth", {}).get("Authorizer") for one in routes}
+
+
+def test_the_committed_document_is_what_the_routes_say() -> None:
+    assert text() == DOCUMENT.read_text(), "make openapi"
+
+
+def test_the_document_is_valid_openapi_3_1() -> None:
+    assert COMMITTED["openapi"] == "3.1.0"
+    schemathesis.openapi.from_dict(COMMITTED).validate()
+
+
+@pytest.mark.parametrize("function", ["ReadFunction", "AdminFunction"])
+def test_the_template_leads_each_function_exactly_its_routes(resources: Resources, function: str) -> None:
+    assert set(routes_of(resources, function)) == set(routes_by_function()[function])
+
+
+def test_no_other_function_answers_the_api(resources: Resources) -> None:
+    led = {name for name in resources if resources[name]["Type"] == "AWS::Serverless::Function"}
+    answering = {name for name in led if routes_of(resources, name)}
+    assert answering == {"ReadFunction", "AdminFunction"}
+    assert {key for name in answering for key in routes_of(resources, name)} == set(OPERATIONS)
+
+
+def test_what_is_public_in_the_document_is_what_has_no_authorizer(resources: Resources) -> None:
+    public = {key for key, operation in OPERATIONS.items() if operation["security"] == []}
+    authorizers = routes_of(resources, "ReadFunction") | routes_of(resources, "AdminFunction")
+    assert public == {"GET /api/health"}
+    assert {key for key, authorizer in authorizers.items() if authorizer == "NONE"} == public
+    assert set(authorizers.values()) == {"NONE", None}
+
+
+@pytest.mark.parametrize(
+    ("route", "statuses"),
+    [
+        ("GET /api/health", {"200", "304"} | ALWAYS),
+        ("GET /api/stats", {"200", "304"} | WITH_TOKEN),
+        ("GET /api/chats", {"200", "304", "400"} | WITH_TOKEN),
+        ("GET /api/chat", {"200", "304", "400", "404"} | WITH_TOKEN),
+        ("GET /api/jobs/{jobId}", {"200", "304", "400", "403", "404"} | WITH_TOKEN),
+        ("POST /api/images/explain", {"200", "400", "413"} | WITH_TOKEN),
+        ("POST /api/images/lookup", {"200", "400", "403", "413"} | WITH_TOKEN),
+        ("POST /api/images/retry", {"200", "400", "403", "404", "409", "413"} | WITH_TOKEN),
+        ("POST /api/sync", {"202", "400", "403", "413"} | WITH_TOKEN),
+    ],
+)
+def test_a_route_documents_every_status_that_it_may_answer(route: str, statuses: set[str]) -> None:
+    assert set(OPERATIONS[route]["responses"]) == statuses
+
+
+def test_only_what_changes_something_or_tells_of_jobs_asks_for_the_admin_token() -> None:
+    admin = {key for key, operation in OPERATIONS.items() if operation["security"] == [{"token": ["admin"]}]}
+    assert admin == {
+        "GET /api/jobs/{jobId}",
+        "POST /api/images/refresh",
+        "POST /api/images/retry",
+        "POST /api/images/forget",
+        "POST /api/images/retry-failed",
+        "POST /api/images/backfill",
+        "POST /api/sync",
+    }
+
+
+def test_a_reader_is_told_bounds_defaults_and_what_empty_means() -> None:
+    parameters = {one["name"]: one for one in OPERATIONS["GET /api/chats"]["parameters"]}
+    assert parameters["limit"] == {
+        "name": "limit",
+        "in": "query",
+        "required": False,
+        "description": "Chats on a page.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+        "allowEmptyValue": True,
+    }
+    body = OPERATIONS["POST /api/images/lookup"]["requestBody"]
+    assert body["required"] is True
+    assert body["content"]["application/json"]["schema"]["properties"]["enqueue"] == {
+        "type": "boolean",
+        "default": False,
+        "description": "Queue those that are missing; takes the admin token.",
+    }
+
+
+def test_a_moment_is_a_date_and_time() -> None:
+    assert COMMITTED["components"]["schemas"]["Moment"]["format"] == "date-time"
+
+
+@pytest.mark.parametrize(
+    ("answer", "fits"),
+    [
+        ({"message": "no job has this jobId", "code": "not_found"}, True),
+        ({"message": "Not Found"}, True),
+        ({"code": "not_found"}, False),
+    ],
+)
+def test_a_refusal_is_an_error_of_ours_or_of_api_gateway(answer: dict[str, str], fits: bool) -> None:
+    try:
+        TypeAdapter(Refusal).validate_python(answer, strict=True)
+    except ValidationError:
+        assert not fits
+    else:
+        assert fits
