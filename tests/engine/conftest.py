@@ -14,6 +14,7 @@ import pytest
 from local.deploy import Stack
 from local.engine import Engine, running_engine
 from local.stack import local_stack
+from tests.integration.conftest import TABLES
 from tests.tables import create_tables
 
 SMALL = Path(__file__).parent / "small"
@@ -37,9 +38,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def engine_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The engine with the cacher's tables and bucket, and nothing deployed."""
+    """The engine with the tables and the image bucket, and nothing deployed."""
     with running_engine(tmp_path_factory.mktemp("tables")) as engine:
-        create_tables(boto3.client("dynamodb", **engine.access), "CachedImagesTable", "SyncStateTable")
+        create_tables(boto3.client("dynamodb", **engine.access), *TABLES)
         s3: Any = boto3.client("s3", **engine.access)
         s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         yield engine

@@ -1,0 +1,140 @@
+"""The HTTP API in front of the functions: who is let in, how often, and what is written down of it."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.template.conftest import Resources
+from tests.template.translated import Template
+
+# All of API Gateway's variables that tell of a request without holding an id, a header or a token.
+HARMLESS = {
+    "$context.requestId",
+    "$context.requestTimeEpoch",
+    "$context.routeKey",
+    "$context.status",
+    "$context.responseLatency",
+    "$context.responseLength",
+    "$context.authorizer.error",
+    "$context.integrationErrorMessage",
+}
+
+
+@pytest.fixture
+def stage(translated: Resources) -> dict[str, Any]:
+    (found,) = [one for one in translated.values() if one["Type"] == "AWS::ApiGatewayV2::Stage"]
+    properties: dict[str, Any] = found["Properties"]
+    return properties
+
+
+@pytest.fixture
+def described(translated: Resources) -> dict[str, Any]:
+    """The OpenAPI text that SAM gives to API Gateway."""
+    body: dict[str, Any] = translated["HttpApi"]["Properties"]["Body"]
+    return body
+
+
+def test_every_route_is_throttled(stage: dict[str, Any]) -> None:
+    assert stage["DefaultRouteSettings"] == {"ThrottlingBurstLimit": 100, "ThrottlingRateLimit": 50}
+    assert "RouteSettings" not in stage
+
+
+def test_the_access_log_holds_no_path_query_header_address_or_token(
+    translated: Resources, stage: dict[str, Any]
+) -> None:
+    log = stage["AccessLogSettings"]
+    assert set(re.findall(r"\$[\w.]+", log["Format"])) == HARMLESS
+    assert log["DestinationArn"] == {"Fn::GetAtt": ["ApiAccessLogGroup", "Arn"]}
+    retention = translated["ApiAccessLogGroup"]["Properties"]["RetentionInDays"]
+    assert retention == {"Ref": "LogRetentionDays"}
+
+
+def test_an_access_log_line_is_json(stage: dict[str, Any]) -> None:
+    quoted = re.sub(r'"\$context\.[\w.]+"', '"value"', stage["AccessLogSettings"]["Format"])
+    assert "$" not in quoted
+    assert re.fullmatch(r'\{("\w+":"value"(, ?)?)+\}', quoted)
+
+
+def test_a_token_is_asked_about_once_a_minute_and_the_answer_serves_every_route(
+    described: dict[str, Any],
+) -> None:
+    (scheme,) = described["components"]["securitySchemes"].values()
+    authorizer = scheme["x-amazon-apigateway-authorizer"]
+    assert authorizer["authorizerPayloadFormatVersion"] == "2.0"
+    assert authorizer["enableSimpleResponses"] is True
+    assert authorizer["authorizerResultTtlInSeconds"] == 60
+    assert authorizer["identitySource"] == ["$request.header.Authorization"]
+
+
+def test_the_default_authorizer_is_a_name_and_no_condition(resources: Resources) -> None:
+    """`sam validate --lint` lets an `!If` there pass, and the deployment fails."""
+    auth = resources["HttpApi"]["Properties"]["Auth"]
+    assert isinstance(auth["DefaultAuthorizer"], str)
+    assert set(auth["Authorizers"]) == {auth["DefaultAuthorizer"]}
+
+
+def test_every_route_but_health_is_guarded_as_deployed(described: dict[str, Any]) -> None:
+    guards = {
+        path: operation["security"]
+        for path, methods in described["paths"].items()
+        for operation in methods.values()
+    }
+    assert guards.pop("/api/health") == [{"NONE": []}]
+    assert len(guards) == 14
+    assert [path for path, security in guards.items() if security != [{"Tokens": []}]] == []
+
+
+def test_other_pages_may_ask_only_when_they_are_named(
+    template: Template, defaults: dict[str, str], described: dict[str, Any]
+) -> None:
+    assert defaults["AllowedOrigins"] == ""
+    assert template["Conditions"]["HasAllowedOrigins"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "AllowedOrigins"}]}, ""]}]
+    }
+    condition, allowed, otherwise = described["x-amazon-apigateway-cors"]["Fn::If"]
+    assert (condition, otherwise) == ("HasAllowedOrigins", {"Ref": "AWS::NoValue"})
+    assert allowed == {
+        "allowOrigins": defaults["AllowedOrigins"],  # SAM puts the parameter's value here
+        "allowMethods": ["GET", "POST", "PUT", "DELETE"],
+        "allowHeaders": ["authorization", "content-type", "if-none-match"],
+        "exposeHeaders": ["etag"],
+        "maxAge": 600,
+    }
+
+
+def test_the_api_may_invoke_each_function_by_its_own_routes_and_no_more(
+    resources: Resources, translated: Resources
+) -> None:
+    """Without its permission a route answers 500, and nothing is in any log of ours."""
+    wanted = {
+        (name, f"{event['Properties']['Method']}{re.sub(r'{[^}]+}', '*', event['Properties']['Path'])}")
+        for name, resource in resources.items()
+        for event in resource.get("Properties", {}).get("Events", {}).values()
+        if event["Type"] == "HttpApi"
+    }
+    permissions = [
+        one["Properties"]
+        for one in translated.values()
+        if one["Type"] == "AWS::Lambda::Permission"
+        and one["Properties"]["Principal"] == "apigateway.amazonaws.com"
+    ]
+    granted = {
+        (one["FunctionName"]["Ref"], one["SourceArn"]["Fn::Sub"][0].rpartition("${__Stage__}/")[2])
+        for one in permissions
+        if "Ref" in one["FunctionName"]
+    }
+    assert len(wanted) == 15
+    assert granted == wanted
+    (asking,) = [one for one in permissions if "Ref" not in one["FunctionName"]]
+    assert asking["FunctionName"] == {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]}
+    assert asking["SourceArn"]["Fn::Sub"][0].endswith(":${__ApiId__}/authorizers/*")
+
+
+def test_jobs_that_are_over_expire_by_themselves(resources: Resources) -> None:
+    expiring = {
+        name: resource["Properties"]["TimeToLiveSpecification"]
+        for name, resource in resources.items()
+        if "TimeToLiveSpecification" in resource.get("Properties", {})
+    }
+    assert expiring == {"SyncStateTable": {"AttributeName": "expiresAt", "Enabled": True}}
