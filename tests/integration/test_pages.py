@@ -32,8 +32,13 @@ def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
         for number in range(count)
     ]
     for chat in chats:
-        stack.chats.put(chat, preview="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
+        stack_chat(stack, chat)
     return chats
+
+
+def stack_chat(stack: Stack, chat: Chat) -> None:
+    """A chat without anybody in it."""
+    stack.chats.put(chat, preview="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
 
 
 def pages(api: Api, **query: str) -> Iterator[list[dict[str, Any]]]:
@@ -85,8 +90,7 @@ def test_a_chat_that_does_not_move_is_shown_once_while_others_do(stack: Stack, a
     for number, page in enumerate(pages(api, filter="all", limit="5")):
         seen.update(chat["chatId"] for chat in page)
         moving = chats[39 - number]  # from far below to the top
-        fresh = replace(moving, last_activity=NOW + 1000 + number)
-        stack.chats.put(fresh, preview="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
+        stack_chat(stack, replace(moving, last_activity=NOW + 1000 + number))
     still = {chat.chat_id for chat in chats[:30]}
     assert {chat_id: seen[chat_id] for chat_id in still} == dict.fromkeys(still, 1)
     assert max(seen.values()) == 1
@@ -103,6 +107,19 @@ def test_a_filter_that_matches_nothing_ends_after_bounded_work_with_a_cursor(
     assert first["nextCursor"] is not None
     rest = api.get("/api/chats", accountId="telegram", cursor=first["nextCursor"])
     assert rest == {"chats": [], "nextCursor": None}
+
+
+def test_what_a_bounded_search_has_not_seen_yet_is_not_overtaken(
+    stack: Stack, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archive's match is found at once, the inbox's newer one only by the second request."""
+    monkeypatch.setattr(list_chats, "_LOOKED_AT", 2)
+    for number in range(20):
+        stack_chat(stack, replace(CHAT, chat_id=f"!{number}", account_id="x", last_activity=NOW - number))
+    stack_chat(stack, replace(CHAT, chat_id="!newer", last_activity=NOW - 100))
+    stack_chat(stack, replace(CHAT, chat_id="!older", last_activity=NOW - 200, is_archived=True))
+    found = list(pages(api, filter="all", accountId="whatsapp"))
+    assert [[chat["chatId"] for chat in page] for page in found] == [[], ["!newer", "!older"]]
 
 
 @pytest.mark.parametrize("chosen", [*WANTED])
