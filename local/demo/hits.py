@@ -56,6 +56,11 @@ class Hits:
         with self._lock:
             self._malformed_paths += 1
 
+    def images(self) -> dict[str, int]:
+        """How often each image was delivered, by its key."""
+        with self._lock:
+            return dict(self._images)
+
     def as_json(self) -> dict[str, object]:
         with self._lock:
             counted = {route.value: self._requests[route] for route in Route if route is not Route.OTHER}

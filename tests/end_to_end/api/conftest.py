@@ -128,8 +128,7 @@ class Running:
 
     def hits(self, key: str) -> int:
         """How often the account has delivered this image."""
-        images: Any = self.demo.hits.as_json()["images"]
-        return int(images.get(key, 0))
+        return self.demo.hits.images().get(key, 0)
 
 
 @pytest.fixture(scope="package")

@@ -207,16 +207,18 @@ def test_a_page_of_an_allowed_origin_may_ask_and_no_other(api: Api) -> None:
         assert "access-control-allow-origin" not in foreign.headers
 
 
-def test_no_token_is_in_any_answer_log_or_line_but_the_two_that_announce_them(running: Running) -> None:
-    """The last test of this stack: it ends the run, to have all that it said."""
+def test_tokens_are_in_the_two_announced_lines_alone_and_media_ids_in_no_log(running: Running) -> None:
+    """The last test of this stack: it ends the run, to have all that it said and its functions logged."""
     heard = [repr((one.headers, one.body)) for one in running.api.heard]
     output, errors = running.end()
     local = running.clone.root / ".local"
-    logs = {path: path.read_text(errors="replace") for path in local.rglob("*") if "log" in path.name}
+    logs = {path.name: path.read_text(errors="replace") for path in local.rglob("*log*") if path.is_file()}
 
     assert output == "", "beyond the two lines"
-    assert {path.name for path in logs} >= {"ministack.log"}
+    assert logs.keys() >= {"ministack.log", "cloudwatch_logs.json"}
     for token in (*running.api.tokens.values(), running.demo.beeper_token):
         assert not [text[:200] for text in heard if token in text]
-        assert not [path for path, text in logs.items() if token in text]
-        assert token not in errors
+        assert not [name for name, text in (*logs.items(), ("stderr", errors)) if token in text]
+    for key in running.demo.account.deliverable():
+        _, _, media_id = key.partition("/")
+        assert not [name for name, text in logs.items() if media_id in text]
