@@ -37,9 +37,9 @@ TOGETHER = ("artifacts", "engine", "end_to_end")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        if folder in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(folder))
+        for folder in TOGETHER:
+            if item.path.is_relative_to(Path(__file__).parent / folder):
+                item.add_marker(pytest.mark.xdist_group(folder))
 
 
 class OutsideConnectionError(AssertionError):
