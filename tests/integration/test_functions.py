@@ -57,6 +57,7 @@ def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
         "CHATS_TABLE": "BeeperChatsTable",
         "PARTICIPANTS_TABLE": "ChatParticipantsTable",
         "IMAGES_TABLE": "CachedImagesTable",
+        "CONTACTS_TABLE": "ContactsTable",
         "SYNC_STATE_TABLE": "SyncStateTable",
         "IMAGE_BUCKET": "images",
         "IMAGES_QUEUE_URL": stack.queue_url,
@@ -69,6 +70,7 @@ def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
         "ORIGIN_ORDER": "beeper-first",
         "WRITES_AT_ONCE": "1",
         "ACTIVE_WITHIN_DAYS": "0",
+        "DEFAULT_REGION": "GB",
         "POWERTOOLS_SERVICE_NAME": "imagecache",
     }.items():
         monkeypatch.setenv(name, value)
