@@ -18,6 +18,7 @@ FUNCTIONS = {
     "AdminFunction",
     "JobsFunction",
     "AuthorizerFunction",
+    "ContactsFunction",
     "CleanupFunction",
 }
 
@@ -101,9 +102,25 @@ def test_chats_are_read_every_ten_minutes_and_swept_at_night(
     assert defaults[parameter] == default
 
 
+def test_dex_is_asked_every_two_hours_and_only_where_there_is_a_key(
+    template: Template, translated: Resources, defaults: dict[str, str]
+) -> None:
+    schedule = translated["ContactsFunctionEvery2Hours"]["Properties"]
+
+    assert schedule["ScheduleExpression"] == "rate(2 hours)"
+    assert schedule["State"] == {"Fn::If": ["HasDex", "ENABLED", "DISABLED"]}
+    given = {"Fn::Equals": [{"Ref": "DexApiKeyParameter"}, ""]}
+    assert template["Conditions"]["HasDex"] == {"Fn::Not": [given]}
+    assert defaults["DexApiKeyParameter"] == ""
+
+
 @pytest.mark.parametrize(
     ("function", "schedule"),
-    [("SyncFunction", "SyncFunctionEvery10Minutes"), ("CleanupFunction", "CleanupFunctionNightly")],
+    [
+        ("SyncFunction", "SyncFunctionEvery10Minutes"),
+        ("ContactsFunction", "ContactsFunctionEvery2Hours"),
+        ("CleanupFunction", "CleanupFunctionNightly"),
+    ],
 )
 def test_a_failed_run_is_not_repeated_the_next_one_heals_it(
     translated: Resources, function: str, schedule: str
@@ -117,7 +134,12 @@ def test_a_failed_run_is_not_repeated_the_next_one_heals_it(
 def test_every_right_is_to_named_actions_on_something_of_this_stack(
     template: Template, translated: Resources
 ) -> None:
-    own_secrets = ("parameter/${AWS::StackName}/*", "/read-token", "/admin-token")
+    own_secrets = (
+        "parameter/${AWS::StackName}/*",
+        "/read-token",
+        "/admin-token",
+        ":parameter${DexApiKeyParameter}",
+    )
     for function in functions(translated):
         for statement in statements(translated, function):
             assert statement["Effect"] == "Allow"
@@ -161,6 +183,7 @@ def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(transla
         },
         "JobsFunction": {"sqs:SendMessage*"},
         "AuthorizerFunction": {"ssm:GetParameters"},
+        "ContactsFunction": {"lambda:InvokeFunction", "ssm:GetParameters"},
         "CleanupFunction": set(),
     }
 

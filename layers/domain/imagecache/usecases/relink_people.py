@@ -6,13 +6,19 @@ invocation has left to do is done by whichever run comes next, whether Beeper is
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from imagecache.config import Config
 from imagecache.stores.chats import BeeperChats, Listed
+from imagecache.stores.contacts import Contacts
 from imagecache.stores.participants import CHAT_ROW, ChatParticipants, Member
 from imagecache.stores.previews import with_contact_images
 from imagecache.stores.sync_state import SyncState
 from imagecache.usecases.match_contacts import ContactMatching, Person
 from imagecache.usecases.request_images import ImageRequests
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @dataclass(slots=True)
@@ -83,6 +89,18 @@ class Relinking:
             preview = with_contact_images(listed[chat_id].preview, contact_images)
             if preview != listed[chat_id].preview:
                 self.chats.show(chat_id, preview, fence=fence)
+
+
+def people_relinking(*, config: Config, dynamodb: "DynamoDBClient", images: ImageRequests) -> Relinking:
+    """For the tables of this configuration."""
+    contacts = Contacts(table_name=config.contacts_table, dynamodb=dynamodb)
+    return Relinking(
+        matching=ContactMatching(contacts=contacts, region=config.default_region),
+        chats=BeeperChats(table_name=config.chats_table, dynamodb=dynamodb),
+        participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
+        images=images,
+        state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
+    )
 
 
 def _person(member: Member, listed: dict[str, Listed]) -> Person:

@@ -15,7 +15,6 @@ from imagecache.model import Clock, OriginName
 from imagecache.sources.chat_api import ChatApi
 from imagecache.sources.chat_json import ChatPage, ListingError
 from imagecache.stores.chats import BeeperChats
-from imagecache.stores.contacts import Contacts
 from imagecache.stores.fence import FencedOffError
 from imagecache.stores.origins import Cause, Origins
 from imagecache.stores.participants import ChatParticipants
@@ -26,8 +25,7 @@ from imagecache.stores.sync_state import (
     SyncState,
     short_hash,
 )
-from imagecache.usecases.match_contacts import ContactMatching
-from imagecache.usecases.relink_people import Relinked, Relinking
+from imagecache.usecases.relink_people import Relinked, Relinking, people_relinking
 from imagecache.usecases.remove_missing import remove_missing
 from imagecache.usecases.request_images import ImageRequests, image_requests
 from imagecache.usecases.store_page import PageWriter
@@ -102,23 +100,13 @@ class ChatSync:
 
 def chat_sync(*, config: Config, dynamodb: "DynamoDBClient", sqs: "SQSClient", clock: Clock) -> ChatSync:
     """For the tables and the queue of this configuration."""
-    chats = BeeperChats(table_name=config.chats_table, dynamodb=dynamodb)
-    participants = ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once)
-    contacts = Contacts(table_name=config.contacts_table, dynamodb=dynamodb)
     images = image_requests(config=config, dynamodb=dynamodb, sqs=sqs, clock=clock)
-    state = SyncState(table_name=config.sync_state_table, dynamodb=dynamodb)
     return ChatSync(
-        chats=chats,
-        participants=participants,
+        chats=BeeperChats(table_name=config.chats_table, dynamodb=dynamodb),
+        participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
         images=images,
-        relinking=Relinking(
-            matching=ContactMatching(contacts=contacts, region=config.default_region),
-            chats=chats,
-            participants=participants,
-            images=images,
-            state=state,
-        ),
-        state=state,
+        relinking=people_relinking(config=config, dynamodb=dynamodb, images=images),
+        state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
         origins=Origins(table_name=config.sync_state_table, dynamodb=dynamodb),
         clock=clock,
         active_within_days=config.active_within_days,
