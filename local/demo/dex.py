@@ -3,12 +3,13 @@
 It answers with fields that nobody has asked for and with nulls, in turn as an array and as an object.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from hmac import compare_digest
 
 from local.demo.chats import Json
 from local.demo.listener import Reply, Request, json_reply
 
+DEMO_KEY = "demo-dex-key"
 PATH = "/api/rest/contacts"
 _UNKNOWN: Json = {"birthday": None, "starred": False, "tags": [{"name": "friends"}], "website": None}
 
@@ -16,7 +17,7 @@ _UNKNOWN: Json = {"birthday": None, "starred": False, "tags": [{"name": "friends
 class FakeDex:
     """`people` as Dex would say them, without what is unknown. `busy`: so many requests are put off."""
 
-    def __init__(self, people: Sequence[Json], *, key: str, busy: int = 0, retry_after: str = "1") -> None:
+    def __init__(self, people: Iterable[Json], *, key: str, busy: int = 0, retry_after: str = "1") -> None:
         self.people = list(people)
         self.requests = 0
         self.busy = busy
