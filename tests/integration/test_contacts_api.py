@@ -150,3 +150,30 @@ def test_a_contact_that_somebody_else_has_changed_is_not_overwritten(
     assert world.api.ask(f"DELETE {CONTACT}", path={"contactId": "ada"})[0] == 409
     [ada] = world.stack.contacts.everybody()
     assert ada.full_name == "Ada Lovelace"
+
+
+def rows(stack: Stack) -> set[str]:
+    return {item["contactId"]["S"] for item in stack.dynamodb.scan(TableName="ContactsTable")["Items"]}
+
+
+def test_nothing_is_left_of_identifiers_that_nobody_has_any_more(world: World) -> None:
+    world.put("ada", identifiers={"phone": NUMBER, "email": ["ada@example.com"]})
+    world.put("bob", identifiers={"phone": NUMBER})
+    world.put("ada", identifiers={"phone": NUMBER})
+    assert rows(world.stack) == {"ada", "bob", "id#phone#+442079460958"}
+    world.remove("ada")
+    world.remove("bob")
+    assert rows(world.stack) == set()
+
+
+def test_a_claim_that_a_crash_has_left_over_holds_nobody_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put("ada", identifiers={"phone": NUMBER})
+    with monkeypatch.context() as patch:
+        patch.delattr("imagecache.stores.contacts.Contacts._release")
+        assert world.api.ask(f"DELETE {CONTACT}", path={"contactId": "ada"})[0] == 500
+    assert world.put("bob", identifiers={"phone": NUMBER})["clashes"] == []
+    world.has(alone(SIGNAL, ADA))
+    world.sync()
+    assert world.linked("bob") == [0]
