@@ -17,7 +17,7 @@ _SECONDS = 60
 def bring_contacts(stack: Stack, address: str, admin_token: str) -> None:
     """Before the first sync, which then shows them. By hand only where there are none yet."""
     with ThreadPoolExecutor(2) as pool:
-        from_dex = pool.submit(_import_from_dex, stack)
+        from_dex = pool.submit(import_from_dex, stack, wait=True)
         if not _ask(address, admin_token, "GET", "/api/contacts")["contacts"]:
             kept = _ask(address, admin_token, "GET", "/_demo/contacts")
             for contact_id, contact in kept.items():
@@ -26,10 +26,11 @@ def bring_contacts(stack: Stack, address: str, admin_token: str) -> None:
         from_dex.result()
 
 
-def _import_from_dex(stack: Stack) -> None:
-    """Now, not when its schedule comes round."""
+def import_from_dex(stack: Stack, *, wait: bool) -> None:
+    """Now, not when its schedule comes round. It starts a sync of its own when it has brought something."""
     function: Any = boto3.client("lambda", **stack.engine.access)
-    function.invoke(FunctionName=stack.outputs["ContactsFunction"], Payload=b"{}")
+    kind = "RequestResponse" if wait else "Event"
+    function.invoke(FunctionName=stack.outputs["ContactsFunction"], InvocationType=kind, Payload=b"{}")
 
 
 def _ask(address: str, token: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

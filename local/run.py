@@ -20,7 +20,7 @@ from local.access import Access, local_access
 from local.beeper import complaint
 from local.console import announce, complain, say
 from local.demo_account import demo_account
-from local.demo_contacts import bring_contacts
+from local.demo_contacts import bring_contacts, import_from_dex
 from local.deploy import DeployError, Stack
 from local.edge_server import EdgeServer
 from local.edge_site import Site
@@ -73,6 +73,8 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         server.site = Site(stack, demo_port=demo.port if demo else None)
         if demo:
             bring_contacts(stack, address, access.admin_token)
+        elif dex:
+            import_from_dex(stack, wait=False)
         start_first_sync(stack)
         say(wrong or "first sync: reading chats, caching their pictures")
         children = [stack.engine.child, *([demo.child] if demo else [])]

@@ -1,12 +1,12 @@
 """Linking everybody anew: bounded by time, resumed, and right after a crash at any call."""
 
 import itertools
+from typing import Any
 
 import pytest
 import requests
 
 from imagecache.clock import HOUR
-from imagecache.stores.participants import Member, Position
 from local.demo.service import DemoAccount
 from tests.integration.acquaintances import ADA, NUMBER, OTHER_PICTURE, SIGNAL, World, alone
 from tests.integration.api import Api
@@ -108,20 +108,25 @@ def test_a_crash_in_the_middle_of_a_change_is_made_good_by_the_next_run(
     assert_shown_everywhere(world)
 
 
-def test_a_run_that_lost_its_lease_links_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["members", "link"])
+def test_a_run_that_lost_its_lease_links_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     world.put("ada", identifiers={"phone": NUMBER})
-    scan = world.stack.participants.members
+    participants = world.stack.participants
+    do = getattr(participants, step)
 
-    def overtaken(*, after: Position | None) -> tuple[list[Member], Position | None]:
+    def overtaken(*members: Any, **how: Any) -> Any:
         """Another run has begun and ended, and then the contact was removed, before this one goes on."""
-        monkeypatch.setattr(world.stack.participants, "members", scan)
-        found = scan(after=after)
+        monkeypatch.setattr(participants, step, do)
+        found = do(*members, **how)
         world.stack.now += HOUR
         world.sync()
         world.remove("ada")
         world.sync()
         return found
 
-    monkeypatch.setattr(world.stack.participants, "members", overtaken)
+    monkeypatch.setattr(participants, step, overtaken)
     assert world.sync().outcome == "superseded"
     assert [world.shown(number) for number in range(CHATS)] == [(None, "none")] * CHATS
+    assert all(not one.contact_id for one in participants.roster("!0:beeper.local").values())
