@@ -59,6 +59,7 @@ class Api:
             **read_routes(
                 chats=stack.pages,
                 participants=stack.participants,
+                contacts=stack.contacts,
                 images=stack.images,
                 catalogue=stack.catalogue,
                 state=stack.state,

@@ -193,6 +193,25 @@ def test_members_of_a_group_show_their_contacts_too(world: World) -> None:
         assert pictures == {"@me:beeper.local": None, ADA.id: "contact", joe.id: None}
 
 
+def test_a_member_far_down_the_roster_shows_their_contact_too(world: World) -> None:
+    others = [Person(f"@{number}:beeper.local", f"Number {number}") for number in range(25)]
+    world.has(chat_with(0, *others, ADA))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    roster = world.api.get("/api/chat", chatId="!0:beeper.local")["participants"]
+    pictures = {one["participantId"]: one["image"]["status"] for one in roster}
+    assert (len(pictures), pictures[ADA.id]) == (27, "pending")
+
+
+def test_the_story_of_a_contacts_picture_names_the_contact(world: World) -> None:
+    world.has(alone(SIGNAL, ADA))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    story = world.api.ask("POST /api/images/explain", {"sourceUrl": PICTURE})[1]
+    assert story["summary"][-1] == "It stands in where the contact ada is met without a picture."
+    assert "No chat shows it." not in story["summary"]
+
+
 def test_a_page_with_contacts_is_one_query_and_one_wave(world: World) -> None:
     world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
     world.put("ada", identifiers={"phone": NUMBER})

@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-
-import phonenumbers
+from functools import lru_cache
 
 from imagecache.model import Participant
 
@@ -89,8 +88,11 @@ def _instagram(text: str) -> str | None:
     return name if name and not re.search(r"\s", name) and len(name) <= _MOST_CHARS else None
 
 
+@lru_cache(maxsize=4096)
 def _e164(text: str, region: str) -> str | None:
     """`+` and the digits that a telephone network wants. Whether somebody has the number is not asked."""
+    import phonenumbers  # noqa: PLC0415 - 100 ms of a cold start, for what most invocations never need
+
     if len(text) > _MOST_CHARS:
         return None
     try:
