@@ -21,10 +21,13 @@ from imagecache.clock import now
 from imagecache.queues.images import ImagesQueue
 from imagecache.sources.chat_api import ChatApi
 from imagecache.stores.chats import BeeperChats
+from imagecache.stores.contacts import Contacts
 from imagecache.stores.images import CachedImages
 from imagecache.stores.origins import Origins
 from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import SyncState
+from imagecache.usecases.match_contacts import ContactMatching
+from imagecache.usecases.relink_people import Relinking
 from imagecache.usecases.request_images import ImageRequests
 from imagecache.usecases.sync_chats import ChatSync
 from local.demo.account import DEFAULT_NOW
@@ -119,11 +122,23 @@ def _in_process(stack: Stack, demo: DemoAccount, calls: Counter[str], *, complet
         client.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
     images = CachedImages(table_name=stack.resources["CachedImagesTable"], dynamodb=dynamodb)
     queue = ImagesQueue(queue_url=stack.outputs["ImagesQueueUrl"], sqs=sqs)
+    chats = BeeperChats(table_name=stack.resources["BeeperChatsTable"], dynamodb=dynamodb)
+    participants = ChatParticipants(stack.resources["ChatParticipantsTable"], dynamodb, at_once=8)
+    wanted = ImageRequests(images=images, queue=queue, clock=now, at_once=8)
+    contacts = Contacts(table_name=stack.resources["ContactsTable"], dynamodb=dynamodb)
+    state = SyncState(table_name=stack.resources["SyncStateTable"], dynamodb=dynamodb)
     sync = ChatSync(
-        chats=BeeperChats(table_name=stack.resources["BeeperChatsTable"], dynamodb=dynamodb),
-        participants=ChatParticipants(stack.resources["ChatParticipantsTable"], dynamodb, at_once=8),
-        images=ImageRequests(images=images, queue=queue, clock=now, at_once=8),
-        state=SyncState(table_name=stack.resources["SyncStateTable"], dynamodb=dynamodb),
+        chats=chats,
+        participants=participants,
+        images=wanted,
+        relinking=Relinking(
+            matching=ContactMatching(contacts=contacts, region="US"),
+            chats=chats,
+            participants=participants,
+            images=wanted,
+            state=state,
+        ),
+        state=state,
         origins=Origins(table_name=stack.resources["SyncStateTable"], dynamodb=dynamodb),
         clock=now,
         active_within_days=0,

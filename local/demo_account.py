@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.demo.dex import DEMO_KEY as DEX_KEY
 from local.engine import free_port
 from local.processes import Child, ChildError, clear_leftovers
 from local.settings import Origin
@@ -18,12 +19,13 @@ _START_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class DemoAccount:
-    """What a Beeper and a media server would be."""
+    """What a Beeper, a media server and a Dex would be."""
 
     child: Child
     port: int
     beeper: Origin
     media_server: Origin
+    dex: Origin
 
 
 @contextlib.contextmanager
@@ -40,7 +42,7 @@ def demo_account(folder: Path) -> Iterator[DemoAccount]:
     child = Child(folder, "local.demo", arguments, environment={"PATH": os.defpath, "LANG": "C.UTF-8"})
     try:
         _wait_until_it_answers(child, port)
-        yield DemoAccount(child, port, beeper, media_server)
+        yield DemoAccount(child, port, beeper, media_server, Origin(beeper.url, DEX_KEY))
     finally:
         child.stop()
 

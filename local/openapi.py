@@ -67,6 +67,7 @@ def routes_by_function() -> Mapping[str, Routes]:
             participants=never,
             images=never,
             catalogue=never,
+            contacts=never,
             state=never,
             jobs=never,
             clock=never,
@@ -75,6 +76,7 @@ def routes_by_function() -> Mapping[str, Routes]:
         "AdminFunction": admin_routes(
             lookup=never,
             changes=never,
+            book=never,
             jobs=never,
             invocations=never,
             functions=never,

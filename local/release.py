@@ -23,6 +23,7 @@ _API_TOKENS = ("read-token", "admin-token")
 _SECRETS = {
     "beeper-token": "Beeper's token (Settings, Integrations, Approved connections; read-only)",
     "media-server-token": "the media server's token (leave empty without one)",
+    "dex-api-key": "the key of Dex's API (leave empty without one)",
     "cf-access-client-id": "Cloudflare Access: the service token's client id (leave empty without one)",
     "cf-access-client-secret": "Cloudflare Access: the service token's secret (leave empty without one)",
 }

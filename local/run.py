@@ -20,6 +20,7 @@ from local.access import Access, local_access
 from local.beeper import complaint
 from local.console import announce, complain, say
 from local.demo_account import demo_account
+from local.demo_contacts import bring_contacts, import_from_dex
 from local.deploy import DeployError, Stack
 from local.edge_server import EdgeServer
 from local.edge_site import Site
@@ -27,10 +28,11 @@ from local.packages import BuildError
 from local.page import publish_page
 from local.processes import Child, ChildError, only_one
 from local.readiness import NotReadyError, wait_for_chats
-from local.settings import Origin, Settings, SettingsError, read_settings
-from local.stack import local_stack, start_first_sync
+from local.settings import Origin, Origins, Settings, SettingsError, read_settings
+from local.stack import STACK_NAME, local_stack, start_first_sync
 from local.template import ROOT, TemplateError, read_template
 
+_DEX = "https://api.getdex.com"
 _STATE = ROOT / ".local"
 _FAILURES = (BuildError, ChildError, DeployError, NotReadyError, TemplateError)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -58,16 +60,21 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
     with contextlib.ExitStack() as running:
         if settings.beeper:
             demo, beeper, media_server = None, settings.beeper, settings.media_server
+            dex = Origin(_DEX, settings.dex_key) if settings.dex_key else None
         else:
             demo = running.enter_context(demo_account(_STATE / "demo-account"))
-            beeper, media_server = demo.beeper, demo.media_server
+            beeper, media_server, dex = demo.beeper, demo.media_server, demo.dex
         wrong = complaint(beeper)
         say("starting the engine and deploying template.yaml")
         # The demo account's chats and one's own are never mixed.
         folder = _STATE / ("demo" if demo else "beeper")
-        stack = running.enter_context(_stack(folder, settings, beeper, media_server, access))
+        stack = running.enter_context(_stack(folder, settings, Origins(beeper, media_server, dex), access))
         publish_page(boto3.client("s3", **stack.engine.access), stack.outputs["WebBucket"], ROOT / "web")
         server.site = Site(stack, demo_port=demo.port if demo else None)
+        if demo:
+            bring_contacts(stack, address, access.admin_token)
+        elif dex:
+            import_from_dex(stack, wait=False)
         start_first_sync(stack)
         say(wrong or "first sync: reading chats, caching their pictures")
         children = [stack.engine.child, *([demo.child] if demo else [])]
@@ -87,17 +94,22 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
 
 
 def _stack(
-    folder: Path, settings: Settings, beeper: Origin, media_server: Origin | None, access: Access
+    folder: Path, settings: Settings, origins: Origins, access: Access
 ) -> contextlib.AbstractContextManager[Stack]:
-    parameters = {"BeeperUrl": beeper.url, "AllowedOrigins": ",".join(settings.allowed_origins)}
+    parameters = {"BeeperUrl": origins.beeper.url, "AllowedOrigins": ",".join(settings.allowed_origins)}
     secrets = {
-        "beeper-token": beeper.token,
+        "beeper-token": origins.beeper.token,
         "read-token": access.read_token,
         "admin-token": access.admin_token,
     }
-    if media_server:
-        parameters["MediaServerUrl"] = media_server.url
-        secrets["media-server-token"] = media_server.token
+    if settings.default_region:
+        parameters["DefaultRegion"] = settings.default_region
+    if origins.media_server:
+        parameters["MediaServerUrl"] = origins.media_server.url
+        secrets["media-server-token"] = origins.media_server.token
+    if origins.dex:
+        parameters |= {"DexUrl": origins.dex.url, "DexApiKeyParameter": f"/{STACK_NAME}/dex-api-key"}
+        secrets["dex-api-key"] = origins.dex.token
     return local_stack(folder, parameters=parameters, secrets=secrets)
 
 

@@ -21,6 +21,15 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Origins:
+    """Where a stack gets chats, pictures and contacts from."""
+
+    beeper: Origin
+    media_server: Origin | None
+    dex: Origin | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a person may choose. Without `beeper` the demo account plays its part."""
 
@@ -28,6 +37,8 @@ class Settings:
     beeper: Origin | None
     media_server: Origin | None
     allowed_origins: tuple[str, ...] = ()
+    default_region: str | None = None
+    dex_key: str | None = None
 
 
 def read_settings(environment: Mapping[str, str], template: Template) -> Settings:
@@ -42,6 +53,8 @@ def read_settings(environment: Mapping[str, str], template: Template) -> Setting
         beeper=beeper,
         media_server=media_server,
         allowed_origins=_allowed_origins(given.get("ALLOWED_ORIGINS", "")),
+        default_region=_default_region(given.get("DEFAULT_REGION"), template["Parameters"]["DefaultRegion"]),
+        dex_key=given.get("DEX_API_KEY") if beeper else None,
     )
 
 
@@ -52,6 +65,12 @@ def _allowed_origins(text: str) -> tuple[str, ...]:
             wanted = "addresses without a path, like http://localhost:3000"
             raise SettingsError(f"ALLOWED_ORIGINS must list {wanted}, not {origin[:40]!r}")
     return origins
+
+
+def _default_region(text: str | None, parameter: Mapping[str, str]) -> str | None:
+    if text and not re.fullmatch(parameter["AllowedPattern"], text):
+        raise SettingsError(f"DEFAULT_REGION {parameter['ConstraintDescription']}, not {text[:40]!r}")
+    return text
 
 
 def _port(text: str) -> int:

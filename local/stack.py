@@ -11,6 +11,8 @@ from local.deploy import Stack, deploy
 from local.engine import running_engine
 from local.template import ROOT, TEMPLATE, read_template
 
+STACK_NAME = "imagecache"
+
 
 @contextlib.contextmanager
 def local_stack(
@@ -18,7 +20,7 @@ def local_stack(
     *,
     template: Path = TEMPLATE,
     builds: Path = ROOT / ".local" / "build",
-    name: str = "imagecache",
+    name: str = STACK_NAME,
     parameters: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> Iterator[Stack]:

@@ -12,7 +12,17 @@ pytest_plugins = ["pytester", "tests.skip_rule"]
 
 LOOPBACK = ("127.", "::1", "localhost")
 # A developer's own account, tunnel or Beeper must never be what a test talks to.
-FOREIGN = ("AWS_", "BEEPER_", "MEDIA_SERVER_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PORT")
+FOREIGN = (
+    "AWS_",
+    "BEEPER_",
+    "MEDIA_SERVER_",
+    "DEX_",
+    "DEFAULT_REGION",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "PORT",
+)
 OURS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",

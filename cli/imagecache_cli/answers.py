@@ -162,3 +162,53 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     deleted_versions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """An identifier that another contact holds, whose claim is older."""
+
+    kind: str
+    value: str
+    held_by: str
+    held_by_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """`identifiers` by their kind."""
+
+    contact_id: str
+    full_name: str | None
+    image_url: str | None
+    identifiers: dict[str, list[str]]
+    participant_ids: list[str]
+    source: str
+    image: Image
+    clashes: list[Clash]
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    contacts: list[Contact]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactDetail:
+    contact: Contact
+    linked: list[Shown]
+    more_linked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPut:
+    """`job_id` None: no sync was wanted."""
+
+    contact: Contact
+    job_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRemoved:
+    job_id: str

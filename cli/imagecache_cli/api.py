@@ -52,6 +52,14 @@ class Api:
         """Raises CommandError."""
         return self._ask("POST", path, json=body)
 
+    def put(self, path: str, body: Json) -> Json:
+        """Raises CommandError."""
+        return self._ask("PUT", path, json=body)
+
+    def delete(self, path: str) -> Json:
+        """Raises CommandError."""
+        return self._ask("DELETE", path)
+
     def _ask(self, method: str, path: str, **content: Any) -> Json:
         for pause in (*_PAUSES, None):
             answer = self._send(method, path, **content)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from imagecache_cli import changing, showing
+from imagecache_cli import changing, contacts, showing
 from imagecache_cli.access import Wanted
 from imagecache_cli.doctor import doctor
 from imagecache_cli.errors import CommandError, SettingsError
@@ -59,6 +59,9 @@ for verb in (
     changing.forget,
 ):
     app.command(epilog=_EPILOG)(verb)
+
+
+app.add_typer(contacts.app, name="contacts")
 
 
 def main(arguments: Sequence[str] | None = None, outside: Outside | None = None) -> int:

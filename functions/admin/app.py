@@ -17,6 +17,7 @@ from imagecache.stores.blobs import Blobs
 from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.jobs import Jobs
 from imagecache.usecases.change_image import ImageChanges
+from imagecache.usecases.keep_contacts import contact_book
 from imagecache.usecases.look_up_images import ImageLookup
 from imagecache.usecases.request_images import image_requests
 
@@ -30,6 +31,7 @@ routes = admin_routes(
         blobs=Blobs(bucket=config.image_bucket, s3=boto3.client("s3")),
         longest_lease=config.claim_lease_seconds * 1000,
     ),
+    book=contact_book(config=config, dynamodb=dynamodb, clock=now),
     jobs=Jobs(table_name=config.sync_state_table, dynamodb=dynamodb),
     invocations=Invocations(functions=boto3.client("lambda")),
     functions=Workers.from_env(os.environ).by_kind,

@@ -11,6 +11,7 @@ from imagecache.config import Config
 from imagecache.model import JobKind, JobStatus
 from imagecache.queues.invocations import Invocations
 from imagecache.stores.chat_pages import ChatPages
+from imagecache.stores.contacts import Contacts
 from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.jobs import Jobs
 from imagecache.stores.participants import ChatParticipants
@@ -24,6 +25,7 @@ invocations, at_once = Invocations(functions=boto3.client("lambda")), config.wri
 missing = MissingImages(
     chats=ChatPages(table_name=config.chats_table, dynamodb=dynamodb),
     participants=ChatParticipants(config.participants_table, dynamodb, at_once=at_once),
+    contacts=Contacts(table_name=config.contacts_table, dynamodb=dynamodb),
     catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
     requests=image_requests(config=config, dynamodb=dynamodb, sqs=boto3.client("sqs"), clock=now),
 )

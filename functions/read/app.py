@@ -11,6 +11,7 @@ from imagecache.api.read import read_routes
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.stores.chat_pages import ChatPages
+from imagecache.stores.contacts import Contacts
 from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.images import CachedImages
 from imagecache.stores.jobs import Jobs
@@ -21,6 +22,7 @@ config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("
 routes = read_routes(
     chats=ChatPages(table_name=config.chats_table, dynamodb=dynamodb),
     participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
+    contacts=Contacts(table_name=config.contacts_table, dynamodb=dynamodb),
     images=CachedImages(table_name=config.images_table, dynamodb=dynamodb),
     catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
     state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),

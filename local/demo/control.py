@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.demo.account import Account
+from local.demo.address_book import by_hand
 from local.demo.chat_api import ChatApi
 from local.demo.chats import Chat, Json, Person
 from local.demo.faults import Faults
@@ -30,6 +31,7 @@ class Control:
             "account": self._summary,
             "faults": faults.as_json,
             "settings": self._settings,
+            "contacts": lambda: by_hand(account),
         }
         self._changes: dict[str, Callable[[Orders], None]] = {
             "faults": lambda orders: faults.set(**orders),

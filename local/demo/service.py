@@ -3,12 +3,16 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
 from local.demo.account import DEFAULT_NOW, Account
+from local.demo.address_book import in_dex
 from local.demo.chat_api import ChatApi
 from local.demo.control import PREFIX, Control
+from local.demo.dex import DEMO_KEY, FakeDex
+from local.demo.dex import PATH as DEX_PATH
 from local.demo.faults import Faults
 from local.demo.hits import Hits
 from local.demo.listener import Listener, Reply, Request
@@ -19,7 +23,10 @@ MEDIA_TOKEN = "demo-media-token"  # noqa: S105 - opens nothing but this made-up 
 
 
 class DemoAccount:
-    """`with DemoAccount() as demo:` serves at `demo.beeper_url` and `demo.media_url` on free ports."""
+    """`with DemoAccount() as demo:` serves at `demo.beeper_url` and `demo.media_url` on free ports.
+
+    Dex answers where Beeper does: their paths differ.
+    """
 
     def __init__(
         self,
@@ -61,6 +68,13 @@ class DemoAccount:
         self._beeper_listener.stop()
         self._media_listener.stop()
 
+    @cached_property
+    def dex(self) -> FakeDex:
+        """The contacts of the same made-up person; painted when somebody asks for them."""
+        return FakeDex(in_dex(self.account), key=DEMO_KEY)
+
     def _answer(self, request: Request) -> Reply:
+        if request.path == DEX_PATH:
+            return self.dex(request)
         is_control = request.path.startswith(PREFIX)
         return self._control(request) if is_control else self.chat_api(request)

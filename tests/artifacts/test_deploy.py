@@ -36,7 +36,7 @@ def release(environment: dict[str, str], *command: str) -> str:
         [sys.executable, "-m", "local.release", *command],
         cwd=ROOT,
         env=environment,
-        input="b33per\n\n\n\n",
+        input="b33per\n\n\n\n\n",
         capture_output=True,
         text=True,
         check=False,

@@ -18,6 +18,7 @@ FUNCTIONS = [
     "AdminFunction",
     "JobsFunction",
     "AuthorizerFunction",
+    "ContactsFunction",
     "CleanupFunction",
 ]
 IMPORT = "import sys; sys.path[:0] = sys.argv[1:]; import app; print(app.handler.__module__)"

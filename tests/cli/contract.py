@@ -130,6 +130,20 @@ STATS: Json = {
 }
 
 
+CLASH: Json = {"kind": "phone", "value": "+442079460958", "heldBy": "zoe", "heldByName": "Zoe"}
+CONTACT: Json = {
+    "contactId": "ada",
+    "fullName": "Ada Lovelace",
+    "imageUrl": "https://pictures.example/ada.jpg",
+    "identifiers": {"instagram": ["ada"], "whatsapp": [], "phone": ["+442079460958"], "email": []},
+    "participantIds": ["@ada:beeper.local"],
+    "source": "manual",
+    "updatedAt": "2026-11-25T10:00:00Z",
+    "image": {**CACHED, "source": "contact"},
+    "clashes": [CLASH],
+}
+
+
 def job(kind: str, status: str, progress: Json | None = None, result: Json | None = None) -> Json:
     return {
         "jobId": "job-1",

@@ -18,6 +18,7 @@ _ADMIN_PATHS = (
     "/api/images/refresh",
     "/api/images/retry",
     "/api/images/forget",
+    "/api/contacts",
 )
 
 
@@ -90,6 +91,9 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             self._respond(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        do_PUT = do_POST  # noqa: N815 - http.server's name
+        do_DELETE = do_GET  # noqa: N815 - http.server's name
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's own name
             """Not on the test's stderr, which belongs to the command."""

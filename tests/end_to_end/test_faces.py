@@ -36,6 +36,9 @@ def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: C
     assert hits == dict.fromkeys(hits, 1)
     shown = assert_every_url_loads(clone)
     assert shown > 3 * 150
+    of_contacts = [image["status"] for image in clone.images() if image["source"] == "contact"]
+    assert set(of_contacts) == {"cached"}
+    assert len(of_contacts) >= 20, "of chats, and of their members"
     assert stop(first, signal.SIGINT)[0] == 0
     assert clone.is_clean()
 

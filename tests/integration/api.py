@@ -15,6 +15,7 @@ from imagecache.api.read import read_routes
 from imagecache.api.shapes import Error
 from imagecache.model import JobKind, Role
 from imagecache.usecases.change_image import ImageChanges
+from imagecache.usecases.keep_contacts import ContactBook
 from imagecache.usecases.look_up_images import ImageLookup
 from tests.integration.conftest import Stack
 
@@ -58,6 +59,7 @@ class Api:
             **read_routes(
                 chats=stack.pages,
                 participants=stack.participants,
+                contacts=stack.contacts,
                 images=stack.images,
                 catalogue=stack.catalogue,
                 state=stack.state,
@@ -68,6 +70,15 @@ class Api:
             **admin_routes(
                 lookup=lookup,
                 changes=changes,
+                book=ContactBook(
+                    contacts=stack.contacts,
+                    state=stack.state,
+                    chats=stack.pages,
+                    participants=stack.participants,
+                    images=stack.images,
+                    region="GB",
+                    clock=stack.clock,
+                ),
                 jobs=stack.jobs,
                 invocations=self.sent,  # type: ignore[arg-type]  # moto would run the function
                 functions={kind: f"{kind.value}-function" for kind in JobKind},

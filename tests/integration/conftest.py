@@ -21,6 +21,7 @@ from imagecache.stores.blobs import Blobs
 from imagecache.stores.chat_pages import ChatPages
 from imagecache.stores.chats import BeeperChats
 from imagecache.stores.claims import ImageClaims
+from imagecache.stores.contacts import Contacts
 from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.images import CachedImages
 from imagecache.stores.jobs import Jobs
@@ -29,6 +30,8 @@ from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import SyncState
 from imagecache.usecases.cache_image import ImageCacher
 from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
+from imagecache.usecases.match_contacts import ContactMatching
+from imagecache.usecases.relink_people import Relinking
 from imagecache.usecases.request_images import ImageRequests
 from imagecache.usecases.sync_chats import ChatSync
 from imagecache.usecases.sync_report import SyncReport
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 NOW = 1_800_000_000_000
-TABLES = ("BeeperChatsTable", "ChatParticipantsTable", "CachedImagesTable", "SyncStateTable")
+TABLES = ("BeeperChatsTable", "ChatParticipantsTable", "CachedImagesTable", "ContactsTable", "SyncStateTable")
 
 
 @dataclass
@@ -61,6 +64,7 @@ class Stack:
         self.participants = ChatParticipants("ChatParticipantsTable", self.dynamodb, at_once=1)
         self.images = CachedImages(table_name="CachedImagesTable", dynamodb=self.dynamodb)
         self.catalogue = ImageCatalogue(table_name="CachedImagesTable", dynamodb=self.dynamodb)
+        self.contacts = Contacts(table_name="ContactsTable", dynamodb=self.dynamodb)
         self.claims = ImageClaims(table_name="CachedImagesTable", dynamodb=self.dynamodb)
         self.state = SyncState(table_name="SyncStateTable", dynamodb=self.dynamodb)
         self.jobs = Jobs(table_name="SyncStateTable", dynamodb=self.dynamodb)
@@ -101,6 +105,13 @@ class Stack:
             chats=self.chats,
             participants=self.participants,
             images=self.requests,
+            relinking=Relinking(
+                matching=ContactMatching(contacts=self.contacts, region="GB"),
+                chats=self.chats,
+                participants=self.participants,
+                images=self.requests,
+                state=self.state,
+            ),
             state=self.state,
             origins=self.origins,
             clock=self.clock,

@@ -9,9 +9,10 @@ import pytest
 import requests
 
 from imagecache.clock import DAY, HOUR
-from imagecache.model import JobKind, JobStatus
+from imagecache.model import ContactSource, ImageRef, JobKind, JobStatus
 from imagecache.queues.images import from_body
 from imagecache.retries import NEVER
+from imagecache.stores.contact_row import Contact
 from imagecache.stores.jobs import Job
 from imagecache.usecases import queue_missing
 from imagecache.usecases.queue_missing import MissingImages
@@ -32,6 +33,7 @@ def at_work(stack: Stack, job_id: str, out_of_time: Callable[[], bool] = lambda:
     missing = MissingImages(
         chats=stack.pages,
         participants=stack.participants,
+        contacts=stack.contacts,
         catalogue=stack.catalogue,
         requests=stack.requests,
     )
@@ -75,6 +77,17 @@ def test_what_takes_long_is_accepted_and_handed_on(
     known = stack.jobs.read("job0")
     assert known is not None
     assert known.order == order
+
+
+def test_a_backfill_queues_the_pictures_of_contacts_too(stack: Stack, api: Api) -> None:
+    picture = ImageRef("https://pictures.example/ada.jpg")
+    contact = Contact("ada", None, picture.key, picture, (), ContactSource.MANUAL)
+    stack.contacts.save(contact, before=None)
+    linked = replace(person("Ada X"), contact_id="ada", contact_image_key=picture.key)
+    put(stack, replace(CHAT, participants=(linked,)))
+    api.post("/api/images/backfill")
+    at_work(stack, "job0")
+    assert queued(stack) == [picture.key]
 
 
 def test_an_unknown_job_is_404(api: Api) -> None:

@@ -15,6 +15,7 @@ from imagecache.errors import ConfigError
 from imagecache.model import ImageRequest, JobKind
 from imagecache.queues.images import from_body, to_body
 from imagecache.stores.jobs import Job
+from local.demo.dex import FakeDex
 from local.demo.listener import Listener, Reply, Request
 from local.demo.service import DemoAccount
 from tests.integration.conftest import NOW, Stack
@@ -57,6 +58,7 @@ def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
         "CHATS_TABLE": "BeeperChatsTable",
         "PARTICIPANTS_TABLE": "ChatParticipantsTable",
         "IMAGES_TABLE": "CachedImagesTable",
+        "CONTACTS_TABLE": "ContactsTable",
         "SYNC_STATE_TABLE": "SyncStateTable",
         "IMAGE_BUCKET": "images",
         "IMAGES_QUEUE_URL": stack.queue_url,
@@ -69,6 +71,7 @@ def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
         "ORIGIN_ORDER": "beeper-first",
         "WRITES_AT_ONCE": "1",
         "ACTIVE_WITHIN_DAYS": "0",
+        "DEFAULT_REGION": "GB",
         "POWERTOOLS_SERVICE_NAME": "imagecache",
     }.items():
         monkeypatch.setenv(name, value)
@@ -140,6 +143,28 @@ def test_sync_reads_the_chats_behind_a_tunnel_that_cloudflare_access_guards(
         parameter = f"/imagecache/cf-access-client-{name}"
         boto3.client("ssm").put_parameter(Name=parameter, Value=value, Type="SecureString")
     assert sync(event("schedule"), Context())["outcome"] == "ok"
+    tunnel.stop()
+
+
+@pytest.mark.usefixtures("environment")
+def test_contacts_come_from_dex_with_the_key_that_the_parameter_names(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dex = FakeDex([{"id": 1, "first_name": "Ada", "image_url": "https://pictures.example/a.jpg"}], key="d3x")
+    tunnel = Listener(0, dex)
+    tunnel.start()
+    ssm = boto3.client("ssm")
+    ssm.put_parameter(Name="/mine/dex-api-key", Value="d3x", Type="SecureString")
+    monkeypatch.setenv("DEX_URL", tunnel.url)
+    monkeypatch.setenv("DEX_API_KEY_PARAMETER", "/mine/dex-api-key")
+    monkeypatch.setenv("SYNC_FUNCTION", "sync")
+    contacts = load("contacts")
+    with pytest.raises(boto3.client("lambda").exceptions.ResourceNotFoundException):
+        contacts(event("schedule"), Context())  # it was about to start a sync
+    assert [one.full_name for one in stack.contacts.everybody()] == ["Ada"]
+    assert contacts(event("schedule"), Context())["saved"] == 0
+    ssm.put_parameter(Name="/mine/dex-api-key", Value="old", Type="SecureString", Overwrite=True)
+    assert contacts(event("schedule"), Context())["outcome"] == "unauthorized"
     tunnel.stop()
 
 

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from imagecache.stores import chats, image_row, participants, sync_state
+from imagecache.stores import chats, contact_row, image_row, participants, sync_state
 from local.template import read_template
 
 MODELS: list[tuple[str, type[Model]]] = [
     ("BeeperChatsTable", chats._Row),
     ("ChatParticipantsTable", participants._Row),
     ("CachedImagesTable", image_row.ImageRow),
+    ("ContactsTable", contact_row.ContactRow),
     ("SyncStateTable", sync_state._Row),
 ]
 

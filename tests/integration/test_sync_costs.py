@@ -63,5 +63,5 @@ def test_500_unchanged_chats_cost_few_reads_and_no_write(
         counted = Counter(name for name in stack.calls if name in READS)
         assert counted.total() <= math.ceil(most * CHATS / 100), counted
         assert complete or "Scan" not in counted
-        assert counted["GetItem"] == 3, "progress, synced, origin"
+        assert counted["GetItem"] == 4, "progress, synced, origin, contacts"
         assert int(str(stored.hits.as_json()["chats"])) == (3 if complete else 2)

@@ -26,11 +26,18 @@ def test_own_beeper_and_media_server() -> None:
     assert settings.media_server == Origin("https://media.example", "m")
 
 
+def test_own_contacts() -> None:
+    settings = read_settings({**BEEPER, "DEX_API_KEY": "d3x", "DEFAULT_REGION": "AU"}, TEMPLATE)
+    assert (settings.dex_key, settings.default_region) == ("d3x", "AU")
+    assert read_settings({"DEX_API_KEY": "d3x"}, TEMPLATE).dex_key is None, "the demo account has its own"
+
+
 @pytest.mark.parametrize(
     ("environment", "named"),
     [
         ({"PORT": "eighty"}, "PORT"),
         ({"PORT": "0"}, "PORT"),
+        ({"DEFAULT_REGION": "Australia"}, "DEFAULT_REGION"),
         ({"PORT": "65536"}, "PORT"),
         ({"PORT": "-1"}, "PORT"),
         ({"PORT": "८०८०"}, "PORT"),

@@ -1,12 +1,12 @@
 """The functions: where they run, what wakes them, how much they may do."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from imagecache.config import Config, Workers
+from imagecache.config import Config, Dex, Workers
 from tests.made_settings import made_settings
 from tests.template.conftest import Resources
 from tests.template.translated import Template, dependencies
@@ -18,6 +18,7 @@ FUNCTIONS = {
     "AdminFunction",
     "JobsFunction",
     "AuthorizerFunction",
+    "ContactsFunction",
     "CleanupFunction",
 }
 
@@ -101,9 +102,25 @@ def test_chats_are_read_every_ten_minutes_and_swept_at_night(
     assert defaults[parameter] == default
 
 
+def test_dex_is_asked_every_two_hours_and_only_where_there_is_a_key(
+    template: Template, translated: Resources, defaults: dict[str, str]
+) -> None:
+    schedule = translated["ContactsFunctionEvery2Hours"]["Properties"]
+
+    assert schedule["ScheduleExpression"] == "rate(2 hours)"
+    assert schedule["State"] == {"Fn::If": ["HasDex", "ENABLED", "DISABLED"]}
+    given = {"Fn::Equals": [{"Ref": "DexApiKeyParameter"}, ""]}
+    assert template["Conditions"]["HasDex"] == {"Fn::Not": [given]}
+    assert defaults["DexApiKeyParameter"] == ""
+
+
 @pytest.mark.parametrize(
     ("function", "schedule"),
-    [("SyncFunction", "SyncFunctionEvery10Minutes"), ("CleanupFunction", "CleanupFunctionNightly")],
+    [
+        ("SyncFunction", "SyncFunctionEvery10Minutes"),
+        ("ContactsFunction", "ContactsFunctionEvery2Hours"),
+        ("CleanupFunction", "CleanupFunctionNightly"),
+    ],
 )
 def test_a_failed_run_is_not_repeated_the_next_one_heals_it(
     translated: Resources, function: str, schedule: str
@@ -117,7 +134,12 @@ def test_a_failed_run_is_not_repeated_the_next_one_heals_it(
 def test_every_right_is_to_named_actions_on_something_of_this_stack(
     template: Template, translated: Resources
 ) -> None:
-    own_secrets = ("parameter/${AWS::StackName}/*", "/read-token", "/admin-token")
+    own_secrets = (
+        "parameter/${AWS::StackName}/*",
+        "/read-token",
+        "/admin-token",
+        ":parameter${DexApiKeyParameter}",
+    )
     for function in functions(translated):
         for statement in statements(translated, function):
             assert statement["Effect"] == "Allow"
@@ -161,6 +183,7 @@ def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(transla
         },
         "JobsFunction": {"sqs:SendMessage*"},
         "AuthorizerFunction": {"ssm:GetParameters"},
+        "ContactsFunction": {"lambda:InvokeFunction", "ssm:GetParameters"},
         "CleanupFunction": set(),
     }
 
@@ -195,15 +218,25 @@ def test_every_function_is_given_the_settings_that_the_code_reads_and_no_others(
     assert environment.asked == settings.keys() - {"POWERTOOLS_SERVICE_NAME"}
 
 
-def test_only_the_function_that_hands_jobs_on_knows_who_works_on_them(template: Template) -> None:
-    environment = Recorded(made_settings(template, "AdminFunction"))
+OWN: dict[str, Callable[[Mapping[str, str]], object]] = {
+    "AdminFunction": Workers.from_env,
+    "ContactsFunction": Dex.from_env,
+}
 
-    Workers.from_env(environment)
+
+@pytest.mark.parametrize("function", OWN)
+def test_a_function_with_settings_of_its_own_reads_all_of_them(template: Template, function: str) -> None:
+    environment = Recorded(made_settings(template, function))
+
+    OWN[function](environment)
 
     assert environment.asked == environment.keys() - made_settings(template).keys()
+
+
+def test_no_other_function_has_settings_of_its_own(template: Template) -> None:
     own = {
         name
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function" and "Environment" in resource["Properties"]
     }
-    assert own == {"AdminFunction"}
+    assert own == OWN.keys()

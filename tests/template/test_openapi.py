@@ -75,7 +75,7 @@ def test_a_route_documents_every_status_that_it_may_answer(route: str, statuses:
     assert set(OPERATIONS[route]["responses"]) == statuses
 
 
-def test_only_what_changes_something_or_tells_of_jobs_asks_for_the_admin_token() -> None:
+def test_only_what_changes_something_or_tells_of_jobs_or_contacts_asks_for_the_admin_token() -> None:
     admin = {key for key, operation in OPERATIONS.items() if operation["security"] == [{"token": ["admin"]}]}
     assert admin == {
         "GET /api/jobs/{jobId}",
@@ -85,6 +85,10 @@ def test_only_what_changes_something_or_tells_of_jobs_asks_for_the_admin_token()
         "POST /api/images/retry-failed",
         "POST /api/images/backfill",
         "POST /api/sync",
+        "GET /api/contacts",
+        "GET /api/contacts/{contactId}",
+        "PUT /api/contacts/{contactId}",
+        "DELETE /api/contacts/{contactId}",
     }
 
 

@@ -29,6 +29,15 @@ def test_every_parameter_explains_itself_and_works_untouched(template: Template)
         ("BeeperUrl", "https://beeper.example.com/v1", False),
         ("BeeperUrl", "https://me:secret@beeper.example.com", False),
         ("BeeperUrl", "", False),
+        ("DexUrl", "https://api.getdex.com", True),
+        ("DexUrl", "http://127.0.0.1:8123", True),
+        ("DexUrl", "http://api.getdex.com", False),  # the key would travel in the clear
+        ("DexApiKeyParameter", "", True),
+        ("DexApiKeyParameter", "/imagecache/dex-api-key", True),
+        ("DexApiKeyParameter", "imagecache/dex-api-key", False),  # would not fit into the function's right
+        ("DexApiKeyParameter", "/imagecache/*", False),  # a right to everything
+        ("DefaultRegion", "AU", True),
+        ("DefaultRegion", "au", False),
         ("MediaServerUrl", "", True),
         ("MediaServerUrl", "https://media.example.com:8443", True),
         ("MediaServerUrl", "http://media.example.com", False),

@@ -7,7 +7,13 @@ import pytest
 
 from tests.template.conftest import Resources
 
-TABLES = ["BeeperChatsTable", "CachedImagesTable", "ChatParticipantsTable", "SyncStateTable"]
+TABLES = [
+    "BeeperChatsTable",
+    "CachedImagesTable",
+    "ChatParticipantsTable",
+    "ContactsTable",
+    "SyncStateTable",
+]
 
 
 def of_type(resources: Resources, kind: str) -> dict[str, dict[str, Any]]:

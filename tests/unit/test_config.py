@@ -9,6 +9,7 @@ ENVIRONMENT = {
     "CHATS_TABLE": "chats",
     "PARTICIPANTS_TABLE": "participants",
     "IMAGES_TABLE": "images",
+    "CONTACTS_TABLE": "contacts",
     "SYNC_STATE_TABLE": "state",
     "IMAGE_BUCKET": "bucket",
     "IMAGES_QUEUE_URL": "https://queue",
@@ -20,6 +21,7 @@ ENVIRONMENT = {
     "FETCHES_PER_INVOCATION": "5",
     "ORIGIN_ORDER": "beeper-first",
     "ACTIVE_WITHIN_DAYS": "0",
+    "DEFAULT_REGION": "US",
     "WRITES_AT_ONCE": "8",
 }
 

@@ -14,6 +14,7 @@ class Config:
     chats_table: str
     participants_table: str
     images_table: str
+    contacts_table: str
     sync_state_table: str
     image_bucket: str
     images_queue_url: str
@@ -25,6 +26,7 @@ class Config:
     fetches_per_invocation: int
     origin_order: OriginOrder
     active_within_days: int
+    default_region: str
     writes_at_once: int
 
     @classmethod
@@ -34,6 +36,7 @@ class Config:
             chats_table=_required(environ, "CHATS_TABLE"),
             participants_table=_required(environ, "PARTICIPANTS_TABLE"),
             images_table=_required(environ, "IMAGES_TABLE"),
+            contacts_table=_required(environ, "CONTACTS_TABLE"),
             sync_state_table=_required(environ, "SYNC_STATE_TABLE"),
             image_bucket=_required(environ, "IMAGE_BUCKET"),
             images_queue_url=_required(environ, "IMAGES_QUEUE_URL"),
@@ -45,6 +48,7 @@ class Config:
             claim_lease_seconds=_whole(environ, "CLAIM_LEASE_SECONDS", least=1),
             fetches_per_invocation=_whole(environ, "FETCHES_PER_INVOCATION", least=1),
             active_within_days=_whole(environ, "ACTIVE_WITHIN_DAYS", least=0),
+            default_region=_required(environ, "DEFAULT_REGION"),
             writes_at_once=_whole(environ, "WRITES_AT_ONCE", least=1),
         )
 
@@ -60,6 +64,24 @@ class Workers:
         """Raises ConfigError naming the variable that is missing."""
         sync, jobs = _required(environ, "SYNC_FUNCTION"), _required(environ, "JOBS_FUNCTION")
         return cls({JobKind.SYNC: sync, JobKind.BACKFILL: jobs, JobKind.RETRY_FAILED: jobs})
+
+
+@dataclass(frozen=True, slots=True)
+class Dex:
+    """What template.yaml hands to functions/contacts beside that. No key's name: there is no Dex."""
+
+    url: str
+    key_parameter: str
+    sync_function: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Dex":
+        """Raises ConfigError naming the variable that is missing."""
+        return cls(
+            url=_required(environ, "DEX_URL"),
+            key_parameter=_given(environ, "DEX_API_KEY_PARAMETER"),
+            sync_function=_required(environ, "SYNC_FUNCTION"),
+        )
 
 
 def _given(environ: Mapping[str, str], name: str) -> str:

@@ -84,6 +84,13 @@ class JobStatus(StrEnum):
     FAILED = "failed"
 
 
+class ContactSource(StrEnum):
+    """Who keeps a contact: the owner, by hand, or Dex."""
+
+    MANUAL = "manual"
+    DEX = "dex"
+
+
 class Folder(StrEnum):
     """Which list a chat stands in."""
 
@@ -101,7 +108,11 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A member of a chat: only the id is stable and always there. `image` is what `img_url` amounts to."""
+    """A member of a chat: only the id is stable and always there. `image` is what `img_url` amounts to.
+
+    `contact_id` and `contact_image_key` are the contact that this is, and that contact's picture, as sync has
+    decided; Beeper knows nothing of them.
+    """
 
     participant_id: str
     full_name: str | None
@@ -112,6 +123,8 @@ class Participant:
     is_network_bot: bool
     img_url: str | None
     image: ImageRef | None
+    contact_id: str | None = None
+    contact_image_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

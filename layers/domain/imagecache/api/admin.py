@@ -5,6 +5,7 @@ from functools import partial
 from http import HTTPStatus
 
 from imagecache.api import shapes
+from imagecache.api.contact_routes import contact_routes
 from imagecache.api.fields import Field
 from imagecache.api.http import Route, Routes
 from imagecache.api.images import LOOKUP_BODY, ONE_BODY, forgotten, looked_up, refreshed, retried
@@ -13,6 +14,7 @@ from imagecache.model import Clock, JobKind, Role
 from imagecache.queues.invocations import Invocations
 from imagecache.stores.jobs import Jobs
 from imagecache.usecases.change_image import ImageChanges
+from imagecache.usecases.keep_contacts import ContactBook
 from imagecache.usecases.look_up_images import ImageLookup
 
 
@@ -20,6 +22,7 @@ def admin_routes(
     *,
     lookup: ImageLookup,
     changes: ImageChanges,
+    book: ContactBook,
     jobs: Jobs,
     invocations: Invocations,
     functions: Mapping[JobKind, str],
@@ -29,6 +32,17 @@ def admin_routes(
 ) -> Routes:
     """By API Gateway's route key; `functions` are those that work on each kind of job."""
 
+    def start(kind: JobKind) -> Callable[..., shapes.Accepted]:
+        return partial(
+            accepted,
+            kind=kind,
+            functions=functions,
+            jobs=jobs,
+            invocations=invocations,
+            clock=clock,
+            new_id=new_id,
+        )
+
     def job(kind: JobKind, summary: str, body: tuple[Field, ...] = ()) -> Route:
         return Route(
             summary=summary,
@@ -36,15 +50,7 @@ def admin_routes(
             body=body,
             gives=shapes.Accepted,
             status=HTTPStatus.ACCEPTED,
-            answer=partial(
-                accepted,
-                kind=kind,
-                functions=functions,
-                jobs=jobs,
-                invocations=invocations,
-                clock=clock,
-                new_id=new_id,
-            ),
+            answer=start(kind),
         )
 
     return {
@@ -84,4 +90,9 @@ def admin_routes(
             JobKind.BACKFILL, "Queue every image that chats show and the cache does not have", BACKFILL_BODY
         ),
         "POST /api/sync": job(JobKind.SYNC, "Read Beeper's chats now", SYNC_BODY),
+        **contact_routes(
+            book=book,
+            start_sync=partial(start(JobKind.SYNC), complete=False, force=False),
+            base_url=base_url,
+        ),
     }

@@ -11,6 +11,7 @@ from imagecache.api.operation import JOB_PATH, health, job_told, stats
 from imagecache.api.story import explained
 from imagecache.model import Clock, Role
 from imagecache.stores.chat_pages import ChatPages
+from imagecache.stores.contacts import Contacts
 from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.images import CachedImages
 from imagecache.stores.jobs import Jobs
@@ -22,6 +23,7 @@ def read_routes(
     *,
     chats: ChatPages,
     participants: ChatParticipants,
+    contacts: Contacts,
     images: CachedImages,
     catalogue: ImageCatalogue,
     state: SyncState,
@@ -68,6 +70,7 @@ def read_routes(
                 images=images,
                 participants=participants,
                 chats=chats,
+                contacts=contacts,
                 base_url=base_url,
                 clock=clock,
             ),

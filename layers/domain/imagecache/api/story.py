@@ -9,6 +9,7 @@ from imagecache.api.moments import iso8601
 from imagecache.model import Clock, FailureReason, ImageStatus, RejectionReason
 from imagecache.retries import NEVER
 from imagecache.stores.chat_pages import ChatPages
+from imagecache.stores.contacts import Contacts
 from imagecache.stores.image_facts import ImageCatalogue, ImageFacts
 from imagecache.stores.images import CachedImages
 from imagecache.stores.participants import CHAT_ROW, ChatParticipants
@@ -45,12 +46,18 @@ def explained(
     images: CachedImages,
     participants: ChatParticipants,
     chats: ChatPages,
+    contacts: Contacts,
     base_url: str,
     clock: Clock,
 ) -> shapes.Story:
     """`POST /api/images/explain`."""
     story = explain_image(
-        source_url, catalogue=catalogue, images=images, participants=participants, chats=chats
+        source_url,
+        catalogue=catalogue,
+        images=images,
+        participants=participants,
+        chats=chats,
+        contacts=contacts,
     )
     facts = story.facts or ImageFacts("", None, ImageStatus.PENDING)
     return {
@@ -99,7 +106,10 @@ def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
         for one in story.facts.history:
             yield f"{iso8601(one.at)}: asked {one.origin}, the answer was: {one.answer}."
         yield _next(story.facts, now=now)
-    yield _shown_by_whom(story)
+    if story.shown_by or not story.contacts:
+        yield _shown_by_whom(story)
+    if story.contacts:
+        yield f"It stands in where the contact {' or '.join(story.contacts)} is met without a picture."
 
 
 def _state(facts: ImageFacts) -> str:

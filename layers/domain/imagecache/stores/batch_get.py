@@ -25,8 +25,12 @@ def batch_get(
     key_name: str,
     keys: Iterable[str],
     attributes: Sequence[str],
+    consistent: bool = False,
 ) -> list[Item]:
-    """The items that exist, in no order, with only `attributes`, as DynamoDB's own JSON."""
+    """The items that exist, in no order, with only `attributes`, as DynamoDB's own JSON.
+
+    `consistent`: as the last write left them, at twice the price.
+    """
     distinct = list(dict.fromkeys(keys))
     names = {f"#{index}": attribute for index, attribute in enumerate(attributes)}
     chunks = [
@@ -35,6 +39,7 @@ def batch_get(
                 "Keys": [{key_name: {"S": key}} for key in distinct[start : start + _KEYS_PER_CALL]],
                 "ProjectionExpression": ",".join(names),
                 "ExpressionAttributeNames": names,
+                "ConsistentRead": consistent,
             }
         }
         for start in range(0, len(distinct), _KEYS_PER_CALL)

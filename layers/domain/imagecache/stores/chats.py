@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
@@ -66,6 +66,14 @@ class StoredChat:
     missing_since: int
 
 
+class Listed(NamedTuple):
+    """What a member's contact is decided by, and where it is shown: the network, and the preview."""
+
+    network: str
+    preview: str
+    last_activity: int
+
+
 class BeeperChats:
     """Rows of beeperChats."""
 
@@ -74,8 +82,8 @@ class BeeperChats:
         self._dynamodb = dynamodb
         self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
 
-    def stored(self, chat_ids: Iterable[str]) -> dict[str, StoredChat]:
-        """What sync compares with, for the chats that are stored."""
+    def stored(self, chat_ids: Iterable[str], *, consistent: bool = False) -> dict[str, StoredChat]:
+        """What sync compares with, for the chats that are stored; `consistent`: as of this very moment."""
         items = batch_get(
             self._dynamodb,
             table_name=self._table_name,
@@ -89,8 +97,36 @@ class BeeperChats:
                 "title",
                 "missingSince",
             ),
+            consistent=consistent,
         )
         return {item["chatId"]["S"]: _stored(item) for item in items}
+
+    def listed(self, chat_ids: Iterable[str]) -> dict[str, Listed]:
+        """Those that are stored; without a network the account's id, which names it."""
+        items = batch_get(
+            self._dynamodb,
+            table_name=self._table_name,
+            key_name="chatId",
+            keys=chat_ids,
+            attributes=("chatId", "network", "accountId", "participants", "lastActivity"),
+            consistent=True,
+        )
+        return {
+            item["chatId"]["S"]: Listed(
+                network=(item.get("network") or item["accountId"])["S"],
+                preview=item["participants"]["S"],
+                last_activity=int(item["lastActivity"]["N"]),
+            )
+            for item in items
+        }
+
+    def show(self, chat_id: str, preview: str, *, fence: int) -> None:
+        """Another preview for the same chat. Raises FencedOffError."""
+        there = _Row.chat_id.exists() & behind(_Row.synced_by, fence)
+        with fenced():
+            self._row(chat_id).update(
+                actions=[_Row.participants.set(preview), _Row.synced_by.set(fence)], condition=there
+            )
 
     def missing_since(self) -> dict[str, int]:
         """Every chat id, with the moment since when Beeper no longer lists it (0: it does), by a scan."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 T = TypeVar("T")
+Position = tuple[str, str]
+"""The key of a row: chat id and participant id."""
 
 # Rows looked at in one go: about half of them have a picture.
 _LOOKED_AT = 500
@@ -42,6 +44,14 @@ class _ByParticipant(GlobalSecondaryIndex[Any]):
     participant_id = UnicodeAttribute(hash_key=True, attr_name="participantId")
 
 
+class _ByContact(GlobalSecondaryIndex[Any]):
+    class Meta:
+        index_name = "byContact"
+        projection = KeysOnlyProjection()
+
+    contact_id = UnicodeAttribute(hash_key=True, attr_name="contactId")
+
+
 class _Row(Model):
     chat_id = UnicodeAttribute(hash_key=True, attr_name="chatId")
     participant_id = UnicodeAttribute(range_key=True, attr_name="participantId")
@@ -54,9 +64,12 @@ class _Row(Model):
     img_url = UnicodeAttribute(null=True, attr_name="imgURL")
     image_key = UnicodeAttribute(null=True, attr_name="imageKey")
     rejected = UnicodeAttribute(null=True)
+    contact_id = UnicodeAttribute(null=True, attr_name="contactId")
+    contact_image_key = UnicodeAttribute(null=True, attr_name="contactImageKey")
     synced_by = NumberAttribute(attr_name="syncedBy")
     by_image = _ByImage()
     by_participant = _ByParticipant()
+    by_contact = _ByContact()
 
 
 class Reference(NamedTuple):
@@ -68,8 +81,8 @@ class Reference(NamedTuple):
     is_self: bool
 
 
-class Pictured(NamedTuple):
-    """A member that has a picture."""
+class Member(NamedTuple):
+    """Somebody in a chat."""
 
     chat_id: str
     participant: Participant
@@ -106,17 +119,24 @@ class ChatParticipants:
         """Where one picture is shown, at most `limit` of it."""
         return [_reference(row) for row in self._row.by_image.query(image_key, limit=limit)]
 
-    def with_pictures(
-        self, *, after: tuple[str, str] | None
-    ) -> tuple[list[Pictured], tuple[str, str] | None]:
+    def with_pictures(self, *, after: Position | None) -> tuple[list[Member], Position | None]:
         """Members with a picture among the next some hundred rows, and where to go on."""
+        found, end = self.members(after=after)
+        return [one for one in found if one.participant.img_url], end
+
+    def members(self, *, after: Position | None) -> tuple[list[Member], Position | None]:
+        """The next some hundred rows of everybody in every chat, by a scan, and where to go on."""
         key = {"chatId": {"S": after[0]}, "participantId": {"S": after[1]}} if after else None
-        rows = self._row.scan(page_size=_LOOKED_AT, last_evaluated_key=key).page_iter
-        page = next(rows)
-        found = [self._row.from_raw_data(item) for item in page["Items"] if "imgURL" in item]
+        rows = self._row.scan(page_size=_LOOKED_AT, last_evaluated_key=key, consistent_read=True).page_iter
+        found = [self._row.from_raw_data(item) for item in next(rows)["Items"]]
         end = rows.last_evaluated_key
         position = (end["chatId"]["S"], end["participantId"]["S"]) if end else None
-        return [Pictured(row.chat_id, _participant(row)) for row in found], position
+        return [Member(row.chat_id, _participant(row)) for row in found], position
+
+    def linked_to(self, contact_id: str, *, limit: int) -> list[Position]:
+        """(chat id, participant id) of those who are this contact, at most `limit` of them."""
+        rows = self._row.by_contact.query(contact_id, limit=limit)
+        return [(row.chat_id, row.participant_id) for row in rows]
 
     def put(self, chat_id: str, participants: list[Participant], *, fence: int) -> None:
         """Raises FencedOffError."""
@@ -126,6 +146,19 @@ class ChatParticipants:
             row.save(condition=behind(_Row.synced_by, fence))
 
         self._side_by_side(save, participants)
+
+    def link(self, members: list[Member], *, fence: int) -> None:
+        """Write whose contacts they are, as they say themselves. Raises FencedOffError."""
+
+        def save(member: Member) -> None:
+            one = member.participant
+            links = [(_Row.contact_id, one.contact_id), (_Row.contact_image_key, one.contact_image_key)]
+            actions = [attribute.set(value) if value else attribute.remove() for attribute, value in links]
+            row = self._row(member.chat_id, one.participant_id)
+            there = _Row.chat_id.exists() & behind(_Row.synced_by, fence)
+            row.update(actions=[*actions, _Row.synced_by.set(fence)], condition=there)
+
+        self._side_by_side(save, members)
 
     def remove(self, chat_id: str, participant_ids: list[str], *, fence: int) -> None:
         """Raises FencedOffError."""
@@ -185,6 +218,8 @@ def _attributes(participant: Participant) -> dict[str, Any]:
         "img_url": as_stored(participant).img_url,
         "image_key": image.key,
         "rejected": image.rejected,
+        "contact_id": participant.contact_id,
+        "contact_image_key": participant.contact_image_key,
     }
 
 
@@ -200,4 +235,6 @@ def _participant(row: _Row) -> Participant:
         is_network_bot=row.is_network_bot,
         img_url=row.img_url,
         image=ImageRef(row.image_key, rejected) if row.img_url else None,
+        contact_id=row.contact_id,
+        contact_image_key=row.contact_image_key,
     )

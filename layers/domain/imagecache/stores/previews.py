@@ -1,6 +1,7 @@
 """What a list shows of the members of a chat: one JSON text in its row, as maps cost CPU each."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from imagecache.model import Chat, ImageRef, Participant, RejectionReason
@@ -11,12 +12,27 @@ PREVIEW_LENGTH = 20
 def preview_of(chat: Chat) -> str:
     """Of at most the first 20."""
     members = [_preview(participant) for participant in chat.participants[:PREVIEW_LENGTH]]
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+    return _compact(members)
+
+
+def with_contact_images(preview: str, contact_images: Mapping[str, str | None]) -> str:
+    """The same members with other contacts' pictures, by participant id; who is not named stays as is."""
+    members: list[dict[str, Any]] = json.loads(preview)
+    for member in members:
+        key = contact_images.get(member["id"], member.get("contactImageKey"))
+        member.pop("contactImageKey", None)
+        if key:
+            member["contactImageKey"] = key
+    return _compact(members)
 
 
 def from_preview(preview: str) -> tuple[Participant, ...]:
     """The members as far as a list shows them."""
     return tuple(_participant(fields) for fields in json.loads(preview))
+
+
+def _compact(members: list[dict[str, Any]]) -> str:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
 
 
 def _preview(participant: Participant) -> dict[str, Any]:
@@ -30,6 +46,7 @@ def _preview(participant: Participant) -> dict[str, Any]:
         "isNetworkBot": participant.is_network_bot,
         "imageKey": image.key if image else None,
         "rejected": image.rejected if image else None,
+        "contactImageKey": participant.contact_image_key,
     }
     return {name: value for name, value in fields.items() if value}
 
@@ -45,6 +62,7 @@ def _participant(fields: dict[str, Any]) -> Participant:
         is_network_bot=fields.get("isNetworkBot", False),
         img_url=None,
         image=image_ref(fields.get("imageKey"), fields.get("rejected")),
+        contact_image_key=fields.get("contactImageKey"),
     )
 
 

@@ -24,6 +24,7 @@ _PROGRESS = "progress"
 _SYNCED = "synced"
 _ORIGIN = "origin"
 _STATISTICS = "statistics"
+_CONTACTS = "contacts"
 
 _HASH_BYTES = 8
 # Items end at 400 KB, attribute names and all.
@@ -83,8 +84,22 @@ class Progress:
     resumed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """Changes of contacts so far, and up to which of them the people of all chats are linked.
+
+    `after` is the last member looked at by a linking that ran out of time, as far as change `towards`.
+    """
+
+    changes: int = 0
+    linked: int = 0
+    towards: int = 0
+    after: tuple[str, str] | None = None
+
+
 class _Row(Model):
     name = UnicodeAttribute(hash_key=True)
+    changes = NumberAttribute(null=True)
     salt = BinaryAttribute(null=True, legacy_encoding=False)
     hashes = BinaryAttribute(null=True, legacy_encoding=False)
     fence = NumberAttribute(null=True)
@@ -167,6 +182,28 @@ class SyncState:
         known = self.origin()
         since = known.since if known.state is state else now
         self._row(_ORIGIN, value=asdict(Origin(state, since, checked_at=now))).save()
+
+    def count_contact_change(self) -> None:
+        """Before the first write of a change and after its last: the next run of sync looks at everybody."""
+        self._row(_CONTACTS).update(actions=[_Row.changes.set((_Row.changes | 0) + 1)])
+
+    def linking(self) -> Linking:
+        """How far the people of all chats are linked to contacts."""
+        try:
+            row = self._row.get(_CONTACTS, consistent_read=True)
+        except DoesNotExist:
+            return Linking()
+        linked, towards, after = row.value or (0, 0, None)
+        return Linking(int(row.changes or 0), linked, towards, (after[0], after[1]) if after else None)
+
+    def record_linking(self, linking: Linking, *, fence: int) -> None:
+        """Whatever was changed meanwhile stays counted. Raises FencedOffError."""
+        value = [linking.linked, linking.towards, linking.after]
+        with fenced():
+            self._row(_CONTACTS).update(
+                actions=[_Row.value.set(value), _Row.fence.set(fence)],
+                condition=behind(_Row.fence, fence),
+            )
 
     def statistics(self) -> dict[str, Any]:
         """The last nightly snapshot, empty before the first."""

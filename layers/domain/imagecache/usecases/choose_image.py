@@ -1,6 +1,6 @@
 """A chat and what the cache has → the picture to show: the same order of choice everywhere."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,6 +28,7 @@ class ImageSource(StrEnum):
 
     CHAT = "chat"
     PARTICIPANT = "participant"
+    CONTACT = "contact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class ShownImage:
 
 
 NOTHING = ShownImage(None, None)
+Candidate = tuple[ImageSource, ImageRef]
 Face = tuple[Participant, ShownImage]
 
 
@@ -55,8 +57,8 @@ def chat_image(chat: Chat, views: Views) -> ShownImage:
 
 
 def participant_image(participant: Participant, views: Views) -> ShownImage:
-    """The member's own picture, whatever became of it."""
-    return _choose([(ImageSource.PARTICIPANT, participant.image)] if participant.image else [], views)
+    """The member's own picture or that of their contact, chosen as a chat's is."""
+    return _choose(_pictures(participant), views)
 
 
 def faces(chat: Chat, image: ShownImage, views: Views) -> list[Face]:
@@ -71,10 +73,14 @@ def faces(chat: Chat, image: ShownImage, views: Views) -> list[Face]:
 
 def keys_of(chat: Chat, participants: int) -> Iterator[str]:
     """The keys of every image that may be shown for this chat and its first members."""
-    images = [image for _, image in _candidates(chat)]
     members = [*chat.participants[:participants], *_pictured(chat)]
-    images += [one.image for one in members if one.image]
-    return (image.key for image in images if image.key)
+    images = [*_candidates(chat), *(one for member in members for one in _pictures(member))]
+    return (image.key for _, image in images if image.key)
+
+
+def participant_keys(participants: Iterable[Participant]) -> Iterator[str]:
+    """The keys of every image that may be shown for members."""
+    return (image.key for one in participants for _, image in _pictures(one) if image.key)
 
 
 def view_of(image: ImageRef, views: Views) -> ImageView | None:
@@ -97,22 +103,29 @@ def _is_bot(participant: Participant) -> bool:
     return participant.is_network_bot or "meta ai" in name or participant.username == "meta.ai"
 
 
-def _candidates(chat: Chat) -> list[tuple[ImageSource, ImageRef]]:
+def _candidates(chat: Chat) -> list[Candidate]:
     """The chat's own picture, then the other person's (never one member's for a group)."""
+    own = [(ImageSource.CHAT, chat.image)] if chat.image else []
     other = other_person(chat) if chat.type == "single" else None
-    found = [(ImageSource.CHAT, chat.image), (ImageSource.PARTICIPANT, other.image if other else None)]
-    return [(source, image) for source, image in found if image]
+    return [*own, *(_pictures(other) if other else [])]
+
+
+def _pictures(participant: Participant) -> list[Candidate]:
+    """The member's own picture, then that of the contact that they are."""
+    own = [(ImageSource.PARTICIPANT, participant.image)] if participant.image else []
+    key = participant.contact_image_key
+    return [*own, *([(ImageSource.CONTACT, ImageRef(key))] if key else [])]
 
 
 def _pictured(chat: Chat) -> list[Participant]:
     """The members whose faces may stand for a group."""
     if chat.type == "single":
         return []
-    people = [one for one in chat.participants if one.image and not one.is_self and not _is_bot(one)]
+    people = [one for one in chat.participants if _pictures(one) and not one.is_self and not _is_bot(one)]
     return people[:_FACES_LOOKED_AT]
 
 
-def _choose(candidates: Sequence[tuple[ImageSource, ImageRef]], views: Views) -> ShownImage:
+def _choose(candidates: Sequence[Candidate], views: Views) -> ShownImage:
     seen = [ShownImage(source, view_of(image, views)) for source, image in candidates]
     for status in (ShownStatus.CACHED, ShownStatus.PENDING, ShownStatus.FAILED):
         for shown in seen:

@@ -7,11 +7,13 @@ from imagecache.errors import RejectedSourceError
 from imagecache.identity import MediaSource, Source, WebSource, parse_source
 from imagecache.model import Chat, ImageStatus, ImageView, RejectionReason
 from imagecache.stores.chat_pages import ChatPages
+from imagecache.stores.contacts import Contacts
 from imagecache.stores.image_facts import ImageCatalogue, ImageFacts
 from imagecache.stores.images import CachedImages
 from imagecache.stores.participants import ChatParticipants, Reference
 
 _MOST_SHOWN_BY = 50
+_MOST_CONTACTS = 5
 
 
 class SourceKind(StrEnum):
@@ -25,7 +27,7 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageStory:
-    """`facts` is None for an image that nobody has asked for."""
+    """`facts` is None for an image that nobody has asked for; `contacts` are ids of some that have it."""
 
     source: SourceKind
     rejected: RejectionReason | None
@@ -33,6 +35,7 @@ class ImageStory:
     view: ImageView | None
     shown_by: list[tuple[Reference, Chat | None]]
     more_shown_by: bool
+    contacts: list[str]
 
 
 def explain_image(
@@ -42,8 +45,9 @@ def explain_image(
     images: CachedImages,
     participants: ChatParticipants,
     chats: ChatPages,
+    contacts: Contacts,
 ) -> ImageStory:
-    """The row and what pages see of it, one query for references, one look-up of their chats."""
+    """The row and what pages see of it, a query for each kind of reference, one look-up of their chats."""
     try:
         source = parse_source(source_url)
     except RejectedSourceError as error:
@@ -58,12 +62,13 @@ def explain_image(
         images.views([source.key]).get(source.key),
         [(one, known.get(one.chat_id)) for one in shown],
         more_shown_by=more,
+        contacts=contacts.referring(source.key, limit=_MOST_CONTACTS),
     )
 
 
 def _rejected(reason: RejectionReason) -> ImageStory:
     view = ImageView(ImageStatus.FAILED, reason=reason.value)
-    return ImageStory(SourceKind.REJECTED, reason, None, view, [], more_shown_by=False)
+    return ImageStory(SourceKind.REJECTED, reason, None, view, [], more_shown_by=False, contacts=[])
 
 
 def _kind(source: Source) -> SourceKind:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from imagecache.model import ImageStatus, ImageView
 from imagecache.stores.images import CachedImages
-from imagecache.stores.participants import ChatParticipants, Pictured
+from imagecache.stores.participants import ChatParticipants, Member
 from imagecache.usecases.choose_image import view_of
 
 # Each looks at some hundred rows: a page may be short or empty where all is well, and has a cursor then.
@@ -18,7 +18,7 @@ Position = tuple[str, str]
 class Uncached:
     """`view` is None for an image that nobody has asked for."""
 
-    reference: Pictured
+    reference: Member
     view: ImageView | None
 
 

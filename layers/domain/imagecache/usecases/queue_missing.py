@@ -7,6 +7,7 @@ from typing import Any
 from imagecache.clock import DAY
 from imagecache.model import Chat, Folder, ImageStatus
 from imagecache.stores.chat_pages import ChatPages, Position
+from imagecache.stores.contacts import Contacts
 from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.jobs import Job
 from imagecache.stores.participants import ChatParticipants
@@ -23,6 +24,7 @@ class MissingImages:
 
     chats: ChatPages
     participants: ChatParticipants
+    contacts: Contacts
     catalogue: ImageCatalogue
     requests: ImageRequests
 
@@ -54,9 +56,10 @@ class MissingImages:
 
     def _request(self, chats: list[Chat]) -> int:
         members = [one for chat in chats for one in self.participants.roster(chat.chat_id).values()]
-        return self.requests.request(
-            (one.image.key, one.img_url) for one in members if one.image and one.image.key and one.img_url
-        )
+        contacts = self.contacts.several(one.contact_id for one in members if one.contact_id)
+        own = [(one.image and one.image.key, one.img_url) for one in members]
+        stand_ins = [(one.image_key, one.image_url) for one in contacts.values()]
+        return self.requests.request((key, url) for key, url in [*own, *stand_ins] if key and url)
 
 
 def _places(resume: Any) -> tuple[list[Folder], Position | None]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from imagecache.stores.chat_pages import ChatPages
 from imagecache.stores.images import CachedImages
 from imagecache.stores.participants import ChatParticipants
-from imagecache.usecases.choose_image import Face, keys_of, participant_image
+from imagecache.usecases.choose_image import Face, keys_of, participant_image, participant_keys
 from imagecache.usecases.list_chats import ShownChat, show
 
 _MEMBERS_A_PAGE = 100
@@ -33,8 +33,7 @@ def show_chat(
     if chat is None:
         return None
     members, last = participants.page(chat_id, limit=_MEMBERS_A_PAGE, after=after)
-    keys = [one.image.key for one in members if one.image and one.image.key]
-    views = images.views([*keys_of(chat, 0), *keys])
+    views = images.views([*keys_of(chat, 0), *participant_keys(members)])
     return ChatWithRoster(
         show(chat, views, participants=0), [(one, participant_image(one, views)) for one in members], last
     )

@@ -18,6 +18,7 @@ from imagecache.sources.chat_api import ChatApi, ChatUnavailableError
 from imagecache.stores.chats import BeeperChats, StoredChat
 from imagecache.stores.participants import CHAT_ROW, ChatParticipants, as_stored, chat_row
 from imagecache.stores.previews import preview_of
+from imagecache.usecases.match_contacts import ContactMatching, Links
 from imagecache.usecases.request_images import ImageRequests
 
 
@@ -37,20 +38,27 @@ _SKIPPED = "skipped "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWriter:
-    """Stores pages for one run, whose fence every write carries; images only since `wanted_since`."""
+    """Stores pages for one run, whose fence every write carries; images only since `wanted_since`.
+
+    `relinked`: previews have just been written, and must be read as they are now.
+    """
 
     chat_api: ChatApi
     chats: BeeperChats
     participants: ChatParticipants
     images: ImageRequests
+    matching: ContactMatching
     fence: int
     complete: bool
+    relinked: bool
     wanted_since: int
     out_of_time: Callable[[], bool]
 
     def store(self, page: list[Chat], tally: Tally) -> bool:
         """False when time was up before the end of the page: it is to be stored again."""
-        stored = self.chats.stored(chat.chat_id for chat in page)
+        stored = self.chats.stored((chat.chat_id for chat in page), consistent=self.relinked)
+        moved = [one for one in page if not _is_listed_as(stored.get(one.chat_id), _listed(one))]
+        links = self._links(moved)
         unchanged: list[Chat] = []
         for chat in page:
             if self.out_of_time():
@@ -62,14 +70,14 @@ class PageWriter:
                 unchanged.append(full)
             else:
                 tally.changed += 1
-                tally.queued += self._store(full, before, listed)
+                tally.queued += self._store(full, before, listed, links if full is chat else None)
         if self.complete:
             tally.queued += self._request(unchanged)
         return True
 
     def _full(self, chat: Chat, before: StoredChat | None, tally: Tally) -> tuple[Chat, str]:
         """With all its members, where the list leaves some out and that matters now; and its fingerprint."""
-        listed = _fingerprint(asdict(chat))
+        listed = _listed(chat)
         if not chat.has_more_participants or (_is_listed_as(before, listed) and not self.complete):
             return chat, listed
         try:
@@ -81,14 +89,14 @@ class PageWriter:
             tally.oldest_skipped = min(tally.oldest_skipped, chat.last_activity)
         return chat, listed
 
-    def _store(self, full: Chat, before: StoredChat | None, listed: str) -> int:
-        """Returns how many images were queued."""
+    def _store(self, full: Chat, before: StoredChat | None, listed: str, links: Links | None) -> int:
+        """How many images were queued. `links` are None when not all members were looked for there."""
         print_of_roster = _roster_fingerprint(full)
         whole = not full.has_more_participants
         if before and whole and before.roster_fingerprint == print_of_roster:
             preview, queued = before.preview, 0
         else:
-            full, queued = self._store_roster(full)
+            full, queued = self._store_roster(full, links or self._links([full]))
             preview = preview_of(full)
         title = better_name(full.title, before.title if before else None)
         self.chats.put(
@@ -100,14 +108,15 @@ class PageWriter:
         )
         return queued
 
-    def _store_roster(self, chat: Chat) -> tuple[Chat, int]:
-        """The difference to what is stored; the chat with the better of each two names."""
+    def _store_roster(self, chat: Chat, links: Links) -> tuple[Chat, int]:
+        """The difference to what is stored; the chat with its contacts, and the better of each two names."""
         known = self.participants.roster(chat.chat_id)
-        chat = replace(chat, participants=tuple(_named(one, known) for one in chat.participants))
+        members = [links.linked((_named(one, known), _network(chat))) for one in chat.participants]
+        chat = replace(chat, participants=tuple(members))
         present = {one.participant_id: one for one in _roster(chat)}
         changed = [one for key, one in present.items() if known.get(key) != as_stored(one)]
         self.participants.put(chat.chat_id, changed, fence=self.fence)
-        queued = self._request([chat])
+        queued = self._request([chat]) + self._request_contacts(chat, links)
         gone = known.keys() - present.keys()
         if chat.has_more_participants:  # a part of the roster says nothing of the others
             chat = _with_others(chat, [known[key] for key in known if key in gone - {CHAT_ROW}])
@@ -123,6 +132,25 @@ class PageWriter:
             for one in _roster(chat)
             if one.image and one.image.key and one.img_url
         )
+
+    def _request_contacts(self, chat: Chat, links: Links) -> int:
+        """The pictures that stand in for those of its members."""
+        if chat.last_activity < self.wanted_since:
+            return 0
+        return self.images.request(links.images((one, _network(chat)) for one in chat.participants))
+
+    def _links(self, chats: Iterable[Chat]) -> Links:
+        return self.matching.links((one, _network(chat)) for chat in chats for one in chat.participants)
+
+
+def _network(chat: Chat) -> str:
+    """Old servers do not say it, but the account's id does."""
+    return chat.network or chat.account_id
+
+
+def _listed(chat: Chat) -> str:
+    """The fingerprint of a chat as the list has it."""
+    return _fingerprint(asdict(chat))
 
 
 def _is_listed_as(before: StoredChat | None, fingerprint: str) -> bool:

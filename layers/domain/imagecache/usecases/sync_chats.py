@@ -25,6 +25,7 @@ from imagecache.stores.sync_state import (
     SyncState,
     short_hash,
 )
+from imagecache.usecases.relink_people import Relinked, Relinking, people_relinking
 from imagecache.usecases.remove_missing import remove_missing
 from imagecache.usecases.request_images import ImageRequests, image_requests
 from imagecache.usecases.store_page import PageWriter
@@ -49,6 +50,7 @@ class ChatSync:
     chats: BeeperChats
     participants: ChatParticipants
     images: ImageRequests
+    relinking: Relinking
     state: SyncState
     origins: Origins
     clock: Clock
@@ -98,10 +100,12 @@ class ChatSync:
 
 def chat_sync(*, config: Config, dynamodb: "DynamoDBClient", sqs: "SQSClient", clock: Clock) -> ChatSync:
     """For the tables and the queue of this configuration."""
+    images = image_requests(config=config, dynamodb=dynamodb, sqs=sqs, clock=clock)
     return ChatSync(
         chats=BeeperChats(table_name=config.chats_table, dynamodb=dynamodb),
         participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
-        images=image_requests(config=config, dynamodb=dynamodb, sqs=sqs, clock=clock),
+        images=images,
+        relinking=people_relinking(config=config, dynamodb=dynamodb, images=images),
         state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
         origins=Origins(table_name=config.sync_state_table, dynamodb=dynamodb),
         clock=clock,
@@ -124,7 +128,12 @@ class _Run:
         """Everything but an error ends as a report."""
         report = SyncReport(complete=progress.complete)
         try:
-            progress = self._walk(progress, report)
+            relinked = self.sync.relinking.run(
+                fence=self.fence, wanted_since=self._wanted_since(), out_of_time=self.out_of_time
+            )
+            report.relinked, report.queued = relinked.members, relinked.queued
+            if relinked.done:
+                progress = self._walk(progress, report, relinked)
             if progress.finished:
                 self._finish(progress, report)
             else:
@@ -143,10 +152,10 @@ class _Run:
         self.sync.state.record_origin(state, now=self.sync.clock())
         return report
 
-    def _walk(self, progress: Progress, report: SyncReport) -> Progress:
+    def _walk(self, progress: Progress, report: SyncReport, relinked: Relinked) -> Progress:
         """Pages stored one after the other, to the end or until time is up."""
         oldest = 0 if progress.complete else self.synced.watermark - _OVERLAP
-        writer = self._writer(complete=progress.complete)
+        writer = self._writer(relinked, complete=progress.complete)
         while not progress.finished:
             page = self.chat_api.page(progress.cursor)
             if not writer.store(page.chats, report):
@@ -157,16 +166,21 @@ class _Run:
             self.told(report)
         return progress
 
-    def _writer(self, *, complete: bool) -> PageWriter:
+    def _wanted_since(self) -> int:
         days = self.sync.active_within_days
+        return self.sync.clock() - days * DAY if days else 0
+
+    def _writer(self, relinked: Relinked, *, complete: bool) -> PageWriter:
         return PageWriter(
             chat_api=self.chat_api,
             chats=self.sync.chats,
             participants=self.sync.participants,
             images=self.sync.images,
+            matching=replace(self.sync.relinking.matching, any_contacts=relinked.any_contacts),
             fence=self.fence,
             complete=complete,
-            wanted_since=self.sync.clock() - days * DAY if days else 0,
+            relinked=relinked.begun,
+            wanted_since=self._wanted_since(),
             out_of_time=self.out_of_time,
         )
 

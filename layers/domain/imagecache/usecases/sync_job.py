@@ -10,7 +10,7 @@ from imagecache.usecases.sync_report import SyncOutcome, SyncReport
 
 Event = Mapping[str, Any]
 
-_COUNTED = ("chats", "changed", "queued")
+_COUNTED = ("chats", "changed", "queued", "relinked")
 _TOLD = ("missing", "deleted", "refused", "unreadable", "complete", "outcome", "detail")
 
 

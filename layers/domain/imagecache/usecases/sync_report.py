@@ -21,7 +21,8 @@ class SyncOutcome(StrEnum):
 class SyncReport:
     """What a run saw and did; `skipped` are ids of chats that Beeper listed but did not give, or unreadably.
 
-    `oldest_skipped` is when the oldest of those that are skipped for the first time last moved (ms).
+    `relinked` are members who are another contact's now, because contacts have changed. `oldest_skipped` is
+    when the oldest of those chats that are skipped for the first time last moved (ms).
     """
 
     outcome: SyncOutcome = SyncOutcome.OK
@@ -33,6 +34,7 @@ class SyncReport:
     skipped: list[str] = field(default_factory=list)
     oldest_skipped: int = NONE_SKIPPED
     queued: int = 0
+    relinked: int = 0
     missing: int = 0
     deleted: int = 0
     refused: int = 0

@@ -1,0 +1,162 @@
+"""Contacts in the running stack: from Dex and by hand, into the chats and out of them again."""
+
+import base64
+import io
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from PIL import Image
+
+from local.demo.chats import Json
+from local.demo.dex import FakeDex
+from local.demo.listener import Listener
+from local.demo.service import DemoAccount
+from local.edge_server import EdgeServer
+from local.edge_site import Site
+from local.stack import local_stack
+from tests.end_to_end.conftest import wait_until
+from tests.integration.accounts import fill
+from tests.integration.acquaintances import ADA, INSTAGRAM, SIGNAL, WHATSAPP, alone
+
+pytestmark = pytest.mark.engine
+
+ADMIN = "admin-token-of-this-test"
+BOB = ["+49 170 7654321"]
+
+
+def face(shade: int) -> str:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), (shade, 80, 120)).save(out, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+ADA_IN_DEX: Json = {
+    "id": "ada",
+    "first_name": "Ada",
+    "image_url": face(10),
+    "instagram": None,
+    "phones": [{"phone_number": "020 7946 0958", "label": None}],
+    "emails": None,
+}
+
+
+@dataclass
+class Running:
+    """A deployed stack with a Beeper and a Dex, asked as a page and as its owner would."""
+
+    demo: DemoAccount
+    dex: FakeDex
+    address: str = ""
+    functions: Any = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    def invoke(self, name: str) -> dict[str, Any]:
+        answer = self.functions.invoke(FunctionName=self.outputs[name], Payload=b"{}")
+        report: dict[str, Any] = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, report
+        return report
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            self.address.rstrip("/") + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {ADMIN}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server
+            return json.load(answer)
+
+    def faces(self) -> dict[int, tuple[str | None, str, str | None]]:
+        """Whose picture each chat shows, its state and its address."""
+        chats = self.ask("GET", "/api/chats")["chats"]
+        return {
+            int(chat["chatId"][1:2]): (chat["image"]["source"], chat["image"]["status"], chat["image"]["url"])
+            for chat in chats
+        }
+
+    def wait_for(self, *numbers: int, seconds: float = 40) -> set[str | None]:
+        """The pictures' addresses, when exactly these chats show a contact's."""
+
+        def holds() -> bool:
+            shown = {number for number, one in self.faces().items() if one[:2] == ("contact", "cached")}
+            others = [one for number, one in self.faces().items() if number not in numbers]
+            return shown == set(numbers) and all(one[1] == "none" for one in others)
+
+        wait_until(holds, seconds=seconds, what=f"contacts' faces in {numbers}: {self.faces()}")
+        return {url for _, status, url in self.faces().values() if status == "cached"}
+
+    def sync_until_done(self, job_id: str) -> None:
+        """A sync that was under way when the job began has not seen its change: one more has."""
+        job: dict[str, Any] = {}
+
+        def is_over() -> bool:
+            job.update(self.ask("GET", f"/api/jobs/{job_id}"))
+            return job["status"] in {"done", "failed"}
+
+        wait_until(is_over, seconds=30, what="the job is over")
+        if job["result"].get("outcome") == "busy":
+            wait_until(lambda: self.invoke("SyncFunction")["outcome"] == "ok", seconds=30, what="a sync")
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    dex = FakeDex([ADA_IN_DEX], key="d3x", busy=2, retry_after="0")
+    dex.people += [{"id": number, "first_name": f"Number {number}"} for number in range(120)]
+    listener = Listener(0, dex)
+    listener.start()
+    with DemoAccount(scale=0.03) as demo:
+        parameters = {
+            "BeeperUrl": demo.beeper_url,
+            "DexUrl": listener.url,
+            "DexApiKeyParameter": "/imagecache/dex-api-key",
+            "DefaultRegion": "GB",
+        }
+        secrets = {"beeper-token": demo.beeper_token, "dex-api-key": "d3x", "admin-token": ADMIN}
+        secrets["read-token"] = "read-token-of-this-test"
+        running = Running(demo, dex)
+        with (
+            local_stack(tmp_path, parameters=parameters, secrets=secrets) as stack,
+            EdgeServer(0) as server,
+            server.serving() as running.address,
+        ):
+            server.site = Site(stack)
+            running.functions = boto3.client("lambda", **stack.engine.access)
+            running.outputs = stack.outputs
+            yield running
+    listener.stop()
+
+
+def test_contacts_come_stand_in_clash_take_over_and_go(running: Running) -> None:
+    bob = ADA.__class__("@bob:beeper.local", "Bob", phone_number="+491707654321")
+    fill(running.demo, [alone(SIGNAL, ADA, 0), alone(WHATSAPP, bob, 1), alone(INSTAGRAM, bob, 2)])
+    assert running.invoke("SyncFunction")["outcome"] == "ok"
+    running.wait_for()
+
+    report = running.invoke("ContactsFunction")
+    assert (report["outcome"], report["read"], report["saved"]) == ("ok", 121, 121)
+    assert running.dex.requests == 2 + 2, "two refusals, two pages"
+    [ada] = running.wait_for(0)
+    with urllib.request.urlopen(running.address.rstrip("/") + str(ada), timeout=30) as picture:  # noqa: S310 - our own server
+        assert picture.headers["content-type"] == "image/webp"
+
+    put = running.ask("PUT", "/api/contacts/bob", {"imageUrl": face(90), "identifiers": {"phone": BOB}})
+    running.sync_until_done(put["jobId"])
+    assert ada in running.wait_for(0, 1, 2)
+    other = running.ask("PUT", "/api/contacts/bob2", {"imageUrl": face(200), "identifiers": {"phone": BOB}})
+    assert [one["heldBy"] for one in other["contact"]["clashes"]] == ["bob"]
+    running.sync_until_done(other["jobId"])
+    of_bob = running.wait_for(0, 1, 2)
+    running.sync_until_done(running.ask("DELETE", "/api/contacts/bob")["jobId"])
+    wait_until(lambda: running.wait_for(0, 1, 2) != of_bob, seconds=40, what="the next claimant's face")
+    linked = running.ask("GET", "/api/contacts/bob2")["linked"]
+    assert sorted(one["chatId"] for one in linked) == ["!1:beeper.local", "!2:beeper.local"]
+
+    del running.dex.people[0]
+    assert running.invoke("ContactsFunction")["removed"] == 1
+    running.wait_for(1, 2)

@@ -1,0 +1,252 @@
+"""Contacts: whose picture stands in for whom, and that every change of them reaches every chat."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+import requests
+
+from imagecache.queues.images import from_body
+from local.demo.chats import Network, Person
+from local.demo.media import Media, Picture
+from local.demo.service import DemoAccount
+from tests.integration.accounts import chat_with
+from tests.integration.acquaintances import (
+    ADA,
+    INSTAGRAM,
+    NUMBER,
+    OTHER_PICTURE,
+    PICTURE,
+    SIGNAL,
+    WHATSAPP,
+    World,
+    alone,
+)
+from tests.integration.api import Api
+from tests.integration.conftest import Stack
+
+OWN_STATE = ["UpdateItem", "PutItem", "PutItem", "UpdateItem"]  # lock, origin, synced, unlock
+
+
+@pytest.fixture
+def world(stack: Stack, demo: DemoAccount, session: requests.Session) -> World:
+    return World(stack, demo, session, Api(stack))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Somebody in a chat, and what a contact must claim to be them."""
+
+    network: Network
+    by: dict[str, Any]
+    person: Person = field(default=ADA)
+
+
+RULES = {
+    "instagram user name": Found(INSTAGRAM, {"identifiers": {"instagram": ["@ADA.lovelace"]}}),
+    "whatsapp number": Found(WHATSAPP, {"identifiers": {"whatsapp": NUMBER}}),
+    "any number": Found(SIGNAL, {"identifiers": {"phone": NUMBER}}),
+    "e-mail address": Found(
+        SIGNAL,
+        {"identifiers": {"email": ["Ada@Example.com"]}},
+        Person("imsg##participant:ada@example.com", "Ada"),
+    ),
+    "by hand": Found(SIGNAL, {"participantIds": [ADA.id]}),
+}
+NOBODY = {
+    "user name of another network": Found(SIGNAL, {"identifiers": {"instagram": ["ada.lovelace"]}}),
+    "whatsapp number elsewhere": Found(SIGNAL, {"identifiers": {"whatsapp": NUMBER}}),
+    "another name": Found(INSTAGRAM, {"identifiers": {"instagram": ["ada"]}}),
+    "a network's bot": Found(SIGNAL, {"identifiers": {"phone": NUMBER}}, replace(ADA, is_network_bot=True)),
+}
+
+
+@pytest.mark.parametrize("found", RULES.values(), ids=RULES)
+def test_a_person_without_a_picture_shows_that_of_their_contact(world: World, found: Found) -> None:
+    world.has(alone(found.network, found.person))
+    world.put("ada", **found.by)
+    world.sync()
+    assert world.shown() == ("contact", "pending")
+    world.cached()
+    assert world.shown() == ("contact", "cached")
+
+
+@pytest.mark.parametrize("found", NOBODY.values(), ids=NOBODY)
+def test_nobody_is_taken_for_somebody_else(world: World, found: Found) -> None:
+    world.has(alone(found.network, found.person))
+    world.put("ada", **found.by)
+    world.sync()
+    assert world.shown() == (None, "none")
+
+
+def test_an_old_servers_account_names_the_network(world: World) -> None:
+    world.demo.chat_api.is_old = True
+    world.has(alone(INSTAGRAM, ADA))
+    world.put("ada", identifiers={"instagram": ["ada.lovelace"]})
+    world.sync()
+    assert world.linked("ada") == [0]
+
+
+def test_by_hand_comes_before_instagram_before_whatsapp_before_any_number(world: World) -> None:
+    world.has(alone(INSTAGRAM, ADA, 0), alone(WHATSAPP, ADA, 1), alone(SIGNAL, ADA, 2))
+    world.put("number", identifiers={"phone": NUMBER})
+    world.put("whatsapp", identifiers={"whatsapp": NUMBER})
+    world.put("instagram", identifiers={"instagram": ["ada.lovelace"]})
+    world.sync()
+    by_rule = ("instagram", "whatsapp", "number")
+    assert [world.linked(name) for name in by_rule] == [[0], [1], [2]]
+    world.put("hand", participantIds=[ADA.id])
+    world.sync()
+    assert [world.linked(name) for name in (*by_rule, "hand")] == [[], [], [], [0, 1, 2]]
+
+
+def test_a_link_by_hand_stays_whatever_else_is_claimed_later(world: World) -> None:
+    world.has(alone(INSTAGRAM, ADA))
+    world.put("hand", participantIds=[ADA.id])
+    world.sync()
+    world.put("later", identifiers={"instagram": ["ada.lovelace"], "phone": NUMBER}, participantIds=[ADA.id])
+    world.demo.account.receive_message("!0:beeper.local", "hello")
+    world.sync(complete=True)
+    assert world.linked("hand") == [0]
+
+
+def test_of_two_claims_the_older_counts_and_the_next_takes_over_when_it_goes(world: World) -> None:
+    world.has(alone(SIGNAL, ADA))
+    world.put("zoe", OTHER_PICTURE, fullName="Zoe", identifiers={"phone": NUMBER})
+    clashing = world.put("ada", identifiers={"phone": ["+44 20 7946 0958"], "email": ["ada@example.com"]})
+    clash = {"kind": "phone", "value": "+442079460958", "heldBy": "zoe", "heldByName": "Zoe"}
+    assert clashing["clashes"] == [clash]
+    world.sync()
+    assert (world.linked("zoe"), world.linked("ada")) == ([0], [])
+    listed = {one["contactId"]: one["clashes"] for one in world.api.ask("GET /api/contacts")[1]["contacts"]}
+    assert listed == {"zoe": [], "ada": [clash]}
+
+    world.put("zoe", OTHER_PICTURE, identifiers={})
+    assert world.contact("ada")["contact"]["clashes"] == []
+    world.sync()
+    assert (world.linked("zoe"), world.linked("ada")) == ([], [0])
+    world.put("zoe", OTHER_PICTURE, identifiers={"phone": NUMBER})
+    world.remove("ada")
+    world.sync()
+    assert world.linked("zoe") == [0]
+
+
+def test_a_change_reaches_chats_that_are_stored_though_beeper_is_away(world: World) -> None:
+    world.has(alone(SIGNAL, ADA, 0), alone(WHATSAPP, ADA, 1), chat_with(2, ADA, Person("@joe:beeper.local")))
+    world.sync()
+    world.demo.faults.set("offline", "chats")
+    world.put("ada", identifiers={"phone": NUMBER})
+    report = world.sync()
+    assert (report.outcome, report.relinked, report.queued) == ("offline", 3, 1)
+    assert [world.shown(number) for number in (0, 1)] == [("contact", "pending")] * 2
+    assert world.linked("ada") == [0, 1, 2]
+    assert {from_body(one["body"]).source_url for one in world.stack.messages()} == {PICTURE}
+
+    world.put("ada", OTHER_PICTURE, identifiers={"phone": NUMBER})
+    world.sync()
+    assert {from_body(one["body"]).source_url for one in world.stack.messages()} == {OTHER_PICTURE}
+    world.cached(OTHER_PICTURE)
+    assert [world.shown(number) for number in (0, 1)] == [("contact", "cached")] * 2
+
+
+def test_a_contact_that_is_removed_or_loses_its_picture_stands_in_nowhere(world: World) -> None:
+    world.has(alone(SIGNAL, ADA, 0), alone(WHATSAPP, ADA, 1))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    world.cached()
+    world.put("ada", None, identifiers={"phone": NUMBER})
+    world.sync()
+    assert [world.shown(number) for number in (0, 1)] == [(None, "none")] * 2
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    assert world.shown() == ("contact", "cached"), "its image was kept meanwhile"
+    assert world.stack.contacts.referring(PICTURE, limit=9) == ["ada"]
+    world.remove("ada")
+    world.sync()
+    assert [world.shown(number) for number in (0, 1)] == [(None, "none")] * 2
+    assert world.stack.contacts.referring(PICTURE, limit=9) == []
+
+
+def test_ones_own_picture_comes_first_unless_it_cannot_be_shown(world: World) -> None:
+    own = Picture.remote(Media("local.beeper.com", "alex_ada"))
+    world.has(alone(SIGNAL, replace(ADA, picture=own)))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    assert world.shown() == ("participant", "pending")
+    world.cached()
+    assert world.shown() == ("contact", "cached")
+    world.cached("mxc://local.beeper.com/alex_ada", "own")
+    assert world.shown() == ("participant", "cached")
+
+
+def test_members_of_a_group_show_their_contacts_too(world: World) -> None:
+    joe = Person("@joe:beeper.local", "Joe")
+    world.has(chat_with(0, ADA, joe))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    world.cached()
+    [group] = world.api.get("/api/chats")["chats"]
+    assert [one["source"] for one in group["facepile"]] == ["contact"]
+    roster = world.api.get("/api/chat", chatId=group["chatId"])["participants"]
+    for members in (group["participants"], roster):
+        pictures = {one["participantId"]: one["image"]["source"] for one in members}
+        assert pictures == {"@me:beeper.local": None, ADA.id: "contact", joe.id: None}
+
+
+def test_a_member_far_down_the_roster_shows_their_contact_too(world: World) -> None:
+    others = [Person(f"@{number}:beeper.local", f"Number {number}") for number in range(25)]
+    world.has(chat_with(0, *others, ADA))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    roster = world.api.get("/api/chat", chatId="!0:beeper.local")["participants"]
+    pictures = {one["participantId"]: one["image"]["status"] for one in roster}
+    assert (len(pictures), pictures[ADA.id]) == (27, "pending")
+
+
+def test_the_story_of_a_contacts_picture_names_the_contact(world: World) -> None:
+    world.has(alone(SIGNAL, ADA))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    story = world.api.ask("POST /api/images/explain", {"sourceUrl": PICTURE})[1]
+    assert story["summary"][-1] == "It stands in where the contact ada is met without a picture."
+    assert "No chat shows it." not in story["summary"]
+
+
+def test_a_page_with_contacts_is_one_query_and_one_wave(world: World) -> None:
+    world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    world.stack.calls.clear()
+    assert len(world.api.get("/api/chats")["chats"]) == 5
+    assert world.stack.calls == ["Query", "BatchGetItem"]
+
+
+def test_a_run_over_unchanged_chats_and_contacts_writes_nothing_and_looks_nobody_up(world: World) -> None:
+    world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    world.stack.calls.clear()
+    report = world.sync(complete=True)
+    assert (report.changed, report.relinked, report.queued) == (0, 0, 0)
+    assert world.stack.writes() == OWN_STATE
+    assert world.stack.calls.count("BatchGetItem") == 1, "the chats"
+
+
+def test_people_of_changed_chats_are_looked_up_once_for_a_page(world: World) -> None:
+    world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    for number in range(5):
+        world.demo.account.set_avatar(f"!{number}:beeper.local", Picture("https://pictures.example/c.jpg"))
+    world.stack.calls.clear()
+    assert world.sync(complete=True).changed == 5
+    for_contacts, for_images = 2, 5 * 2
+    assert world.stack.calls.count("BatchGetItem") == 1 + for_contacts + for_images
+    assert world.linked("ada") == [0, 1, 2, 3, 4]
+
+
+def test_an_account_without_contacts_looks_nobody_up(world: World) -> None:
+    world.has(alone(SIGNAL, ADA))
+    world.stack.calls.clear()
+    world.sync()
+    assert world.stack.calls.count("BatchGetItem") == 1, "the chat: nobody in it has a picture"

@@ -1,0 +1,179 @@
+"""The routes of contacts: what they take, what they give, and what they refuse."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from imagecache.model import Role
+from local.demo.service import DemoAccount
+from tests.integration.acquaintances import ADA, CONTACT, NUMBER, PICTURE, SIGNAL, World, alone
+from tests.integration.api import Api
+from tests.integration.conftest import Stack
+
+
+@pytest.fixture
+def world(stack: Stack, demo: DemoAccount, session: requests.Session) -> World:
+    return World(stack, demo, session, Api(stack))
+
+
+def test_a_contact_is_answered_as_it_is_understood_and_a_sync_is_started(world: World) -> None:
+    sent = {
+        "fullName": "Ada Lovelace",
+        "imageUrl": PICTURE,
+        "identifiers": {
+            "instagram": ["@Ada.Lovelace", "ada.lovelace"],
+            "whatsapp": ["442079460958"],
+            "phone": NUMBER,
+            "email": ["Ada@Example.com"],
+        },
+        "participantIds": ["@ada:beeper.local"],
+    }
+    status, answer = world.api.ask(f"PUT {CONTACT}", sent, path={"contactId": "ada"})
+    assert (status, answer["jobId"]) == (200, "job0")
+    assert world.api.sent.events == [("sync-function", {"jobId": "job0"})]
+    contact = answer["contact"]
+    image = contact.pop("image")
+    assert (image["status"], image["source"], image["initials"]) == ("none", None, "AL")
+    assert contact == {
+        "contactId": "ada",
+        "fullName": "Ada Lovelace",
+        "imageUrl": PICTURE,
+        "identifiers": {
+            "instagram": ["ada.lovelace"],
+            "whatsapp": ["+442079460958"],
+            "phone": ["+442079460958"],
+            "email": ["ada@example.com"],
+        },
+        "participantIds": ["@ada:beeper.local"],
+        "source": "manual",
+        "updatedAt": "2027-01-15T08:00:00Z",
+        "clashes": [],
+    }
+
+
+def test_whoever_puts_many_starts_no_sync_with_each(world: World) -> None:
+    status, answer = world.api.ask(f"PUT {CONTACT}", {"withoutSync": True}, path={"contactId": "ada"})
+    assert (status, answer["jobId"], world.api.sent.events) == (200, None, [])
+
+
+def test_a_contact_tells_for_whom_it_stands(world: World) -> None:
+    world.has(alone(SIGNAL, ADA))
+    world.put("ada", fullName="Ada", identifiers={"phone": NUMBER})
+    assert world.contact("ada")["linked"] == []
+    world.sync()
+    known = world.contact("ada")
+    assert known["linked"] == [{"chatId": "!0:beeper.local", "chatTitle": "Chat 0", "participantId": ADA.id}]
+    assert (known["moreLinked"], known["contact"]["image"]["status"]) == (False, "pending")
+
+
+def test_a_removal_starts_a_sync_too(world: World) -> None:
+    world.put("ada")
+    world.remove("ada")
+    assert [event["jobId"] for _, event in world.api.sent.events] == ["job0", "job1"]
+
+
+def test_every_contact_is_listed_once_though_claims_lie_between_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagecache.stores.contacts._LOOKED_AT", 3)
+    for number in range(7):
+        world.put(f"c{number}", None, identifiers={"email": [f"{number}@example.com", "all@example.com"]})
+    seen: list[str] = []
+    query: dict[str, str] = {}
+    while True:
+        page = world.api.ask("GET /api/contacts", query=query)[1]
+        seen += [one["contactId"] for one in page["contacts"]]
+        assert [one["heldBy"] for contact in page["contacts"] for one in contact["clashes"]] == [
+            "c0" for contact in page["contacts"] if contact["contactId"] != "c0"
+        ]
+        if page["nextCursor"] is None:
+            break
+        query = {"cursor": page["nextCursor"]}
+    assert sorted(seen) == [f"c{number}" for number in range(7)]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"identifiers": {"phone": ["12"]}}, "phone '12' is none"),
+        ({"identifiers": {"whatsapp": ["ask Ada"]}}, "whatsapp 'ask Ada' is none"),
+        ({"identifiers": {"email": ["ada"]}}, "email 'ada' is none"),
+        ({"identifiers": {"instagram": ["Ada Lovelace"]}}, "instagram 'Ada Lovelace' is none"),
+        ({"identifiers": {"telegram": ["ada"]}}, "identifiers may hold lists of instagram, whatsapp"),
+        ({"identifiers": ["ada"]}, "identifiers may hold lists of"),
+        ({"identifiers": {"phone": "12"}}, "phone must be a list"),
+        ({"imageUrl": "http://pictures.example/ada.jpg"}, "imageUrl is never fetched: unsupported_scheme"),
+        ({"participantIds": [""]}, "participantIds must be a text"),
+        ({"name": "Ada"}, "the body may hold"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_its_name_and_nothing_is_written(
+    world: World, body: dict[str, Any], said: str
+) -> None:
+    status, answer = world.api.ask(f"PUT {CONTACT}", body, path={"contactId": "ada"})
+    assert (status, answer["code"]) == (400, "bad_request")
+    assert said in answer["message"]
+    assert world.stack.writes() == []
+
+
+@pytest.mark.parametrize("contact_id", ["id#phone#+442079460958", "a/b", "a b", "", "x" * 129])
+def test_an_id_that_is_no_path_or_could_be_a_claim_is_refused(world: World, contact_id: str) -> None:
+    status, answer = world.api.ask(f"GET {CONTACT}", path={"contactId": contact_id})
+    assert (status, answer["message"][:9]) == (400, "contactId")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_contact_that_is_not_there_is_not_found(world: World, method: str) -> None:
+    status, answer = world.api.ask(f"{method} {CONTACT}", path={"contactId": "nobody"})
+    assert (status, answer["code"]) == (404, "not_found")
+    assert world.api.sent.events == []
+
+
+@pytest.mark.parametrize(
+    "route", ["GET /api/contacts", f"GET {CONTACT}", f"PUT {CONTACT}", f"DELETE {CONTACT}"]
+)
+def test_contacts_are_for_the_admin_alone(world: World, route: str) -> None:
+    status, _ = world.api.ask(route, path={"contactId": "ada"}, role=Role.READ)
+    assert status == 403
+
+
+def test_a_contact_that_somebody_else_has_changed_is_not_overwritten(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put("ada", fullName="Ada")
+    before = world.stack.contacts.one("ada")
+    world.put("ada", fullName="Ada Lovelace")
+    monkeypatch.setattr(world.stack.contacts, "one", lambda _: before)
+    status, answer = world.api.ask(f"PUT {CONTACT}", {"fullName": "A"}, path={"contactId": "ada"})
+    assert (status, answer["code"]) == (409, "conflict")
+    assert world.api.ask(f"DELETE {CONTACT}", path={"contactId": "ada"})[0] == 409
+    [ada] = world.stack.contacts.everybody()
+    assert ada.full_name == "Ada Lovelace"
+
+
+def rows(stack: Stack) -> set[str]:
+    return {item["contactId"]["S"] for item in stack.dynamodb.scan(TableName="ContactsTable")["Items"]}
+
+
+def test_nothing_is_left_of_identifiers_that_nobody_has_any_more(world: World) -> None:
+    world.put("ada", identifiers={"phone": NUMBER, "email": ["ada@example.com"]})
+    world.put("bob", identifiers={"phone": NUMBER})
+    world.put("ada", identifiers={"phone": NUMBER})
+    assert rows(world.stack) == {"ada", "bob", "id#phone#+442079460958"}
+    world.remove("ada")
+    world.remove("bob")
+    assert rows(world.stack) == set()
+
+
+def test_a_claim_that_a_crash_has_left_over_holds_nobody_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put("ada", identifiers={"phone": NUMBER})
+    with monkeypatch.context() as patch:
+        patch.delattr("imagecache.stores.contacts.Contacts._release")
+        assert world.api.ask(f"DELETE {CONTACT}", path={"contactId": "ada"})[0] == 500
+    assert world.put("bob", identifiers={"phone": NUMBER})["clashes"] == []
+    world.has(alone(SIGNAL, ADA))
+    world.sync()
+    assert world.linked("bob") == [0]

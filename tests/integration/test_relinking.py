@@ -1,0 +1,132 @@
+"""Linking everybody anew: bounded by time, resumed, and right after a crash at any call."""
+
+import itertools
+from typing import Any
+
+import pytest
+import requests
+
+from imagecache.clock import HOUR
+from local.demo.service import DemoAccount
+from tests.integration.acquaintances import ADA, NUMBER, OTHER_PICTURE, SIGNAL, World, alone
+from tests.integration.api import Api
+from tests.integration.conftest import Stack
+
+CHATS = 4
+
+
+class KilledError(Exception):
+    """The function ends here, as if its process had been killed."""
+
+
+@pytest.fixture
+def world(
+    stack: Stack, demo: DemoAccount, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> World:
+    """Ada in four chats, stored before there was any contact; a relinking looks at three members a step."""
+    monkeypatch.setattr("imagecache.stores.participants._LOOKED_AT", 3)
+    world = World(stack, demo, session, Api(stack))
+    world.has(*(alone(SIGNAL, ADA, number) for number in range(CHATS)))
+    world.sync()
+    return world
+
+
+def assert_shown_everywhere(world: World) -> None:
+    assert [world.shown(number) for number in range(CHATS)] == [("contact", "pending")] * CHATS
+    assert world.linked("ada") == list(range(CHATS))
+
+
+def test_a_relinking_that_is_out_of_time_goes_on_in_the_next_run(world: World) -> None:
+    world.put("ada", identifiers={"phone": NUMBER})
+    enough, none = 900_000, 29_999
+    times = itertools.chain([enough, enough], itertools.repeat(none))
+    report = world.sync(milliseconds_left=lambda: next(times))
+    assert report.outcome == "unfinished"
+    assert 0 < len(world.linked("ada")) < CHATS
+    world.stack.calls.clear()
+    report = world.sync()
+    assert report.outcome == "ok"
+    assert world.stack.calls.count("Scan") == 2, "only what was left"
+    assert_shown_everywhere(world)
+
+
+def test_a_change_during_a_relinking_is_not_passed_over(world: World) -> None:
+    world.put("zoe", OTHER_PICTURE, identifiers={"email": ["zoe@example.com"]})
+    times = itertools.chain([900_000, 900_000], itertools.repeat(29_999))
+    assert world.sync(milliseconds_left=lambda: next(times)).outcome == "unfinished"
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    assert_shown_everywhere(world)
+
+
+def test_a_crash_at_any_call_of_a_relinking_heals_in_the_next_run(world: World) -> None:
+    left = 10_000
+
+    def count(**_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KilledError
+
+    for service in (world.stack.dynamodb, world.stack.sqs):
+        service.meta.events.register("before-call.*.*", count)
+    try:
+        for calls in range(6, 20, 2):
+            world.put("ada", OTHER_PICTURE, identifiers={"phone": NUMBER})
+            left = calls
+            with pytest.raises(KilledError):
+                world.sync()
+            left = 10_000
+            world.stack.now += HOUR  # its lease lapses
+            world.sync()
+            assert_shown_everywhere(world)
+            world.put("ada", OTHER_PICTURE, identifiers={})
+            world.sync()
+    finally:
+        for service in (world.stack.dynamodb, world.stack.sqs):
+            service.meta.events.unregister("before-call.*.*", count)
+
+
+def test_a_crash_in_the_middle_of_a_change_is_made_good_by_the_next_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put("ada", OTHER_PICTURE)
+    world.sync()
+    counted = iter([world.stack.state.count_contact_change])
+
+    def count_once() -> None:
+        next(counted)()
+
+    monkeypatch.setattr(world.stack.state, "count_contact_change", count_once)
+    status = world.api.ask(
+        "PUT /api/contacts/{contactId}",
+        {"imageUrl": OTHER_PICTURE, "identifiers": {"phone": NUMBER}},
+        path={"contactId": "ada"},
+    )[0]
+    assert status == 500, "killed after the contact was written"
+    world.sync()
+    assert_shown_everywhere(world)
+
+
+@pytest.mark.parametrize("step", ["members", "link"])
+def test_a_run_that_lost_its_lease_links_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    world.put("ada", identifiers={"phone": NUMBER})
+    participants = world.stack.participants
+    do = getattr(participants, step)
+
+    def overtaken(*members: Any, **how: Any) -> Any:
+        """Another run has begun and ended, and then the contact was removed, before this one goes on."""
+        monkeypatch.setattr(participants, step, do)
+        found = do(*members, **how)
+        world.stack.now += HOUR
+        world.sync()
+        world.remove("ada")
+        world.sync()
+        return found
+
+    monkeypatch.setattr(participants, step, overtaken)
+    assert world.sync().outcome == "superseded"
+    assert [world.shown(number) for number in range(CHATS)] == [(None, "none")] * CHATS
+    assert all(not one.contact_id for one in participants.roster("!0:beeper.local").values())

@@ -1,0 +1,119 @@
+"""However an identifier is written, it is the same one."""
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecache.identifiers import Identifier, IdentifierKind, identifier, identifiers_of
+from imagecache.model import Participant
+
+INSTAGRAM, WHATSAPP, PHONE, EMAIL = (
+    IdentifierKind.INSTAGRAM,
+    IdentifierKind.WHATSAPP,
+    IdentifierKind.PHONE,
+    IdentifierKind.EMAIL,
+)
+NOTATIONS = [
+    phonenumbers.PhoneNumberFormat.E164,
+    phonenumbers.PhoneNumberFormat.INTERNATIONAL,
+    phonenumbers.PhoneNumberFormat.NATIONAL,
+    phonenumbers.PhoneNumberFormat.RFC3966,
+]
+names = st.text("abcdefghijklmnopqrstuvwxyz0123456789._", min_size=1, max_size=30)
+regions = st.sampled_from(["GB", "AU", "US", "DE", "BR"])
+
+
+def value(kind: IdentifierKind, text: str, region: str = "GB") -> str | None:
+    found = identifier(kind, text, region=region)
+    return found.value if found else None
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        (INSTAGRAM, "@Ada.Lovelace", "ada.lovelace"),
+        (INSTAGRAM, " https://www.instagram.com/Ada.Lovelace/?hl=en ", "ada.lovelace"),
+        (INSTAGRAM, "instagram.com/ada", "ada"),
+        (INSTAGRAM, "Ada Lovelace", None),
+        (INSTAGRAM, "@", None),
+        (PHONE, "+44 20 7946 0958", "+442079460958"),
+        (PHONE, "020-7946-0958", "+442079460958"),
+        (PHONE, "(020) 7946 0958", "+442079460958"),
+        (PHONE, "0044 20 7946 0958", "+442079460958"),
+        (PHONE, "tel:+44-20-7946-0958", "+442079460958"),
+        (PHONE, "+49 170 1234567", "+491701234567"),
+        (PHONE, "12", None),
+        (PHONE, "ask Ada", None),
+        (PHONE, "", None),
+        (WHATSAPP, "442079460958", "+442079460958"),
+        (WHATSAPP, "020 7946 0958", "+442079460958"),
+        (WHATSAPP, "+442079460958", "+442079460958"),
+        (EMAIL, " Ada@Example.COM ", "ada@example.com"),
+        (EMAIL, "ada", None),
+        (EMAIL, "ada @example.com", None),
+    ],
+)
+def test_every_notation_has_one_form(kind: IdentifierKind, text: str, expected: str | None) -> None:
+    assert value(kind, text) == expected
+
+
+def test_a_number_without_its_country_is_where_its_owner_lives() -> None:
+    assert value(PHONE, "0412 345 678", "AU") == "+61412345678"
+    assert value(PHONE, "(201) 555-0100", "US") == "+12015550100"
+
+
+@given(names, st.booleans(), st.booleans())
+def test_instagram_knows_neither_case_nor_at(name: str, at: bool, upper: bool) -> None:
+    written = ("@" if at else "") + (name.upper() if upper else name)
+    assert value(INSTAGRAM, written) == name
+
+
+@given(regions, st.sampled_from(NOTATIONS), st.sampled_from([" ", "-", ".", "  "]))
+def test_a_phone_number_is_the_same_in_every_notation(region: str, notation: int, gap: str) -> None:
+    example = phonenumbers.example_number(region)
+    assert example is not None
+    e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+    written = phonenumbers.format_number(example, notation).replace(" ", gap)
+    assert value(PHONE, written, region) == e164
+    assert value(WHATSAPP, e164.removeprefix("+"), region) == e164
+
+
+@given(st.sampled_from(list(IdentifierKind)), st.text(max_size=40), regions)
+def test_the_one_form_of_the_one_form_is_itself(kind: IdentifierKind, text: str, region: str) -> None:
+    once = value(kind, text, region)
+    assert once is None or value(kind, once, region) == once
+
+
+@given(st.sampled_from([PHONE, WHATSAPP]), st.text("+0123456789 ()-./extA٣", max_size=30), regions)
+def test_whatever_is_taken_for_a_number_is_e164(kind: IdentifierKind, text: str, region: str) -> None:
+    number = value(kind, text, region)
+    assert number is None or (number[0] == "+" and number[1:].isascii() and number[1:].isdigit())
+
+
+def somebody(participant_id: str = "@ada", **known: str) -> Participant:
+    fields = dict.fromkeys(("full_name", "username", "phone_number", "email", "img_url", "image"))
+    return Participant(participant_id, is_self=False, is_network_bot=False, **(fields | known))  # type: ignore[arg-type]  # as above
+
+
+def test_a_person_is_looked_for_by_hand_then_by_network_then_by_number_then_by_address() -> None:
+    ada = somebody(username="Ada", phone_number="+442079460958", email="ada@example.com")
+    anywhere = [Identifier(PHONE, "+442079460958"), Identifier(EMAIL, "ada@example.com")]
+    own = Identifier(IdentifierKind.PARTICIPANT, "@ada")
+    assert identifiers_of(ada, network="Signal", region="GB") == [own, *anywhere]
+    named = Identifier(INSTAGRAM, "ada")
+    assert identifiers_of(ada, network="Instagram", region="GB") == [own, named, *anywhere]
+    called = Identifier(WHATSAPP, "+442079460958")
+    assert identifiers_of(ada, network="local-whatsapp_1", region="GB") == [own, called, *anywhere]
+
+
+@pytest.mark.parametrize(
+    ("handle", "expected"),
+    [
+        ("+442079460958", Identifier(PHONE, "+442079460958")),
+        ("Ada@example.com", Identifier(EMAIL, "ada@example.com")),
+    ],
+)
+def test_imessage_says_who_somebody_is_in_the_id_alone(handle: str, expected: Identifier) -> None:
+    known = identifiers_of(somebody(f"imsg##participant:{handle}"), network="iMessage", region="GB")
+    assert known[1:] == [expected]
