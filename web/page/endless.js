@@ -28,6 +28,8 @@ export class Endless {
     this.#isBusy = true;
     this.#nearness.unobserve(this.#more);
     this.#more.ariaBusy = "true";
+    // Or what arrives would push it down in front of somebody's eyes. A button that was pressed keeps the focus.
+    if (document.activeElement !== this.#more) this.#more.hidden = true;
     try {
       this.#cursor = await this.#fetchPage(this.#cursor);
       this.#more.hidden = this.#cursor === null;

@@ -14,7 +14,7 @@ const JOBS = [
 
 export class JobPanel {
   #text = element("p");
-  #bar = element("progress", { aria: { label: "Progress" } });
+  #bar = element("progress", { hidden: true, aria: { label: "Progress" } });
   #changed;
 
   /** `changed` is called when a job is over. */
@@ -29,8 +29,9 @@ export class JobPanel {
   }
 
   async #start(job) {
+    this.#say(`${job.label}: asking for it …`); // at once: what appears later would move the page
     const accepted = await withAdminToken(() => change(job.path));
-    if (!accepted) return;
+    if (!accepted) return void (this.element.hidden = true);
     for (const button of this.buttons.children) button.disabled = true;
     try {
       await this.#follow(job, accepted.jobId);

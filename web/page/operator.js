@@ -11,6 +11,7 @@ export class OperatorView {
   #cards = element("div", { className: "stats", aria: { busy: "true" } });
   #failed = new ImageTable("failed");
   #uncached = new ImageTable("uncached");
+  #tables = element("div", { hidden: true });
   #jobs = new JobPanel(() => this.#refresh());
   #isOpen = false;
 
@@ -19,8 +20,9 @@ export class OperatorView {
     const top = element("div", { className: "view-top" }, this.heading, this.#jobs.buttons);
     this.element = element(
       "section", { className: "operator-view" },
-      top, this.#jobs.element, this.#cards, this.#failed.element, this.#uncached.element,
+      top, this.#jobs.element, this.#cards, this.#tables,
     );
+    this.#tables.append(this.#failed.element, this.#uncached.element);
   }
 
   open() {
@@ -41,6 +43,7 @@ export class OperatorView {
       this.#cards.replaceChildren(...statCards(stats));
       this.#cards.ariaBusy = "false";
       await Promise.all([this.#failed.load(), this.#uncached.load()]);
+      this.#tables.hidden = false; // both at once, or the first would push the second away
     } catch (error) {
       this.#cards.replaceChildren(errorNotice(error, () => this.#refresh()));
     }
