@@ -15,8 +15,8 @@ from local.template import ROOT
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 _DOWNLOADED = ROOT / ".local" / "browsers"
-_DOWNLOAD_SECONDS = 600
-_ANSWER_SECONDS = 60
+_SECONDS = 600.0
+_ANSWER_SECONDS = 60.0
 
 
 def find_browser() -> Path | None:
@@ -43,9 +43,10 @@ def main() -> int:
 def _starts(path: Path) -> bool:
     """A download can lack the libraries it needs."""
     try:
-        return subprocess.run([path, "--version"], capture_output=True, timeout=_ANSWER_SECONDS).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
+        subprocess.run([path, "--version"], check=True, capture_output=True, timeout=_ANSWER_SECONDS)
+    except (OSError, subprocess.SubprocessError):
         return False
+    return True
 
 
 def _download() -> None:
@@ -58,15 +59,18 @@ def _download() -> None:
 def _from_debian() -> None:
     if shutil.which("apt-get") and os.geteuid() == 0:
         _try(["apt-get", "update", "-qq"])
-        _try(["apt-get", "install", "-qq", "--no-install-recommends", "chromium"], DEBIAN_FRONTEND="noninteractive")
+        _try(
+            ["apt-get", "install", "-qq", "--no-install-recommends", "chromium"],
+            DEBIAN_FRONTEND="noninteractive",
+        )
 
 
 def _try(command: list[str], **settings: str) -> None:
     """What it says is of interest only where all of it fails, and then the last line says what to do."""
     say(f"no Chromium yet: trying {' '.join(command[-4:])}")
     try:
-        subprocess.run(command, env=os.environ | settings, capture_output=True, timeout=_DOWNLOAD_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        subprocess.run(command, env=os.environ | settings, check=True, capture_output=True, timeout=_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
         say(f"not installed: {error}")
 
 

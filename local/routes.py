@@ -67,6 +67,7 @@ class _Wiring:
         if cors is None or not origins:
             self._gateway.delete_cors_configuration(ApiId=self._api_id)
             return
+        cors = cors.get("Fn::If", ["", cors])[1]  # its condition is that there are any
         configuration = {
             "AllowOrigins": origins,
             "AllowMethods": cors.get("allowMethods", []),

@@ -28,7 +28,7 @@ def other_port() -> int:
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory, other_port: int) -> Iterator[Clone]:
-    """`make run` with every picture cached that can be; of the largest group a part, to save its 155 pictures."""
+    """`make run` with every picture cached that can be; the largest group is smaller: 155 fewer."""
     clone = Clone(tmp_path_factory.mktemp("page").resolve() / "clone")
     invention = clone.root / "local" / "demo" / "invention.py"
     invention.write_text(invention.read_text().replace("CROWD = 552", f"CROWD = {CROWD}"))

@@ -41,7 +41,10 @@ def test_the_way_back_leads_to_the_same_list_where_it_was_left(visit: Visit) -> 
 def test_ids_of_any_characters_lead_to_their_chats(visit: Visit) -> None:
     odd = {"imsg##thread:7c/9f", "!slash/and%41percent:beeper.local", "!q?mark=1&so on#x:beeper.local"}
     listed = visit.clone.get("/api/chats?limit=100&filter=all")
-    chats = listed["chats"] + visit.clone.get(f"/api/chats?limit=100&filter=all&cursor={listed['nextCursor']}")["chats"]
+    chats = (
+        listed["chats"]
+        + visit.clone.get(f"/api/chats?limit=100&filter=all&cursor={listed['nextCursor']}")["chats"]
+    )
     titles = {chat["chatId"]: chat["title"] for chat in chats}
     visit.open()
     for chat_id in odd:

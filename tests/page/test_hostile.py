@@ -47,7 +47,9 @@ def test_markup_in_titles_names_and_messages_stays_text(visit: Visit) -> None:
     assert visit.page.evaluate("window.owned") is None
     assert visit.page.locator("main script, main > img").count() == 0
     # The browser refuses what the picture's URL asks for, and logs that it does.
-    visit.troubles = [one for one in visit.troubles if "javascript:" not in one and "data:text/html" not in one]
+    visit.troubles = [
+        one for one in visit.troubles if "javascript:" not in one and "data:text/html" not in one
+    ]
 
 
 def test_markup_in_a_roster_stays_text(visit: Visit) -> None:
@@ -55,7 +57,9 @@ def test_markup_in_a_roster_stays_text(visit: Visit) -> None:
         answer = route.fetch()
         found = answer.json()
         people = [one | {"fullName": EVIL, "username": EVIL} for one in found["participants"]]
-        route.fulfill(response=answer, json=found | {"chat": spoiled(found["chat"], 9), "participants": people})
+        route.fulfill(
+            response=answer, json=found | {"chat": spoiled(found["chat"], 9), "participants": people}
+        )
 
     visit.answer("**/api/chat?*", hostile)
     visit.open()
@@ -66,7 +70,7 @@ def test_markup_in_a_roster_stays_text(visit: Visit) -> None:
 
 
 def test_the_page_allows_itself_nothing_but_its_own_files(visit: Visit) -> None:
-    with urllib.request.urlopen(visit.address, timeout=10) as answer:
+    with urllib.request.urlopen(visit.address, timeout=10) as answer:  # noqa: S310 - our own server
         policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"

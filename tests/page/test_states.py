@@ -12,12 +12,12 @@ from tests.page.visit import Visit
 
 pytestmark = pytest.mark.engine
 
-NOBODY = {"chats": [], "nextCursor": None}
+NOBODY: dict[str, object] = {"chats": [], "nextCursor": None}
 CHATS = "**/api/chats?*"
 
 
 def test_the_token_is_taken_out_of_the_address_and_asked_for_where_there_is_none(visit: Visit) -> None:
-    visit.open(token=False)
+    visit.page.goto(visit.address)
     field = visit.page.get_by_label("Read token")
     field.fill("wrong")
     visit.page.keyboard.press("Enter")
@@ -31,13 +31,15 @@ def test_the_token_is_taken_out_of_the_address_and_asked_for_where_there_is_none
 
 
 def test_the_token_of_the_link_leaves_no_trace_in_the_address(visit: Visit) -> None:
-    visit.open()
+    visit.open_link()
+    expect(visit.cards.first).to_be_visible()
     assert visit.page.url == visit.address
     assert visit.page.evaluate("localStorage.length + document.cookie.length") == 0
 
 
 def test_a_token_is_sent_to_the_api_and_nowhere_else(visit: Visit) -> None:
-    visit.open()
+    visit.open_link()
+    expect(visit.cards.first).to_be_visible()
     visit.load_every_face()
     with_token = [one for one in visit.requests if "authorization" in one.headers]
     assert len(with_token) >= 2
@@ -52,7 +54,9 @@ def test_a_token_is_sent_to_the_api_and_nowhere_else(visit: Visit) -> None:
         (lambda route: route.abort(), "The server does not answer"),
         (lambda route: route.fulfill(status=503, body="Starting"), "The server answered 503"),
         (
-            lambda route: route.fulfill(status=500, json={"message": "something of ours failed", "code": "internal"}),
+            lambda route: route.fulfill(
+                status=500, json={"message": "something of ours failed", "code": "internal"}
+            ),
             "Something of ours failed.",
         ),
     ],
@@ -62,7 +66,7 @@ def test_an_api_that_does_not_answer_can_be_asked_again(
     visit: Visit, trouble: Callable[[Route], None], says: str
 ) -> None:
     visit.answer(CHATS, trouble)
-    visit.page.goto(f"{visit.address}#token={visit.clone.read_token}")
+    visit.open_link()
     expect(visit.page.locator(".notice").get_by_text(says)).to_be_visible()
     visit.page.unroute(CHATS)
     visit.page.get_by_role("button", name="Try again").click()
@@ -84,7 +88,7 @@ def test_a_page_that_fails_in_the_middle_goes_on_where_it_was(visit: Visit) -> N
 
 def test_an_empty_account_says_so_and_fills_by_itself(visit: Visit) -> None:
     visit.answer(CHATS, lambda route: route.fulfill(json=NOBODY))
-    visit.page.goto(f"{visit.address}#token={visit.clone.read_token}")
+    visit.open_link()
     expect(visit.page.get_by_role("heading", name="No chats yet")).to_be_visible()
     visit.page.unroute(CHATS)
     expect(visit.cards.first).to_be_visible()
@@ -115,7 +119,8 @@ def test_a_picture_that_arrives_later_appears_by_itself(visit: Visit) -> None:
     visit.open()
     assert {face.status for face in visit.faces()} == {"pending"}
     visit.page.wait_for_function(
-        "() => [...document.querySelectorAll('chat-avatar')].filter((one) => one.image.status === 'cached').length > 30"
+        "() => [...document.querySelectorAll('chat-avatar')]"
+        ".filter((one) => one.image.status === 'cached').length > 30"
     )
     assert all(face.loaded == [True] for face in visit.load_every_face() if face.status == "cached")
 

@@ -1,11 +1,10 @@
 """A browser's tab with the page in it, and everything in it that must never happen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Route, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response, Route, expect
 
 from tests.end_to_end.conftest import Clone
 
@@ -22,7 +21,7 @@ _SCROLL_TO_FACES = """async (patience) => {
     .flatMap(({ shadowRoot }) => [...shadowRoot.querySelectorAll("img")])
     .filter((img) => !img.complete || !img.naturalWidth);
   for (const end = Date.now() + patience; missing().length; ) {
-    if (Date.now() > end) throw new Error(`${missing().length} pictures do not load, ${missing()[0].src} is one`);
+    if (Date.now() > end) throw new Error(`${missing().length} pictures do not load`);
     missing()[0].scrollIntoView({ block: "center" });
     await new Promise((done) => setTimeout(done, 20));
   }
@@ -64,22 +63,24 @@ class Visit:
 
     def __post_init__(self) -> None:
         self.page.add_init_script(_WATCH_LAYOUT)
-        self.page.on("console", lambda message: self._heard(message))
+        self.page.on("console", lambda message: self._heard(message))  # noqa: PLW0108 - Playwright writes to a method
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("request", lambda request: self._asked(request))
+        self.page.on("request", lambda request: self._asked(request))  # noqa: PLW0108 - the same
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.clone.port}/"
 
-    def open(self, view: str = "", *, token: bool = True) -> None:
-        """A view, as a person with the link does: the token goes into this tab first."""
-        if token:
-            self.page.goto(f"{self.address}#token={self.clone.read_token}")
-            expect(self.page.locator("a.card").first).to_be_visible()
-        if view or not token:
-            self.page.goto(f"{self.address}{view}")
-            expect(self.page.locator(".skeleton")).to_have_count(0)
+    def open(self, view: str = "") -> None:
+        """A view, in a tab that has the token already."""
+        keep = f"sessionStorage.setItem('read-token', '{self.clone.read_token}')"
+        self.page.add_init_script(keep)
+        self.page.goto(f"{self.address}{view}")
+        expect(self.page.locator(".skeleton")).to_have_count(0)
+
+    def open_link(self) -> None:
+        """As a person does it with the line that `make run` prints."""
+        self.page.goto(f"{self.address}#token={self.clone.read_token}")
 
     def bring_admin_token(self) -> None:
         self.page.evaluate("token => sessionStorage.setItem('admin-token', token)", self.clone.admin_token)
@@ -87,6 +88,10 @@ class Visit:
     @property
     def cards(self) -> Locator:
         return self.page.locator("a.card")
+
+    def answers(self) -> Iterator[Response]:
+        """Of all requests so far that were answered."""
+        return (answer for request in self.requests if (answer := request.response()))
 
     def faces(self) -> list[Face]:
         return [Face(**one) for one in self.page.evaluate(FACES)]
@@ -116,7 +121,7 @@ class Visit:
 
     def answer(self, pattern: str, handler: Callable[[Route], object]) -> None:
         """Play the server for what matches."""
-        self.page.route(pattern, lambda route: handler(route))
+        self.page.route(pattern, lambda route: handler(route))  # noqa: PLW0108 - nor can it write to a built-in
 
     def only_one_page(self) -> None:
         """The list ends where its first page ends."""
@@ -140,7 +145,3 @@ class Visit:
         where = urlsplit(request.url)
         if where.scheme != "data" and where.netloc != f"127.0.0.1:{self.clone.port}":
             self.troubles.append(f"asked {request.url}")
-
-
-def json_answer(content: Any) -> Callable[[Route], None]:
-    return lambda route: route.fulfill(json=content)

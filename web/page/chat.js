@@ -15,7 +15,9 @@ export class ChatView {
   #chatId = "";
   #endless = null;
   #back;
-  #top = element("div", { className: "chat-top" });
+  #face = element("div", { className: "face-space" });
+  #facts = element("p");
+  #active = element("p");
   #people = element("ul", { className: "people", aria: { label: "People" } });
   #status = element("p", { className: "unseen", role: "status" });
   #more = element("button", { type: "button", className: "more", hidden: true }, "More people");
@@ -23,8 +25,11 @@ export class ChatView {
   constructor() {
     this.heading = element("h1", { tabIndex: -1, dir: "auto" });
     this.#back = element("a", { className: "back" }, icon("back"), "All chats");
+    // The heading stays in its place: it has the focus.
+    const words = element("div", {}, this.heading, this.#facts, this.#active);
+    const top = element("div", { className: "chat-top" }, this.#face, words);
     this.element = element(
-      "section", { className: "chat-view" }, this.#back, this.#top, this.#status, this.#people, this.#more,
+      "section", { className: "chat-view" }, this.#back, top, this.#status, this.#people, this.#more,
     );
   }
 
@@ -35,8 +40,7 @@ export class ChatView {
     this.#endless?.stop();
     this.#chatId = chatId;
     this.heading.textContent = "Chat";
-    this.#top.replaceChildren(element("div", { className: "face-space" }), element("div", {}, this.heading));
-    this.#people.replaceChildren();
+    for (const one of [this.#face, this.#facts, this.#active, this.#people]) one.replaceChildren();
     this.#endless = new Endless(this.#more, {
       fetchPage: (cursor) => this.#fetch(chatId, cursor),
       failed: (error) => this.#fail(error),
@@ -64,14 +68,11 @@ export class ChatView {
     document.title = `${titleOf(chat)} · Chats`;
     this.heading.textContent = titleOf(chat);
     const face = avatar(chat.title, 96, chat.image, chat.facepile);
-    const active = chat.lastActivity && element(
-      "p", { className: "quiet-text" }, "Last active ",
-      element("time", { dateTime: chat.lastActivity, title: exact(chat.lastActivity) }, ago(chat.lastActivity)),
-    );
-    this.#top.replaceChildren(
-      element("span", { className: "badged large" }, face, badge(chat.network)),
-      element("div", {}, this.heading, element("p", {}, facts(chat).join(" · ")), active),
-    );
+    this.#face.replaceChildren(element("span", { className: "badged large" }, face, badge(chat.network)));
+    this.#facts.textContent = facts(chat).join(" · ");
+    if (!chat.lastActivity) return;
+    const time = element("time", { dateTime: chat.lastActivity, title: exact(chat.lastActivity) }, ago(chat.lastActivity));
+    this.#active.replaceChildren("Last active ", time);
   }
 
   #fail(error) {
