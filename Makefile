@@ -12,12 +12,12 @@ SAM = dev=$$($(ENVIRONMENT) dev) && sam=$$($(ENVIRONMENT) sam) && export AWS_DEF
 BUILD = .local/test/build
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test style types imports template openapi build bench deploy secrets tokens clean lock
+.PHONY: run test style types imports template openapi browser build bench deploy secrets tokens clean lock
 
 run: ## Beeper's chats with their pictures on http://127.0.0.1:$${PORT:-8080}
 	@python=$$($(ENVIRONMENT) run) && exec "$$python" -m local.run
 
-test: style types imports template ## Everything that must hold, the cheapest first
+test: style types imports template browser ## Everything that must hold, the cheapest first
 	@$(DEV) pytest -n 2 --dist loadgroup
 
 style:
@@ -35,6 +35,9 @@ template:
 
 openapi: ## docs/openapi.json, from the routes as they are
 	@$(DEV) local.openapi
+
+browser: ## A Chromium for the page's tests: the machine's own, else one that is installed now
+	@$(DEV) local.browser > /dev/null
 
 build: ## What a deployment would upload, apart from anybody's own .aws-sam
 	@rm -rf $(BUILD)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["pytester", "tests.skip_rule"]
+pytest_plugins = ["pytester", "tests.skip_rule", "tests.measured"]
 
 LOOPBACK = ("127.", "::1", "localhost")
 # A developer's own account, tunnel or Beeper must never be what a test talks to.
@@ -42,7 +42,7 @@ def pytest_configure() -> None:
 
 
 # Each has one thing for all its tests (a build, a running stack): two workers would make it twice.
-TOGETHER = ("artifacts", "engine", "end_to_end")
+TOGETHER = ("artifacts", "engine", "end_to_end", "page")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

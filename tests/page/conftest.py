@@ -1,0 +1,90 @@
+"""One stack and one browser for all tests of the page; a tab of its own for each."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from local.browser import find_browser
+from local.engine import free_port
+from tests.end_to_end.conftest import Clone, wait_until
+from tests.page.visit import Visit
+
+# Nothing of these is asked for by a page: a browser phones its maker by itself.
+_QUIET = [
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"),
+    *("--no-pings", "--disable-domain-reliability", "--disable-client-side-phishing-detection"),
+]
+_SECONDS = 15
+CROWD = 130  # two pages of a roster
+
+
+@pytest.fixture(scope="session")
+def other_port() -> int:
+    """Where somebody's own page would be served: the stack allows that origin."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory, other_port: int) -> Iterator[Clone]:
+    """`make run` with every picture cached that can be; the largest group is smaller: 155 fewer."""
+    clone = Clone(tmp_path_factory.mktemp("page").resolve() / "clone")
+    invention = clone.root / "local" / "demo" / "invention.py"
+    invention.write_text(invention.read_text().replace("CROWD = 552", f"CROWD = {CROWD}"))
+    process = clone.run_until_ready(ALLOWED_ORIGINS=f"http://127.0.0.1:{other_port}")
+    wait_until(lambda: everything_is_cached(clone), seconds=180, what="every chat synced, no picture pending")
+    yield clone
+    process.terminate()
+    process.communicate(timeout=60)
+    clone.end()
+
+
+def everything_is_cached(clone: Clone) -> bool:
+    stats = clone.get("/api/stats")
+    return stats["lastSync"]["completedAt"] is not None and stats["pending"] == 0
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = find_browser()
+    if not found:
+        pytest.fail("no Chromium: run `make browser`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=_QUIET, chromium_sandbox=False)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Tabs that share nothing: no storage, no cache. Settings are those of a browser context."""
+    contexts = []
+
+    def open_tab(**settings: Any) -> Page:
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | settings))
+        context.set_default_timeout(_SECONDS * 1000)
+        contexts.append(context)
+        return context.new_page()
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def new_visit(clone: Clone, new_tab: Callable[..., Page]) -> Iterator[Callable[..., Visit]]:
+    """Whatever a test is about, nothing may go wrong in its tabs unseen."""
+    visits: list[Visit] = []
+
+    def visit(**settings: Any) -> Visit:
+        visits.append(Visit(new_tab(**settings), clone))
+        return visits[-1]
+
+    yield visit
+    assert [trouble for visit in visits for trouble in visit.troubles] == []
+
+
+@pytest.fixture
+def visit(new_visit: Callable[..., Visit]) -> Visit:
+    return new_visit()

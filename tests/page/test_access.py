@@ -1,0 +1,99 @@
+"""Without a mouse, without sight, in the dark."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # ships no types
+from playwright.sync_api import expect
+
+from tests.page.visit import Visit
+
+pytestmark = pytest.mark.engine
+
+VIEWS = {"list": "", "chat": "", "operator": "#/operator"}
+
+
+def serious(results: Any) -> list[str]:
+    """What axe-core finds to be in somebody's way."""
+    return [
+        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
+        for one in results.response["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"][:3]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_in_the_way_of_a_screen_reader(new_visit: Callable[..., Visit], scheme: str) -> None:
+    visit = new_visit(color_scheme=scheme)
+    visit.only_one_page()
+    visit.open()
+    assert serious(Axe().run(visit.page)) == []
+    visit.cards.first.click()
+    expect(visit.page.locator(".people li").first).to_be_visible()
+    assert serious(Axe().run(visit.page)) == []
+    visit.page.get_by_role("link", name="Operator").click()
+    expect(visit.page.locator(".images tbody tr").first).to_be_visible()
+    assert serious(Axe().run(visit.page)) == []
+    visit.page.get_by_role("button", name="Explain").first.click()
+    expect(visit.page.get_by_role("dialog")).to_contain_text("Shown by")
+    assert serious(Axe().run(visit.page)) == []
+
+
+def test_the_token_form_can_be_heard(visit: Visit) -> None:
+    visit.page.goto(visit.address)
+    expect(visit.page.get_by_label("Read token")).to_be_visible()
+    assert serious(Axe().run(visit.page)) == []
+    visit.expect_failed_requests()
+
+
+def test_a_keyboard_reaches_everything_and_comes_back(visit: Visit) -> None:
+    visit.open()
+    press = visit.page.keyboard.press
+    focused = visit.page.locator(":focus")
+    press("Tab")
+    expect(focused).to_have_text("Skip to content")
+    press("Enter")
+    expect(visit.page.locator("main")).to_be_focused()
+    for name in ("Inbox", "Unread", "Groups", "Pinned", "Archived", "All"):
+        press("Tab")
+        expect(focused).to_have_text(name)
+    press("Tab")
+    expect(focused).to_have_attribute("href", str(visit.cards.first.get_attribute("href")))
+    outline = visit.cards.first.evaluate("card => getComputedStyle(card).outlineWidth")
+    assert outline == "3px"
+    press("Enter")
+    expect(visit.page.locator("h1")).to_be_focused()
+    press("Shift+Tab")
+    expect(focused).to_have_text("All chats")
+    press("Enter")
+    expect(visit.cards.first).to_be_focused()
+
+
+def test_a_card_says_in_words_what_it_shows(visit: Visit) -> None:
+    visit.open("#/?filter=unread")
+    chat = visit.clone.get("/api/chats?filter=unread&limit=1")["chats"][0]
+    name = visit.cards.first.evaluate("card => card.textContent")
+    for part in (
+        chat["title"],
+        chat["lastMessage"],
+        f"{chat['unreadCount']} unread",
+        f"on {chat['network']}",
+    ):
+        assert part in name
+
+
+def test_a_dialog_gives_the_focus_back(visit: Visit) -> None:
+    visit.open("#/operator")
+    explain = visit.page.get_by_role("button", name="Explain").first
+    explain.press("Enter")
+    expect(visit.page.get_by_role("dialog")).to_be_visible()
+    visit.page.keyboard.press("Escape")
+    expect(explain).to_be_focused()
+
+
+def test_who_wants_less_motion_gets_none(new_visit: Callable[..., Visit]) -> None:
+    visit = new_visit(reduced_motion="reduce")
+    visit.open()
+    assert visit.cards.first.evaluate("card => getComputedStyle(card).transitionDuration") == "0s"

@@ -1,0 +1,142 @@
+"""<chat-avatar> on somebody else's page, which has nothing else of ours."""
+
+import base64
+import functools
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from imagecache.thumbhash import thumbhash
+from local.template import ROOT
+from tests.end_to_end.conftest import Clone
+from tests.page.visit import FACES, Face
+
+pytestmark = pytest.mark.engine
+
+FILES = ("avatar.js", "thumbhash.js", "avatar-example.html", "avatar-example.js", "avatar-example.css")
+PAINTED = "element => element.shadowRoot.textContent"
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, other_port: int) -> Iterator[str]:
+    """The address of another origin, with just the files that the avatar needs."""
+    for name in FILES:
+        shutil.copy(ROOT / "web" / name, tmp_path)
+    handler = functools.partial(_Handler, directory=str(tmp_path))
+    server = ThreadingHTTPServer(("127.0.0.1", other_port), handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield f"http://127.0.0.1:{other_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def page(new_tab: Callable[..., Page]) -> Iterator[Page]:
+    page, errors = new_tab(), list[str]()
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    assert errors == []
+
+
+@pytest.fixture
+def put_avatar(page: Page, elsewhere: str) -> Callable[[str], None]:
+    """Markup as another page has it."""
+
+    def put(markup: str) -> None:
+        page.goto(f"{elsewhere}/avatar-example.html")
+        page.evaluate("markup => document.body.innerHTML = markup", markup)
+
+    return put
+
+
+def test_another_origin_shows_faces_with_two_files_of_ours(page: Page, elsewhere: str, clone: Clone) -> None:
+    base = f"http://127.0.0.1:{clone.port}"
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{elsewhere}/avatar-example.html#base={base}&token={clone.read_token}")
+    expect(page.locator("#faces chat-avatar")).to_have_count(24)
+    page.wait_for_load_state("networkidle")
+    faces = [Face(**one) for one in page.evaluate(FACES)]
+    assert sum(face.loaded == [True] for face in faces if face.status == "cached") > 15
+    assert all(all(face.loaded) for face in faces)
+    ours = {url.removeprefix(f"{elsewhere}/") for url in asked if url.startswith(elsewhere)}
+    assert {name for name in ours if "example" not in name} == {"avatar.js", "thumbhash.js"}
+    assert all(url.startswith((elsewhere, f"{base}/images/", f"{base}/api/chats", "data:")) for url in asked)
+
+
+def test_it_is_made_of_attributes_where_a_framework_sets_no_properties(
+    page: Page, put_avatar: Callable[[str], None]
+) -> None:
+    image: dict[str, object] = {
+        "status": "none",
+        "initials": "QX",
+        "url": None,
+        "sizes": {},
+        "color": None,
+        "placeholder": None,
+    }
+    put_avatar(f"<chat-avatar image='{json.dumps(image)}' size='40'></chat-avatar>")
+    avatar = page.locator("chat-avatar")
+    assert avatar.evaluate(PAINTED) == "QX"
+    box = avatar.bounding_box()
+    assert box
+    assert (box["width"], box["height"]) == (40, 40)
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [("Ada King Lovelace", "AL"), ("plato", "P"), ("Łucja Óstra", "ŁÓ"), ("+1 201 555 0100", ""), ("", "")],
+)
+def test_letters_stand_for_whoever_has_no_picture(
+    page: Page, put_avatar: Callable[[str], None], name: str, letters: str
+) -> None:
+    put_avatar(f'<chat-avatar image="no JSON" name="{name}"></chat-avatar>')
+    avatar = page.locator("chat-avatar")
+    assert avatar.evaluate(PAINTED) == letters
+    assert avatar.evaluate("element => element.shadowRoot.querySelectorAll('svg').length") == (not letters)
+
+
+def test_a_thumbhash_is_painted_as_the_picture_it_was_made_of(page: Page, elsewhere: str) -> None:
+    """24 x 12 pixels, red on the left and blue on the right, the lower half fainter."""
+    pixels = [(200, 30, 40) if x < 12 else (40, 60, 210) for _ in range(12) for x in range(24)]
+    rgba = b"".join(bytes([*pixel, 255 if at < 144 else 60]) for at, pixel in enumerate(pixels))
+    hashed = base64.b64encode(thumbhash(24, 12, rgba)).decode()
+    page.goto(f"{elsewhere}/avatar-example.html")
+    width, height, painted = page.evaluate(
+        "async (hashed) => { const { decodeThumbHash } = await import('./thumbhash.js');"
+        " const { width, height, data } = decodeThumbHash(hashed); return [width, height, [...data]]; }",
+        hashed,
+    )
+
+    def pixel(x: int, y: int) -> list[int]:
+        return list(painted[(y * width + x) * 4 :][:4])
+
+    assert (width, height) == (32, 19)  # 5 waves to 3
+    red, green, blue, alpha = pixel(3, 2)
+    assert red > 150 > max(green, blue) + 50
+    assert alpha > 200
+    red, green, blue, alpha = pixel(28, 16)
+    assert blue > 150 > max(red, green) + 40
+    assert alpha < 120
+
+
+def test_a_broken_hash_is_no_error(page: Page, elsewhere: str) -> None:
+    page.goto(f"{elsewhere}/avatar-example.html")
+    for broken in ("", "AAA", "not base64!", "////"):
+        decoded = page.evaluate(
+            "async (hash) => (await import('./thumbhash.js')).decodeThumbHash(hash)", broken
+        )
+        assert decoded is None

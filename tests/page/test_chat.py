@@ -1,0 +1,60 @@
+"""A chat's view: everybody in it, and the way back to where one was."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.conftest import CROWD
+from tests.page.visit import Visit
+
+pytestmark = pytest.mark.engine
+
+
+def test_a_roster_is_shown_page_by_page_to_its_end(visit: Visit) -> None:
+    visit.open("#/?filter=groups")
+    visit.page.get_by_role("link", name="Everybody who likes maps").click()
+    expect(visit.page.get_by_role("heading", level=1)).to_have_text("Everybody who likes maps")
+    expect(visit.page.get_by_role("heading", level=1)).to_be_focused()
+    people = visit.page.locator(".people li")
+    expect(people.first).to_be_visible()
+    visit.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(people).to_have_count(CROWD)
+    expect(visit.page.get_by_role("status").first).to_have_text(f"{CROWD} of {CROWD} people shown")
+    cached = [face for face in visit.load_every_face() if face.status == "cached"]
+    assert len(cached) > 20
+    assert all(face.loaded == [True] for face in cached if not face.wanted)
+
+
+def test_the_way_back_leads_to_the_same_list_where_it_was_left(visit: Visit) -> None:
+    visit.open()
+    visit.scroll_to_the_end()
+    card = visit.cards.nth(60)
+    title = card.locator(".title").inner_text()
+    card.scroll_into_view_if_needed()
+    before = visit.page.evaluate("scrollY")
+    card.click()
+    expect(visit.page.get_by_role("heading", level=1)).to_have_text(title)
+    visit.page.get_by_role("link", name="All chats").click()
+    expect(card).to_be_focused()
+    assert visit.page.evaluate("scrollY") == before
+
+
+def test_ids_of_any_characters_lead_to_their_chats(visit: Visit) -> None:
+    odd = {"imsg##thread:7c/9f", "!slash/and%41percent:beeper.local", "!q?mark=1&so on#x:beeper.local"}
+    listed = visit.clone.get("/api/chats?limit=100&filter=all")
+    chats = (
+        listed["chats"]
+        + visit.clone.get(f"/api/chats?limit=100&filter=all&cursor={listed['nextCursor']}")["chats"]
+    )
+    titles = {chat["chatId"]: chat["title"] for chat in chats}
+    visit.open()
+    for chat_id in odd:
+        visit.page.evaluate("id => { location.hash = `#/chat/${encodeURIComponent(id)}` }", chat_id)
+        expect(visit.page.get_by_role("heading", level=1)).to_have_text(titles[chat_id])
+
+
+def test_a_chat_that_is_not_there_says_so_and_leads_back(visit: Visit) -> None:
+    visit.open("#/chat/nobody")
+    expect(visit.page.get_by_text("No chat has this chatId.")).to_be_visible()
+    visit.page.get_by_role("button", name="Back to all chats").click()
+    expect(visit.cards.first).to_be_visible()
+    visit.expect_failed_requests()

@@ -1,0 +1,79 @@
+"""Whatever a stranger names himself, it is text."""
+
+import json
+import urllib.request
+from typing import Any
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.page.visit import Visit
+
+pytestmark = pytest.mark.engine
+
+EVIL = "<img src=x onerror=window.owned=1><script>window.owned=1</script>\"'>"
+EVIL_IMAGE = {
+    "status": "cached",
+    "source": "chat",
+    "url": "javascript:window.owned=1",
+    "sizes": {"96": "javascript:window.owned=1", "192": "data:text/html,<script>window.owned=1</script>"},
+    "width": 1,
+    "height": 1,
+    "placeholder": "<b>no hash</b>",
+    "color": "url(https://elsewhere.example/pixel)",
+    "initials": EVIL,
+    "reason": None,
+}
+
+
+def spoiled(chat: dict[str, Any], at: int) -> dict[str, Any]:
+    """The first chats have a hostile picture, the others a hostile text in its place."""
+    image = EVIL_IMAGE if at < 2 else EVIL_IMAGE | {"status": "none"}
+    return chat | {"title": EVIL, "lastMessage": EVIL, "network": EVIL, "image": image, "facepile": []}
+
+
+def test_markup_in_titles_names_and_messages_stays_text(visit: Visit) -> None:
+    def hostile(route: Route) -> None:
+        answer = route.fetch()
+        page = answer.json()
+        chats = [spoiled(chat, at) for at, chat in enumerate(page["chats"])]
+        route.fulfill(response=answer, json=page | {"chats": chats, "nextCursor": None})
+
+    visit.answer("**/api/chats?*", hostile)
+    visit.open()
+    expect(visit.page.locator(".card .title").first).to_have_text(EVIL)
+    expect(visit.page.locator(".card .message").first).to_have_text(EVIL)
+    visit.page.wait_for_timeout(200)
+    assert visit.page.evaluate("window.owned") is None
+    assert visit.page.locator("main script, main > img").count() == 0
+    # The browser refuses what the picture's URL asks for, and logs that it does.
+    visit.troubles = [
+        one for one in visit.troubles if "javascript:" not in one and "data:text/html" not in one
+    ]
+
+
+def test_markup_in_a_roster_stays_text(visit: Visit) -> None:
+    def hostile(route: Route) -> None:
+        answer = route.fetch()
+        found = answer.json()
+        people = [one | {"fullName": EVIL, "username": EVIL} for one in found["participants"]]
+        route.fulfill(
+            response=answer, json=found | {"chat": spoiled(found["chat"], 9), "participants": people}
+        )
+
+    visit.answer("**/api/chat?*", hostile)
+    visit.open()
+    visit.cards.first.click()
+    expect(visit.page.locator("h1")).to_have_text(EVIL)
+    expect(visit.page.locator(".people .title").first).to_have_text(EVIL)
+    assert visit.page.evaluate("window.owned") is None
+
+
+def test_the_page_allows_itself_nothing_but_its_own_files(visit: Visit) -> None:
+    with urllib.request.urlopen(visit.address, timeout=10) as answer:  # noqa: S310 - our own server
+        policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert "unsafe" not in json.dumps(policy)

@@ -1,0 +1,86 @@
+"""The operator's view: what the cache holds, what is missing and why, and what can be done about it."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.visit import Visit
+
+pytestmark = pytest.mark.engine
+
+
+def value(visit: Visit, label: str) -> str:
+    card = visit.page.locator(".stat", has=visit.page.get_by_role("heading", name=label, exact=True))
+    return card.locator(".value").inner_text()
+
+
+def test_the_cards_say_what_the_api_counts(visit: Visit) -> None:
+    visit.open("#/operator")
+    expect(visit.page.locator(".stat")).to_have_count(8)
+    stats = visit.clone.get("/api/stats")
+    assert value(visit, "Pictures cached") == str(stats["totalCachedImages"])
+    assert value(visit, "Storage") == f"{stats['totalStorageMB']:.1f} MB"
+    assert value(visit, "Downloads saved") == str(stats["deduplication"]["downloadsSaved"])
+    assert value(visit, "Failed") == str(stats["failed"])
+    assert value(visit, "Beeper") == "Connected"
+
+
+def test_every_failure_and_every_missing_face_has_its_row(visit: Visit) -> None:
+    visit.open("#/operator")
+    failed, missing = (visit.page.locator(".images").nth(at) for at in (0, 1))
+    expect(failed.locator("tbody tr")).to_have_count(
+        len(visit.clone.get("/api/images?status=failed")["images"])
+    )
+    expect(failed.get_by_text("gone").first).to_be_visible()
+    missing.scroll_into_view_if_needed()
+    expect(missing.locator("tbody tr")).to_have_count(references(visit))
+
+
+def references(visit: Visit) -> int:
+    """How many faces are missing, by all pages of the API."""
+    page = visit.clone.get("/api/images/uncached")
+    count = len(page["references"])
+    while page["nextCursor"]:
+        page = visit.clone.get(f"/api/images/uncached?cursor={page['nextCursor']}")
+        count += len(page["references"])
+    return count
+
+
+def test_the_story_of_a_picture_is_told(visit: Visit) -> None:
+    visit.open("#/operator")
+    row = visit.page.locator(".images tbody tr", has_text="gone").first
+    row.get_by_role("button", name="Explain").click()
+    dialog = visit.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("It failed once")
+    expect(dialog).to_contain_text("Beeper, or the web, no longer has it")
+    dialog.get_by_role("listitem").get_by_role("link").first.click()
+    expect(visit.page.locator(".people li").first).to_be_visible()
+    expect(dialog).to_be_hidden()
+
+
+def test_a_change_asks_for_the_admin_token_once_and_again_when_it_is_wrong(visit: Visit) -> None:
+    visit.open("#/operator")
+    rows = visit.page.locator(".images").first.locator("tbody tr", has_text="gone")
+    rows.first.get_by_role("button", name="Forget").click()
+    visit.page.get_by_role("button", name="Cancel").click()
+    rows.first.get_by_role("button", name="Forget").click()
+    visit.page.get_by_role("button", name="Forget it").click()
+    visit.page.get_by_label("Admin token").fill(visit.clone.read_token)
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_text("That token was refused.")).to_be_visible()
+    visit.page.get_by_label("Admin token").fill(visit.clone.admin_token)
+    visit.page.keyboard.press("Enter")
+    expect(rows.first.get_by_role("button", name="Forget")).to_have_text("Forgotten")
+    rows.nth(1).get_by_role("button", name="Retry").click()
+    expect(rows.nth(1).get_by_role("button", name="Retry")).to_have_text("Queued")
+    forgotten = visit.clone.get("/api/images?status=forgotten")["images"]
+    assert [row["url"] for row in forgotten] == [None]
+    visit.expect_failed_requests()
+
+
+def test_a_backfill_tells_how_far_it_is_until_it_is_done(visit: Visit) -> None:
+    visit.open("#/operator")
+    visit.bring_admin_token()
+    visit.page.get_by_role("button", name="Fetch missing pictures").click()
+    expect(visit.page.locator(".job")).to_contain_text("Fetch missing pictures: done", timeout=60_000)
+    expect(visit.page.locator(".job")).to_contain_text("180 chats")
+    expect(visit.page.get_by_role("button", name="Sync now")).to_be_enabled()

@@ -1,0 +1,157 @@
+"""When something is missing or wrong the page says what to do, and goes on when it is done."""
+
+import json
+import urllib.request
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.end_to_end.conftest import Clone, wait_until
+from tests.page.visit import Visit
+
+pytestmark = pytest.mark.engine
+
+NOBODY: dict[str, object] = {"chats": [], "nextCursor": None}
+CHATS = "**/api/chats?*"
+
+
+def test_the_token_is_taken_out_of_the_address_and_asked_for_where_there_is_none(visit: Visit) -> None:
+    visit.page.goto(visit.address)
+    field = visit.page.get_by_label("Read token")
+    field.fill("wrong")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_text("That token was refused.")).to_be_visible()
+    field.fill(visit.clone.read_token)
+    visit.page.get_by_role("button", name="Continue").click()
+    expect(visit.cards.first).to_be_visible()
+    visit.page.reload()
+    expect(visit.cards.first).to_be_visible()
+    visit.expect_failed_requests()
+
+
+def test_the_token_of_the_link_leaves_no_trace_in_the_address(visit: Visit) -> None:
+    visit.open_link()
+    expect(visit.cards.first).to_be_visible()
+    assert visit.page.url == visit.address
+    assert visit.page.evaluate("localStorage.length + document.cookie.length") == 0
+
+
+def test_a_token_is_sent_to_the_api_and_nowhere_else(visit: Visit) -> None:
+    visit.open_link()
+    expect(visit.cards.first).to_be_visible()
+    visit.load_every_face()
+    with_token = [one for one in visit.requests if "authorization" in one.headers]
+    assert len(with_token) >= 2
+    assert all(one.url.startswith(f"{visit.address}api/") for one in with_token)
+    assert not [one.url for one in visit.requests if visit.clone.read_token in one.url]
+    assert not [one.url for one in visit.requests if "referer" in one.all_headers()]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [
+        (lambda route: route.abort(), "The server does not answer"),
+        (lambda route: route.fulfill(status=503, body="Starting"), "The server answered 503"),
+        (
+            lambda route: route.fulfill(
+                status=500, json={"message": "something of ours failed", "code": "internal"}
+            ),
+            "Something of ours failed.",
+        ),
+    ],
+    ids=["offline", "starting", "failing"],
+)
+def test_an_api_that_does_not_answer_can_be_asked_again(
+    visit: Visit, trouble: Callable[[Route], None], says: str
+) -> None:
+    visit.answer(CHATS, trouble)
+    visit.open_link()
+    expect(visit.page.locator(".notice").get_by_text(says)).to_be_visible()
+    visit.page.unroute(CHATS)
+    visit.page.get_by_role("button", name="Try again").click()
+    expect(visit.cards.first).to_be_visible()
+    expect(visit.page.locator(".notice")).to_have_count(0)
+    visit.expect_failed_requests()
+
+
+def test_a_page_that_fails_in_the_middle_goes_on_where_it_was(visit: Visit) -> None:
+    visit.answer("**/api/chats?*cursor=*", lambda route: route.abort())
+    visit.open()
+    expect(visit.page.get_by_role("button", name="Try again")).to_be_visible()
+    assert visit.cards.count() == 50
+    visit.page.unroute("**/api/chats?*cursor=*")
+    visit.page.get_by_role("button", name="Try again").click()
+    expect(visit.cards.nth(50)).to_be_attached()
+    visit.expect_failed_requests()
+
+
+def test_an_empty_account_says_so_and_fills_by_itself(visit: Visit) -> None:
+    visit.answer(CHATS, lambda route: route.fulfill(json=NOBODY))
+    visit.open_link()
+    expect(visit.page.get_by_role("heading", name="No chats yet")).to_be_visible()
+    visit.page.unroute(CHATS)
+    expect(visit.cards.first).to_be_visible()
+
+
+def test_a_filter_without_chats_says_so(visit: Visit) -> None:
+    visit.open()
+    visit.answer("**/api/chats?*filter=pinned*", lambda route: route.fulfill(json=NOBODY))
+    visit.page.get_by_role("link", name="Pinned", exact=True).click()
+    expect(visit.page.get_by_role("heading", name="Nothing pinned")).to_be_visible()
+
+
+def test_a_picture_that_arrives_later_appears_by_itself(visit: Visit) -> None:
+    """The first answer is as it was before the first picture was cached."""
+    asked: list[Route] = []
+
+    def before_the_first_picture(route: Route) -> None:
+        answer = route.fetch()
+        page = answer.json() | {"nextCursor": None}
+        if not asked:
+            for chat in page["chats"]:
+                chat["image"] |= {"status": "pending", "url": None, "sizes": {}}
+                chat["facepile"] = []
+        asked.append(route)
+        route.fulfill(response=answer, json=page)
+
+    visit.answer(CHATS, before_the_first_picture)
+    visit.open()
+    assert {face.status for face in visit.faces()} == {"pending"}
+    visit.page.wait_for_function(
+        "() => [...document.querySelectorAll('chat-avatar')]"
+        ".filter((one) => one.image.status === 'cached').length > 30"
+    )
+    assert all(face.loaded == [True] for face in visit.load_every_face() if face.status == "cached")
+
+
+def test_beeper_that_is_away_is_told_in_a_banner(visit: Visit) -> None:
+    post(visit.clone, "/_demo/faults", {"mode": "offline", "target": "chats"})
+    try:
+        post(visit.clone, "/api/sync", {})
+        wait_until(lambda: origin(visit.clone) == "offline", seconds=30, what="Beeper known to be offline")
+        visit.open()
+        banner = visit.page.locator("#banner")
+        expect(banner).to_contain_text("Beeper is offline: pictures and chats are as of")
+        assert len(visit.faces()) >= 50
+    finally:
+        post(visit.clone, "/_demo/faults", {"mode": "none", "target": "all"})
+    post(visit.clone, "/api/sync", {})
+    wait_until(lambda: origin(visit.clone) == "ok", seconds=30, what="Beeper back")
+    visit.page.reload()
+    expect(visit.cards.first).to_be_visible()
+    expect(banner).to_be_hidden()
+
+
+def origin(clone: Clone) -> str:
+    return str(clone.get("/api/health")["origin"]["state"])
+
+
+def post(clone: Clone, path: str, body: dict[str, str]) -> None:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{clone.port}{path}",
+        data=json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {clone.admin_token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30):  # noqa: S310 - our own server
+        pass

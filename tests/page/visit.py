@@ -1,0 +1,147 @@
+"""A browser's tab with the page in it, and everything in it that must never happen."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response, Route, expect
+
+from tests.end_to_end.conftest import Clone
+
+# What a person would see move. Counted from the first paint on, but not within 500 ms of their own input.
+_WATCH_LAYOUT = """
+window.moved = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.moved += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+_PATIENCE_MS = 15_000
+_SCROLL_TO_FACES = """async (patience) => {
+  const missing = () => [...document.querySelectorAll("chat-avatar")]
+    .flatMap(({ shadowRoot }) => [...shadowRoot.querySelectorAll("img")])
+    .filter((img) => !img.complete || !img.naturalWidth);
+  for (const end = Date.now() + patience; missing().length; ) {
+    if (Date.now() > end) throw new Error(`${missing().length} pictures do not load`);
+    missing()[0].scrollIntoView({ block: "center" });
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}"""
+FACES = """() => {
+  const faces = [...document.querySelectorAll("chat-avatar")];
+  return faces.map(({ image, faces, shadowRoot }) => ({
+    status: image?.status, wanted: faces.map((face) => face.status), text: shadowRoot.textContent,
+    blurs: shadowRoot.querySelectorAll("canvas").length, drawings: shadowRoot.querySelectorAll("svg").length,
+    loaded: [...shadowRoot.querySelectorAll("img")].map((img) => img.complete && img.naturalWidth > 0),
+  }));
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """An avatar as it is painted: its blurs are placeholders that have not been replaced yet."""
+
+    status: str
+    wanted: list[str]
+    text: str
+    blurs: int
+    drawings: int
+    loaded: list[bool]
+
+    @property
+    def is_painted(self) -> bool:
+        return bool(self.text or self.blurs or self.drawings or any(self.loaded))
+
+
+@dataclass(slots=True)
+class Visit:
+    """`troubles` are errors of the console, exceptions, blocked content and requests to other hosts."""
+
+    page: Page
+    clone: Clone
+    troubles: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.add_init_script(_WATCH_LAYOUT)
+        self.page.on("console", lambda message: self._heard(message))  # noqa: PLW0108 - Playwright writes to a method
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("request", lambda request: self._asked(request))  # noqa: PLW0108 - the same
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.clone.port}/"
+
+    def open(self, view: str = "") -> None:
+        """A view, in a tab that has the token already."""
+        keep = f"sessionStorage.setItem('read-token', '{self.clone.read_token}')"
+        self.page.add_init_script(keep)
+        self.page.goto(f"{self.address}{view}")
+        expect(self.page.locator(".skeleton")).to_have_count(0)
+
+    def open_link(self) -> None:
+        """As a person does it with the line that `make run` prints."""
+        self.page.goto(f"{self.address}#token={self.clone.read_token}")
+
+    def bring_admin_token(self) -> None:
+        self.page.evaluate("token => sessionStorage.setItem('admin-token', token)", self.clone.admin_token)
+
+    @property
+    def cards(self) -> Locator:
+        return self.page.locator("a.card")
+
+    def answers(self) -> Iterator[Response]:
+        """Of all requests so far that were answered."""
+        return (answer for request in self.requests if (answer := request.response()))
+
+    def faces(self) -> list[Face]:
+        return [Face(**one) for one in self.page.evaluate(FACES)]
+
+    def scroll_to_the_end(self) -> None:
+        """As far as there is anything more."""
+        more = self.page.locator("button.more")
+        expect(more).to_have_attribute("aria-busy", "false")
+        while more.is_visible():
+            before = self.cards.count()
+            self.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+            self.page.wait_for_function(
+                "before => document.querySelectorAll('a.card').length > before "
+                "&& document.querySelector('button.more').ariaBusy === 'false'",
+                arg=before,
+            )
+
+    def load_every_face(self) -> list[Face]:
+        """Brings each picture that has not loaded into view, until there is none."""
+        self.page.evaluate(_SCROLL_TO_FACES, _PATIENCE_MS)
+        return self.faces()
+
+    def moved(self) -> float:
+        """The cumulative layout shift so far."""
+        self.page.wait_for_timeout(100)  # shifts are told after the frame in which they happen
+        return float(self.page.evaluate("window.moved"))
+
+    def answer(self, pattern: str, handler: Callable[[Route], object]) -> None:
+        """Play the server for what matches."""
+        self.page.route(pattern, lambda route: handler(route))  # noqa: PLW0108 - nor can it write to a built-in
+
+    def only_one_page(self) -> None:
+        """The list ends where its first page ends."""
+
+        def shortened(route: Route) -> None:
+            answer = route.fetch()
+            route.fulfill(response=answer, json=answer.json() | {"nextCursor": None})
+
+        self.answer("**/api/chats?*", shortened)
+
+    def expect_failed_requests(self) -> None:
+        """A browser logs every answer above 399; here they are what the test is about."""
+        self.troubles = [one for one in self.troubles if "Failed to load resource" not in one]
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(message.text)
+
+    def _asked(self, request: Request) -> None:
+        self.requests.append(request)
+        where = urlsplit(request.url)
+        if where.scheme != "data" and where.netloc != f"127.0.0.1:{self.clone.port}":
+            self.troubles.append(f"asked {request.url}")
