@@ -1,9 +1,9 @@
 """Whatever happens to an account, a complete run makes the tables equal to it.
 
 A state machine drives the demo account and the real use case on moto: chats come and go, members join and
-leave, avatars change, files appear, contacts are kept and removed, Beeper goes away at any request or withholds
-a chat, the function is killed at any AWS call. Pages hold two chats and lists three members, so that there are
-several of each.
+leave, avatars change, files appear, contacts are kept and removed, Beeper goes away at any request or
+withholds a chat, the function is killed at any AWS call. Pages hold two chats and lists three members, so
+that there are several of each.
 """
 
 from collections import Counter
