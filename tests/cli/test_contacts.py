@@ -109,7 +109,7 @@ def test_semicolons_and_json_are_the_same_contacts(api: FakeApi, imagecache: Com
     }
     ready(api)
     imagecache("contacts", "import", written(tmp_path, semicolons))
-    imagecache("contacts", "import", written(tmp_path, json.dumps(objects), "contacts.json"))
+    imagecache("contacts", "import", written(tmp_path, "\ufeff" + json.dumps(objects), "contacts.json"))
     body = {"fullName": "Ada, Countess", "identifiers": {"phone": ["1"]}, "withoutSync": True}
     assert api.bodies("PUT /api/contacts/ada") == [body, body]
 

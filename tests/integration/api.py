@@ -70,15 +70,7 @@ class Api:
             **admin_routes(
                 lookup=lookup,
                 changes=changes,
-                book=ContactBook(
-                    contacts=stack.contacts,
-                    state=stack.state,
-                    chats=stack.pages,
-                    participants=stack.participants,
-                    images=stack.images,
-                    region="GB",
-                    clock=stack.clock,
-                ),
+                book=contact_book_of(stack),
                 jobs=stack.jobs,
                 invocations=self.sent,  # type: ignore[arg-type]  # moto would run the function
                 functions={kind: f"{kind.value}-function" for kind in JobKind},
@@ -130,6 +122,18 @@ class Api:
         status, answer = self.ask(f"POST {path}", body)
         assert status in {200, 202}, answer
         return answer
+
+
+def contact_book_of(stack: Stack) -> ContactBook:
+    return ContactBook(
+        contacts=stack.contacts,
+        state=stack.state,
+        chats=stack.pages,
+        participants=stack.participants,
+        images=stack.images,
+        region="GB",
+        clock=stack.clock,
+    )
 
 
 def unpacked(response: Response) -> str:

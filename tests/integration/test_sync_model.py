@@ -1,8 +1,9 @@
 """Whatever happens to an account, a complete run makes the tables equal to it.
 
 A state machine drives the demo account and the real use case on moto: chats come and go, members join and
-leave, avatars change, files appear, Beeper goes away at any request or withholds a chat, the function is
-killed at any AWS call. Pages hold two chats and lists three members, so that there are several of each.
+leave, avatars change, files appear, contacts are kept and removed, Beeper goes away at any request or
+withholds a chat, the function is killed at any AWS call. Pages hold two chats and lists three members, so
+that there are several of each.
 """
 
 from collections import Counter
@@ -18,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from imagecache import model
 from imagecache.clock import HOUR
+from imagecache.identifiers import Identifier, IdentifierKind
 from imagecache.model import Blob, Folder, ImageStatus
 from imagecache.names import better_name
 from imagecache.queues.images import from_body
@@ -28,12 +30,14 @@ from local.demo.chats import Chat, Person
 from local.demo.media import Media, Picture
 from local.demo.service import DemoAccount
 from tests.integration.accounts import chat_with
+from tests.integration.api import contact_book_of
 from tests.integration.conftest import Stack, stack_on_moto
 
 PEOPLE = [Person(f"@{name}:beeper.local", full_name=name) for name in ("Ada", "Bob", "Eve", "Joe", "Zoe")]
 MEDIA = [Media("local.beeper.com", f"alex_{number}") for number in range(6)]
 people = st.sampled_from(PEOPLE)
 pictures = st.sampled_from([None, *map(Picture.remote, MEDIA), *map(Picture.on_disk, MEDIA)])
+of_contacts = st.sampled_from([None, "https://pictures.example/1.jpg", "https://pictures.example/2.jpg"])
 which = st.integers(0, 99)
 
 
@@ -60,6 +64,8 @@ class AccountMachine(RuleBasedStateMachine):
         for chat in self.demo.account.chats:
             self.demo.account.remove_chat(chat.id)
         self.made, self.killed = 0, False
+        self.book = contact_book_of(self.stack)
+        self.kept: dict[str, str | None] = {}
         for _ in range(3):
             self.a_chat_begins(0, [PEOPLE[self.made]])
         self.ended: list[Chat] = []
@@ -120,6 +126,19 @@ class AccountMachine(RuleBasedStateMachine):
         chat = self.chat(number)
         nameless = tuple(replace(one, full_name="+49 170 1234567") for one in chat.people)
         self.demo.account.add_chat(replace(chat, people=nameless))
+
+    @rule(person=people, picture=of_contacts)
+    def a_contact_is_kept_for_somebody(self, person: Person, picture: str | None) -> None:
+        by_hand = [Identifier(IdentifierKind.PARTICIPANT, person.id)]
+        name = str(person.full_name)
+        self.book.put(name, full_name=name, image_url=picture, identifiers=by_hand)
+        self.kept[person.id] = picture
+
+    @rule(person=people)
+    def a_contact_is_removed(self, person: Person) -> None:
+        if person.id in self.kept:
+            self.book.remove(str(person.full_name))
+            del self.kept[person.id]
 
     @precondition(lambda self: len(self.demo.account.chats) > 2)
     @rule(number=which)
@@ -208,6 +227,8 @@ class AccountMachine(RuleBasedStateMachine):
         for person in chat.people:
             image = roster[person.id].image
             assert key_of(person.picture) == (image.key if image else None)
+            assert (roster[person.id].contact_id is not None) == (person.id in self.kept)
+            assert roster[person.id].contact_image_key == self.kept.get(person.id)
             assert better_name(person.full_name, roster[person.id].full_name) == roster[person.id].full_name
 
     def check_row(self, chat: Chat, row: model.Chat) -> None:
@@ -216,6 +237,8 @@ class AccountMachine(RuleBasedStateMachine):
         assert key_of(chat.picture) == (row.image.key if row.image else None)
         faces = {one.participant_id: one.image.key if one.image else None for one in row.participants}
         assert faces == {person.id: key_of(person.picture) for person in chat.people}
+        stand_ins = {one.participant_id: one.contact_image_key for one in row.participants}
+        assert stand_ins == {person.id: self.kept.get(person.id) for person in chat.people}
 
     def check_queue(self) -> None:
         """Nothing is queued twice while it waits, nothing cached is queued; then all of it is cached."""
@@ -230,7 +253,9 @@ class AccountMachine(RuleBasedStateMachine):
             if claim.lease:
                 self.stack.claims.commit(claim, Blob("b", "image/png", 1, 1, 1), now=self.stack.now)
         pictures = [one for chat in self.demo.account.chats for one in chat.pictures]
-        wanted = {key for one in pictures if (key := key_of(one))}
+        present = {person.id for chat in self.demo.account.chats for person in chat.people}
+        stand_ins = {picture for person, picture in self.kept.items() if picture and person in present}
+        wanted = {key for one in pictures if (key := key_of(one))} | stand_ins
         cached = self.stack.images.views(wanted)
         assert {key: cached[key].status for key in wanted} == dict.fromkeys(wanted, ImageStatus.CACHED)
 
