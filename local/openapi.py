@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from imagecache.api.admin import admin_routes
+from imagecache.api.admin import AdminApi
 from imagecache.api.fields import Field
 from imagecache.api.http import Route, Routes
-from imagecache.api.read import read_routes
+from imagecache.api.read import ReadApi
 from imagecache.api.shapes import Error
 from imagecache.model import Role
 from local.openapi_refusals import REFUSALS, Refusal, RefusalKind, refused
@@ -62,7 +62,7 @@ def routes_by_function() -> Mapping[str, Routes]:
     """The routes of each function of the template, good for being looked at."""
     never = _NEVER_CALLED
     return {
-        "ReadFunction": read_routes(
+        "ReadFunction": ReadApi(
             chats=never,
             participants=never,
             images=never,
@@ -72,8 +72,8 @@ def routes_by_function() -> Mapping[str, Routes]:
             jobs=never,
             clock=never,
             base_url="",
-        ),
-        "AdminFunction": admin_routes(
+        ).routes(),
+        "AdminFunction": AdminApi(
             lookup=never,
             changes=never,
             book=never,
@@ -83,7 +83,7 @@ def routes_by_function() -> Mapping[str, Routes]:
             clock=never,
             new_id=never,
             base_url="",
-        ),
+        ).routes(),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from imagecache.api.admin import admin_routes
+from imagecache.api.admin import AdminApi
 from imagecache.api.http import Response, serve
 from imagecache.clock import now
 from imagecache.config import Config, Workers
@@ -23,7 +23,7 @@ from imagecache.usecases.request_images import image_requests
 
 config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
 requests = image_requests(config=config, dynamodb=dynamodb, sqs=boto3.client("sqs"), clock=now)
-routes = admin_routes(
+routes = AdminApi(
     lookup=ImageLookup(requests=requests),
     changes=ImageChanges(
         catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
@@ -38,7 +38,7 @@ routes = admin_routes(
     clock=now,
     new_id=partial(secrets.token_hex, 8),
     base_url=config.public_base_url,
-)
+).routes()
 
 
 def handler(event: dict[str, Any], _context: object) -> Response:

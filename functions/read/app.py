@@ -7,7 +7,7 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from imagecache.api.http import Response, serve
-from imagecache.api.read import read_routes
+from imagecache.api.read import ReadApi
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.stores.chat_pages import ChatPages
@@ -19,7 +19,7 @@ from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import SyncState
 
 config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
-routes = read_routes(
+routes = ReadApi(
     chats=ChatPages(table_name=config.chats_table, dynamodb=dynamodb),
     participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
     contacts=Contacts(table_name=config.contacts_table, dynamodb=dynamodb),
@@ -29,7 +29,7 @@ routes = read_routes(
     jobs=Jobs(table_name=config.sync_state_table, dynamodb=dynamodb),
     clock=now,
     base_url=config.public_base_url,
-)
+).routes()
 
 
 def handler(event: dict[str, Any], _context: object) -> Response:

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from imagecache.api.admin import admin_routes
+from imagecache.api.admin import AdminApi
 from imagecache.api.http import Response, serve
-from imagecache.api.read import read_routes
+from imagecache.api.read import ReadApi
 from imagecache.api.shapes import Error
 from imagecache.model import JobKind, Role
 from imagecache.usecases.change_image import ImageChanges
@@ -56,7 +56,7 @@ class Api:
         )
         lookup = ImageLookup(requests=stack.requests)
         self.routes = {
-            **read_routes(
+            **ReadApi(
                 chats=stack.pages,
                 participants=stack.participants,
                 contacts=stack.contacts,
@@ -66,8 +66,8 @@ class Api:
                 jobs=stack.jobs,
                 clock=stack.clock,
                 base_url=base_url,
-            ),
-            **admin_routes(
+            ).routes(),
+            **AdminApi(
                 lookup=lookup,
                 changes=changes,
                 book=contact_book_of(stack),
@@ -77,7 +77,7 @@ class Api:
                 clock=stack.clock,
                 new_id=lambda: next(self.ids),
                 base_url=base_url,
-            ),
+            ).routes(),
         }
 
     def raw(

@@ -79,18 +79,3 @@ def test_the_authorizer_of_the_api_is_not_conditional(template: Template) -> Non
 
     assert len(apis) == 1
     assert all(authorizer is None or isinstance(authorizer, str) for authorizer in authorizers)
-
-
-def test_a_page_elsewhere_may_send_its_token(translated: Resources) -> None:
-    """SAM keeps an origin that is a condition and drops every other setting beside it, without a word."""
-    body = translated["HttpApi"]["Properties"]["Body"]
-    condition, cors, otherwise = body["x-amazon-apigateway-cors"]["Fn::If"]
-
-    assert (condition, otherwise) == ("HasAllowedOrigins", {"Ref": "AWS::NoValue"})
-    assert cors == {
-        "allowOrigins": "",  # the default of its parameter
-        "allowMethods": ["GET", "POST", "PUT", "DELETE"],
-        "allowHeaders": ["authorization", "content-type", "if-none-match"],
-        "exposeHeaders": ["etag"],
-        "maxAge": 600,
-    }

@@ -1,5 +1,6 @@
 """The routes of functions/read: they change nothing."""
 
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
@@ -19,79 +20,100 @@ from imagecache.stores.participants import ChatParticipants
 from imagecache.stores.sync_state import SyncState
 
 
-def read_routes(
-    *,
-    chats: ChatPages,
-    participants: ChatParticipants,
-    contacts: Contacts,
-    images: CachedImages,
-    catalogue: ImageCatalogue,
-    state: SyncState,
-    jobs: Jobs,
-    clock: Clock,
-    base_url: str,
-) -> Routes:
-    """By API Gateway's route key."""
-    return {
-        "GET /api/chats": Route(
-            summary="A page of chats with every picture, newest first",
-            query=CHATS_QUERY,
-            gives=shapes.Chats,
-            answer=partial(chats_page, chats=chats, images=images, base_url=base_url),
-        ),
-        "GET /api/chat": Route(
-            summary="One chat and a page of its full roster",
-            query=CHAT_QUERY,
-            gives=shapes.ChatDetail,
-            errors=[HTTPStatus.NOT_FOUND],
-            answer=partial(
-                chat_detail, chats=chats, participants=participants, images=images, base_url=base_url
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadApi:
+    """What the routes are answered from."""
+
+    chats: ChatPages
+    participants: ChatParticipants
+    contacts: Contacts
+    images: CachedImages
+    catalogue: ImageCatalogue
+    state: SyncState
+    jobs: Jobs
+    clock: Clock
+    base_url: str
+
+    def routes(self) -> Routes:
+        """By API Gateway's route key."""
+        return self._of_chats() | self._of_images() | self._of_operation()
+
+    def _of_chats(self) -> dict[str, Route]:
+        return {
+            "GET /api/chats": Route(
+                summary="A page of chats with every picture, newest first",
+                query=CHATS_QUERY,
+                gives=shapes.Chats,
+                answer=partial(chats_page, chats=self.chats, images=self.images, base_url=self.base_url),
             ),
-        ),
-        "GET /api/images": Route(
-            summary="Images by status",
-            query=ROWS_QUERY,
-            gives=shapes.ImageRows,
-            answer=partial(rows_page, catalogue=catalogue, base_url=base_url),
-        ),
-        "GET /api/images/uncached": Route(
-            summary="References without a cached image, and why; a page may be empty and still have a cursor",
-            query=UNCACHED_QUERY,
-            gives=shapes.References,
-            answer=partial(uncached_page, participants=participants, images=images),
-        ),
-        "POST /api/images/explain": Route(
-            summary="The whole story of one image",
-            body=ONE_BODY,
-            gives=shapes.Story,
-            answer=partial(
-                explained,
-                catalogue=catalogue,
-                images=images,
-                participants=participants,
-                chats=chats,
-                contacts=contacts,
-                base_url=base_url,
-                clock=clock,
+            "GET /api/chat": Route(
+                summary="One chat and a page of its full roster",
+                query=CHAT_QUERY,
+                gives=shapes.ChatDetail,
+                errors=[HTTPStatus.NOT_FOUND],
+                answer=partial(
+                    chat_detail,
+                    chats=self.chats,
+                    participants=self.participants,
+                    images=self.images,
+                    base_url=self.base_url,
+                ),
             ),
-        ),
-        "GET /api/stats": Route(
-            summary="What the cache holds, counted now",
-            gives=shapes.Stats,
-            answer=partial(stats, catalogue=catalogue, participants=participants, state=state),
-        ),
-        "GET /api/health": Route(
-            summary="Whether the API answers, and how Beeper does",
-            role=Role.NONE,
-            gives=shapes.Health,
-            answer=partial(health, state=state),
-        ),
-        "GET /api/jobs/{jobId}": Route(
-            summary="Progress and result of a job",
-            role=Role.ADMIN,
-            path=JOB_PATH,
-            gives=shapes.Job,
-            errors=[HTTPStatus.NOT_FOUND],
-            answer=partial(job_told, jobs=jobs, catalogue=catalogue, clock=clock),
-        ),
-    }
+        }
+
+    def _of_images(self) -> dict[str, Route]:
+        return {
+            "GET /api/images": Route(
+                summary="Images by status",
+                query=ROWS_QUERY,
+                gives=shapes.ImageRows,
+                answer=partial(rows_page, catalogue=self.catalogue, base_url=self.base_url),
+            ),
+            "GET /api/images/uncached": Route(
+                summary="References without a cached image, and why; "
+                "a page may be empty and still have a cursor",
+                query=UNCACHED_QUERY,
+                gives=shapes.References,
+                answer=partial(uncached_page, participants=self.participants, images=self.images),
+            ),
+            "POST /api/images/explain": Route(
+                summary="The whole story of one image",
+                body=ONE_BODY,
+                gives=shapes.Story,
+                answer=partial(
+                    explained,
+                    catalogue=self.catalogue,
+                    images=self.images,
+                    participants=self.participants,
+                    chats=self.chats,
+                    contacts=self.contacts,
+                    base_url=self.base_url,
+                    clock=self.clock,
+                ),
+            ),
+        }
+
+    def _of_operation(self) -> dict[str, Route]:
+        return {
+            "GET /api/stats": Route(
+                summary="What the cache holds, counted now",
+                gives=shapes.Stats,
+                answer=partial(
+                    stats, catalogue=self.catalogue, participants=self.participants, state=self.state
+                ),
+            ),
+            "GET /api/health": Route(
+                summary="Whether the API answers, and how Beeper does",
+                role=Role.NONE,
+                gives=shapes.Health,
+                answer=partial(health, state=self.state),
+            ),
+            "GET /api/jobs/{jobId}": Route(
+                summary="Progress and result of a job",
+                role=Role.ADMIN,
+                path=JOB_PATH,
+                gives=shapes.Job,
+                errors=[HTTPStatus.NOT_FOUND],
+                answer=partial(job_told, jobs=self.jobs, catalogue=self.catalogue, clock=self.clock),
+            ),
+        }
