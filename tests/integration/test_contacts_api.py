@@ -52,6 +52,11 @@ def test_a_contact_is_answered_as_it_is_understood_and_a_sync_is_started(world: 
     }
 
 
+def test_the_key_to_an_encrypted_picture_is_stored_nowhere(world: World) -> None:
+    contact = world.put("ada", "mxc://beeper.com/abc?encryptedFileInfoJSON=%7B%22key%22%7D")
+    assert contact["imageUrl"] == "mxc://beeper.com/abc"
+
+
 def test_whoever_puts_many_starts_no_sync_with_each(world: World) -> None:
     status, answer = world.api.ask(f"PUT {CONTACT}", {"withoutSync": True}, path={"contactId": "ada"})
     assert (status, answer["jobId"], world.api.sent.events) == (200, None, [])

@@ -80,6 +80,21 @@ def test_a_person_of_dex_is_found_by_all_that_dex_knows(served: Served) -> None:
     }
 
 
+def test_a_monstrous_person_is_cut_to_size_and_hurts_nobody(served: Served) -> None:
+    numbers = [{"phone": f"+4420794{number:05}"} for number in range(2000)]
+    monster: Json = {
+        "id": "m",
+        "first_name": "x" * 10**6,
+        "image_url": f"data:,{'x' * 10**6}",
+        "phones": numbers,
+    }
+    served.dex.people = [monster, {"id": "i" * 200, "first_name": "Endless"}, *people(1)]
+    report = served.run()
+    assert (report.saved, report.unreadable) == (2, 1)
+    [known] = [one for one in served.stack.contacts.everybody() if one.contact_id == "dex:m"]
+    assert (len(known.full_name or ""), known.image_url, len(known.identifiers)) == (500, None, 50)
+
+
 def test_pages_are_read_to_the_end_without_haste_in_whatever_shape_they_come(served: Served) -> None:
     served.dex.people = people(300)
     assert served.run().read == 300

@@ -37,6 +37,9 @@ def value(kind: IdentifierKind, text: str, region: str = "GB") -> str | None:
         (INSTAGRAM, "instagram.com/ada", "ada"),
         (INSTAGRAM, "Ada Lovelace", None),
         (INSTAGRAM, "@", None),
+        (IdentifierKind.PARTICIPANT, "é" * 512, "é" * 512),
+        (IdentifierKind.PARTICIPANT, "é" * 513, None),  # longer than a member's key can be
+        (IdentifierKind.PARTICIPANT, "", None),
         (PHONE, "+44 20 7946 0958", "+442079460958"),
         (PHONE, "020-7946-0958", "+442079460958"),
         (PHONE, "(020) 7946 0958", "+442079460958"),

@@ -16,6 +16,8 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _IMESSAGE = "imsg##participant:"
 # They become keys, which DynamoDB ends at 2,048 bytes; nobody's is longer than an e-mail address may be.
 _MOST_CHARS = 254
+# A member's id is a sort key.
+_MOST_ID_BYTES = 1024
 
 
 class IdentifierKind(StrEnum):
@@ -40,7 +42,7 @@ def identifier(kind: IdentifierKind, text: str, *, region: str) -> Identifier | 
     """In its one form; None for what cannot be one. `region` is where numbers without a country are."""
     match kind:
         case IdentifierKind.PARTICIPANT:
-            value = text or None
+            value = text if 0 < len(text.encode()) <= _MOST_ID_BYTES else None
         case IdentifierKind.INSTAGRAM:
             value = _instagram(text)
         case IdentifierKind.WHATSAPP:

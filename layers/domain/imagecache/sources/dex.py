@@ -27,6 +27,9 @@ _LATER = {HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
 _LISTS = ("contacts", "data")
 _MOST_ID_CHARS = 100
 _MOST_NAME_CHARS = 500
+# As in our own API: a person of Dex's must fit into one item of a table.
+_MOST_URL_CHARS = 65_536
+_MOST_EACH = 50
 
 
 class DexError(ImageCacheError):
@@ -138,11 +141,11 @@ def _contact(item: Mapping[str, Any]) -> DexContact | None:
     if dex_id is None or len(dex_id) > _MOST_ID_CHARS:
         return None
     names = [name for name in (_text(item.get("first_name")), _text(item.get("last_name"))) if name]
-    instagram = _text(item.get("instagram"))
+    instagram, image_url = _text(item.get("instagram")), _text(item.get("image_url"))
     return DexContact(
         dex_id=dex_id,
         full_name=" ".join(names)[:_MOST_NAME_CHARS] or None,
-        image_url=_text(item.get("image_url")),
+        image_url=image_url if image_url and len(image_url) <= _MOST_URL_CHARS else None,
         texts={
             IdentifierKind.INSTAGRAM: [instagram] if instagram else [],
             IdentifierKind.PHONE: [*_several(item.get("phones"), "phone", "phone_number")],
@@ -153,7 +156,7 @@ def _contact(item: Mapping[str, Any]) -> DexContact | None:
 
 def _several(entries: Any, *names: str) -> Iterator[str]:
     """Texts, or objects that hold one under one of these names."""
-    for entry in entries if isinstance(entries, list) else []:
+    for entry in entries[:_MOST_EACH] if isinstance(entries, list) else []:
         values = [entry.get(name) for name in names] if isinstance(entry, dict) else [entry]
         yield from [text for text in map(_text, values) if text][:1]
 

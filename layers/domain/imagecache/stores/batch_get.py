@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # BatchGetItem's limit.
 _KEYS_PER_CALL = 100
+# A page of chats needs four; thousands of identifiers must not become as many threads.
+_AT_ONCE = 20
 _ATTEMPTS = 8
 _FIRST_PAUSE = 0.05
 
@@ -46,7 +48,7 @@ def batch_get(
     ]
     if len(chunks) < 2:  # a thread for one call would only cost
         return [item for chunk in chunks for item in _get_all(dynamodb, table_name, chunk)]
-    with ThreadPoolExecutor(max_workers=len(chunks)) as pool:
+    with ThreadPoolExecutor(max_workers=min(len(chunks), _AT_ONCE)) as pool:
         return list(
             chain.from_iterable(pool.map(lambda chunk: _get_all(dynamodb, table_name, chunk), chunks))
         )

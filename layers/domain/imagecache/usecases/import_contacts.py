@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from imagecache.errors import ConflictError, OriginDownError, OriginUnauthorizedError
 from imagecache.identifiers import Identifier, identifier
+from imagecache.identity import stored_url
 from imagecache.model import Clock, ContactSource
 from imagecache.sources.dex import DexApi, DexContact, DexReading
 from imagecache.stores.contact_row import Contact
@@ -150,7 +151,7 @@ def _contact(one: DexContact, identifiers: set[Identifier]) -> Contact:
     return Contact(
         contact_id=f"dex:{one.dex_id}",
         full_name=one.full_name,
-        image_url=one.image_url,
+        image_url=stored_url(one.image_url) if one.image_url else None,
         image=image_of(one.image_url),
         identifiers=tuple(sorted(identifiers)),
         source=ContactSource.DEX,

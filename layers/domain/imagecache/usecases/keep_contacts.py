@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imagecache.config import Config
 from imagecache.errors import NotFoundError, RejectedSourceError
 from imagecache.identifiers import Identifier
-from imagecache.identity import image_key
+from imagecache.identity import image_key, stored_url
 from imagecache.model import Chat, Clock, ContactSource, ImageRef, ImageView
 from imagecache.stores.chat_pages import ChatPages
 from imagecache.stores.contact_row import Contact
@@ -79,7 +79,7 @@ class ContactBook:
         contact = Contact(
             contact_id=contact_id,
             full_name=full_name,
-            image_url=image_url,
+            image_url=stored_url(image_url) if image_url else None,
             image=image_of(image_url),
             identifiers=tuple(sorted(set(identifiers))),
             source=ContactSource.MANUAL,
