@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.template import Template
+from local.template import Template, parameter_values
 
 _SECURITY_HEADERS = {
     "ContentTypeOptions": ("X-Content-Type-Options", lambda _: "nosniff"),
@@ -72,7 +72,7 @@ class Distribution:
 
 def read_distribution(template: Template) -> Distribution:
     """The template's one distribution."""
-    resources = template["Resources"]
+    resources, parameters = template["Resources"], parameter_values(template, {})
     (found,) = [r for r in resources.values() if r["Type"] == "AWS::CloudFront::Distribution"]
     config = found["Properties"]["DistributionConfig"]
     origins = {origin["Id"]: _origin(origin, resources) for origin in config["Origins"]}
@@ -83,7 +83,7 @@ def read_distribution(template: Template) -> Distribution:
                 pattern=entry["PathPattern"],
                 origin=origins[entry["TargetOriginId"]],
                 methods=frozenset(entry.get("AllowedMethods", ["GET", "HEAD"])),
-                headers=_added_headers(entry.get("ResponseHeadersPolicyId"), resources),
+                headers=_added_headers(entry.get("ResponseHeadersPolicyId"), resources, parameters),
             )
             for entry in described
         ),
@@ -133,7 +133,9 @@ def _readable_keys(bucket: str, resources: Template) -> tuple[str, ...]:
     )
 
 
-def _added_headers(policy: Any, resources: Template) -> tuple[AddedHeader, ...]:
+def _added_headers(
+    policy: Any, resources: Template, parameters: Mapping[str, str]
+) -> tuple[AddedHeader, ...]:
     if policy is None:
         return ()
     config = resources[_named(policy)]["Properties"]["ResponseHeadersPolicyConfig"]
@@ -144,5 +146,13 @@ def _added_headers(policy: Any, resources: Template) -> tuple[AddedHeader, ...]:
     for kind, described in config.get("SecurityHeadersConfig", {}).items():
         if known := _SECURITY_HEADERS[kind]:
             name, value = known
-            added.append(AddedHeader(name, value(described), described["Override"]))
+            text = _substituted(value(described), parameters)
+            added.append(AddedHeader(name, text, described["Override"]))
     return tuple(added)
+
+
+def _substituted(text: Any, parameters: Mapping[str, str]) -> str:
+    """`Fn::Sub` with the parameters' defaults: what a header names is never set locally."""
+    if isinstance(text, str):
+        return text
+    return re.sub(r"\$\{(\w+)\}", lambda found: parameters[found[1]], text["Fn::Sub"])

@@ -43,6 +43,7 @@ def test_page_and_pictures_carry_the_headers_of_their_policies() -> None:
     page = {header.name: header.value for header in DISTRIBUTION.behaviour("/").headers}
     picture = {header.name: header.value for header in DISTRIBUTION.behaviour("/images/x").headers}
     assert page["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "img-src 'self' data: ; connect-src" in page["Content-Security-Policy"]
     assert page["Referrer-Policy"] == "no-referrer"
     assert picture["X-Content-Type-Options"] == "nosniff"
     assert picture["Cross-Origin-Resource-Policy"] == "cross-origin"

@@ -72,6 +72,14 @@ def test_a_browser_never_guesses_what_an_answer_is(resources: Resources, headers
     assert config["SecurityHeadersConfig"]["ContentTypeOptions"] == {"Override": True}
 
 
+def test_the_page_may_show_pictures_from_where_their_urls_lead(resources: Resources) -> None:
+    """PublicBaseUrl is put before every image URL; the page's own policy must know it."""
+    config = resources["PageHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+    policy = config["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
+
+    assert "; img-src 'self' data: ${PublicBaseUrl}; " in policy
+
+
 def test_the_authorizer_of_the_api_is_not_conditional(template: Template) -> None:
     """`DefaultAuthorizer: !If` passes `sam validate --lint` and no deployment."""
     apis = [r for r in template["Resources"].values() if r["Type"] == "AWS::Serverless::HttpApi"]

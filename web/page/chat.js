@@ -98,7 +98,10 @@ function person({ fullName, username, isSelf, image }) {
     "li",
     {},
     avatar(fullName ?? username, 56, image),
-    element("span", { className: "title", dir: "auto" }, name),
-    element("span", { className: "message", dir: "auto" }, details.filter(Boolean).join(" · ")),
+    element(
+      "div", {},
+      element("p", { className: "title", dir: "auto" }, name),
+      element("p", { className: "message", dir: "auto" }, details.filter(Boolean).join(" · ")),
+    ),
   );
 }

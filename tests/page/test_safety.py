@@ -1,12 +1,14 @@
-"""Whatever a stranger names himself, it is text."""
+"""Whatever a stranger names himself, it is text; and the page loads its own files, all at once."""
 
 import json
+import re
 import urllib.request
 from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
 
+from local.template import ROOT
 from tests.page.visit import Visit
 
 pytestmark = pytest.mark.engine
@@ -77,3 +79,10 @@ def test_the_page_allows_itself_nothing_but_its_own_files(visit: Visit) -> None:
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert "unsafe" not in json.dumps(policy)
+
+
+def test_every_module_is_asked_for_before_another_names_it() -> None:
+    page = (ROOT / "web" / "index.html").read_text()
+    modules = {path.relative_to(ROOT / "web").as_posix() for path in (ROOT / "web" / "page").glob("*.js")}
+    preloaded = set(re.findall(r'<link rel="modulepreload" href="([^"]+)">', page))
+    assert preloaded == (modules - {"page/main.js"}) | {"avatar.js", "thumbhash.js"}
