@@ -28,7 +28,7 @@ def test_every_route_but_health_takes_a_token(api: Api) -> None:
             assert (status, answer["code"]) == (401, "unauthorized"), route
 
 
-def test_what_changes_or_tells_of_jobs_takes_the_admins(api: Api) -> None:
+def test_what_changes_or_tells_of_jobs_or_contacts_takes_the_admins(api: Api) -> None:
     refused = {route for route in api.routes if api.ask(route, {}, role=Role.READ)[0] == 403}
     assert refused == {
         "GET /api/jobs/{jobId}",
@@ -38,6 +38,10 @@ def test_what_changes_or_tells_of_jobs_takes_the_admins(api: Api) -> None:
         "POST /api/images/retry-failed",
         "POST /api/images/backfill",
         "POST /api/sync",
+        "GET /api/contacts",
+        "GET /api/contacts/{contactId}",
+        "PUT /api/contacts/{contactId}",
+        "DELETE /api/contacts/{contactId}",
     }
     assert api.sent.events == []
 
