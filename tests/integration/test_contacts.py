@@ -203,15 +203,6 @@ def test_a_member_far_down_the_roster_shows_their_contact_too(world: World) -> N
     assert (len(pictures), pictures[ADA.id]) == (27, "pending")
 
 
-def test_the_story_of_a_contacts_picture_names_the_contact(world: World) -> None:
-    world.has(alone(SIGNAL, ADA))
-    world.put("ada", identifiers={"phone": NUMBER})
-    world.sync()
-    story = world.api.ask("POST /api/images/explain", {"sourceUrl": PICTURE})[1]
-    assert story["summary"][-1] == "It stands in where the contact ada is met without a picture."
-    assert "No chat shows it." not in story["summary"]
-
-
 def test_a_page_with_contacts_is_one_query_and_one_wave(world: World) -> None:
     world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
     world.put("ada", identifiers={"phone": NUMBER})

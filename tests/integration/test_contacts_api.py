@@ -72,6 +72,15 @@ def test_a_contact_tells_for_whom_it_stands(world: World) -> None:
     assert (known["moreLinked"], known["contact"]["image"]["status"]) == (False, "pending")
 
 
+def test_the_story_of_a_contacts_picture_names_the_contact(world: World) -> None:
+    world.has(alone(SIGNAL, ADA))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    story = world.api.ask("POST /api/images/explain", {"sourceUrl": PICTURE})[1]
+    assert story["summary"][-1] == "It stands in where the contact ada is met without a picture."
+    assert "No chat shows it." not in story["summary"]
+
+
 def test_a_removal_starts_a_sync_too(world: World) -> None:
     world.put("ada")
     world.remove("ada")

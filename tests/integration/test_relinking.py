@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from imagecache.clock import HOUR
+from imagecache.usecases.request_images import ImageRequests
 from local.demo.service import DemoAccount
 from tests.integration.acquaintances import ADA, NUMBER, OTHER_PICTURE, SIGNAL, World, alone
 from tests.integration.api import Api
@@ -56,6 +57,25 @@ def test_a_change_during_a_relinking_is_not_passed_over(world: World) -> None:
     assert world.sync(milliseconds_left=lambda: next(times)).outcome == "unfinished"
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
+    assert_shown_everywhere(world)
+
+
+def test_a_change_while_a_run_is_under_way_is_the_next_runs_and_that_comes_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put("zoe", OTHER_PICTURE)
+    world.sync()
+    due = ImageRequests.request_due
+
+    def meanwhile(requests: ImageRequests) -> int:
+        """Near the end of the run."""
+        monkeypatch.setattr(ImageRequests, "request_due", due)
+        world.put("ada", identifiers={"phone": NUMBER})
+        return due(requests)
+
+    monkeypatch.setattr(ImageRequests, "request_due", meanwhile)
+    assert world.sync().outcome == "unfinished"
+    assert world.sync().outcome == "ok"
     assert_shown_everywhere(world)
 
 

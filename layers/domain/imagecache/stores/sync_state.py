@@ -96,6 +96,11 @@ class Linking:
     towards: int = 0
     after: tuple[str, str] | None = None
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether contacts have changed since everybody was linked."""
+        return self.linked < self.changes
+
 
 class _Row(Model):
     name = UnicodeAttribute(hash_key=True)

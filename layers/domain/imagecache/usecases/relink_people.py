@@ -52,7 +52,7 @@ class Relinking:
         """
         linking = self.state.linking()
         done = Relinked(any_contacts=linking.changes > 0)
-        while linking.linked < linking.changes:
+        while linking.is_behind:
             if out_of_time():
                 done.done = False
                 break

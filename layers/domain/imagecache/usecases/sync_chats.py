@@ -136,6 +136,8 @@ class _Run:
                 progress = self._walk(progress, report, relinked)
             if progress.finished:
                 self._finish(progress, report)
+                if relinked.any_contacts and self.sync.state.linking().is_behind:
+                    report.outcome = SyncOutcome.UNFINISHED  # contacts changed meanwhile: again, at once
             else:
                 self.sync.state.record_progress(progress, fence=self.fence)
                 report.outcome = SyncOutcome.UNFINISHED
