@@ -10,7 +10,13 @@ async function showFaces() {
   const { chats } = await answer.json();
   for (const chat of chats) {
     const avatar = document.createElement("chat-avatar");
-    Object.assign(avatar, { image: chat.image, faces: chat.facepile, name: chat.title ?? "", size: 64, base });
+    Object.assign(avatar, {
+      image: chat.image,
+      faces: chat.facepile,
+      name: chat.title ?? "",
+      size: 64,
+      base,
+    });
     const item = document.createElement("li");
     item.append(avatar);
     document.querySelector("#faces").append(item);

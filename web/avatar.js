@@ -25,28 +25,54 @@ const SVG = "http://www.w3.org/2000/svg";
 // Where up to four faces stand: [left, top, size], in parts of the whole.
 const PLACES = {
   1: [[0, 0, 1]],
-  2: [[0, 0, 0.66], [0.34, 0.34, 0.66]],
-  3: [[0.25, 0, 0.5], [0, 0.46, 0.5], [0.5, 0.46, 0.5]],
-  4: [[0, 0, 0.48], [0.52, 0, 0.48], [0, 0.52, 0.48], [0.52, 0.52, 0.48]],
+  2: [
+    [0, 0, 0.66],
+    [0.34, 0.34, 0.66],
+  ],
+  3: [
+    [0.25, 0, 0.5],
+    [0, 0.46, 0.5],
+    [0.5, 0.46, 0.5],
+  ],
+  4: [
+    [0, 0, 0.48],
+    [0.52, 0, 0.48],
+    [0, 0.52, 0.48],
+    [0.52, 0.52, 0.48],
+  ],
 };
 
-/**
- * Properties, each an attribute as well (`image` and `faces` as JSON there):
- * image: an image object; faces: image objects of members, shown where `image` is not cached; name: whose it is, for
- * the accessible name and for initials where the image has none; size: CSS pixels, 56 unless set; base: the origin
- * that root-relative URLs belong to, this page's own unless set.
- */
-export class ChatAvatar extends HTMLElement {
-  static observedAttributes = ["image", "faces", "name", "size", "base"];
+// Each a property and an attribute (`image` and `faces` are JSON there), with what a missing one means.
+const PROPERTIES = {
+  image: (value) => value ?? null, // an image object of the API
+  faces: (value) => value ?? [], // image objects of members, shown while `image` is not cached
+  name: (value) => value ?? "", // whose it is: letters where the image has none, and the accessible name
+  size: (value) => (Number(value) > 0 ? Number(value) : 56), // CSS pixels
+  base: (value) => value ?? "", // the origin of root-relative URLs; empty: the page's own
+};
 
-  #image = null;
-  #faces = [];
-  #name = "";
-  #size = 56;
-  #base = "";
+export class ChatAvatar extends HTMLElement {
+  static observedAttributes = Object.keys(PROPERTIES);
+
+  #values = { image: null, faces: [], name: "", size: 56, base: "" };
   #internals = this.attachInternals();
   #root = this.attachShadow({ mode: "open" });
   #isStale = false;
+
+  static {
+    for (const [name, meant] of Object.entries(PROPERTIES)) {
+      Object.defineProperty(this.prototype, name, {
+        enumerable: true,
+        get() {
+          return this.#values[name];
+        },
+        set(value) {
+          this.#values[name] = meant(value);
+          this.#change();
+        },
+      });
+    }
+  }
 
   constructor() {
     super();
@@ -69,21 +95,6 @@ export class ChatAvatar extends HTMLElement {
     this[name] = name === "image" || name === "faces" ? fromJson(value) : value;
   }
 
-  get image() { return this.#image; }
-  set image(value) { this.#image = value ?? null; this.#change(); }
-
-  get faces() { return this.#faces; }
-  set faces(value) { this.#faces = value ?? []; this.#change(); }
-
-  get name() { return this.#name; }
-  set name(value) { this.#name = value ?? ""; this.#change(); }
-
-  get size() { return this.#size; }
-  set size(value) { this.#size = Number(value) > 0 ? Number(value) : 56; this.#change(); }
-
-  get base() { return this.#base; }
-  set base(value) { this.#base = value ?? ""; this.#change(); }
-
   /** Once for all the properties that are set one after another. */
   #change() {
     if (this.#isStale || !this.isConnected) return;
@@ -93,22 +104,22 @@ export class ChatAvatar extends HTMLElement {
 
   #paint() {
     this.#isStale = false;
-    this.style.setProperty("--avatar-size", `${this.#size}px`);
+    this.style.setProperty("--avatar-size", `${this.size}px`);
     this.#internals.role = "img";
-    this.#internals.ariaLabel = this.#name || "picture";
-    const isPile = this.#image?.status !== "cached" && this.#faces.length > 0;
-    this.#root.replaceChildren(isPile ? this.#pile() : this.#face(this.#image, this.#size));
+    this.#internals.ariaLabel = this.name || "picture";
+    const isPile = this.image?.status !== "cached" && this.faces.length > 0;
+    this.#root.replaceChildren(isPile ? this.#pile() : this.#face(this.image, this.size));
   }
 
   #pile() {
-    const faces = this.#faces.slice(0, 4);
+    const faces = this.faces.slice(0, 4);
     const pile = document.createElement("div");
     pile.className = "pile";
     faces.forEach((image, at) => {
       const [left, top, part] = PLACES[faces.length][at];
-      const face = this.#face(image, this.#size * part);
-      face.style.left = `${left * this.#size}px`;
-      face.style.top = `${top * this.#size}px`;
+      const face = this.#face(image, this.size * part);
+      face.style.left = `${left * this.size}px`;
+      face.style.top = `${top * this.size}px`;
       pile.append(face);
     });
     return pile;
@@ -118,8 +129,8 @@ export class ChatAvatar extends HTMLElement {
     const face = document.createElement("div");
     face.className = "face";
     face.style.setProperty("--face-size", `${size}px`);
-    const initials = image?.initials || initialsOf(this.#name);
-    face.style.setProperty("--hue", String(hueOf(this.#name || initials)));
+    const initials = image?.initials || initialsOf(this.name);
+    face.style.setProperty("--hue", String(hueOf(this.name || initials)));
     if (image?.status !== "cached") {
       face.append(initials ? element("span", initials) : silhouette());
       return face;
@@ -137,7 +148,11 @@ export class ChatAvatar extends HTMLElement {
     picture.loading = "lazy";
     picture.draggable = false;
     // A picture may be transparent in places, where nothing should show through.
-    picture.onload = () => picture.decode().then(() => blur.remove(), () => {});
+    picture.onload = () =>
+      picture.decode().then(
+        () => blur.remove(),
+        () => {},
+      );
     picture.onerror = () => picture.remove(); // the placeholder stays
     picture.sizes = `${Math.ceil(size)}px`;
     const widths = size > 96 ? ["96", "192", "640"] : ["96", "192"];
@@ -148,7 +163,7 @@ export class ChatAvatar extends HTMLElement {
   }
 
   #absolute(url) {
-    return this.#base ? new URL(url, this.#base).href : url;
+    return this.base ? new URL(url, this.base).href : url;
   }
 }
 
@@ -169,7 +184,10 @@ function silhouette() {
   const drawing = document.createElementNS(SVG, "svg");
   drawing.setAttribute("viewBox", "0 0 24 24");
   const outline = document.createElementNS(SVG, "path");
-  outline.setAttribute("d", "M12 13.2a3.9 3.9 0 1 0 0-7.8 3.9 3.9 0 0 0 0 7.8Zm0 1.6c-4 0-7.2 2.2-7.2 5V24h14.4v-4.2c0-2.8-3.2-5-7.2-5Z");
+  outline.setAttribute(
+    "d",
+    "M12 13.2a3.9 3.9 0 1 0 0-7.8 3.9 3.9 0 0 0 0 7.8Zm0 1.6c-4 0-7.2 2.2-7.2 5V24h14.4v-4.2c0-2.8-3.2-5-7.2-5Z",
+  );
   drawing.append(outline);
   return drawing;
 }
@@ -184,7 +202,10 @@ function element(name, text) {
 function initialsOf(name) {
   const words = name.split(/\s+/).filter((word) => /^\p{L}/u.test(word));
   const ends = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return ends.map((word) => [...word][0]).join("").toUpperCase();
+  return ends
+    .map((word) => [...word][0])
+    .join("")
+    .toUpperCase();
 }
 
 /** The same colour for the same name, everywhere and always. */

@@ -24,7 +24,12 @@ function read(bytes) {
   const next = nibbles(bytes, hasAlpha ? 6 : 5);
   return {
     aspect: across / down,
-    light: channel((head & 63) / 63, ((head >> 18) & 31) / 31, [Math.max(3, across), Math.max(3, down)], next),
+    light: channel(
+      (head & 63) / 63,
+      ((head >> 18) & 31) / 31,
+      [Math.max(3, across), Math.max(3, down)],
+      next,
+    ),
     // The format loses some saturation; 1.25 gives it back.
     warmth: channel(((head >> 6) & 63) / 31.5 - 1, (((tail >> 3) & 63) / 63) * 1.25, [3, 3], next),
     tint: channel(((head >> 12) & 63) / 31.5 - 1, (((tail >> 9) & 63) / 63) * 1.25, [3, 3], next),
@@ -59,7 +64,10 @@ function paint({ aspect, light, warmth, tint, alpha }) {
     const [l, p, q] = planes.map((one) => one[at]);
     const blue = l - (2 / 3) * p;
     const red = (3 * l - blue + q) / 2;
-    pixels.data.set([red, red - q, blue, veil ? veil[at] : 1].map((one) => one * 255), at * 4);
+    pixels.data.set(
+      [red, red - q, blue, veil ? veil[at] : 1].map((one) => one * 255),
+      at * 4,
+    );
   }
   return pixels;
 }

@@ -59,17 +59,18 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def new_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Tabs that share nothing: no storage, no cache. Settings are those of a browser context."""
-    contexts = []
+    pages: list[Page] = []
 
     def open_tab(**settings: Any) -> Page:
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | settings))
         context.set_default_timeout(_SECONDS * 1000)
-        contexts.append(context)
-        return context.new_page()
+        pages.append(context.new_page())
+        return pages[-1]
 
     yield open_tab
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.unroute_all(behavior="ignoreErrors")  # a request may be on its way when a test ends
+        page.context.close()
 
 
 @pytest.fixture

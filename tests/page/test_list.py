@@ -77,6 +77,7 @@ def test_each_filter_shows_its_own_chats_and_the_back_button_returns(visit: Visi
         assert shown_chats(visit) == expected[:50]
     visit.page.go_back()
     expect(visit.page.locator(".filters [aria-current]")).to_have_text("Archived")
+    expect(visit.cards).to_have_count(len(all_chats(visit, "archived")))
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -85,9 +86,6 @@ def test_nothing_moves_while_it_loads(new_visit: NewVisit, width: int) -> None:
     visit.open()
     visit.load_every_face()
     visit.scroll_to_the_end()
-    assert visit.moved() < 0.01
-    visit.open("#/operator")
-    expect(visit.page.locator("tbody tr").first).to_be_visible()
     assert visit.moved() < 0.01
     assert visit.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 

@@ -1,5 +1,7 @@
 """The operator's view: what the cache holds, what is missing and why, and what can be done about it."""
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import expect
 
@@ -22,6 +24,15 @@ def test_the_cards_say_what_the_api_counts(visit: Visit) -> None:
     assert value(visit, "Downloads saved") == str(stats["deduplication"]["downloadsSaved"])
     assert value(visit, "Failed") == str(stats["failed"])
     assert value(visit, "Beeper") == "Connected"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_of_it_moves_while_it_loads(new_visit: Callable[..., Visit], width: int) -> None:
+    visit = new_visit(viewport={"width": width, "height": 800})
+    visit.open("#/operator")
+    expect(visit.page.locator(".images").last.locator("tbody tr").first).to_be_attached()
+    assert visit.moved() < 0.01
+    assert visit.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 def test_every_failure_and_every_missing_face_has_its_row(visit: Visit) -> None:
@@ -73,7 +84,7 @@ def test_a_change_asks_for_the_admin_token_once_and_again_when_it_is_wrong(visit
     rows.nth(1).get_by_role("button", name="Retry").click()
     expect(rows.nth(1).get_by_role("button", name="Retry")).to_have_text("Queued")
     forgotten = visit.clone.get("/api/images?status=forgotten")["images"]
-    assert [row["url"] for row in forgotten] == [None]
+    assert {row["url"] for row in forgotten} == {None}
     visit.expect_failed_requests()
 
 

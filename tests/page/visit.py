@@ -116,7 +116,8 @@ class Visit:
 
     def moved(self) -> float:
         """The cumulative layout shift so far."""
-        self.page.wait_for_timeout(100)  # shifts are told after the frame in which they happen
+        # Shifts are told some time after the frame in which they happen.
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 400)))")
         return float(self.page.evaluate("window.moved"))
 
     def answer(self, pattern: str, handler: Callable[[Route], object]) -> None:

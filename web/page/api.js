@@ -32,14 +32,23 @@ async function ask(path, { body, token = "read" } = {}) {
   try {
     answer = await fetch(path, {
       method: body ? "POST" : "GET",
-      headers: { Authorization: `Bearer ${tokenFor(token)}`, ...(body && { "Content-Type": "application/json" }) },
+      headers: {
+        Authorization: `Bearer ${tokenFor(token)}`,
+        ...(body && { "Content-Type": "application/json" }),
+      },
       body: body && JSON.stringify(body),
       redirect: "error", // a token goes nowhere else
     });
   } catch {
-    throw new ApiError(0, "The server does not answer. Check the network, or start it again, and try once more.");
+    throw new ApiError(
+      0,
+      "The server does not answer. Check the network, or start it again, and try once more.",
+    );
   }
   const content = await answer.json().catch(() => null);
   if (answer.ok && content) return content;
-  throw new ApiError(answer.status, content?.message ?? `The server answered ${answer.status}. Try again in a minute.`);
+  throw new ApiError(
+    answer.status,
+    content?.message ?? `The server answered ${answer.status}. Try again in a minute.`,
+  );
 }

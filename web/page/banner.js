@@ -6,8 +6,10 @@ import { exact } from "./moments.js";
 const EVERY_MS = 60_000;
 
 const SAID = {
-  offline: (since) => `Beeper is offline: pictures and chats are as of ${since}. Open Beeper on its computer; nothing is lost meanwhile.`,
-  unauthorized: (since) => `Beeper refuses the token: pictures and chats are as of ${since}. Give the server a new Beeper token.`,
+  offline: (since) =>
+    `Beeper is offline: pictures and chats are as of ${since}. Open Beeper on its computer; nothing is lost meanwhile.`,
+  unauthorized: (since) =>
+    `Beeper refuses the token: pictures and chats are as of ${since}. Give the server a new Beeper token.`,
 };
 
 /** Looks now, once a minute, and whenever somebody comes back to this tab. */

@@ -16,8 +16,15 @@ export class ChatCard {
     const face = element("span", { className: "badged" }, this.#avatar, badge(chat.network));
     const link = element(
       "a",
-      { href: `#/chat/${encodeURIComponent(chat.chatId)}`, className: chat.unreadCount ? "card unread" : "card" },
-      face, title, when(chat.lastActivity), message, marks(chat),
+      {
+        href: `#/chat/${encodeURIComponent(chat.chatId)}`,
+        className: chat.unreadCount ? "card unread" : "card",
+      },
+      face,
+      title,
+      when(chat.lastActivity),
+      message,
+      marks(chat),
     );
     this.element = element("li", {}, link);
   }
@@ -47,7 +54,11 @@ function when(iso) {
 }
 
 function marks(chat) {
-  const drawn = [["pinned", chat.isPinned], ["muted", chat.isMuted], ["archived", chat.isArchived]];
+  const drawn = [
+    ["pinned", chat.isPinned],
+    ["muted", chat.isMuted],
+    ["archived", chat.isArchived],
+  ];
   const marks = drawn.filter(([, holds]) => holds).map(([name]) => mark(name));
   const network = element("span", { className: "unseen" }, chat.network ? `on ${chat.network}` : "");
   return element("span", { className: "marks" }, network, ...marks, unread(chat));

@@ -29,7 +29,13 @@ export class ChatView {
     const words = element("div", {}, this.heading, this.#facts, this.#active);
     const top = element("div", { className: "chat-top" }, this.#face, words);
     this.element = element(
-      "section", { className: "chat-view" }, this.#back, top, this.#status, this.#people, this.#more,
+      "section",
+      { className: "chat-view" },
+      this.#back,
+      top,
+      this.#status,
+      this.#people,
+      this.#more,
     );
   }
 
@@ -71,7 +77,11 @@ export class ChatView {
     this.#face.replaceChildren(element("span", { className: "badged large" }, face, badge(chat.network)));
     this.#facts.textContent = facts(chat).join(" · ");
     if (!chat.lastActivity) return;
-    const time = element("time", { dateTime: chat.lastActivity, title: exact(chat.lastActivity) }, ago(chat.lastActivity));
+    const time = element(
+      "time",
+      { dateTime: chat.lastActivity, title: exact(chat.lastActivity) },
+      ago(chat.lastActivity),
+    );
     this.#active.replaceChildren("Last active ", time);
   }
 
@@ -87,19 +97,26 @@ function facts(chat) {
     chat.type === "group" ? `Group of ${count}` : "Chat",
     chat.network ? `on ${chat.network}` : null,
     chat.unreadCount ? `${chat.unreadCount} unread` : null,
-    ...["isPinned", "isMuted", "isArchived"].filter((flag) => chat[flag]).map((flag) => flag.slice(2).toLowerCase()),
+    ...["isPinned", "isMuted", "isArchived"]
+      .filter((flag) => chat[flag])
+      .map((flag) => flag.slice(2).toLowerCase()),
   ].filter(Boolean);
 }
 
 function person({ fullName, username, isSelf, image }) {
   const name = fullName || (username ? `@${username}` : "Unknown");
-  const details = [isSelf ? "you" : null, fullName && username ? `@${username}` : null, MISSING[image.status]];
+  const details = [
+    isSelf ? "you" : null,
+    fullName && username ? `@${username}` : null,
+    MISSING[image.status],
+  ];
   return element(
     "li",
     {},
     avatar(fullName ?? username, 56, image),
     element(
-      "div", {},
+      "div",
+      {},
       element("p", { className: "title", dir: "auto" }, name),
       element("p", { className: "message", dir: "auto" }, details.filter(Boolean).join(" · ")),
     ),

@@ -9,7 +9,12 @@ export function openDialog(title, ...children) {
   const body = element("div", { className: "dialog-body" }, ...children);
   const close = element("button", { type: "button", className: "close", aria: { label: "Close" } }, "×");
   const heading = element("h2", { id: "dialog-title" }, title);
-  const dialog = element("dialog", { aria: { labelledby: heading.id } }, element("div", { className: "dialog-top" }, heading, close), body);
+  const dialog = element(
+    "dialog",
+    { aria: { labelledby: heading.id } },
+    element("div", { className: "dialog-top" }, heading, close),
+    body,
+  );
   close.onclick = () => dialog.close();
   dialog.onclose = () => dialog.remove();
   dialog.onclick = (event) => {
@@ -30,7 +35,11 @@ export function confirmed(title, text, label) {
   return new Promise((resolve) => {
     const yes = element("button", { type: "button", className: "primary danger" }, label);
     const no = element("button", { type: "button" }, "Cancel");
-    const dialog = openDialog(title, element("p", {}, text), element("div", { className: "choices" }, no, yes));
+    const dialog = openDialog(
+      title,
+      element("p", {}, text),
+      element("div", { className: "choices" }, no, yes),
+    );
     yes.onclick = () => (resolve(true), dialog.close());
     no.onclick = () => dialog.close();
     dialog.element.addEventListener("close", () => resolve(false));

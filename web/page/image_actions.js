@@ -38,7 +38,11 @@ async function act(button, done, request) {
 
 function told(story) {
   const shown = story.shownBy.map(({ chatId, chatTitle }) =>
-    element("li", {}, element("a", { href: `#/chat/${encodeURIComponent(chatId)}`, dir: "auto" }, chatTitle ?? "a chat")),
+    element(
+      "li",
+      {},
+      element("a", { href: `#/chat/${encodeURIComponent(chatId)}`, dir: "auto" }, chatTitle ?? "a chat"),
+    ),
   );
   return [
     story.image.status === "cached" ? avatar("", 96, story.image) : null,

@@ -16,7 +16,12 @@ const KINDS = {
       const { images, nextCursor } = await listImages({ status: "failed", cursor });
       return { rows: images, nextCursor };
     },
-    cells: (row) => [source(row.sourceUrl), reason(row.reason), time(row.failedAt), time(row.nextAttemptAt, "not by itself")],
+    cells: (row) => [
+      source(row.sourceUrl),
+      reason(row.reason),
+      time(row.failedAt),
+      time(row.nextAttemptAt, "not by itself"),
+    ],
   },
   uncached: {
     title: "Missing faces",
@@ -40,10 +45,26 @@ export class ImageTable {
   constructor(kind) {
     this.#kind = KINDS[kind];
     const heads = [...this.#kind.columns, "Actions"].map((name) => element("th", { scope: "col" }, name));
-    const table = element("table", {}, element("caption", { className: "unseen" }, this.#kind.title),
-      element("thead", {}, element("tr", {}, ...heads)), this.#body);
-    const scroller = element("div", { className: "scroller", tabIndex: 0, role: "region", aria: { label: this.#kind.title } }, table);
-    this.element = element("section", { className: "images" }, element("h2", {}, this.#kind.title), scroller, this.#note, this.#more);
+    const table = element(
+      "table",
+      {},
+      element("caption", { className: "unseen" }, this.#kind.title),
+      element("thead", {}, element("tr", {}, ...heads)),
+      this.#body,
+    );
+    const scroller = element(
+      "div",
+      { className: "scroller", tabIndex: 0, role: "region", aria: { label: this.#kind.title } },
+      table,
+    );
+    this.element = element(
+      "section",
+      { className: "images" },
+      element("h2", {}, this.#kind.title),
+      scroller,
+      this.#note,
+      this.#more,
+    );
   }
 
   /** From the beginning. */
@@ -61,22 +82,33 @@ export class ImageTable {
     if (cursor === null) this.#body.replaceChildren();
     this.#body.append(...rows.map((row) => this.#row(row)));
     const count = this.#body.childElementCount;
-    this.#note.textContent = count || nextCursor ? `${count} shown${nextCursor ? ", there are more" : ""}` : this.#kind.empty;
+    this.#note.textContent =
+      count || nextCursor ? `${count} shown${nextCursor ? ", there are more" : ""}` : this.#kind.empty;
     return nextCursor;
   }
 
   #row(row) {
-    const named = this.#kind.cells(row).map((cell, at) => element("td", { data: { label: this.#kind.columns[at] } }, cell));
+    const named = this.#kind
+      .cells(row)
+      .map((cell, at) => element("td", { data: { label: this.#kind.columns[at] } }, cell));
     return element("tr", {}, ...named, element("td", { className: "actions" }, ...actions(row.sourceUrl)));
   }
 }
 
 function actions(sourceUrl) {
   if (!sourceUrl) return [];
-  const offered = [["Explain", tellStory], ["Retry", retryImage], ["Forget", forgetImage]];
+  const offered = [
+    ["Explain", tellStory],
+    ["Retry", retryImage],
+    ["Forget", forgetImage],
+  ];
   return offered.map(([label, act]) => {
     const onclick = (event) => act(sourceUrl, event.currentTarget);
-    return element("button", { type: "button", onclick, aria: { label: `${label} ${short(sourceUrl)}` } }, label);
+    return element(
+      "button",
+      { type: "button", onclick, aria: { label: `${label} ${short(sourceUrl)}` } },
+      label,
+    );
   });
 }
 

@@ -31,13 +31,14 @@ export class JobPanel {
   async #start(job) {
     this.#say(`${job.label}: asking for it …`); // at once: what appears later would move the page
     const accepted = await withAdminToken(() => change(job.path));
-    if (!accepted) return void (this.element.hidden = true);
+    if (!accepted) return this.#hide();
     for (const button of this.buttons.children) button.disabled = true;
     try {
       await this.#follow(job, accepted.jobId);
     } catch (error) {
       this.#say(`${job.label}: ${error.message}`);
     } finally {
+      this.#bar.hidden = true;
       for (const button of this.buttons.children) button.disabled = false;
     }
     this.#changed();
@@ -57,7 +58,10 @@ export class JobPanel {
       if (isOver) break;
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
-    this.#bar.hidden = true;
+  }
+
+  #hide() {
+    this.element.hidden = true;
   }
 
   #say(text) {
@@ -72,7 +76,8 @@ function counted(progress) {
 }
 
 function over(label, status, progress, result) {
-  if (status === "failed") return `${label} failed (${result.error ?? "no reason given"}). Its log says more.`;
+  if (status === "failed")
+    return `${label} failed (${result.error ?? "no reason given"}). Its log says more.`;
   const outcome = result.outcome && result.outcome !== "ok" ? ` (${result.outcome})` : "";
   return `${label}: done${outcome}, ${counted(progress) === "starting" ? "nothing to do" : counted(progress)}.`;
 }

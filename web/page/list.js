@@ -8,7 +8,14 @@ import { period } from "./moments.js";
 import { errorNotice, notice } from "./notice.js";
 import { Pending } from "./pending.js";
 
-const FILTERS = { inbox: "Inbox", unread: "Unread", groups: "Groups", pinned: "Pinned", archived: "Archived", all: "All" };
+const FILTERS = {
+  inbox: "Inbox",
+  unread: "Unread",
+  groups: "Groups",
+  pinned: "Pinned",
+  archived: "Archived",
+  all: "All",
+};
 
 const EMPTY = {
   inbox: ["No chats yet", "The first sync may still be running. This page looks again by itself."],
@@ -28,7 +35,10 @@ export class ListView {
   #scroll = 0;
   #left = null; // the chat that was opened from here
   #endless = null;
-  #pending = new Pending((cursor) => this.#ask(cursor), (chats) => chats.forEach((chat) => this.#cards.get(chat.chatId)?.update(chat)));
+  #pending = new Pending(
+    (cursor) => this.#ask(cursor),
+    (chats) => chats.forEach((chat) => this.#cards.get(chat.chatId)?.update(chat)),
+  );
   #timer = 0;
   #body = element("div", { className: "periods" });
   #status = element("p", { className: "unseen", role: "status" });
@@ -56,7 +66,8 @@ export class ListView {
       return;
     }
     this.#filter = wanted;
-    for (const link of this.#filters.children) link.ariaCurrent = link.dataset.filter === wanted ? "page" : null;
+    for (const link of this.#filters.children)
+      link.ariaCurrent = link.dataset.filter === wanted ? "page" : null;
     this.#load();
   }
 

@@ -19,8 +19,12 @@ export class OperatorView {
     this.heading = element("h1", { tabIndex: -1 }, "Operator");
     const top = element("div", { className: "view-top" }, this.heading, this.#jobs.buttons);
     this.element = element(
-      "section", { className: "operator-view" },
-      top, this.#jobs.element, this.#cards, this.#tables,
+      "section",
+      { className: "operator-view" },
+      top,
+      this.#jobs.element,
+      this.#cards,
+      this.#tables,
     );
     this.#tables.append(this.#failed.element, this.#uncached.element);
   }

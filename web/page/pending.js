@@ -40,7 +40,8 @@ export class Pending {
 
   async #look() {
     this.#wait = Math.min(this.#wait * 1.5, LONGEST_WAIT_MS);
-    if (document.visibilityState === "visible") await Promise.all([...this.#cursors].map((one) => this.#lookAt(one)));
+    if (document.visibilityState === "visible")
+      await Promise.all([...this.#cursors].map((one) => this.#lookAt(one)));
     this.resume();
   }
 

@@ -5,20 +5,51 @@ import { ago, exact } from "./moments.js";
 
 const WHOLE = new Intl.NumberFormat("en-GB");
 const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
-const ORIGINS = { ok: "Connected", offline: "Offline", unauthorized: "Token refused", unknown: "Not asked yet" };
+const ORIGINS = {
+  ok: "Connected",
+  offline: "Offline",
+  unauthorized: "Token refused",
+  unknown: "Not asked yet",
+};
 
 export function statCards(stats) {
   const saved = stats.deduplication;
   const { origin, lastSync } = stats;
   return [
-    card("Pictures cached", WHOLE.format(stats.totalCachedImages), `in ${WHOLE.format(stats.totalChatsWithImages)} chats`),
+    card(
+      "Pictures cached",
+      WHOLE.format(stats.totalCachedImages),
+      `in ${WHOLE.format(stats.totalChatsWithImages)} chats`,
+    ),
     card("Storage", bytes(stats.totalStorageBytes), "originals, each stored once"),
-    card("Downloads saved", WHOLE.format(saved.downloadsSaved), `${WHOLE.format(saved.references)} faces shown from ${WHOLE.format(saved.images)} pictures`),
+    card(
+      "Downloads saved",
+      WHOLE.format(saved.downloadsSaved),
+      `${WHOLE.format(saved.references)} faces shown from ${WHOLE.format(saved.images)} pictures`,
+    ),
     card("Bytes saved", bytes(saved.bytesSaved), `${WHOLE.format(saved.blobs)} distinct contents`),
-    card("On their way", WHOLE.format(stats.pending), stats.pending ? "queued or being fetched" : "nothing is waiting"),
-    card("Failed", WHOLE.format(stats.failed), reasons(stats.failedByReason) || "nothing has failed", stats.failed ? "warn" : ""),
-    card("Last sync", moment(lastSync.succeededAt), lastSync.completedAt ? `everything: ${ago(lastSync.completedAt)}` : "never everything so far"),
-    card("Beeper", ORIGINS[origin.state], origin.checkedAt ? `asked ${ago(origin.checkedAt)}` : "", origin.state === "ok" ? "good" : "warn"),
+    card(
+      "On their way",
+      WHOLE.format(stats.pending),
+      stats.pending ? "queued or being fetched" : "nothing is waiting",
+    ),
+    card(
+      "Failed",
+      WHOLE.format(stats.failed),
+      reasons(stats.failedByReason) || "nothing has failed",
+      stats.failed ? "warn" : "",
+    ),
+    card(
+      "Last sync",
+      moment(lastSync.succeededAt),
+      lastSync.completedAt ? `everything: ${ago(lastSync.completedAt)}` : "never everything so far",
+    ),
+    card(
+      "Beeper",
+      ORIGINS[origin.state],
+      origin.checkedAt ? `asked ${ago(origin.checkedAt)}` : "",
+      origin.state === "ok" ? "good" : "warn",
+    ),
   ];
 }
 
@@ -31,13 +62,18 @@ export function bytes(count) {
 
 function card(label, value, detail, tone = "") {
   return element(
-    "div", { className: `stat ${tone}` },
-    element("h2", {}, label), element("p", { className: "value" }, value), element("p", { className: "detail" }, detail),
+    "div",
+    { className: `stat ${tone}` },
+    element("h2", {}, label),
+    element("p", { className: "value" }, value),
+    element("p", { className: "detail" }, detail),
   );
 }
 
 function reasons(byReason) {
-  return Object.entries(byReason).map(([reason, count]) => `${count} ${reason.replaceAll("_", " ")}`).join(", ");
+  return Object.entries(byReason)
+    .map(([reason, count]) => `${count} ${reason.replaceAll("_", " ")}`)
+    .join(", ");
 }
 
 function moment(iso) {
