@@ -74,7 +74,8 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
         outputs = boto3.client("cloudformation", **engine.access).describe_stacks(StackName="deployed")
         named = {one["OutputKey"]: one["OutputValue"] for one in outputs["Stacks"][0]["Outputs"]}
         page = boto3.client("s3", **engine.access).list_objects_v2(Bucket=named["WebBucket"])["Contents"]
-        assert {one["Key"] for one in page} == {path.name for path in (ROOT / "web").iterdir()}
+        files = {path.relative_to(ROOT / "web") for path in (ROOT / "web").rglob("*") if path.is_file()}
+        assert {one["Key"] for one in page} == {path.as_posix() for path in files}
 
         again = release(environment, "deploy", *sam)
         assert again.splitlines()[-1] == f"ready {address}/"

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from imagecache.thumbhash import thumbhash
 from local.template import ROOT
-from tests.end_to_end.conftest import Clone
+from tests.end_to_end.conftest import Clone, wait_until
 from tests.page.visit import FACES, Face
 
 pytestmark = pytest.mark.engine
@@ -68,10 +68,12 @@ def test_another_origin_shows_faces_with_two_files_of_ours(page: Page, elsewhere
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{elsewhere}/avatar-example.html#base={base}&token={clone.read_token}")
     expect(page.locator("#faces chat-avatar")).to_have_count(24)
-    page.wait_for_load_state("networkidle")
-    faces = [Face(**one) for one in page.evaluate(FACES)]
-    assert sum(face.loaded == [True] for face in faces if face.status == "cached") > 15
-    assert all(all(face.loaded) for face in faces)
+
+    def faces() -> list[Face]:
+        return [Face(**one) for one in page.evaluate(FACES)]
+
+    wait_until(lambda: all(all(face.loaded) for face in faces()), seconds=30, what="every face loaded")
+    assert sum(face.loaded == [True] for face in faces() if face.status == "cached") > 15
     ours = {url.removeprefix(f"{elsewhere}/") for url in asked if url.startswith(elsewhere)}
     assert {name for name in ours if "example" not in name} == {"avatar.js", "thumbhash.js"}
     assert all(url.startswith((elsewhere, f"{base}/images/", f"{base}/api/chats", "data:")) for url in asked)

@@ -38,6 +38,10 @@ ASKED: list[tuple[str, str, Any, int, int]] = [
     ("POST /api/images/retry-failed", "", None, 403, 202),
     ("POST /api/images/backfill", "", {}, 403, 202),
     ("POST /api/sync", "", {}, 403, 202),
+    ("GET /api/contacts", "", None, 403, 200),
+    ("GET /api/contacts/{contactId}", "", None, 403, 404),
+    ("DELETE /api/contacts/{contactId}", "", None, 403, 404),
+    ("PUT /api/contacts/{contactId}", "", {"fullName": "Nobody", "withoutSync": True}, 403, 200),
 ]
 
 
@@ -45,7 +49,7 @@ def test_every_route_hears_whose_token_it_is(api: Api) -> None:
     documented = json.loads(DOCUMENT.read_text())["paths"]
     assert {route for route, *_ in ASKED} == {f"{m.upper()} {p}" for p in documented for m in documented[p]}
     for route, query, sent, read, admin in ASKED:
-        method, path = route.replace("{jobId}", "nobody").split()
+        method, path = route.replace("{jobId}", "nobody").replace("{contactId}", "nobody").split()
         heard = [api.ask(method, path + query, sent, role=role) for role in Role]
         public = route == "GET /api/health"
         assert [one.status for one in heard] == [200 if public else 401, read, admin], route
