@@ -226,7 +226,7 @@ def test_a_refresh_keeps_the_old_picture_until_the_new_one_is_there(stack: Stack
 def test_a_retry_does_not_wait_for_the_next_attempt(stack: Stack, api: Api) -> None:
     fail(stack, "s/ada", next_attempt_at=NEVER)
     stack.now += HOUR
-    assert api.post("/api/images/retry", sourceUrl=FILE) == {"status": "pending"}
+    assert api.post("/api/images/retry", sourceUrl="mxc://s/ada") == {"status": "pending"}
     assert queued(stack) == ["s/ada"]
     cache(stack, "s/ada", "ada")
     status, answer = api.ask("POST /api/images/retry", {"sourceUrl": FILE})
