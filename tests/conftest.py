@@ -45,6 +45,7 @@ def pytest_configure() -> None:
 TOGETHER = ("artifacts", "engine", "end_to_end", "page")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own turn of this hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for folder in TOGETHER:
