@@ -1,7 +1,7 @@
-"""Nightly schedule → the statistics snapshot."""
+"""Nightly schedule, or a job that functions/admin has begun → one sweep, as far as time allows."""
 
 import os
-from dataclasses import asdict
+import secrets
 from typing import Any
 
 import boto3
@@ -9,23 +9,25 @@ from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.stores.image_facts import ImageCatalogue
-from imagecache.stores.participants import ChatParticipants
-from imagecache.stores.sync_state import SyncState
-from imagecache.usecases.count_cache import count_cache
+from imagecache.model import JobStatus
+from imagecache.queues.invocations import Invocations
+from imagecache.stores.jobs import Jobs
+from imagecache.usecases.sweep_cache import cache_sweep
+from imagecache.usecases.sweep_job import sweep_as_told
 
-config = Config.from_env(os.environ)
-logger = Logger()
-dynamodb = boto3.client("dynamodb")
-state = SyncState(table_name=config.sync_state_table, dynamodb=dynamodb)
+config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
+invocations = Invocations(functions=boto3.client("lambda"))
+jobs = Jobs(table_name=config.sync_state_table, dynamodb=dynamodb)
+sweep = cache_sweep(
+    config=config, dynamodb=dynamodb, s3=boto3.client("s3"), sqs=boto3.client("sqs"), clock=now
+)
 
 
-def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    counts = count_cache(
-        catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
-        participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
-    )
-    snapshot = asdict(counts) | {"counted_at": now()}
-    state.record_statistics(snapshot)
-    logger.info("statistics", extra=snapshot)
-    return snapshot
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    left = context.get_remaining_time_in_millis
+    job = sweep_as_told(event, sweep=sweep, jobs=jobs, milliseconds_left=left, new_id=secrets.token_hex)
+    told = {"status": job.status, **job.progress, **job.result}
+    logger.info("sweep", extra=told)
+    if job.status is JobStatus.RUNNING:
+        invocations.send(context.function_name, {"jobId": job.job_id})
+    return told

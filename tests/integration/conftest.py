@@ -36,6 +36,7 @@ from imagecache.usecases.request_images import ImageRequests
 from imagecache.usecases.sync_chats import ChatSync
 from imagecache.usecases.sync_report import SyncReport
 from local.demo.service import DemoAccount
+from tests.bucket_clock import bucket_clock
 from tests.tables import create_tables
 
 if TYPE_CHECKING:
@@ -168,12 +169,15 @@ def stack_on_moto() -> Iterator[Stack]:
         dynamodb, s3, sqs = clients()
         create_tables(dynamodb, *TABLES)
         s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        versioned: Any = {"Status": "Enabled"}
+        s3.put_bucket_versioning(Bucket="images", VersioningConfiguration=versioned)
         stack = Stack(dynamodb, s3, sqs, sqs.create_queue(QueueName="images")["QueueUrl"])
         record = _record(stack)
         for service in (dynamodb, s3, sqs):
             service.meta.events.register("before-call.*.*", record)
         try:
-            yield stack
+            with bucket_clock(s3, stack.clock):
+                yield stack
         finally:
             for service in (dynamodb, s3, sqs):
                 service.meta.events.unregister("before-call.*.*", record)

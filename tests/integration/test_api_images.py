@@ -252,11 +252,6 @@ def stored(stack: Stack, key: str, blob: str) -> None:
         stack.s3.put_object(Bucket="images", Key=name, Body=b"x")
 
 
-def now_in_the_bucket() -> int:
-    """moto stamps objects with the real time."""
-    return round(datetime.now(UTC).timestamp() * 1000)
-
-
 def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_back(
     stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
 ) -> None:
@@ -264,7 +259,7 @@ def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_b
     stack.drain(stack.cacher(demo, session))
     blobs = Counter(blob for _, blob, _ in stack.catalogue.storage())
     key, blob = next((key, blob) for key, blob, _ in stack.catalogue.storage() if blobs[blob] == 1)
-    stack.now = now_in_the_bucket() + LEASE + 1000
+    stack.now += LEASE + 1000
     answer = api.post("/api/images/forget", sourceUrl=f"mxc://{key}")
     assert answer == {"status": "forgotten", "deletedVersions": 4}
     assert not any(blob in name for name in objects(stack))
@@ -280,7 +275,7 @@ def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_b
 def test_content_that_another_image_shows_is_kept_when_one_is_forgotten(stack: Stack, api: Api) -> None:
     stored(stack, "s/ada", "same")
     cache(stack, "s/twin", "same")
-    stack.now = now_in_the_bucket() + LEASE + 1000
+    stack.now += LEASE + 1000
     assert api.post("/api/images/forget", sourceUrl=FILE)["deletedVersions"] == 0
     assert objects(stack) == {"originals/same", "images/same/96.webp"}
     assert api.post("/api/images/forget", sourceUrl="mxc://s/twin")["deletedVersions"] == 2
@@ -289,7 +284,7 @@ def test_content_that_another_image_shows_is_kept_when_one_is_forgotten(stack: S
 
 def test_versions_younger_than_a_lease_are_left_to_the_sweep(stack: Stack, api: Api) -> None:
     stored(stack, "s/ada", "young")
-    stack.now = now_in_the_bucket() + LEASE - 30_000
+    stack.now += LEASE - 30_000
     assert api.post("/api/images/forget", sourceUrl=FILE)["deletedVersions"] == 0
     assert objects(stack) == {"originals/young", "images/young/96.webp"}
 

@@ -16,7 +16,7 @@ from imagecache.stores.contact_row import Contact
 from imagecache.stores.jobs import Job
 from imagecache.usecases import queue_missing
 from imagecache.usecases.queue_missing import MissingImages
-from imagecache.usecases.run_job import NoSuchJobError, work_on
+from imagecache.usecases.run_job import NoSuchJobError, Step, work_on
 from imagecache.usecases.sync_job import sync_as_told
 from local.demo.service import DemoAccount
 from tests.integration.api import Api
@@ -58,6 +58,7 @@ def queued(stack: Stack) -> list[str]:
         ("/api/sync", {"complete": True}, JobKind.SYNC),
         ("/api/images/backfill", {"activeWithinDays": 7}, JobKind.BACKFILL),
         ("/api/images/retry-failed", {}, JobKind.RETRY_FAILED),
+        ("/api/cleanup", {"dryRun": True}, JobKind.CLEANUP),
     ],
 )
 def test_what_takes_long_is_accepted_and_handed_on(
@@ -68,6 +69,7 @@ def test_what_takes_long_is_accepted_and_handed_on(
         JobKind.SYNC: {"complete": True, "force": False},
         JobKind.BACKFILL: {"active_within_days": 7},
         JobKind.RETRY_FAILED: {},
+        JobKind.CLEANUP: {"dry_run": True, "force": False},
     }[kind]
     status, answer = api.ask(f"POST {path}", body)
     assert (status, answer) == (202, {"jobId": "job0"})
@@ -175,7 +177,7 @@ def test_a_job_that_fails_says_so_and_is_not_begun_again(stack: Stack, api: Api)
     api.post("/api/images/backfill")
 
     def broken(_job: Job) -> Iterator[Any]:
-        yield {"chats": 3}, "there"
+        yield Step({"chats": 3}, "there")
         raise TimeoutError("mxc://s/secret")
 
     work = partial(work_on, "job0", works={JobKind.BACKFILL: broken}, jobs=stack.jobs, clock=stack.clock)

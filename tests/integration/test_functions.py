@@ -71,6 +71,7 @@ def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
         "ORIGIN_ORDER": "beeper-first",
         "WRITES_AT_ONCE": "1",
         "ACTIVE_WITHIN_DAYS": "0",
+        "REFETCH_MEDIA_AFTER_DAYS": "0",
         "DEFAULT_REGION": "GB",
         "POWERTOOLS_SERVICE_NAME": "imagecache",
     }.items():
@@ -169,8 +170,10 @@ def test_contacts_come_from_dex_with_the_key_that_the_parameter_names(
 
 
 @pytest.mark.usefixtures("environment")
-def test_cleanup_stores_the_statistics(stack: Stack) -> None:
-    assert load("cleanup")(event("schedule"), None) == stack.state.statistics()
+def test_the_nightly_schedule_sweeps_to_the_end(stack: Stack) -> None:
+    swept = load("cleanup")(event("schedule"), Context())
+    assert (swept["status"], swept["refused"]) == ("done", ["no_recent_sync"])
+    assert stack.state.statistics()["refused"] == ["no_recent_sync"]
 
 
 @pytest.mark.usefixtures("environment")
@@ -207,6 +210,7 @@ def test_an_admins_wish_is_done_at_once(
 ) -> None:
     monkeypatch.setenv("SYNC_FUNCTION", "sync")
     monkeypatch.setenv("JOBS_FUNCTION", "jobs")
+    monkeypatch.setenv("CLEANUP_FUNCTION", "cleanup")
     load("sync")(event("schedule"), Context())
     stack.drain(stack.cacher(demo, requests.Session()))
     key = demo.account.deliverable()[0]

@@ -57,13 +57,14 @@ def test_every_function_runs_on_python_3_13_and_arm(translated: Resources) -> No
         assert function["Handler"] == "app.handler", name
 
 
-def test_pillow_is_loaded_for_the_cacher_alone(translated: Resources) -> None:
+def test_pillow_is_loaded_where_pictures_are_made_and_nowhere_else(translated: Resources) -> None:
     layers = {
         name: {layer["Ref"].rstrip("0123456789abcdef") for layer in function["Layers"]}
         for name, function in functions(translated).items()
     }
 
-    assert layers.pop("CacherFunction") == {"DependenciesLayer", "DomainLayer", "ImagingLayer"}
+    for name in ("CacherFunction", "CleanupFunction"):
+        assert layers.pop(name) == {"DependenciesLayer", "DomainLayer", "ImagingLayer"}
     assert all(used == {"DependenciesLayer", "DomainLayer"} for used in layers.values())
 
 
@@ -74,7 +75,7 @@ def test_every_log_is_kept_for_a_while_and_not_for_ever(translated: Resources) -
         assert log_group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
 
 
-@pytest.mark.parametrize("name", ["CacherFunction", "SyncFunction", "JobsFunction"])
+@pytest.mark.parametrize("name", ["CacherFunction", "SyncFunction", "JobsFunction", "CleanupFunction"])
 def test_a_function_that_feeds_itself_is_not_taken_for_a_loop(translated: Resources, name: str) -> None:
     assert translated[name]["Properties"]["RecursiveLoop"] == "Allow"
 
@@ -184,7 +185,14 @@ def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(transla
         "JobsFunction": {"sqs:SendMessage*"},
         "AuthorizerFunction": {"ssm:GetParameters"},
         "ContactsFunction": {"lambda:InvokeFunction", "ssm:GetParameters"},
-        "CleanupFunction": set(),
+        "CleanupFunction": {
+            "s3:DeleteObjectVersion",
+            "s3:GetObject",
+            "s3:ListBucket",
+            "s3:ListBucketVersions",
+            "s3:PutObject",
+            "sqs:SendMessage*",
+        },
     }
 
 

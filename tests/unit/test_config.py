@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "FETCHES_PER_INVOCATION": "5",
     "ORIGIN_ORDER": "beeper-first",
     "ACTIVE_WITHIN_DAYS": "0",
+    "REFETCH_MEDIA_AFTER_DAYS": "0",
     "DEFAULT_REGION": "US",
     "WRITES_AT_ONCE": "8",
 }

@@ -26,6 +26,7 @@ class Config:
     fetches_per_invocation: int
     origin_order: OriginOrder
     active_within_days: int
+    refetch_media_after_days: int
     default_region: str
     writes_at_once: int
 
@@ -48,6 +49,7 @@ class Config:
             claim_lease_seconds=_whole(environ, "CLAIM_LEASE_SECONDS", least=1),
             fetches_per_invocation=_whole(environ, "FETCHES_PER_INVOCATION", least=1),
             active_within_days=_whole(environ, "ACTIVE_WITHIN_DAYS", least=0),
+            refetch_media_after_days=_whole(environ, "REFETCH_MEDIA_AFTER_DAYS", least=0),
             default_region=_required(environ, "DEFAULT_REGION"),
             writes_at_once=_whole(environ, "WRITES_AT_ONCE", least=1),
         )
@@ -62,8 +64,15 @@ class Workers:
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Workers":
         """Raises ConfigError naming the variable that is missing."""
-        sync, jobs = _required(environ, "SYNC_FUNCTION"), _required(environ, "JOBS_FUNCTION")
-        return cls({JobKind.SYNC: sync, JobKind.BACKFILL: jobs, JobKind.RETRY_FAILED: jobs})
+        jobs = _required(environ, "JOBS_FUNCTION")
+        return cls(
+            {
+                JobKind.SYNC: _required(environ, "SYNC_FUNCTION"),
+                JobKind.BACKFILL: jobs,
+                JobKind.RETRY_FAILED: jobs,
+                JobKind.CLEANUP: _required(environ, "CLEANUP_FUNCTION"),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class JobKind(StrEnum):
     SYNC = "sync"
     BACKFILL = "backfill"
     RETRY_FAILED = "retry-failed"
+    CLEANUP = "cleanup"
 
 
 class JobStatus(StrEnum):

@@ -38,6 +38,7 @@ ASKED: list[tuple[str, str, Any, int, int]] = [
     ("POST /api/images/retry-failed", "", None, 403, 202),
     ("POST /api/images/backfill", "", {}, 403, 202),
     ("POST /api/sync", "", {}, 403, 202),
+    ("POST /api/cleanup", "", {"dryRun": True}, 403, 202),
     ("GET /api/contacts", "", None, 403, 200),
     ("GET /api/contacts/{contactId}", "", None, 403, 404),
     ("DELETE /api/contacts/{contactId}", "", None, 403, 404),

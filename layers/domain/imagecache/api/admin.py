@@ -10,7 +10,7 @@ from imagecache.api.contact_routes import contact_routes
 from imagecache.api.fields import Field
 from imagecache.api.http import Route, Routes
 from imagecache.api.images import LOOKUP_BODY, ONE_BODY, forgotten, looked_up, refreshed, retried
-from imagecache.api.operation import BACKFILL_BODY, SYNC_BODY, accepted
+from imagecache.api.operation import BACKFILL_BODY, CLEANUP_BODY, SYNC_BODY, accepted
 from imagecache.model import Clock, JobKind, Role
 from imagecache.queues.invocations import Invocations
 from imagecache.stores.jobs import Jobs
@@ -80,6 +80,7 @@ class AdminApi:
             "POST /api/images/retry-failed": self._job(JobKind.RETRY_FAILED, "Try every failed image now"),
             "POST /api/images/backfill": self._job(JobKind.BACKFILL, missing, BACKFILL_BODY),
             "POST /api/sync": self._job(JobKind.SYNC, "Read Beeper's chats now", SYNC_BODY),
+            "POST /api/cleanup": self._job(JobKind.CLEANUP, "Sweep now, or only plan it", CLEANUP_BODY),
         }
 
     def _job(self, kind: JobKind, summary: str, body: tuple[Field, ...] = ()) -> Route:

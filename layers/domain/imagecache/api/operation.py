@@ -25,6 +25,10 @@ BACKFILL_BODY = (
         "activeWithinDays", 0, 36_500, default=0, about="only chats that moved within so many days; 0: all"
     ),
 )
+CLEANUP_BODY = (
+    Flag("dryRun", about="only count what would be done, and what it would cost"),
+    Flag("force", about="delete even very many at once, and though no sync has succeeded of late"),
+)
 JOB_PATH = (Text("jobId", 64, required=True, about="as the 202 told it"),)
 
 

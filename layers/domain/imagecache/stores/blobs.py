@@ -1,7 +1,10 @@
 """The image bucket: originals/<blobId> exactly as fetched, images/<blobId>/<size>.webp as served."""
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.exceptions import ClientError
 
 from imagecache.model import SIZES, Picture
 
@@ -10,6 +13,41 @@ if TYPE_CHECKING:
 
 # A blob's content never changes: other bytes are another blob.
 _FOREVER = "public, max-age=31536000, immutable"
+
+
+_ORIGINAL, _SERVED = "originals/", "images/"
+
+
+class Version(NamedTuple):
+    """One version of an object, or a mark that it was deleted; `modified_at` in ms, by S3's clock."""
+
+    key: str
+    version_id: str
+    modified_at: int
+    size: int
+    is_current: bool
+
+    @property
+    def blob_id(self) -> str:
+        """Whose content it is."""
+        return self.key.split("/")[1]
+
+    @property
+    def is_original(self) -> bool:
+        """Or else it is one of the WebPs."""
+        return self.key.startswith(_ORIGINAL)
+
+
+class Deleted(NamedTuple):
+    """How many versions, and their bytes."""
+
+    versions: int = 0
+    bytes: int = 0
+
+
+def object_keys(blob_id: str) -> tuple[str, ...]:
+    """All objects of a blob, its original first."""
+    return (f"{_ORIGINAL}{blob_id}", *(image_path(blob_id, size).lstrip("/") for size in SIZES))
 
 
 def blob_id(salt: bytes, original: bytes) -> str:
@@ -33,10 +71,14 @@ class Blobs:
         """The original first: it may be the last copy there is."""
         self._s3.put_object(
             Bucket=self._bucket,
-            Key=f"originals/{blob_id}",
+            Key=f"{_ORIGINAL}{blob_id}",
             Body=original,
             ContentType=picture.content_type,
         )
+        self.put_thumbnails(blob_id, picture)
+
+    def put_thumbnails(self, blob_id: str, picture: Picture) -> None:
+        """What is served."""
         for size in SIZES:
             self._s3.put_object(
                 Bucket=self._bucket,
@@ -46,17 +88,48 @@ class Blobs:
                 CacheControl=_FOREVER,
             )
 
-    def delete_versions(self, blob_id: str, *, before: int) -> int:
-        """Every version last modified before that moment (ms), by its id; how many. Younger ones stay."""
-        doomed = [
-            version
-            for prefix in (f"originals/{blob_id}", f"images/{blob_id}/")
-            for page in self._s3.get_paginator("list_object_versions").paginate(
-                Bucket=self._bucket, Prefix=prefix
-            )
-            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            if version["LastModified"].timestamp() * 1000 < before
-        ]
+    def original(self, blob_id: str) -> bytes:
+        """Exactly as fetched. Raises ClientError."""
+        answer = self._s3.get_object(Bucket=self._bucket, Key=f"{_ORIGINAL}{blob_id}")
+        return answer["Body"].read()
+
+    def missing(self, blob_id: str) -> list[str]:
+        """Which of its `object_keys` are not there, by asking for each."""
+        return [key for key in object_keys(blob_id) if not self._exists(key)]
+
+    def versions(self, blob_id: str | None = None) -> Iterator[Version]:
+        """Everything that the bucket holds, or that it holds of one blob."""
+        wanted = (_ORIGINAL, _SERVED) if blob_id is None else (_ORIGINAL + blob_id, f"{_SERVED}{blob_id}/")
+        pages = self._s3.get_paginator("list_object_versions")
+        for prefix in wanted:
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                    yield _version(entry)
+
+    def delete_versions(self, blob_id: str, *, before: int) -> Deleted:
+        """Every version last modified before that moment (ms), by its id. Younger ones stay."""
+        doomed = [version for version in self.versions(blob_id) if version.modified_at < before]
         for version in doomed:
-            self._s3.delete_object(Bucket=self._bucket, Key=version["Key"], VersionId=version["VersionId"])
-        return len(doomed)
+            self._s3.delete_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
+        return Deleted(len(doomed), sum(version.size for version in doomed))
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
+                return False
+            raise
+        return True
+
+
+def _version(entry: Any) -> Version:
+    """`IsLatest` of a deletion's mark, which has no size, says that the object is not there."""
+    size = entry.get("Size")
+    return Version(
+        key=entry["Key"],
+        version_id=entry["VersionId"],
+        modified_at=int(entry["LastModified"].timestamp() * 1000),
+        size=size or 0,
+        is_current=entry["IsLatest"] and size is not None,
+    )

@@ -15,6 +15,7 @@ from imagecache.stores.batch_get import Item, batch_get
 from imagecache.stores.binding import bound
 from imagecache.stores.conditional import is_refusal, updated
 from imagecache.stores.contact_row import Contact, ContactRow, attributes_of, contact_of
+from imagecache.stores.scan import scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -73,6 +74,11 @@ class Contacts:
             for one, claimants in claims.items()
         }
         return {one: contacts[0] for one, contacts in holders.items() if contacts}
+
+    def image_keys(self) -> Iterator[str]:
+        """The key of every contact's picture, by a scan of the index."""
+        pages = scan(self._dynamodb, table_name=self._table_name, attributes=["imageKey"], index="byImage")
+        return (item["imageKey"]["S"] for items, _ in pages for item in items)
 
     def referring(self, image_key: str, *, limit: int) -> list[str]:
         """The ids of contacts with this picture, at most `limit` of them."""

@@ -10,6 +10,7 @@ from pynamodb.exceptions import DoesNotExist
 from imagecache.model import Attempt, ImageStatus
 from imagecache.stores.binding import bound
 from imagecache.stores.image_row import ImageRow, lease_ends_at
+from imagecache.stores.scan import scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -101,8 +102,12 @@ class ImageCatalogue:
 
     def storage(self) -> Iterator[tuple[str, str, int]]:
         """(image key, blob id, bytes of the original) of every cached image, by a scan of a small index."""
-        for row in self._row.by_blob.scan():
-            yield row.image_key, row.blob_id, int(row.file_size or 0)
+        attributes = ("imageKey", "blobId", "fileSize")
+        pages = scan(self._dynamodb, table_name=self._table_name, attributes=attributes, index="byBlob")
+        for items, _ in pages:
+            for item in items:
+                size = int(item.get("fileSize", {}).get("N", 0))
+                yield item["imageKey"]["S"], item["blobId"]["S"], size
 
     def needing_attention(self, status: ImageStatus) -> Iterator[ImageFacts]:
         """Every pending, or every failed image, as far as the index knows it."""

@@ -54,6 +54,7 @@ class ImageRow(Model):
     color = UnicodeAttribute(null=True)
     failed_at = NumberAttribute(null=True, attr_name="failedAt")
     looked_up_at = NumberAttribute(null=True, attr_name="lookedUpAt")
+    orphaned_at = NumberAttribute(null=True, attr_name="orphanedAt")
     bad_bytes = UnicodeAttribute(null=True, attr_name="badBytes")
     history = UnicodeAttribute(null=True)
     view = UnicodeAttribute(null=True)
@@ -73,6 +74,7 @@ class RowState:
     refresh_requested_at: int = 0
     source_url: str = ""
     reason: str | None = None
+    orphaned_at: int = 0
 
 
 def row_state(row: ImageRow) -> RowState:
@@ -85,6 +87,7 @@ def row_state(row: ImageRow) -> RowState:
         refresh_requested_at=int(row.refresh_requested_at or 0),
         source_url=row.source_url or "",
         reason=row.reason,
+        orphaned_at=int(row.orphaned_at or 0),
     )
 
 

@@ -28,6 +28,7 @@ _STATE_ATTRIBUTES = (
     "refreshRequestedAt",
     "sourceUrl",
     "reason",
+    "orphanedAt",
 )
 
 
@@ -98,6 +99,11 @@ class CachedImages:
         again = [wish, ImageRow.status.set(ImageStatus.PENDING.value)]
         return updated(row, again, ImageRow.status == ImageStatus.FORGOTTEN.value)
 
+    def revalidate(self, image_key: str, *, now: int) -> bool:
+        """Ask the source whether it has changed. Whether it is cached."""
+        wish = ImageRow.refresh_requested_at.set(now)
+        return updated(self._row(image_key), [wish], ImageRow.status == ImageStatus.CACHED.value)
+
     def forget(self, image_key: str) -> bool:
         """No queued message brings it back, and work in flight cannot commit: its lease is gone.
 
@@ -123,7 +129,12 @@ class CachedImages:
 
     def record_look_up(self, image_key: str, *, now: int) -> None:
         """Somebody shows it who is not in our tables. Nothing when there is no such row."""
-        updated(self._row(image_key), [ImageRow.looked_up_at.set(now)], ImageRow.image_key.exists())
+        shown = [ImageRow.looked_up_at.set(now), ImageRow.orphaned_at.remove()]
+        updated(self._row(image_key), shown, ImageRow.image_key.exists())
+
+    def unmark_orphaned(self, image_key: str) -> bool:
+        """Somebody shows it again. False when the sweep was faster: there is no such row any more."""
+        return updated(self._row(image_key), [ImageRow.orphaned_at.remove()], ImageRow.image_key.exists())
 
 
 def _view(item: Item) -> ImageView:

@@ -13,6 +13,7 @@ from imagecache.identity import stored_url
 from imagecache.model import Chat, ImageRef, Participant, RejectionReason
 from imagecache.stores.binding import bound
 from imagecache.stores.fence import behind, fenced
+from imagecache.stores.scan import scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -92,6 +93,8 @@ class ChatParticipants:
     """Rows of chatParticipants. Conditional writes cannot be batched: `at_once` of them run side by side."""
 
     def __init__(self, table_name: str, dynamodb: "DynamoDBClient", *, at_once: int) -> None:
+        self._table_name = table_name
+        self._dynamodb = dynamodb
         self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
         self._at_once = at_once
 
@@ -114,6 +117,11 @@ class ChatParticipants:
         """Every picture that is shown, by a scan of the index."""
         for row in self._row.by_image.scan():
             yield _reference(row)
+
+    def image_keys(self) -> Iterator[str]:
+        """The key of every picture that is shown, once for each place, by a scan of the index."""
+        pages = scan(self._dynamodb, table_name=self._table_name, attributes=["imageKey"], index="byImage")
+        return (item["imageKey"]["S"] for items, _ in pages for item in items)
 
     def referring(self, image_key: str, *, limit: int) -> list[Reference]:
         """Where one picture is shown, at most `limit` of it."""

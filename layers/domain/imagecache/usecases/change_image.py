@@ -50,7 +50,8 @@ class ImageChanges:
             key != facts.image_key for key in self.catalogue.naming(facts.blob_id)
         ):
             return 0
-        return self.blobs.delete_versions(facts.blob_id, before=self.requests.clock() - self.longest_lease)
+        before = self.requests.clock() - self.longest_lease
+        return self.blobs.delete_versions(facts.blob_id, before=before).versions
 
     def _facts(self, source_url: str) -> ImageFacts:
         try:

@@ -1,6 +1,6 @@
 """Backfill and retry: what chats show and the cache does not have → messages, step by step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.jobs import Job
 from imagecache.stores.participants import ChatParticipants
 from imagecache.usecases.request_images import ImageRequests
-from imagecache.usecases.run_job import Counts
+from imagecache.usecases.run_job import Step
 
 _CHATS_A_STEP = 50
 _IMAGES_A_STEP = 100
@@ -28,22 +28,29 @@ class MissingImages:
     catalogue: ImageCatalogue
     requests: ImageRequests
 
-    def backfill(self, job: Job) -> Iterator[tuple[Counts, Any]]:
+    def backfill(self, job: Job) -> Iterator[Step]:
         """The images of every listed chat, or of those that moved in the last `active_within_days`."""
         days = job.order["active_within_days"]
         oldest = job.created_at - days * DAY if days else 0
-        folders, after = _places(job.resume)
+        return self.steps(job.resume, oldest=oldest, request=self.requests.request)
+
+    def steps(
+        self, resume: Any, *, oldest: int, request: Callable[[Iterable[tuple[str, str]]], int]
+    ) -> Iterator[Step]:
+        """What chats show that have moved since `oldest` (ms) is handed to `request`, which counts."""
+        folders, after = _places(resume)
         for folder in folders:
             while True:
                 page = self.chats.newest(folder, limit=_CHATS_A_STEP, after=after)
                 wanted = [chat for chat in page.chats if chat.last_activity >= oldest]
-                counts = {"chats": len(wanted), "queued": self._request(wanted)}
+                counts = {"chats": len(wanted), "queued": request(self._shown_by(wanted))}
                 after = page.position if len(wanted) == len(page.chats) else None
-                yield counts, [folder.value, after.last_activity, after.chat_id] if after else [folder.value]
+                place = [after.last_activity, after.chat_id] if after else []
+                yield Step(counts, [folder.value, *place])
                 if after is None:
                     break
 
-    def retry_failed(self, job: Job) -> Iterator[tuple[Counts, Any]]:
+    def retry_failed(self, job: Job) -> Iterator[Step]:
         """Every failed image once, those that failed for good, too."""
         failed = [
             (one.image_key, one.source_url)
@@ -52,14 +59,14 @@ class MissingImages:
         ]
         for start in range(0, len(failed), _IMAGES_A_STEP):
             batch = failed[start : start + _IMAGES_A_STEP]
-            yield {"queued": self.requests.request(batch, retry=True)}, "again"
+            yield Step({"queued": self.requests.request(batch, retry=True)}, "again")
 
-    def _request(self, chats: list[Chat]) -> int:
+    def _shown_by(self, chats: list[Chat]) -> list[tuple[str, str]]:
         members = [one for chat in chats for one in self.participants.roster(chat.chat_id).values()]
         contacts = self.contacts.several(one.contact_id for one in members if one.contact_id)
         own = [(one.image and one.image.key, one.img_url) for one in members]
         stand_ins = [(one.image_key, one.image_url) for one in contacts.values()]
-        return self.requests.request((key, url) for key, url in [*own, *stand_ins] if key and url)
+        return [(key, url) for key, url in [*own, *stand_ins] if key and url]
 
 
 def _places(resume: Any) -> tuple[list[Folder], Position | None]:

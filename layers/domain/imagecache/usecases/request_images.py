@@ -46,12 +46,12 @@ class ImageRequests:
     def request(self, images: Iterable[tuple[str, str]], *, retry: bool = False) -> int:
         """`(image key, source URL)` → how many were queued, in the order given; `retry`: failed ones, too.
 
+        Each of these is shown somewhere: one that the sweep has marked as an orphan is none any more.
         The message goes first, the row after it: a crash between the two costs a second message, which
         the claim answers; the other way round it would cost the image.
         """
-        now = self.clock()
-        sources = dict(images)
-        states = self.images.states(sources)
+        now, sources = self.clock(), dict(images)
+        states = self._as_shown(self.images.states(sources))
         wanted: list[ImageRequest] = []
         for key, url in sources.items():
             state = states.get(key)
@@ -60,15 +60,40 @@ class ImageRequests:
             elif not needs_work(state, now):
                 continue
             wanted.append(ImageRequest(key, url, now))
-        for start in range(0, len(wanted), _SENT_TOGETHER):
-            batch = wanted[start : start + _SENT_TOGETHER]
-            self.queue.send(batch)
-            self._mark_queued(batch)
+        self._send(wanted)
         return len(wanted)
+
+    def send(self, images: Iterable[tuple[str, str]]) -> None:
+        """A message for each, whatever its row says: the caller has just written it."""
+        now = self.clock()
+        self._send([ImageRequest(key, url, now) for key, url in images])
+
+    def count_missing(self, images: Iterable[tuple[str, str]]) -> int:
+        """How many `request` would queue; nothing is changed."""
+        now, sources = self.clock(), dict(images)
+        states = self.images.states(sources)
+        return sum(
+            earns_another_try(states.get(key), url) or needs_work(states.get(key), now)
+            for key, url in sources.items()
+        )
 
     def request_due(self) -> int:
         """Failures whose time has come, and images whose message was lost; a bounded number at a time."""
         return self.request(self.images.due(now=self.clock(), limit=_DUE_AT_ONCE))
+
+    def _as_shown(self, states: dict[str, RowState]) -> dict[str, RowState]:
+        """Without those that the sweep deletes this very moment: a mark that is gone has lost against it."""
+        return {
+            key: state
+            for key, state in states.items()
+            if not state.orphaned_at or self.images.unmark_orphaned(key)
+        }
+
+    def _send(self, wanted: list[ImageRequest]) -> None:
+        for start in range(0, len(wanted), _SENT_TOGETHER):
+            batch = wanted[start : start + _SENT_TOGETHER]
+            self.queue.send(batch)
+            self._mark_queued(batch)
 
     def _mark_queued(self, requests: list[ImageRequest]) -> None:
         with ThreadPoolExecutor(self.at_once) as pool:

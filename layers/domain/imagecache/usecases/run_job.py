@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagecache.errors import ImageCacheError
 from imagecache.model import Clock, ImageStatus, JobKind, JobStatus
@@ -11,8 +11,18 @@ from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.jobs import Job, Jobs
 
 Counts = dict[str, int]
-Work = Callable[[Job], Iterator[tuple[Counts, Any]]]
-"""Does a job step by step: after each, what it counted and where to go on (JSON; None at the end)."""
+
+
+class Step(NamedTuple):
+    """What was counted, where to go on (JSON; None at the end), and what else is to be told of the job."""
+
+    counts: Counts
+    resume: Any
+    facts: Mapping[str, Any] = {}
+
+
+Work = Callable[[Job], Iterator[Step]]
+"""Does a job step by step, each small enough for the time that an invocation has left to stop."""
 
 _SILENCE = 20 * 60_000
 """Longer than any invocation (ms): whoever worked on a job that says nothing for so long is dead."""
@@ -41,18 +51,26 @@ def work_on(
     if job is None or job.status in {JobStatus.DONE, JobStatus.FAILED}:
         raise NoSuchJobError(job_id)
     try:
-        for counts, resume in works[job.kind](job):
-            progress = job.counted(counts)
-            job = replace(job, status=JobStatus.RUNNING, progress=progress, resume=resume)
-            job = jobs.write(job, now=clock())
-            if resume is not None and out_of_time():
+        for step in works[job.kind](job):
+            job = jobs.write(_after(job, step), now=clock())
+            if step.resume is not None and out_of_time():
                 return job
     except Exception as error:
         failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
         jobs.write(failed, now=clock())
         raise
-    done = replace(job, status=JobStatus.DONE, result=dict(job.progress), resume=None)
+    done = replace(job, status=JobStatus.DONE, result=job.result | job.progress, resume=None)
     return jobs.write(done, now=clock())
+
+
+def _after(job: Job, step: Step) -> Job:
+    return replace(
+        job,
+        status=JobStatus.RUNNING,
+        progress=job.counted(step.counts),
+        result={**job.result, **step.facts},
+        resume=step.resume,
+    )
 
 
 def told(job: Job, *, catalogue: ImageCatalogue, now: int) -> Job:

@@ -1,0 +1,111 @@
+"""The sweep over a test's stack, and what the stack holds after it."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+from PIL import Image
+
+from imagecache.model import Blob, JobKind, JobStatus
+from imagecache.pictures import render
+from imagecache.stores.blobs import blob_id
+from imagecache.stores.image_upkeep import ImageUpkeep
+from imagecache.stores.jobs import Job
+from imagecache.usecases.queue_missing import MissingImages
+from imagecache.usecases.repair_image import Repairs
+from imagecache.usecases.run_job import work_on
+from imagecache.usecases.sweep_blobs import BlobSweep
+from imagecache.usecases.sweep_cache import Sweep
+from imagecache.usecases.sweep_rows import References, RowSweep
+from tests.integration.conftest import Stack
+from tests.integration.made import request
+
+DAY = 24 * 3_600_000
+
+
+def sweep_of(stack: Stack, *, refetch_media_after: int = 0, active_within_days: int = 0) -> Sweep:
+    upkeep = ImageUpkeep(table_name="CachedImagesTable", dynamodb=stack.dynamodb)
+    return Sweep(
+        rows=RowSweep(
+            upkeep=upkeep,
+            references=References(participants=stack.participants, contacts=stack.contacts),
+            repairs=Repairs(blobs=stack.blobs, upkeep=upkeep, images=stack.images),
+            requests=stack.requests,
+            clock=stack.clock,
+            refetch_media_after=refetch_media_after,
+        ),
+        objects=BlobSweep(blobs=stack.blobs, catalogue=stack.catalogue),
+        missing=MissingImages(
+            chats=stack.pages,
+            participants=stack.participants,
+            contacts=stack.contacts,
+            catalogue=stack.catalogue,
+            requests=stack.requests,
+        ),
+        state=stack.state,
+        clock=stack.clock,
+        active_within_days=active_within_days,
+    )
+
+
+def begun(stack: Stack, *, dry_run: bool = False, force: bool = False) -> Job:
+    order = {"dry_run": dry_run, "force": force}
+    job = Job(f"sweep{stack.now}", JobKind.CLEANUP, created_at=stack.now, updated_at=stack.now, order=order)
+    return stack.jobs.write(job, now=stack.now)
+
+
+def swept(stack: Stack, sweep: Sweep | None = None, *, a_step_at_a_time: bool = False, **order: bool) -> Job:
+    """A whole sweep, in one invocation or in as many as it has steps."""
+    job, works = begun(stack, **order), {JobKind.CLEANUP: (sweep or sweep_of(stack)).run}
+    while job.status not in {JobStatus.DONE, JobStatus.FAILED}:
+        job = work_on(
+            job.job_id, works=works, jobs=stack.jobs, clock=stack.clock, out_of_time=lambda: a_step_at_a_time
+        )
+    return job
+
+
+def counted(job: Job) -> dict[str, int]:
+    """What came of it, without what is always there."""
+    plain = {"rows", "chats", "blobs", "listed", "orphans"}
+    return {name: count for name, count in job.progress.items() if count and name not in plain}
+
+
+def synced(stack: Stack) -> None:
+    """A complete run of sync has just succeeded."""
+    fence = stack.state.lock(now=stack.now, milliseconds=1)
+    assert fence is not None
+    known = stack.state.synced()
+    done = replace(known, succeeded_at=stack.now, completed_at=stack.now)
+    stack.state.record_synced(done, fence=fence)
+    stack.state.unlock(fence)
+
+
+def objects(stack: Stack) -> set[str]:
+    """Keys of everything that the bucket serves."""
+    listed: Any = stack.s3.list_objects_v2(Bucket="images")
+    return {entry["Key"] for entry in listed.get("Contents", [])}
+
+
+def keep(stack: Stack, key: str, color: str = "red", *, url: str | None = None) -> str:
+    """Cached as the cacher does it, objects and all; its blob."""
+    original = a_picture(color)
+    picture, blob = render(original), blob_id(b"salt", original)
+    asked = replace(request(key), source_url=url) if url else request(key)
+    claim = stack.claims.claim(asked, now=stack.now, lease_seconds=90, nonce="n")
+    stack.blobs.put(blob, original, picture)
+    stored = Blob(blob, picture.content_type, len(original), picture.width, picture.height, "p", "#fff")
+    stack.claims.commit(claim, stored, now=stack.now)
+    return blob
+
+
+def nights(stack: Stack, count: int) -> None:
+    """So many days later, with a complete sync just before."""
+    stack.now += count * DAY
+    synced(stack)
+
+
+def a_picture(color: str) -> bytes:
+    """A small PNG of one colour: the same bytes each time."""
+    out = io.BytesIO()
+    Image.new("RGB", (32, 32), color).save(out, "PNG")
+    return out.getvalue()

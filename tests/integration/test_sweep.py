@@ -1,0 +1,200 @@
+"""The nightly sweep: what nobody shows goes after its grace, and what is shown stays."""
+
+from dataclasses import replace
+
+import pytest
+
+from imagecache.identity import image_key
+from imagecache.model import Chat, ContactSource, ImageRef, JobStatus
+from imagecache.pictures import render
+from imagecache.stores.blobs import object_keys
+from imagecache.stores.contact_row import Contact
+from tests.integration.conftest import Stack
+from tests.integration.made import ADA, CHAT, fail, person, put
+from tests.integration.sweeping import DAY, a_picture, counted, keep, nights, objects, swept
+
+WEB = "https://example.org/ada.png"
+
+
+def shown(stack: Stack, *names: str, chat_id: str = "!ada") -> Chat:
+    """A chat whose members have these pictures: `ada` is `s/ada`."""
+    people = tuple(person(f"{name.title()} X", f"s/{name}") for name in names)
+    chat = replace(CHAT, chat_id=chat_id, participants=people)
+    put(stack, chat)
+    return chat
+
+
+def unshown(stack: Stack, chat: Chat) -> None:
+    stack.participants.remove(chat.chat_id, [one.participant_id for one in chat.participants], fence=1)
+
+
+def test_what_nobody_shows_is_marked_then_kept_for_thirty_days_then_deleted_with_its_objects(
+    stack: Stack,
+) -> None:
+    chat = shown(stack, "ada", "bob")
+    ada, bob = keep(stack, "s/ada", "red"), keep(stack, "s/bob", "blue")
+    unshown(stack, replace(chat, participants=chat.participants[1:]))
+    nights(stack, 2)
+    assert counted(swept(stack)) == {"marked": 1}
+    marked_at = stack.now
+    assert stack.row("s/bob")["orphanedAt"] == str(marked_at)
+    nights(stack, 29)
+    assert counted(swept(stack)) == {}
+    assert objects(stack) == {*object_keys(ada), *object_keys(bob)}
+    nights(stack, 1)
+    job = swept(stack)
+    size = len(a_picture("blue"))
+    assert counted(job) == {
+        "due": 1,
+        "dueBytes": size,
+        "deleted": 1,
+        "unnamed": 1,
+        "unnamedBytes": job.progress["bytesFreed"],
+        "versionsDeleted": 4,
+        "bytesFreed": job.progress["bytesFreed"],
+    }
+    assert job.progress["bytesFreed"] > size
+    assert stack.row("s/bob") == {}
+    assert objects(stack) == set(object_keys(ada))
+
+
+@pytest.mark.parametrize("who", ["a chat", "a contact", "a look-up", "a chat's own picture"])
+def test_whatever_is_shown_again_is_unmarked_and_kept(stack: Stack, who: str) -> None:
+    keep(stack, "s/ada")
+    nights(stack, 2)
+    assert counted(swept(stack)) == {"marked": 1}
+    match who:
+        case "a chat":
+            shown(stack, "ada")
+        case "a contact":
+            contact = Contact("c1", "Ada", "mxc://s/ada", ImageRef("s/ada"), (), ContactSource.MANUAL)
+            stack.contacts.save(contact, before=None)
+        case "a look-up":
+            stack.images.record_look_up("s/ada", now=stack.now)
+        case "a chat's own picture":
+            own = replace(ADA, participant_id="#chat")
+            stack.participants.put("!group", [own], fence=1)
+    nights(stack, 29)
+    swept(stack)
+    assert "orphanedAt" not in stack.row("s/ada")
+    nights(stack, 0)
+    assert counted(swept(stack)) == {}
+    assert stack.row("s/ada")["status"] == "cached"
+
+
+def test_a_look_up_counts_for_thirty_days(stack: Stack) -> None:
+    keep(stack, "s/ada")
+    stack.images.record_look_up("s/ada", now=stack.now)
+    nights(stack, 29)
+    assert counted(swept(stack)) == {}
+    nights(stack, 1)
+    assert counted(swept(stack)) == {"marked": 1}
+
+
+def test_a_reference_takes_the_mark_away_at_once(stack: Stack) -> None:
+    keep(stack, "s/ada")
+    nights(stack, 2)
+    swept(stack)
+    assert stack.requests.request([("s/ada", "mxc://s/ada")]) == 0
+    assert "orphanedAt" not in stack.row("s/ada")
+
+
+def test_a_forgotten_image_is_remembered_however_long_nobody_shows_it(stack: Stack) -> None:
+    keep(stack, "s/ada")
+    stack.images.forget("s/ada")
+    for _ in range(3):
+        nights(stack, 31)
+        swept(stack)
+    assert stack.row("s/ada")["status"] == "forgotten"
+    assert objects(stack) == set()
+
+
+def test_failures_that_nobody_shows_go_too(stack: Stack) -> None:
+    fail(stack, "s/ada")
+    nights(stack, 2)
+    swept(stack)
+    nights(stack, 30)
+    assert counted(swept(stack)) == {"due": 1, "deleted": 1}
+
+
+def test_content_of_two_images_is_kept_until_both_are_gone(stack: Stack) -> None:
+    chat = shown(stack, "ada")
+    blob = keep(stack, "s/ada", "red")
+    assert keep(stack, "s/twin", "red") == blob
+    nights(stack, 2)
+    swept(stack)
+    nights(stack, 30)
+    assert counted(swept(stack))["deleted"] == 1
+    assert objects(stack) == set(object_keys(blob))
+    unshown(stack, chat)
+    nights(stack, 1)
+    swept(stack)
+    nights(stack, 30)
+    assert counted(swept(stack))["versionsDeleted"] == 8
+    assert objects(stack) == set()
+
+
+def test_objects_that_no_row_names_are_kept_for_a_day(stack: Stack) -> None:
+    original = a_picture("red")
+    stack.blobs.put("loose", original, render(original))
+    nights(stack, 0)
+    assert counted(swept(stack)) == {}
+    stack.now += DAY
+    assert counted(swept(stack)) == {}
+    stack.now += 1
+    assert counted(swept(stack))["versionsDeleted"] == 4
+    assert objects(stack) == set()
+
+
+def test_a_sweep_in_as_many_invocations_as_it_has_steps_is_the_same_sweep(stack: Stack) -> None:
+    keep(stack, "s/old", "blue")
+    nights(stack, 2)
+    assert counted(swept(stack, a_step_at_a_time=True)) == {"marked": 1}
+    keep(stack, "s/ada", "red")
+    shown(stack, "ada", "new")
+    nights(stack, 30)
+    job = swept(stack, a_step_at_a_time=True)
+    assert job.status is JobStatus.DONE
+    assert (job.result["deleted"], job.result["versionsDeleted"], job.result["queued"]) == (1, 4, 1)
+
+
+def test_a_dry_run_plans_what_a_real_one_does_and_writes_nothing(stack: Stack) -> None:
+    shown(stack, "ada", "new")
+    keep(stack, image_key(WEB), "green", url=WEB)
+    stack.images.record_look_up(image_key(WEB), now=stack.now + 20 * DAY)
+    lost = keep(stack, "s/ada", "red")
+    keep(stack, "s/old", "blue")
+    nights(stack, 2)
+    swept(stack)
+    stack.messages()
+    for key in object_keys(lost):
+        stack.s3.delete_object(Bucket="images", Key=key)
+    stack.blobs.put("loose", a_picture("white"), render(a_picture("white")))
+    nights(stack, 30)
+    before = held(stack)
+    stack.calls.clear()
+    plan = swept(stack, dry_run=True)
+    assert set(stack.writes()) == {"PutItem"}, "how far the job is"
+    assert held(stack) == before
+    assert stack.messages() == []
+    told = counted(plan)
+    assert {name: told[name] for name in ("due", "revalidated", "lost", "unnamed", "queued")} == {
+        "due": 1,
+        "revalidated": 1,
+        "lost": 1,
+        "unnamed": 1,
+        "queued": 1,
+    }
+    assert told["dueBytes"] == len(a_picture("blue"))
+    costs = plan.result["costs"]
+    assert set(costs) == {"reads", "writes", "lists", "heads", "messages", "dollars"}
+    assert (costs["messages"], costs["heads"]) == (3, 4)
+    assert 0 < costs["dollars"] < 0.001
+    done = counted(swept(stack))
+    assert (done["deleted"], done["revalidated"], done["lost"]) == (1, 1, 1)
+
+
+def held(stack: Stack) -> list[object]:
+    """Rows, objects and the last snapshot."""
+    rows = stack.dynamodb.scan(TableName="CachedImagesTable")["Items"]
+    return [sorted(map(str, rows)), objects(stack), stack.state.statistics()]
