@@ -1,0 +1,349 @@
+"""Cacher, sync, sweep and forget, interleaved at every AWS call: no face is lost, nothing is kept for ever.
+
+The real code on the engine, and a clock of the test's own. Chats come and go, people change their pictures,
+sources change and vanish, workers are killed, and Lambda ends whoever takes too long.
+"""
+
+import heapq
+import io
+import itertools
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import requests
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from PIL import Image
+
+from imagecache.errors import ImageFailedError, NotFoundError
+from imagecache.identity import MediaSource
+from imagecache.model import FailureReason, Fetched, ImageStatus, JobKind, OriginName
+from imagecache.queues.images import ImagesQueue, from_body
+from imagecache.sources.web_images import GuardedWeb
+from imagecache.stores.blobs import Blobs, blob_id, object_keys
+from imagecache.stores.jobs import Job
+from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher
+from imagecache.usecases.change_image import ImageChanges
+from imagecache.usecases.fetch_image import ImageSources
+from imagecache.usecases.request_images import ImageRequests
+from imagecache.usecases.run_job import work_on
+from local.demo.chats import Person
+from local.demo.media import Media, Picture
+from local.demo.service import DemoAccount
+from local.engine import Engine
+from tests.bucket_clock import bucket_clock
+from tests.engine.interleaving import Interleaving
+from tests.integration.accounts import chat_with
+from tests.integration.conftest import TABLES, Stack
+from tests.integration.sweeping import sweep_of
+from tests.tables import create_tables
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 24 * 3_600_000
+PEOPLE = [Person(f"@{name}:beeper.local", full_name=name) for name in ("Ada", "Bob", "Eve")]
+MEDIA = [Media("local.beeper.com", f"alex_{number}") for number in range(3)]
+COLORS = ["red", "green", "blue"]
+LEASE = 90_000
+which = st.integers(0, 99)
+_buckets = itertools.count()
+
+
+@dataclass
+class Sources:
+    """What Beeper gives for each media id: a colour, or nothing. Two ids may mean the same content."""
+
+    colors: dict[str, str | None] = field(default_factory=dict)
+
+    def fetch(self, source: MediaSource) -> Fetched:
+        color = self.colors[source.key]
+        if color is None:
+            raise ImageFailedError(FailureReason.GONE)
+        return Fetched(painted(color))
+
+
+def painted(color: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), color).save(out, "PNG")
+    return out.getvalue()
+
+
+class Sqs:
+    """As much of SQS as the queue needs, on the test's clock: a message comes again until it is done."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._order = itertools.count()
+        self._waiting: list[tuple[int, int, str]] = []
+
+    def send_message(self, *, MessageBody: str, DelaySeconds: int = 0, **_: Any) -> None:  # noqa: N803 - boto3's
+        heapq.heappush(self._waiting, (self._stack.now + DelaySeconds * 1000, next(self._order), MessageBody))
+
+    def send_message_batch(self, *, Entries: list[dict[str, str]], **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's
+        for entry in Entries:
+            self.send_message(MessageBody=entry["MessageBody"])
+        return {}
+
+    def receive(self) -> str | None:
+        """One that is due; it comes again in six minutes unless it is deleted."""
+        if not self._waiting or self._waiting[0][0] > self._stack.now:
+            return None
+        _, order, body = heapq.heappop(self._waiting)
+        heapq.heappush(self._waiting, (self._stack.now + 6 * MINUTE, order, body))
+        return body
+
+    def delete(self, body: str) -> None:
+        self._waiting = [one for one in self._waiting if one[2] != body]
+        heapq.heapify(self._waiting)
+
+
+class UpkeepMachine(RuleBasedStateMachine):
+    """`stack` is what the actors work with; `reader` asks the same engine, and is not held up."""
+
+    engine: Engine
+
+    @initialize()
+    def an_empty_stack(self) -> None:
+        self.resources = ExitStack()
+        self.turns = Interleaving()
+        bucket = f"images{next(_buckets)}"
+        self.reader, self.stack = self.a_stack(bucket), self.a_stack(bucket)
+        for name in TABLES:
+            self.reader.dynamodb.delete_table(TableName=name)
+        create_tables(self.reader.dynamodb, *TABLES)
+        place: Any = {"LocationConstraint": "eu-west-1"}
+        self.reader.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+        self.reader.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.resources.enter_context(bucket_clock(self.stack.s3, lambda: self.stack.now))
+        for client in (self.stack.dynamodb, self.stack.s3):
+            client.meta.events.register("before-call.*.*", self.turns.hook)
+        self.demo = self.resources.enter_context(DemoAccount(scale=0.03))
+        self.session = self.resources.enter_context(requests.Session())
+        for chat in self.demo.account.chats:
+            self.demo.account.remove_chat(chat.id)
+        self.sources = Sources({media.key: COLORS[0] for media in MEDIA})
+        self.sqs = Sqs(self.stack)
+        queue = ImagesQueue(queue_url="images", sqs=self.sqs)  # type: ignore[arg-type] # what it uses of it
+        self.stack.queue = queue
+        self.stack.requests = ImageRequests(
+            images=self.stack.images, queue=queue, clock=self.stack.clock, at_once=1
+        )
+        self.salt = self.stack.state.salt()
+        self.made = self.jobs = 0
+        self.forgotten: set[str] = set()
+        self.kept: set[str] = set()
+        for person, media in zip(PEOPLE, MEDIA, strict=False):
+            self.a_chat_begins([person])
+            self.demo.account.set_avatar(person.id, Picture.remote(media))
+        self.synced(complete=True)
+        self.everything_queued_is_worked_on()
+
+    def a_stack(self, bucket: str) -> Stack:
+        access = self.engine.access
+        dynamodb: Any = boto3.client("dynamodb", **access)
+        s3: Any = boto3.client("s3", **access)
+        stack = Stack(dynamodb, s3, None, "images")  # type: ignore[arg-type] # the queue is another
+        stack.blobs = Blobs(bucket=bucket, s3=s3)
+        return stack
+
+    def teardown(self) -> None:
+        if hasattr(self, "kept"):
+            try:
+                self.in_the_end_everything_shown_is_there_and_nothing_else()
+            finally:
+                self.resources.close()
+
+    @rule(members=st.lists(st.sampled_from(PEOPLE), min_size=1, unique=True))
+    def a_chat_begins(self, members: list[Person]) -> None:
+        self.made += 1
+        chat = chat_with(self.made, *members)
+        self.demo.account.add_chat(chat)
+        self.demo.account.receive_message(chat.id, "hello")
+
+    @precondition(lambda self: self.demo.account.chats)
+    @rule(number=which)
+    def a_chat_ends(self, number: int) -> None:
+        chats = self.demo.account.chats
+        self.demo.account.remove_chat(chats[number % len(chats)].id)
+
+    @rule(person=st.sampled_from(PEOPLE), media=st.sampled_from([None, *MEDIA]))
+    def somebody_changes_their_picture(self, person: Person, media: Media | None) -> None:
+        self.demo.account.set_avatar(person.id, Picture.remote(media) if media else None)
+
+    @rule(media=st.sampled_from(MEDIA), color=st.sampled_from([None, *COLORS]))
+    def a_source_changes_or_vanishes(self, media: Media, color: str | None) -> None:
+        self.sources.colors[media.key] = color
+
+    @rule(complete=st.booleans())
+    def a_sync_begins(self, complete: bool) -> None:
+        self.begin("sync", lambda: self.synced(complete=complete), lives_for=15 * MINUTE)
+
+    @rule()
+    def a_worker_begins(self) -> None:
+        body = self.sqs.receive()
+        if body:
+            self.begin("cacher", lambda: self.cached(body), lives_for=MINUTE)
+
+    @rule()
+    def a_sweep_begins(self) -> None:
+        self.begin("sweep", self.swept, lives_for=15 * MINUTE)
+
+    @rule(media=st.sampled_from(MEDIA))
+    def the_owner_forgets_a_picture(self, media: Media) -> None:
+        self.begin("forget", lambda: self.forget(media.key), lives_for=MINUTE // 2)
+
+    @precondition(lambda self: self.turns.actors)
+    @rule(number=which, calls=st.integers(1, 6) | st.integers(7, 40))
+    def somebody_goes_on(self, number: int, calls: int) -> None:
+        self.turns.go_on(self.turns.actors[number % len(self.turns.actors)], calls=calls)
+
+    @precondition(lambda self: self.turns.actors)
+    @rule(number=which)
+    def somebody_comes_to_an_end(self, number: int) -> None:
+        self.turns.go_on(self.turns.actors[number % len(self.turns.actors)], calls=10_000)
+
+    @precondition(lambda self: self.turns.actors)
+    @rule(number=which)
+    def somebody_is_killed(self, number: int) -> None:
+        self.turns.kill(self.turns.actors[number % len(self.turns.actors)])
+
+    @rule(time=st.sampled_from([10_000, MINUTE, 10 * MINUTE, 3 * HOUR, DAY, 2 * DAY, 31 * DAY]))
+    def time_passes(self, time: int) -> None:
+        """Whoever is under way sees the seconds of it that Lambda gives."""
+        self.stack.now += min(time, 20_000)
+        self.turns.pass_time(self.stack.now)
+        if time > 20_000:
+            self.turns.pass_time(self.stack.now + time)
+            self.stack.now += time
+
+    @invariant()
+    def what_is_handed_out_is_there(self) -> None:
+        """A picture that is shown, and was there before, is there; a forgotten one never comes back."""
+        shown = {one.image_key for one in self.reader.participants.references()}
+        views = self.reader.images.views({*shown, *self.forgotten})
+        cached = {key for key in shown if key in views and views[key].status is ImageStatus.CACHED}
+        there = {one.key for one in self.reader.blobs.versions() if one.is_current}
+        for key in cached:
+            assert set(object_keys(views[key].blob_id or "")) <= there, "a URL without its object"
+        assert (self.kept & shown) - self.forgotten <= cached, "a picture that was there is gone"
+        assert all(views[key].status is ImageStatus.FORGOTTEN for key in self.forgotten)
+        self.kept = cached
+
+    def begin(self, name: str, work: Any, *, lives_for: int) -> None:
+        self.turns.begin(name, work, now=self.stack.now, lives_for=lives_for)
+
+    def synced(self, *, complete: bool) -> None:
+        ends = self.stack.now + 15 * MINUTE
+        self.stack.sync(
+            self.demo,
+            self.session,
+            complete=complete,
+            force=True,
+            milliseconds_left=lambda: ends - self.stack.now,
+        )
+
+    def cached(self, body: str) -> None:
+        cacher = ImageCacher(
+            claims=self.stack.claims,
+            fetcher=self.stack.fetcher(
+                ImageSources(media={OriginName.BEEPER: self.sources}, web=GuardedWeb())
+            ),
+            blobs=self.stack.blobs,
+            queue=self.stack.queue,
+            salt=lambda: self.salt,
+            lease_seconds=LEASE // 1000,
+            clock=self.stack.clock,
+        )
+        try:
+            cacher.cache(from_body(body))
+        except ClaimHeldError:
+            return
+        self.sqs.delete(body)
+
+    def everything_queued_is_worked_on(self) -> None:
+        while body := self.sqs.receive():
+            self.cached(body)
+
+    def swept(self) -> None:
+        """Every invocation is a sweep of its own, or goes on with one that was killed."""
+        self.jobs += 1
+        now, order = self.stack.now, {"dry_run": False, "force": False}
+        job = self.stack.jobs.write(Job(f"{self.jobs}", JobKind.CLEANUP, now, now, order=order), now=now)
+        sweep = sweep_of(self.stack, refetch_media_after=10 * DAY)
+        work_on(
+            job.job_id,
+            works={JobKind.CLEANUP: sweep.run},
+            jobs=self.stack.jobs,
+            clock=self.stack.clock,
+            out_of_time=lambda: False,
+        )
+
+    def forget(self, key: str) -> None:
+        changes = ImageChanges(
+            catalogue=self.stack.catalogue,
+            requests=self.stack.requests,
+            blobs=self.stack.blobs,
+            longest_lease=LEASE,
+        )
+        try:
+            changes.forget(f"mxc://{key}")
+        except NotFoundError:
+            return
+        self.forgotten.add(key)
+
+    def in_the_end_everything_shown_is_there_and_nothing_else(self) -> None:
+        for actor in list(self.turns.actors):
+            self.turns.go_on(actor, calls=10_000)
+            self.what_is_handed_out_is_there()
+        for _ in range(4):
+            self.stack.now += 31 * DAY
+            self.synced(complete=True)
+            self.everything_queued_is_worked_on()
+            self.swept()
+            self.what_is_handed_out_is_there()
+            self.everything_queued_is_worked_on()
+        wanted = {
+            picture.media.key
+            for chat in self.demo.account.chats
+            for picture in chat.pictures
+            if picture.media and picture.media.key not in self.forgotten
+        }
+        blobs = {
+            key: blob_id(self.salt, painted(color)) for key, color in self.sources.colors.items() if color
+        }
+        rows = {key: blob for key, blob, _ in self.reader.catalogue.storage()}
+        for key in wanted & blobs.keys():
+            assert rows.get(key) == blobs[key], "a picture that could be had"
+        assert rows.keys() <= wanted, "an image that nobody shows"
+        stored = {one.blob_id for one in self.reader.blobs.versions() if one.is_current}
+        self.stack.now += 2 * DAY
+        assert stored - set(rows.values()) <= self.young(), "content that no row names"
+
+    def young(self) -> set[str]:
+        """What the next sweep may collect, and the last one could not yet."""
+        before = {one.blob_id for one in self.reader.blobs.versions()}
+        self.synced(complete=True)
+        self.swept()
+        return before - {one.blob_id for one in self.reader.blobs.versions()}
+
+
+def test_no_face_is_lost_and_nothing_is_kept_for_ever_however_they_meet(engine_with_tables: Engine) -> None:
+    machine = type("Machine", (UpkeepMachine,), {"engine": engine_with_tables})
+    run_state_machine_as_test(machine, settings=SETTINGS)
+
+
+SETTINGS = settings(
+    max_examples=15,
+    stateful_step_count=30,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
