@@ -5,9 +5,9 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import cold_run, sync
+from benchmarks import cold_run, sweep, sync
 
-_ALL = {"coldRun": cold_run.run, "sync": sync.run}
+_ALL = {"coldRun": cold_run.run, "sync": sync.run, "sweep": sweep.run}
 _RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 

@@ -19,6 +19,8 @@ class Actor:
     began: int
     lives_for: int
     calls_left: int = 0
+    stops_before: frozenset[str] = frozenset()
+    made_one: bool = False
     killed: bool = False
     done: bool = False
     error: BaseException | None = None
@@ -40,9 +42,9 @@ class Interleaving:
         threading.Thread(target=self._run, args=[actor], daemon=True).start()
         self._let(actor)
 
-    def go_on(self, actor: Actor, *, calls: int) -> None:
-        """So many calls further, or to its end. Raises what it raised."""
-        actor.calls_left = calls
+    def go_on(self, actor: Actor, *, calls: int = 10_000, before: frozenset[str] = frozenset()) -> None:
+        """So many calls further, or to right before one of those, or to its end. Raises what it raised."""
+        actor.calls_left, actor.stops_before = calls, before
         self._let(actor)
 
     def kill(self, actor: Actor) -> None:
@@ -56,17 +58,19 @@ class Interleaving:
             if now - actor.began > actor.lives_for:
                 self.kill(actor)
 
-    def hook(self, **_: Any) -> None:
-        """Before each call of the clients that actors use."""
+    def hook(self, model: Any, **_: Any) -> None:
+        """Before each call of the clients that actors use. At least one is made each time."""
         actor = self._running
         if actor is None:
             return
-        if not actor.killed and actor.calls_left <= 0:
+        reached = actor.made_one and model.name in actor.stops_before
+        if not actor.killed and (actor.calls_left <= 0 or reached):
             actor.waits.release()
             actor.go.acquire()
         if actor.killed:
             raise KilledError
         actor.calls_left -= 1
+        actor.made_one = True
 
     def _run(self, actor: Actor) -> None:
         actor.go.acquire()
@@ -81,7 +85,7 @@ class Interleaving:
             actor.waits.release()
 
     def _let(self, actor: Actor) -> None:
-        self._running = actor
+        self._running, actor.made_one = actor, False
         actor.go.release()
         actor.waits.acquire()
         self._running = None
