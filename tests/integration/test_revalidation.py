@@ -125,6 +125,15 @@ def test_changed_bytes_are_a_new_blob_at_a_new_url(stack: Stack, site: Site) -> 
     assert "lastModified" not in after
 
 
+def test_the_same_bytes_under_another_name_stay_what_they_were(stack: Stack, site: Site) -> None:
+    before = site.cached_a_month_ago()
+    site.says = [answer("200 OK", png("red"), 'ETag: "v2"')]
+    assert site.cache() == "cached"
+    after = stack.row(URL)
+    assert (after["blobId"], after["cachedAt"]) == (before["blobId"], str(NOW))
+    assert (after["etag"], after["checkedAt"]) == ('"v2"', str(stack.now))
+
+
 @pytest.mark.parametrize("status", ["404 Not Found", "403 Forbidden", "503 Service Unavailable"])
 def test_a_source_that_vanishes_leaves_us_ours_and_is_asked_the_same_next_time(
     stack: Stack, site: Site, status: str

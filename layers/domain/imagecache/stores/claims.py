@@ -84,7 +84,7 @@ class LeaseLostError(ImageCacheError):
 class Claim(NamedTuple):
     """The answer to a claim; `held_until` (ms) counts only when it is HELD, the rest only when it is WON.
 
-    `validators` are those of the copy that a refresh may leave as it is.
+    `blob_id` and `validators` are those of the copy that a refresh may leave as it is.
     """
 
     answer: Answer
@@ -96,6 +96,7 @@ class Claim(NamedTuple):
     is_refresh: bool = False
     bad_bytes: str | None = None
     history: str = "[]"
+    blob_id: str | None = None
     validators: Validators = NO_VALIDATORS
 
 
@@ -127,6 +128,7 @@ class ImageClaims:
             is_refresh=is_refresh,
             bad_bytes=row.bad_bytes,
             history=row.history or "[]",
+            blob_id=row.blob_id,
             validators=Validators(row.etag, row.last_modified) if is_refresh else NO_VALIDATORS,
         )
 
@@ -143,6 +145,7 @@ class ImageClaims:
 
     def commit(self, claim: Claim, blob: Blob, *, now: int, tried: Sequence[Attempt] = ()) -> None:
         """The image is cached, its objects are stored. Raises LeaseLostError."""
+        since = (ImageRow.cached_at | now) if blob.blob_id == claim.blob_id else now
         actions = [
             ImageRow.status.set(ImageStatus.CACHED.value),
             ImageRow.blob_id.set(blob.blob_id),
@@ -153,7 +156,7 @@ class ImageClaims:
             ImageRow.placeholder.set(blob.placeholder),
             ImageRow.color.set(blob.color),
             ImageRow.view.set(_compact(blob)),
-            ImageRow.cached_at.set(now),
+            ImageRow.cached_at.set(since),
             *_asked(now),
             *validators_set(blob.validators),
             *_end_of_story(claim, tried),
