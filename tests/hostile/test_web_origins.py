@@ -1,62 +1,18 @@
 """What any https server may answer: no address that is not public is ever talked to, no answer is endless."""
 
-import itertools
 import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
-from imagecache.identity import WebSource, parse_source
-from imagecache.model import FailureReason, Fetched
+from imagecache.identity import WebSource
+from imagecache.model import FailureReason
 from imagecache.sources import transport
 from imagecache.sources.web_images import GuardedWeb
-from tests.hostile.origin import Flood, Origin, Say, answer, certificate, cut_short, drip
-
-HOST = "pictures.example"
-PUBLIC = "8.8.8.8"
-IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(100)
-Resolve = Callable[[str, int], list[str]]
-
-
-@pytest.fixture(scope="module")
-def tls() -> Iterator[tuple[ssl.SSLContext, str]]:
-    with certificate(HOST) as made:
-        yield made
-
-
-class Web:
-    """The guard, with a server of ours in the place of one public address."""
-
-    def __init__(self, tls: tuple[ssl.SSLContext, str]) -> None:
-        self._context, self._authority = tls
-        self.reached: list[str] = []
-        self.asked: list[str] = []
-
-    def fetch(
-        self, say: Say, url: str = f"https://{HOST}/a.jpg", resolve: Resolve = lambda _host, _port: [PUBLIC]
-    ) -> Fetched:
-        with Origin(say, tls=self._context) as origin:
-
-            def reach(address: str, _port: int) -> tuple[str, int]:
-                self.reached.append(address)
-                return "127.0.0.1", origin.port
-
-            web = GuardedWeb(resolve=resolve, reach=reach, ca_certs=self._authority)
-            source = parse_source(url)
-            assert isinstance(source, WebSource)
-            try:
-                return web.fetch(source)
-            finally:
-                self.asked = origin.requests
-
-
-@pytest.fixture
-def web(tls: tuple[ssl.SSLContext, str]) -> Web:
-    return Web(tls)
+from tests.hostile.origin import Flood, Say, answer, cut_short, drip
+from tests.hostile.web import HOST, IMAGE, PUBLIC, Web, in_turn, moved
 
 
 def refused(web: Web, say: Say, **options: object) -> str:
@@ -66,21 +22,8 @@ def refused(web: Web, say: Say, **options: object) -> str:
     return caught.value.detail
 
 
-def in_turn(*says: Say) -> Say:
-    following = itertools.chain(says, itertools.repeat(says[-1]))
-
-    def say(connection: socket.socket) -> None:
-        next(following)(connection)
-
-    return say
-
-
-def moved(location: str) -> Say:
-    return answer("302 Found", b"", f"Location: {location}", "Connection: close")
-
-
 def test_the_checked_address_is_connected_to_and_the_name_is_what_tls_checks(web: Web) -> None:
-    assert web.fetch(answer("200 OK", IMAGE)).content == IMAGE
+    assert web.content(answer("200 OK", IMAGE)) == IMAGE
     assert web.reached == [PUBLIC]
     assert "Host: pictures.example" in web.asked[0]
 
@@ -92,18 +35,8 @@ def test_a_certificate_for_another_name_ends_the_connection(web: Web) -> None:
 
 
 def test_a_redirect_is_followed_to_another_public_place(web: Web) -> None:
-    assert web.fetch(in_turn(moved("/b.jpg"), answer("200 OK", IMAGE))).content == IMAGE
+    assert web.content(in_turn(moved("/b.jpg"), answer("200 OK", IMAGE))) == IMAGE
     assert [one.split(" ")[1] for one in web.asked] == ["/a.jpg", "/b.jpg"]
-
-
-def test_how_the_server_names_this_version_is_handed_on(web: Web) -> None:
-    say = answer("200 OK", IMAGE, 'ETag: W/"v1"', "Last-Modified: Mon, 05 Oct 2026 07:28:00 GMT")
-    assert web.fetch(say) == Fetched(IMAGE, 'W/"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
-
-
-@pytest.mark.parametrize("etag", ["", "x" * 501, "caf\xe9", "a\tb\x01"])
-def test_a_name_that_could_do_harm_when_sent_back_is_not_kept(web: Web, etag: str) -> None:
-    assert web.fetch(answer("200 OK", IMAGE, f"ETag: {etag}")) == Fetched(IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +77,7 @@ def test_a_name_is_checked_again_at_every_hop(web: Web) -> None:
 
 def test_a_name_that_changes_its_answer_is_asked_only_once(web: Web) -> None:
     answers = iter([[PUBLIC], ["127.0.0.1"]])
-    assert web.fetch(answer("200 OK", IMAGE), resolve=lambda _host, _port: next(answers)).content == IMAGE
+    assert web.content(answer("200 OK", IMAGE), resolve=lambda _host, _port: next(answers)) == IMAGE
 
 
 def test_redirects_in_a_circle_end_after_three(web: Web) -> None:

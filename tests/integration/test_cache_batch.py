@@ -104,7 +104,7 @@ def test_an_invocation_that_ends_soon_begins_with_nothing_more(
 
 def test_one_line_of_metrics_counts_a_batch_by_result() -> None:
     deliveries = [Delivery("1", Outcome("cached"), None, 5), Delivery("2", Outcome("cached"), None, 5)]
-    deliveries.append(Delivery("3", Outcome("lost"), None, 5))
+    deliveries += [Delivery("3", Outcome("lost"), None, 5), Delivery("4", Outcome("unchanged"), None, 5)]
     line = json.loads(metrics(deliveries, now=NOW))
     assert (line["ImagesCached"], line["service"]) == (2, "imagecache")
     assert line["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "ImagesCached", "Unit": "Count"}]

@@ -14,6 +14,7 @@ from imagecache.retries import NEVER
 from imagecache.stores.claims import Answer, Claim, LeaseLostError
 from imagecache.usecases.cache_image import ImageCacher
 from imagecache.usecases.fetch_image import ImageSources
+from imagecache.validators import NO_VALIDATORS, Validators
 from tests.integration.conftest import NOW, Stack
 
 KEY = "beeper.com/ada"
@@ -34,7 +35,7 @@ class Answers:
         self._answers = list(answers)
         self.asked = 0
 
-    def fetch(self, _source: MediaSource | WebSource) -> Fetched:
+    def fetch(self, _source: MediaSource | WebSource, _known: Validators = NO_VALIDATORS) -> Fetched:
         answer = self._answers[min(self.asked, len(self._answers) - 1)]
         self.asked += 1
         if isinstance(answer, Exception):

@@ -13,6 +13,7 @@ from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.sources.beeper_images import AssetsServe, MediaServer
 from imagecache.stores.origins import OriginClosedError
 from imagecache.usecases.fetch_image import ImageSources
+from imagecache.validators import Validators
 from local.demo.service import DemoAccount
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_claim_table import KEY, REQUEST, Answers, cacher, png
@@ -55,12 +56,12 @@ def test_waiting_for_the_pace_spends_none_of_the_waits_that_an_outage_has(stack:
 
 def test_how_a_web_server_names_a_version_is_kept_until_it_names_none(stack: Stack) -> None:
     url = "https://pictures.example/a.jpg"
-    monday = Fetched(png("red"), '"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
+    monday = Fetched(png("red"), Validators('"v1"', "Mon, 05 Oct 2026 07:28:00 GMT"))
     at_work = cacher(stack, web=Answers(monday, png("blue")))
     at_work.cache(ImageRequest(url, url, NOW))
     row = stack.row(url)
     assert (row["etag"], row["lastModified"]) == ('"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
-    stack.images.request_refresh(url, now=NOW + 1)
+    stack.images.revalidate(url, now=NOW + 1)
     assert at_work.cache(ImageRequest(url, url, NOW)).result == "cached"
     assert {"etag", "lastModified"}.isdisjoint(stack.row(url))
 

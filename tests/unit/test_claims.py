@@ -34,6 +34,7 @@ ROWS = [
         Answer.HELD,
     ),
     ("refreshed", RowState(CACHED, checked_at=NOW, refresh_requested_at=NOW - HOUR), Answer.DONE),
+    ("found unchanged", RowState(CACHED, checked_at=NOW), Answer.DONE),
     ("forgotten", RowState(FORGOTTEN), Answer.DONE),
     ("forgotten while worked on", RowState(FORGOTTEN, lease=LIVE), Answer.DONE),
 ]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from imagecache.validators import NO_VALIDATORS, Validators
+
 Clock = Callable[[], int]
 """Milliseconds since 1970, as in every table. Handed in, so that tests can set it."""
 
@@ -161,11 +163,17 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What an origin gave. `etag` and `last_modified`, as a web server said them, tell its versions apart."""
+    """What an origin gave, and how it names this version."""
 
     content: bytes
-    etag: str | None = None
-    last_modified: str | None = None
+    validators: Validators = NO_VALIDATORS
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """An origin still has the version it was asked about, and how it names that from now on."""
+
+    validators: Validators
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +187,7 @@ class Blob:
     height: int
     placeholder: str = ""
     color: str = ""
-    etag: str | None = None
-    last_modified: str | None = None
+    validators: Validators = NO_VALIDATORS
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import urllib3
 
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, RejectedSourceError
 from imagecache.identity import WebSource, parse_source
-from imagecache.model import FailureReason, Fetched
+from imagecache.model import FailureReason, Fetched, Unchanged
 from imagecache.sources.transport import (
     CONNECT_SECONDS,
     Deadline,
@@ -27,10 +27,10 @@ from imagecache.sources.transport import (
     read_body,
     retry_after,
 )
+from imagecache.validators import NO_VALIDATORS, Validators, validators
 
 _MAX_REDIRECTS = 3
 _HTTPS_PORT = 443
-_LONGEST_VALIDATOR = 500
 # Every 4xx that asking again in the same words does not mend, but for those of permission and pace.
 _GONE = {*range(400, 500)} - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 # Everything that is not the public IPv4 internet: IANA's special-purpose registry, multicast, class E.
@@ -106,19 +106,32 @@ class GuardedWeb:
         self._reach = reach
         self._ca_certs = ca_certs
 
-    def fetch(self, source: WebSource) -> Fetched:
-        """Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError, OriginBusyError."""
+    def fetch(self, source: WebSource, known: Validators = NO_VALIDATORS) -> Fetched | Unchanged:
+        """`known` names the version that we have, if any.
+
+        Such names hold for one URL, and a redirect may lead elsewhere by now: they are sent to the source's
+        own alone, and kept from there alone.
+        Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError, OriginBusyError.
+        """
         deadline = Deadline()
-        url = source.url
+        url, conditions = source.url, known.conditions()
         for _ in range(1 + _MAX_REDIRECTS):
-            status, headers, body = self._get(urlsplit(url), deadline)
-            if body is not None:
+            status, headers, body = self._get(urlsplit(url), conditions, deadline)
+            said = validators(headers)
+            if conditions and status == HTTPStatus.NOT_MODIFIED:
+                if confirmed := known.confirmed(said):
+                    return Unchanged(confirmed)
+            elif body is not None:
                 content = _image(status, headers, body)
-                return Fetched(content, _said(headers, "ETag"), _said(headers, "Last-Modified"))
-            url = _next_hop(url, headers["Location"])
+                return Fetched(content, said if url == source.url else NO_VALIDATORS)
+            else:
+                url = _next_hop(url, headers["Location"])
+            conditions = {}
         raise ImageFailedError(FailureReason.REFUSED, "too many redirects")
 
-    def _get(self, url: SplitResult, deadline: Deadline) -> tuple[int, Mapping[str, str], bytes | None]:
+    def _get(
+        self, url: SplitResult, conditions: Mapping[str, str], deadline: Deadline
+    ) -> tuple[int, Mapping[str, str], bytes | None]:
         """Status, headers, and the body unless they say that it is elsewhere."""
         host = url.hostname or ""
         if url.port is not None:  # identity has removed the usual one; what else listens is no web server
@@ -140,7 +153,12 @@ class GuardedWeb:
                 response = pool.request(
                     "GET",
                     target,
-                    headers={"Host": url.netloc, "Accept": "image/*", "Accept-Encoding": "identity"},
+                    headers={
+                        "Host": url.netloc,
+                        "Accept": "image/*",
+                        "Accept-Encoding": "identity",
+                        **conditions,
+                    },
                     redirect=False,
                     preload_content=False,
                 )
@@ -184,10 +202,3 @@ def _image(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
     if not body:
         raise OriginDownError("an empty body")
     return body
-
-
-def _said(headers: Mapping[str, str], name: str) -> str | None:
-    """A validator to be sent back one day: nothing that is long or odd enough to do harm there."""
-    value = headers.get(name, "").strip()
-    plain = value.isascii() and value.isprintable() and len(value) <= _LONGEST_VALIDATOR
-    return value if value and plain else None

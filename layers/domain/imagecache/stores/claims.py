@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -27,7 +26,9 @@ from imagecache.stores.image_row import (
     lease_ends_at,
     nobody_works_on_it,
     row_state,
+    validators_set,
 )
+from imagecache.validators import NO_VALIDATORS, Validators
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -81,7 +82,10 @@ class LeaseLostError(ImageCacheError):
 
 
 class Claim(NamedTuple):
-    """The answer to a claim; `held_until` (ms) counts only when it is HELD, the rest only when it is WON."""
+    """The answer to a claim; `held_until` (ms) counts only when it is HELD, the rest only when it is WON.
+
+    `blob_id` and `validators` are those of the copy that a refresh may leave as it is.
+    """
 
     answer: Answer
     image_key: str
@@ -92,10 +96,12 @@ class Claim(NamedTuple):
     is_refresh: bool = False
     bad_bytes: str | None = None
     history: str = "[]"
+    blob_id: str | None = None
+    validators: Validators = NO_VALIDATORS
 
 
 class ImageClaims:
-    """Claim, then exactly one of commit, fail and release. All times in ms."""
+    """Claim, then exactly one of commit, unchanged, fail and release. All times in ms."""
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(ImageRow, table_name=table_name, dynamodb=dynamodb)
@@ -112,15 +118,18 @@ class ImageClaims:
         ]
         if not updated(row, actions, _claimable(now)):
             return self._refused(request.image_key, now)
+        is_refresh = row.status == ImageStatus.CACHED.value
         return Claim(
             Answer.WON,
             request.image_key,
             lease,
             attempts=int(row.attempts),
             failures=int(row.failures),
-            is_refresh=row.status == ImageStatus.CACHED.value,
+            is_refresh=is_refresh,
             bad_bytes=row.bad_bytes,
             history=row.history or "[]",
+            blob_id=row.blob_id,
+            validators=Validators(row.etag, row.last_modified) if is_refresh else NO_VALIDATORS,
         )
 
     def _refused(self, image_key: str, now: int) -> Claim:
@@ -136,6 +145,7 @@ class ImageClaims:
 
     def commit(self, claim: Claim, blob: Blob, *, now: int, tried: Sequence[Attempt] = ()) -> None:
         """The image is cached, its objects are stored. Raises LeaseLostError."""
+        since = (ImageRow.cached_at | now) if blob.blob_id == claim.blob_id else now
         actions = [
             ImageRow.status.set(ImageStatus.CACHED.value),
             ImageRow.blob_id.set(blob.blob_id),
@@ -146,11 +156,9 @@ class ImageClaims:
             ImageRow.placeholder.set(blob.placeholder),
             ImageRow.color.set(blob.color),
             ImageRow.view.set(_compact(blob)),
-            ImageRow.cached_at.set(now),
-            ImageRow.checked_at.set(now),
-            _set_or_remove(ImageRow.etag, blob.etag),
-            _set_or_remove(ImageRow.last_modified, blob.last_modified),
-            ImageRow.refresh_requested_at.remove(),
+            ImageRow.cached_at.set(since),
+            *_asked(now),
+            *validators_set(blob.validators),
             *_end_of_story(claim, tried),
             ImageRow.failures.remove(),
             ImageRow.next_attempt_at.remove(),
@@ -159,6 +167,12 @@ class ImageClaims:
             ImageRow.bad_bytes.remove(),
         ]
         self._record(claim, actions)
+
+    def unchanged(
+        self, claim: Claim, validators: Validators, *, now: int, tried: Sequence[Attempt] = ()
+    ) -> None:
+        """The origin still has the copy that is cached. Raises LeaseLostError."""
+        self._record(claim, [*_asked(now), *validators_set(validators), *_end_of_story(claim, tried)])
 
     def fail(
         self,
@@ -172,7 +186,7 @@ class ImageClaims:
     ) -> None:
         """The attempt came to nothing. A failed refresh leaves the last good image. Raises LeaseLostError."""
         if claim.is_refresh:
-            outcome = [ImageRow.checked_at.set(now), ImageRow.refresh_requested_at.remove()]
+            outcome = _asked(now)
         else:
             outcome = [
                 ImageRow.status.set(ImageStatus.FAILED.value),
@@ -198,8 +212,9 @@ class ImageClaims:
             raise LeaseLostError
 
 
-def _set_or_remove(attribute: UnicodeAttribute, value: str | None) -> Action:
-    return attribute.remove() if value is None else attribute.set(value)
+def _asked(now: int) -> list[Action]:
+    """The origin has been asked, and whoever wished for that has their answer."""
+    return [ImageRow.checked_at.set(now), ImageRow.refresh_requested_at.remove()]
 
 
 def _end_of_story(claim: Claim, tried: Sequence[Attempt]) -> list[Action]:

@@ -5,10 +5,12 @@ from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
 from imagecache.model import ImageStatus
+from imagecache.validators import Validators
 
 
 class _ByBlob(GlobalSecondaryIndex[Any]):
@@ -104,3 +106,15 @@ def nobody_works_on_it(now: int) -> Condition:
     """No lease, or one that has lapsed."""
     free: Condition = ImageRow.lease.does_not_exist() | (ImageRow.lease < lease_bound(now))
     return free
+
+
+def validators_set(validators: Validators) -> list[Action]:
+    """The row names this version, by no other name."""
+    return [
+        _set_or_remove(ImageRow.etag, validators.etag),
+        _set_or_remove(ImageRow.last_modified, validators.last_modified),
+    ]
+
+
+def _set_or_remove(attribute: UnicodeAttribute, value: str | None) -> Action:
+    return attribute.remove() if value is None else attribute.set(value)

@@ -10,7 +10,8 @@ from imagecache.model import ImageRequest, ImageStatus, ImageView
 from imagecache.stores.batch_get import Item, batch_get
 from imagecache.stores.binding import bound
 from imagecache.stores.conditional import updated
-from imagecache.stores.image_row import ImageRow, RowState, nobody_works_on_it, row_state
+from imagecache.stores.image_row import ImageRow, RowState, nobody_works_on_it, row_state, validators_set
+from imagecache.validators import NO_VALIDATORS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MESSAGE_LIVES_FOR = 3 * HOUR
 """So long (ms) a queued message counts as alive: it may be lost between two writes, an image may not."""
 
+_CACHED = ImageRow.status == ImageStatus.CACHED.value
 _STATE_ATTRIBUTES = (
     "imageKey",
     "status",
@@ -93,18 +95,22 @@ class CachedImages:
         updated(self._row(image_key), [ImageRow.next_attempt_at.set(now)], failed)
 
     def request_refresh(self, image_key: str, *, now: int) -> bool:
-        """Fetch it anew although it is cached or was forgotten. Whether it was either."""
+        """Fetch its bytes anew although it is cached or was forgotten. Whether it was either."""
         row = self._row(image_key)
         wish = ImageRow.refresh_requested_at.set(now)
-        if updated(row, [wish], ImageRow.status.is_in(ImageStatus.CACHED.value)):
+        # Whoever works on such a row may only be asking whether it has changed: their answer must not count.
+        comparable = ImageRow.etag.exists() | ImageRow.last_modified.exists()
+        anew = [wish, *validators_set(NO_VALIDATORS), ImageRow.lease.remove()]
+        if updated(row, anew, _CACHED & comparable):
+            return True
+        if updated(row, [wish], _CACHED):
             return True
         again = [wish, ImageRow.status.set(ImageStatus.PENDING.value)]
         return updated(row, again, ImageRow.status == ImageStatus.FORGOTTEN.value)
 
     def revalidate(self, image_key: str, *, now: int) -> bool:
-        """Ask the source whether it has changed. Whether it is cached."""
-        wish = ImageRow.refresh_requested_at.set(now)
-        return updated(self._row(image_key), [wish], ImageRow.status == ImageStatus.CACHED.value)
+        """Ask its source whether it has changed, and fetch it only then. Whether it is cached."""
+        return updated(self._row(image_key), [ImageRow.refresh_requested_at.set(now)], _CACHED)
 
     def forget(self, image_key: str) -> bool:
         """No queued message brings it back, and work in flight cannot commit: its lease is gone.

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, replace
 
 from imagecache.errors import ImageCacheError, ImageFailedError, OriginDownError, RejectedSourceError
 from imagecache.identity import Source, parse_source
-from imagecache.model import Attempt, Blob, Clock, FailureReason, ImageRequest, OriginName
+from imagecache.model import (
+    Attempt,
+    Blob,
+    Clock,
+    FailureReason,
+    Fetched,
+    ImageRequest,
+    OriginName,
+    Unchanged,
+)
 from imagecache.pictures import render
 from imagecache.queues.images import ImagesQueue
 from imagecache.retries import (
@@ -35,7 +44,10 @@ class ClaimHeldError(ImageCacheError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a message, for the log: `result` is cached, deduplicated, deferred, lost or failed."""
+    """What became of a message, for the log.
+
+    `result` is cached, unchanged, deduplicated, deferred, lost or failed.
+    """
 
     result: str
     reason: FailureReason | None = None
@@ -91,7 +103,11 @@ class ImageCacher:
                 raise ImageFailedError(FailureReason.CRASHED)
             if source is None:
                 raise ImageFailedError(FailureReason.REFUSED)
-            blob = self._store(work, source)
+            fetched = self._fetch(work, source)
+            if isinstance(fetched, Unchanged):
+                self.claims.unchanged(work.claim, fetched.validators, now=self.clock(), tried=work.tried)
+                return Outcome("unchanged")
+            blob = self._store(work, fetched)
             self.claims.commit(work.claim, blob, now=self.clock(), tried=work.tried)
             return Outcome("cached", bytes=blob.file_size)
         except LeaseLostError:
@@ -103,13 +119,14 @@ class ImageCacher:
         except OriginClosedError as closed:
             return self._closed(work, closed)
 
-    def _store(self, work: _Work, source: Source) -> Blob:
-        """Objects before the row: a row never names what is not there."""
-
+    def _fetch(self, work: _Work, source: Source) -> Fetched | Unchanged:
         def note(origin: OriginName, answer: str) -> None:
             work.tried.append(Attempt(self.clock(), origin.value, answer))
 
-        fetched = self.fetcher.fetch(source, note)
+        return self.fetcher.fetch(source, note, work.claim.validators)
+
+    def _store(self, work: _Work, fetched: Fetched) -> Blob:
+        """Objects before the row: a row never names what is not there."""
         original = fetched.content
         work.content_hash = hashlib.sha256(original).hexdigest()[:16]
         picture = render(original)
@@ -121,8 +138,7 @@ class ImageCacher:
             height=picture.height,
             placeholder=picture.placeholder,
             color=picture.color,
-            etag=fetched.etag,
-            last_modified=fetched.last_modified,
+            validators=fetched.validators,
         )
         self.blobs.put(stored.blob_id, original, picture)
         return stored

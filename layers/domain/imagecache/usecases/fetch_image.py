@@ -17,12 +17,13 @@ from imagecache.errors import (
     OriginUnauthorizedError,
 )
 from imagecache.identity import DataSource, MediaSource, Source, WebSource
-from imagecache.model import Clock, Fetched, OriginName, OriginOrder
+from imagecache.model import Clock, Fetched, OriginName, OriginOrder, Unchanged
 from imagecache.sources.beeper_auth import BEEPER_SECRETS, access_headers
 from imagecache.sources.beeper_images import AssetsServe, MediaOrigin, MediaServer
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.origins import Cause, OriginClosedError, Origins, Pass
 from imagecache.stores.secrets import Secrets
+from imagecache.validators import Validators
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -60,17 +61,20 @@ class ImageFetcher:
         earliest = min(self.origins.known_open_until(name) for name in self.sources.media)
         return earliest if earliest > self.clock() else 0
 
-    def fetch(self, source: Source, note: Note) -> Fetched:
-        """Raises ImageFailedError, OriginClosedError, and for the web OriginDownError."""
+    def fetch(self, source: Source, note: Note, known: Validators) -> Fetched | Unchanged:
+        """Unchanged only when `known` names a version, and only by the web: Beeper's media never change.
+
+        Raises ImageFailedError, OriginClosedError, and for the web OriginDownError.
+        """
         match source:
             case MediaSource():
                 return self._fetch_media(source, note)
             case WebSource():
-                return _noted(OriginName.WEB, partial(self.sources.web.fetch, source), note)
+                return _noted(OriginName.WEB, partial(self.sources.web.fetch, source, known), note)
             case DataSource():
                 return Fetched(source.content)
 
-    def _fetch_media(self, source: MediaSource, note: Note) -> Fetched:
+    def _fetch_media(self, source: MediaSource, note: Note) -> Fetched | Unchanged:
         """What one origin does not find or give, the next may have.
 
         Beeper's own word is final: it also serves what the media server would. The media server's is not,
@@ -89,7 +93,9 @@ class ImageFetcher:
             raise final.get(OriginName.BEEPER) or next(iter(final.values()))
         raise min(closed, key=lambda error: error.until)
 
-    def _ask(self, name: OriginName, origin: MediaOrigin, source: MediaSource, note: Note) -> Fetched:
+    def _ask(
+        self, name: OriginName, origin: MediaOrigin, source: MediaSource, note: Note
+    ) -> Fetched | Unchanged:
         passed = self._pass(name)
         try:
             fetched = _noted(name, partial(origin.fetch, source), note)
@@ -124,13 +130,13 @@ class ImageFetcher:
         )
 
 
-def _noted(name: OriginName, fetch: Callable[[], Fetched], note: Note) -> Fetched:
+def _noted(name: OriginName, fetch: Callable[[], Fetched | Unchanged], note: Note) -> Fetched | Unchanged:
     try:
         fetched = fetch()
     except (ImageFailedError, OriginDownError) as error:
         note(name, str(error))
         raise
-    note(name, f"{len(fetched.content)} bytes")
+    note(name, "unchanged" if isinstance(fetched, Unchanged) else f"{len(fetched.content)} bytes")
     return fetched
 
 
