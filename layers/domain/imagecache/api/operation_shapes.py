@@ -41,8 +41,24 @@ class LastSync(TypedDict):
     completedAt: Moment | None
 
 
+class Storage(TypedDict):
+    """Bytes in the bucket when the last sweep counted them: as fetched, and as pages load them."""
+
+    originalBytes: int | None
+    servedBytes: int | None
+
+
+class LastSweep(TypedDict):
+    """What the last sweep deleted, images and bytes, and why it refused to go on; nulls before the first."""
+
+    finishedAt: Moment | None
+    refused: list[str]
+    deleted: int | None
+    bytesFreed: int | None
+
+
 class Stats(TypedDict):
-    """What the cache holds, counted now."""
+    """What the cache holds, counted now; `orphaned` (shown by nobody) and `storage` by the last sweep."""
 
     totalCachedImages: int
     totalChatsWithImages: int
@@ -51,8 +67,11 @@ class Stats(TypedDict):
     pending: int
     failed: int
     failedByReason: dict[str, int]
+    orphaned: int | None
+    storage: Storage
     deduplication: Deduplication
     lastSync: LastSync
+    lastSweep: LastSweep
     origin: Origin
 
 
@@ -71,4 +90,4 @@ class Job(TypedDict):
     createdAt: Moment | None
     updatedAt: Moment | None
     progress: dict[str, int]
-    result: dict[str, str | int | bool]
+    result: dict[str, str | int | bool | list[str] | dict[str, float]]
