@@ -18,7 +18,6 @@ _REFUSALS = {
     "too_many_images": f"too many images {_TOO_MANY}",
     "too_many_blobs": f"too many stored contents {_TOO_MANY}",
 }
-_REQUESTS = ("reads", "writes", "lists", "heads", "messages")
 
 
 def tell_sweep(job: Job, *, dry_run: bool) -> RenderableType:
@@ -26,18 +25,17 @@ def tell_sweep(job: Job, *, dry_run: bool) -> RenderableType:
     title = "What a sweep would do now; nothing was changed:" if dry_run else "What the sweep did:"
     listed = job.result.get("refused")
     codes = listed if isinstance(listed, list) else []
-    refusals = [Text(f"{_undeleted(job, dry_run)}: {_REFUSALS.get(code, code)}") for code in codes]
+    refusals = [Text(f"{_nothing(job, dry_run)}: {_REFUSALS.get(code, code)}") for code in codes]
     return Group(Text(title), pairs(_lines(job, dry_run)), *refusals)
 
 
 def _lines(job: Job, dry_run: bool) -> dict[str, str]:
-    marked, fetched = job.count("marked"), job.count("refetched") + job.count("lost")
     return {
-        "images that nobody shows": f"{marked:,} marked, to go in 30 days; {_gone(job, dry_run)}",
+        "images that nobody shows": _gone(job, dry_run),
         "images shown again": f"{job.count('unmarked'):,} no longer marked",
         "contents no image names": _freed(job, dry_run),
         "images that may have changed": f"{job.count('revalidated'):,} asked for again",
-        "lost pictures": f"{job.count('rebuilt'):,} rebuilt from their originals, {fetched:,} fetched anew",
+        "lost pictures": _mended(job),
         "missing images": f"{job.count('queued'):,} queued",
         "not sure": f"{job.count('unsure'):,} left alone",
         "requests": ", ".join(_costs(job)),
@@ -45,9 +43,10 @@ def _lines(job: Job, dry_run: bool) -> dict[str, str]:
 
 
 def _gone(job: Job, dry_run: bool) -> str:
-    if dry_run:
-        return f"{job.count('due'):,} to be deleted now ({size(job.count('dueBytes'))})"
-    return f"{job.count('deleted'):,} deleted"
+    deleted, due, freed = job.count("deleted"), job.count("due"), size(job.count("dueBytes"))
+    gone = f"{due:,} to be deleted now ({freed})" if dry_run else f"{deleted:,} deleted"
+    marked = f"{job.count('marked'):,} marked now, {job.count('orphans'):,} before, to go after 30 days"
+    return f"{marked}; {gone}"
 
 
 def _freed(job: Job, dry_run: bool) -> str:
@@ -57,14 +56,23 @@ def _freed(job: Job, dry_run: bool) -> str:
     return f"{job.count('unnamed'):,} found, {deleted:,} stored versions deleted ({freed})"
 
 
+def _mended(job: Job) -> str:
+    fetched = job.count("refetched") + job.count("lost")
+    return (
+        f"{job.count('undeleted'):,} undeleted, {job.count('rebuilt'):,} rebuilt from their originals, "
+        f"{fetched:,} fetched anew"
+    )
+
+
 def _costs(job: Job) -> Iterator[str]:
     listed = job.result.get("costs")
-    costs = listed if isinstance(listed, dict) else {}
-    yield from (f"{costs.get(name, 0):,} {name}" for name in _REQUESTS)
-    yield f"about ${costs.get('dollars', 0):.4f}"
+    costs = dict(listed) if isinstance(listed, dict) else {}
+    dollars = costs.pop("dollars", 0)
+    yield from (f"{count:,} {name}" for name, count in costs.items())
+    yield f"about ${dollars:.5f}"
 
 
-def _undeleted(job: Job, dry_run: bool) -> str:
+def _nothing(job: Job, dry_run: bool) -> str:
     if dry_run:
         return "Nothing would be deleted"
     return "Nothing more was deleted" if job.count("deleted") else "Nothing was deleted"

@@ -180,7 +180,6 @@ def swept(*refused: str, **counts: int) -> Json:
         "reads": 1234,
         "writes": 40,
         "lists": 3,
-        "heads": 8,
         "messages": 6,
         "dollars": 0.000199,
     }

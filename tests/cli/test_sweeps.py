@@ -10,6 +10,7 @@ from tests.cli.fake_api import FakeApi, Told
 ACCEPTED = Told(202, {"jobId": "job-1"})
 COUNTS = {
     "rows": 1371,
+    "orphans": 9,
     "marked": 12,
     "unmarked": 2,
     "due": 3,
@@ -17,6 +18,7 @@ COUNTS = {
     "unnamed": 5,
     "unnamedBytes": 4_000_000,
     "revalidated": 4,
+    "undeleted": 1,
     "rebuilt": 2,
     "refetched": 1,
     "lost": 1,
@@ -38,14 +40,14 @@ def test_a_dry_run_is_a_plan_that_a_person_can_read(api: FakeApi, imagecache: Co
     assert (ran.code, ran.err) == (0, "")
     assert lines(ran.out) == [
         "What a sweep would do now; nothing was changed:",
-        "images that nobody shows 12 marked, to go in 30 days; 3 to be deleted now (1.2 MB)",
+        "images that nobody shows 12 marked now, 9 before, to go after 30 days; 3 to be deleted now (1.2 MB)",
         "images shown again 2 no longer marked",
         "contents no image names 5 to be deleted now (4.0 MB)",
         "images that may have changed 4 asked for again",
-        "lost pictures 2 rebuilt from their originals, 2 fetched anew",
+        "lost pictures 1 undeleted, 2 rebuilt from their originals, 2 fetched anew",
         "missing images 7 queued",
         "not sure 6 left alone",
-        "requests 1,234 reads, 40 writes, 3 lists, 8 heads, 6 messages, about $0.0002",
+        "requests 1,234 reads, 40 writes, 3 lists, 6 messages, about $0.00020",
     ]
     assert api.bodies("POST /api/cleanup") == [{"dryRun": True, "force": False}]
 
@@ -60,7 +62,7 @@ def test_a_sweep_is_waited_for_and_tells_what_it_did(api: FakeApi, imagecache: C
     assert told.code == 0
     assert lines(told.out)[:4] == [
         "What the sweep did:",
-        "images that nobody shows 12 marked, to go in 30 days; 3 deleted",
+        "images that nobody shows 12 marked now, 9 before, to go after 30 days; 3 deleted",
         "images shown again 2 no longer marked",
         "contents no image names 5 found, 20 stored versions deleted (4.1 MB)",
     ]
