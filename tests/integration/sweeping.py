@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from imagecache.model import Blob, JobKind, JobStatus
+from imagecache.model import Blob, Chat, JobKind, JobStatus
 from imagecache.pictures import render
 from imagecache.stores.blobs import blob_id
 from imagecache.stores.image_upkeep import ImageUpkeep
@@ -18,7 +18,7 @@ from imagecache.usecases.sweep_blobs import BlobSweep
 from imagecache.usecases.sweep_cache import Sweep
 from imagecache.usecases.sweep_rows import References, RowSweep
 from tests.integration.conftest import Stack
-from tests.integration.made import request
+from tests.integration.made import CHAT, person, put, request
 
 DAY = 24 * 3_600_000
 
@@ -102,6 +102,14 @@ def nights(stack: Stack, count: int) -> None:
     """So many days later, with a complete sync just before."""
     stack.now += count * DAY
     synced(stack)
+
+
+def shown(stack: Stack, *names: str, chat_id: str = "!ada") -> Chat:
+    """A chat whose members have these pictures: `ada` is `s/ada`."""
+    people = tuple(person(f"{name.title()} X", f"s/{name}") for name in names)
+    chat = replace(CHAT, chat_id=chat_id, participants=people)
+    put(stack, chat)
+    return chat
 
 
 def a_picture(color: str) -> bytes:

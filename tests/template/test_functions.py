@@ -188,7 +188,6 @@ def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(transla
         "CleanupFunction": {
             "s3:DeleteObjectVersion",
             "s3:GetObject",
-            "s3:ListBucket",
             "s3:ListBucketVersions",
             "s3:PutObject",
             "sqs:SendMessage*",

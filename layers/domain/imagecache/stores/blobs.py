@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import ClientError
-
 from imagecache.model import SIZES, Picture
 
 if TYPE_CHECKING:
@@ -25,12 +23,18 @@ class Version(NamedTuple):
     version_id: str
     modified_at: int
     size: int
-    is_current: bool
+    is_latest: bool
+    is_marker: bool
 
     @property
     def blob_id(self) -> str:
         """Whose content it is."""
         return self.key.split("/")[1]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is what is served."""
+        return self.is_latest and not self.is_marker
 
     @property
     def is_original(self) -> bool:
@@ -93,9 +97,9 @@ class Blobs:
         answer = self._s3.get_object(Bucket=self._bucket, Key=f"{_ORIGINAL}{blob_id}")
         return answer["Body"].read()
 
-    def missing(self, blob_id: str) -> list[str]:
-        """Which of its `object_keys` are not there, by asking for each."""
-        return [key for key in object_keys(blob_id) if not self._exists(key)]
+    def undelete(self, marker: Version) -> None:
+        """Whatever version the mark hides is served again."""
+        self._s3.delete_object(Bucket=self._bucket, Key=marker.key, VersionId=marker.version_id)
 
     def versions(self, blob_id: str | None = None) -> Iterator[Version]:
         """Everything that the bucket holds, or that it holds of one blob."""
@@ -113,23 +117,14 @@ class Blobs:
             self._s3.delete_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
         return Deleted(len(doomed), sum(version.size for version in doomed))
 
-    def _exists(self, key: str) -> bool:
-        try:
-            self._s3.head_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
-                return False
-            raise
-        return True
-
 
 def _version(entry: Any) -> Version:
-    """`IsLatest` of a deletion's mark, which has no size, says that the object is not there."""
-    size = entry.get("Size")
+    """Only the mark of a deletion has no size."""
     return Version(
         key=entry["Key"],
         version_id=entry["VersionId"],
         modified_at=int(entry["LastModified"].timestamp() * 1000),
-        size=size or 0,
-        is_current=entry["IsLatest"] and size is not None,
+        size=entry.get("Size", 0),
+        is_latest=entry["IsLatest"],
+        is_marker="Size" not in entry,
     )

@@ -64,16 +64,18 @@ class CachedImages:
         return {row.image_key: row_state(row) for row in rows}
 
     def mark_queued(self, request: ImageRequest) -> None:
-        """A message waits for this image. Changes nothing when a worker was faster."""
+        """A message waits for this image, or for its refresh. Changes nothing when a worker was faster."""
         actions = [
             ImageRow.status.set(ImageRow.status | ImageStatus.PENDING.value),
             ImageRow.source_url.set(stored_url(request.source_url)),
             ImageRow.queued_at.set(request.queued_at),
             ImageRow.next_attempt_at.set(ImageRow.next_attempt_at | (request.queued_at + MESSAGE_LIVES_FOR)),
         ]
+        row, free = self._row(request.image_key), nobody_works_on_it(request.queued_at)
         waiting = ImageRow.status.is_in(ImageStatus.PENDING.value, ImageStatus.FAILED.value)
-        condition = ImageRow.image_key.does_not_exist() | (waiting & nobody_works_on_it(request.queued_at))
-        updated(self._row(request.image_key), actions, condition)
+        if not updated(row, actions, ImageRow.image_key.does_not_exist() | (waiting & free)):
+            refresh = ImageRow.refresh_requested_at.exists() & free
+            updated(row, [ImageRow.queued_at.set(request.queued_at)], refresh)
 
     def due(self, *, now: int, limit: int) -> list[tuple[str, str]]:
         """(image key, source URL) of failures worth another try, and of messages that must have been lost."""

@@ -1,0 +1,239 @@
+"""What happens at the worst moment: no sweep ever takes what somebody shows, or is just about to."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import pytest
+import requests
+
+from imagecache.model import Blob, JobStatus
+from imagecache.pictures import render
+from imagecache.stores.blobs import blob_id, object_keys
+from imagecache.usecases.run_job import Step
+from local.demo.service import DemoAccount
+from tests.integration.conftest import Stack, stack_on_moto
+from tests.integration.made import request
+from tests.integration.sweeping import (
+    DAY,
+    a_picture,
+    begun,
+    counted,
+    keep,
+    nights,
+    objects,
+    shown,
+    sweep_of,
+    swept,
+    synced,
+)
+
+MINUTES = 60_000
+
+
+class KilledError(Exception):
+    """The process is gone."""
+
+
+@contextmanager
+def before(stack: Stack, operation: str, act: Callable[[], None]) -> Iterator[None]:
+    """`act` once, right before the first such call."""
+    service, done = getattr(stack, operation.split(".", maxsplit=1)[0]), False
+
+    def meanwhile(**_: object) -> None:
+        nonlocal done
+        if not done:
+            done = True
+            act()
+
+    service.meta.events.register(f"before-call.{operation}", meanwhile)
+    try:
+        yield
+        assert done, f"there was no {operation}"
+    finally:
+        service.meta.events.unregister(f"before-call.{operation}", meanwhile)
+
+
+@pytest.fixture
+def due(stack: Stack) -> str:
+    """The blob of an image that the next sweep deletes."""
+    blob = keep(stack, "s/ada")
+    nights(stack, 2)
+    swept(stack)
+    nights(stack, 30)
+    return blob
+
+
+def test_content_that_a_cacher_adopts_while_it_is_deleted_is_not_lost(stack: Stack) -> None:
+    """The sweep has seen that no row names it; the worker has stored it, and commits after the deletion."""
+    original, chat = a_picture("red"), shown(stack, "ada")
+    assert chat.participants
+    blob = blob_id(b"salt", original)
+    stack.blobs.put(blob, original, render(original))
+    nights(stack, 2)
+    claim = stack.claims.claim(request("s/ada"), now=stack.now, lease_seconds=90, nonce="n")
+    with before(stack, "s3.DeleteObject", lambda: stack.blobs.put(blob, original, render(original))):
+        assert counted(swept(stack))["versionsDeleted"] == 4
+    stack.claims.commit(claim, Blob(blob, "image/png", len(original), 32, 32), now=stack.now)
+    assert objects(stack) == set(object_keys(blob))
+
+
+def test_content_that_a_row_names_since_it_was_counted_is_left_alone(stack: Stack) -> None:
+    shown(stack, "ada")
+    original = a_picture("red")
+    stack.blobs.put(blob_id(b"salt", original), original, render(original))
+    nights(stack, 2)
+    with before(stack, "s3.ListObjectVersions", lambda: None):
+        sweep = sweep_of(stack)
+        stock = sweep.objects.take_stock(old_before=stack.now - DAY)
+    unnamed = stock.unnamed(sweep.objects.named())
+    keep(stack, "s/ada")
+    assert dict(sweep.objects.collect(unnamed, old_before=stack.now - DAY)) == {"unsure": 1}
+
+
+def test_a_reference_added_right_before_the_deletion_keeps_the_image(stack: Stack, due: str) -> None:
+    """The look-up of references has missed it, as an index may for a moment."""
+
+    def sync() -> None:
+        shown(stack, "ada")
+        assert stack.requests.request([("s/ada", "mxc://s/ada")]) == 0
+
+    with before(stack, "dynamodb.DeleteItem", sync):
+        assert counted(swept(stack)) == {"due": 1, "dueBytes": len(a_picture("red"))}
+    assert stack.row("s/ada")["blobId"] == due
+    assert objects(stack) == set(object_keys(due))
+    assert "orphanedAt" not in stack.row("s/ada")
+
+
+def test_a_reference_added_right_after_the_deletion_has_the_image_fetched_again(
+    stack: Stack, due: str
+) -> None:
+    """Sync has read the row before it was deleted: the mark that it cannot take away tells it."""
+    assert objects(stack) == set(object_keys(due))
+    shown(stack, "ada")
+
+    def sweep() -> None:
+        stack.participants.remove("!ada", ["@ada"], fence=1)  # not yet in the index
+        swept(stack)
+        shown(stack, "ada")
+
+    with before(stack, "dynamodb.UpdateItem", sweep):
+        assert stack.requests.request([("s/ada", "mxc://s/ada")]) == 1
+    assert stack.row("s/ada")["status"] == "pending"
+
+
+def test_an_image_that_is_shown_since_the_references_were_read_is_not_marked(stack: Stack) -> None:
+    keep(stack, "s/ada")
+    nights(stack, 2)
+
+    def show() -> None:
+        shown(stack, "ada")
+
+    with before(stack, "s3.ListObjectVersions", show):
+        assert counted(swept(stack)) == {"unsure": 1}
+    assert "orphanedAt" not in stack.row("s/ada")
+
+
+def test_an_image_that_somebody_works_on_is_not_deleted(stack: Stack, due: str) -> None:
+    stack.images.request_refresh("s/ada", now=stack.now)
+    stack.claims.claim(request("s/ada"), now=stack.now, lease_seconds=90, nonce="n")
+    assert counted(swept(stack)) == {"due": 1, "dueBytes": len(a_picture("red"))}
+    assert stack.row("s/ada")["blobId"] == due
+
+
+def test_a_listing_of_beepers_that_is_a_part_costs_no_image(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    """Half of the chats are suddenly not listed, for a month: none is deleted, so their faces are shown."""
+    stack.sync(demo, session)
+    keys = set(stack.participants.image_keys())
+    hidden = demo.account.chats[::2]
+    for chat in hidden:
+        demo.account.remove_chat(chat.id)
+    for _ in range(3):
+        stack.now += 16 * DAY
+        report = stack.sync(demo, session, complete=True)
+        swept(stack)
+    assert report.refused == len(hidden)
+    assert set(stack.images.states(keys)) == keys
+    assert not any("orphanedAt" in stack.row(key) for key in keys)
+
+
+def test_two_sweeps_at_once_do_together_what_one_does(stack: Stack, due: str) -> None:
+    shown(stack, "bob", "new")
+    bob = keep(stack, "s/bob", "blue")
+    assert due != bob
+    runs = [sweep_of(stack).run(replace(begun(stack), job_id=name)) for name in ("one", "two")]
+    told: list[Step] = []
+    while runs:
+        for run in list(runs):
+            try:
+                told.append(next(run))
+            except StopIteration:
+                runs.remove(run)
+    assert sum(step.counts.get("deleted", 0) for step in told) == 1
+    assert stack.row("s/ada") == {}
+    assert objects(stack) == set(object_keys(bob))
+    assert [one["body"].count("s/new") for one in stack.messages()] == [2], "key and URL, in one message"
+
+
+def test_a_sweep_that_is_killed_at_any_call_is_made_good_by_the_next() -> None:
+    killed = 0
+    for calls in range(2, 100, 5):
+        with stack_on_moto() as stack:
+            blob = keep(stack, "s/ada")
+            shown(stack, "bob", "new")
+            bob = keep(stack, "s/bob", "blue")
+            nights(stack, 2)
+            swept(stack)
+            stack.messages()
+            nights(stack, 30)
+            left = calls
+
+            def kill(**_: object) -> None:
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    raise KilledError
+
+            services = (stack.dynamodb, stack.s3, stack.sqs)
+            for service in services:
+                service.meta.events.register("before-call.*.*", kill)
+            with suppress(KilledError):
+                swept(stack)
+            for service in services:
+                service.meta.events.unregister("before-call.*.*", kill)
+            over, killed = left >= 0, killed + (left < 0)
+            nights(stack, 1)
+            assert swept(stack).status is JobStatus.DONE
+            assert stack.row("s/ada") == {}
+            assert blob not in str(objects(stack))
+            assert objects(stack) == set(object_keys(bob))
+            assert stack.row("s/new")["status"] == "pending"
+        if over:
+            break
+    assert killed > 5
+
+
+@pytest.mark.parametrize("skew", [-10 * MINUTES, 10 * MINUTES])
+def test_clocks_that_are_minutes_apart_cost_no_image(stack: Stack, skew: int) -> None:
+    """The sweep's clock against the workers' and the bucket's."""
+    shown(stack, "ada")
+    original = a_picture("red")
+    blob = blob_id(b"salt", original)
+    synced(stack)
+    claim = stack.claims.claim(request("s/ada"), now=stack.now, lease_seconds=90, nonce="n")
+    stack.blobs.put(blob, original, render(original))
+    stack.now += skew
+    assert counted(swept(stack)).keys() <= {"queued"}, "it may take the lease for lapsed"
+    stack.now -= skew
+    stack.claims.commit(claim, Blob(blob, "image/png", len(original), 32, 32), now=stack.now)
+    assert objects(stack) == set(object_keys(blob))
+    keep(stack, "s/bob", "blue")
+    stack.now += skew + 2 * DAY
+    synced(stack)
+    assert counted(swept(stack)) == {"marked": 1}
+    stack.now += -skew
+    shown(stack, "bob", chat_id="!bob")
+    stack.requests.request([("s/bob", "mxc://s/bob")])
+    assert "orphanedAt" not in stack.row("s/bob")

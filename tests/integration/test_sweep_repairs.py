@@ -1,0 +1,183 @@
+"""Objects that were lost, sources that may have changed: what is shown is never lost by looking after it."""
+
+import json
+
+import pytest
+
+from imagecache.identity import image_key
+from imagecache.stores.blobs import object_keys
+from tests.integration.conftest import Stack
+from tests.integration.made import request
+from tests.integration.sweeping import (
+    DAY,
+    a_picture,
+    counted,
+    keep,
+    nights,
+    objects,
+    shown,
+    sweep_of,
+    swept,
+)
+
+WEB = "https://example.org/ada.png"
+
+
+@pytest.fixture
+def blob(stack: Stack) -> str:
+    """Of a picture that a chat shows."""
+    shown(stack, "ada")
+    return keep(stack, "s/ada")
+
+
+def lose(stack: Stack, *keys: str) -> None:
+    """Every version of them."""
+    for version in stack.blobs.versions():
+        if version.key in keys:
+            stack.s3.delete_object(Bucket="images", Key=version.key, VersionId=version.version_id)
+
+
+def asked_for(stack: Stack) -> list[str]:
+    return [json.loads(message["body"])["imageKey"] for message in stack.messages()]
+
+
+@pytest.mark.parametrize("lost", [[1], [3], [1, 2, 3]])
+def test_lost_thumbnails_are_made_again_from_the_original(stack: Stack, blob: str, lost: list[int]) -> None:
+    before = {key: stack.s3.get_object(Bucket="images", Key=key)["Body"].read() for key in object_keys(blob)}
+    row = stack.row("s/ada")
+    lose(stack, *(object_keys(blob)[number] for number in lost))
+    nights(stack, 2)
+    assert counted(swept(stack)) == {"rebuilt": 1}
+    for key, content in before.items():
+        assert stack.s3.get_object(Bucket="images", Key=key)["Body"].read() == content
+    assert stack.row("s/ada") == row
+    assert asked_for(stack) == []
+    assert counted(swept(stack)) == {}
+
+
+def test_a_lost_original_is_asked_for_while_its_thumbnails_go_on_being_shown(stack: Stack, blob: str) -> None:
+    lose(stack, object_keys(blob)[0])
+    nights(stack, 2)
+    assert counted(swept(stack)) == {}, "it was fetched only days ago"
+    nights(stack, 5)
+    assert counted(swept(stack)) == {"refetched": 1}
+    row = stack.row("s/ada")
+    assert (row["status"], row["blobId"], row["refreshRequestedAt"]) == ("cached", blob, str(stack.now))
+    assert asked_for(stack) == ["s/ada"]
+
+
+def test_an_image_of_which_nothing_is_left_is_fetched_anew(stack: Stack, blob: str) -> None:
+    lose(stack, *object_keys(blob))
+    nights(stack, 2)
+    assert counted(swept(stack)) == {"lost": 1}
+    row = stack.row("s/ada")
+    assert row["status"] == "pending"
+    assert not {"blobId", "view", "cachedAt", "checkedAt"} & row.keys()
+    assert asked_for(stack) == ["s/ada"]
+    assert keep(stack, "s/ada") == blob
+    assert counted(swept(stack)) == {}
+
+
+@pytest.mark.parametrize("left", [0, 1, 4])
+def test_what_somebody_has_deleted_is_undeleted_and_not_given_up(stack: Stack, blob: str, left: int) -> None:
+    """`aws s3 rm` leaves the versions there: ours may be the last copy of them."""
+    for key in object_keys(blob)[left:]:
+        stack.s3.delete_object(Bucket="images", Key=key)
+    lose(stack, *object_keys(blob)[:left][1:])
+    nights(stack, 2)
+    assert counted(swept(stack)) == {0: {"undeleted": 1}, 1: {"undeleted": 1}, 4: {"rebuilt": 1}}[left]
+    assert objects(stack) == set(object_keys(blob))
+    assert stack.row("s/ada")["blobId"] == blob
+    assert asked_for(stack) == []
+
+
+def test_an_original_that_is_no_picture_any_more_is_left_to_a_person(stack: Stack, blob: str) -> None:
+    original, small, *_ = object_keys(blob)
+    stack.s3.put_object(Bucket="images", Key=original, Body=b"not what was stored")
+    lose(stack, small)
+    nights(stack, 2)
+    assert counted(swept(stack)) == {"damaged": 1}
+    assert stack.row("s/ada")["blobId"] == blob
+    assert len([one for one in stack.blobs.versions(blob) if one.is_original]) == 2
+
+
+def test_what_only_seems_to_be_missing_is_not_touched(stack: Stack, blob: str) -> None:
+    """The listing was made before the worker stored it."""
+    row = stack.row("s/ada")
+    nights(stack, 2)
+    sweep = sweep_of(stack)
+    counts = sweep.rows.sweep(
+        next(sweep.rows.upkeep.pages(after=None))[0], shown={"s/ada"}, is_whole=lambda _: False, dry_run=False
+    )
+    assert dict(counts) == {"rows": 1}
+    assert stack.row("s/ada") == row
+    assert objects(stack) == set(object_keys(blob))
+
+
+@pytest.mark.parametrize("meanwhile", ["another blob", "a worker"])
+def test_a_row_that_has_changed_meanwhile_keeps_what_it_has(stack: Stack, blob: str, meanwhile: str) -> None:
+    lose(stack, *object_keys(blob))
+    upkeep = sweep_of(stack).rows.upkeep
+    [row], _ = next(upkeep.pages(after=None))
+    stack.images.request_refresh("s/ada", now=stack.now + 1)
+    if meanwhile == "another blob":
+        keep(stack, "s/ada", "blue")
+    else:
+        stack.claims.claim(request("s/ada"), now=stack.now, lease_seconds=90, nonce="other")
+    assert upkeep.lose("s/ada", blob_id=blob, now=stack.now) is False
+    assert row.blob_id == blob
+    assert stack.row("s/ada")["status"] == "cached"
+
+
+def test_an_image_of_the_web_is_asked_for_anew_after_thirty_days_and_no_other(
+    stack: Stack, blob: str
+) -> None:
+    web = image_key(WEB)
+    keep(stack, web, "green", url=WEB)
+    stack.images.record_look_up(web, now=stack.now + DAY)
+    nights(stack, 29)
+    assert counted(swept(stack)) == {}
+    nights(stack, 1)
+    assert counted(swept(stack)) == {"revalidated": 1}
+    assert asked_for(stack) == [web]
+    assert stack.row(web)["status"] == "cached"
+    assert "refreshRequestedAt" not in stack.row("s/ada")
+    assert stack.row("s/ada")["blobId"] == blob
+
+
+@pytest.mark.usefixtures("blob")
+def test_beepers_pictures_are_fetched_anew_only_if_the_owner_says_so(stack: Stack) -> None:
+    nights(stack, 29)
+    sweep = sweep_of(stack, refetch_media_after=30 * DAY)
+    assert counted(swept(stack, sweep)) == {}
+    nights(stack, 1)
+    assert counted(swept(stack, sweep)) == {"revalidated": 1}
+
+
+def test_only_images_of_chats_that_moved_of_late_are_queued_if_the_owner_says_so(stack: Stack) -> None:
+    shown(stack, "new")
+    nights(stack, 8)
+    assert counted(swept(stack, sweep_of(stack, active_within_days=7))) == {}
+    assert counted(swept(stack, sweep_of(stack, active_within_days=9))) == {"queued": 1}
+
+
+@pytest.mark.usefixtures("blob")
+def test_the_snapshot_tells_bytes_orphans_and_refusals(stack: Stack) -> None:
+    keep(stack, "s/old", "blue")
+    nights(stack, 2)
+    swept(stack)
+    snapshot = stack.state.statistics()
+    originals = len(a_picture("red")) + len(a_picture("blue"))
+    served = sum(
+        entry["Size"] for entry in stack.s3.list_objects_v2(Bucket="images", Prefix="images/")["Contents"]
+    )
+    assert {name: snapshot[name] for name in ("images", "orphaned", "original_bytes", "served_bytes")} == {
+        "images": 2,
+        "orphaned": 1,
+        "original_bytes": originals,
+        "served_bytes": served,
+    }
+    assert (snapshot["swept_at"], snapshot["refused"]) == (stack.now, [])
+    nights(stack, 30)
+    swept(stack)
+    assert stack.state.statistics()["orphaned"] == 0
