@@ -37,6 +37,7 @@ def _lines(job: Job, dry_run: bool) -> dict[str, str]:
         "images that may have changed": f"{job.count('revalidated'):,} asked for again",
         "lost pictures": _mended(job),
         "missing images": f"{job.count('queued'):,} queued",
+        "broken originals": f"{job.count('damaged'):,} left for a person to look at",
         "not sure": f"{job.count('unsure'):,} left alone",
         "requests": ", ".join(_costs(job)),
     }

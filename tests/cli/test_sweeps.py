@@ -23,6 +23,7 @@ COUNTS = {
     "refetched": 1,
     "lost": 1,
     "queued": 7,
+    "damaged": 1,
     "unsure": 6,
 }
 
@@ -46,6 +47,7 @@ def test_a_dry_run_is_a_plan_that_a_person_can_read(api: FakeApi, imagecache: Co
         "images that may have changed 4 asked for again",
         "lost pictures 1 undeleted, 2 rebuilt from their originals, 2 fetched anew",
         "missing images 7 queued",
+        "broken originals 1 left for a person to look at",
         "not sure 6 left alone",
         "requests 1,234 reads, 40 writes, 3 lists, 6 messages, about $0.00020",
     ]
