@@ -123,6 +123,24 @@ class LastSync:
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """In bytes, as the last sweep counted them."""
+
+    original_bytes: int | None
+    served_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastSweep:
+    """Before the first one there is no `finished_at`."""
+
+    finished_at: str | None
+    refused: list[str]
+    deleted: int | None
+    bytes_freed: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     total_cached_images: int
     total_chats_with_images: int
@@ -130,8 +148,11 @@ class Stats:
     pending: int
     failed: int
     failed_by_reason: dict[str, int]
+    orphaned: int | None
+    storage: Storage
     deduplication: Deduplication
     last_sync: LastSync
+    last_sweep: LastSweep
     origin: Origin
 
 
@@ -148,7 +169,7 @@ class Job:
     kind: str
     status: str
     progress: dict[str, int]
-    result: dict[str, str | int | bool]
+    result: dict[str, str | int | bool | list[str] | dict[str, int | float]]
 
     @property
     def is_over(self) -> bool:

@@ -54,6 +54,7 @@ for verb in (
     changing.sync,
     changing.backfill,
     changing.retry_failed,
+    changing.cleanup,
     changing.refresh,
     changing.retry,
     changing.forget,

@@ -12,6 +12,7 @@ from imagecache_cli.outcomes import tell_outcome
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session, open_session
 from imagecache_cli.showing import SourceUrl
+from imagecache_cli.sweeps import tell_sweep
 from imagecache_cli.watch import follow_job, is_drained, is_finished, start_job
 
 Watch = Annotated[bool, typer.Option("--watch", help="Wait until the queue is drained.")]
@@ -50,6 +51,23 @@ def backfill(
 def retry_failed(context: typer.Context, watch: Watch = False) -> None:
     """Queue every failed picture once more."""
     _queue_many(open_session(context), "/api/images/retry-failed", {}, watch=watch)
+
+
+def cleanup(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete even very many, or without a recent sync.")
+    ] = False,
+) -> None:
+    """Sweep now, as every night: delete what nobody shows, mend what is lost, queue what is missing."""
+    session = open_session(context)
+    job_id = start_job(session, "/api/cleanup", {"dryRun": dry_run, "force": force})
+    document, job = follow_job(session, job_id, is_finished)
+    if job.status == "failed":
+        session.screen.show(document, Text("the sweep failed: look at its function's log"))
+        raise typer.Exit(1)
+    session.screen.show(document, tell_sweep(job, dry_run=dry_run))
 
 
 def refresh(context: typer.Context, url: SourceUrl) -> None:

@@ -44,7 +44,7 @@ def _structure(kind: Any, value: Any, where: str) -> Any:
 def _one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
     if value is None and types.NoneType in kinds:
         return None
-    fitting = [kind for kind in kinds if kind is type(value)]
+    fitting = [kind for kind in kinds if (get_origin(kind) or kind) is type(value)]
     return _value(fitting[0] if fitting else kinds[0], value, where)
 
 

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from imagecache_cli.answers import Chat, Image, ImageRow, Images, Reference, Stats, Story
+from imagecache_cli.answers import Chat, Image, ImageRow, Images, LastSweep, Reference, Stats, Story
 
 _COLOURS = {"cached": "green", "ok": "green", "pending": "yellow", "failed": "red", "forgotten": "magenta"}
 _NOTHING = "-"
@@ -45,15 +45,17 @@ def moment(iso: str | None) -> str:
     return iso[:16].replace("T", " ") if iso else _NOTHING
 
 
-def size(count: int) -> str:
+def size(count: int | None) -> str:
     """Bytes as MB, a million each, as in `totalStorageMB`."""
-    return f"{count / 1e6:,.1f} MB"
+    return _NOTHING if count is None else f"{count / 1e6:,.1f} MB"
 
 
 def stats(known: Stats) -> RenderableType:
-    saved = known.deduplication
+    saved, stored = known.deduplication, known.storage
     lines: dict[str, Text | str] = {
         "cached images": f"{known.total_cached_images:,} ({size(known.total_storage_bytes)})",
+        "stored": f"originals {size(stored.original_bytes)}, as served {size(stored.served_bytes)}",
+        "shown by nobody": _NOTHING if known.orphaned is None else f"{known.orphaned:,}",
         "chats with images": f"{known.total_chats_with_images:,}",
         "pending": f"{known.pending:,}",
         "failed": f"{known.failed:,}{_by_reason(known.failed_by_reason)}",
@@ -61,9 +63,18 @@ def stats(known: Stats) -> RenderableType:
         f"{saved.references:,} places show {saved.images:,} images",
         "last sync": f"{moment(known.last_sync.succeeded_at)} UTC",
         "last complete sync": f"{moment(known.last_sync.completed_at)} UTC",
+        "last sweep": _swept(known.last_sweep),
         "Beeper": status(known.origin.state),
     }
     return pairs(lines)
+
+
+def _swept(known: LastSweep) -> str:
+    if known.finished_at is None:
+        return _NOTHING
+    did = f"{known.deleted or 0:,} deleted ({size(known.bytes_freed)})"
+    refused = f"; refused the rest: {', '.join(known.refused)}" if known.refused else ""
+    return f"{moment(known.finished_at)} UTC: {did}{refused}"
 
 
 def _by_reason(counts: Mapping[str, int]) -> str:

@@ -118,6 +118,8 @@ STATS: Json = {
     "pending": 4,
     "failed": 3,
     "failedByReason": {"gone": 2, "too_large": 1},
+    "orphaned": 12,
+    "storage": {"originalBytes": 101_000_000, "servedBytes": 21_500_000},
     "deduplication": {
         "references": 5210,
         "images": 1371,
@@ -126,7 +128,19 @@ STATS: Json = {
         "bytesSaved": 20_000_000,
     },
     "lastSync": {"succeededAt": "2026-11-25T09:50:00Z", "completedAt": "2026-11-24T22:00:00Z"},
+    "lastSweep": {
+        "finishedAt": "2026-11-25T03:30:41Z",
+        "refused": [],
+        "deleted": 3,
+        "bytesFreed": 1_200_000,
+    },
     "origin": HEALTH["origin"],
+}
+NEVER_SWEPT: Json = {
+    **STATS,
+    "orphaned": None,
+    "storage": {"originalBytes": None, "servedBytes": None},
+    "lastSweep": {"finishedAt": None, "refused": [], "deleted": None, "bytesFreed": None},
 }
 
 
@@ -159,6 +173,17 @@ def job(kind: str, status: str, progress: Json | None = None, result: Json | Non
 def synced(outcome: str, **other: int) -> Json:
     counts = {"chats": 12, "changed": 2, "queued": 5, "deleted": 0, "refused": 0, "complete": False, **other}
     return job("sync", "done", {"chats": 12, "changed": 2, "queued": 5}, {"outcome": outcome, **counts})
+
+
+def swept(*refused: str, **counts: int) -> Json:
+    costs = {
+        "reads": 1234,
+        "writes": 40,
+        "lists": 3,
+        "messages": 6,
+        "dollars": 0.000199,
+    }
+    return job("cleanup", "done", counts, {**counts, "refused": list(refused), "costs": costs})
 
 
 def filled(status: str, *, queued: int, waiting: int, failed: int, done: int) -> Json:

@@ -11,6 +11,7 @@ from tests.cli.contract import (
     FAILED,
     FAILED_ROW,
     GROUP,
+    NEVER_SWEPT,
     NONE,
     REFERENCE,
     STATS,
@@ -26,14 +27,34 @@ def test_stats_tell_what_is_cached_and_what_is_amiss(api: FakeApi, imagecache: C
 
     assert [" ".join(line.split()) for line in imagecache("stats").out.splitlines()] == [
         "cached images 1,371 (100.0 MB)",
+        "stored originals 101.0 MB, as served 21.5 MB",
+        "shown by nobody 12",
         "chats with images 181",
         "pending 4",
         "failed 3 (2 gone, 1 too_large)",
         "downloads saved 3,839 (20.0 MB): 5,210 places show 1,371 images",
         "last sync 2026-11-25 09:50 UTC",
         "last complete sync 2026-11-24 22:00 UTC",
+        "last sweep 2026-11-25 03:30 UTC: 3 deleted (1.2 MB)",
         "Beeper ok",
     ]
+
+
+def test_stats_tell_what_the_last_sweep_refused_to_delete(api: FakeApi, imagecache: Command) -> None:
+    api.answer("GET /api/stats", {**STATS, "lastSweep": {**STATS["lastSweep"], "refused": ["offline"]}})
+
+    assert "3 deleted (1.2 MB); refused the rest: offline" in imagecache("stats").words
+
+
+def test_stats_before_the_first_sweep_leave_out_what_only_that_counts(
+    api: FakeApi, imagecache: Command
+) -> None:
+    api.answer("GET /api/stats", NEVER_SWEPT)
+
+    words = imagecache("stats").words
+
+    assert "stored originals -, as served - shown by nobody - chats" in words
+    assert "last sweep - Beeper" in words
 
 
 def test_chats_are_rows_with_the_state_of_their_pictures(api: FakeApi, imagecache: Command) -> None:

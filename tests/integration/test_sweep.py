@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from imagecache.api.moments import iso8601
 from imagecache.identity import image_key
 from imagecache.model import Chat, ContactSource, ImageRef, JobStatus
 from imagecache.pictures import render
 from imagecache.stores.blobs import object_keys
 from imagecache.stores.contact_row import Contact
+from tests.integration.api import Api
 from tests.integration.conftest import Stack
 from tests.integration.made import ADA, fail
 from tests.integration.sweeping import DAY, a_picture, counted, keep, nights, objects, shown, swept
@@ -183,6 +185,43 @@ def test_a_dry_run_plans_what_a_real_one_does_and_writes_nothing(stack: Stack) -
     assert 0 < costs["dollars"] < 0.001
     done = counted(swept(stack))
     assert (done["deleted"], done["revalidated"], done["lost"]) == (1, 1, 1)
+
+
+def test_statistics_tell_of_the_last_sweep(stack: Stack) -> None:
+    api = Api(stack)
+    keep(stack, "s/old", "blue")
+    before = api.get("/api/stats")
+    assert (before["orphaned"], before["storage"]) == (None, {"originalBytes": None, "servedBytes": None})
+    assert before["lastSweep"] == {"finishedAt": None, "refused": [], "deleted": None, "bytesFreed": None}
+    nights(stack, 2)
+    swept(stack)
+    shown(stack, "ada")
+    keep(stack, "s/ada", "red")
+    nights(stack, 30)
+    swept(stack, dry_run=True)
+    assert api.get("/api/stats")["orphaned"] == 1
+    assert api.get("/api/stats")["lastSweep"]["deleted"] == 0
+    freed = swept(stack).progress["bytesFreed"]
+    stats = api.get("/api/stats")
+    assert stats["orphaned"] == 0
+    assert stats["lastSweep"] == {
+        "finishedAt": iso8601(stack.now),
+        "refused": [],
+        "deleted": 1,
+        "bytesFreed": freed,
+    }
+    red = a_picture("red")
+    left = {"originalBytes": len(red), "servedBytes": sum(map(len, render(red).thumbnails.values()))}
+    assert stats["storage"] == left
+
+
+def test_a_sweep_is_told_as_the_job_that_it_is(stack: Stack) -> None:
+    keep(stack, "s/old")
+    stack.now += 2 * DAY
+    job = swept(stack, force=True)
+    told = Api(stack).ask("GET /api/jobs/{jobId}", path={"jobId": job.job_id})[1]
+    assert (told["kind"], told["status"], told["result"]["refused"]) == ("cleanup", "done", [])
+    assert (told["progress"]["marked"], told["result"]["costs"]["writes"]) == (1, 2)
 
 
 def held(stack: Stack) -> list[object]:

@@ -19,6 +19,14 @@ def test_every_parameter_explains_itself_and_works_untouched(template: Template)
         assert re.fullmatch(parameter.get("AllowedPattern", ".*"), str(parameter["Default"])), name
 
 
+def test_the_readme_lists_every_parameter_with_its_default(template: Template) -> None:
+    table = re.findall(r"^\| `(\w+)` \| (none|.+?) \| ", (ROOT / "README.md").read_text(), re.MULTILINE)
+    told = {name: "" if default == "none" else default.strip("`") for name, default in table}
+
+    for name, parameter in template["Parameters"].items():
+        assert told.get(name) == str(parameter["Default"]), name
+
+
 @pytest.mark.parametrize(
     ("parameter", "value", "accepted"),
     [

@@ -19,9 +19,9 @@ export function statCards(stats) {
     card(
       "Pictures cached",
       WHOLE.format(stats.totalCachedImages),
-      `in ${WHOLE.format(stats.totalChatsWithImages)} chats`,
+      `in ${WHOLE.format(stats.totalChatsWithImages)} chats${unshown(stats.orphaned)}`,
     ),
-    card("Storage", bytes(stats.totalStorageBytes), "originals, each stored once"),
+    card("Storage", bytes(stats.totalStorageBytes), stored(stats.storage)),
     card(
       "Downloads saved",
       WHOLE.format(saved.downloadsSaved),
@@ -68,6 +68,17 @@ function card(label, value, detail, tone = "") {
     element("p", { className: "value" }, value),
     element("p", { className: "detail" }, detail),
   );
+}
+
+/** As the last sweep counted it; nothing before the first. */
+function unshown(orphaned) {
+  return orphaned ? `; ${WHOLE.format(orphaned)} shown by nobody` : "";
+}
+
+function stored({ servedBytes }) {
+  return servedBytes === null
+    ? "originals, each stored once"
+    : `originals; pages load from ${bytes(servedBytes)}`;
 }
 
 function reasons(byReason) {

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from imagecache.api import shapes
+from imagecache.api import operation_shapes as shapes
 from imagecache.api.fields import Flag, Text, Whole
 from imagecache.api.moments import iso8601
 from imagecache.errors import NotFoundError
@@ -39,7 +39,8 @@ def health(*, state: SyncState) -> shapes.Health:
 
 def stats(*, catalogue: ImageCatalogue, participants: ChatParticipants, state: SyncState) -> shapes.Stats:
     """`GET /api/stats`."""
-    counts, synced = count_cache(catalogue=catalogue, participants=participants), state.synced()
+    counts = count_cache(catalogue=catalogue, participants=participants)
+    synced, swept = state.synced(), state.statistics()
     return {
         "totalCachedImages": counts.images,
         "totalChatsWithImages": counts.chats,
@@ -48,6 +49,11 @@ def stats(*, catalogue: ImageCatalogue, participants: ChatParticipants, state: S
         "pending": counts.pending,
         "failed": sum(counts.failed_by_reason.values()),
         "failedByReason": counts.failed_by_reason,
+        "orphaned": swept.get("orphaned"),
+        "storage": {
+            "originalBytes": swept.get("original_bytes"),
+            "servedBytes": swept.get("served_bytes"),
+        },
         "deduplication": {
             "references": counts.references,
             "images": counts.images,
@@ -58,6 +64,12 @@ def stats(*, catalogue: ImageCatalogue, participants: ChatParticipants, state: S
         "lastSync": {
             "succeededAt": iso8601(synced.succeeded_at),
             "completedAt": iso8601(synced.completed_at),
+        },
+        "lastSweep": {
+            "finishedAt": iso8601(swept.get("swept_at")),
+            "refused": swept.get("refused", []),
+            "deleted": swept.get("deleted"),
+            "bytesFreed": swept.get("bytes_freed"),
         },
         "origin": _origin(state.origin()),
     }

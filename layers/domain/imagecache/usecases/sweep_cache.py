@@ -159,6 +159,7 @@ class _Run:
         if self._may_delete():
             for start in range(0, len(unnamed), _BLOBS_A_STEP):
                 some = unnamed[start : start + _BLOBS_A_STEP]
+                self._stock = None  # statistics are of what is left
                 yield self.sweep.objects.collect(some, old_before=self._old_before), ["counted"]
         yield {}, None
 
@@ -186,6 +187,8 @@ class _Run:
             "orphaned": self.totals["orphans"] + self.totals["marked"] - self.totals["deleted"],
             "original_bytes": stock.original_bytes,
             "served_bytes": stock.served_bytes,
+            "deleted": self.totals["deleted"],
+            "bytes_freed": self.totals["bytesFreed"],
             "refused": self.refused,
         }
         if not self._is_dry:
