@@ -41,6 +41,10 @@ def test_every_parameter_explains_itself_and_works_untouched(template: Template)
         ("MediaServerUrl", "", True),
         ("MediaServerUrl", "https://media.example.com:8443", True),
         ("MediaServerUrl", "http://media.example.com", False),
+        ("AlarmEmail", "", True),
+        ("AlarmEmail", "me@example.com", True),
+        ("AlarmEmail", "me", False),
+        ("AlarmEmail", "me@example.com, you@example.com", False),
         ("PublicBaseUrl", "", True),
         ("PublicBaseUrl", "https://d111.cloudfront.net", True),
         ("PublicBaseUrl", "https://d111.cloudfront.net/", False),  # would double the slash of every image
