@@ -54,7 +54,8 @@ def _deploy(stack: str, sam: list[str]) -> None:
     first_time = _outputs(stack) is None
     subprocess.run([*sam, "build"], cwd=ROOT, check=True)
     _ask_for_secrets(stack, renew=False)
-    deploy = [*sam, "deploy", "--stack-name", stack, "--parameter-overrides", f"BeeperUrl={url}"]
+    parameters = f"BeeperUrl={url} {os.environ.get('PARAMETERS', '')}"  # all others stay as they are
+    deploy = [*sam, "deploy", "--stack-name", stack, "--parameter-overrides", parameters.strip()]
     deploy += ["--no-fail-on-empty-changeset"]  # the page or a token may be all that is new
     if not sys.stdin.isatty():  # nobody is there to be asked
         deploy += ["--no-confirm-changeset"]

@@ -40,6 +40,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         deliveries = cache_batch(event["Records"], cacher=images, at_once=at_once, time_left=left)
     for delivery in deliveries:
         logger.info("image", extra=delivery.for_log(), exc_info=delivery.bug)
-    if counted := metrics(deliveries, now=now()):
+    if counted := metrics(deliveries, service=config.service, now=now()):
         print(counted)  # noqa: T201 - CloudWatch reads metrics from the log, unwrapped
     return {"batchItemFailures": [{"itemIdentifier": one.message_id} for one in deliveries if one.error]}

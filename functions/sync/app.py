@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
 from imagecache.config import Config
+from imagecache.metrics import SYNC_SUCCEEDED, emf
 from imagecache.queues.invocations import Invocations
 from imagecache.sources.beeper_auth import BEEPER_SECRETS
 from imagecache.sources.chat_api import ChatApi
@@ -18,6 +19,7 @@ from imagecache.stores.jobs import Jobs
 from imagecache.stores.secrets import Secrets
 from imagecache.usecases.sync_chats import chat_sync
 from imagecache.usecases.sync_job import sync_as_told
+from imagecache.usecases.sync_report import SyncOutcome
 
 config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
 secrets = Secrets(path=config.secrets_path, ssm=boto3.client("ssm"))
@@ -34,4 +36,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         run = partial(sync.run, api, milliseconds_left=left)
         report = sync_as_told(event, run=run, again=again, jobs=jobs, clock=now)
     logger.info("sync", extra=asdict(report))
+    if report.outcome is SyncOutcome.OK:
+        print(emf({SYNC_SUCCEEDED: 1}, service=config.service, now=now()))  # noqa: T201 - as the cacher does
     return asdict(report)

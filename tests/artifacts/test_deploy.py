@@ -62,7 +62,8 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
             "STACK": "deployed",
             "BEEPER_URL": "https://beeper.example",
         }
-        ready, admin = release(environment, "deploy", *sam).splitlines()[-2:]
+        chosen = {"PARAMETERS": 'AlarmEmail=me@example.com CleanupSchedule="rate(1 day)"'}
+        ready, admin = release(environment | chosen, "deploy", *sam).splitlines()[-2:]
         address, _, token = ready.removeprefix("ready ").partition("/#token=")
         ssm = boto3.client("ssm", **engine.access)
         assert secrets(ssm) == {
@@ -71,7 +72,8 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
             "admin-token": admin.removeprefix("admin token: "),
         }
         assert address.startswith("https://")
-        outputs = boto3.client("cloudformation", **engine.access).describe_stacks(StackName="deployed")
+        cloudformation = boto3.client("cloudformation", **engine.access)
+        outputs = cloudformation.describe_stacks(StackName="deployed")
         named = {one["OutputKey"]: one["OutputValue"] for one in outputs["Stacks"][0]["Outputs"]}
         page = boto3.client("s3", **engine.access).list_objects_v2(Bucket=named["WebBucket"])["Contents"]
         files = {path.relative_to(ROOT / "web") for path in (ROOT / "web").rglob("*") if path.is_file()}
@@ -80,6 +82,10 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
         again = release(environment, "deploy", *sam)
         assert again.splitlines()[-1] == f"ready {address}/"
         assert token not in again
+        assert told_of_alarms(engine.access) == ["me@example.com"]
+        [stack] = cloudformation.describe_stacks(StackName="deployed")["Stacks"]
+        given = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+        assert (given["BeeperUrl"], given["CleanupSchedule"]) == ("https://beeper.example", "rate(1 day)")
 
         ready, admin = release(environment, "tokens").splitlines()
         new = secrets(ssm)
@@ -89,6 +95,15 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
         )
         assert token not in new.values()
         assert new["beeper-token"] == "b33per"
+
+
+def told_of_alarms(access: dict[str, Any]) -> list[str]:
+    """The addresses that hear of every alarm."""
+    alarms = boto3.client("cloudwatch", **access).describe_alarms()["MetricAlarms"]
+    assert len(alarms) == 10
+    [topic] = {action for alarm in alarms for action in alarm["AlarmActions"]}
+    listed = boto3.client("sns", **access).list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    return [one["Endpoint"] for one in listed if one["Protocol"] == "email"]
 
 
 def secrets(ssm: Any) -> dict[str, str]:

@@ -105,10 +105,10 @@ def test_an_invocation_that_ends_soon_begins_with_nothing_more(
 def test_one_line_of_metrics_counts_a_batch_by_result() -> None:
     deliveries = [Delivery("1", Outcome("cached"), None, 5), Delivery("2", Outcome("cached"), None, 5)]
     deliveries += [Delivery("3", Outcome("lost"), None, 5), Delivery("4", Outcome("unchanged"), None, 5)]
-    line = json.loads(metrics(deliveries, now=NOW))
-    assert (line["ImagesCached"], line["service"]) == (2, "imagecache")
+    line = json.loads(metrics(deliveries, service="my-stack", now=NOW))
+    assert (line["ImagesCached"], line["service"]) == (2, "my-stack")
     assert line["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "ImagesCached", "Unit": "Count"}]
-    assert metrics([], now=NOW) == ""
+    assert metrics([], service="my-stack", now=NOW) == ""
 
 
 def test_a_log_line_names_neither_url_nor_media_id(

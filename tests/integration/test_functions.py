@@ -18,6 +18,7 @@ from imagecache.stores.jobs import Job
 from local.demo.dex import FakeDex
 from local.demo.listener import Listener, Reply, Request
 from local.demo.service import DemoAccount
+from local.template import read_template
 from tests.integration.conftest import NOW, Stack
 
 ROOT = Path(__file__).parent.parent.parent
@@ -124,6 +125,37 @@ def test_a_missing_token_is_seen_as_unauthorized_not_as_a_crash(stack: Stack) ->
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert load("sync")(event("schedule"), Context())["outcome"] == "unauthorized"
     assert stack.state.origin().state == "unauthorized"
+
+
+def counted(printed: str) -> list[tuple[str, str, dict[str, str], int]]:
+    """What CloudWatch takes from a log: namespace, metric, dimensions, value."""
+    lines = [json.loads(line) for line in printed.splitlines()]
+    return [
+        (about["Namespace"], metric["Name"], {name: line[name] for name in names}, line[metric["Name"]])
+        for line in lines
+        for about in line.get("_aws", {}).get("CloudWatchMetrics", [])
+        for metric in about["Metrics"]
+        for names in about["Dimensions"]
+    ]
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_sync_that_succeeds_is_counted_where_its_alarm_looks_and_no_other_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "my-stack")
+    alarm = read_template()["Resources"]["NoSyncAlarm"]["Properties"]
+    assert [(one["Name"], one["Value"]) for one in alarm["Dimensions"]] == [
+        ("service", {"Ref": "AWS::StackName"})
+    ]
+    sync = load("sync")
+    assert sync(event("schedule"), Context())["outcome"] == "ok"
+    assert counted(capsys.readouterr().out) == [
+        (alarm["Namespace"], alarm["MetricName"], {"service": "my-stack"}, 1)
+    ]
+    boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
+    assert sync(event("schedule"), Context())["outcome"] == "unauthorized"
+    assert counted(capsys.readouterr().out) == []
 
 
 @pytest.mark.usefixtures("environment")

@@ -222,7 +222,7 @@ def test_every_function_is_given_the_settings_that_the_code_reads_and_no_others(
 
     Config.from_env(environment)
 
-    assert environment.asked == settings.keys() - {"POWERTOOLS_SERVICE_NAME"}
+    assert environment.asked == settings.keys()
 
 
 OWN: dict[str, Callable[[Mapping[str, str]], object]] = {

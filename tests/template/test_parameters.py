@@ -49,6 +49,10 @@ def test_the_readme_lists_every_parameter_with_its_default(template: Template) -
         ("MediaServerUrl", "", True),
         ("MediaServerUrl", "https://media.example.com:8443", True),
         ("MediaServerUrl", "http://media.example.com", False),
+        ("AlarmEmail", "", True),
+        ("AlarmEmail", "me@example.com", True),
+        ("AlarmEmail", "me", False),
+        ("AlarmEmail", "me@example.com, you@example.com", False),
         ("PublicBaseUrl", "", True),
         ("PublicBaseUrl", "https://d111.cloudfront.net", True),
         ("PublicBaseUrl", "https://d111.cloudfront.net/", False),  # would double the slash of every image

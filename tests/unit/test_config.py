@@ -6,6 +6,7 @@ from imagecache.config import Config
 from imagecache.errors import ConfigError
 
 ENVIRONMENT = {
+    "POWERTOOLS_SERVICE_NAME": "imagecache",
     "CHATS_TABLE": "chats",
     "PARTICIPANTS_TABLE": "participants",
     "IMAGES_TABLE": "images",

@@ -9,8 +9,9 @@ from imagecache.model import JobKind, OriginOrder
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What template.yaml hands to every function. Times in seconds."""
+    """What template.yaml hands to every function. Times in seconds. `service` is the stack's name."""
 
+    service: str
     chats_table: str
     participants_table: str
     images_table: str
@@ -34,6 +35,7 @@ class Config:
     def from_env(cls, environ: Mapping[str, str]) -> "Config":
         """Raises ConfigError naming the variable that is missing or malformed."""
         return cls(
+            service=_required(environ, "POWERTOOLS_SERVICE_NAME"),
             chats_table=_required(environ, "CHATS_TABLE"),
             participants_table=_required(environ, "PARTICIPANTS_TABLE"),
             images_table=_required(environ, "IMAGES_TABLE"),

@@ -1,6 +1,5 @@
 """An SQS batch → each of its images, several at once; one that fails spares its neighbours."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from imagecache.errors import ImageCacheError
+from imagecache.metrics import emf
 from imagecache.queues.images import from_body
 from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher, Outcome
 
@@ -47,23 +47,14 @@ class Delivery:
         return {**known, "result": outcome.result, "reason": outcome.reason, "bytes": outcome.bytes}
 
 
-def metrics(deliveries: Sequence[Delivery], *, now: int) -> str:
-    """One line of CloudWatch's embedded metric format for the whole batch, empty when nothing happened.
+def metrics(deliveries: Sequence[Delivery], *, service: str, now: int) -> str:
+    """How many images became what, as one line for the whole batch; empty when nothing happened.
 
-    One metric per result and no dimension but the service: each costs $0.30 for a month of use, by the hour.
     What nobody would be woken for, lost and unchanged, stands in the log alone.
     """
     counts = Counter(one.outcome.result for one in deliveries if one.outcome)
     seen = {f"Images{name.title()}": count for name, count in sorted(counts.items()) if name in _COUNTED}
-    if not seen:
-        return ""
-    definition = {
-        "Namespace": "imagecache",
-        "Dimensions": [["service"]],
-        "Metrics": [{"Name": name, "Unit": "Count"} for name in seen],
-    }
-    about = {"_aws": {"Timestamp": now, "CloudWatchMetrics": [definition]}, "service": "imagecache"}
-    return json.dumps(about | seen)
+    return emf(seen, service=service, now=now)
 
 
 def cache_batch(
