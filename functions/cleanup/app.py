@@ -9,11 +9,12 @@ from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
 from imagecache.config import Config
+from imagecache.metrics import SWEEP_REFUSED, emf
 from imagecache.model import JobStatus
 from imagecache.queues.invocations import Invocations
 from imagecache.stores.jobs import Jobs
 from imagecache.usecases.sweep_cache import cache_sweep
-from imagecache.usecases.sweep_job import sweep_as_told
+from imagecache.usecases.sweep_job import needs_a_person, sweep_as_told
 
 config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
 invocations = Invocations(functions=boto3.client("lambda"))
@@ -30,4 +31,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     logger.info("sweep", extra=told)
     if job.status is JobStatus.RUNNING:
         invocations.send(context.function_name, {"jobId": job.job_id})
+    if needs_a_person(job):
+        print(emf({SWEEP_REFUSED: 1}, service=config.service, now=now()))  # noqa: T201 - as the cacher does
     return told

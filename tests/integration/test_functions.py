@@ -15,6 +15,7 @@ from imagecache.errors import ConfigError
 from imagecache.model import ImageRequest, JobKind
 from imagecache.queues.images import from_body, to_body
 from imagecache.stores.jobs import Job
+from imagecache.stores.sync_state import OriginState
 from local.demo.dex import FakeDex
 from local.demo.listener import Listener, Reply, Request
 from local.demo.service import DemoAccount
@@ -202,10 +203,17 @@ def test_contacts_come_from_dex_with_the_key_that_the_parameter_names(
 
 
 @pytest.mark.usefixtures("environment")
-def test_the_nightly_schedule_sweeps_to_the_end(stack: Stack) -> None:
+def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
     swept = load("cleanup")(event("schedule"), Context())
     assert (swept["status"], swept["refused"]) == ("done", ["no_recent_sync"])
     assert stack.state.statistics()["refused"] == ["no_recent_sync"]
+    [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert (metric["SweepRefused"], metric["service"]) == (1, "imagecache")
+    stack.state.record_origin(OriginState.OFFLINE, now=now())
+    assert load("cleanup")(event("schedule"), Context())["refused"] == ["offline"]
+    assert "_aws" not in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("environment")

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from imagecache.model import JobKind
+from imagecache.model import JobKind, JobStatus
 from imagecache.stores.jobs import Job, Jobs
 from imagecache.usecases.run_job import work_on
-from imagecache.usecases.sweep_cache import Sweep
+from imagecache.usecases.sweep_cache import Refusal, Sweep
 
 _TIME_TO_STOP = 60_000  # ms: a step may repair some hundred images
 NIGHTLY = {"dry_run": False, "force": False}
@@ -36,3 +36,9 @@ def sweep_as_told(
         clock=sweep.clock,
         out_of_time=lambda: milliseconds_left() < _TIME_TO_STOP,
     )
+
+
+def needs_a_person(job: Job) -> bool:
+    """Whether a sweep that is over refused to delete for more than a laptop that is away."""
+    is_over = job.status is JobStatus.DONE and not job.order["dry_run"]
+    return is_over and bool(set(job.result["refused"]) - {Refusal.OFFLINE})
