@@ -51,8 +51,8 @@ from tests.tables import create_tables
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 24 * 3_600_000
 PEOPLE = [Person(f"@{name}:beeper.local", full_name=name) for name in ("Ada", "Bob", "Eve")]
-MEDIA = [Media("local.beeper.com", f"alex_{number}") for number in range(3)]
-COLORS = ["red", "green", "blue"]
+MEDIA = [Media("local.beeper.com", f"alex_{number}") for number in range(5)]
+COLORS = ["red", "green", "red", "blue", "white"]
 LEASE = 90_000
 DELETIONS = frozenset({"DeleteItem", "DeleteObject"})
 which = st.integers(0, 99)
@@ -131,7 +131,7 @@ class UpkeepMachine(RuleBasedStateMachine):
         self.session = self.resources.enter_context(requests.Session())
         for chat in self.demo.account.chats:
             self.demo.account.remove_chat(chat.id)
-        self.sources = Sources({media.key: COLORS[0] for media in MEDIA})
+        self.sources = Sources({media.key: color for media, color in zip(MEDIA, COLORS, strict=True)})
         self.sqs = Sqs(self.stack)
         queue = ImagesQueue(queue_url="images", sqs=self.sqs)  # type: ignore[arg-type] # what it uses of it
         self.stack.queue = queue
@@ -153,7 +153,7 @@ class UpkeepMachine(RuleBasedStateMachine):
     def an_orphan_is_due_and_content_lies_around(self) -> None:
         """What most of the dangers begin with."""
         self.demo.account.set_avatar(PEOPLE[-1].id, None)
-        content = painted(COLORS[-1])
+        content = painted("blue")
         self.stack.blobs.put(blob_id(self.salt, content), content, render(content))
         self.synced(complete=True)
         self.swept()
