@@ -27,10 +27,14 @@ class Engine:
     port: int
 
     @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def access(self) -> dict[str, Any]:
         """Keywords for `boto3.client`."""
         return {
-            "endpoint_url": f"http://127.0.0.1:{self.port}",
+            "endpoint_url": self.endpoint,
             "region_name": REGION,
             "aws_access_key_id": "test",
             "aws_secret_access_key": "test",

@@ -16,7 +16,7 @@ from types import FrameType
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.access import Access, local_access
+from local.access import Access, local_access, tell_engine
 from local.beeper import complaint
 from local.console import announce, complain, say
 from local.demo_account import demo_account
@@ -24,6 +24,7 @@ from local.demo_contacts import bring_contacts, import_from_dex
 from local.deploy import DeployError, Stack
 from local.edge_server import EdgeServer
 from local.edge_site import Site
+from local.engine import REGION
 from local.packages import BuildError
 from local.page import publish_page
 from local.processes import Child, ChildError, only_one
@@ -34,6 +35,7 @@ from local.template import ROOT, TemplateError, read_template
 
 _DEX = "https://api.getdex.com"
 _STATE = ROOT / ".local"
+_ACCESS = _STATE / "access.json"
 _FAILURES = (BuildError, ChildError, DeployError, NotReadyError, TemplateError)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -56,7 +58,7 @@ def main() -> int:
 
 
 def _run(settings: Settings, server: EdgeServer, address: str) -> None:
-    access = local_access(_STATE / "access.json", address)
+    access = local_access(_ACCESS, address)
     with contextlib.ExitStack() as running:
         if settings.beeper:
             demo, beeper, media_server = None, settings.beeper, settings.media_server
@@ -69,6 +71,7 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         # The demo account's chats and one's own are never mixed.
         folder = _STATE / ("demo" if demo else "beeper")
         stack = running.enter_context(_stack(folder, settings, Origins(beeper, media_server, dex), access))
+        tell_engine(_ACCESS, endpoint=stack.engine.endpoint, region=REGION, stack=STACK_NAME)
         publish_page(boto3.client("s3", **stack.engine.access), stack.outputs["WebBucket"], ROOT / "web")
         server.site = Site(stack, demo_port=demo.port if demo else None)
         if demo:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from imagecache_cli.errors import SettingsError
@@ -52,25 +53,43 @@ def find_access(wanted: Wanted, *, environment: Mapping[str, str], folder: Path)
     return _checked(url, token, "IMAGECACHE_URL", "IMAGECACHE_TOKEN")
 
 
-def _local_access(folder: Path) -> Access:
-    for parent in (folder, *folder.parents):
-        file = parent / _LOCAL_FILE
-        if file.is_file():
-            return _read_local(file)
-    raise SettingsError(
-        "--local finds no .local/access.json here or above: start `make run` in the clone first"
-    )
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Where the stack of a running `make run` is. It takes any credentials, and nobody else reaches it."""
+
+    endpoint: str
+    region: str
+    stack: str
 
 
-def _read_local(file: Path) -> Access:
+def find_engine(folder: Path) -> Engine:
+    """Raises SettingsError."""
     try:
-        known = json.loads(file.read_text(encoding="utf-8"))
-        url, token = known["url"], known["adminToken"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"{_LOCAL_FILE} cannot be read: start `make run` again") from error
+        engine = _known_locally(folder)["engine"]
+        return Engine(engine["endpoint"], engine["region"], engine["stack"])
+    except (KeyError, TypeError) as error:
+        raise SettingsError("no stack is there yet: wait until `make run` says that it is ready") from error
+
+
+def _local_access(folder: Path) -> Access:
+    known = _known_locally(folder)
+    url, token = known.get("url"), known.get("adminToken")
     if not (isinstance(url, str) and isinstance(token, str)):
         raise SettingsError(f"{_LOCAL_FILE} holds no address and token: start `make run` again")
     return _checked(url, token, f"url of {_LOCAL_FILE}", f"adminToken of {_LOCAL_FILE}")
+
+
+def _known_locally(folder: Path) -> dict[str, Any]:
+    files = (parent / _LOCAL_FILE for parent in (folder, *folder.parents))
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        raise SettingsError(
+            "--local finds no .local/access.json here or above: start `make run` in the clone first"
+        )
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingsError(f"{_LOCAL_FILE} cannot be read: start `make run` again") from error
 
 
 def _checked(url: str, token: str, url_name: str, token_name: str) -> Access:

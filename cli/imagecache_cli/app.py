@@ -9,6 +9,7 @@ import typer
 
 from imagecache_cli import changing, contacts, showing
 from imagecache_cli.access import Wanted
+from imagecache_cli.convex import import_convex
 from imagecache_cli.doctor import doctor
 from imagecache_cli.errors import CommandError, SettingsError
 from imagecache_cli.screen import complain
@@ -58,6 +59,7 @@ for verb in (
     changing.refresh,
     changing.retry,
     changing.forget,
+    import_convex,
 ):
     app.command(epilog=_EPILOG)(verb)
 
