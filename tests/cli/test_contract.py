@@ -6,16 +6,23 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from imagecache.api import contact_shapes, shapes
+from imagecache.api import chat_shapes, contact_shapes, image_shapes, operation_shapes, shapes
 from imagecache_cli import answers
 from tests.cli import contract
 
 SHAPES = [name for name, kind in vars(answers).items() if dataclasses.is_dataclass(kind)]
 
 
+ANSWERED = {
+    name: kind
+    for module in (shapes, chat_shapes, image_shapes, contact_shapes, operation_shapes)
+    for name, kind in vars(module).items()
+}
+
+
 def shape(name: str) -> Any:
     """What the API answers under this name."""
-    return getattr(shapes, name, None) or getattr(contact_shapes, name)
+    return ANSWERED[name]
 
 
 @pytest.mark.parametrize("name", SHAPES)

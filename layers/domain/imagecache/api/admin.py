@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
-from imagecache.api import shapes
+from imagecache.api import image_shapes, operation_shapes
 from imagecache.api.contact_routes import contact_routes
 from imagecache.api.fields import Field
 from imagecache.api.http import Route, Routes
@@ -44,7 +44,7 @@ class AdminApi:
             "POST /api/images/lookup": Route(
                 summary="What the cache has of up to 500 source URLs; `enqueue` takes the admin token",
                 body=LOOKUP_BODY,
-                gives=shapes.Images,
+                gives=image_shapes.Images,
                 errors=[HTTPStatus.FORBIDDEN],
                 answer=partial(looked_up, lookup=self.lookup, base_url=self.base_url),
             ),
@@ -52,7 +52,7 @@ class AdminApi:
                 summary="Fetch an image anew; the copy there is stays until then; lifts a forget",
                 role=Role.ADMIN,
                 body=ONE_BODY,
-                gives=shapes.Queued,
+                gives=image_shapes.Queued,
                 errors=[HTTPStatus.NOT_FOUND],
                 answer=partial(refreshed, changes=self.changes),
             ),
@@ -60,7 +60,7 @@ class AdminApi:
                 summary="Try a failed image now",
                 role=Role.ADMIN,
                 body=ONE_BODY,
-                gives=shapes.Queued,
+                gives=image_shapes.Queued,
                 errors=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
                 answer=partial(retried, changes=self.changes),
             ),
@@ -68,7 +68,7 @@ class AdminApi:
                 summary="Delete an image and never fetch it again, until a refresh",
                 role=Role.ADMIN,
                 body=ONE_BODY,
-                gives=shapes.Forgotten,
+                gives=image_shapes.Forgotten,
                 errors=[HTTPStatus.NOT_FOUND],
                 answer=partial(forgotten, changes=self.changes),
             ),
@@ -88,12 +88,12 @@ class AdminApi:
             summary=summary,
             role=Role.ADMIN,
             body=body,
-            gives=shapes.Accepted,
+            gives=operation_shapes.Accepted,
             status=HTTPStatus.ACCEPTED,
             answer=self._start(kind),
         )
 
-    def _start(self, kind: JobKind) -> Callable[..., shapes.Accepted]:
+    def _start(self, kind: JobKind) -> Callable[..., operation_shapes.Accepted]:
         return partial(
             accepted,
             kind=kind,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from imagecache.api import chat_shapes as shapes
 from imagecache.api import cursor as cursors
-from imagecache.api import shapes
 from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601

@@ -1,4 +1,4 @@
-"""The JSON of contacts, field by field, as shapes.py has that of everything else."""
+"""The JSON of contacts, field by field."""
 
 from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
 

@@ -8,7 +8,7 @@ from imagecache.api.chats import title_of
 from imagecache.api.contact_fields import SENT_KINDS
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
-from imagecache.api.shapes import Accepted
+from imagecache.api.operation_shapes import Accepted
 from imagecache.errors import BadRequestError
 from imagecache.identifiers import Identifier, IdentifierKind, identifier
 from imagecache.stores.contact_row import Contact

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from imagecache.api import cursor as cursors
-from imagecache.api import shapes
+from imagecache.api import image_shapes as shapes
 from imagecache.api.fields import CURSOR, MOST_URL_CHARS, SOURCE_URL, Choice, Flag, Texts
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from imagecache.api import shapes
+from imagecache.api import operation_shapes as shapes
 from imagecache.api.fields import Flag, Text, Whole
 from imagecache.api.moments import iso8601
 from imagecache.errors import NotFoundError

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
-from imagecache.api import shapes
+from imagecache.api import chat_shapes, image_shapes, operation_shapes
 from imagecache.api.chats import CHAT_QUERY, CHATS_QUERY, chat_detail, chats_page
 from imagecache.api.http import Route, Routes
 from imagecache.api.images import ONE_BODY, ROWS_QUERY, UNCACHED_QUERY, rows_page, uncached_page
@@ -43,13 +43,13 @@ class ReadApi:
             "GET /api/chats": Route(
                 summary="A page of chats with every picture, newest first",
                 query=CHATS_QUERY,
-                gives=shapes.Chats,
+                gives=chat_shapes.Chats,
                 answer=partial(chats_page, chats=self.chats, images=self.images, base_url=self.base_url),
             ),
             "GET /api/chat": Route(
                 summary="One chat and a page of its full roster",
                 query=CHAT_QUERY,
-                gives=shapes.ChatDetail,
+                gives=chat_shapes.ChatDetail,
                 errors=[HTTPStatus.NOT_FOUND],
                 answer=partial(
                     chat_detail,
@@ -66,20 +66,20 @@ class ReadApi:
             "GET /api/images": Route(
                 summary="Images by status",
                 query=ROWS_QUERY,
-                gives=shapes.ImageRows,
+                gives=image_shapes.ImageRows,
                 answer=partial(rows_page, catalogue=self.catalogue, base_url=self.base_url),
             ),
             "GET /api/images/uncached": Route(
                 summary="References without a cached image, and why; "
                 "a page may be empty and still have a cursor",
                 query=UNCACHED_QUERY,
-                gives=shapes.References,
+                gives=image_shapes.References,
                 answer=partial(uncached_page, participants=self.participants, images=self.images),
             ),
             "POST /api/images/explain": Route(
                 summary="The whole story of one image",
                 body=ONE_BODY,
-                gives=shapes.Story,
+                gives=image_shapes.Story,
                 answer=partial(
                     explained,
                     catalogue=self.catalogue,
@@ -97,7 +97,7 @@ class ReadApi:
         return {
             "GET /api/stats": Route(
                 summary="What the cache holds, counted now",
-                gives=shapes.Stats,
+                gives=operation_shapes.Stats,
                 answer=partial(
                     stats, catalogue=self.catalogue, participants=self.participants, state=self.state
                 ),
@@ -105,14 +105,14 @@ class ReadApi:
             "GET /api/health": Route(
                 summary="Whether the API answers, and how Beeper does",
                 role=Role.NONE,
-                gives=shapes.Health,
+                gives=operation_shapes.Health,
                 answer=partial(health, state=self.state),
             ),
             "GET /api/jobs/{jobId}": Route(
                 summary="Progress and result of a job",
                 role=Role.ADMIN,
                 path=JOB_PATH,
-                gives=shapes.Job,
+                gives=operation_shapes.Job,
                 errors=[HTTPStatus.NOT_FOUND],
                 answer=partial(job_told, jobs=self.jobs, catalogue=self.catalogue, clock=self.clock),
             ),

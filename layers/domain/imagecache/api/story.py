@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from imagecache.api import shapes
+from imagecache.api import image_shapes, shapes
 from imagecache.api.chats import title_of
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
@@ -49,7 +49,7 @@ def explained(
     contacts: Contacts,
     base_url: str,
     clock: Clock,
-) -> shapes.Story:
+) -> image_shapes.Story:
     """`POST /api/images/explain`."""
     story = explain_image(
         source_url,

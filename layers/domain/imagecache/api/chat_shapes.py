@@ -1,0 +1,53 @@
+"""The JSON of chats and their members, field by field."""
+
+from typing import Literal
+
+from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
+
+from imagecache.api.shapes import Image, Moment
+
+
+class Participant(TypedDict):
+    """A member of a chat."""
+
+    participantId: str
+    fullName: str | None
+    username: str | None
+    isSelf: bool
+    image: Image
+
+
+class Chat(TypedDict):
+    """A chat. `facepile` are up to four members' pictures, for a group that has none of its own."""
+
+    chatId: str
+    accountId: str
+    network: str | None
+    type: Literal["single", "group"]
+    title: str | None
+    lastActivity: Moment | None
+    unreadCount: int
+    isArchived: bool
+    isMuted: bool
+    isPinned: bool
+    lastMessage: str | None
+    image: Image
+    facepile: list[Image]
+    participants: list[Participant]
+    participantCount: int
+    hasMoreParticipants: bool
+
+
+class Chats(TypedDict):
+    """A page of chats, newest first; `nextCursor` is null at the end."""
+
+    chats: list[Chat]
+    nextCursor: str | None
+
+
+class ChatDetail(TypedDict):
+    """A chat and a page of its full roster."""
+
+    chat: Chat
+    participants: list[Participant]
+    nextParticipantsCursor: str | None
