@@ -54,6 +54,7 @@ for verb in (
     changing.sync,
     changing.backfill,
     changing.retry_failed,
+    changing.redrive,
     changing.refresh,
     changing.retry,
     changing.forget,

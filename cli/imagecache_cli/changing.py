@@ -52,6 +52,16 @@ def retry_failed(context: typer.Context, watch: Watch = False) -> None:
     _queue_many(open_session(context), "/api/images/retry-failed", {}, watch=watch)
 
 
+def redrive(context: typer.Context) -> None:
+    """Queue again what the dead-letter queue holds, and wait for it. Exit code 1 when that fails."""
+    session = open_session(context)
+    job_id = start_job(session, "/api/redrive", {})
+    document, job = follow_job(session, job_id, is_finished)
+    session.screen.show(document, Text(_redriven(job)))
+    if job.status == "failed":
+        raise typer.Exit(1)
+
+
 def refresh(context: typer.Context, url: SourceUrl) -> None:
     """Fetch one picture anew; what is cached stays visible meanwhile."""
     _queue_one(open_session(context), "/api/images/refresh", url)
@@ -94,7 +104,17 @@ def _queue_many(session: Session, path: str, body: Json, *, watch: bool) -> None
 
 def _told(job: Job) -> str:
     counts = f"{job.count('queued'):,} queued, {job.count('done'):,} cached, {job.count('failed'):,} failed"
-    return f"{'the job failed' if job.status == 'failed' else 'done'}: {counts}"
+    return f"{_ending(job)}: {counts}"
+
+
+def _redriven(job: Job) -> str:
+    unreadable = job.count("unreadable")
+    left = f"; {unreadable:,} are no messages of ours and stay there" if unreadable else ""
+    return f"{_ending(job)}: {job.count('moved'):,} queued again{left}"
+
+
+def _ending(job: Job) -> str:
+    return "the job failed" if job.status == "failed" else "done"
 
 
 def _ask_before_deleting(session: Session) -> None:

@@ -164,3 +164,7 @@ def synced(outcome: str, **other: int) -> Json:
 def filled(status: str, *, queued: int, waiting: int, failed: int, done: int) -> Json:
     progress = {"chats": 9, "queued": queued, "waiting": waiting, "failed": failed, "done": done}
     return job("backfill", status, progress)
+
+
+def redriven(status: str, unreadable: int = 0) -> Json:
+    return job("redrive", status, {"moved": 1204, "unreadable": unreadable})

@@ -13,6 +13,7 @@ ADMIN_TOKEN = "admin-9b2e"
 _ROLES = {f"Bearer {READ_TOKEN}": "read", f"Bearer {ADMIN_TOKEN}": "admin"}
 _ADMIN_PATHS = (
     "/api/sync",
+    "/api/redrive",
     "/api/jobs/",
     "/api/images/backfill",
     "/api/images/refresh",

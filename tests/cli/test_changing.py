@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Command
-from tests.cli.contract import ADA, filled, job, synced
+from tests.cli.contract import ADA, Json, filled, job, redriven, synced
 from tests.cli.fake_api import FakeApi, Told
 
 ACCEPTED = Told(202, {"jobId": "job-1"})
@@ -140,6 +140,26 @@ def test_a_queue_may_stand_still_for_hours_while_the_laptop_sleeps(api: FakeApi,
 
     assert (ran.code, ran.out) == (1, "")
     assert "has not moved for 180 minutes" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("over", "code", "said"),
+    [
+        (redriven("done"), 0, "done: 1,204 queued again\n"),
+        (redriven("done", 2), 0, "done: 1,204 queued again; 2 are no messages of ours and stay there\n"),
+        (redriven("failed"), 1, "the job failed: 1,204 queued again\n"),
+    ],
+)
+def test_redrive_waits_until_it_is_over_and_tells_what_stays(
+    api: FakeApi, imagecache: Command, over: Json, code: int, said: str
+) -> None:
+    api.answer("POST /api/redrive", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", job("redrive", "queued"), over)
+
+    told, program = imagecache("redrive"), imagecache("redrive", "--json")
+
+    assert (told.code, told.out, program.code, program.document) == (code, said, code, over)
+    assert api.bodies("POST /api/redrive") == [{}, {}]
 
 
 @pytest.mark.parametrize("verb", ["refresh", "retry"])

@@ -182,7 +182,12 @@ def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(transla
             "s3:ListBucketVersions",
             "sqs:SendMessage*",
         },
-        "JobsFunction": {"sqs:SendMessage*"},
+        "JobsFunction": {
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage*",
+        },
         "AuthorizerFunction": {"ssm:GetParameters"},
         "ContactsFunction": {"lambda:InvokeFunction", "ssm:GetParameters"},
         "CleanupFunction": {

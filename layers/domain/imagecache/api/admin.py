@@ -79,6 +79,7 @@ class AdminApi:
         return {
             "POST /api/images/retry-failed": self._job(JobKind.RETRY_FAILED, "Try every failed image now"),
             "POST /api/images/backfill": self._job(JobKind.BACKFILL, missing, BACKFILL_BODY),
+            "POST /api/redrive": self._job(JobKind.REDRIVE, "Move what the dead-letter queue holds back"),
             "POST /api/sync": self._job(JobKind.SYNC, "Read Beeper's chats now", SYNC_BODY),
             "POST /api/cleanup": self._job(JobKind.CLEANUP, "Sweep now, or only plan it", CLEANUP_BODY),
         }
