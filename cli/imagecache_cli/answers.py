@@ -161,7 +161,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
+    """`edge`: told, not_told or not_needed; None from an API that says nothing of CloudFront."""
+
     deleted_versions: int
+    edge: str | None
 
 
 @dataclass(frozen=True, slots=True)

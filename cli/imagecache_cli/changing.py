@@ -14,6 +14,11 @@ from imagecache_cli.session import Session, open_session
 from imagecache_cli.showing import SourceUrl
 from imagecache_cli.watch import follow_job, is_drained, is_finished, start_job
 
+_EDGE = {
+    "told": ", and CloudFront drops its copies",
+    "not_told": "; CloudFront could not be told and goes on serving its copies: invalidate /images/* by hand",
+}
+
 Watch = Annotated[bool, typer.Option("--watch", help="Wait until the queue is drained.")]
 
 
@@ -82,8 +87,9 @@ def forget(
     if not yes:
         _ask_before_deleting(session)
     document = session.api.post("/api/images/forget", {"sourceUrl": url})
-    count = read(Forgotten, document).deleted_versions
-    session.screen.show(document, Text(f"forgotten: {count:,} stored versions are deleted"))
+    done = read(Forgotten, document)
+    told = f"forgotten: {done.deleted_versions:,} stored versions are deleted"
+    session.screen.show(document, Text(told + _EDGE.get(done.edge or "", "")))
 
 
 def _queue_one(session: Session, path: str, url: str) -> None:

@@ -144,6 +144,9 @@ CONTACT: Json = {
 }
 
 
+FORGOTTEN: Json = {"status": "forgotten", "deletedVersions": 4, "edge": "told"}
+
+
 def job(kind: str, status: str, progress: Json | None = None, result: Json | None = None) -> Json:
     return {
         "jobId": "job-1",

@@ -261,7 +261,7 @@ def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_b
     key, blob = next((key, blob) for key, blob, _ in stack.catalogue.storage() if blobs[blob] == 1)
     stack.now += LEASE + 1000
     answer = api.post("/api/images/forget", sourceUrl=f"mxc://{key}")
-    assert answer == {"status": "forgotten", "deletedVersions": 4}
+    assert (answer["status"], answer["deletedVersions"]) == ("forgotten", 4)
     assert not any(blob in name for name in objects(stack))
     assert set(stack.row(key)) == {"imageKey", "sourceUrl", "status"}
     assert stack.cacher(demo, session).cache(ImageRequest(key, f"mxc://{key}", NOW)).result == "deduplicated"

@@ -161,7 +161,10 @@ def test_a_refresh_fetches_once_more_and_what_is_forgotten_stays_away_until_one(
     wait_until(lambda: running.hits(key) == before + 1, seconds=30, what="the refresh has fetched it")
     assert shown(api, chat_id)["status"] == "cached"
 
-    assert api.post("/api/images/forget", sourceUrl=url)["status"] == "forgotten"
+    blob = shown(api, chat_id)["url"].split("/")[2]
+    forgotten = api.post("/api/images/forget", sourceUrl=url)
+    assert (forgotten["status"], forgotten["edge"]) == ("forgotten", "told")
+    assert f"/images/{blob}/*" in invalidated(running)
     assert shown(api, chat_id)["status"] == "none"
     assert api.sync()["result"]["outcome"] == "ok"
     assert (shown(api, chat_id)["status"], running.hits(key)) == ("none", before + 1)
@@ -170,6 +173,16 @@ def test_a_refresh_fetches_once_more_and_what_is_forgotten_stays_away_until_one(
     api.post("/api/images/refresh", sourceUrl=url)
     api.wait_until_cached(url)
     assert (shown(api, chat_id)["status"], running.hits(key)) == ("cached", before + 2)
+
+
+def invalidated(running: Running) -> list[str]:
+    """What CloudFront was told to drop."""
+    cloudfront: Any = boto3.client("cloudfront", **running.engine)
+    ssm = boto3.client("ssm", **running.engine)
+    name = ssm.get_parameter(Name="/imagecache/distribution-id")["Parameter"]["Value"]
+    listed = cloudfront.list_invalidations(DistributionId=name)["InvalidationList"]["Items"]
+    told = [cloudfront.get_invalidation(DistributionId=name, Id=one["Id"])["Invalidation"] for one in listed]
+    return [path for one in told for path in one["InvalidationBatch"]["Paths"]["Items"]]
 
 
 def _own_picture(running: Running) -> tuple[str, str, str]:

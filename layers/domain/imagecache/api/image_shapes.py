@@ -6,6 +6,7 @@ from typing_extensions import TypedDict  # typing's own cannot be turned into JS
 
 from imagecache.api.shapes import Image, Moment, Shown
 from imagecache.model import ImageStatus
+from imagecache.usecases.change_image import EdgeNews
 from imagecache.usecases.explain_image import SourceKind
 
 
@@ -94,3 +95,4 @@ class Forgotten(TypedDict):
 
     status: Literal["forgotten"]
     deletedVersions: int
+    edge: EdgeNews

@@ -1,10 +1,12 @@
 """Images by themselves → what the routes below `/api/images` answer."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from imagecache.api import cursor as cursors
 from imagecache.api import image_shapes as shapes
 from imagecache.api.fields import CURSOR, MOST_URL_CHARS, SOURCE_URL, Choice, Flag, Texts
+from imagecache.api.http import Log
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.errors import BadRequestError
@@ -91,9 +93,11 @@ def retried(*, source_url: str, changes: ImageChanges) -> shapes.Queued:
     return {"status": "pending"}
 
 
-def forgotten(*, source_url: str, changes: ImageChanges) -> shapes.Forgotten:
+def forgotten(*, source_url: str, changes: ImageChanges, log: Log) -> shapes.Forgotten:
     """`POST /api/images/forget`. Raises BadRequestError, NotFoundError."""
-    return {"status": "forgotten", "deletedVersions": changes.forget(source_url)}
+    done = changes.forget(source_url)
+    log.info("forget", extra=asdict(done))
+    return {"status": "forgotten", "deletedVersions": done.deleted_versions, "edge": done.edge}
 
 
 def _row(facts: ImageFacts, base_url: str) -> shapes.ImageRow:
