@@ -66,6 +66,7 @@ REFERENCE: Json = {
     "chatId": "!ada:beeper.local",
     "participantId": "@bob:beeper.local",
     "fullName": "Bob Bitty",
+    "source": "participant",
     "sourceUrl": BOB,
     "status": "failed",
     "reason": "gone",

@@ -142,13 +142,15 @@ def test_references_without_a_picture_are_listed_with_the_reason(stack: Stack, a
     stack.images.mark_queued(request("s/fay"))
     page = api.get("/api/images/uncached")
     assert page["nextCursor"] is None
-    found = {one["participantId"]: (one["status"], one["reason"]) for one in page["references"]}
+    found = {
+        one["participantId"]: (one["source"], one["status"], one["reason"]) for one in page["references"]
+    }
     assert found == {
-        None: ("none", None),
-        "@bob": ("failed", "unsupported_scheme"),
-        "@eve": ("failed", "gone"),
-        "@fay": ("pending", None),
-        "@gus": ("none", None),
+        None: ("chat", "none", None),
+        "@bob": ("participant", "failed", "unsupported_scheme"),
+        "@eve": ("participant", "failed", "gone"),
+        "@fay": ("participant", "pending", None),
+        "@gus": ("participant", "none", None),
     }
 
 
