@@ -62,7 +62,11 @@ def deploy(
 def _put_secrets(engine: Engine, name: str, secrets: Mapping[str, str]) -> None:
     ssm = boto3.client("ssm", **engine.access)
     known = ssm.get_parameters_by_path(Path=f"/{name}")["Parameters"]
-    outdated = [entry["Name"] for entry in known if entry["Name"].rpartition("/")[2] not in secrets]
+    outdated = [
+        entry["Name"]
+        for entry in known
+        if entry["Type"] == "SecureString" and entry["Name"].rpartition("/")[2] not in secrets
+    ]  # the others are the template's own
     if outdated:
         ssm.delete_parameters(Names=outdated)
     for key, value in secrets.items():

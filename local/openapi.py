@@ -83,6 +83,7 @@ def routes_by_function() -> Mapping[str, Routes]:
             clock=never,
             new_id=never,
             base_url="",
+            log=never,
         ).routes(),
     }
 

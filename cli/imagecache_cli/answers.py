@@ -59,11 +59,15 @@ class ImageRows:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A chat (`participant_id` None) or a member of it that shows a picture which is not cached."""
+    """A chat (`participant_id` None) or a member of it that shows a picture which is not cached.
+
+    `source` is whose picture it is, None from an API that lists no contacts' pictures.
+    """
 
     chat_id: str
     participant_id: str | None
     full_name: str | None
+    source: str | None
     source_url: str
     status: str
     reason: str | None
@@ -182,7 +186,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
+    """`edge`: told, not_told or not_needed; None from an API that says nothing of CloudFront."""
+
     deleted_versions: int
+    edge: str | None
 
 
 @dataclass(frozen=True, slots=True)

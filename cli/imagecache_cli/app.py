@@ -56,6 +56,7 @@ for verb in (
     changing.backfill,
     changing.retry_failed,
     changing.cleanup,
+    changing.redrive,
     changing.refresh,
     changing.retry,
     changing.forget,

@@ -15,6 +15,11 @@ from imagecache_cli.showing import SourceUrl
 from imagecache_cli.sweeps import tell_sweep
 from imagecache_cli.watch import follow_job, is_drained, is_finished, start_job
 
+_EDGE = {
+    "told": ", and CloudFront drops its copies",
+    "not_told": "; CloudFront could not be told and goes on serving its copies: invalidate /images/* by hand",
+}
+
 Watch = Annotated[bool, typer.Option("--watch", help="Wait until the queue is drained.")]
 
 
@@ -70,6 +75,16 @@ def cleanup(
     session.screen.show(document, tell_sweep(job, dry_run=dry_run))
 
 
+def redrive(context: typer.Context) -> None:
+    """Queue again what the dead-letter queue holds, and wait for it. Exit code 1 when that fails."""
+    session = open_session(context)
+    job_id = start_job(session, "/api/redrive", {})
+    document, job = follow_job(session, job_id, is_finished)
+    session.screen.show(document, Text(_redriven(job)))
+    if job.status == "failed":
+        raise typer.Exit(1)
+
+
 def refresh(context: typer.Context, url: SourceUrl) -> None:
     """Fetch one picture anew; what is cached stays visible meanwhile."""
     _queue_one(open_session(context), "/api/images/refresh", url)
@@ -90,8 +105,9 @@ def forget(
     if not yes:
         _ask_before_deleting(session)
     document = session.api.post("/api/images/forget", {"sourceUrl": url})
-    count = read(Forgotten, document).deleted_versions
-    session.screen.show(document, Text(f"forgotten: {count:,} stored versions are deleted"))
+    done = read(Forgotten, document)
+    told = f"forgotten: {done.deleted_versions:,} stored versions are deleted"
+    session.screen.show(document, Text(told + _EDGE.get(done.edge or "", "")))
 
 
 def _queue_one(session: Session, path: str, url: str) -> None:
@@ -112,7 +128,17 @@ def _queue_many(session: Session, path: str, body: Json, *, watch: bool) -> None
 
 def _told(job: Job) -> str:
     counts = f"{job.count('queued'):,} queued, {job.count('done'):,} cached, {job.count('failed'):,} failed"
-    return f"{'the job failed' if job.status == 'failed' else 'done'}: {counts}"
+    return f"{_ending(job)}: {counts}"
+
+
+def _redriven(job: Job) -> str:
+    unreadable = job.count("unreadable")
+    left = f"; {unreadable:,} are no messages of ours and stay there" if unreadable else ""
+    return f"{_ending(job)}: {job.count('moved'):,} queued again{left}"
+
+
+def _ending(job: Job) -> str:
+    return "the job failed" if job.status == "failed" else "done"
 
 
 def _ask_before_deleting(session: Session) -> None:

@@ -115,12 +115,17 @@ def references(known: Iterable[Reference]) -> RenderableType:
     rows = (
         (
             status(one.status, one.reason),
-            _short(one.full_name or one.participant_id or one.chat_id),
+            _shown_as(one),
             one.source_url,
         )
         for one in known
     )
     return table(columns, rows, long=("source",))
+
+
+def _shown_as(one: Reference) -> str:
+    name = _short(one.full_name or one.participant_id or one.chat_id)
+    return f"{name} (contact)" if one.source == "contact" else name
 
 
 def failures(known: Iterable[ImageRow]) -> RenderableType:

@@ -13,24 +13,20 @@ from imagecache.api.http import Response, serve
 from imagecache.clock import now
 from imagecache.config import Config, Workers
 from imagecache.queues.invocations import Invocations
-from imagecache.stores.blobs import Blobs
-from imagecache.stores.image_facts import ImageCatalogue
+from imagecache.stores.edge import PATIENCE, Edge
 from imagecache.stores.jobs import Jobs
-from imagecache.usecases.change_image import ImageChanges
+from imagecache.usecases.change_image import image_changes
 from imagecache.usecases.keep_contacts import contact_book
 from imagecache.usecases.look_up_images import ImageLookup
 from imagecache.usecases.request_images import image_requests
 
 config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
-requests = image_requests(config=config, dynamodb=dynamodb, sqs=boto3.client("sqs"), clock=now)
+s3, sqs, client = boto3.client("s3"), boto3.client("sqs"), partial(boto3.client, config=PATIENCE)
+edge = Edge(parameter=f"{config.secrets_path}/distribution-id", client=client)
+requests = image_requests(config=config, dynamodb=dynamodb, sqs=sqs, clock=now)
 routes = AdminApi(
     lookup=ImageLookup(requests=requests),
-    changes=ImageChanges(
-        catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
-        requests=requests,
-        blobs=Blobs(bucket=config.image_bucket, s3=boto3.client("s3")),
-        longest_lease=config.claim_lease_seconds * 1000,
-    ),
+    changes=image_changes(config=config, dynamodb=dynamodb, s3=s3, edge=edge, requests=requests),
     book=contact_book(config=config, dynamodb=dynamodb, clock=now),
     jobs=Jobs(table_name=config.sync_state_table, dynamodb=dynamodb),
     invocations=Invocations(functions=boto3.client("lambda")),
@@ -38,6 +34,7 @@ routes = AdminApi(
     clock=now,
     new_id=partial(secrets.token_hex, 8),
     base_url=config.public_base_url,
+    log=logger,
 ).routes()
 
 

@@ -1,6 +1,7 @@
-"""A job that functions/admin has begun, by its id → one backfill or retry, as far as time allows."""
+"""A job that functions/admin has begun, by its id → one backfill, retry or redrive, as far as time allows."""
 
 import os
+from functools import partial
 from typing import Any
 
 import boto3
@@ -9,27 +10,26 @@ from aws_lambda_powertools import Logger
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.model import JobKind, JobStatus
+from imagecache.queues.dead_letters import DeadLetters
 from imagecache.queues.invocations import Invocations
-from imagecache.stores.chat_pages import ChatPages
-from imagecache.stores.contacts import Contacts
-from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.jobs import Jobs
-from imagecache.stores.participants import ChatParticipants
-from imagecache.usecases.queue_missing import MissingImages
+from imagecache.usecases.queue_missing import missing_images
+from imagecache.usecases.redrive_images import redrive_images
 from imagecache.usecases.request_images import image_requests
-from imagecache.usecases.run_job import work_on
+from imagecache.usecases.run_job import Work, work_on
 
 _TIME_TO_STOP = 30_000  # ms
-config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
-invocations, at_once = Invocations(functions=boto3.client("lambda")), config.writes_at_once
-missing = MissingImages(
-    chats=ChatPages(table_name=config.chats_table, dynamodb=dynamodb),
-    participants=ChatParticipants(config.participants_table, dynamodb, at_once=at_once),
-    contacts=Contacts(table_name=config.contacts_table, dynamodb=dynamodb),
-    catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
-    requests=image_requests(config=config, dynamodb=dynamodb, sqs=boto3.client("sqs"), clock=now),
-)
-works = {JobKind.BACKFILL: missing.backfill, JobKind.RETRY_FAILED: missing.retry_failed}
+config, logger = Config.from_env(os.environ), Logger()
+dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
+invocations = Invocations(functions=boto3.client("lambda"))
+requests = image_requests(config=config, dynamodb=dynamodb, sqs=sqs, clock=now)
+missing = missing_images(config=config, dynamodb=dynamodb, requests=requests)
+dead_letters = DeadLetters(queue_url=config.dead_letter_queue_url, sqs=sqs)
+works: dict[JobKind, Work] = {
+    JobKind.BACKFILL: missing.backfill,
+    JobKind.RETRY_FAILED: missing.retry_failed,
+    JobKind.REDRIVE: partial(redrive_images, dead_letters=dead_letters, queue=requests.queue),
+}
 jobs = Jobs(table_name=config.sync_state_table, dynamodb=dynamodb)
 
 

@@ -66,6 +66,7 @@ REFERENCE: Json = {
     "chatId": "!ada:beeper.local",
     "participantId": "@bob:beeper.local",
     "fullName": "Bob Bitty",
+    "source": "participant",
     "sourceUrl": BOB,
     "status": "failed",
     "reason": "gone",
@@ -158,6 +159,9 @@ CONTACT: Json = {
 }
 
 
+FORGOTTEN: Json = {"status": "forgotten", "deletedVersions": 4, "edge": "told"}
+
+
 def job(kind: str, status: str, progress: Json | None = None, result: Json | None = None) -> Json:
     return {
         "jobId": "job-1",
@@ -189,3 +193,7 @@ def swept(*refused: str, **counts: int) -> Json:
 def filled(status: str, *, queued: int, waiting: int, failed: int, done: int) -> Json:
     progress = {"chats": 9, "queued": queued, "waiting": waiting, "failed": failed, "done": done}
     return job("backfill", status, progress)
+
+
+def redriven(status: str, unreadable: int = 0) -> Json:
+    return job("redrive", status, {"moved": 1204, "unreadable": unreadable})

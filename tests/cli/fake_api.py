@@ -14,6 +14,7 @@ _ROLES = {f"Bearer {READ_TOKEN}": "read", f"Bearer {ADMIN_TOKEN}": "admin"}
 _ADMIN_PATHS = (
     "/api/sync",
     "/api/cleanup",
+    "/api/redrive",
     "/api/jobs/",
     "/api/images/backfill",
     "/api/images/refresh",

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Command
-from tests.cli.contract import ADA, filled, job, synced
+from tests.cli.contract import ADA, FORGOTTEN, Json, filled, job, redriven, synced
 from tests.cli.fake_api import FakeApi, Told
 
 ACCEPTED = Told(202, {"jobId": "job-1"})
@@ -142,6 +142,26 @@ def test_a_queue_may_stand_still_for_hours_while_the_laptop_sleeps(api: FakeApi,
     assert "has not moved for 180 minutes" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("over", "code", "said"),
+    [
+        (redriven("done"), 0, "done: 1,204 queued again\n"),
+        (redriven("done", 2), 0, "done: 1,204 queued again; 2 are no messages of ours and stay there\n"),
+        (redriven("failed"), 1, "the job failed: 1,204 queued again\n"),
+    ],
+)
+def test_redrive_waits_until_it_is_over_and_tells_what_stays(
+    api: FakeApi, imagecache: Command, over: Json, code: int, said: str
+) -> None:
+    api.answer("POST /api/redrive", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", job("redrive", "queued"), over)
+
+    told, program = imagecache("redrive"), imagecache("redrive", "--json")
+
+    assert (told.code, told.out, program.code, program.document) == (code, said, code, over)
+    assert api.bodies("POST /api/redrive") == [{}, {}]
+
+
 @pytest.mark.parametrize("verb", ["refresh", "retry"])
 def test_one_picture_is_queued(api: FakeApi, imagecache: Command, verb: str) -> None:
     api.answer(f"POST /api/images/{verb}", {"status": "pending"})
@@ -154,11 +174,14 @@ def test_one_picture_is_queued(api: FakeApi, imagecache: Command, verb: str) -> 
 
 
 def test_forget_deletes_after_a_yes(api: FakeApi, imagecache: Command) -> None:
-    api.answer("POST /api/images/forget", {"status": "forgotten", "deletedVersions": 4})
+    api.answer("POST /api/images/forget", FORGOTTEN)
 
     ran = imagecache("forget", ADA, typed="y\n")
 
-    assert (ran.code, ran.out) == (0, "forgotten: 4 stored versions are deleted\n")
+    assert (ran.code, ran.out) == (
+        0,
+        "forgotten: 4 stored versions are deleted, and CloudFront drops its copies\n",
+    )
     assert ran.err == "Delete this picture from the cache? [y/N] "
     assert api.bodies("POST /api/images/forget") == [{"sourceUrl": ADA}]
 
@@ -190,12 +213,32 @@ def test_a_program_is_not_asked_and_says_yes_beforehand(api: FakeApi, imagecache
 
 
 def test_forget_with_yes_asks_nobody(api: FakeApi, imagecache: Command) -> None:
-    forgotten = {"status": "forgotten", "deletedVersions": 4}
-    api.answer("POST /api/images/forget", forgotten)
+    api.answer("POST /api/images/forget", FORGOTTEN)
 
     ran = imagecache("forget", ADA, "--yes", "--json")
 
-    assert (ran.code, ran.err, ran.document) == (0, "", forgotten)
+    assert (ran.code, ran.err, ran.document) == (0, "", FORGOTTEN)
+
+
+@pytest.mark.parametrize(
+    ("edge", "said"),
+    [
+        ({"edge": "not_needed"}, ""),
+        ({}, ""),  # an older API
+        (
+            {"edge": "not_told"},
+            "; CloudFront could not be told and goes on serving its copies: invalidate /images/* by hand",
+        ),
+    ],
+)
+def test_forget_says_what_cloudfront_still_has(
+    api: FakeApi, imagecache: Command, edge: dict[str, str], said: str
+) -> None:
+    api.answer("POST /api/images/forget", {"status": "forgotten", "deletedVersions": 0, **edge})
+
+    ran = imagecache("forget", ADA, "--yes")
+
+    assert (ran.code, ran.words) == (0, f"forgotten: 0 stored versions are deleted{said}")
 
 
 def test_an_unknown_picture_is_a_bad_answer(imagecache: Command) -> None:

@@ -46,6 +46,7 @@ def test_every_field_that_is_read_is_answered(name: str) -> None:
         ("Health", contract.HEALTH),
         ("Stats", contract.STATS),
         ("Job", contract.job("sync", "done")),
+        ("Forgotten", contract.FORGOTTEN),
         ("Clash", contract.CLASH),
         ("Contact", contract.CONTACT),
     ],

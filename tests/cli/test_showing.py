@@ -118,11 +118,13 @@ def test_pages_without_end_end(api: FakeApi, imagecache: Command) -> None:
 
 def test_uncached_says_who_shows_it_and_why_not(api: FakeApi, imagecache: Command) -> None:
     own = {**REFERENCE, "participantId": None, "fullName": None, "status": "none", "reason": None}
-    api.answer("GET /api/images/uncached", {"references": [REFERENCE, own], "nextCursor": None})
+    contacts = {**REFERENCE, "source": "contact", "sourceUrl": ADA}
+    api.answer("GET /api/images/uncached", {"references": [REFERENCE, own, contacts], "nextCursor": None})
 
     words = imagecache("uncached").words
 
     assert f"failed: gone Bob Bitty {BOB}" in words
+    assert f"failed: gone Bob Bitty (contact) {ADA}" in words
     assert f"none !ada:beeper.local {BOB}" in words
 
 

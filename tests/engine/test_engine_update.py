@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import boto3
 import pytest
 
 from local.deploy import DeployError, Stack
@@ -38,3 +39,17 @@ def test_refused_template_says_why_and_leaves_the_last_state(start: Start, sourc
     template.write_text(good)
     with start() as stack:
         assert "kept" in seen(stack)
+
+
+def test_a_secret_that_is_not_given_again_is_gone_and_a_parameter_of_the_template_stays(
+    start: Callable[..., AbstractContextManager[Stack]],
+) -> None:
+    with start(secrets={"old": "x", "kept": "x"}) as stack:
+        assert parameters(stack) == {"/own/old", "/own/kept", "/own/told"}
+    with start(secrets={"kept": "y"}) as stack:
+        assert parameters(stack) == {"/own/kept", "/own/told"}
+
+
+def parameters(stack: Stack) -> set[str]:
+    ssm = boto3.client("ssm", **stack.engine.access)
+    return {one["Name"] for one in ssm.get_parameters_by_path(Path="/own")["Parameters"]}

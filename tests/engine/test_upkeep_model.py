@@ -32,6 +32,7 @@ from imagecache.pictures import render
 from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs, blob_id, object_keys
+from imagecache.stores.edge import Edge
 from imagecache.stores.jobs import Job
 from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher
 from imagecache.usecases.change_image import ImageChanges
@@ -45,7 +46,7 @@ from local.engine import Engine
 from tests.bucket_clock import bucket_clock
 from tests.engine.interleaving import Interleaving
 from tests.integration.accounts import chat_with
-from tests.integration.conftest import TABLES, Stack
+from tests.integration.conftest import DISTRIBUTION_PARAMETER, TABLES, Stack
 from tests.integration.sweeping import sweep_of
 from tests.tables import create_tables
 
@@ -166,6 +167,8 @@ class UpkeepMachine(RuleBasedStateMachine):
         s3: Any = boto3.client("s3", **access)
         stack = Stack(dynamodb, s3, None, "images")  # type: ignore[arg-type] # the queue is another
         stack.blobs = Blobs(bucket=bucket, s3=s3)
+        ssm = boto3.client("ssm", **access)  # which knows of no distribution
+        stack.edge = Edge(parameter=DISTRIBUTION_PARAMETER, client={"ssm": ssm}.__getitem__)
         return stack
 
     def teardown(self) -> None:
@@ -331,6 +334,7 @@ class UpkeepMachine(RuleBasedStateMachine):
             catalogue=self.stack.catalogue,
             requests=self.stack.requests,
             blobs=self.stack.blobs,
+            edge=self.stack.edge,
             longest_lease=LEASE,
         )
         with suppress(NotFoundError):

@@ -41,6 +41,8 @@ class Logged:
     def error(self, message: object, /, *, extra: Mapping[str, object]) -> None:
         self.lines.append((message, extra))
 
+    info = error
+
 
 class Api:
     """Every answer is compared with the shape that the OpenAPI document promises."""
@@ -52,6 +54,7 @@ class Api:
             catalogue=stack.catalogue,
             requests=stack.requests,
             blobs=stack.blobs,
+            edge=stack.edge,
             longest_lease=LEASE,
         )
         lookup = ImageLookup(requests=stack.requests)
@@ -77,6 +80,7 @@ class Api:
                 clock=stack.clock,
                 new_id=lambda: next(self.ids),
                 base_url=base_url,
+                log=self.log,
             ).routes(),
         }
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -22,6 +22,7 @@ from imagecache.stores.chat_pages import ChatPages
 from imagecache.stores.chats import BeeperChats
 from imagecache.stores.claims import ImageClaims
 from imagecache.stores.contacts import Contacts
+from imagecache.stores.edge import Edge
 from imagecache.stores.image_facts import ImageCatalogue
 from imagecache.stores.images import CachedImages
 from imagecache.stores.jobs import Jobs
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 NOW = 1_800_000_000_000
+DISTRIBUTION_PARAMETER = "/imagecache/distribution-id"
 TABLES = ("BeeperChatsTable", "ChatParticipantsTable", "CachedImagesTable", "ContactsTable", "SyncStateTable")
 
 
@@ -71,6 +73,7 @@ class Stack:
         self.jobs = Jobs(table_name="SyncStateTable", dynamodb=self.dynamodb)
         self.origins = Origins(table_name="SyncStateTable", dynamodb=self.dynamodb)
         self.blobs = Blobs(bucket="images", s3=self.s3)
+        self.edge = Edge(parameter=DISTRIBUTION_PARAMETER, client=partial(boto3.client))
         self.queue = ImagesQueue(queue_url=self.queue_url, sqs=self.sqs)
         self.requests = ImageRequests(images=self.images, queue=self.queue, clock=self.clock, at_once=1)
 

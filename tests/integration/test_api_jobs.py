@@ -59,6 +59,7 @@ def queued(stack: Stack) -> list[str]:
         ("/api/images/backfill", {"activeWithinDays": 7}, JobKind.BACKFILL),
         ("/api/images/retry-failed", {}, JobKind.RETRY_FAILED),
         ("/api/cleanup", {"dryRun": True}, JobKind.CLEANUP),
+        ("/api/redrive", {}, JobKind.REDRIVE),
     ],
 )
 def test_what_takes_long_is_accepted_and_handed_on(
@@ -70,6 +71,7 @@ def test_what_takes_long_is_accepted_and_handed_on(
         JobKind.BACKFILL: {"active_within_days": 7},
         JobKind.RETRY_FAILED: {},
         JobKind.CLEANUP: {"dry_run": True, "force": False},
+        JobKind.REDRIVE: {},
     }[kind]
     status, answer = api.ask(f"POST {path}", body)
     assert (status, answer) == (202, {"jobId": "job0"})

@@ -64,6 +64,7 @@ def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
         "SYNC_STATE_TABLE": "SyncStateTable",
         "IMAGE_BUCKET": "images",
         "IMAGES_QUEUE_URL": stack.queue_url,
+        "DEAD_LETTER_QUEUE_URL": stack.sqs.create_queue(QueueName="dead")["QueueUrl"],
         "BEEPER_URL": demo.beeper_url,
         "MEDIA_SERVER_URL": "",
         "PUBLIC_BASE_URL": "",

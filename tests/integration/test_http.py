@@ -38,6 +38,7 @@ def test_what_changes_or_tells_of_jobs_or_contacts_takes_the_admins(api: Api) ->
         "POST /api/images/retry-failed",
         "POST /api/cleanup",
         "POST /api/images/backfill",
+        "POST /api/redrive",
         "POST /api/sync",
         "GET /api/contacts",
         "GET /api/contacts/{contactId}",

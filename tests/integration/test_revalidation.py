@@ -192,7 +192,11 @@ def test_an_explicit_refresh_is_not_answered_by_a_question_under_way(stack: Stac
     site.cached_a_month_ago()
     site.says = [UNCHANGED, NAMED]
     operator = ImageChanges(
-        catalogue=stack.catalogue, requests=stack.requests, blobs=stack.blobs, longest_lease=0
+        catalogue=stack.catalogue,
+        requests=stack.requests,
+        blobs=stack.blobs,
+        edge=stack.edge,
+        longest_lease=0,
     )
     site.meanwhile = [lambda: operator.refresh(URL)]
     assert site.cache() == "lost"

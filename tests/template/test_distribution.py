@@ -87,3 +87,20 @@ def test_the_authorizer_of_the_api_is_not_conditional(template: Template) -> Non
 
     assert len(apis) == 1
     assert all(authorizer is None or isinstance(authorizer, str) for authorizer in authorizers)
+
+
+def test_admin_may_drop_copies_of_this_distribution_alone_whose_id_it_finds_by_name(
+    resources: Resources,
+) -> None:
+    """Neither stands in the function or its role: these are made before the distribution."""
+    parameter, policy = resources["DistributionId"]["Properties"], resources["AdminInvalidates"]["Properties"]
+    assert (parameter["Name"], parameter["Value"]) == (
+        {"Fn::Sub": "/${AWS::StackName}/distribution-id"},
+        {"Ref": "Distribution"},
+    )
+    assert policy["Roles"] == [{"Ref": "AdminFunctionRole"}]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert (statement["Action"], statement["Resource"]) == (
+        "cloudfront:CreateInvalidation",
+        {"Fn::Sub": "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${Distribution}"},
+    )

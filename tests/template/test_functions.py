@@ -139,6 +139,7 @@ def test_every_right_is_to_named_actions_on_something_of_this_stack(
         "parameter/${AWS::StackName}/*",
         "/read-token",
         "/admin-token",
+        "/distribution-id",
         ":parameter${DexApiKeyParameter}",
     )
     for function in functions(translated):
@@ -181,8 +182,14 @@ def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(transla
             "s3:DeleteObjectVersion",
             "s3:ListBucketVersions",
             "sqs:SendMessage*",
+            "ssm:GetParameter",
         },
-        "JobsFunction": {"sqs:SendMessage*"},
+        "JobsFunction": {
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage*",
+        },
         "AuthorizerFunction": {"ssm:GetParameters"},
         "ContactsFunction": {"lambda:InvokeFunction", "ssm:GetParameters"},
         "CleanupFunction": {

@@ -85,6 +85,7 @@ def test_only_what_changes_something_or_tells_of_jobs_or_contacts_asks_for_the_a
         "POST /api/images/retry-failed",
         "POST /api/cleanup",
         "POST /api/images/backfill",
+        "POST /api/redrive",
         "POST /api/sync",
         "GET /api/contacts",
         "GET /api/contacts/{contactId}",

@@ -14,6 +14,7 @@ ENVIRONMENT = {
     "SYNC_STATE_TABLE": "state",
     "IMAGE_BUCKET": "bucket",
     "IMAGES_QUEUE_URL": "https://queue",
+    "DEAD_LETTER_QUEUE_URL": "https://dead",
     "BEEPER_URL": "https://beeper.example",
     "MEDIA_SERVER_URL": "",
     "PUBLIC_BASE_URL": "",

@@ -127,8 +127,9 @@ function reason(name) {
   return name ? element("span", { className: "reason" }, name.replaceAll("_", " ")) : "";
 }
 
-function whose({ fullName, participantId, chatId }) {
-  const name = fullName ?? (participantId ? "somebody" : "the chat itself");
+function whose({ fullName, participantId, chatId, source: from }) {
+  const person = fullName ?? (participantId ? "somebody" : "the chat itself");
+  const name = from === "contact" ? `${person} (contact)` : person;
   return element("a", { href: `#/chat/${encodeURIComponent(chatId)}`, dir: "auto" }, name);
 }
 

@@ -19,6 +19,7 @@ class Config:
     sync_state_table: str
     image_bucket: str
     images_queue_url: str
+    dead_letter_queue_url: str
     beeper_url: str
     media_server_url: str
     public_base_url: str
@@ -43,6 +44,7 @@ class Config:
             sync_state_table=_required(environ, "SYNC_STATE_TABLE"),
             image_bucket=_required(environ, "IMAGE_BUCKET"),
             images_queue_url=_required(environ, "IMAGES_QUEUE_URL"),
+            dead_letter_queue_url=_required(environ, "DEAD_LETTER_QUEUE_URL"),
             beeper_url=_required(environ, "BEEPER_URL"),
             media_server_url=_given(environ, "MEDIA_SERVER_URL"),
             public_base_url=_given(environ, "PUBLIC_BASE_URL"),
@@ -72,6 +74,7 @@ class Workers:
                 JobKind.SYNC: _required(environ, "SYNC_FUNCTION"),
                 JobKind.BACKFILL: jobs,
                 JobKind.RETRY_FAILED: jobs,
+                JobKind.REDRIVE: jobs,
                 JobKind.CLEANUP: _required(environ, "CLEANUP_FUNCTION"),
             }
         )

@@ -76,6 +76,7 @@ class JobKind(StrEnum):
     BACKFILL = "backfill"
     RETRY_FAILED = "retry-failed"
     CLEANUP = "cleanup"
+    REDRIVE = "redrive"
 
 
 class JobStatus(StrEnum):

@@ -126,6 +126,12 @@ class Running:
         self.process.terminate()
         return self.process.communicate(timeout=60)
 
+    @property
+    def engine(self) -> dict[str, Any]:
+        """Keywords for `boto3.client`, for what no route leads to."""
+        port = (self.clone.root / ".local" / "beeper" / "state" / "port").read_text()
+        return {"endpoint_url": f"http://127.0.0.1:{port}"}
+
     def hits(self, key: str) -> int:
         """How often the account has delivered this image."""
         return self.demo.hits.images().get(key, 0)

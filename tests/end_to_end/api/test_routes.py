@@ -6,16 +6,23 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+import boto3
 import pytest
 
-from imagecache.model import Role
+from imagecache.identity import image_key
+from imagecache.model import ImageRequest, Role
+from imagecache.queues.images import to_body
 from local.openapi import DOCUMENT
 from tests.end_to_end.api.conftest import PAGE, Api, Running
 from tests.end_to_end.conftest import wait_until
 
 pytestmark = pytest.mark.engine
 
-# 1 x 1, of no chat.
+# 1 x 1 and 2 x 2, of no chat.
+SQUARE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGMwSJgARAwQCgAeDgSBHTXVHgAA"
+    "AABJRU5ErkJggg=="
+)
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9aw"
     "AAAABJRU5ErkJggg=="
@@ -37,6 +44,7 @@ ASKED: list[tuple[str, str, Any, int, int]] = [
     ("POST /api/images/forget", "", UNKNOWN, 403, 404),
     ("POST /api/images/retry-failed", "", None, 403, 202),
     ("POST /api/images/backfill", "", {}, 403, 202),
+    ("POST /api/redrive", "", None, 403, 202),
     ("POST /api/sync", "", {}, 403, 202),
     ("POST /api/cleanup", "", {"dryRun": True}, 403, 202),
     ("GET /api/contacts", "", None, 403, 200),
@@ -153,7 +161,10 @@ def test_a_refresh_fetches_once_more_and_what_is_forgotten_stays_away_until_one(
     wait_until(lambda: running.hits(key) == before + 1, seconds=30, what="the refresh has fetched it")
     assert shown(api, chat_id)["status"] == "cached"
 
-    assert api.post("/api/images/forget", sourceUrl=url)["status"] == "forgotten"
+    blob = shown(api, chat_id)["url"].split("/")[2]
+    forgotten = api.post("/api/images/forget", sourceUrl=url)
+    assert (forgotten["status"], forgotten["edge"]) == ("forgotten", "told")
+    assert f"/images/{blob}/*" in invalidated(running)
     assert shown(api, chat_id)["status"] == "none"
     assert api.sync()["result"]["outcome"] == "ok"
     assert (shown(api, chat_id)["status"], running.hits(key)) == ("none", before + 1)
@@ -164,6 +175,16 @@ def test_a_refresh_fetches_once_more_and_what_is_forgotten_stays_away_until_one(
     assert (shown(api, chat_id)["status"], running.hits(key)) == ("cached", before + 2)
 
 
+def invalidated(running: Running) -> list[str]:
+    """What CloudFront was told to drop."""
+    cloudfront: Any = boto3.client("cloudfront", **running.engine)
+    ssm = boto3.client("ssm", **running.engine)
+    name = ssm.get_parameter(Name="/imagecache/distribution-id")["Parameter"]["Value"]
+    listed = cloudfront.list_invalidations(DistributionId=name)["InvalidationList"]["Items"]
+    told = [cloudfront.get_invalidation(DistributionId=name, Id=one["Id"])["Invalidation"] for one in listed]
+    return [path for one in told for path in one["InvalidationBatch"]["Paths"]["Items"]]
+
+
 def _own_picture(running: Running) -> tuple[str, str, str]:
     """Key, URL and chat of a group's own picture that no other chat shows, and nobody else has."""
     deliverable = set(running.demo.account.deliverable())
@@ -172,6 +193,18 @@ def _own_picture(running: Running) -> tuple[str, str, str]:
         if chat.is_group and picture and picture.media and picture.media.key in deliverable:
             return picture.media.key, picture.url, chat.id
     raise LookupError("no group has a picture of its own")
+
+
+def test_what_died_is_queued_again_by_a_redrive(running: Running) -> None:
+    sqs = boto3.client("sqs", **running.engine)
+    [dead] = sqs.list_queues(QueueNamePrefix="imagecache-ImagesDeadLetterQueue")["QueueUrls"]
+    for body in (to_body(ImageRequest(image_key(SQUARE), SQUARE, 0)), "not of ours"):
+        sqs.send_message(QueueUrl=dead, MessageBody=body)
+    assert running.api.image(SQUARE)["status"] == "none"
+    job = running.api.job("/api/redrive")
+    assert (job["kind"], job["status"], job["result"]) == ("redrive", "done", {"moved": 1, "unreadable": 1})
+    assert running.api.wait_until_cached(SQUARE)["width"] == 2
+    assert running.api.job("/api/redrive")["result"]["moved"] == 0
 
 
 def test_failed_images_are_tried_again_on_request(running: Running) -> None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from imagecache.api import image_shapes, operation_shapes
 from imagecache.api.contact_routes import contact_routes
 from imagecache.api.fields import Field
-from imagecache.api.http import Route, Routes
+from imagecache.api.http import Log, Route, Routes
 from imagecache.api.images import LOOKUP_BODY, ONE_BODY, forgotten, looked_up, refreshed, retried
 from imagecache.api.operation import BACKFILL_BODY, CLEANUP_BODY, SYNC_BODY, accepted
 from imagecache.model import Clock, JobKind, Role
@@ -32,6 +32,7 @@ class AdminApi:
     clock: Clock
     new_id: Callable[[], str]
     base_url: str
+    log: Log
 
     def routes(self) -> Routes:
         """By API Gateway's route key."""
@@ -70,7 +71,7 @@ class AdminApi:
                 body=ONE_BODY,
                 gives=image_shapes.Forgotten,
                 errors=[HTTPStatus.NOT_FOUND],
-                answer=partial(forgotten, changes=self.changes),
+                answer=partial(forgotten, changes=self.changes, log=self.log),
             ),
         }
 
@@ -79,6 +80,7 @@ class AdminApi:
         return {
             "POST /api/images/retry-failed": self._job(JobKind.RETRY_FAILED, "Try every failed image now"),
             "POST /api/images/backfill": self._job(JobKind.BACKFILL, missing, BACKFILL_BODY),
+            "POST /api/redrive": self._job(JobKind.REDRIVE, "Move what the dead-letter queue holds back"),
             "POST /api/sync": self._job(JobKind.SYNC, "Read Beeper's chats now", SYNC_BODY),
             "POST /api/cleanup": self._job(JobKind.CLEANUP, "Sweep now, or only plan it", CLEANUP_BODY),
         }

@@ -34,9 +34,11 @@ _RANKS = (Role.NONE, Role.READ, Role.ADMIN)
 
 
 class Log(Protocol):
-    """As much of a logger as is used here."""
+    """As much of a logger as is used by the API."""
 
     def error(self, message: object, /, *, extra: Mapping[str, object]) -> None: ...
+
+    def info(self, message: object, /, *, extra: Mapping[str, object]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from typing_extensions import TypedDict  # typing's own cannot be turned into JS
 
 from imagecache.api.shapes import Image, Moment, Shown
 from imagecache.model import ImageStatus
+from imagecache.usecases.change_image import EdgeNews
+from imagecache.usecases.choose_image import ImageSource
 from imagecache.usecases.explain_image import SourceKind
 
 
@@ -38,11 +40,15 @@ class ImageRows(TypedDict):
 
 
 class Reference(TypedDict):
-    """A chat or a member that shows a picture which is not cached; `participantId` null: the chat's own."""
+    """A chat or a member that shows a picture which is not cached; `participantId` null: the chat's own.
+
+    `source` is whose picture it is: a member may have one of their own and that of their contact.
+    """
 
     chatId: str
     participantId: str | None
     fullName: str | None
+    source: ImageSource
     sourceUrl: str
     status: ImageStatus | Literal["none"]
     reason: str | None
@@ -94,3 +100,4 @@ class Forgotten(TypedDict):
 
     status: Literal["forgotten"]
     deletedVersions: int
+    edge: EdgeNews

@@ -1,20 +1,23 @@
 """Images by themselves → what the routes below `/api/images` answer."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from imagecache.api import cursor as cursors
 from imagecache.api import image_shapes as shapes
 from imagecache.api.fields import CURSOR, MOST_URL_CHARS, SOURCE_URL, Choice, Flag, Texts
+from imagecache.api.http import Log
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.errors import BadRequestError
 from imagecache.model import ImageStatus, Role
 from imagecache.stores.blobs import image_path
+from imagecache.stores.contacts import Contacts
 from imagecache.stores.image_facts import ImageCatalogue, ImageFacts
 from imagecache.stores.images import CachedImages
-from imagecache.stores.participants import CHAT_ROW, ChatParticipants
+from imagecache.stores.participants import ChatParticipants
 from imagecache.usecases.change_image import ImageChanges
-from imagecache.usecases.choose_image import ShownImage
+from imagecache.usecases.choose_image import ImageSource, ShownImage
 from imagecache.usecases.list_uncached import Uncached, list_uncached
 from imagecache.usecases.look_up_images import ImageLookup
 
@@ -53,7 +56,7 @@ def rows_page(
 
 
 def uncached_page(
-    *, cursor: str | None, participants: ChatParticipants, images: CachedImages
+    *, cursor: str | None, participants: ChatParticipants, contacts: Contacts, images: CachedImages
 ) -> shapes.References:
     """`GET /api/images/uncached`. Raises BadRequestError."""
     match cursors.read("uncached", cursor):
@@ -63,7 +66,7 @@ def uncached_page(
             after = chat_id, participant_id
         case _:
             raise BadRequestError("cursor is not one of ours: leave it out to start again")
-    found, end = list_uncached(participants=participants, images=images, after=after)
+    found, end = list_uncached(participants=participants, contacts=contacts, images=images, after=after)
     return {
         "references": [_reference(one) for one in found],
         "nextCursor": cursors.write("uncached", end),
@@ -91,9 +94,11 @@ def retried(*, source_url: str, changes: ImageChanges) -> shapes.Queued:
     return {"status": "pending"}
 
 
-def forgotten(*, source_url: str, changes: ImageChanges) -> shapes.Forgotten:
+def forgotten(*, source_url: str, changes: ImageChanges, log: Log) -> shapes.Forgotten:
     """`POST /api/images/forget`. Raises BadRequestError, NotFoundError."""
-    return {"status": "forgotten", "deletedVersions": changes.forget(source_url)}
+    done = changes.forget(source_url)
+    log.info("forget", extra=asdict(done))
+    return {"status": "forgotten", "deletedVersions": done.deleted_versions, "edge": done.edge}
 
 
 def _row(facts: ImageFacts, base_url: str) -> shapes.ImageRow:
@@ -112,12 +117,13 @@ def _row(facts: ImageFacts, base_url: str) -> shapes.ImageRow:
 
 
 def _reference(one: Uncached) -> shapes.Reference:
-    participant = one.reference.participant
+    (chat_id, participant), source, source_url, _ = one.shown
     return {
-        "chatId": one.reference.chat_id,
-        "participantId": None if participant.participant_id == CHAT_ROW else participant.participant_id,
+        "chatId": chat_id,
+        "participantId": None if source is ImageSource.CHAT else participant.participant_id,
         "fullName": participant.full_name,
-        "sourceUrl": participant.img_url or "",
+        "source": source,
+        "sourceUrl": source_url,
         "status": one.view.status if one.view else "none",
         "reason": one.view.reason if one.view else None,
     }

@@ -74,7 +74,12 @@ class ReadApi:
                 "a page may be empty and still have a cursor",
                 query=UNCACHED_QUERY,
                 gives=image_shapes.References,
-                answer=partial(uncached_page, participants=self.participants, images=self.images),
+                answer=partial(
+                    uncached_page,
+                    participants=self.participants,
+                    contacts=self.contacts,
+                    images=self.images,
+                ),
             ),
             "POST /api/images/explain": Route(
                 summary="The whole story of one image",

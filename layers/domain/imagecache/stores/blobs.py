@@ -64,6 +64,11 @@ def image_path(blob_id: str, size: int) -> str:
     return f"/images/{blob_id}/{size}.webp"
 
 
+def image_paths(blob_id: str) -> str:
+    """The paths of all sizes, as CloudFront takes them: it counts a wildcard as one path."""
+    return f"/images/{blob_id}/*"
+
+
 class Blobs:
     """Objects of the image bucket. Content-addressed: storing twice writes the same bytes again."""
 

@@ -24,6 +24,7 @@ Position = tuple[str, str]
 
 # Rows looked at in one go: about half of them have a picture.
 _LOOKED_AT = 500
+_PICTURES = ("imageKey", "contactImageKey")
 
 CHAT_ROW = "#chat"
 """The participantId under which the chat's own picture stands, so that byImage finds it too."""
@@ -114,9 +115,14 @@ class ChatParticipants:
         return members[:limit], members[limit - 1].participant_id if more else None
 
     def references(self) -> Iterator[Reference]:
-        """Every picture that is shown, by a scan of the index."""
-        for row in self._row.by_image.scan():
-            yield _reference(row)
+        """Every picture that is shown, those of members' contacts as well: only the rows know of both."""
+        attributes = ("chatId", "participantId", "isSelf", *_PICTURES)
+        for items, _ in scan(self._dynamodb, table_name=self._table_name, attributes=attributes):
+            for item in items:
+                place = item["chatId"]["S"], item["participantId"]["S"], item["isSelf"]["BOOL"]
+                yield from (
+                    Reference(key, *place) for key in {item[one]["S"] for one in _PICTURES if one in item}
+                )
 
     def image_keys(self) -> Iterator[str]:
         """The key of every picture that is shown, once for each place, by a scan of the index."""
@@ -126,11 +132,6 @@ class ChatParticipants:
     def referring(self, image_key: str, *, limit: int) -> list[Reference]:
         """Where one picture is shown, at most `limit` of it."""
         return [_reference(row) for row in self._row.by_image.query(image_key, limit=limit)]
-
-    def with_pictures(self, *, after: Position | None) -> tuple[list[Member], Position | None]:
-        """Members with a picture among the next some hundred rows, and where to go on."""
-        found, end = self.members(after=after)
-        return [one for one in found if one.participant.img_url], end
 
     def members(self, *, after: Position | None) -> tuple[list[Member], Position | None]:
         """The next some hundred rows of everybody in every chat, by a scan, and where to go on."""

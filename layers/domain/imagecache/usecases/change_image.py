@@ -1,15 +1,57 @@
 """One image, by an operator's wish: fetched anew, tried again, or forgotten."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
+from imagecache.config import Config
 from imagecache.errors import BadRequestError, ConflictError, NotFoundError, RejectedSourceError
 from imagecache.identity import image_key
 from imagecache.model import ImageStatus
 from imagecache.stores.blobs import Blobs
+from imagecache.stores.edge import Edge, EdgeNotToldError
 from imagecache.stores.image_facts import ImageCatalogue, ImageFacts
 from imagecache.usecases.request_images import ImageRequests
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
 _SHOWN = {ImageStatus.CACHED, ImageStatus.FORGOTTEN}
+
+
+def image_changes(
+    *, config: Config, dynamodb: "DynamoDBClient", s3: "S3Client", edge: Edge, requests: ImageRequests
+) -> "ImageChanges":
+    """For the table and the bucket of this configuration."""
+    return ImageChanges(
+        catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
+        requests=requests,
+        blobs=Blobs(bucket=config.image_bucket, s3=s3),
+        edge=edge,
+        longest_lease=config.claim_lease_seconds * 1000,
+    )
+
+
+class EdgeNews(StrEnum):
+    """Whether CloudFront was told to drop its copies.
+
+    `not_told`: it goes on serving them to whoever knows their URLs. `not_needed`: there was no copy, or it is
+    another image's as well.
+    """
+
+    TOLD = "told"
+    NOT_TOLD = "not_told"
+    NOT_NEEDED = "not_needed"
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many versions of its objects were deleted at once, and what CloudFront heard; else why not."""
+
+    deleted_versions: int = 0
+    edge: EdgeNews = EdgeNews.NOT_NEEDED
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +61,7 @@ class ImageChanges:
     catalogue: ImageCatalogue
     requests: ImageRequests
     blobs: Blobs
+    edge: Edge
     longest_lease: int
 
     def refresh(self, source_url: str) -> None:
@@ -37,11 +80,11 @@ class ImageChanges:
             )
         self.requests.request([(facts.image_key, source_url)], retry=True)
 
-    def forget(self, source_url: str) -> int:
-        """No message and no sync brings it back. How many versions of its objects were deleted at once.
+    def forget(self, source_url: str) -> Forgotten:
+        """No message and no sync brings it back, whatever CloudFront says to it.
 
-        Not those of content that another image is stored for, and none that is younger than a lease: a worker
-        may just be storing the same content for another image. These are the sweep's.
+        Content that another image is stored for stays, there as well. So does what is younger than a lease: a
+        worker may just be storing the same content for another image. That is the sweep's.
         """
         facts = self._facts(source_url)
         if not self.requests.images.forget(facts.image_key):
@@ -49,9 +92,14 @@ class ImageChanges:
         if facts.blob_id is None or any(
             key != facts.image_key for key in self.catalogue.naming(facts.blob_id)
         ):
-            return 0
-        before = self.requests.clock() - self.longest_lease
-        return self.blobs.delete_versions(facts.blob_id, before=before).versions
+            return Forgotten()
+        now = self.requests.clock()
+        deleted = self.blobs.delete_versions(facts.blob_id, before=now - self.longest_lease).versions
+        try:
+            self.edge.drop(facts.blob_id, now=now)  # the objects first, or it would fetch them again
+        except EdgeNotToldError as error:
+            return Forgotten(deleted, EdgeNews.NOT_TOLD, str(error))
+        return Forgotten(deleted, EdgeNews.TOLD)
 
     def _facts(self, source_url: str) -> ImageFacts:
         try:

@@ -1,4 +1,4 @@
-"""What the cache holds, counted: by scans of two small indexes, so that it can be asked at any time."""
+"""What the cache holds, counted: by scans, so that it can be asked at any time and is right."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class CacheCounts:
 
 
 def count_cache(*, catalogue: ImageCatalogue, participants: ChatParticipants) -> CacheCounts:
-    """Reads the indexes, never the rows."""
+    """Scans members for what they show, and of images only a small index."""
     sizes: dict[str, int] = {}
     blobs: dict[str, int] = {}
     for key, blob_id, size in catalogue.storage():

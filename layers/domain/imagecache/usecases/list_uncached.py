@@ -1,11 +1,14 @@
 """References without a cached image: which faces are missing, and why."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from imagecache.model import ImageStatus, ImageView
+from imagecache.model import ImageRef, ImageStatus, ImageView
+from imagecache.stores.contacts import Contacts
 from imagecache.stores.images import CachedImages
-from imagecache.stores.participants import ChatParticipants, Member
-from imagecache.usecases.choose_image import view_of
+from imagecache.stores.participants import CHAT_ROW, ChatParticipants, Member
+from imagecache.usecases.choose_image import ImageSource, view_of
 
 # Each looks at some hundred rows: a page may be short or empty where all is well, and has a cursor then.
 _MOST_SCANS = 4
@@ -14,25 +17,47 @@ _ENOUGH = 100
 Position = tuple[str, str]
 
 
+class Shown(NamedTuple):
+    """A picture where it is shown: a chat's own, a member's own, or that of the member's contact."""
+
+    member: Member
+    source: ImageSource
+    source_url: str
+    image: ImageRef
+
+
 @dataclass(frozen=True, slots=True)
 class Uncached:
     """`view` is None for an image that nobody has asked for."""
 
-    reference: Member
+    shown: Shown
     view: ImageView | None
 
 
 def list_uncached(
-    *, participants: ChatParticipants, images: CachedImages, after: Position | None
+    *, participants: ChatParticipants, contacts: Contacts, images: CachedImages, after: Position | None
 ) -> tuple[list[Uncached], Position | None]:
     """A page of them in no order, and where to go on."""
     found: list[Uncached] = []
     for _ in range(_MOST_SCANS):
-        looked_at, after = participants.with_pictures(after=after)
-        refs = [(one, one.participant.image) for one in looked_at if one.participant.image]
-        views = images.views(image.key for _, image in refs if image.key)
-        seen = [Uncached(one, view_of(image, views)) for one, image in refs]
+        looked_at, after = participants.members(after=after)
+        shown = list(_pictures(looked_at, contacts))
+        views = images.views(one.image.key for one in shown if one.image.key)
+        seen = [Uncached(one, view_of(one.image, views)) for one in shown]
         found += [one for one in seen if one.view is None or one.view.status is not ImageStatus.CACHED]
         if after is None or len(found) >= _ENOUGH:
             break
     return found, after
+
+
+def _pictures(members: list[Member], contacts: Contacts) -> Iterator[Shown]:
+    """One look-up of those contacts that are linked to any of them."""
+    known = contacts.several(one.participant.contact_id for one in members if one.participant.contact_id)
+    for member in members:
+        person = member.participant
+        if person.image and person.img_url:
+            own = ImageSource.CHAT if person.participant_id == CHAT_ROW else ImageSource.PARTICIPANT
+            yield Shown(member, own, person.img_url, person.image)
+        contact = known.get(person.contact_id or "")
+        if contact and contact.image and contact.image_url:
+            yield Shown(member, ImageSource.CONTACT, contact.image_url, contact.image)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagecache.clock import DAY
+from imagecache.config import Config
 from imagecache.model import Chat, Folder, ImageStatus
 from imagecache.stores.chat_pages import ChatPages, Position
 from imagecache.stores.contacts import Contacts
@@ -14,8 +15,22 @@ from imagecache.stores.participants import ChatParticipants
 from imagecache.usecases.request_images import ImageRequests
 from imagecache.usecases.run_job import Step
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 _CHATS_A_STEP = 50
 _IMAGES_A_STEP = 100
+
+
+def missing_images(*, config: Config, dynamodb: "DynamoDBClient", requests: ImageRequests) -> "MissingImages":
+    """For the tables of this configuration."""
+    return MissingImages(
+        chats=ChatPages(table_name=config.chats_table, dynamodb=dynamodb),
+        participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
+        contacts=Contacts(table_name=config.contacts_table, dynamodb=dynamodb),
+        catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
+        requests=requests,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
