@@ -191,12 +191,8 @@ class UpkeepMachine(RuleBasedStateMachine):
         chats = self.demo.account.chats
         self.demo.account.remove_chat(chats[number % len(chats)].id)
 
-    @rule(
-        person=st.sampled_from(PEOPLE),
-        media=st.sampled_from([None, *MEDIA]),
-        at_once=st.sampled_from([1, 1, 0]),
-    )
-    def somebody_changes_their_picture(self, person: Person, media: Media | None, at_once: int) -> None:
+    @rule(person=st.sampled_from(PEOPLE), media=st.sampled_from([None, *MEDIA]), at_once=st.booleans())
+    def somebody_changes_their_picture(self, person: Person, media: Media | None, at_once: bool) -> None:
         self.demo.account.set_avatar(person.id, Picture.remote(media) if media else None)
         if at_once:
             self.synced(complete=True)
