@@ -6,14 +6,15 @@ import pytest
 
 from imagecache.api.moments import iso8601
 from imagecache.identity import image_key
-from imagecache.model import Chat, ContactSource, ImageRef, JobStatus
+from imagecache.model import Chat, ContactSource, ImageRef, JobKind, JobStatus
 from imagecache.pictures import render
 from imagecache.stores.blobs import object_keys
 from imagecache.stores.contact_row import Contact
+from imagecache.stores.jobs import Job
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
 from tests.integration.made import ADA, fail
-from tests.integration.sweeping import DAY, a_picture, counted, keep, nights, objects, shown, swept
+from tests.integration.sweeping import DAY, a_picture, counted, keep, nights, objects, shown, sweep_of, swept
 
 WEB = "https://example.org/ada.png"
 
@@ -101,6 +102,24 @@ def test_a_forgotten_image_is_remembered_however_long_nobody_shows_it(stack: Sta
         swept(stack)
     assert stack.row("s/ada")["status"] == "forgotten"
     assert objects(stack) == set()
+
+
+def test_a_forgotten_image_that_a_chat_shows_is_brought_back_by_neither_sweep_nor_backfill(
+    stack: Stack,
+) -> None:
+    shown(stack, "ada")
+    keep(stack, "s/ada")
+    stack.images.forget("s/ada")
+    nights(stack, 2)
+    sweep = sweep_of(stack)
+    job = swept(stack, sweep)
+    again = Job("b", JobKind.BACKFILL, stack.now, stack.now, order={"active_within_days": 0})
+    backfilled = [step.counts for step in sweep.missing.backfill(again)]
+    assert (job.result["queued"], sum(one["queued"] for one in backfilled)) == (0, 0)
+    assert sum(one["chats"] for one in backfilled) == 1
+    assert stack.messages() == []
+    assert stack.row("s/ada")["status"] == "forgotten"
+    assert objects(stack) == set(), "the sweep has collected what forgetting left"
 
 
 def test_failures_that_nobody_shows_go_too(stack: Stack) -> None:
