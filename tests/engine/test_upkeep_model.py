@@ -51,8 +51,8 @@ from tests.tables import create_tables
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 24 * 3_600_000
 PEOPLE = [Person(f"@{name}:beeper.local", full_name=name) for name in ("Ada", "Bob", "Eve")]
-MEDIA = [Media("local.beeper.com", f"alex_{number}") for number in range(5)]
-COLORS = ["red", "green", "red", "blue", "white"]
+MEDIA = [Media("local.beeper.com", f"alex_{number}") for number in range(6)]
+COLORS = ["red", "green", "red", "blue", "white", "black"]
 LEASE = 90_000
 DELETIONS = frozenset({"DeleteItem", "DeleteObject"})
 NEVER = frozenset[str]()
@@ -66,8 +66,8 @@ CASES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "source": st.none() | st.sampled_from(COLORS),
     },
     "somebody_begins": {
-        "who": st.sampled_from(["worker", "worker", "worker", "sweep", "sweep", "sync", "forget"]),
-        "how": which,
+        "who": st.sampled_from([*["worker"] * 4, *["sweep"] * 4, "sync", "sync", "forget"]),
+        "how": st.sampled_from(["not yet", "danger", "danger", "end"]),
         "media": medias,
     },
     "somebody_goes_on": {
@@ -79,6 +79,8 @@ CASES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "members": st.lists(st.sampled_from(PEOPLE), min_size=1, unique=True),
         "number": which,
     },
+    "a_sweep_meets_a_worker": {"person": st.sampled_from(PEOPLE), "media": medias},
+    "a_sweep_meets_a_sync": {"media": medias},
     "time_passes": {"time": st.sampled_from([10_000, 10_000, 3 * HOUR, DAY, 31 * DAY])},
 }
 # One rule for all of it: Hypothesis leaves some rules out of each run, and a danger needs several to meet.
@@ -232,7 +234,18 @@ class UpkeepMachine(RuleBasedStateMachine):
         if at_once:
             self.synced(complete=True)
 
-    def somebody_begins(self, who: str, how: int, media: Media) -> None:
+    def a_sweep_meets_a_worker(self, person: Person, media: Media) -> None:
+        """The worker is about to commit new content, and the sweep to delete something."""
+        self.pictures_change(person, media, at_once=True, source=None)
+        self.somebody_begins("worker", "danger", media)
+        self.somebody_begins("sweep", "danger", media)
+
+    def a_sweep_meets_a_sync(self, media: Media) -> None:
+        """What the sweep is about to delete may be what somebody shows from now on."""
+        self.somebody_begins("sweep", "danger", media)
+        self.pictures_change(PEOPLE[-1], media, at_once=True, source=None)
+
+    def somebody_begins(self, who: str, how: str, media: Media) -> None:
         """And goes on to where it is most dangerous, or all the way, or not yet."""
         before = list(self.turns.actors)
         match who:
@@ -242,12 +255,12 @@ class UpkeepMachine(RuleBasedStateMachine):
                 self.begin("sweep", self.swept, lives_for=15 * MINUTE)
             case "sync":
                 self.begin("sync", lambda: self.synced(complete=True), lives_for=15 * MINUTE)
-            case "forget" if how % 4 == 0:
+            case "forget":
                 self.forgetting.add(media.key)
                 self.begin("forget", lambda: self.forget(media.key), lives_for=MINUTE // 2)
         for actor in [one for one in self.turns.actors if one not in before]:
             stops = [frozenset({"PutObject"}), frozenset({"UpdateItem"})] if who == "worker" else [DELETIONS]
-            for stop in [[], stops, [NEVER]][how % 3]:
+            for stop in {"not yet": [], "danger": stops, "end": [NEVER]}[how]:
                 if actor in self.turns.actors:
                     self.turns.go_on(actor, before=stop)
 
