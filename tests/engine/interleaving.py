@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +52,12 @@ class Interleaving:
         """Right before its next call."""
         actor.killed = True
         self._let(actor)
+
+    def kill_all(self) -> None:
+        """After a failure: a thread that waits for ever would keep the process from ending."""
+        for actor in list(self.actors):
+            with suppress(Exception):
+                self.kill(actor)
 
     def pass_time(self, now: int) -> None:
         """Those whose time is over are killed, as Lambda does."""

@@ -206,6 +206,7 @@ class UpkeepMachine(RuleBasedStateMachine):
             try:
                 self.in_the_end_everything_shown_is_there_and_nothing_else()
             finally:
+                self.turns.kill_all()
                 self.resources.close()
 
     def a_chat_begins(self, members: list[Person]) -> None:
