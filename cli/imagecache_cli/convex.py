@@ -52,7 +52,7 @@ def _place(stack: str | None, *, local: bool, folder: Path) -> str | Engine:
 def _worker() -> ModuleType:
     """Only here: no other verb needs what it imports, which takes half a second. Raises SettingsError."""
     try:
-        from imagecache_cli import convex_import  # noqa: PLC0415
+        from imagecache_cli import convex_import  # noqa: PLC0415 - as the docstring says
     except ModuleNotFoundError as error:
         wanted = "`pipx install '.[convex]'` in the clone brings what this verb needs"
         raise SettingsError(f"{(error.name or '').partition('.')[0]} is not installed: {wanted}") from error

@@ -74,7 +74,7 @@ class _Stack:
         }
 
     def client(self, service: str) -> Any:
-        return boto3.client(service, **self._access)  # type: ignore[call-overload]
+        return boto3.client(service, **self._access)  # type: ignore[call-overload] # a name that varies
 
     def resource(self, logical_id: str) -> str:
         try:

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imagecache.model import SIZES, Picture
+from imagecache.model import SIZES, Blob, Picture
+from imagecache.validators import NO_VALIDATORS, Validators
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -57,6 +58,22 @@ def object_keys(blob_id: str) -> tuple[str, ...]:
 def blob_id(salt: bytes, original: bytes) -> str:
     """The salt keeps outsiders from testing whose public picture this is by hashing that picture."""
     return hashlib.sha256(salt + original).hexdigest()
+
+
+def described(
+    blob_id: str, original: bytes, picture: Picture, validators: Validators = NO_VALIDATORS
+) -> Blob:
+    """What a row says of this content."""
+    return Blob(
+        blob_id=blob_id,
+        content_type=picture.content_type,
+        file_size=len(original),
+        width=picture.width,
+        height=picture.height,
+        placeholder=picture.placeholder,
+        color=picture.color,
+        validators=validators,
+    )
 
 
 def image_path(blob_id: str, size: int) -> str:

@@ -28,7 +28,7 @@ from imagecache.retries import (
     may_wait,
     next_attempt_at,
 )
-from imagecache.stores.blobs import Blobs, blob_id
+from imagecache.stores.blobs import Blobs, blob_id, described
 from imagecache.stores.claims import Answer, Claim, ImageClaims, LeaseLostError
 from imagecache.stores.origins import OriginClosedError
 from imagecache.usecases.fetch_image import ImageFetcher
@@ -130,16 +130,7 @@ class ImageCacher:
         original = fetched.content
         work.content_hash = hashlib.sha256(original).hexdigest()[:16]
         picture = render(original)
-        stored = Blob(
-            blob_id=blob_id(self.salt(), original),
-            content_type=picture.content_type,
-            file_size=len(original),
-            width=picture.width,
-            height=picture.height,
-            placeholder=picture.placeholder,
-            color=picture.color,
-            validators=fetched.validators,
-        )
+        stored = described(blob_id(self.salt(), original), original, picture, fetched.validators)
         self.blobs.put(stored.blob_id, original, picture)
         return stored
 

@@ -14,10 +14,10 @@ from enum import StrEnum
 
 from imagecache.errors import ImageFailedError, RejectedSourceError
 from imagecache.identity import image_key
-from imagecache.model import Attempt, Blob, Chat, Clock, ImageRequest, ImageStatus, Picture
+from imagecache.model import Attempt, Chat, Clock, ImageRequest, ImageStatus, Picture
 from imagecache.pictures import render
 from imagecache.sources.convex_snapshot import Snapshot, SnapshotFileError, SnapshotImage
-from imagecache.stores.blobs import Blobs, blob_id
+from imagecache.stores.blobs import Blobs, blob_id, described
 from imagecache.stores.chats import BeeperChats
 from imagecache.stores.claims import Answer, Claim, ImageClaims, LeaseLostError
 from imagecache.stores.fence import FencedOffError
@@ -152,15 +152,7 @@ class ImageImport:
         return None
 
     def _commit(self, claim: Claim, image: SnapshotImage, original: bytes, picture: Picture) -> None:
-        blob = Blob(
-            blob_id=blob_id(self.salt(), original),
-            content_type=picture.content_type,
-            file_size=len(original),
-            width=picture.width,
-            height=picture.height,
-            placeholder=picture.placeholder,
-            color=picture.color,
-        )
+        blob = described(blob_id(self.salt(), original), original, picture)
         self.blobs.put(blob.blob_id, original, picture)
         now = self.clock()
         tried = [Attempt(now, "convex", f"{len(original)} bytes of a snapshot")]
