@@ -24,14 +24,14 @@ from botocore.config import Config as BotoConfig
 
 from imagecache.clock import DAY, now
 from imagecache.config import Config
-from imagecache.model import Chat
+from imagecache.model.chat import Chat
 from imagecache.stores.blobs import object_keys
-from imagecache.stores.chats import BeeperChats
-from imagecache.stores.jobs import Jobs
-from imagecache.stores.previews import preview_of
-from imagecache.stores.sync_state import Synced, SyncState
-from imagecache.usecases.sweep_cache import cache_sweep
-from imagecache.usecases.sweep_job import sweep_as_told
+from imagecache.stores.chats.chats import ChatsTable
+from imagecache.stores.chats.previews import preview_of
+from imagecache.stores.state.jobs import Jobs
+from imagecache.stores.state.sync_state import Synced, SyncState
+from imagecache.usecases.upkeep.sweep_cache import cache_sweep
+from imagecache.usecases.upkeep.sweep_job import sweep_as_told
 from local.deploy import Stack
 from local.stack import local_stack
 
@@ -71,7 +71,7 @@ def _member(number: int) -> dict[str, Any]:
         "chatId": {"S": f"!{number // _MEMBERS}"},
         "participantId": {"S": f"@{number}"},
         "fullName": {"S": f"Person {number}"},
-        "imgURL": {"S": f"mxc://{key(number)}"},
+        "sourceUrl": {"S": f"mxc://{key(number)}"},
         "imageKey": {"S": key(number)},
         "isSelf": {"BOOL": False},
         "isNetworkBot": {"BOOL": False},
@@ -94,7 +94,7 @@ def _chat(number: int, moment: int) -> Chat:
         is_pinned=False,
         last_message=None,
         merged_into=None,
-        img_url=None,
+        source_url=None,
         image=None,
         participants=(),
         participant_count=_MEMBERS,
@@ -108,7 +108,7 @@ def fill(stack: Stack, config: Config) -> None:
     dynamodb: Any = boto3.client("dynamodb", **access)
     s3: Any = boto3.client("s3", **access)
     moment = now()
-    chats = BeeperChats(table_name=config.chats_table, dynamodb=dynamodb)
+    chats = ChatsTable(table_name=config.chats_table, dynamodb=dynamodb)
     shown = range(_DUE + _ORPHANS, _ROWS)
 
     def put(table: str, items: list[dict[str, Any]]) -> None:

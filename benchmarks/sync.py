@@ -17,23 +17,23 @@ import boto3
 import requests
 from botocore.config import Config as BotoConfig
 
+from demo.account import DEFAULT_NOW
+from demo.chats import Chat, Network, Person
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 from imagecache.clock import now
 from imagecache.queues.images import ImagesQueue
-from imagecache.sources.chat_api import ChatApi
-from imagecache.stores.chats import BeeperChats
-from imagecache.stores.contacts import Contacts
-from imagecache.stores.images import CachedImages
-from imagecache.stores.origins import Origins
-from imagecache.stores.participants import ChatParticipants
-from imagecache.stores.sync_state import SyncState
-from imagecache.usecases.match_contacts import ContactMatching
-from imagecache.usecases.relink_people import Relinking
-from imagecache.usecases.request_images import ImageRequests
-from imagecache.usecases.sync_chats import ChatSync
-from local.demo.account import DEFAULT_NOW
-from local.demo.chats import Chat, Network, Person
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
+from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.stores.chats.chats import ChatsTable
+from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.state.circuits import OriginCircuits
+from imagecache.stores.state.sync_state import SyncState
+from imagecache.usecases.caching.queue_images import ImageQueueing
+from imagecache.usecases.contacts.match_contacts import ContactMatcher
+from imagecache.usecases.sync.relink_contacts import ContactRelinker
+from imagecache.usecases.sync.sync_chats import ChatSync
 from local.deploy import Stack
 from local.stack import local_stack
 
@@ -122,24 +122,24 @@ def _in_process(stack: Stack, demo: DemoAccount, calls: Counter[str], *, complet
         client.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
     images = CachedImages(table_name=stack.resources["CachedImagesTable"], dynamodb=dynamodb)
     queue = ImagesQueue(queue_url=stack.outputs["ImagesQueueUrl"], sqs=sqs)
-    chats = BeeperChats(table_name=stack.resources["BeeperChatsTable"], dynamodb=dynamodb)
-    participants = ChatParticipants(stack.resources["ChatParticipantsTable"], dynamodb, at_once=8)
-    wanted = ImageRequests(images=images, queue=queue, clock=now, at_once=8)
-    contacts = Contacts(table_name=stack.resources["ContactsTable"], dynamodb=dynamodb)
+    chats = ChatsTable(table_name=stack.resources["BeeperChatsTable"], dynamodb=dynamodb)
+    participants = ParticipantsTable(stack.resources["ChatParticipantsTable"], dynamodb, at_once=8)
+    wanted = ImageQueueing(images=images, queue=queue, clock=now, at_once=8)
+    contacts = ContactsTable(table_name=stack.resources["ContactsTable"], dynamodb=dynamodb)
     state = SyncState(table_name=stack.resources["SyncStateTable"], dynamodb=dynamodb)
     sync = ChatSync(
         chats=chats,
         participants=participants,
         images=wanted,
-        relinking=Relinking(
-            matching=ContactMatching(contacts=contacts, region="US"),
+        relinking=ContactRelinker(
+            matching=ContactMatcher(contacts=contacts, region="US"),
             chats=chats,
             participants=participants,
             images=wanted,
             state=state,
         ),
         state=state,
-        origins=Origins(table_name=stack.resources["SyncStateTable"], dynamodb=dynamodb),
+        origins=OriginCircuits(table_name=stack.resources["SyncStateTable"], dynamodb=dynamodb),
         clock=now,
         active_within_days=0,
     )

@@ -13,16 +13,16 @@ from imagecache.api.http import Response, serve
 from imagecache.clock import now
 from imagecache.config import Config, Workers
 from imagecache.queues.invocations import Invocations
-from imagecache.stores.edge import PATIENCE, Edge
-from imagecache.stores.jobs import Jobs
-from imagecache.usecases.change_image import image_changes
-from imagecache.usecases.keep_contacts import contact_book
-from imagecache.usecases.look_up_images import ImageLookup
-from imagecache.usecases.request_images import image_requests
+from imagecache.stores.cdn import PATIENCE, Cdn
+from imagecache.stores.state.jobs import Jobs
+from imagecache.usecases.caching.queue_images import image_requests
+from imagecache.usecases.contacts.keep_contacts import contact_book
+from imagecache.usecases.operating.change_image import image_changes
+from imagecache.usecases.operating.look_up_images import ImageLookup
 
 config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
 s3, sqs, client = boto3.client("s3"), boto3.client("sqs"), partial(boto3.client, config=PATIENCE)
-edge = Edge(parameter=f"{config.secrets_path}/distribution-id", client=client)
+edge = Cdn(parameter=f"{config.secrets_path}/distribution-id", client=client)
 requests = image_requests(config=config, dynamodb=dynamodb, sqs=sqs, clock=now)
 routes = AdminApi(
     lookup=ImageLookup(requests=requests),

@@ -11,7 +11,7 @@ import boto3
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.stores.secrets import Secrets
-from imagecache.usecases.authorize import Authorizer
+from imagecache.usecases.operating.authorize import Authorizer
 
 config = Config.from_env(os.environ)
 authorizer = Authorizer(secrets=Secrets(path=config.secrets_path, ssm=boto3.client("ssm")), clock=now)

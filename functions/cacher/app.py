@@ -12,15 +12,15 @@ from imagecache.config import Config
 from imagecache.queues.images import ImagesQueue
 from imagecache.sources.transport import punctual_session
 from imagecache.stores.blobs import Blobs
-from imagecache.stores.claims import ImageClaims
-from imagecache.stores.origins import Origins
-from imagecache.stores.sync_state import SyncState
-from imagecache.usecases.cache_batch import cache_batch, metrics
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import image_fetcher
+from imagecache.stores.images.claims import ImageClaims
+from imagecache.stores.state.circuits import OriginCircuits
+from imagecache.stores.state.sync_state import SyncState
+from imagecache.usecases.caching.cache_batch import cache_batch, metrics
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import image_fetcher
 
 config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
-origins = Origins(table_name=config.sync_state_table, dynamodb=dynamodb)
+origins = OriginCircuits(table_name=config.sync_state_table, dynamodb=dynamodb)
 fetcher = partial(image_fetcher, config=config, ssm=boto3.client("ssm"), origins=origins, clock=now)
 cacher = partial(
     ImageCacher,

@@ -10,11 +10,11 @@ from aws_lambda_powertools import Logger
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.metrics import SWEEP_REFUSED, emf
-from imagecache.model import JobStatus
+from imagecache.model.job import JobStatus
 from imagecache.queues.invocations import Invocations
-from imagecache.stores.jobs import Jobs
-from imagecache.usecases.sweep_cache import cache_sweep
-from imagecache.usecases.sweep_job import needs_a_person, sweep_as_told
+from imagecache.stores.state.jobs import Jobs
+from imagecache.usecases.upkeep.sweep_cache import cache_sweep
+from imagecache.usecases.upkeep.sweep_job import needs_a_person, sweep_as_told
 
 config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
 invocations = Invocations(functions=boto3.client("lambda"))

@@ -13,16 +13,16 @@ from imagecache.config import Config, Dex
 from imagecache.queues.invocations import Invocations
 from imagecache.sources.dex import DexApi
 from imagecache.sources.transport import punctual_session
-from imagecache.stores.contacts import Contacts
+from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.secrets import Secrets
-from imagecache.stores.sync_state import SyncState
-from imagecache.usecases.import_contacts import ContactImport
+from imagecache.stores.state.sync_state import SyncState
+from imagecache.usecases.contacts.import_contacts import ContactImport
 
 config, dex, logger = Config.from_env(os.environ), Dex.from_env(os.environ), Logger()
 dynamodb, ssm = boto3.client("dynamodb"), boto3.client("ssm")
 invocations = Invocations(functions=boto3.client("lambda"))
 imports = ContactImport(
-    contacts=Contacts(table_name=config.contacts_table, dynamodb=dynamodb),
+    contacts=ContactsTable(table_name=config.contacts_table, dynamodb=dynamodb),
     state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
     region=config.default_region,
     clock=now,

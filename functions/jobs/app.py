@@ -9,14 +9,14 @@ from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.model import JobKind, JobStatus
+from imagecache.model.job import JobKind, JobStatus
 from imagecache.queues.dead_letters import DeadLetters
 from imagecache.queues.invocations import Invocations
-from imagecache.stores.jobs import Jobs
-from imagecache.usecases.queue_missing import missing_images
-from imagecache.usecases.redrive_images import redrive_images
-from imagecache.usecases.request_images import image_requests
-from imagecache.usecases.run_job import Work, work_on
+from imagecache.stores.state.jobs import Jobs
+from imagecache.usecases.caching.queue_images import image_requests
+from imagecache.usecases.operating.queue_missing import missing_images
+from imagecache.usecases.operating.redrive_images import redrive_images
+from imagecache.usecases.operating.run_job import Work, work_on
 
 _TIME_TO_STOP = 30_000  # ms
 config, logger = Config.from_env(os.environ), Logger()

@@ -12,14 +12,14 @@ from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.metrics import SYNC_SUCCEEDED, emf
 from imagecache.queues.invocations import Invocations
-from imagecache.sources.beeper_auth import BEEPER_SECRETS
-from imagecache.sources.chat_api import ChatApi
+from imagecache.sources.beeper.auth import BEEPER_SECRETS
+from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.transport import punctual_session
-from imagecache.stores.jobs import Jobs
 from imagecache.stores.secrets import Secrets
-from imagecache.usecases.sync_chats import chat_sync
-from imagecache.usecases.sync_job import sync_as_told
-from imagecache.usecases.sync_report import SyncOutcome
+from imagecache.stores.state.jobs import Jobs
+from imagecache.usecases.sync.sync_chats import chat_sync
+from imagecache.usecases.sync.sync_job import sync_as_told
+from imagecache.usecases.sync.sync_report import SyncOutcome
 
 config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
 secrets = Secrets(path=config.secrets_path, ssm=boto3.client("ssm"))

@@ -11,17 +11,17 @@ from typing import Any
 import boto3
 
 from imagecache.clock import now
-from imagecache.identity import MediaSource
-from imagecache.model import Fetched, ImageRequest, OriginName
+from imagecache.model.image import Fetched, ImageMessage, OriginName
 from imagecache.queues.images import ImagesQueue
-from imagecache.sources.beeper_images import AssetsServe
+from imagecache.rules.source_urls import MediaLocation
+from imagecache.sources.beeper.images import AssetsServe
 from imagecache.sources.transport import punctual_session
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs
-from imagecache.stores.claims import ImageClaims
-from imagecache.stores.origins import Origins
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
+from imagecache.stores.images.claims import ImageClaims
+from imagecache.stores.state.circuits import OriginCircuits
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources
 
 
 class StopsAt:
@@ -31,7 +31,7 @@ class StopsAt:
         self._stage = stage
         self._origin = origin
 
-    def fetch(self, source: MediaSource) -> Fetched:
+    def fetch(self, source: MediaLocation) -> Fetched:
         if self._stage == "download":
             self._origin.fetch(source)
         print(self._stage, flush=True)  # noqa: T201 - what the caller waits for
@@ -55,7 +55,7 @@ def cacher_on(endpoint: str, origin: str, *, stage: str | None = None) -> ImageC
             sources=ImageSources(
                 media={OriginName.BEEPER: StopsAt(stage, serve) if stage else serve}, web=GuardedWeb()
             ),
-            origins=Origins(table_name="SyncStateTable", dynamodb=dynamodb),
+            origins=OriginCircuits(table_name="SyncStateTable", dynamodb=dynamodb),
             clock=now,
         ),
         blobs=Blobs(bucket="images", s3=boto3.client("s3", **access)),
@@ -68,7 +68,7 @@ def cacher_on(endpoint: str, origin: str, *, stage: str | None = None) -> ImageC
 
 def main() -> None:
     stage, key, origin, endpoint = sys.argv[1:]
-    cacher_on(endpoint, origin, stage=stage).cache(ImageRequest(key, f"mxc://{key}", now()))
+    cacher_on(endpoint, origin, stage=stage).cache(ImageMessage(key, f"mxc://{key}", now()))
 
 
 if __name__ == "__main__":

@@ -24,23 +24,24 @@ from hypothesis.stateful import (
 )
 from PIL import Image
 
+from demo.chats import Person
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 from imagecache.errors import ImageFailedError, NotFoundError
-from imagecache.identity import MediaSource
-from imagecache.model import FailureReason, Fetched, ImageStatus, JobKind, OriginName
-from imagecache.pictures import render
+from imagecache.imaging.pictures import render
+from imagecache.model.image import FailureReason, Fetched, ImageStatus, OriginName
+from imagecache.model.job import JobKind
 from imagecache.queues.images import ImagesQueue, from_body
+from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs, blob_id, object_keys
-from imagecache.stores.edge import Edge
-from imagecache.stores.jobs import Job
-from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher
-from imagecache.usecases.change_image import ImageChanges
-from imagecache.usecases.fetch_image import ImageSources
-from imagecache.usecases.request_images import ImageRequests
-from imagecache.usecases.run_job import work_on
-from local.demo.chats import Person
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
+from imagecache.stores.cdn import Cdn
+from imagecache.stores.state.jobs import Job
+from imagecache.usecases.caching.cache_image import ClaimHeldError, ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageSources
+from imagecache.usecases.caching.queue_images import ImageQueueing
+from imagecache.usecases.operating.change_image import ImageChanges
+from imagecache.usecases.operating.run_job import work_on
 from local.engine import Engine
 from tests.bucket_clock import bucket_clock
 from tests.engine.interleaving import Interleaving
@@ -96,7 +97,7 @@ class Sources:
 
     colors: dict[str, str | None] = field(default_factory=dict)
 
-    def fetch(self, source: MediaSource) -> Fetched:
+    def fetch(self, source: MediaLocation) -> Fetched:
         color = self.colors[source.key]
         if color is None:
             raise ImageFailedError(FailureReason.GONE)
@@ -166,7 +167,7 @@ class UpkeepMachine(RuleBasedStateMachine):
         self.sqs = Sqs(self.stack)
         queue = ImagesQueue(queue_url="images", sqs=self.sqs)  # type: ignore[arg-type] # what it uses of it
         self.stack.queue = queue
-        self.stack.requests = ImageRequests(
+        self.stack.requests = ImageQueueing(
             images=self.stack.images, queue=queue, clock=self.stack.clock, at_once=1
         )
         self.salt = self.stack.state.salt()
@@ -198,7 +199,7 @@ class UpkeepMachine(RuleBasedStateMachine):
         stack = Stack(dynamodb, s3, None, "images")  # type: ignore[arg-type] # the queue is another
         stack.blobs = Blobs(bucket=bucket, s3=s3)
         ssm = boto3.client("ssm", **access)  # which knows of no distribution
-        stack.edge = Edge(parameter=DISTRIBUTION_PARAMETER, client={"ssm": ssm}.__getitem__)
+        stack.edge = Cdn(parameter=DISTRIBUTION_PARAMETER, client={"ssm": ssm}.__getitem__)
         return stack
 
     def teardown(self) -> None:

@@ -13,10 +13,11 @@ from imagecache.api.admin import AdminApi
 from imagecache.api.http import Response, serve
 from imagecache.api.read import ReadApi
 from imagecache.api.shapes import Error
-from imagecache.model import JobKind, Role
-from imagecache.usecases.change_image import ImageChanges
-from imagecache.usecases.keep_contacts import ContactBook
-from imagecache.usecases.look_up_images import ImageLookup
+from imagecache.model.access import Role
+from imagecache.model.job import JobKind
+from imagecache.usecases.contacts.keep_contacts import ContactBook
+from imagecache.usecases.operating.change_image import ImageChanges
+from imagecache.usecases.operating.look_up_images import ImageLookup
 from tests.integration.conftest import Stack
 
 LEASE = 90_000

@@ -11,32 +11,32 @@ import pytest
 import requests
 from moto import mock_aws
 
-from imagecache.model import OriginName
+from demo.service import DemoAccount
+from imagecache.model.image import OriginName
 from imagecache.queues.images import ImagesQueue, from_body
-from imagecache.sources.beeper_images import AssetsServe
-from imagecache.sources.chat_api import ChatApi
+from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.images import AssetsServe
 from imagecache.sources.transport import punctual_session
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs
-from imagecache.stores.chat_pages import ChatPages
-from imagecache.stores.chats import BeeperChats
-from imagecache.stores.claims import ImageClaims
-from imagecache.stores.contacts import Contacts
-from imagecache.stores.edge import Edge
-from imagecache.stores.image_facts import ImageCatalogue
-from imagecache.stores.images import CachedImages
-from imagecache.stores.jobs import Jobs
-from imagecache.stores.origins import Origins
-from imagecache.stores.participants import ChatParticipants
-from imagecache.stores.sync_state import SyncState
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
-from imagecache.usecases.match_contacts import ContactMatching
-from imagecache.usecases.relink_people import Relinking
-from imagecache.usecases.request_images import ImageRequests
-from imagecache.usecases.sync_chats import ChatSync
-from imagecache.usecases.sync_report import SyncReport
-from local.demo.service import DemoAccount
+from imagecache.stores.cdn import Cdn
+from imagecache.stores.chats.chat_reader import ChatReader
+from imagecache.stores.chats.chats import ChatsTable
+from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.images.claims import ImageClaims
+from imagecache.stores.state.circuits import OriginCircuits
+from imagecache.stores.state.jobs import Jobs
+from imagecache.stores.state.sync_state import SyncState
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources
+from imagecache.usecases.caching.queue_images import ImageQueueing
+from imagecache.usecases.contacts.match_contacts import ContactMatcher
+from imagecache.usecases.sync.relink_contacts import ContactRelinker
+from imagecache.usecases.sync.sync_chats import ChatSync
+from imagecache.usecases.sync.sync_report import SyncReport
 from tests.bucket_clock import bucket_clock
 from tests.tables import create_tables
 
@@ -62,20 +62,20 @@ class Stack:
     calls: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.chats = BeeperChats(table_name="BeeperChatsTable", dynamodb=self.dynamodb)
-        self.pages = ChatPages(table_name="BeeperChatsTable", dynamodb=self.dynamodb)
-        self.participants = ChatParticipants("ChatParticipantsTable", self.dynamodb, at_once=1)
+        self.chats = ChatsTable(table_name="BeeperChatsTable", dynamodb=self.dynamodb)
+        self.pages = ChatReader(table_name="BeeperChatsTable", dynamodb=self.dynamodb)
+        self.participants = ParticipantsTable("ChatParticipantsTable", self.dynamodb, at_once=1)
         self.images = CachedImages(table_name="CachedImagesTable", dynamodb=self.dynamodb)
         self.catalogue = ImageCatalogue(table_name="CachedImagesTable", dynamodb=self.dynamodb)
-        self.contacts = Contacts(table_name="ContactsTable", dynamodb=self.dynamodb)
+        self.contacts = ContactsTable(table_name="ContactsTable", dynamodb=self.dynamodb)
         self.claims = ImageClaims(table_name="CachedImagesTable", dynamodb=self.dynamodb)
         self.state = SyncState(table_name="SyncStateTable", dynamodb=self.dynamodb)
         self.jobs = Jobs(table_name="SyncStateTable", dynamodb=self.dynamodb)
-        self.origins = Origins(table_name="SyncStateTable", dynamodb=self.dynamodb)
+        self.origins = OriginCircuits(table_name="SyncStateTable", dynamodb=self.dynamodb)
         self.blobs = Blobs(bucket="images", s3=self.s3)
-        self.edge = Edge(parameter=DISTRIBUTION_PARAMETER, client=partial(boto3.client))
+        self.edge = Cdn(parameter=DISTRIBUTION_PARAMETER, client=partial(boto3.client))
         self.queue = ImagesQueue(queue_url=self.queue_url, sqs=self.sqs)
-        self.requests = ImageRequests(images=self.images, queue=self.queue, clock=self.clock, at_once=1)
+        self.requests = ImageQueueing(images=self.images, queue=self.queue, clock=self.clock, at_once=1)
 
     def clock(self) -> int:
         return self.now
@@ -109,8 +109,8 @@ class Stack:
             chats=self.chats,
             participants=self.participants,
             images=self.requests,
-            relinking=Relinking(
-                matching=ContactMatching(contacts=self.contacts, region="GB"),
+            relinking=ContactRelinker(
+                matching=ContactMatcher(contacts=self.contacts, region="GB"),
                 chats=self.chats,
                 participants=self.participants,
                 images=self.requests,

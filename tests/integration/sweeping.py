@@ -6,17 +6,19 @@ from typing import Any
 
 from PIL import Image
 
-from imagecache.model import Blob, Chat, JobKind, JobStatus
-from imagecache.pictures import render
+from imagecache.imaging.pictures import render
+from imagecache.model.chat import Chat
+from imagecache.model.image import Blob
+from imagecache.model.job import JobKind, JobStatus
 from imagecache.stores.blobs import blob_id
-from imagecache.stores.image_upkeep import ImageUpkeep
-from imagecache.stores.jobs import Job
-from imagecache.usecases.queue_missing import MissingImages
-from imagecache.usecases.repair_image import Repairs
-from imagecache.usecases.run_job import work_on
-from imagecache.usecases.sweep_blobs import BlobSweep
-from imagecache.usecases.sweep_cache import Sweep
-from imagecache.usecases.sweep_rows import References, RowSweep
+from imagecache.stores.images.upkeep import ImageUpkeep
+from imagecache.stores.state.jobs import Job
+from imagecache.usecases.operating.queue_missing import MissingImages
+from imagecache.usecases.operating.run_job import work_on
+from imagecache.usecases.upkeep.repair_image import Repairs
+from imagecache.usecases.upkeep.sweep_blobs import BlobSweep
+from imagecache.usecases.upkeep.sweep_cache import Sweep
+from imagecache.usecases.upkeep.sweep_rows import References, RowSweep
 from tests.integration.conftest import Stack
 from tests.integration.made import CHAT, person, put, request
 

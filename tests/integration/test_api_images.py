@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import requests
 
+from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model import ImageRef, ImageRequest, RejectionReason, Role
+from imagecache.model.access import Role
+from imagecache.model.image import ImageMessage, ImageRef, RejectionReason
 from imagecache.queues.images import from_body
-from imagecache.retries import NEVER
-from local.demo.service import DemoAccount
+from imagecache.rules.retries import NEVER
 from tests.integration.api import LEASE, Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import ADA, CHAT, ME, cache, fail, person, put, request
@@ -131,7 +132,7 @@ def test_a_long_list_goes_on_by_cursors(stack: Stack, api: Api, status: str) -> 
 
 def test_references_without_a_picture_are_listed_with_the_reason(stack: Stack, api: Api) -> None:
     rejected = replace(
-        person("Bob X"), img_url="ftp://x/y", image=ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME)
+        person("Bob X"), source_url="ftp://x/y", image=ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME)
     )
     people = (ME, ADA, person("Eve X", "s/eve"), person("Fay X", "s/fay"), person("Gus X", "s/gus"), rejected)
     put(stack, replace(CHAT, participants=people))
@@ -166,7 +167,7 @@ def test_a_failed_image_is_explained_in_plain_words(
 ) -> None:
     key = "local.beeper.com/alex_nobody"
     put(stack, replace(CHAT, participants=(ME, person("Ada Lovelace", key))))
-    stack.cacher(demo, session).cache(ImageRequest(key, f"mxc://{key}", NOW))
+    stack.cacher(demo, session).cache(ImageMessage(key, f"mxc://{key}", NOW))
     told = story(api, f"mxc://{key}")
     due = int(stack.row(key)["nextAttemptAt"])
     assert (told["source"], told["status"], told["reason"], told["failures"]) == (
@@ -266,7 +267,7 @@ def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_b
     assert (answer["status"], answer["deletedVersions"]) == ("forgotten", 4)
     assert not any(blob in name for name in objects(stack))
     assert set(stack.row(key)) == {"imageKey", "sourceUrl", "status"}
-    assert stack.cacher(demo, session).cache(ImageRequest(key, f"mxc://{key}", NOW)).result == "deduplicated"
+    assert stack.cacher(demo, session).cache(ImageMessage(key, f"mxc://{key}", NOW)).result == "deduplicated"
     stack.sync(demo, session, complete=True)
     assert key not in queued(stack)
     api.post("/api/images/refresh", sourceUrl=f"mxc://{key}")

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 import requests
 
+from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model import ContactSource, ImageRef, JobKind, JobStatus
+from imagecache.model.contact import Contact, KeptBy
+from imagecache.model.image import ImageRef
+from imagecache.model.job import JobKind, JobStatus
 from imagecache.queues.images import from_body
-from imagecache.retries import NEVER
-from imagecache.stores.contact_row import Contact
-from imagecache.stores.jobs import Job
-from imagecache.usecases import queue_missing
-from imagecache.usecases.queue_missing import MissingImages
-from imagecache.usecases.run_job import NoSuchJobError, Step, work_on
-from imagecache.usecases.sync_job import sync_as_told
-from local.demo.service import DemoAccount
+from imagecache.rules.retries import NEVER
+from imagecache.stores.state.jobs import Job
+from imagecache.usecases.operating import queue_missing
+from imagecache.usecases.operating.queue_missing import MissingImages
+from imagecache.usecases.operating.run_job import NoSuchJobError, Step, work_on
+from imagecache.usecases.sync.sync_job import sync_as_told
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, cache, fail, person, put
@@ -85,7 +86,7 @@ def test_what_takes_long_is_accepted_and_handed_on(
 
 def test_a_backfill_queues_the_pictures_of_contacts_too(stack: Stack, api: Api) -> None:
     picture = ImageRef("https://pictures.example/ada.jpg")
-    contact = Contact("ada", None, picture.key, picture, (), ContactSource.MANUAL)
+    contact = Contact("ada", None, picture.key, picture, (), KeptBy.MANUAL)
     stack.contacts.save(contact, before=None)
     linked = replace(person("Ada X"), contact_id="ada", contact_image_key=picture.key)
     put(stack, replace(CHAT, participants=(linked,)))

@@ -8,17 +8,26 @@ from PIL import Image
 
 from imagecache.clock import HOUR
 from imagecache.errors import ImageFailedError, OriginDownError
-from imagecache.identity import MediaSource, WebSource
-from imagecache.model import Attempt, Blob, FailureReason, Fetched, ImageRequest, ImageStatus, OriginName
-from imagecache.retries import NEVER
-from imagecache.stores.claims import Answer, Claim, LeaseLostError
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import ImageSources
-from imagecache.validators import NO_VALIDATORS, Validators
+from imagecache.model.image import (
+    NO_VALIDATORS,
+    Attempt,
+    Blob,
+    FailureReason,
+    Fetched,
+    ImageMessage,
+    ImageStatus,
+    OriginName,
+    Validators,
+)
+from imagecache.rules.retries import NEVER
+from imagecache.rules.source_urls import MediaLocation, WebLocation
+from imagecache.stores.images.claims import Answer, Claim, LeaseLostError
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.integration.conftest import NOW, Stack
 
 KEY = "beeper.com/ada"
-REQUEST = ImageRequest(KEY, f"mxc://{KEY}", NOW)
+REQUEST = ImageMessage(KEY, f"mxc://{KEY}", NOW)
 BLOB = Blob("b10b", "image/png", 10, 64, 64, "hash", "#102030")
 
 
@@ -35,7 +44,7 @@ class Answers:
         self._answers = list(answers)
         self.asked = 0
 
-    def fetch(self, _source: MediaSource | WebSource, _known: Validators = NO_VALIDATORS) -> Fetched:
+    def fetch(self, _source: MediaLocation | WebLocation, _known: Validators = NO_VALIDATORS) -> Fetched:
         answer = self._answers[min(self.asked, len(self._answers) - 1)]
         self.asked += 1
         if isinstance(answer, Exception):

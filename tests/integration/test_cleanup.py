@@ -2,8 +2,8 @@
 
 import requests
 
-from imagecache.usecases.count_cache import CacheCounts, count_cache
-from local.demo.service import DemoAccount
+from demo.service import DemoAccount
+from imagecache.usecases.reading.count_cache import CacheCounts, count_cache
 from tests.integration.conftest import Stack
 
 

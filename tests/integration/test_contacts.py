@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import requests
 
+from demo.chats import Network, Person
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 from imagecache.queues.images import from_body
-from local.demo.chats import Network, Person
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
 from tests.integration.accounts import chat_with
 from tests.integration.acquaintances import (
     ADA,

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 import requests
 
-from imagecache.identifiers import Identifier, IdentifierKind
+from demo.chats import Json
+from demo.dex import FakeDex
+from demo.listener import Listener, Reply, Request, json_reply
+from demo.service import DemoAccount
+from imagecache.model.contact import Identifier, IdentifierKind
 from imagecache.sources.dex import DexApi, DexError
-from imagecache.usecases.import_contacts import ContactImport, ImportReport
-from local.demo.chats import Json
-from local.demo.dex import FakeDex
-from local.demo.listener import Listener, Reply, Request, json_reply
-from local.demo.service import DemoAccount
+from imagecache.usecases.contacts.import_contacts import ContactImport, ImportReport
 from tests.integration.acquaintances import ADA, INSTAGRAM, OTHER_PICTURE, PICTURE, World, alone
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
@@ -92,7 +92,7 @@ def test_a_monstrous_person_is_cut_to_size_and_hurts_nobody(served: Served) -> N
     report = served.run()
     assert (report.saved, report.unreadable) == (2, 1)
     [known] = [one for one in served.stack.contacts.everybody() if one.contact_id == "dex:m"]
-    assert (len(known.full_name or ""), known.image_url, len(known.identifiers)) == (500, None, 50)
+    assert (len(known.full_name or ""), known.source_url, len(known.identifiers)) == (500, None, 50)
 
 
 def test_pages_are_read_to_the_end_without_haste_in_whatever_shape_they_come(served: Served) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from imagecache.stores.edge import PATIENCE, Edge
+from imagecache.stores.cdn import PATIENCE, Cdn
 from tests.integration.api import Api
 from tests.integration.conftest import DISTRIBUTION_PARAMETER, Stack
 from tests.integration.made import cache, request
@@ -103,7 +103,7 @@ def test_a_picture_is_forgotten_though_cloudfront_could_not_be_told(
 
 def test_a_picture_is_forgotten_though_cloudfront_does_not_answer(stack: Stack) -> None:
     nobody = partial(boto3.client, config=PATIENCE, endpoint_url="http://127.0.0.1:9")
-    stack.edge = Edge(parameter=DISTRIBUTION_PARAMETER, client=nobody)
+    stack.edge = Cdn(parameter=DISTRIBUTION_PARAMETER, client=nobody)
     api = Api(stack)
     cache(stack, "s/ada", "b10b")
     assert forget(api) == "not_told"

@@ -7,14 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagecache.clock import DAY, HOUR
-from imagecache.model import Blob, FailureReason, ImageRequest, ImageStatus, ImageView
-from imagecache.retries import NEVER
-from imagecache.stores.claims import Answer, Claim, LeaseLostError, answer_to_claim, new_lease
-from imagecache.stores.image_row import RowState
+from imagecache.model.image import Blob, FailureReason, ImageMessage, ImageStatus, ImageView
+from imagecache.rules.retries import NEVER
+from imagecache.stores.images.claims import Answer, Claim, LeaseLostError, answer_to_claim, new_lease
+from imagecache.stores.images.row import RowState
 from tests.integration.conftest import NOW, Stack
 
 KEY = "beeper.com/ada"
-REQUEST = ImageRequest(KEY, "mxc://beeper.com/ada?encryptedFileInfoJSON=secret", NOW)
+REQUEST = ImageMessage(KEY, "mxc://beeper.com/ada?encryptedFileInfoJSON=secret", NOW)
 BLOB = Blob(blob_id="b10b", content_type="image/png", file_size=1000, width=640, height=480)
 
 MOMENTS = st.sampled_from([0, NOW - DAY, NOW - 1, NOW, NOW + 1, NEVER])
@@ -142,5 +142,5 @@ def test_marking_as_queued_never_undoes_a_faster_worker(stack: Stack) -> None:
 def test_more_keys_than_one_call_takes_are_looked_up_in_one_wave(stack: Stack) -> None:
     keys = [f"beeper.com/{number}" for number in range(250)]
     for key in keys[::2]:
-        stack.images.mark_queued(ImageRequest(key, f"mxc://{key}", NOW))
+        stack.images.mark_queued(ImageMessage(key, f"mxc://{key}", NOW))
     assert stack.images.states(keys).keys() == set(keys[::2])

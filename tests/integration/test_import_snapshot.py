@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import requests
 
-from imagecache.model import ImageRequest, ImageStatus
-from imagecache.retries import NEVER
-from imagecache.sources.convex_snapshot import read_snapshot
-from imagecache.sources.snapshot_archive import open_archive
+from demo.service import DemoAccount
+from imagecache.model.image import ImageMessage, ImageStatus
+from imagecache.rules.retries import NEVER
 from imagecache.sources.transport import MAX_IMAGE_BYTES
-from imagecache.stores.participants import Reference
-from imagecache.usecases.import_snapshot import ChatImport, ImageImport, Outcome
-from local.demo.service import DemoAccount
+from imagecache.stores.chats.participants import Reference
+from imagecache_migration.convex_snapshot import read_snapshot
+from imagecache_migration.import_snapshot import ChatImport, ImageImport, Outcome
+from imagecache_migration.snapshot_archive import open_archive
 from tests.integration import made
 from tests.integration.accounts import chat_with, fill, person
 from tests.integration.conftest import NOW, Stack, stack_on_moto
@@ -309,7 +309,7 @@ def test_what_is_cached_already_is_left_as_it_is_though_a_newer_one_is_wanted(
 def test_what_a_worker_has_in_its_hands_is_left_to_it(stack: Stack, bring: Bring) -> None:
     export = Export()
     export.image(1)
-    request = ImageRequest(key(1), mxc(1), NOW)
+    request = ImageMessage(key(1), mxc(1), NOW)
     stack.claims.claim(request, now=NOW, lease_seconds=90, nonce="other")
     assert bring(export) == {"held": 1}
     stack.now += 91_000

@@ -4,15 +4,15 @@ import random
 
 import pytest
 
-from imagecache.model import OriginName
-from imagecache.stores.origins import Cause, OriginClosedError, Origins, Pass
+from imagecache.model.image import OriginName
+from imagecache.stores.state.circuits import Cause, OriginCircuits, OriginClosedError, Permit
 from tests.integration.conftest import NOW, Stack
 
 MEDIA, BEEPER = OriginName.MEDIA_SERVER, OriginName.BEEPER
 MINUTE = 60_000
 
 
-def admit(stack: Stack, origin: OriginName = BEEPER) -> Pass:
+def admit(stack: Stack, origin: OriginName = BEEPER) -> Permit:
     return stack.origins.admit(origin, now=stack.now)
 
 
@@ -86,7 +86,7 @@ def test_after_its_reset_one_probe_is_let_through_and_its_success_opens_the_way(
     probe = admit(stack)
     assert closed_until(stack) == stack.now + 30_000
     stack.origins.succeeded(probe)
-    assert admit(stack) == Pass(BEEPER, stack.now)
+    assert admit(stack) == Permit(BEEPER, stack.now)
 
 
 def test_a_probe_whose_worker_died_is_followed_by_another(stack: Stack) -> None:
@@ -146,7 +146,7 @@ def test_images_that_are_always_late_keep_the_others_waiting_for_no_more_than_a_
 
 def test_another_process_sees_the_same_circuit(stack: Stack) -> None:
     stack.origins.open(BEEPER, Cause.UNAUTHORIZED, now=NOW)
-    other = Origins(table_name="SyncStateTable", dynamodb=stack.dynamodb)
+    other = OriginCircuits(table_name="SyncStateTable", dynamodb=stack.dynamodb)
     with pytest.raises(OriginClosedError):
         other.admit(BEEPER, now=NOW)
 

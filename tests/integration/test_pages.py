@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from imagecache.model import Chat, ImageRef, Role
-from imagecache.usecases import list_chats
+from imagecache.model.access import Role
+from imagecache.model.chat import Chat
+from imagecache.model.image import ImageRef
+from imagecache.usecases.reading import list_chats
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, ME, cache, fail, person, put, request

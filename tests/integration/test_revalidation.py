@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 
 from imagecache.clock import DAY
-from imagecache.model import FailureReason, ImageRequest
+from imagecache.model.image import FailureReason, ImageMessage
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.claims import Answer, Claim
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.change_image import ImageChanges
-from imagecache.usecases.fetch_image import ImageSources
+from imagecache.stores.images.claims import Answer, Claim
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageSources
+from imagecache.usecases.operating.change_image import ImageChanges
 from tests.hostile.origin import Origin, Say, answer, certificate
 from tests.hostile.web import HOST, PUBLIC, conditions
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_claim_table import history, png
 
 URL = f"https://{HOST}/ada.png"
-REQUEST = ImageRequest(URL, URL, NOW)
+REQUEST = ImageMessage(URL, URL, NOW)
 MONDAY, TUESDAY = "Mon, 05 Oct 2026 07:28:00 GMT", "Tue, 06 Oct 2026 07:28:00 GMT"
 NAMED = answer("200 OK", png("red"), 'ETag: "v1"', f"Last-Modified: {MONDAY}")
 NAMELESS = answer("200 OK", png("red"))

@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 
 from imagecache.api.moments import iso8601
-from imagecache.identity import image_key
-from imagecache.model import Chat, ContactSource, ImageRef, JobKind, JobStatus
-from imagecache.pictures import render
+from imagecache.imaging.pictures import render
+from imagecache.model.chat import Chat
+from imagecache.model.contact import Contact, KeptBy
+from imagecache.model.image import ImageRef
+from imagecache.model.job import JobKind, JobStatus
+from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
-from imagecache.stores.contact_row import Contact
-from imagecache.stores.jobs import Job
+from imagecache.stores.state.jobs import Job
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
 from tests.integration.made import ADA, fail
@@ -62,7 +64,7 @@ def test_whatever_is_shown_again_is_unmarked_and_kept(stack: Stack, who: str) ->
         case "a chat":
             shown(stack, "ada")
         case "a contact":
-            contact = Contact("c1", "Ada", "mxc://s/ada", ImageRef("s/ada"), (), ContactSource.MANUAL)
+            contact = Contact("c1", "Ada", "mxc://s/ada", ImageRef("s/ada"), (), KeptBy.MANUAL)
             stack.contacts.save(contact, before=None)
         case "a look-up":
             stack.images.record_look_up("s/ada", now=stack.now)

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import requests
 
-from imagecache.model import Blob, JobStatus
-from imagecache.pictures import render
+from demo.service import DemoAccount
+from imagecache.imaging.pictures import render
+from imagecache.model.image import Blob
+from imagecache.model.job import JobStatus
 from imagecache.stores.blobs import blob_id, object_keys
-from imagecache.usecases.run_job import Step
-from local.demo.service import DemoAccount
+from imagecache.usecases.operating.run_job import Step
 from tests.integration.conftest import Stack, stack_on_moto
 from tests.integration.made import request
 from tests.integration.sweeping import (

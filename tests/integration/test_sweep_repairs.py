@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from imagecache.identity import image_key
+from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
 from tests.integration.conftest import Stack
 from tests.integration.made import request

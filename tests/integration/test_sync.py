@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 import requests
 
+from demo.chats import Chat as DemoChat
+from demo.chats import Person
+from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model import Chat, Folder
+from imagecache.model.chat import Chat, Folder
 from imagecache.queues.images import from_body
-from imagecache.stores.participants import CHAT_ROW
-from imagecache.stores.sync_state import OriginState
-from local.demo.chats import Chat as DemoChat
-from local.demo.chats import Person
-from local.demo.service import DemoAccount
+from imagecache.stores.chats.participants import CHAT_ROW
+from imagecache.stores.state.sync_state import BeeperState
 from tests.integration.conftest import Stack
 
 
@@ -217,4 +217,4 @@ def test_a_beeper_that_cannot_be_asked_is_a_quiet_outcome_that_changes_nothing(
     assert set(stack.chats.missing_since().values()) == {0}
     demo.faults.set("none", "all")
     stack.sync(demo, session)
-    assert stack.state.origin().state is OriginState.OK
+    assert stack.state.origin().state is BeeperState.OK

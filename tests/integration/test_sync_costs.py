@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pytest
 import requests
 
-from imagecache.model import Participant
-from local.demo.service import DemoAccount
+from demo.service import DemoAccount
+from imagecache.model.chat import Participant
 from tests.integration.accounts import chat_with, fill, person
 from tests.integration.conftest import NOW, Stack
 

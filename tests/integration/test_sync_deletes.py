@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import requests
 
-from local.demo.chats import Chat as DemoChat
-from local.demo.service import DemoAccount
+from demo.chats import Chat as DemoChat
+from demo.service import DemoAccount
 from tests.integration.conftest import Stack
 from tests.integration.test_sync import stored_chat_ids
 

@@ -17,18 +17,19 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from imagecache import model
+from demo import chat_pages
+from demo.chats import Chat, Person
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 from imagecache.clock import HOUR
-from imagecache.identifiers import Identifier, IdentifierKind
-from imagecache.model import Blob, Folder, ImageStatus
-from imagecache.names import better_name
+from imagecache.model.chat import Chat as StoredChat
+from imagecache.model.chat import Folder
+from imagecache.model.contact import Identifier, IdentifierKind
+from imagecache.model.image import Blob, ImageStatus
 from imagecache.queues.images import from_body
-from imagecache.sources import chat_api
-from imagecache.stores.participants import CHAT_ROW
-from local.demo import chat_pages
-from local.demo.chats import Chat, Person
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
+from imagecache.rules.names import better_name
+from imagecache.sources.beeper import chat_api
+from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.accounts import chat_with
 from tests.integration.api import contact_book_of
 from tests.integration.conftest import Stack, stack_on_moto
@@ -131,7 +132,7 @@ class AccountMachine(RuleBasedStateMachine):
     def a_contact_is_kept_for_somebody(self, person: Person, picture: str | None) -> None:
         by_hand = [Identifier(IdentifierKind.PARTICIPANT, person.id)]
         name = str(person.full_name)
-        self.book.put(name, full_name=name, image_url=picture, identifiers=by_hand)
+        self.book.put(name, full_name=name, source_url=picture, identifiers=by_hand)
         self.kept[person.id] = picture
 
     @rule(person=people)
@@ -231,7 +232,7 @@ class AccountMachine(RuleBasedStateMachine):
             assert roster[person.id].contact_image_key == self.kept.get(person.id)
             assert better_name(person.full_name, roster[person.id].full_name) == roster[person.id].full_name
 
-    def check_row(self, chat: Chat, row: model.Chat) -> None:
+    def check_row(self, chat: Chat, row: StoredChat) -> None:
         assert (row.is_archived, row.participant_count) == (chat.is_archived, len(chat.people))
         assert (row.title, row.last_message) == (chat.title, chat.last_message)
         assert key_of(chat.picture) == (row.image.key if row.image else None)

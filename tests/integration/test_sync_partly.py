@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 import requests
 
+from demo.account import DEFAULT_NOW
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model import Chat, Folder
-from imagecache.stores.participants import CHAT_ROW
-from local.demo.account import DEFAULT_NOW
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
+from imagecache.model.chat import Chat, Folder
+from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.accounts import ME, chat_with, fill, person
 from tests.integration.conftest import Stack
 from tests.integration.test_sync import queued_keys, requests_for_chats

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from imagecache.model import Folder
-from imagecache.sources.chat_api import ChatApi
-from imagecache.stores.participants import CHAT_ROW
-from imagecache.usecases.sync_report import SyncReport
-from local.demo.listener import Listener, Reply, Request, json_reply
+from demo.listener import Listener, Reply, Request, json_reply
+from imagecache.model.chat import Folder
+from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.stores.chats.participants import CHAT_ROW
+from imagecache.usecases.sync.sync_report import SyncReport
 from tests.integration.conftest import Stack
 from tests.integration.test_sync import queued_keys, stored_chat_ids
 from tests.recorded import recorded

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 import requests
 
-from imagecache.sources.chat_api import ChatApi
-from imagecache.sources.chat_json import ChatPage, ListingError
-from imagecache.stores.fence import FencedOffError
-from imagecache.stores.sync_state import Progress, Synced, short_hash
-from local.demo.service import DemoAccount
+from demo.service import DemoAccount
+from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.chat_json import ChatPage, ListingError
+from imagecache.stores.dynamodb.fence import FencedOffError
+from imagecache.stores.state.sync_state import Progress, Synced, short_hash
 from tests.integration.accounts import chat_with, fill
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_sync import listed, queued_keys, requests_for_chats, stored_chat_ids

@@ -11,7 +11,7 @@ from imagecache.api.fields import Choice, Flag, Text, Texts, Whole, argument, re
 from imagecache.api.image import initials
 from imagecache.api.moments import iso8601
 from imagecache.errors import BadRequestError
-from imagecache.usecases.list_chats import Filter
+from imagecache.usecases.reading.list_chats import ChatFilter
 
 LIMIT = Whole("limit", 1, 100, default=50)
 
@@ -39,7 +39,7 @@ def test_an_absent_value_that_is_required_is_named() -> None:
 
 def test_an_unknown_word_is_a_bad_request_that_names_the_known_ones() -> None:
     with pytest.raises(BadRequestError, match="inbox, unread, groups, pinned, archived, all"):
-        Choice("filter", Filter).read("spam")
+        Choice("filter", ChatFilter).read("spam")
 
 
 @pytest.mark.parametrize("value", [["a", 1], "a", ["a"] * 4, [""], ["x" * 10], ["\ud800"], None])

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from imagecache.model import Folder, ImageRef
-from imagecache.sources.chat_json import ListingError, parse_chat, parse_page
+from imagecache.model.chat import Folder
+from imagecache.model.image import ImageRef
+from imagecache.sources.beeper.chat_json import ListingError, parse_chat, parse_page
 from tests.recorded import FOLDER, recorded
 
 
@@ -93,7 +94,7 @@ def test_what_has_no_id_that_can_be_a_key_is_counted_and_named_as_far_as_it_can_
 def test_a_picture_that_beeper_has_downloaded_keeps_its_key() -> None:
     before = parse_chat(recorded("chat_before_beeper_has_the_picture"))
     after = parse_chat(recorded("chat_after_beeper_has_the_picture"))
-    assert before.participants[1].img_url != after.participants[1].img_url
+    assert before.participants[1].source_url != after.participants[1].source_url
     assert before.participants[1].image == after.participants[1].image
     assert before.participants[1].image == ImageRef("local.beeper.com/alex_CaseMatters01")
 

@@ -14,7 +14,7 @@
 
 from http import HTTPStatus
 
-from imagecache.model import FailureReason, RejectionReason
+from imagecache.model.image import FailureReason, RejectionReason
 
 
 class ImageCacheError(Exception):

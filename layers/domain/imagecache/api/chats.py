@@ -8,13 +8,13 @@ from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.errors import BadRequestError, NotFoundError
-from imagecache.model import Chat, Folder, Participant
-from imagecache.stores.chat_pages import ChatPages, Position
-from imagecache.stores.images import CachedImages
-from imagecache.stores.participants import ChatParticipants
-from imagecache.usecases.choose_image import ShownImage, other_person
-from imagecache.usecases.list_chats import Filter, Positions, ShownChat, folders, list_chats
-from imagecache.usecases.show_chat import show_chat
+from imagecache.model.chat import Chat, Folder, Participant
+from imagecache.rules.image_choice import ShownImage, other_person
+from imagecache.stores.chats.chat_reader import ChatReader, Position
+from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.usecases.reading.list_chats import ChatFilter, Positions, ShownChat, folders, list_chats
+from imagecache.usecases.reading.show_chat import show_chat
 
 # DynamoDB's limit for a key.
 _MOST_ID_CHARS = 1024
@@ -25,7 +25,10 @@ CHATS_QUERY = (
     Whole("limit", 1, 100, default=50, about="chats on a page"),
     CURSOR,
     Choice(
-        "filter", Filter, default=Filter.INBOX, about="which chats; archived ones are in `archived` and `all`"
+        "filter",
+        ChatFilter,
+        default=ChatFilter.INBOX,
+        about="which chats; archived ones are in `archived` and `all`",
     ),
     Text("accountId", _MOST_ID_CHARS, about="only chats of this account"),
     Whole("participants", 0, 20, default=4, about="members shown with each chat"),
@@ -44,10 +47,10 @@ def chats_page(
     *,
     limit: int,
     cursor: str | None,
-    filter: Filter,  # noqa: A002 - the API's own word
+    filter: ChatFilter,  # noqa: A002 - the API's own word
     account_id: str | None,
     participants: int,
-    chats: ChatPages,
+    chats: ChatReader,
     images: CachedImages,
     base_url: str,
 ) -> shapes.Chats:
@@ -73,8 +76,8 @@ def chat_detail(
     *,
     chat_id: str,
     participants_cursor: str | None,
-    chats: ChatPages,
-    participants: ChatParticipants,
+    chats: ChatReader,
+    participants: ParticipantsTable,
     images: CachedImages,
     base_url: str,
 ) -> shapes.ChatDetail:

@@ -7,8 +7,8 @@ from typing import Any
 
 from imagecache.api.fields import MOST_URL_CHARS, Flag, Schema, Text, Texts
 from imagecache.errors import BadRequestError
-from imagecache.identifiers import IdentifierKind
-from imagecache.model import Role
+from imagecache.model.access import Role
+from imagecache.model.contact import IdentifierKind
 
 # They stand in paths, which HTTP APIs decode; claims of identifiers begin with `id#`.
 _ID = r"[A-Za-z0-9._:@+-]{1,128}"

@@ -10,10 +10,10 @@ from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.api.operation_shapes import Accepted
 from imagecache.errors import BadRequestError
-from imagecache.identifiers import Identifier, IdentifierKind, identifier
-from imagecache.stores.contact_row import Contact
-from imagecache.usecases.choose_image import ImageSource, ShownImage
-from imagecache.usecases.keep_contacts import ContactBook, ShownContact, image_of
+from imagecache.model.contact import Contact, Identifier, IdentifierKind
+from imagecache.rules.identifiers import identifier
+from imagecache.rules.image_choice import ShownFor, ShownImage
+from imagecache.usecases.contacts.keep_contacts import ContactBook, ShownContact, image_of
 
 StartSync = Callable[[], Accepted]
 
@@ -65,7 +65,7 @@ def contact_put(
         raise BadRequestError(f"imageUrl is never fetched: {image.rejected.value}")
     known = {**identifiers, IdentifierKind.PARTICIPANT: participant_ids}
     shown = book.put(
-        contact_id, full_name=full_name, image_url=image_url, identifiers=[*_understood(known, book.region)]
+        contact_id, full_name=full_name, source_url=image_url, identifiers=[*_understood(known, book.region)]
     )
     return {
         "contact": _contact(shown, base_url),
@@ -103,12 +103,12 @@ def _contact(shown: ShownContact, base_url: str) -> shapes.Contact:
     return {
         "contactId": contact.contact_id,
         "fullName": contact.full_name,
-        "imageUrl": contact.image_url,
+        "imageUrl": contact.source_url,
         "identifiers": _identifiers(contact),
         "participantIds": _values(contact, IdentifierKind.PARTICIPANT),
-        "source": contact.source,
+        "source": contact.kept_by,
         "updatedAt": iso8601(contact.updated_at),
-        "image": image_json(ShownImage(ImageSource.CONTACT, shown.view), contact.full_name, base_url),
+        "image": image_json(ShownImage(ShownFor.CONTACT, shown.view), contact.full_name, base_url),
         "clashes": [
             {
                 "kind": one.kind,

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from imagecache.errors import BadRequestError
-from imagecache.model import Role
+from imagecache.model.access import Role
 
 Schema = dict[str, Any]
 

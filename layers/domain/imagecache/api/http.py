@@ -20,7 +20,7 @@ from imagecache.errors import (
     TooLargeError,
     UnauthorizedError,
 )
-from imagecache.model import Role
+from imagecache.model.access import Role
 
 Event = Mapping[str, Any]
 Response = dict[str, Any]

@@ -10,16 +10,17 @@ from imagecache.api.http import Log
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.errors import BadRequestError
-from imagecache.model import ImageStatus, Role
+from imagecache.model.access import Role
+from imagecache.model.image import ImageStatus
+from imagecache.rules.image_choice import ShownFor, ShownImage
 from imagecache.stores.blobs import image_path
-from imagecache.stores.contacts import Contacts
-from imagecache.stores.image_facts import ImageCatalogue, ImageFacts
-from imagecache.stores.images import CachedImages
-from imagecache.stores.participants import ChatParticipants
-from imagecache.usecases.change_image import ImageChanges
-from imagecache.usecases.choose_image import ImageSource, ShownImage
-from imagecache.usecases.list_uncached import Uncached, list_uncached
-from imagecache.usecases.look_up_images import ImageLookup
+from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
+from imagecache.usecases.operating.change_image import ImageChanges
+from imagecache.usecases.operating.look_up_images import ImageLookup
+from imagecache.usecases.reading.list_uncached import Uncached, list_uncached
 
 ROWS_QUERY = (Choice("status", ImageStatus, required=True), CURSOR)
 UNCACHED_QUERY = (CURSOR,)
@@ -56,7 +57,7 @@ def rows_page(
 
 
 def uncached_page(
-    *, cursor: str | None, participants: ChatParticipants, contacts: Contacts, images: CachedImages
+    *, cursor: str | None, participants: ParticipantsTable, contacts: ContactsTable, images: CachedImages
 ) -> shapes.References:
     """`GET /api/images/uncached`. Raises BadRequestError."""
     match cursors.read("uncached", cursor):
@@ -120,7 +121,7 @@ def _reference(one: Uncached) -> shapes.Reference:
     (chat_id, participant), source, source_url, _ = one.shown
     return {
         "chatId": chat_id,
-        "participantId": None if source is ImageSource.CHAT else participant.participant_id,
+        "participantId": None if source is ShownFor.CHAT else participant.participant_id,
         "fullName": participant.full_name,
         "source": source,
         "sourceUrl": source_url,

@@ -10,23 +10,24 @@ from imagecache.api.http import Route, Routes
 from imagecache.api.images import ONE_BODY, ROWS_QUERY, UNCACHED_QUERY, rows_page, uncached_page
 from imagecache.api.operation import JOB_PATH, health, job_told, stats
 from imagecache.api.story import explained
-from imagecache.model import Clock, Role
-from imagecache.stores.chat_pages import ChatPages
-from imagecache.stores.contacts import Contacts
-from imagecache.stores.image_facts import ImageCatalogue
-from imagecache.stores.images import CachedImages
-from imagecache.stores.jobs import Jobs
-from imagecache.stores.participants import ChatParticipants
-from imagecache.stores.sync_state import SyncState
+from imagecache.clock import Clock
+from imagecache.model.access import Role
+from imagecache.stores.chats.chat_reader import ChatReader
+from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.state.jobs import Jobs
+from imagecache.stores.state.sync_state import SyncState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadApi:
     """What the routes are answered from."""
 
-    chats: ChatPages
-    participants: ChatParticipants
-    contacts: Contacts
+    chats: ChatReader
+    participants: ParticipantsTable
+    contacts: ContactsTable
     images: CachedImages
     catalogue: ImageCatalogue
     state: SyncState
