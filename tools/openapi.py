@@ -63,12 +63,12 @@ def routes_by_function() -> Mapping[str, Routes]:
     never = _NEVER_CALLED
     return {
         "ReadFunction": ReadApi(
-            chats=never,
-            participants=never,
-            images=never,
+            chat_reader=never,
+            participants_table=never,
+            cached_images=never,
             catalogue=never,
-            contacts=never,
-            state=never,
+            contacts_table=never,
+            sync_state=never,
             jobs=never,
             clock=never,
             base_url="",

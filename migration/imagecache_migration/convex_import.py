@@ -95,25 +95,25 @@ def _access_to(engine: Engine) -> dict[str, Any]:
 
 def _imports(stack: _Stack, *, dry_run: bool) -> tuple[ImageImport, ChatImport]:
     dynamodb = stack.client("dynamodb")
-    images = stack.resource("CachedImagesTable")
-    state = SyncState(table_name=stack.resource("SyncStateTable"), dynamodb=dynamodb)
-    return (
-        ImageImport(
-            images=CachedImages(table_name=images, dynamodb=dynamodb),
-            claims=ImageClaims(table_name=images, dynamodb=dynamodb),
-            blobs=Blobs(bucket=stack.resource("ImageBucket"), s3=stack.client("s3")),
-            salt=cache(state.salt),
-            clock=clock.now,
-            at_once=_AT_ONCE,
-            dry_run=dry_run,
-        ),
-        ChatImport(
-            chats=ChatsTable(table_name=stack.resource("BeeperChatsTable"), dynamodb=dynamodb),
-            participants=ParticipantsTable(
-                stack.resource("ChatParticipantsTable"), dynamodb, at_once=_AT_ONCE
-            ),
-            state=state,
-            clock=clock.now,
-            dry_run=dry_run,
-        ),
+    images_table = stack.resource("CachedImagesTable")
+    sync_state = SyncState(table_name=stack.resource("SyncStateTable"), dynamodb=dynamodb)
+    images = ImageImport(
+        images=CachedImages(table_name=images_table, dynamodb=dynamodb),
+        claims=ImageClaims(table_name=images_table, dynamodb=dynamodb),
+        blobs=Blobs(bucket=stack.resource("ImageBucket"), s3=stack.client("s3")),
+        salt=cache(sync_state.salt),
+        clock=clock.now,
+        at_once=_AT_ONCE,
+        dry_run=dry_run,
     )
+    participants_table = ParticipantsTable(
+        table_name=stack.resource("ChatParticipantsTable"), dynamodb=dynamodb, writes_at_once=_AT_ONCE
+    )
+    chats = ChatImport(
+        chats=ChatsTable(table_name=stack.resource("BeeperChatsTable"), dynamodb=dynamodb),
+        participants=participants_table,
+        state=sync_state,
+        clock=clock.now,
+        dry_run=dry_run,
+    )
+    return images, chats

@@ -4,6 +4,7 @@ import io
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import boto3
@@ -12,15 +13,14 @@ from PIL import Image
 
 from imagecache.clock import now
 from imagecache.model.image import Fetched, ImageMessage, OriginName
-from imagecache.queues.images import ImagesQueue
 from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.blobs import Blobs
-from imagecache.stores.images.claims import ImageClaims
 from imagecache.stores.state.circuits import OriginCircuits
 from imagecache.usecases.caching.cache_image import ClaimHeldError, ImageCacher
-from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources
+from imagecache.usecases.caching.fetch_image import ImageSources
+from imagecache.wiring import Wiring
 from local.engine import Engine
+from tests.made_settings import made_config
 
 WORKERS, ROUNDS = 32, 100
 
@@ -43,20 +43,9 @@ class Origin:
 
 def cacher(engine: Engine, origin: Origin) -> ImageCacher:
     access = {**engine.access, "config": Config(proxies={}, max_pool_connections=WORKERS)}
-    dynamodb: Any = boto3.client("dynamodb", **access)
-    return ImageCacher(
-        claims=ImageClaims(table_name="CachedImagesTable", dynamodb=dynamodb),
-        fetcher=ImageFetcher(
-            sources=ImageSources(media={OriginName.BEEPER: origin}, web=GuardedWeb()),
-            origins=OriginCircuits(table_name="SyncStateTable", dynamodb=dynamodb),
-            clock=now,
-        ),
-        blobs=Blobs(bucket="images", s3=boto3.client("s3", **access)),
-        queue=ImagesQueue(queue_url="http://unused", sqs=boto3.client("sqs", **access)),
-        salt=lambda: b"salt",
-        lease_seconds=90,
-        clock=now,
-    )
+    wiring = Wiring(made_config(), make_client=partial(boto3.client, **access), clock=now)
+    sources = ImageSources(media={OriginName.BEEPER: origin}, web=GuardedWeb())
+    return wiring.image_cacher(wiring.image_fetcher(sources))
 
 
 def request(key: str) -> ImageMessage:

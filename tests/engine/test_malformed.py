@@ -35,7 +35,7 @@ def test_no_malformed_image_poisons_a_message(stack: Stack) -> None:
         fetcher=stack.fetcher(ImageSources(media={OriginName.BEEPER: Media(images)}, web=GuardedWeb())),
         blobs=stack.blobs,
         queue=stack.queue,
-        salt=cache(stack.state.salt),
+        salt=cache(stack.sync_state.salt),
         lease_seconds=90,
         clock=stack.clock,
     )

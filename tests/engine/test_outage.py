@@ -89,7 +89,7 @@ class NoBlobs:
 
 
 def cacher_for(stack: Stack, laptop: Laptop, sqs: Any) -> ImageCacher:
-    salt = stack.state.salt()
+    salt = stack.sync_state.salt()
     return ImageCacher(
         claims=stack.claims,
         fetcher=stack.fetcher(ImageSources(media={OriginName.MEDIA_SERVER: laptop}, web=GuardedWeb())),
@@ -103,16 +103,16 @@ def cacher_for(stack: Stack, laptop: Laptop, sqs: Any) -> ImageCacher:
 
 def ask_for(sqs: Sqs, stack: Stack, keys: list[str]) -> None:
     """As sync does: those that need work, message first."""
-    states = stack.images.states(keys)
+    states = stack.cached_images.states(keys)
     for key in keys:
         if needs_work(states.get(key), stack.now):
             request = ImageMessage(key, f"mxc://{key}", stack.now)
             sqs.send_message(MessageBody=to_body(request))
-            stack.images.mark_queued(request)
+            stack.cached_images.mark_queued(request)
 
 
 def statuses(stack: Stack, keys: list[str]) -> set[str]:
-    return {state.status.value for state in stack.images.states(keys).values()}
+    return {state.status.value for state in stack.cached_images.states(keys).values()}
 
 
 def test_an_hours_outage_in_a_backfill_of_500_loses_nothing(stack: Stack) -> None:

@@ -51,9 +51,9 @@ CHAT = Chat(
 
 def put(stack: Stack, chat: Chat) -> None:
     """The chat and its roster, as a run of sync leaves them."""
-    stack.participants.put(chat.chat_id, list(chat.participants), fence=1)
+    stack.participants_table.put(chat.chat_id, list(chat.participants), fence=1)
     prints = {"list_fingerprint": "l", "roster_fingerprint": "r"}
-    stack.chats.put(chat, preview=preview_of(chat), fence=1, **prints)
+    stack.chats_table.put(chat, preview=preview_of(chat), fence=1, **prints)
 
 
 def request(key: str) -> ImageMessage:

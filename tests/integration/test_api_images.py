@@ -15,7 +15,7 @@ from imagecache.model.access import Role
 from imagecache.model.image import ImageMessage, ImageRef, RejectionReason
 from imagecache.queues.images import from_body
 from imagecache.rules.retries import NEVER
-from tests.integration.api import LEASE, Api
+from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import ADA, CHAT, ME, cache, fail, person, put, request
 
@@ -34,7 +34,7 @@ def queued(stack: Stack) -> list[str]:
 def test_a_look_up_knows_each_url_as_it_was_sent(stack: Stack, api: Api) -> None:
     cache(stack, "s/ada", "ada")
     fail(stack, "s/bob")
-    stack.images.mark_queued(request("s/eve"))
+    stack.cached_images.mark_queued(request("s/eve"))
     urls = [FILE, "mxc://s/ada", "mxc://s/bob", "mxc://s/eve", "https://x.example/new.png", "ftp://x/y"]
     status, answer = api.ask("POST /api/images/lookup", {"sourceUrls": urls}, role=Role.READ)
     assert status == 200
@@ -89,9 +89,9 @@ def test_images_are_listed_by_status_with_what_is_known(stack: Stack, api: Api) 
     cache(stack, "s/cached", "b10b", size=70_000)
     fail(stack, "s/failed", next_attempt_at=NOW + DAY)
     fail(stack, "s/final", next_attempt_at=NEVER)
-    stack.images.mark_queued(request("s/pending"))
+    stack.cached_images.mark_queued(request("s/pending"))
     cache(stack, "s/forgotten", "gone")
-    stack.images.forget("s/forgotten")
+    stack.cached_images.forget("s/forgotten")
     [cached], [pending], [forgotten] = row(api, "cached"), row(api, "pending"), row(api, "forgotten")
     assert (cached["sourceUrl"], cached["fileSize"], cached["url"]) == (
         "mxc://s/cached",
@@ -137,10 +137,10 @@ def test_references_without_a_picture_are_listed_with_the_reason(stack: Stack, a
     people = (ME, ADA, person("Eve X", "s/eve"), person("Fay X", "s/fay"), person("Gus X", "s/gus"), rejected)
     put(stack, replace(CHAT, participants=people))
     own = replace(person("Own", "s/own"), participant_id="#chat")
-    stack.participants.put("!ada", [own], fence=1)
+    stack.participants_table.put("!ada", [own], fence=1)
     cache(stack, "s/ada", "ada")
     fail(stack, "s/eve")
-    stack.images.mark_queued(request("s/fay"))
+    stack.cached_images.mark_queued(request("s/fay"))
     page = api.get("/api/images/uncached")
     assert page["nextCursor"] is None
     found = {
@@ -208,9 +208,9 @@ def test_a_failed_image_is_explained_in_plain_words(
 def test_every_state_has_its_sentence(stack: Stack, api: Api, url: str, said: str) -> None:
     cache(stack, "s/cached", "b")
     fail(stack, "s/final", next_attempt_at=NEVER)
-    stack.images.mark_queued(request("s/pending"))
-    stack.images.mark_queued(request("s/forgotten"))
-    stack.images.forget("s/forgotten")
+    stack.cached_images.mark_queued(request("s/pending"))
+    stack.cached_images.mark_queued(request("s/forgotten"))
+    stack.cached_images.forget("s/forgotten")
     stack.claims.claim(request("s/held"), now=NOW, lease_seconds=90, nonce="n")
     assert said in story(api, url)["summary"]
 
@@ -262,7 +262,7 @@ def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_b
     stack.drain(stack.cacher(demo, session))
     blobs = Counter(blob for _, blob, _ in stack.catalogue.storage())
     key, blob = next((key, blob) for key, blob, _ in stack.catalogue.storage() if blobs[blob] == 1)
-    stack.now += LEASE + 1000
+    stack.now += 91_000
     answer = api.post("/api/images/forget", sourceUrl=f"mxc://{key}")
     assert (answer["status"], answer["deletedVersions"]) == ("forgotten", 4)
     assert not any(blob in name for name in objects(stack))
@@ -278,7 +278,7 @@ def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_b
 def test_content_that_another_image_shows_is_kept_when_one_is_forgotten(stack: Stack, api: Api) -> None:
     stored(stack, "s/ada", "same")
     cache(stack, "s/twin", "same")
-    stack.now += LEASE + 1000
+    stack.now += 91_000
     assert api.post("/api/images/forget", sourceUrl=FILE)["deletedVersions"] == 0
     assert objects(stack) == {"originals/same", "images/same/96.webp"}
     assert api.post("/api/images/forget", sourceUrl="mxc://s/twin")["deletedVersions"] == 2
@@ -287,7 +287,7 @@ def test_content_that_another_image_shows_is_kept_when_one_is_forgotten(stack: S
 
 def test_versions_younger_than_a_lease_are_left_to_the_sweep(stack: Stack, api: Api) -> None:
     stored(stack, "s/ada", "young")
-    stack.now += LEASE - 30_000
+    stack.now += 60_000
     assert api.post("/api/images/forget", sourceUrl=FILE)["deletedVersions"] == 0
     assert objects(stack) == {"originals/young", "images/young/96.webp"}
 

@@ -17,7 +17,6 @@ from imagecache.queues.images import from_body
 from imagecache.rules.retries import NEVER
 from imagecache.stores.state.jobs import Job
 from imagecache.usecases.operating import queue_missing
-from imagecache.usecases.operating.queue_missing import MissingImages
 from imagecache.usecases.operating.run_job import NoSuchJobError, Step, work_on
 from imagecache.usecases.sync.sync_job import sync_as_told
 from tests.integration.api import Api
@@ -31,14 +30,8 @@ def api(stack: Stack) -> Api:
 
 
 def at_work(stack: Stack, job_id: str, out_of_time: Callable[[], bool] = lambda: False) -> Job:
-    missing = MissingImages(
-        chats=stack.pages,
-        participants=stack.participants,
-        contacts=stack.contacts,
-        catalogue=stack.catalogue,
-        requests=stack.requests,
-    )
-    works = {JobKind.BACKFILL: missing.backfill, JobKind.RETRY_FAILED: missing.retry_failed}
+    backfill = stack.wiring.image_backfill
+    works = {JobKind.BACKFILL: backfill.backfill, JobKind.RETRY_FAILED: backfill.retry_failed}
     return work_on(job_id, works=works, jobs=stack.jobs, clock=stack.clock, out_of_time=out_of_time)
 
 
@@ -87,7 +80,7 @@ def test_what_takes_long_is_accepted_and_handed_on(
 def test_a_backfill_queues_the_pictures_of_contacts_too(stack: Stack, api: Api) -> None:
     picture = ImageRef("https://pictures.example/ada.jpg")
     contact = Contact("ada", None, picture.key, picture, (), KeptBy.MANUAL)
-    stack.contacts.save(contact, before=None)
+    stack.contacts_table.save(contact, before=None)
     linked = replace(person("Ada X"), contact_id="ada", contact_image_key=picture.key)
     put(stack, replace(CHAT, participants=(linked,)))
     api.post("/api/images/backfill")

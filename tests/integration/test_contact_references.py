@@ -37,9 +37,9 @@ def test_a_contacts_picture_that_is_never_fetched_is_missing_with_the_reason(wor
     """The API takes none such; from Dex they come."""
     world.has(alone(SIGNAL, ADA))
     world.put("ada", None, identifiers={"phone": NUMBER})
-    known, url = world.stack.contacts.several(["ada"])["ada"], "ftp://pictures.example/ada.jpg"
+    known, url = world.stack.contacts_table.several(["ada"])["ada"], "ftp://pictures.example/ada.jpg"
     rejected = ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME)
-    world.stack.contacts.save(replace(known, source_url=url, image=rejected), before=known)
+    world.stack.contacts_table.save(replace(known, source_url=url, image=rejected), before=known)
     world.sync()
     assert missing(world) == [("contact", url, "failed", "unsupported_scheme")]
 

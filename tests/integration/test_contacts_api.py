@@ -156,13 +156,13 @@ def test_a_contact_that_somebody_else_has_changed_is_not_overwritten(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put("ada", fullName="Ada")
-    before = world.stack.contacts.one("ada")
+    before = world.stack.contacts_table.one("ada")
     world.put("ada", fullName="Ada Lovelace")
-    monkeypatch.setattr(world.stack.contacts, "one", lambda _: before)
+    monkeypatch.setattr(world.stack.contacts_table, "one", lambda _: before)
     status, answer = world.api.ask(f"PUT {CONTACT}", {"fullName": "A"}, path={"contactId": "ada"})
     assert (status, answer["code"]) == (409, "conflict")
     assert world.api.ask(f"DELETE {CONTACT}", path={"contactId": "ada"})[0] == 409
-    [ada] = world.stack.contacts.everybody()
+    [ada] = world.stack.contacts_table.everybody()
     assert ada.full_name == "Ada Lovelace"
 
 

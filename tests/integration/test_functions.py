@@ -127,7 +127,7 @@ def test_an_image_that_beeper_does_not_have_is_acknowledged_and_recorded(stack: 
 def test_a_missing_token_is_seen_as_unauthorized_not_as_a_crash(stack: Stack) -> None:
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert load("sync")(event("schedule"), Context())["outcome"] == "unauthorized"
-    assert stack.state.origin().state == "unauthorized"
+    assert stack.sync_state.origin().state == "unauthorized"
 
 
 def counted(printed: str) -> list[tuple[str, str, dict[str, str], int]]:
@@ -197,7 +197,7 @@ def test_contacts_come_from_dex_with_the_key_that_the_parameter_names(
     contacts = load("contacts")
     with pytest.raises(boto3.client("lambda").exceptions.ResourceNotFoundException):
         contacts(event("schedule"), Context())  # it was about to start a sync
-    assert [one.full_name for one in stack.contacts.everybody()] == ["Ada"]
+    assert [one.full_name for one in stack.contacts_table.everybody()] == ["Ada"]
     assert contacts(event("schedule"), Context())["saved"] == 0
     ssm.put_parameter(Name="/mine/dex-api-key", Value="old", Type="SecureString", Overwrite=True)
     assert contacts(event("schedule"), Context())["outcome"] == "unauthorized"
@@ -210,10 +210,10 @@ def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
 ) -> None:
     swept = load("cleanup")(event("schedule"), Context())
     assert (swept["status"], swept["refused"]) == ("done", ["no_recent_sync"])
-    assert stack.state.statistics()["refused"] == ["no_recent_sync"]
+    assert stack.sync_state.statistics()["refused"] == ["no_recent_sync"]
     [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert (metric["SweepRefused"], metric["service"]) == (1, "imagecache")
-    stack.state.record_origin(BeeperState.OFFLINE, now=now())
+    stack.sync_state.record_origin(BeeperState.OFFLINE, now=now())
     assert load("cleanup")(event("schedule"), Context())["refused"] == ["offline"]
     assert "_aws" not in capsys.readouterr().out
 

@@ -39,7 +39,7 @@ def test_three_images_that_come_too_late_end_the_questions_and_one_alone_does_no
 def test_waiting_for_the_pace_spends_none_of_the_waits_that_an_outage_has(stack: Stack) -> None:
     with contextlib.suppress(OriginClosedError):
         while True:  # others take every slot there is
-            stack.origins.admit(OriginName.MEDIA_SERVER, now=NOW)
+            stack.circuits.admit(OriginName.MEDIA_SERVER, now=NOW)
     sent: list[str] = []
 
     class Caught:
@@ -60,7 +60,7 @@ def test_how_a_web_server_names_a_version_is_kept_until_it_names_none(stack: Sta
     at_work.cache(ImageMessage(url, url, NOW))
     row = stack.row(url)
     assert (row["etag"], row["lastModified"]) == ('"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
-    stack.images.revalidate(url, now=NOW + 1)
+    stack.cached_images.revalidate(url, now=NOW + 1)
     assert at_work.cache(ImageMessage(url, url, NOW)).result == "cached"
     assert {"etag", "lastModified"}.isdisjoint(stack.row(url))
 

@@ -61,12 +61,12 @@ def test_nothing_is_deleted_when_the_last_complete_sync_is_two_days_old(
     orphaned(stack, 1)
     stack.blobs.put("loose", a_picture("red"), render(a_picture("red")))
     stack.now += 2 * DAY
-    stack.state.record_origin(state, now=stack.now)
+    stack.sync_state.record_origin(state, now=stack.now)
     job = swept(stack)
     assert job.result["refused"] == [reason]
     assert counted(job) == {"due": 1, "unnamed": 1, "unnamedBytes": job.progress["unnamedBytes"]}
     assert objects(stack) == set(object_keys("loose"))
-    assert stack.state.statistics()["refused"] == [reason]
+    assert stack.sync_state.statistics()["refused"] == [reason]
     assert swept(stack, force=True).result["deleted"] == 1
 
 

@@ -29,7 +29,7 @@ def test_a_new_avatar_of_a_quiet_chat_is_a_change(
     demo.account.set_avatar(other.id, Picture.remote(Media("local.beeper.com", "alex_New")))
     stack.sync(demo, session, complete=True)
     assert queued_keys(stack) == ["local.beeper.com/alex_New"]
-    image = stack.participants.roster(chat.id)[other.id].image
+    image = stack.participants_table.roster(chat.id)[other.id].image
     assert image is not None
     assert image.key == "local.beeper.com/alex_New"
 
@@ -50,11 +50,11 @@ def test_a_removed_avatar_is_removed(stack: Stack, demo: DemoAccount, session: r
     demo.account.set_avatar(other.id, Picture.remote(Media("local.beeper.com", "alex_New")))
     demo.account.set_avatar(chat.id, Picture.remote(Media("local.beeper.com", "alex_Chat")))
     stack.sync(demo, session)
-    assert stack.participants.roster(chat.id)[CHAT_ROW].image is not None
+    assert stack.participants_table.roster(chat.id)[CHAT_ROW].image is not None
     demo.account.set_avatar(chat.id, None)
     demo.account.set_avatar(other.id, None)
     stack.sync(demo, session, complete=True)
-    roster = stack.participants.roster(chat.id)
+    roster = stack.participants_table.roster(chat.id)
     assert CHAT_ROW not in roster
     assert roster[other.id].image is None
 

@@ -31,7 +31,6 @@ from imagecache.rules.names import better_name
 from imagecache.sources.beeper import chat_api
 from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.accounts import chat_with
-from tests.integration.api import contact_book_of
 from tests.integration.conftest import Stack, stack_on_moto
 
 PEOPLE = [Person(f"@{name}:beeper.local", full_name=name) for name in ("Ada", "Bob", "Eve", "Joe", "Zoe")]
@@ -65,7 +64,7 @@ class AccountMachine(RuleBasedStateMachine):
         for chat in self.demo.account.chats:
             self.demo.account.remove_chat(chat.id)
         self.made, self.killed = 0, False
-        self.book = contact_book_of(self.stack)
+        self.book = self.stack.wiring.contact_book
         self.kept: dict[str, str | None] = {}
         for _ in range(3):
             self.a_chat_begins(0, [PEOPLE[self.made]])
@@ -171,11 +170,11 @@ class AccountMachine(RuleBasedStateMachine):
     )
     def beeper_goes_away_at_some_request(self, fault: str, requests_before: int, complete: bool) -> None:
         self.demo.faults.set(fault, "chats", after=requests_before)
-        missing, synced = self.marked_missing(), self.stack.state.synced()
+        missing, synced = self.marked_missing(), self.stack.sync_state.synced()
         outcome = self.run(complete=complete)
         self.demo.faults.set("none", "all")
         if outcome != "ok":
-            assert self.stack.state.synced() == synced
+            assert self.stack.sync_state.synced() == synced
             assert not (self.marked_missing() - missing) & {chat.id for chat in self.demo.account.chats}
         served = {"ok"} if requests_before else set()
         assert outcome in served | {"unauthorized" if fault == "unauthorized" else "offline"}
@@ -199,13 +198,13 @@ class AccountMachine(RuleBasedStateMachine):
     def a_complete_run_makes_the_tables_equal_to_the_account(self) -> None:
         assert self.run(complete=True) == "ok"
         shown = {chat.id: chat for chat in self.demo.account.chats}
-        stored = self.stack.chats.missing_since()
+        stored = self.stack.chats_table.missing_since()
         assert shown.keys() <= stored.keys()
         missing = stored.keys() - shown.keys()
         assert {chat_id for chat_id, since in stored.items() if since} == missing
         assert not missing & self.missing, "missing for the second time is deleted"
         self.missing = missing
-        pages = [self.stack.pages.newest(folder, limit=100, after=None) for folder in Folder]
+        pages = [self.stack.chat_reader.newest(folder, limit=100, after=None) for folder in Folder]
         rows = {row.chat_id: row for page in pages for row in page.chats}
         for chat in shown.values():
             self.check_roster(chat)
@@ -218,10 +217,10 @@ class AccountMachine(RuleBasedStateMachine):
         return report.outcome.value
 
     def marked_missing(self) -> set[str]:
-        return {chat_id for chat_id, since in self.stack.chats.missing_since().items() if since}
+        return {chat_id for chat_id, since in self.stack.chats_table.missing_since().items() if since}
 
     def check_roster(self, chat: Chat) -> None:
-        roster = self.stack.participants.roster(chat.id)
+        roster = self.stack.participants_table.roster(chat.id)
         own = roster.pop(CHAT_ROW, None)
         assert key_of(chat.picture) == (own.image.key if own and own.image else None)
         assert roster.keys() == {person.id for person in chat.people}
@@ -247,7 +246,7 @@ class AccountMachine(RuleBasedStateMachine):
         counted = Counter(request.image_key for request in requested)
         assert self.killed or set(counted.values()) <= {1}
         self.killed = False
-        states = self.stack.images.states(counted)
+        states = self.stack.cached_images.states(counted)
         assert {key: states[key].status for key in counted} == dict.fromkeys(counted, ImageStatus.PENDING)
         for request in requested:
             claim = self.stack.claims.claim(request, now=self.stack.now, lease_seconds=90, nonce="n")
@@ -257,7 +256,7 @@ class AccountMachine(RuleBasedStateMachine):
         present = {person.id for chat in self.demo.account.chats for person in chat.people}
         stand_ins = {picture for person, picture in self.kept.items() if picture and person in present}
         wanted = {key for one in pictures if (key := key_of(one))} | stand_ins
-        cached = self.stack.images.views(wanted)
+        cached = self.stack.cached_images.views(wanted)
         assert {key: cached[key].status for key in wanted} == dict.fromkeys(wanted, ImageStatus.CACHED)
 
 

@@ -65,7 +65,10 @@ def test_epochs_and_numbers_and_flags_as_texts_are_the_same_facts() -> None:
     assert (first.last_activity, second.last_activity) == (1_780_221_600_000, 1_780_218_000_000)
     assert (first.unread_count, second.unread_count) == (3, 2)
     assert (first.is_muted, first.is_archived, first.is_pinned) == (True, False, True)
-    assert [(one.participant_id, one.is_self) for one in first.participants] == [("17", False), ("@me", True)]
+    assert [(one.participant_id, one.is_self) for one in first.participants] == [
+        ("17", False),
+        ("@me", True),
+    ]
     assert (first.has_more_participants, second.has_more_participants) == (False, False)
     assert page.next_cursor == "1780218000000"
 

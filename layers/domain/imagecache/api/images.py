@@ -99,7 +99,7 @@ def forgotten(*, source_url: str, changes: ImageChanges, log: Log) -> shapes.For
     """`POST /api/images/forget`. Raises BadRequestError, NotFoundError."""
     done = changes.forget(source_url)
     log.info("forget", extra=asdict(done))
-    return {"status": "forgotten", "deletedVersions": done.deleted_versions, "edge": done.edge}
+    return {"status": "forgotten", "deletedVersions": done.deleted_versions, "edge": done.invalidation}
 
 
 def _row(facts: ImageFacts, base_url: str) -> shapes.ImageRow:

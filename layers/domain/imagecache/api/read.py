@@ -25,12 +25,12 @@ from imagecache.stores.state.sync_state import SyncState
 class ReadApi:
     """What the routes are answered from."""
 
-    chats: ChatReader
-    participants: ParticipantsTable
-    contacts: ContactsTable
-    images: CachedImages
+    chat_reader: ChatReader
+    participants_table: ParticipantsTable
+    contacts_table: ContactsTable
+    cached_images: CachedImages
     catalogue: ImageCatalogue
-    state: SyncState
+    sync_state: SyncState
     jobs: Jobs
     clock: Clock
     base_url: str
@@ -45,7 +45,9 @@ class ReadApi:
                 summary="A page of chats with every picture, newest first",
                 query=CHATS_QUERY,
                 gives=chat_shapes.Chats,
-                answer=partial(chats_page, chats=self.chats, images=self.images, base_url=self.base_url),
+                answer=partial(
+                    chats_page, chats=self.chat_reader, images=self.cached_images, base_url=self.base_url
+                ),
             ),
             "GET /api/chat": Route(
                 summary="One chat and a page of its full roster",
@@ -54,9 +56,9 @@ class ReadApi:
                 errors=[HTTPStatus.NOT_FOUND],
                 answer=partial(
                     chat_detail,
-                    chats=self.chats,
-                    participants=self.participants,
-                    images=self.images,
+                    chats=self.chat_reader,
+                    participants=self.participants_table,
+                    images=self.cached_images,
                     base_url=self.base_url,
                 ),
             ),
@@ -77,9 +79,9 @@ class ReadApi:
                 gives=image_shapes.References,
                 answer=partial(
                     uncached_page,
-                    participants=self.participants,
-                    contacts=self.contacts,
-                    images=self.images,
+                    participants=self.participants_table,
+                    contacts=self.contacts_table,
+                    images=self.cached_images,
                 ),
             ),
             "POST /api/images/explain": Route(
@@ -89,10 +91,10 @@ class ReadApi:
                 answer=partial(
                     explained,
                     catalogue=self.catalogue,
-                    images=self.images,
-                    participants=self.participants,
-                    chats=self.chats,
-                    contacts=self.contacts,
+                    images=self.cached_images,
+                    participants=self.participants_table,
+                    chats=self.chat_reader,
+                    contacts=self.contacts_table,
                     base_url=self.base_url,
                     clock=self.clock,
                 ),
@@ -105,14 +107,17 @@ class ReadApi:
                 summary="What the cache holds, counted now",
                 gives=operation_shapes.Stats,
                 answer=partial(
-                    stats, catalogue=self.catalogue, participants=self.participants, state=self.state
+                    stats,
+                    catalogue=self.catalogue,
+                    participants=self.participants_table,
+                    state=self.sync_state,
                 ),
             ),
             "GET /api/health": Route(
                 summary="Whether the API answers, and how Beeper does",
                 role=Role.NONE,
                 gives=operation_shapes.Health,
-                answer=partial(health, state=self.state),
+                answer=partial(health, state=self.sync_state),
             ),
             "GET /api/jobs/{jobId}": Route(
                 summary="Progress and result of a job",

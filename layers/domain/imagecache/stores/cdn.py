@@ -23,15 +23,15 @@ class Cdn:
     `client` makes one of a service. Not before it is needed: both would take a while at every cold start.
     """
 
-    def __init__(self, *, parameter: str, client: Callable[[str], Any]) -> None:
+    def __init__(self, *, parameter: str, make_client: Callable[[str], Any]) -> None:
         self._parameter = parameter
-        self._client = client
+        self._make_client = make_client
 
     def drop(self, blob_id: str, *, now: int) -> None:
         """Every size of this content, wherever it is kept. Raises EdgeNotToldError."""
         try:
-            known = self._client("ssm").get_parameter(Name=self._parameter)["Parameter"]
-            self._client("cloudfront").create_invalidation(
+            known = self._make_client("ssm").get_parameter(Name=self._parameter)["Parameter"]
+            self._make_client("cloudfront").create_invalidation(
                 DistributionId=known["Value"],
                 InvalidationBatch={
                     "Paths": {"Quantity": 1, "Items": [image_paths(blob_id)]},

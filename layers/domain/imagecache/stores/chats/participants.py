@@ -92,13 +92,13 @@ class Member(NamedTuple):
 
 
 class ParticipantsTable:
-    """Rows of chatParticipants. Conditional writes cannot be batched: `at_once` of them run side by side."""
+    """Rows of chatParticipants. Conditional writes cannot be batched: `writes_at_once` run in parallel."""
 
-    def __init__(self, table_name: str, dynamodb: "DynamoDBClient", *, at_once: int) -> None:
+    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient", writes_at_once: int) -> None:
         self._table_name = table_name
         self._dynamodb = dynamodb
         self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
-        self._at_once = at_once
+        self._writes_at_once = writes_at_once
 
     def roster(self, chat_id: str) -> dict[str, Participant]:
         """All members by participant id, and under CHAT_ROW the chat's own picture."""
@@ -184,7 +184,7 @@ class ParticipantsTable:
                 for item in items:
                     write(item)
                 return
-            with ThreadPoolExecutor(self._at_once) as pool:
+            with ThreadPoolExecutor(self._writes_at_once) as pool:
                 for _ in pool.map(write, items):
                     pass
 

@@ -22,11 +22,10 @@ from imagecache.rules.source_urls import DataLocation, ImageLocation, MediaLocat
 from imagecache.sources.beeper.auth import BEEPER_SECRETS, access_headers
 from imagecache.sources.beeper.images import AssetsServe, MediaOrigin, MediaServer
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.secrets import Secrets
 from imagecache.stores.state.circuits import Cause, OriginCircuits, OriginClosedError, Permit
 
 if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
+    pass
 
 Note = Callable[[OriginName, str], None]
 """Told who was asked and what came of it, for the story of the image."""
@@ -50,7 +49,7 @@ class ImageFetcher:
     """Fetches through `sources`, as `origins` let it."""
 
     sources: ImageSources
-    origins: OriginCircuits
+    circuits: OriginCircuits
     clock: Clock
     sleep: Callable[[float], None] = time.sleep
 
@@ -58,7 +57,7 @@ class ImageFetcher:
         """When it makes sense to ask (ms), as far as this process knows; 0 now."""
         if not isinstance(source, MediaLocation):
             return 0
-        earliest = min(self.origins.known_open_until(name) for name in self.sources.media)
+        earliest = min(self.circuits.known_open_until(name) for name in self.sources.media)
         return earliest if earliest > self.clock() else 0
 
     def fetch(self, source: ImageLocation, note: Note, known: Validators) -> Fetched | Unchanged:
@@ -100,32 +99,32 @@ class ImageFetcher:
         try:
             fetched = _noted(name, partial(origin.fetch, source), note)
         except ImageFailedError:
-            self.origins.succeeded(passed)
+            self.circuits.succeeded(passed)
             raise
         except OriginDownError as error:
             raise OriginClosedError(self._report(passed, source, error), outage=True) from error
-        self.origins.succeeded(passed)
+        self.circuits.succeeded(passed)
         return fetched
 
     def _pass(self, name: OriginName) -> Permit:
-        passed = self.origins.admit(name, now=self.clock())
+        passed = self.circuits.admit(name, now=self.clock())
         while (early := passed.at - self.clock()) > 0:
             self.sleep(early / 1000)
             if self.clock() > passed.at + _LATE:
-                passed = self.origins.admit(name, now=self.clock())
+                passed = self.circuits.admit(name, now=self.clock())
         return passed
 
     def _report(self, passed: Permit, source: MediaLocation, error: OriginDownError) -> int:
         """Stops everybody if it concerns everybody. Returns when to ask again, in ms."""
         now = self.clock()
         if isinstance(error, OriginFaultyError) and error.retry_after is None:
-            return self.origins.answered_badly(passed, source.key, now=now) or now + _FAULTY_FOR
+            return self.circuits.answered_badly(passed, source.key, now=now) or now + _FAULTY_FOR
         cause = Cause.OUTAGE
         if isinstance(error, OriginUnauthorizedError):
             cause = Cause.UNAUTHORIZED
         elif isinstance(error, OriginBusyError):
             cause = Cause.BUSY
-        return self.origins.open(
+        return self.circuits.open(
             passed.origin, cause, now=now, retry_after=error.retry_after, probe=passed.opened_until
         )
 
@@ -138,15 +137,6 @@ def _noted(name: OriginName, fetch: Callable[[], Fetched | Unchanged], note: Not
         raise
     note(name, "unchanged" if isinstance(fetched, Unchanged) else f"{len(fetched.content)} bytes")
     return fetched
-
-
-def image_fetcher(
-    *, config: Config, ssm: "SSMClient", session: requests.Session, origins: OriginCircuits, clock: Clock
-) -> ImageFetcher:
-    """For one invocation: tokens are read anew, as they get rotated."""
-    secrets = Secrets(path=config.secrets_path, ssm=ssm).read(*SECRET_NAMES)
-    sources = image_sources(config=config, secrets=secrets, session=session)
-    return ImageFetcher(sources=sources, origins=origins, clock=clock)
 
 
 def image_sources(*, config: Config, secrets: Mapping[str, str], session: requests.Session) -> ImageSources:

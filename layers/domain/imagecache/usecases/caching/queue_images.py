@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagecache.clock import Clock
-from imagecache.config import Config
 from imagecache.model.image import FailureReason, ImageMessage, ImageStatus
 from imagecache.queues.images import ImagesQueue
 from imagecache.stores.images.cached_images import MESSAGE_LIVES_FOR, CachedImages
@@ -14,8 +13,7 @@ from imagecache.stores.images.claims import Answer, answer_to_claim
 from imagecache.stores.images.row import RowState
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_sqs import SQSClient
+    pass
 
 # A crash between messages and rows repeats at most this many.
 _SENT_TOGETHER = 100
@@ -23,26 +21,14 @@ _DUE_AT_ONCE = 100
 _ON_DISK = ("file:", "/")
 
 
-def image_requests(
-    *, config: Config, dynamodb: "DynamoDBClient", sqs: "SQSClient", clock: Clock
-) -> "ImageQueueing":
-    """For the table and the queue of this configuration."""
-    return ImageQueueing(
-        images=CachedImages(table_name=config.images_table, dynamodb=dynamodb),
-        queue=ImagesQueue(queue_url=config.images_queue_url, sqs=sqs),
-        clock=clock,
-        at_once=config.writes_at_once,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageQueueing:
     """Asks for images."""
 
-    images: CachedImages
+    cached_images: CachedImages
     queue: ImagesQueue
     clock: Clock
-    at_once: int
+    writes_at_once: int
 
     def request(self, images: Iterable[tuple[str, str]], *, retry: bool = False) -> int:
         """`(image key, source URL)` → how many were queued, in the order given; `retry`: failed ones, too.
@@ -52,12 +38,12 @@ class ImageQueueing:
         the claim answers; the other way round it would cost the image.
         """
         now, sources = self.clock(), dict(images)
-        states = self._as_shown(self.images.states(sources))
+        states = self._as_shown(self.cached_images.states(sources))
         wanted: list[ImageMessage] = []
         for key, url in sources.items():
             state = states.get(key)
             if earns_another_try(state, url) or (retry and state and state.status is ImageStatus.FAILED):
-                self.images.revive(key, now=now)
+                self.cached_images.revive(key, now=now)
             elif not needs_work(state, now):
                 continue
             wanted.append(ImageMessage(key, url, now))
@@ -72,7 +58,7 @@ class ImageQueueing:
     def count_missing(self, images: Iterable[tuple[str, str]]) -> int:
         """How many `request` would queue; nothing is changed."""
         now, sources = self.clock(), dict(images)
-        states = self.images.states(sources)
+        states = self.cached_images.states(sources)
         return sum(
             earns_another_try(states.get(key), url) or needs_work(states.get(key), now)
             for key, url in sources.items()
@@ -80,14 +66,14 @@ class ImageQueueing:
 
     def request_due(self) -> int:
         """Failures whose time has come, and images whose message was lost; a bounded number at a time."""
-        return self.request(self.images.due(now=self.clock(), limit=_DUE_AT_ONCE))
+        return self.request(self.cached_images.due(now=self.clock(), limit=_DUE_AT_ONCE))
 
     def _as_shown(self, states: dict[str, RowState]) -> dict[str, RowState]:
         """Without those that the sweep deletes this very moment: a mark that is gone has lost against it."""
         return {
             key: state
             for key, state in states.items()
-            if not state.orphaned_at or self.images.unmark_orphaned(key)
+            if not state.orphaned_at or self.cached_images.unmark_orphaned(key)
         }
 
     def _send(self, wanted: list[ImageMessage]) -> None:
@@ -97,8 +83,8 @@ class ImageQueueing:
             self._mark_queued(batch)
 
     def _mark_queued(self, requests: list[ImageMessage]) -> None:
-        with ThreadPoolExecutor(self.at_once) as pool:
-            for _ in pool.map(self.images.mark_queued, requests):
+        with ThreadPoolExecutor(self.writes_at_once) as pool:
+            for _ in pool.map(self.cached_images.mark_queued, requests):
                 pass
 
 

@@ -51,8 +51,8 @@ class ImportReport:
 class ContactImport:
     """Writes only what differs: an import that was cut short is made good by the next one."""
 
-    contacts: ContactsTable
-    state: SyncState
+    contacts_table: ContactsTable
+    sync_state: SyncState
     region: str
     clock: Clock
 
@@ -78,13 +78,13 @@ class ContactImport:
 
     def _store(self, reading: DexReading, report: ImportReport, time_left: Callable[[], int]) -> bool:
         """False when time was up."""
-        known = {contact.contact_id: contact for contact in self.contacts.everybody()}
+        known = {contact.contact_id: contact for contact in self.contacts_table.everybody()}
         wanted = {contact.contact_id: contact for contact in self._made(reading, report)}
         changes = self._changes(wanted, known, report)
         removals = self._removals(wanted, known, report)
         if not changes and not removals:
             return True
-        self.state.count_contact_change()
+        self.sync_state.count_contact_change()
         try:
             for contact in changes:
                 if time_left() <= 0:
@@ -95,7 +95,7 @@ class ContactImport:
                     return False
                 report.removed += self._removed(contact)
         finally:
-            self.state.count_contact_change()
+            self.sync_state.count_contact_change()
         return True
 
     def _made(self, reading: DexReading, report: ImportReport) -> list[Contact]:
@@ -134,14 +134,14 @@ class ContactImport:
 
     def _saved(self, contact: Contact, before: Contact | None) -> bool:
         try:
-            self.contacts.save(replace(contact, updated_at=self.clock()), before=before)
+            self.contacts_table.save(replace(contact, updated_at=self.clock()), before=before)
         except ConflictError:  # somebody is faster: the next import looks again
             return False
         return True
 
     def _removed(self, contact: Contact) -> bool:
         try:
-            self.contacts.delete(contact)
+            self.contacts_table.delete(contact)
         except ConflictError:
             return False
         return True

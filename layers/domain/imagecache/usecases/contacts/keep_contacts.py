@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imagecache.clock import Clock
-from imagecache.config import Config
 from imagecache.errors import NotFoundError, RejectedSourceError
 from imagecache.model.chat import Chat
 from imagecache.model.contact import Contact, Identifier, KeptBy
@@ -19,7 +18,7 @@ from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.state.sync_state import SyncState
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 _MOST_LINKED = 100
 
@@ -46,25 +45,25 @@ class LinkedContact:
 class ContactBook:
     """Every change is counted before its first write and after its last, so that none is passed over."""
 
-    contacts: ContactsTable
-    state: SyncState
-    chats: ChatReader
-    participants: ParticipantsTable
-    images: CachedImages
+    contacts_table: ContactsTable
+    sync_state: SyncState
+    chat_reader: ChatReader
+    participants_table: ParticipantsTable
+    cached_images: CachedImages
     region: str
     clock: Clock
 
     def one(self, contact_id: str) -> LinkedContact:
         """Raises NotFoundError."""
-        found = self.participants.linked_to(contact_id, limit=_MOST_LINKED + 1)
+        found = self.participants_table.linked_to(contact_id, limit=_MOST_LINKED + 1)
         [shown] = self.shown([self._known(contact_id)])
-        chats = {chat.chat_id: chat for chat in self.chats.several(chat_id for chat_id, _ in found)}
+        chats = {chat.chat_id: chat for chat in self.chat_reader.several(chat_id for chat_id, _ in found)}
         linked = [(position, chats.get(position[0])) for position in found[:_MOST_LINKED]]
         return LinkedContact(shown, linked, more_linked=len(found) > _MOST_LINKED)
 
     def page(self, *, after: str | None) -> tuple[list[ShownContact], str | None]:
         """Some contacts in no order, and where to go on; a page may be empty and have a next one."""
-        found, end = self.contacts.page(after=after)
+        found, end = self.contacts_table.page(after=after)
         return self.shown(found), end
 
     def put(
@@ -76,7 +75,7 @@ class ContactBook:
         identifiers: Iterable[Identifier],
     ) -> ShownContact:
         """Made or replaced, and from now on kept by hand. Raises ConflictError."""
-        before = self.contacts.one(contact_id)
+        before = self.contacts_table.one(contact_id)
         contact = Contact(
             contact_id=contact_id,
             full_name=full_name,
@@ -85,23 +84,23 @@ class ContactBook:
             identifiers=tuple(sorted(set(identifiers))),
             kept_by=KeptBy.MANUAL,
         )
-        self.state.count_contact_change()
-        contact = self.contacts.save(replace(contact, updated_at=self.clock()), before=before)
-        self.state.count_contact_change()
+        self.sync_state.count_contact_change()
+        contact = self.contacts_table.save(replace(contact, updated_at=self.clock()), before=before)
+        self.sync_state.count_contact_change()
         [shown] = self.shown([contact])
         return shown
 
     def remove(self, contact_id: str) -> None:
         """Its picture is then nobody's, and the sweep's in the end. Raises NotFoundError, ConflictError."""
         contact = self._known(contact_id)
-        self.state.count_contact_change()
-        self.contacts.delete(contact)
-        self.state.count_contact_change()
+        self.sync_state.count_contact_change()
+        self.contacts_table.delete(contact)
+        self.sync_state.count_contact_change()
 
     def shown(self, contacts: list[Contact]) -> list[ShownContact]:
         """With their pictures and clashes: three look-ups for all of them."""
-        holders = self.contacts.holders(one for contact in contacts for one in contact.identifiers)
-        views = self.images.views(contact.image_key for contact in contacts if contact.image_key)
+        holders = self.contacts_table.holders(one for contact in contacts for one in contact.identifiers)
+        views = self.cached_images.views(contact.image_key for contact in contacts if contact.image_key)
         return [
             ShownContact(
                 contact,
@@ -116,23 +115,10 @@ class ContactBook:
         ]
 
     def _known(self, contact_id: str) -> Contact:
-        contact = self.contacts.one(contact_id)
+        contact = self.contacts_table.one(contact_id)
         if contact is None:
             raise NotFoundError("no contact has this contactId")
         return contact
-
-
-def contact_book(*, config: Config, dynamodb: "DynamoDBClient", clock: Clock) -> ContactBook:
-    """For the tables of this configuration."""
-    return ContactBook(
-        contacts=ContactsTable(table_name=config.contacts_table, dynamodb=dynamodb),
-        state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
-        chats=ChatReader(table_name=config.chats_table, dynamodb=dynamodb),
-        participants=ParticipantsTable(config.participants_table, dynamodb, at_once=config.writes_at_once),
-        images=CachedImages(table_name=config.images_table, dynamodb=dynamodb),
-        region=config.default_region,
-        clock=clock,
-    )
 
 
 def image_of(source_url: str | None) -> ImageRef | None:

@@ -48,7 +48,7 @@ class ContactIndex:
 class ContactMatcher:
     """`region` is where phone numbers without a country are. Without `any_contacts` nothing is looked up."""
 
-    contacts: ContactsTable
+    contacts_table: ContactsTable
     region: str
     any_contacts: bool = True
 
@@ -61,4 +61,4 @@ class ContactMatcher:
             for participant, network in people
             for one in identifiers_of(participant, network=network, region=self.region)
         }
-        return ContactIndex(self.contacts.holders(wanted), self.region)
+        return ContactIndex(self.contacts_table.holders(wanted), self.region)

@@ -4,33 +4,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from imagecache.config import Config
+from imagecache.clock import Clock
 from imagecache.errors import BadRequestError, ConflictError, NotFoundError, RejectedSourceError
 from imagecache.model.image import ImageStatus
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.cdn import Cdn, InvalidationError
+from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
 from imagecache.usecases.caching.queue_images import ImageQueueing
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
+    pass
 
 _SHOWN = {ImageStatus.CACHED, ImageStatus.FORGOTTEN}
-
-
-def image_changes(
-    *, config: Config, dynamodb: "DynamoDBClient", s3: "S3Client", edge: Cdn, requests: ImageQueueing
-) -> "ImageChanges":
-    """For the table and the bucket of this configuration."""
-    return ImageChanges(
-        catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
-        requests=requests,
-        blobs=Blobs(bucket=config.image_bucket, s3=s3),
-        edge=edge,
-        longest_lease=config.claim_lease_seconds * 1000,
-    )
 
 
 class Invalidation(StrEnum):
@@ -50,7 +37,7 @@ class Forgotten:
     """How many versions of its objects were deleted at once, and what CloudFront heard; else why not."""
 
     deleted_versions: int = 0
-    edge: Invalidation = Invalidation.NOT_NEEDED
+    invalidation: Invalidation = Invalidation.NOT_NEEDED
     trouble: str | None = None
 
 
@@ -59,17 +46,19 @@ class ImageChanges:
     """Each raises BadRequestError for a URL that is never fetched, NotFoundError for one that is unknown."""
 
     catalogue: ImageCatalogue
-    requests: ImageQueueing
+    cached_images: CachedImages
+    image_queueing: ImageQueueing
     blobs: Blobs
-    edge: Cdn
+    cdn: Cdn
+    clock: Clock
     longest_lease: int
 
     def refresh(self, source_url: str) -> None:
         """Fetch it again; the copy there is stays until a better one has come. It lifts a `forget`."""
         facts = self._facts(source_url)
         if facts.status in _SHOWN:
-            self.requests.images.request_refresh(facts.image_key, now=self.requests.clock())
-        self.requests.request([(facts.image_key, source_url)], retry=True)
+            self.cached_images.request_refresh(facts.image_key, now=self.clock())
+        self.image_queueing.request([(facts.image_key, source_url)], retry=True)
 
     def retry(self, source_url: str) -> None:
         """Try a failed one now, whatever was said of the next time. Raises ConflictError."""
@@ -78,7 +67,7 @@ class ImageChanges:
             raise ConflictError(
                 f"the image is {facts.status.value}, not failed: use refresh to fetch it anew"
             )
-        self.requests.request([(facts.image_key, source_url)], retry=True)
+        self.image_queueing.request([(facts.image_key, source_url)], retry=True)
 
     def forget(self, source_url: str) -> Forgotten:
         """No message and no sync brings it back, whatever CloudFront says to it.
@@ -87,16 +76,16 @@ class ImageChanges:
         worker may just be storing the same content for another image. That is the sweep's.
         """
         facts = self._facts(source_url)
-        if not self.requests.images.forget(facts.image_key):
+        if not self.cached_images.forget(facts.image_key):
             raise NotFoundError("no such image is known")
         if facts.blob_id is None or any(
             key != facts.image_key for key in self.catalogue.naming(facts.blob_id)
         ):
             return Forgotten()
-        now = self.requests.clock()
+        now = self.clock()
         deleted = self.blobs.delete_versions(facts.blob_id, before=now - self.longest_lease).versions
         try:
-            self.edge.drop(facts.blob_id, now=now)  # the objects first, or it would fetch them again
+            self.cdn.drop(facts.blob_id, now=now)  # the objects first, or it would fetch them again
         except InvalidationError as error:
             return Forgotten(deleted, Invalidation.NOT_TOLD, str(error))
         return Forgotten(deleted, Invalidation.TOLD)

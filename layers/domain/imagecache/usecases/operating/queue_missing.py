@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imagecache.clock import DAY
-from imagecache.config import Config
 from imagecache.model.chat import Chat, Folder
 from imagecache.model.image import ImageStatus
 from imagecache.stores.chats.chat_reader import ChatReader, Position
@@ -17,38 +16,27 @@ from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.operating.run_job import Step
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 _CHATS_A_STEP = 50
 _IMAGES_A_STEP = 100
 
 
-def missing_images(*, config: Config, dynamodb: "DynamoDBClient", requests: ImageQueueing) -> "MissingImages":
-    """For the tables of this configuration."""
-    return MissingImages(
-        chats=ChatReader(table_name=config.chats_table, dynamodb=dynamodb),
-        participants=ParticipantsTable(config.participants_table, dynamodb, at_once=config.writes_at_once),
-        contacts=ContactsTable(table_name=config.contacts_table, dynamodb=dynamodb),
-        catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
-        requests=requests,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MissingImages:
+class ImageBackfill:
     """Both are idempotent: what is cached, or waits already, is not queued again."""
 
-    chats: ChatReader
-    participants: ParticipantsTable
-    contacts: ContactsTable
+    chat_reader: ChatReader
+    participants_table: ParticipantsTable
+    contacts_table: ContactsTable
     catalogue: ImageCatalogue
-    requests: ImageQueueing
+    image_queueing: ImageQueueing
 
     def backfill(self, job: Job) -> Iterator[Step]:
         """The images of every listed chat, or of those that moved in the last `active_within_days`."""
         days = job.order["active_within_days"]
         oldest = job.created_at - days * DAY if days else 0
-        return self.steps(job.resume, oldest=oldest, request=self.requests.request)
+        return self.steps(job.resume, oldest=oldest, request=self.image_queueing.request)
 
     def steps(
         self, resume: Any, *, oldest: int, request: Callable[[Iterable[tuple[str, str]]], int]
@@ -57,7 +45,7 @@ class MissingImages:
         folders, after = _places(resume)
         for folder in folders:
             while True:
-                page = self.chats.newest(folder, limit=_CHATS_A_STEP, after=after)
+                page = self.chat_reader.newest(folder, limit=_CHATS_A_STEP, after=after)
                 wanted = [chat for chat in page.chats if chat.last_activity >= oldest]
                 counts = {"chats": len(wanted), "queued": request(self._shown_by(wanted))}
                 after = page.position if len(wanted) == len(page.chats) else None
@@ -75,11 +63,11 @@ class MissingImages:
         ]
         for start in range(0, len(failed), _IMAGES_A_STEP):
             batch = failed[start : start + _IMAGES_A_STEP]
-            yield Step({"queued": self.requests.request(batch, retry=True)}, "again")
+            yield Step({"queued": self.image_queueing.request(batch, retry=True)}, "again")
 
     def _shown_by(self, chats: list[Chat]) -> list[tuple[str, str]]:
-        members = [one for chat in chats for one in self.participants.roster(chat.chat_id).values()]
-        contacts = self.contacts.several(one.contact_id for one in members if one.contact_id)
+        members = [one for chat in chats for one in self.participants_table.roster(chat.chat_id).values()]
+        contacts = self.contacts_table.several(one.contact_id for one in members if one.contact_id)
         own = [(one.image and one.image.key, one.source_url) for one in members]
         stand_ins = [(one.image_key, one.source_url) for one in contacts.values()]
         return [(key, url) for key, url in [*own, *stand_ins] if key and url]

@@ -8,17 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from imagecache.config import Config
 from imagecache.stores.chats.chats import ChatsTable, ChatSummary
 from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsTable
 from imagecache.stores.chats.previews import with_contact_images
-from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.state.sync_state import SyncState
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.contacts.match_contacts import ContactMatcher, Person
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 @dataclass(slots=True)
@@ -39,18 +37,18 @@ class RelinkResult:
 class ContactRelinker:
     """Goes through everybody in steps of some hundred members, and remembers how far it is."""
 
-    matching: ContactMatcher
-    chats: ChatsTable
-    participants: ParticipantsTable
-    images: ImageQueueing
-    state: SyncState
+    matcher: ContactMatcher
+    chats_table: ChatsTable
+    participants_table: ParticipantsTable
+    image_queueing: ImageQueueing
+    sync_state: SyncState
 
     def run(self, *, fence: int, wanted_since: int, out_of_time: Callable[[], bool]) -> RelinkResult:
         """Until everybody is linked by the contacts as they are now. Raises FencedOffError.
 
         Pictures are asked for where the chat has moved since `wanted_since`.
         """
-        linking = self.state.linking()
+        linking = self.sync_state.linking()
         done = RelinkResult(any_contacts=linking.changes > 0)
         while linking.is_behind:
             if out_of_time():
@@ -58,25 +56,25 @@ class ContactRelinker:
                 break
             if linking.after is None:
                 linking = replace(linking, towards=linking.changes)
-            members, after = self.participants.members(after=linking.after)
+            members, after = self.participants_table.members(after=linking.after)
             self._relink(members, done, fence=fence, wanted_since=wanted_since)
             linked = linking.linked if after else linking.towards
             linking = replace(linking, after=after, linked=linked)
-            self.state.record_linking(linking, fence=fence)
+            self.sync_state.record_linking(linking, fence=fence)
         return done
 
     def _relink(self, members: list[Member], done: RelinkResult, *, fence: int, wanted_since: int) -> None:
         """Images first: a crash after them costs a look, before them it would cost the images."""
         done.begun = True
-        listed = self.chats.listed(one.chat_id for one in members)
+        listed = self.chats_table.listed(one.chat_id for one in members)
         # A chat that is not there yet is in sync's hands, which links its members itself.
         members = [one for one in members if one.chat_id in listed and not _is_chats_own(one)]
-        links = self.matching.links(_person(one, listed) for one in members)
+        links = self.matcher.links(_person(one, listed) for one in members)
         wanted = [one for one in members if listed[one.chat_id].last_activity >= wanted_since]
-        done.queued += self.images.request(links.images(_person(one, listed) for one in wanted))
+        done.queued += self.image_queueing.request(links.images(_person(one, listed) for one in wanted))
         linked = [one._replace(participant=links.linked(_person(one, listed))) for one in members]
         changed = [new for old, new in zip(members, linked, strict=True) if new != old]
-        self.participants.link(changed, fence=fence)
+        self.participants_table.link(changed, fence=fence)
         self._show(linked, listed, fence=fence)
         done.members += len(changed)
 
@@ -88,19 +86,7 @@ class ContactRelinker:
         for chat_id, contact_images in keys.items():
             preview = with_contact_images(listed[chat_id].preview, contact_images)
             if preview != listed[chat_id].preview:
-                self.chats.show(chat_id, preview, fence=fence)
-
-
-def people_relinking(*, config: Config, dynamodb: "DynamoDBClient", images: ImageQueueing) -> ContactRelinker:
-    """For the tables of this configuration."""
-    contacts = ContactsTable(table_name=config.contacts_table, dynamodb=dynamodb)
-    return ContactRelinker(
-        matching=ContactMatcher(contacts=contacts, region=config.default_region),
-        chats=ChatsTable(table_name=config.chats_table, dynamodb=dynamodb),
-        participants=ParticipantsTable(config.participants_table, dynamodb, at_once=config.writes_at_once),
-        images=images,
-        state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
-    )
+                self.chats_table.show(chat_id, preview, fence=fence)
 
 
 def _person(member: Member, listed: dict[str, ChatSummary]) -> Person:

@@ -15,8 +15,8 @@ _MOST_SHARE = 0.2
 def remove_missing(
     *,
     chat_api: ChatApi,
-    chats: ChatsTable,
-    participants: ParticipantsTable,
+    chats_table: ChatsTable,
+    participants_table: ParticipantsTable,
     progress: Progress,
     fence: int,
     out_of_time: Callable[[], bool],
@@ -28,11 +28,11 @@ def remove_missing(
     """
     if progress.without_id:
         return 0, 0, 0
-    known = chats.missing_since()
+    known = chats_table.missing_since()
     unseen = {chat: since for chat, since in known.items() if short_hash(chat) not in progress.seen_chats}
     newly = [chat for chat, since in unseen.items() if not since]
     for chat in newly:
-        chats.mark_missing(chat, since=progress.started_at, fence=fence)
+        chats_table.mark_missing(chat, since=progress.started_at, fence=fence)
     twice = [chat for chat, since in unseen.items() if since and since < progress.started_at]
     if len(twice) > _MANY and len(twice) > _MOST_SHARE * len(known) and not progress.force:
         return len(newly), 0, len(twice)
@@ -40,12 +40,23 @@ def remove_missing(
     for chat in twice:
         if out_of_time():
             break
-        deleted += _settle(chat, chat_api=chat_api, chats=chats, participants=participants, fence=fence)
+        deleted += _settle(
+            chat,
+            chat_api=chat_api,
+            chats_table=chats_table,
+            participants_table=participants_table,
+            fence=fence,
+        )
     return len(newly), deleted, 0
 
 
 def _settle(
-    chat_id: str, *, chat_api: ChatApi, chats: ChatsTable, participants: ParticipantsTable, fence: int
+    chat_id: str,
+    *,
+    chat_api: ChatApi,
+    chats_table: ChatsTable,
+    participants_table: ParticipantsTable,
+    fence: int,
 ) -> bool:
     """Whether it was deleted: its members first, as only the chat's own row remembers that it is to go."""
     try:
@@ -53,8 +64,8 @@ def _settle(
     except ListingError:  # no clear word: ask again next time
         return False
     if exists:
-        chats.mark_missing(chat_id, since=0, fence=fence)
+        chats_table.mark_missing(chat_id, since=0, fence=fence)
         return False
-    participants.remove(chat_id, list(participants.roster(chat_id)), fence=fence)
-    chats.delete(chat_id, fence=fence)
+    participants_table.remove(chat_id, list(participants_table.roster(chat_id)), fence=fence)
+    chats_table.delete(chat_id, fence=fence)
     return True

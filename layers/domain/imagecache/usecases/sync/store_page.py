@@ -44,10 +44,10 @@ class PageWriter:
     """
 
     chat_api: ChatApi
-    chats: ChatsTable
-    participants: ParticipantsTable
-    images: ImageQueueing
-    matching: ContactMatcher
+    chats_table: ChatsTable
+    participants_table: ParticipantsTable
+    image_queueing: ImageQueueing
+    matcher: ContactMatcher
     fence: int
     complete: bool
     relinked: bool
@@ -56,7 +56,7 @@ class PageWriter:
 
     def store(self, page: list[Chat], tally: Tally) -> bool:
         """False when time was up before the end of the page: it is to be stored again."""
-        stored = self.chats.stored((chat.chat_id for chat in page), consistent=self.relinked)
+        stored = self.chats_table.stored((chat.chat_id for chat in page), consistent=self.relinked)
         moved = [one for one in page if not _is_listed_as(stored.get(one.chat_id), _listed(one))]
         links = self._links(moved)
         unchanged: list[Chat] = []
@@ -99,7 +99,7 @@ class PageWriter:
             full, queued = self._store_roster(full, links or self._links([full]))
             preview = preview_of(full)
         title = better_name(full.title, before.title if before else None)
-        self.chats.put(
+        self.chats_table.put(
             replace(full, title=title),
             preview=preview,
             list_fingerprint=listed,
@@ -110,22 +110,22 @@ class PageWriter:
 
     def _store_roster(self, chat: Chat, links: ContactIndex) -> tuple[Chat, int]:
         """The difference to what is stored; the chat with its contacts, and the better of each two names."""
-        known = self.participants.roster(chat.chat_id)
+        known = self.participants_table.roster(chat.chat_id)
         members = [links.linked((_named(one, known), _network(chat))) for one in chat.participants]
         chat = replace(chat, participants=tuple(members))
         present = {one.participant_id: one for one in _roster(chat)}
         changed = [one for key, one in present.items() if known.get(key) != as_stored(one)]
-        self.participants.put(chat.chat_id, changed, fence=self.fence)
+        self.participants_table.put(chat.chat_id, changed, fence=self.fence)
         queued = self._request([chat]) + self._request_contacts(chat, links)
         gone = known.keys() - present.keys()
         if chat.has_more_participants:  # a part of the roster says nothing of the others
             chat = _with_others(chat, [known[key] for key in known if key in gone - {CHAT_ROW}])
             gone &= {CHAT_ROW}
-        self.participants.remove(chat.chat_id, sorted(gone), fence=self.fence)
+        self.participants_table.remove(chat.chat_id, sorted(gone), fence=self.fence)
         return chat, queued
 
     def _request(self, chats: Iterable[Chat]) -> int:
-        return self.images.request(
+        return self.image_queueing.request(
             (one.image.key, one.source_url)
             for chat in chats
             if chat.last_activity >= self.wanted_since
@@ -137,10 +137,10 @@ class PageWriter:
         """The pictures that stand in for those of its members."""
         if chat.last_activity < self.wanted_since:
             return 0
-        return self.images.request(links.images((one, _network(chat)) for one in chat.participants))
+        return self.image_queueing.request(links.images((one, _network(chat)) for one in chat.participants))
 
     def _links(self, chats: Iterable[Chat]) -> ContactIndex:
-        return self.matching.links((one, _network(chat)) for chat in chats for one in chat.participants)
+        return self.matcher.links((one, _network(chat)) for chat in chats for one in chat.participants)
 
 
 def _network(chat: Chat) -> str:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imagecache.clock import DAY, HOUR, Clock
-from imagecache.config import Config
 from imagecache.errors import OriginDownError, OriginUnauthorizedError
 from imagecache.model.image import OriginName
 from imagecache.sources.beeper.chat_api import ChatApi
@@ -25,15 +24,14 @@ from imagecache.stores.state.sync_state import (
     SyncState,
     short_hash,
 )
-from imagecache.usecases.caching.queue_images import ImageQueueing, image_requests
-from imagecache.usecases.sync.relink_contacts import ContactRelinker, RelinkResult, people_relinking
+from imagecache.usecases.caching.queue_images import ImageQueueing
+from imagecache.usecases.sync.relink_contacts import ContactRelinker, RelinkResult
 from imagecache.usecases.sync.remove_missing import remove_missing
 from imagecache.usecases.sync.store_page import PageWriter
 from imagecache.usecases.sync.sync_report import SyncOutcome, SyncReport
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_sqs import SQSClient
+    pass
 
 _COMPLETE_EVERY = 20 * HOUR  # less than a day: laptops sleep at night, a nightly moment might never come
 _OVERLAP = HOUR
@@ -47,12 +45,12 @@ _LOGGED = 100  # characters of an id that is too long
 class ChatSync:
     """Runs over one Beeper's chats. Images are wanted of those that moved within so many days; 0: of all."""
 
-    chats: ChatsTable
-    participants: ParticipantsTable
-    images: ImageQueueing
-    relinking: ContactRelinker
-    state: SyncState
-    origins: OriginCircuits
+    chats_table: ChatsTable
+    participants_table: ParticipantsTable
+    image_queueing: ImageQueueing
+    relinker: ContactRelinker
+    sync_state: SyncState
+    circuits: OriginCircuits
     clock: Clock
     active_within_days: int
 
@@ -70,7 +68,7 @@ class ChatSync:
         Raises ListingError when what answers is no list of chats.
         """
         lease = milliseconds_left() + _LEASE_MARGIN
-        fence = self.state.lock(now=self.clock(), milliseconds=lease)
+        fence = self.sync_state.lock(now=self.clock(), milliseconds=lease)
         if fence is None:
             return SyncReport(SyncOutcome.BUSY)
 
@@ -78,39 +76,24 @@ class ChatSync:
             return milliseconds_left() < _TIME_TO_STOP
 
         try:
-            synced = self.state.synced()
+            synced = self.sync_state.synced()
             run = _Run(self, chat_api, fence, synced, out_of_time, told)
             return run.outcome(self._begin(synced, complete=complete, force=force))
         except ListingError:
-            self.state.forget_progress()  # its cursor may be what is wrong
+            self.sync_state.forget_progress()  # its cursor may be what is wrong
             raise
         finally:
-            self.state.unlock(fence)
+            self.sync_state.unlock(fence)
 
     def _begin(self, synced: Synced, *, complete: bool, force: bool) -> Progress:
         """Where the last run ran out of time, unless that was too long ago or is not what is asked for."""
-        now, left = self.clock(), self.state.progress()
+        now, left = self.clock(), self.sync_state.progress()
         if left and (left.complete or not complete) and left.started_at > now - _COMPLETE_EVERY:
             return replace(left, force=left.force or force)
         if left:  # or a later run would go on where this one is about to pass
-            self.state.forget_progress()
+            self.sync_state.forget_progress()
         overdue = synced.completed_at <= now - _COMPLETE_EVERY
         return Progress(complete=complete or overdue, force=force, started_at=now)
-
-
-def chat_sync(*, config: Config, dynamodb: "DynamoDBClient", sqs: "SQSClient", clock: Clock) -> ChatSync:
-    """For the tables and the queue of this configuration."""
-    images = image_requests(config=config, dynamodb=dynamodb, sqs=sqs, clock=clock)
-    return ChatSync(
-        chats=ChatsTable(table_name=config.chats_table, dynamodb=dynamodb),
-        participants=ParticipantsTable(config.participants_table, dynamodb, at_once=config.writes_at_once),
-        images=images,
-        relinking=people_relinking(config=config, dynamodb=dynamodb, images=images),
-        state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
-        origins=OriginCircuits(table_name=config.sync_state_table, dynamodb=dynamodb),
-        clock=clock,
-        active_within_days=config.active_within_days,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +111,7 @@ class _Run:
         """Everything but an error ends as a report."""
         report = SyncReport(complete=progress.complete)
         try:
-            relinked = self.sync.relinking.run(
+            relinked = self.sync.relinker.run(
                 fence=self.fence, wanted_since=self._wanted_since(), out_of_time=self.out_of_time
             )
             report.relinked, report.queued = relinked.members, relinked.queued
@@ -136,10 +119,10 @@ class _Run:
                 progress = self._walk(progress, report, relinked)
             if progress.finished:
                 self._finish(progress, report)
-                if relinked.any_contacts and self.sync.state.linking().is_behind:
+                if relinked.any_contacts and self.sync.sync_state.linking().is_behind:
                     report.outcome = SyncOutcome.UNFINISHED  # contacts changed meanwhile: again, at once
             else:
-                self.sync.state.record_progress(progress, fence=self.fence)
+                self.sync.sync_state.record_progress(progress, fence=self.fence)
                 report.outcome = SyncOutcome.UNFINISHED
         except FencedOffError:
             report.outcome = SyncOutcome.SUPERSEDED
@@ -147,11 +130,11 @@ class _Run:
         except OriginUnauthorizedError as error:
             report.outcome, report.detail = SyncOutcome.UNAUTHORIZED, str(error)
             # Nobody else need ask with that token; the cacher's probe closes the circuit when it may.
-            self.sync.origins.open(OriginName.BEEPER, Cause.UNAUTHORIZED, now=self.sync.clock())
+            self.sync.circuits.open(OriginName.BEEPER, Cause.UNAUTHORIZED, now=self.sync.clock())
         except OriginDownError as error:
             report.outcome, report.detail = SyncOutcome.OFFLINE, str(error)
         state = _ORIGIN_STATES.get(report.outcome, BeeperState.OK)
-        self.sync.state.record_origin(state, now=self.sync.clock())
+        self.sync.sync_state.record_origin(state, now=self.sync.clock())
         return report
 
     def _walk(self, progress: Progress, report: SyncReport, relinked: RelinkResult) -> Progress:
@@ -175,10 +158,10 @@ class _Run:
     def _writer(self, relinked: RelinkResult, *, complete: bool) -> PageWriter:
         return PageWriter(
             chat_api=self.chat_api,
-            chats=self.sync.chats,
-            participants=self.sync.participants,
-            images=self.sync.images,
-            matching=replace(self.sync.relinking.matching, any_contacts=relinked.any_contacts),
+            chats_table=self.sync.chats_table,
+            participants_table=self.sync.participants_table,
+            image_queueing=self.sync.image_queueing,
+            matcher=replace(self.sync.relinker.matcher, any_contacts=relinked.any_contacts),
             fence=self.fence,
             complete=complete,
             relinked=relinked.begun,
@@ -195,14 +178,14 @@ class _Run:
         if progress.complete:
             report.missing, report.deleted, report.refused = remove_missing(
                 chat_api=self.chat_api,
-                chats=self.sync.chats,
-                participants=self.sync.participants,
+                chats_table=self.sync.chats_table,
+                participants_table=self.sync.participants_table,
                 progress=progress,
                 fence=self.fence,
                 out_of_time=self.out_of_time,
             )
-        report.queued += self.sync.images.request_due()
-        state, synced, now = self.sync.state, self.synced, self.sync.clock()
+        report.queued += self.sync.image_queueing.request_due()
+        state, synced, now = self.sync.sync_state, self.synced, self.sync.clock()
         state.record_synced(
             Synced(
                 watermark=min(max(synced.watermark, progress.newest), progress.oldest_skipped, now),

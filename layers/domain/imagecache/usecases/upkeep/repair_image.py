@@ -25,12 +25,12 @@ class Repair(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repairs:
+class ImageRepair:
     """In a dry run nothing is written, and it is told what it would take."""
 
     blobs: Blobs
     upkeep: ImageUpkeep
-    images: CachedImages
+    cached_images: CachedImages
 
     def repair(self, row: SweptRow, *, now: int, dry_run: bool) -> Repair:
         """Nothing that S3 still has a version of is given up. Raises ClientError."""
@@ -52,7 +52,7 @@ class Repairs:
             case Repair.REBUILT:
                 return self._rebuilt(blob_id)
             case Repair.REFETCHED:
-                self.images.request_refresh(row.image_key, now=now)
+                self.cached_images.request_refresh(row.image_key, now=now)
             case Repair.LOST if not self.upkeep.lose(row.image_key, blob_id=blob_id, now=now):
                 return Repair.NONE
         return needed

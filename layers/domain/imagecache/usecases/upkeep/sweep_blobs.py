@@ -55,7 +55,7 @@ def is_too_much(count: int, *, of: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlobSweep:
+class BlobSweeper:
     """Works on the image bucket."""
 
     blobs: Blobs

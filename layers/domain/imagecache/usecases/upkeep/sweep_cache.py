@@ -13,28 +13,21 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from imagecache.clock import DAY, Clock
-from imagecache.config import Config
-from imagecache.stores.blobs import Blobs
-from imagecache.stores.chats.chat_reader import ChatReader
 from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.stores.images.upkeep import ImageUpkeep
 from imagecache.stores.state.jobs import Job
 from imagecache.stores.state.sync_state import BeeperState, SyncState
-from imagecache.usecases.caching.queue_images import image_requests
-from imagecache.usecases.operating.queue_missing import MissingImages
+from imagecache.usecases.caching.queue_images import ImageQueueing
+from imagecache.usecases.operating.queue_missing import ImageBackfill
 from imagecache.usecases.operating.run_job import Counts, Step
 from imagecache.usecases.reading.count_cache import count_cache
-from imagecache.usecases.upkeep.repair_image import Repairs
-from imagecache.usecases.upkeep.sweep_blobs import OBJECT_GRACE, BlobSweep, Stock, is_too_much
+from imagecache.usecases.upkeep.sweep_blobs import OBJECT_GRACE, BlobSweeper, Stock, is_too_much
 from imagecache.usecases.upkeep.sweep_costs import costs
-from imagecache.usecases.upkeep.sweep_rows import UNANSWERED, References, RowSweep
+from imagecache.usecases.upkeep.sweep_rows import UNANSWERED, RowSweeper
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
+    pass
 
 _SYNCED_WITHIN = 2 * DAY
 _BLOBS_A_STEP = 100
@@ -54,49 +47,20 @@ class Refusal(StrEnum):
 class Sweep:
     """Does jobs of the kind `cleanup`; their orders are `dry_run` and `force`."""
 
-    rows: RowSweep
-    objects: BlobSweep
-    missing: MissingImages
-    state: SyncState
+    row_sweeper: RowSweeper
+    blob_sweeper: BlobSweeper
+    backfill: ImageBackfill
+    image_queueing: ImageQueueing
+    upkeep: ImageUpkeep
+    catalogue: ImageCatalogue
+    participants_table: ParticipantsTable
+    sync_state: SyncState
     clock: Clock
     active_within_days: int
 
     def run(self, job: Job) -> Iterator[Step]:
         """From where the job is; a dry run counts what would be done, and changes nothing."""
         return _Run(self, job, Counter(job.progress), list(job.result.get("refused", []))).steps()
-
-
-def cache_sweep(
-    *, config: Config, dynamodb: "DynamoDBClient", s3: "S3Client", sqs: "SQSClient", clock: Clock
-) -> Sweep:
-    """For the tables, the bucket and the queue of this configuration."""
-    participants = ParticipantsTable(config.participants_table, dynamodb, at_once=config.writes_at_once)
-    contacts = ContactsTable(table_name=config.contacts_table, dynamodb=dynamodb)
-    catalogue = ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb)
-    upkeep = ImageUpkeep(table_name=config.images_table, dynamodb=dynamodb)
-    requests = image_requests(config=config, dynamodb=dynamodb, sqs=sqs, clock=clock)
-    blobs = Blobs(bucket=config.image_bucket, s3=s3)
-    return Sweep(
-        rows=RowSweep(
-            upkeep=upkeep,
-            references=References(participants=participants, contacts=contacts),
-            repairs=Repairs(blobs=blobs, upkeep=upkeep, images=requests.images),
-            requests=requests,
-            clock=clock,
-            refetch_media_after=config.refetch_media_after_days * DAY,
-        ),
-        objects=BlobSweep(blobs=blobs, catalogue=catalogue),
-        missing=MissingImages(
-            chats=ChatReader(table_name=config.chats_table, dynamodb=dynamodb),
-            participants=participants,
-            contacts=contacts,
-            catalogue=catalogue,
-            requests=requests,
-        ),
-        state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
-        clock=clock,
-        active_within_days=config.active_within_days,
-    )
 
 
 _Place = list[Any]
@@ -126,14 +90,14 @@ class _Run:
             place = []
 
     def _rows(self, place: _Place) -> Iterator[tuple[Counts, _Place | None]]:
-        rows = self.sweep.rows
+        rows = self.sweep.row_sweeper
         try:
             shown = rows.references.keys()
         except UNANSWERED:
             self._refuse(Refusal.SCAN_FAILED)
             yield {}, None
             return
-        for page, after in rows.upkeep.pages(after=place[0] if place else None):
+        for page, after in self.sweep.upkeep.pages(after=place[0] if place else None):
             counts = rows.sweep(page, shown=shown, is_whole=self._in_stock().is_whole, dry_run=self._is_dry)
             yield counts, [after] if after else None
 
@@ -144,8 +108,8 @@ class _Run:
         if not self.totals["due"] or not self._may_delete():
             yield {}, None
             return
-        for page, after in self.sweep.rows.upkeep.pages(after=place[0] if place else None):
-            yield self.sweep.rows.delete(page), [after] if after else None
+        for page, after in self.sweep.upkeep.pages(after=place[0] if place else None):
+            yield self.sweep.row_sweeper.delete(page), [after] if after else None
 
     def _objects(self, place: _Place) -> Iterator[tuple[Counts, _Place | None]]:
         stock = self._in_stock()
@@ -159,28 +123,29 @@ class _Run:
             for start in range(0, len(unnamed), _BLOBS_A_STEP):
                 some = unnamed[start : start + _BLOBS_A_STEP]
                 self._stock = None  # statistics are of what is left
-                yield self.sweep.objects.collect(some, old_before=self._old_before), ["counted"]
+                yield self.sweep.blob_sweeper.collect(some, old_before=self._old_before), ["counted"]
         yield {}, None
 
     def _unnamed(self, stock: Stock) -> list[str]:
         try:
-            return stock.unnamed(self.sweep.objects.named())
+            return stock.unnamed(self.sweep.blob_sweeper.named())
         except UNANSWERED:
             self._refuse(Refusal.SCAN_FAILED)
             return []
 
     def _missing(self, place: _Place) -> Iterator[tuple[Counts, _Place | None]]:
         """What a complete run of sync has not queued, or what was lost since then."""
-        days, requests = self.sweep.active_within_days, self.sweep.rows.requests
+        days = self.sweep.active_within_days
+        queueing = self.sweep.image_queueing
         oldest = self.job.created_at - days * DAY if days else 0
-        request = requests.count_missing if self._is_dry else requests.request
-        for step in self.sweep.missing.steps(place or None, oldest=oldest, request=request):
+        request = queueing.count_missing if self._is_dry else queueing.request
+        for step in self.sweep.backfill.steps(place or None, oldest=oldest, request=request):
             yield step.counts, step.resume
         yield {}, None
 
     def _statistics(self, _place: _Place) -> Iterator[tuple[Counts, _Place | None]]:
-        stock, missing = self._in_stock(), self.sweep.missing
-        counts = count_cache(catalogue=missing.catalogue, participants=missing.participants)
+        stock = self._in_stock()
+        counts = count_cache(catalogue=self.sweep.catalogue, participants=self.sweep.participants_table)
         snapshot = asdict(counts) | {
             "swept_at": self.sweep.clock(),
             "orphaned": self.totals["orphans"] + self.totals["marked"] - self.totals["deleted"],
@@ -191,12 +156,13 @@ class _Run:
             "refused": self.refused,
         }
         if not self._is_dry:
-            self.sweep.state.record_statistics(snapshot)
+            self.sweep.sync_state.record_statistics(snapshot)
         yield {"listed": stock.listed}, None
 
     def _may_delete(self) -> bool:
         """Whether no brake is on. A person's `force` lifts all but one: unanswered means unknown."""
-        now, state = self.sweep.clock(), self.sweep.state
+        now = self.sweep.clock()
+        state = self.sweep.sync_state
         if state.synced().completed_at <= now - _SYNCED_WITHIN and not self._is_forced:
             offline = state.origin().state is BeeperState.OFFLINE
             self._refuse(Refusal.OFFLINE if offline else Refusal.NO_RECENT_SYNC)
@@ -212,7 +178,7 @@ class _Run:
     def _in_stock(self) -> Stock:
         """Listed once in an invocation, when first asked for."""
         if self._stock is None:
-            self._stock = self.sweep.objects.take_stock(old_before=self._old_before)
+            self._stock = self.sweep.blob_sweeper.take_stock(old_before=self._old_before)
         return self._stock
 
     @property

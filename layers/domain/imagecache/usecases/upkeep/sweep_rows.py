@@ -14,9 +14,10 @@ from imagecache.clock import DAY, Clock
 from imagecache.model.image import ImageStatus
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.images.upkeep import ImageUpkeep, SweptRow
 from imagecache.usecases.caching.queue_images import ImageQueueing
-from imagecache.usecases.upkeep.repair_image import Repair, Repairs
+from imagecache.usecases.upkeep.repair_image import ImageRepair, Repair
 
 GRACE = 30 * DAY
 """How long an image that nobody shows is kept, and a look-up counts as showing it (ms)."""
@@ -45,16 +46,18 @@ _FETCHED = {Task.REVALIDATE.value, Repair.REFETCHED.value, Repair.LOST.value}
 class References:
     """Who shows an image: chats and contacts. Whoever looked it up is known by its row."""
 
-    participants: ParticipantsTable
-    contacts: ContactsTable
+    participants_table: ParticipantsTable
+    contacts_table: ContactsTable
 
     def keys(self) -> set[str]:
         """Of every image that is shown, by two scans. Raises one of UNANSWERED."""
-        return {*self.participants.image_keys(), *self.contacts.image_keys()}
+        return {*self.participants_table.image_keys(), *self.contacts_table.image_keys()}
 
     def has(self, image_key: str) -> bool:
         """By two queries. Raises one of UNANSWERED."""
-        shown = self.participants.referring(image_key, limit=1) or self.contacts.referring(image_key, limit=1)
+        shown = self.participants_table.referring(image_key, limit=1) or self.contacts_table.referring(
+            image_key, limit=1
+        )
         return bool(shown)
 
 
@@ -82,14 +85,16 @@ def _is_stale(row: SweptRow, now: int, refetch_media_after: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowSweep:
+class RowSweeper:
     """Works on a page of rows at a time, several rows side by side. A dry run only counts."""
 
     upkeep: ImageUpkeep
     references: References
-    repairs: Repairs
-    requests: ImageQueueing
+    repair: ImageRepair
+    cached_images: CachedImages
+    image_queueing: ImageQueueing
     clock: Clock
+    writes_at_once: int
     refetch_media_after: int
 
     def sweep(
@@ -114,11 +119,11 @@ class RowSweep:
             )
         ]
         do = partial(self._would_do if dry_run else self._do, now=now)
-        with ThreadPoolExecutor(self.requests.at_once) as pool:
+        with ThreadPoolExecutor(self.writes_at_once) as pool:
             done = list(pool.map(lambda one: do(*one), work))
         if not dry_run:
             wanted = [row for (_, row), what in zip(work, done, strict=True) if what in _FETCHED]
-            self.requests.send((row.image_key, row.source_url) for row in wanted if row.source_url)
+            self.image_queueing.send((row.image_key, row.source_url) for row in wanted if row.source_url)
         due = sum(row.file_size for (_, row), what in zip(work, done, strict=True) if what == Task.DELETE)
         orphans = sum(bool(row.orphaned_at) for row in rows if row.image_key not in shown)
         return Counter(what for what in done if what) + Counter(rows=len(rows), dueBytes=due, orphans=orphans)
@@ -127,7 +132,7 @@ class RowSweep:
         """Those among them whose grace is over, unless somebody shows them after all."""
         now = self.clock()
         due = [row for row in rows if row.orphaned_at and row.orphaned_at <= now - GRACE]
-        with ThreadPoolExecutor(self.requests.at_once) as pool:
+        with ThreadPoolExecutor(self.writes_at_once) as pool:
             return sum(pool.map(partial(self._delete, now=now), due), Counter())
 
     def _delete(self, row: SweptRow, *, now: int) -> Counter[str]:
@@ -157,13 +162,13 @@ class RowSweep:
                     return _UNSURE
                 done = self.upkeep.mark_orphaned(row.image_key, now=now)
             case Task.UNMARK:
-                done = self.requests.images.unmark_orphaned(row.image_key)
+                done = self.cached_images.unmark_orphaned(row.image_key)
             case Task.REVALIDATE:
-                done = self.requests.images.revalidate(row.image_key, now=now)
+                done = self.cached_images.revalidate(row.image_key, now=now)
         return task.value if done else ""
 
     def _repair(self, row: SweptRow, *, now: int, dry_run: bool) -> str:
         try:
-            return self.repairs.repair(row, now=now, dry_run=dry_run).value
+            return self.repair.repair(row, now=now, dry_run=dry_run).value
         except UNANSWERED:
             return _UNSURE
