@@ -25,9 +25,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from imagecache.errors import ImageCacheError
+from imagecache.errors import ImageCacheError, UnreadableChatError
 from imagecache.model.chat import Chat
-from imagecache.sources.beeper.chat_json import UnreadableChatError, parse_chat
+from imagecache.sources.beeper.chat_json import parse_chat
 from imagecache.sources.transport import MAX_IMAGE_BYTES
 from imagecache_migration.snapshot_archive import Archive, Document, SnapshotError, read_documents, read_file
 

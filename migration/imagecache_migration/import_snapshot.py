@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from imagecache.clock import Clock
-from imagecache.errors import ImageFailedError, RejectedSourceError
+from imagecache.errors import FencedOffError, ImageFailedError, LeaseLostError, RejectedSourceError
 from imagecache.imaging.pictures import render
 from imagecache.model.chat import Chat
 from imagecache.model.image import Attempt, ImageMessage, ImageStatus, Picture
@@ -22,9 +22,8 @@ from imagecache.stores.blobs import Blobs, blob_id, described
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable, chat_row
 from imagecache.stores.chats.previews import preview_of
-from imagecache.stores.dynamodb.fence import FencedOffError
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.claims import Answer, Claim, ImageClaims, LeaseLostError
+from imagecache.stores.images.claims import Answer, Claim, ImageClaims
 from imagecache.stores.images.row import RowState
 from imagecache.stores.state.sync_state import SyncState
 from imagecache_migration.convex_snapshot import Snapshot, SnapshotFileError, SnapshotImage

@@ -15,9 +15,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from imagecache.errors import LeaseLostError, OriginClosedError
 from imagecache.model.image import Blob, ImageMessage, OriginName
-from imagecache.stores.images.claims import Answer, Claim, ImageClaims, LeaseLostError
-from imagecache.stores.state.circuits import OriginCircuits, OriginClosedError
+from imagecache.stores.images.claims import Answer, Claim, ImageClaims
+from imagecache.stores.state.circuits import OriginCircuits
 from tests.engine.dynamodb_local import dynamodb_local
 from tests.tables import create_tables
 

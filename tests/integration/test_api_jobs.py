@@ -10,6 +10,7 @@ import requests
 
 from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
+from imagecache.errors import JobOverError
 from imagecache.model.contact import Contact, KeptBy
 from imagecache.model.image import ImageRef
 from imagecache.model.job import JobKind, JobStatus
@@ -17,7 +18,7 @@ from imagecache.queues.images import from_body
 from imagecache.rules.retries import NEVER
 from imagecache.stores.state.jobs import Job
 from imagecache.usecases.operating import queue_missing
-from imagecache.usecases.operating.run_job import NoSuchJobError, Step, work_on
+from imagecache.usecases.operating.run_job import Step, work_on
 from imagecache.usecases.sync.sync_job import sync_as_told
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
@@ -185,7 +186,7 @@ def test_a_job_that_fails_says_so_and_is_not_begun_again(stack: Stack, api: Api)
         {"error": "TimeoutError"},
         3,
     )
-    with pytest.raises(NoSuchJobError):
+    with pytest.raises(JobOverError):
         work(out_of_time=lambda: False)
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from imagecache.clock import HOUR
-from imagecache.errors import ImageFailedError, OriginDownError
+from imagecache.errors import ImageFailedError, LeaseLostError, OriginDownError
 from imagecache.model.image import (
     NO_VALIDATORS,
     Attempt,
@@ -21,7 +21,7 @@ from imagecache.model.image import (
 )
 from imagecache.rules.retries import NEVER
 from imagecache.rules.source_urls import MediaLocation, WebLocation
-from imagecache.stores.images.claims import Answer, Claim, LeaseLostError
+from imagecache.stores.images.claims import Answer, Claim
 from imagecache.usecases.caching.cache_image import ImageCacher
 from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.integration.conftest import NOW, Stack

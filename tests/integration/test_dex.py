@@ -10,8 +10,9 @@ from demo.chats import Json
 from demo.dex import FakeDex
 from demo.listener import Listener, Reply, Request, json_reply
 from demo.service import DemoAccount
+from imagecache.errors import DexError
 from imagecache.model.contact import Identifier, IdentifierKind
-from imagecache.sources.dex import DexApi, DexError
+from imagecache.sources.dex import DexApi
 from imagecache.usecases.contacts.import_contacts import ImportReport
 from tests.integration.acquaintances import ADA, INSTAGRAM, OTHER_PICTURE, PICTURE, World, alone
 from tests.integration.api import Api

@@ -8,11 +8,16 @@ import requests
 
 from demo.service import DemoAccount
 from imagecache.clock import HOUR
-from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, OriginFaultyError
+from imagecache.errors import (
+    ImageFailedError,
+    OriginBusyError,
+    OriginClosedError,
+    OriginDownError,
+    OriginFaultyError,
+)
 from imagecache.model.image import FailureReason, Fetched, ImageMessage, OriginName, Validators
 from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.sources.beeper.images import AssetsServe, MediaServer
-from imagecache.stores.state.circuits import OriginClosedError
 from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_claim_table import KEY, REQUEST, Answers, cacher, png

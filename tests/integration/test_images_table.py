@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagecache.clock import DAY, HOUR
+from imagecache.errors import LeaseLostError
 from imagecache.model.image import Blob, FailureReason, ImageMessage, ImageStatus, ImageView
 from imagecache.rules.retries import NEVER
-from imagecache.stores.images.claims import Answer, Claim, LeaseLostError, answer_to_claim, new_lease
+from imagecache.stores.images.claims import Answer, Claim, answer_to_claim, new_lease
 from imagecache.stores.images.row import RowState
 from tests.integration.conftest import NOW, Stack
 

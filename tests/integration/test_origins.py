@@ -4,8 +4,9 @@ import random
 
 import pytest
 
+from imagecache.errors import OriginClosedError
 from imagecache.model.image import OriginName
-from imagecache.stores.state.circuits import Cause, OriginCircuits, OriginClosedError, Permit
+from imagecache.stores.state.circuits import Cause, OriginCircuits, Permit
 from tests.integration.conftest import NOW, Stack
 
 MEDIA, BEEPER = OriginName.MEDIA_SERVER, OriginName.BEEPER

@@ -7,9 +7,9 @@ import pytest
 import requests
 
 from demo.service import DemoAccount
+from imagecache.errors import FencedOffError, ListingError
 from imagecache.sources.beeper.chat_api import ChatApi
-from imagecache.sources.beeper.chat_json import ChatPage, ListingError
-from imagecache.stores.dynamodb.fence import FencedOffError
+from imagecache.sources.beeper.chat_json import ChatPage
 from imagecache.stores.state.sync_state import Progress, Synced, short_hash
 from tests.integration.accounts import chat_with, fill
 from tests.integration.conftest import NOW, Stack

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagecache.errors import UnreadableChatError
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.sources.beeper.chat_json import UnreadableChatError, parse_chat
+from imagecache.sources.beeper.chat_json import parse_chat
 from tests.recorded import recorded
 
 COMPLETE = recorded("list_of_a_new_server")["items"][0]

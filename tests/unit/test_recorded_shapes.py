@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from imagecache.errors import ListingError
 from imagecache.model.chat import Folder
 from imagecache.model.image import ImageRef
-from imagecache.sources.beeper.chat_json import ListingError, parse_chat, parse_page
+from imagecache.sources.beeper.chat_json import parse_chat, parse_page
 from tests.recorded import FOLDER, recorded
 
 

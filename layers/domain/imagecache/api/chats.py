@@ -7,7 +7,7 @@ from imagecache.api import cursor as cursors
 from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
-from imagecache.errors import BadRequestError, NotFoundError
+from imagecache.errors import InvalidRequestError, NotFoundError
 from imagecache.model.chat import Chat, Folder, Participant
 from imagecache.rules.image_choice import ShownImage, other_person
 from imagecache.stores.chats.chat_reader import ChatReader, Position
@@ -54,7 +54,7 @@ def chats_page(
     images: CachedImages,
     base_url: str,
 ) -> shapes.Chats:
-    """`GET /api/chats`. Raises BadRequestError."""
+    """`GET /api/chats`. Raises InvalidRequestError."""
     listing = f"chats {filter.value} {account_id or ''}"
     position = cursors.read(listing, cursor)
     page = list_chats(
@@ -81,11 +81,11 @@ def chat_detail(
     images: CachedImages,
     base_url: str,
 ) -> shapes.ChatDetail:
-    """`GET /api/chat`. Raises BadRequestError, NotFoundError."""
+    """`GET /api/chat`. Raises InvalidRequestError, NotFoundError."""
     listing = f"roster {chat_id}"
     after = cursors.read(listing, participants_cursor)
     if after is not None and not isinstance(after, str):
-        raise BadRequestError("participantsCursor is not one of ours: leave it out to start again")
+        raise InvalidRequestError("participantsCursor is not one of ours: leave it out to start again")
     found = show_chat(chat_id, after=after, chats=chats, participants=participants, images=images)
     if found is None:
         raise NotFoundError("no chat has this chatId")
@@ -147,7 +147,7 @@ def _to_json(positions: Positions) -> list[Any] | None:
 
 
 def _positions(known: Any, listed: Positions) -> Positions:
-    """Raises BadRequestError for what `_to_json` does not write."""
+    """Raises InvalidRequestError for what `_to_json` does not write."""
     positions: dict[Folder, Position | None] = {}
     for one in known if isinstance(known, list) else [None]:
         match one:
@@ -156,7 +156,7 @@ def _positions(known: Any, listed: Positions) -> Positions:
             case [str(name), int(moment), str(chat_id)] if name in listed and _is_key(moment, chat_id):
                 positions[Folder(name)] = Position(chat_id, moment)
             case _:
-                raise BadRequestError("cursor is not one of ours: leave it out to start again")
+                raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
     return positions
 
 

@@ -9,7 +9,7 @@ from imagecache.api.contact_fields import SENT_KINDS
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.api.operation_shapes import Accepted
-from imagecache.errors import BadRequestError
+from imagecache.errors import InvalidRequestError
 from imagecache.model.contact import Contact, Identifier, IdentifierKind
 from imagecache.rules.identifiers import identifier
 from imagecache.rules.image_choice import ShownFor, ShownImage
@@ -19,10 +19,10 @@ StartSync = Callable[[], Accepted]
 
 
 def contacts_page(*, cursor: str | None, book: ContactBook, base_url: str) -> shapes.Contacts:
-    """`GET /api/contacts`. Raises BadRequestError."""
+    """`GET /api/contacts`. Raises InvalidRequestError."""
     after = cursors.read("contacts", cursor)
     if after is not None and not isinstance(after, str):
-        raise BadRequestError("cursor is not one of ours: leave it out to start again")
+        raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
     found, end = book.page(after=after)
     return {
         "contacts": [_contact(one, base_url) for one in found],
@@ -59,10 +59,10 @@ def contact_put(
     start_sync: StartSync,
     base_url: str,
 ) -> shapes.ContactPut:
-    """`PUT /api/contacts/{contactId}`. Raises BadRequestError, ConflictError."""
+    """`PUT /api/contacts/{contactId}`. Raises InvalidRequestError, ConflictError."""
     image = image_of(image_url)
     if image and image.rejected:
-        raise BadRequestError(f"imageUrl is never fetched: {image.rejected.value}")
+        raise InvalidRequestError(f"imageUrl is never fetched: {image.rejected.value}")
     known = {**identifiers, IdentifierKind.PARTICIPANT: participant_ids}
     shown = book.put(
         contact_id, full_name=full_name, source_url=image_url, identifiers=[*_understood(known, book.region)]
@@ -84,7 +84,7 @@ def _understood(texts: Mapping[IdentifierKind, Sequence[str]], region: str) -> I
         for text in values:
             found = identifier(kind, text, region=region)
             if found is None:
-                raise BadRequestError(f"{kind.value} {text[:60]!r} is none: {_WANTED[kind]}")
+                raise InvalidRequestError(f"{kind.value} {text[:60]!r} is none: {_WANTED[kind]}")
             yield found
 
 

@@ -9,7 +9,7 @@ from imagecache.api.fields import CURSOR, MOST_URL_CHARS, SOURCE_URL, Choice, Fl
 from imagecache.api.http import Log
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
-from imagecache.errors import BadRequestError
+from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
 from imagecache.model.image import ImageStatus
 from imagecache.rules.image_choice import ShownFor, ShownImage
@@ -42,14 +42,14 @@ _ROWS_A_PAGE = 100
 def rows_page(
     *, status: ImageStatus, cursor: str | None, catalogue: ImageCatalogue, base_url: str
 ) -> shapes.ImageRows:
-    """`GET /api/images`. Raises BadRequestError."""
+    """`GET /api/images`. Raises InvalidRequestError."""
     listing = f"images {status.value}"
     after = cursors.read(listing, cursor)
     match after:
         case None | [str()] | [str(), int()]:
             rows, end = catalogue.by_status(status, limit=_ROWS_A_PAGE, after=after)
         case _:
-            raise BadRequestError("cursor is not one of ours: leave it out to start again")
+            raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
     return {
         "images": [_row(facts, base_url) for facts in rows],
         "nextCursor": cursors.write(listing, end),
@@ -59,14 +59,14 @@ def rows_page(
 def uncached_page(
     *, cursor: str | None, participants: ParticipantsTable, contacts: ContactsTable, images: CachedImages
 ) -> shapes.References:
-    """`GET /api/images/uncached`. Raises BadRequestError."""
+    """`GET /api/images/uncached`. Raises InvalidRequestError."""
     match cursors.read("uncached", cursor):
         case None:
             after = None
         case [str(chat_id), str(participant_id)]:
             after = chat_id, participant_id
         case _:
-            raise BadRequestError("cursor is not one of ours: leave it out to start again")
+            raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
     found, end = list_uncached(participants=participants, contacts=contacts, images=images, after=after)
     return {
         "references": [_reference(one) for one in found],
@@ -84,19 +84,19 @@ def looked_up(
 
 
 def refreshed(*, source_url: str, changes: ImageChanges) -> shapes.Queued:
-    """`POST /api/images/refresh`. Raises BadRequestError, NotFoundError."""
+    """`POST /api/images/refresh`. Raises InvalidRequestError, NotFoundError."""
     changes.refresh(source_url)
     return {"status": "pending"}
 
 
 def retried(*, source_url: str, changes: ImageChanges) -> shapes.Queued:
-    """`POST /api/images/retry`. Raises BadRequestError, NotFoundError, ConflictError."""
+    """`POST /api/images/retry`. Raises InvalidRequestError, NotFoundError, ConflictError."""
     changes.retry(source_url)
     return {"status": "pending"}
 
 
 def forgotten(*, source_url: str, changes: ImageChanges, log: Log) -> shapes.Forgotten:
-    """`POST /api/images/forget`. Raises BadRequestError, NotFoundError."""
+    """`POST /api/images/forget`. Raises InvalidRequestError, NotFoundError."""
     done = changes.forget(source_url)
     log.info("forget", extra=asdict(done))
     return {"status": "forgotten", "deletedVersions": done.deleted_versions, "edge": done.invalidation}

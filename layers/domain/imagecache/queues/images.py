@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imagecache.errors import ImageCacheError
+from imagecache.errors import QueueRefusedError
 from imagecache.model.image import ImageMessage
 
 if TYPE_CHECKING:
@@ -17,10 +17,6 @@ _BYTES_PER_CALL = 262_144
 # ChangeMessageVisibility's limit, in seconds.
 _LONGEST_VISIBILITY = 43_200
 _ATTEMPTS = 3
-
-
-class QueueRefusedError(ImageCacheError):
-    """SQS did not take every message; those that it took are marked by nobody and will be queued again."""
 
 
 class ImagesQueue:

@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from imagecache.errors import ImageCacheError, OriginDownError, OriginUnauthorizedError
+from imagecache.errors import DexError, OriginDownError, OriginUnauthorizedError
 from imagecache.model.contact import IdentifierKind
 from imagecache.sources.transport import retry_after
 
@@ -30,10 +30,6 @@ _MOST_NAME_CHARS = 500
 # As in our own API: a person of Dex's must fit into one item of a table.
 _MOST_URL_CHARS = 65_536
 _MOST_EACH = 50
-
-
-class DexError(ImageCacheError):
-    """What answers is no list of contacts, or one that never ends."""
 
 
 @dataclass(frozen=True, slots=True)

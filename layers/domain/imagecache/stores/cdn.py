@@ -6,15 +6,11 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from imagecache.errors import ImageCacheError
+from imagecache.errors import InvalidationError
 from imagecache.stores.blobs import image_paths
 
 PATIENCE = Config(connect_timeout=1, read_timeout=4, retries={"total_max_attempts": 2})
 """For both clients: whatever they meet, the request that they are made for must be answered within 29 s."""
-
-
-class InvalidationError(ImageCacheError):
-    """CloudFront goes on serving what it keeps; the message is AWS's or botocore's name for the reason."""
 
 
 class Cdn:

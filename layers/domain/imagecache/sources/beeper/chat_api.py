@@ -8,16 +8,16 @@ from urllib.parse import quote
 
 import requests
 
-from imagecache.errors import ImageCacheError, OriginDownError, OriginUnauthorizedError
+from imagecache.errors import (
+    ChatUnavailableError,
+    ListingError,
+    OriginDownError,
+    OriginUnauthorizedError,
+    UnreadableChatError,
+)
 from imagecache.model.chat import Chat
 from imagecache.sources.beeper.auth import beeper_headers
-from imagecache.sources.beeper.chat_json import (
-    ChatPage,
-    ListingError,
-    UnreadableChatError,
-    parse_chat,
-    parse_page,
-)
+from imagecache.sources.beeper.chat_json import ChatPage, parse_chat, parse_page
 
 # New servers take 1 to 200; old ones ignore it and send 25.
 _PAGE_LIMIT = 200
@@ -28,10 +28,6 @@ _TIMEOUT = (5, 30)
 _NOT_BEEPERS = {429, 502, 503, 504, *range(520, 528), 530}
 
 Parameters = Mapping[str, str | int]
-
-
-class ChatUnavailableError(ImageCacheError):
-    """Beeper lists this chat but does not give it; its other chats are well."""
 
 
 class ChatApi:

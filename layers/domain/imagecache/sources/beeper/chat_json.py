@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from imagecache.errors import ImageCacheError, RejectedSourceError
+from imagecache.errors import ListingError, RejectedSourceError, UnreadableChatError
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.rules.source_urls import image_key
@@ -20,21 +20,6 @@ _LONGEST_TEXT = 1000
 _LONGEST_URL = 100_000
 # Far beyond any date in ms, and exact wherever a JSON number goes.
 _LARGEST = 2**53
-
-
-class ListingError(ImageCacheError):
-    """What answers is not a list of chats: nothing may be inferred from it."""
-
-
-class UnreadableChatError(ImageCacheError):
-    """A chat without an id that can be a key: it is skipped, counted and logged, and stops nothing.
-
-    `chat_id` is what it has instead, or empty.
-    """
-
-    def __init__(self, chat_id: str = "") -> None:
-        super().__init__("no id" if not chat_id else "its id is too long")
-        self.chat_id = chat_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,8 @@ from pynamodb.attributes import NumberAttribute
 from pynamodb.exceptions import DeleteError, PutError, UpdateError
 from pynamodb.expressions.condition import Condition
 
-from imagecache.errors import ImageCacheError
+from imagecache.errors import FencedOffError
 from imagecache.stores.dynamodb.conditional import is_refusal
-
-
-class FencedOffError(ImageCacheError):
-    """A newer run has written here: this one lost its lease and must end."""
 
 
 def behind(synced_by: NumberAttribute, fence: int) -> Condition:

@@ -13,7 +13,7 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from imagecache.errors import ImageCacheError
+from imagecache.errors import LeaseLostError
 from imagecache.model.image import (
     NO_VALIDATORS,
     Attempt,
@@ -82,10 +82,6 @@ def _claimable(now: int) -> Condition:
 
 def new_lease(*, now: int, seconds: int, nonce: str) -> str:
     return f"{lease_bound(now + seconds * 1000)}.{nonce}"
-
-
-class LeaseLostError(ImageCacheError):
-    """Another worker took over, or the image was forgotten: this outcome must not be recorded."""
 
 
 class Claim(NamedTuple):

@@ -11,7 +11,7 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
-from imagecache.errors import ImageCacheError
+from imagecache.errors import OriginClosedError
 from imagecache.model.image import OriginName
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.conditional import updated
@@ -61,15 +61,6 @@ class Permit:
     at: int
     opened_until: int = 0
     after_bad_answers: bool = False
-
-
-class OriginClosedError(ImageCacheError):
-    """Nobody may ask this origin before `until` (ms); `outage` is False when only its pace is meant."""
-
-    def __init__(self, until: int, *, outage: bool) -> None:
-        super().__init__("origin closed" if outage else "too many requests at once")
-        self.until = until
-        self.outage = outage
 
 
 class _Row(Model):

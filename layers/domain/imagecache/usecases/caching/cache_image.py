@@ -7,7 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from imagecache.clock import Clock
-from imagecache.errors import ImageCacheError, ImageFailedError, OriginDownError, RejectedSourceError
+from imagecache.errors import (
+    ImageCacheError,
+    ImageFailedError,
+    LeaseLostError,
+    OriginClosedError,
+    OriginDownError,
+    RejectedSourceError,
+)
 from imagecache.imaging.pictures import render
 from imagecache.model.image import Attempt, Blob, FailureReason, Fetched, ImageMessage, OriginName, Unchanged
 from imagecache.queues.images import ImagesQueue
@@ -21,8 +28,7 @@ from imagecache.rules.retries import (
 )
 from imagecache.rules.source_urls import ImageLocation, parse_source_url
 from imagecache.stores.blobs import Blobs, blob_id, described
-from imagecache.stores.images.claims import Answer, Claim, ImageClaims, LeaseLostError
-from imagecache.stores.state.circuits import OriginClosedError
+from imagecache.stores.images.claims import Answer, Claim, ImageClaims
 from imagecache.usecases.caching.fetch_image import ImageFetcher
 
 

@@ -13,6 +13,7 @@ from imagecache.config import Config
 from imagecache.errors import (
     ImageFailedError,
     OriginBusyError,
+    OriginClosedError,
     OriginDownError,
     OriginFaultyError,
     OriginUnauthorizedError,
@@ -22,7 +23,7 @@ from imagecache.rules.source_urls import DataLocation, ImageLocation, MediaLocat
 from imagecache.sources.beeper.auth import BEEPER_SECRETS, access_headers
 from imagecache.sources.beeper.images import AssetsServe, MediaOrigin, MediaServer
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.state.circuits import Cause, OriginCircuits, OriginClosedError, Permit
+from imagecache.stores.state.circuits import Cause, OriginCircuits, Permit
 
 if TYPE_CHECKING:
     pass

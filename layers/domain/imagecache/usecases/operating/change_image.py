@@ -5,11 +5,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from imagecache.clock import Clock
-from imagecache.errors import BadRequestError, ConflictError, NotFoundError, RejectedSourceError
+from imagecache.errors import (
+    ConflictError,
+    InvalidationError,
+    InvalidRequestError,
+    NotFoundError,
+    RejectedSourceError,
+)
 from imagecache.model.image import ImageStatus
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import Blobs
-from imagecache.stores.cdn import Cdn, InvalidationError
+from imagecache.stores.cdn import Cdn
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
 from imagecache.usecases.caching.queue_images import ImageQueueing
@@ -43,7 +49,7 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageChanges:
-    """Each raises BadRequestError for a URL that is never fetched, NotFoundError for one that is unknown."""
+    """Changes one image. Each method raises InvalidRequestError or NotFoundError for an unsuitable URL."""
 
     catalogue: ImageCatalogue
     cached_images: CachedImages
@@ -94,7 +100,7 @@ class ImageChanges:
         try:
             facts = self.catalogue.facts(image_key(source_url))
         except RejectedSourceError as error:
-            raise BadRequestError(f"this URL is never fetched: {error.reason.value}") from error
+            raise InvalidRequestError(f"this URL is never fetched: {error.reason.value}") from error
         if facts is None:
             raise NotFoundError("no such image is known")
         return facts

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from imagecache.clock import Clock
-from imagecache.errors import ImageCacheError
+from imagecache.errors import JobOverError
 from imagecache.model.image import ImageStatus
 from imagecache.model.job import JobKind, JobStatus
 from imagecache.queues.invocations import Invocations
@@ -31,10 +31,6 @@ _SILENCE = 20 * 60_000
 _QUEUEING = {JobKind.BACKFILL, JobKind.RETRY_FAILED}
 
 
-class NoSuchJobError(ImageCacheError):
-    """An event that names a job which is not there, or is over: nothing is to be done."""
-
-
 def start_job(job: Job, *, function: str, jobs: Jobs, invocations: Invocations, now: int) -> Job:
     """The row first: whoever is invoked finds it, and its `order`."""
     job = jobs.write(job, now=now)
@@ -47,11 +43,11 @@ def work_on(
 ) -> Job:
     """The job as far as this invocation brings it: done, or running with a place to `resume`.
 
-    Raises NoSuchJobError. Whatever else is raised is on the row, too.
+    Raises JobOverError. Whatever else is raised is on the row, too.
     """
     job = jobs.read(job_id)
     if job is None or job.status in {JobStatus.DONE, JobStatus.FAILED}:
-        raise NoSuchJobError(job_id)
+        raise JobOverError(job_id)
     try:
         for step in works[job.kind](job):
             job = jobs.write(_after(job, step), now=clock())

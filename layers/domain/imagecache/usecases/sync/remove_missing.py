@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from imagecache.errors import ListingError
 from imagecache.sources.beeper.chat_api import ChatApi
-from imagecache.sources.beeper.chat_json import ListingError
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.state.sync_state import Progress, short_hash

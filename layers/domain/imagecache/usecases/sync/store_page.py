@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
+from imagecache.errors import ChatUnavailableError
 from imagecache.model.chat import Chat, Participant
 from imagecache.rules.names import better_name
-from imagecache.sources.beeper.chat_api import ChatApi, ChatUnavailableError
+from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.stores.chats.chats import ChatsTable, StoredChat
 from imagecache.stores.chats.participants import CHAT_ROW, ParticipantsTable, as_stored, chat_row
 from imagecache.stores.chats.previews import preview_of

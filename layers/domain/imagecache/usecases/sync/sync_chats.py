@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imagecache.clock import DAY, HOUR, Clock
-from imagecache.errors import OriginDownError, OriginUnauthorizedError
+from imagecache.errors import FencedOffError, ListingError, OriginDownError, OriginUnauthorizedError
 from imagecache.model.image import OriginName
 from imagecache.sources.beeper.chat_api import ChatApi
-from imagecache.sources.beeper.chat_json import ChatPage, ListingError
+from imagecache.sources.beeper.chat_json import ChatPage
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.dynamodb.fence import FencedOffError
 from imagecache.stores.state.circuits import Cause, OriginCircuits
 from imagecache.stores.state.sync_state import (
     BeeperState,

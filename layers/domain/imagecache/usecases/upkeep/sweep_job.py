@@ -22,7 +22,7 @@ def sweep_as_told(
 ) -> Job:
     """As far as this invocation brings it. `{"jobId"}` goes on with a job, anything else begins one.
 
-    Raises NoSuchJobError.
+    Raises JobOverError.
     """
     now = sweep.clock()
     job_id = event.get("jobId")
