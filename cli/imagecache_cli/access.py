@@ -107,6 +107,7 @@ def _read_local_file(folder: Path, clone: Path | None) -> dict[str, Any]:
 def _checked_access(url: str, token: str, *, url_name: str, token_name: str) -> Access:
     """Returns both if they are usable. Errors repeat neither: a link copied from `make run` holds a token."""
     parts = _split_url(url, url_name)
+    # The link that `make run` prints has the token after its #: it is not the API's address.
     if parts.query or parts.fragment or parts.username is not None:
         raise SettingsError(
             f"{url_name} must be an address only: remove everything after ? or #, and before @"
@@ -121,6 +122,7 @@ def _checked_access(url: str, token: str, *, url_name: str, token_name: str) -> 
 def _split_url(url: str, name: str) -> SplitResult:
     try:
         parts = urlsplit(url)
+        # Reading the port checks it: urlsplit itself accepts any text after the colon.
         has_host = bool(parts.hostname) and parts.port != 0
     except ValueError:  # the port is not a number, or a bracket is not closed
         has_host = False

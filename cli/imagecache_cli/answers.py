@@ -106,7 +106,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What happened to one image. `summary` describes it in sentences."""
+    """The story of one image. `summary` tells it in sentences."""
 
     source_url: str
     status: str
@@ -160,7 +160,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class LastSweep:
-    """What the last sweep deleted, and its reasons for not deleting more. All None before the first sweep."""
+    """The result of the last sweep. `refused` lists its reasons to delete nothing, or nothing more."""
 
     finished_at: str | None
     refused: list[str]
@@ -170,7 +170,7 @@ class LastSweep:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What the cache holds. `orphaned` counts the images that are no longer shown anywhere."""
+    """The contents of the cache in numbers. `orphaned` counts images that are no longer shown."""
 
     total_cached_images: int
     total_chats_with_images: int

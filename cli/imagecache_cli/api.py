@@ -72,6 +72,7 @@ class Api:
 
     def _send(self, method: str, path: str, **content: Any) -> requests.Response:
         try:
+            # Following a redirect would send the token to another address.
             return self._session.request(
                 method, self.url + path, timeout=_TIMEOUT_SECONDS, allow_redirects=False, **content
             )
@@ -94,6 +95,7 @@ def _pause_before_retry(response: requests.Response, default: float) -> float:
 def _read_response(response: requests.Response) -> Json:
     """Returns the JSON of a successful answer. Raises UnexpectedAnswerError, RefusedError."""
     try:
+        # A captive portal or a wrong address answers with a web page.
         document = response.json()
     except requests.JSONDecodeError:
         document = None
@@ -111,6 +113,7 @@ def _refusal(status: int, document: Json) -> RefusedError:
     code = document.get("code")
     if status == HTTPStatus.UNAUTHORIZED:
         message = f"the token is not accepted: set IMAGECACHE_TOKEN to the current one ({message})"
+    # The API always sends a code. Without one, API Gateway has no such route.
     elif not isinstance(code, str) and status == HTTPStatus.NOT_FOUND:
         message = f"this API has no such route ({message}): it may be older than this command"
     return RefusedError(status, code if isinstance(code, str) else "", message)

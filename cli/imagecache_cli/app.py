@@ -89,6 +89,7 @@ def main(arguments: Sequence[str] | None = None, outside: Outside | None = None)
     _accept_any_text()
     try:
         ordered = globals_first(sys.argv[1:] if arguments is None else arguments)
+        # Without standalone_mode, typer raises its errors instead of printing them in its own layout.
         code = app(
             ordered or ["--help"], prog_name="imagecache", standalone_mode=False, obj=outside or Outside()
         )
@@ -108,6 +109,7 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
     """
     global_options: list[str] = []
     others: list[str] = []
+    # typer accepts the options of the whole command only before the verb, where few people type them.
     remaining = iter(arguments)
     for argument in remaining:
         if argument == "--":

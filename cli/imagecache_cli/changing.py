@@ -66,7 +66,11 @@ def cleanup(
         bool, typer.Option("--force", help="Delete even if very much would go, or without a recent sync.")
     ] = False,
 ) -> None:
-    """Sweep now, as every night: delete what is no longer shown, repair what is lost, queue the rest."""
+    """Run the nightly sweep now.
+
+    It deletes what is no longer shown, repairs what is lost and queues what is missing. Exit code 1 if
+    it fails.
+    """
     session = open_session(context)
     job_id = start_job(session, "/api/cleanup", {"dryRun": dry_run, "force": force})
     document, job = follow_job(session, job_id, is_finished)
@@ -79,7 +83,7 @@ def cleanup(
 
 
 def redrive(context: typer.Context) -> None:
-    """Queue the messages of the dead-letter queue again, and wait for it. Exit code 1 if that fails."""
+    """Queue the dead-letter queue's messages again. Exit code 1 if that fails."""
     session = open_session(context)
     job_id = start_job(session, "/api/redrive", {})
     document, job = follow_job(session, job_id, is_finished)
@@ -124,6 +128,7 @@ def _queue_one(session: Session, path: str, url: str) -> None:
 
 def _queue_many(session: Session, path: str, body: Json, *, watch: bool) -> None:
     job_id = start_job(session, path, body)
+    # The job is done when everything is queued. Only a watch waits until the images are fetched, too.
     if not watch:
         session.screen.show({"jobId": job_id}, Text(f"started as job {job_id}; --watch waits for it"))
         return
@@ -135,13 +140,15 @@ def _queue_many(session: Session, path: str, body: Json, *, watch: bool) -> None
 
 def _describe_queued(job: Job) -> str:
     failed = job.count("failed")
+    ending = "every image failed" if _everything_failed(job) else _job_ending(job)
     counts = f"{job.count('queued'):,} queued, {job.count('done'):,} cached, {failed:,} failed"
     advice = "; `imagecache failed` lists the reasons" if failed else ""
-    return f"{_job_ending(job)}: {counts}{advice}"
+    return f"{ending}: {counts}{advice}"
 
 
 def _everything_failed(job: Job) -> bool:
-    return job.count("failed") > 0 and job.count("done") == 0
+    # Some failures are normal: pictures disappear. If nothing was cached at all, something is broken.
+    return job.status == "done" and job.count("failed") > 0 and job.count("done") == 0
 
 
 def _job_ending(job: Job) -> str:
@@ -152,9 +159,11 @@ def _ask_before_deleting(session: Session) -> None:
     """Asks on stderr. Raises SettingsError if no person can answer, CommandError if the answer is not yes."""
     if session.screen.as_json:
         raise SettingsError("forget deletes the picture: with --json, add --yes")
+    # The question is not part of the answer, so it is not printed on stdout.
     session.screen.err.print("Delete this picture from the cache? [y/N] ", end="")
     try:
         answer = input()
+    # Standard input is closed, or a pipe without a line in it: no person is there.
     except EOFError as error:
         raise SettingsError("forget deletes the picture: add --yes if it cannot ask you") from error
     if answer.strip().lower() not in {"y", "yes"}:

@@ -18,9 +18,9 @@ from imagecache_cli.api import Json
 from imagecache_cli.errors import SettingsError
 
 CHECKS = (
-    "checked: the contactIds, and the form of phone numbers and e-mail addresses. Only the import itself "
+    "Checked: the contactIds, and the form of phone numbers and e-mail addresses. Only the import itself "
     "checks whether a number is possible in its country, whether a picture's URL may be fetched, and whether "
-    "another contact has the same identifier"
+    "another contact has the same identifier."
 )
 
 _KINDS = ("instagram", "whatsapp", "phone", "email")
@@ -40,6 +40,7 @@ _COLUMNS = {
     "participantids": "participantIds",
     **{kind: kind for kind in _KINDS},
 }
+# The API's own rule for a contactId.
 _CONTACT_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _FEWEST_DIGITS = 2
@@ -75,6 +76,7 @@ class ContactRow:
 def read_contact_rows(file: Path) -> list[ContactRow]:
     """Returns every row, also those with a problem. Raises SettingsError if the file is unusable."""
     try:
+        # Excel begins UTF-8 files with a byte order mark, which this encoding removes.
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file.name} cannot be read as UTF-8 ({type(error).__name__})") from error
@@ -90,6 +92,7 @@ def read_contact_rows(file: Path) -> list[ContactRow]:
 def _csv_entries(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields each contact's line number and its values by column."""
     header = text.partition("\n")[0]
+    # Spreadsheets write semicolons where the comma separates decimals.
     delimiter = ";" if header.count(";") > header.count(",") else ","
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
     try:
@@ -99,6 +102,7 @@ def _csv_entries(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             raise SettingsError(f"{file.name} must begin with a line of column names, some of {names}")
         for values in reader:
             if any(value.strip() for value in values):
+                # Rows may be shorter than the header, or longer: trailing cells are often left out.
                 fields = {name: value for name, value in zip(columns, values, strict=False) if name}
                 yield reader.line_num, fields
     except csv.Error as error:
@@ -169,13 +173,14 @@ def _identifier_problem(identifiers: Mapping[str, list[str]]) -> str:
 
     The API decides which numbers and addresses are valid. This finds those that it is certain to refuse.
     """
+    # Instagram names are left to the API: it also accepts addresses of their pages.
     for kind in ("whatsapp", "phone"):
         for text in identifiers[kind]:
             if sum(letter.isdigit() for letter in text) < _FEWEST_DIGITS:
-                return f"{text[:60]!r} is not a phone number: write it like +44 20 7946 0958"
+                return f"{text[:60]!r} is not a valid phone number, for example +44 20 7946 0958"
     for text in identifiers["email"]:
         if not _EMAIL.fullmatch(text):
-            return f"{text[:60]!r} is not an e-mail address: write it like ada@example.com"
+            return f"{text[:60]!r} is not a valid e-mail address, for example ada@example.com"
     return ""
 
 

@@ -54,5 +54,6 @@ def describe_clashes(clashes: Iterable[Clash]) -> str:
 
 
 def _identifiers(contact: Contact) -> str:
+    # The API lists links made by hand apart from the identifiers, but they find a contact as well.
     values_by_kind = {**contact.identifiers, "by hand": contact.participant_ids}
     return "; ".join(f"{kind} {', '.join(values)}" for kind, values in values_by_kind.items() if values)

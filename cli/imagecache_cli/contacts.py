@@ -29,7 +29,7 @@ _STATUSES_OF_ONE_ROW = {400, 409, 413}
 _NOT_LINKED = {"busy", "superseded", "unfinished", "failed"}
 
 app = typer.Typer(
-    help="Manage contacts, whose pictures are shown for people who have none in Beeper.",
+    help="Manage contacts: pictures for people who have none.",
     rich_markup_mode=None,
 )
 
@@ -39,7 +39,7 @@ Texts = list[str]
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What happened to one row of a file. `problem` says why the contact was not, or cannot be, stored."""
+    """The result of storing, or only checking, one row of a file. `problem` is empty if there is none."""
 
     row: ContactRow
     problem: str
@@ -100,6 +100,7 @@ def put(  # noqa: PLR0917 - typer makes an option of each
     answer = read(ContactPut, document)
     if answer.job_id is not None:
         _wait_for_links(session, answer.job_id)
+    # The answer to a PUT does not list the links: the sync has made them since.
     session.screen.show(document, render_contact(ContactDetail(answer.contact, [], more_linked=False)))
 
 
@@ -126,11 +127,12 @@ def import_contacts(
     else:
         results = _put_rows(session, rows)
     problems = sum(bool(result.problem) for result in results)
+    # If no row was stored, there is nothing that a sync could link.
     if problems < len(results) and not dry_run:
         _wait_for_links(session, start_job(session, "/api/sync", {"complete": False, "force": False}))
     session.screen.show(_import_document(results, problems, dry_run=dry_run), _render_import(results))
     if dry_run:
-        session.screen.note(f"nothing was sent. {CHECKS}")
+        session.screen.note(f"Nothing was sent. {CHECKS}")
     if problems:
         raise typer.Exit(1)
 
@@ -148,6 +150,7 @@ def _put_rows(session: Session, rows: list[ContactRow]) -> list[RowResult]:
 def _put_row(session: Session, row: ContactRow) -> RowResult:
     """Sends one row. Raises CommandError for what ends the whole import."""
     try:
+        # One sync after the last row links all of them: a sync for each row would take minutes.
         answer = read(ContactPut, session.api.put(_path(row.contact_id), {**row.body(), "withoutSync": True}))
     except RefusedError as error:
         if error.status not in _STATUSES_OF_ONE_ROW:

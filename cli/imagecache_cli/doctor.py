@@ -33,7 +33,7 @@ _UNUSED_JOB = "/api/jobs/doctor"
 
 
 class Verdict(StrEnum):
-    """How a finding is to be taken. Only BAD makes the command fail."""
+    """The weight of a finding. Only BAD makes the command fail."""
 
     OK = "ok"
     WARN = "warn"
@@ -54,7 +54,7 @@ class Finding:
 
 
 def doctor(context: typer.Context) -> None:
-    """Test the connection: the API, the token, Beeper, the pictures. Exit code 1 if something is bad."""
+    """Test the API, the token, Beeper and the pictures. Exit code 1 if something is bad."""
     session = open_session(context)
     findings = list(_examine(session))
     healthy = all(finding.verdict is not Verdict.BAD for finding in findings)
@@ -89,6 +89,7 @@ def _examine(session: Session) -> Iterator[Finding]:
     try:
         is_admin = _has_admin_token(session)
         yield _token(is_admin=is_admin)
+        # Only the admin token may start a sync, which is the one way to ask Beeper now.
         yield _beeper_now(session, health) if is_admin else _beeper_at_last_sync(health.origin)
         stats = read(Stats, session.api.get("/api/stats"))
         unreachable = _unreachable_images(session, stats)
@@ -126,6 +127,7 @@ def _beeper_now(session: Session, health: Health) -> Finding:
     job_id = start_job(session, "/api/sync", {"complete": False, "force": False})
     _, job = follow_job(session, job_id, is_finished)
     ending = explain_sync(job)
+    # The other sync asks Beeper at this moment: its result is the next best answer.
     if ending.code in {"busy", "superseded"}:
         return _beeper_at_last_sync(health.origin)
     if ending.code in {"ok", "unfinished"}:
@@ -178,6 +180,7 @@ def _pictures(stats: Stats) -> Finding:
 
 def _unreachable_images(session: Session, stats: Stats) -> list[ImageRow]:
     """Returns the images whose server could not be reached: their URLs say whether that was Beeper's."""
+    # The statistics count by reason only. Reading every failed image costs a request for each hundred.
     if "origin_down" not in stats.failed_by_reason:
         return []
     query = {"status": "failed"}
@@ -191,6 +194,7 @@ def _failures(stats: Stats, unreachable: list[ImageRow]) -> Iterator[Finding]:
     for reason, count in sorted(stats.failed_by_reason.items()):
         # No rows are left if all have been tried again since they were counted.
         if reason == "origin_down" and unreachable:
+            # Beeper's own URLs have other schemes, and http: is never fetched.
             of_the_web = sum((image.source_url or "").lower().startswith("https:") for image in unreachable)
             yield from _failure(UNREACHABLE_BEEPER, len(unreachable) - of_the_web)
             yield from _failure(UNREACHABLE_WEB_SERVER, of_the_web)

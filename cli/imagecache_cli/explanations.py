@@ -30,6 +30,7 @@ _OTHER_PICTURE = "only another picture helps: this one is not tried again"
 _OTHER_URL = "only another URL helps: this one is never fetched"
 _RETRIED = "it is tried again by itself; `imagecache retry-failed` tries it now"
 
+# One reason stands for two servers, which only the picture's URL tells apart.
 UNREACHABLE_BEEPER = Explanation(
     "origin_down", "Beeper, or the media server, could not be reached", f"{START_BEEPER}; {_RETRIED}"
 )
@@ -139,6 +140,7 @@ def explain_sync(job: Job) -> Explanation:
     if job.status == "failed":
         return Explanation("failed", "the sync failed", f"search the function's log for job {job.job_id}")
     code = str(job.result.get("outcome", "unknown"))
+    # A newer API may have outcomes that this command does not know.
     return _SYNC_OUTCOMES.get(code, Explanation(code, f"{code}: {_sync_counts(job)}"))
 
 

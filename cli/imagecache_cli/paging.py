@@ -21,6 +21,7 @@ def read_list(api: Api, path: str, key: str, query: Mapping[str, str | int], *, 
         items += page[key]
         if cursor is None or not everything:
             return {key: items, "nextCursor": cursor}
+        # A cursor that repeats would make this loop endless.
         if cursor in seen_cursors:
             raise UnexpectedAnswerError(f"the API answers the same page of {path} again and again")
         seen_cursors.add(cursor)

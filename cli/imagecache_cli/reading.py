@@ -51,6 +51,7 @@ def _read_union(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
     """Returns `value` as the member of the union that has its type. If none has, the error names the path."""
     if value is None and types.NoneType in kinds:
         return None
+    # A field may be a text, a number, a list or an object: the value's own type selects which.
     matching = [kind for kind in kinds if (get_origin(kind) or kind) is type(value)]
     return _read_value(matching[0] if matching else kinds[0], value, path)
 

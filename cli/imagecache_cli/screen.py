@@ -45,6 +45,7 @@ def complain(text: str) -> None:
 
 
 def _console(*, stderr: bool) -> Console:
+    # Titles may contain what rich takes for markup, emoji codes or numbers to colour.
     console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_COLUMNS

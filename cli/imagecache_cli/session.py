@@ -27,6 +27,7 @@ def _own_clone() -> Path:
 class Outside:
     """The environment, the working folder, this command's own clone, and the time (seconds)."""
 
+    # os.environ holds the token, so it must not appear in a traceback's representation.
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     folder: Path = field(default_factory=Path.cwd)
     clone: Path = field(default_factory=_own_clone)

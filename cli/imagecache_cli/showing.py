@@ -34,7 +34,7 @@ SourceUrl = Annotated[
 
 
 def stats(context: typer.Context) -> None:
-    """Show what the cache holds, what failed, and when sync and sweep last ran."""
+    """Show what the cache holds, and when sync last ran."""
     session = open_session(context)
     document = session.api.get("/api/stats")
     session.screen.show(document, tables.render_stats(read(Stats, document)))
@@ -47,7 +47,7 @@ def chats(
     account: Annotated[str | None, typer.Option(help="Only chats of this accountId.")] = None,
     everything: All = False,
 ) -> None:
-    """List the chats with the states of their pictures, the newest first."""
+    """List the newest chats with the states of their pictures."""
     session = open_session(context)
     query: dict[str, str | int] = {"limit": limit, "filter": chat_filter.value, "participants": 0}
     if account is not None:
@@ -58,7 +58,7 @@ def chats(
 
 
 def uncached(context: typer.Context, everything: All = False) -> None:
-    """List the pictures that are not cached: who shows them, and why they are not."""
+    """List the pictures that are not cached, and who shows them."""
     session = open_session(context)
     document = read_list(session.api, "/api/images/uncached", "references", {}, everything=everything)
     session.screen.show(document, tables.render_uncached(read(References, document).references))
@@ -66,7 +66,7 @@ def uncached(context: typer.Context, everything: All = False) -> None:
 
 
 def failed(context: typer.Context, everything: All = False) -> None:
-    """List the images that failed: why, and when they are tried again."""
+    """List the images that failed. Each has a reason and the time of its next try."""
     session = open_session(context)
     query = {"status": "failed"}
     document = read_list(session.api, "/api/images", "images", query, everything=everything)

@@ -55,6 +55,7 @@ def _unused_files(job: Job, *, dry_run: bool) -> str:
 def _costs(job: Job) -> str:
     costs = job.result.get("costs")
     counts = dict(costs) if isinstance(costs, dict) else {}
+    # The other costs are numbers of requests.
     dollars = counts.pop("dollars", 0)
     return ", ".join([*(f"{count:,} {kind}" for kind, count in counts.items()), f"about ${dollars:.5f}"])
 
@@ -62,4 +63,5 @@ def _costs(job: Job) -> str:
 def _refusal_heading(job: Job, *, dry_run: bool) -> str:
     if dry_run:
         return "Nothing would be deleted"
+    # A sweep checks again while it runs, so it may have deleted something before it refused.
     return "Nothing more was deleted" if job.count("deleted") else "Nothing was deleted"

@@ -37,6 +37,7 @@ class Listing:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self._rows:
             yield Text("none")
+        # Without a long column nothing would be gained below the rows.
         elif options.max_width >= _NARROWEST_TABLE or not any(self._long):
             yield self._table()
         else:
@@ -150,6 +151,7 @@ def render_chats(chats: Iterable[Chat]) -> RenderableType:
 
 def render_uncached(references: Iterable[Reference]) -> RenderableType:
     """Returns the pictures that are not cached, each with the people and chats that show it."""
+    # The API has a row for each place that shows a picture, and popular pictures have dozens.
     by_source_url: dict[str, list[Reference]] = {}
     for reference in references:
         by_source_url.setdefault(reference.source_url, []).append(reference)
@@ -221,6 +223,7 @@ def _aligned(cells: Iterable[Text], widths: Iterable[int]) -> Text:
     line = []
     for cell, width in zip(cells, widths, strict=True):
         padded = cell.copy()
+        # This also pads by display width: East Asian letters take two columns.
         padded.truncate(width, overflow="ellipsis", pad=True)
         line.append(padded)
     return Text("  ").join(line)
@@ -254,6 +257,7 @@ def _shortened(title: str) -> str:
 
 def _chat_picture(chat: Chat) -> Text:
     """Returns the state of a chat's picture. A group without its own shows its members' pictures."""
+    # The API lists up to four of the members' pictures.
     if chat.image.status == "none" and chat.facepile:
         cached = sum(image.status == "cached" for image in chat.facepile)
         return Text(f"{cached} of {len(chat.facepile)} members")
@@ -262,6 +266,7 @@ def _chat_picture(chat: Chat) -> Text:
 
 def _names_of(references: Iterable[Reference]) -> str:
     """Returns the names that a picture is shown as, each once, or ids where the API has no name."""
+    # One person may be in many chats with the same picture.
     names = list(dict.fromkeys(_name_of(reference) for reference in references))
     more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + more

@@ -72,6 +72,7 @@ def _poll(session: Session, job_id: str, goal: Goal, on_progress: Callable[[Job]
         on_progress(job)
         if goal(job):
             return document, job
+        # Every step of a job changes its status or its counts.
         if job != last_job:
             last_job = job
             changed_at = session.outside.seconds()
@@ -111,6 +112,7 @@ def _progress_bar(console: Console) -> Progress:
         TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
     )
+    # A log file or a pipe gets no bar, which would be a line for each change.
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 

@@ -56,7 +56,8 @@ def test_local_prefers_the_clone_around_the_working_folder_to_the_commands_own(t
         content = {"url": "http://127.0.0.1:1", "adminToken": name, "engine": engine}
         _write_local(tmp_path / name, content)
 
-    here, own = tmp_path / "here", tmp_path / "own"
+    here = tmp_path / "here"
+    own = tmp_path / "own"
 
     assert find_access(Wanted(local=True), environment={}, folder=here, clone=own).token == "here"
     assert find_access(Wanted(local=True), environment={}, folder=tmp_path, clone=own).token == "own"

@@ -63,7 +63,8 @@ def test_a_job_that_failed_is_exit_code_1(api: FakeApi, imagecache: Command) -> 
     api.answer("POST /api/images/retry-failed", ACCEPTED)
     api.answer("GET /api/jobs/job-1", job("sync", "failed"))
 
-    sync, retry = imagecache("sync"), imagecache("retry-failed", "--watch")
+    sync = imagecache("sync")
+    retry = imagecache("retry-failed", "--watch")
 
     assert (sync.code, sync.out) == (1, "the sync failed: search the function's log for job job-1\n")
     assert (retry.code, retry.out) == (1, "the job failed: 0 queued, 0 cached, 0 failed\n")
@@ -135,7 +136,10 @@ def test_a_watch_fails_if_every_image_failed(
     api.answer(f"POST /api/images/{verb}", ACCEPTED)
     api.answer("GET /api/jobs/job-1", filled("done", queued=queued, waiting=0, failed=failed, done=done))
 
-    assert imagecache(verb, "--watch").code == code
+    shown = imagecache(verb, "--watch")
+
+    assert shown.code == code
+    assert shown.out.startswith("every image failed: " if code else "done: ")
     assert imagecache(verb, "--watch", "--json").code == code
 
 

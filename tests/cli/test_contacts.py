@@ -162,16 +162,16 @@ def test_a_dry_run_sends_nothing_and_says_what_it_has_checked(
     ran = imagecache("contacts", "import", write_file(tmp_path, CSV), "--dry-run")
     assert (ran.code, api.requests) == (0, [])
     assert f"3 {MADE_ID} Bob no problem found" in ran.words
-    assert "checked: the contactIds, and the form of phone numbers and e-mail addresses" in ran.err
+    assert "Checked: the contactIds, and the form of phone numbers and e-mail addresses" in ran.err
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"]])
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ("phone\nhello", "'hello' is not a phone number"),
-        ("whatsapp\n+4", "'+4' is not a phone number"),
-        ("email\nada at example.com", "'ada at example.com' is not an e-mail address"),
+        ("phone\nhello", "'hello' is not a valid phone number"),
+        ("whatsapp\n+4", "'+4' is not a valid phone number"),
+        ("email\nada at example.com", "'ada at example.com' is not a valid e-mail address"),
     ],
 )
 def test_a_dry_run_finds_the_same_bad_numbers_and_addresses_as_the_import(

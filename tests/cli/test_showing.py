@@ -219,7 +219,8 @@ def test_lookup_is_exit_code_1_only_for_unknown_pictures(
 
 def test_lookup_of_more_than_one_request_may_carry_is_one_document(api: FakeApi, imagecache: Command) -> None:
     urls = [f"https://a.b/{number}" for number in range(501)]
-    first, second = dict.fromkeys(urls[:500], CACHED), {urls[500]: FAILED}
+    first = dict.fromkeys(urls[:500], CACHED)
+    second = {urls[500]: FAILED}
     api.answer("POST /api/images/lookup", {"images": first}, {"images": second})
 
     ran = imagecache("lookup", "--enqueue", "--json", *urls)
