@@ -3,7 +3,7 @@ ifndef PATH # a shell finds programs all the same, but does not tell Python wher
 export PATH := /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 endif
 PYTHON ?= python3
-ENVIRONMENT = $(PYTHON) local/environment.py
+ENVIRONMENT = $(PYTHON) tools/environment.py
 DEV = python=$$($(ENVIRONMENT) dev) && "$$python" -m
 # SAM: a region but no account, what it remembers of its user stays in here, and layers are built by our own pip
 # whatever `make PYTHON=...` said.
@@ -25,7 +25,7 @@ style:
 	@$(DEV) ruff format --check --quiet .
 
 types:
-	@$(DEV) mypy layers/domain cli functions local tests benchmarks
+	@$(DEV) mypy layers/domain cli migration functions local demo tools deployment tests benchmarks
 
 imports:
 	@python=$$($(ENVIRONMENT) dev) && "$${python%/*}/lint-imports" --no-cache --no-logo
@@ -34,10 +34,10 @@ template:
 	@$(SAM) printf '%s\n' default prod | xargs -P 2 -n 1 "$$sam" -m samcli validate --lint --config-env
 
 openapi: ## docs/openapi.json, from the routes as they are
-	@$(DEV) local.openapi
+	@$(DEV) tools.openapi
 
 browser: ## A Chromium for the page's tests: the machine's own, else one that is installed now
-	@$(DEV) local.browser > /dev/null
+	@$(DEV) tools.browser > /dev/null
 
 build: ## What a deployment would upload, apart from anybody's own .aws-sam
 	@rm -rf $(BUILD)
@@ -48,13 +48,13 @@ bench: ## Figures of the size that tests cannot afford; ONLY= names one
 
 deploy: ## template.yaml on AWS: STACK=imagecache BEEPER_URL=https://...
 	@$(SAM) unset AWS_DEFAULT_REGION && run=$$($(ENVIRONMENT) run) && \
-		"$$run" -m local.release deploy "$$sam" -m samcli
+		"$$run" -m deployment.release deploy "$$sam" -m samcli
 
 secrets: ## Ask for a deployed stack's tokens anew: STACK=imagecache
-	@run=$$($(ENVIRONMENT) run) && "$$run" -m local.release secrets
+	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release secrets
 
 tokens: ## Make new tokens for a deployed stack's API and show them: STACK=imagecache
-	@run=$$($(ENVIRONMENT) run) && "$$run" -m local.release tokens
+	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release tokens
 
 clean: ## Forget everything local: state, environments, builds
 	rm -rf .local .aws-sam

@@ -17,21 +17,20 @@ from urllib.parse import quote
 import boto3
 from botocore.config import Config
 
+from demo.service import DemoAccount
 from imagecache.clock import now
-from imagecache.model import ImageRequest, OriginName
-from imagecache.queues.images import ImagesQueue, from_body
-from imagecache.sources.beeper_images import AssetsServe, MediaOrigin, MediaServer
+from imagecache.model.image import ImageMessage, OriginName
+from imagecache.queues.images import from_body
+from imagecache.sources.beeper.images import AssetsServe, MediaOrigin, MediaServer
 from imagecache.sources.transport import punctual_session
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.blobs import Blobs
-from imagecache.stores.claims import ImageClaims
-from imagecache.stores.images import CachedImages
-from imagecache.stores.origins import Origins
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
-from local.demo.service import DemoAccount
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageSources
+from imagecache.wiring import Wiring
 from local.engine import Engine, running_engine
 from local.template import read_template
+from tests.made_settings import made_config
 
 IMAGES, WORKERS = 400, 10
 
@@ -40,10 +39,10 @@ class Waiting:
     """As much of SQS as the cacher sends to: a message that waits comes back after its delay."""
 
     def __init__(self, keys: list[str]) -> None:
-        self.ready: queue.SimpleQueue[ImageRequest | None] = queue.SimpleQueue()
+        self.ready: queue.SimpleQueue[ImageMessage | None] = queue.SimpleQueue()
         self.deferred = 0
         for key in keys:
-            self.ready.put(ImageRequest(key, f"mxc://{quote(key)}", now()))
+            self.ready.put(ImageMessage(key, f"mxc://{quote(key)}", now()))
 
     def send_message(self, *, MessageBody: str, DelaySeconds: int, **_: Any) -> None:  # noqa: N803 - boto3's
         self.deferred += 1
@@ -114,18 +113,12 @@ def _cacher(engine: Engine, sources: ImageSources, waiting: Waiting) -> tuple[Ca
         dynamodb.create_table(TableName=names[logical], **kept)
     bucket = f"images-{now()}"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    images = CachedImages(table_name=names["CachedImagesTable"], dynamodb=dynamodb)
-    origins = Origins(table_name=names["SyncStateTable"], dynamodb=dynamodb)
-    cacher = ImageCacher(
-        claims=ImageClaims(table_name=names["CachedImagesTable"], dynamodb=dynamodb),
-        fetcher=ImageFetcher(sources=sources, origins=origins, clock=now),
-        blobs=Blobs(bucket=bucket, s3=s3),
-        queue=ImagesQueue(queue_url="waiting", sqs=waiting),  # type: ignore[arg-type] # what is used of it
-        salt=lambda: b"benchmark",
-        lease_seconds=90,
-        clock=now,
+    settings = made_config(
+        images_table=names["CachedImagesTable"], sync_state_table=names["SyncStateTable"], image_bucket=bucket
     )
-    return images, cacher
+    clients = {"dynamodb": dynamodb, "s3": s3, "sqs": waiting}
+    wiring = Wiring(settings, make_client=clients.__getitem__, clock=now)
+    return wiring.cached_images, wiring.image_cacher(wiring.image_fetcher(sources))
 
 
 def run() -> dict[str, Any]:

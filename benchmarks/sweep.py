@@ -22,16 +22,16 @@ from typing import Any
 import boto3
 from botocore.config import Config as BotoConfig
 
+from benchmarks.deployed import deployed_settings
 from imagecache.clock import DAY, now
 from imagecache.config import Config
-from imagecache.model import Chat
+from imagecache.model.chat import Chat
 from imagecache.stores.blobs import object_keys
-from imagecache.stores.chats import BeeperChats
-from imagecache.stores.jobs import Jobs
-from imagecache.stores.previews import preview_of
-from imagecache.stores.sync_state import Synced, SyncState
-from imagecache.usecases.sweep_cache import cache_sweep
-from imagecache.usecases.sweep_job import sweep_as_told
+from imagecache.stores.chats.chats import ChatsTable
+from imagecache.stores.chats.previews import preview_of
+from imagecache.stores.state.sync_state import Synced, SyncState
+from imagecache.usecases.upkeep.sweep_job import sweep_as_told
+from imagecache.wiring import Wiring
 from local.deploy import Stack
 from local.stack import local_stack
 
@@ -71,7 +71,7 @@ def _member(number: int) -> dict[str, Any]:
         "chatId": {"S": f"!{number // _MEMBERS}"},
         "participantId": {"S": f"@{number}"},
         "fullName": {"S": f"Person {number}"},
-        "imgURL": {"S": f"mxc://{key(number)}"},
+        "sourceUrl": {"S": f"mxc://{key(number)}"},
         "imageKey": {"S": key(number)},
         "isSelf": {"BOOL": False},
         "isNetworkBot": {"BOOL": False},
@@ -94,7 +94,7 @@ def _chat(number: int, moment: int) -> Chat:
         is_pinned=False,
         last_message=None,
         merged_into=None,
-        img_url=None,
+        source_url=None,
         image=None,
         participants=(),
         participant_count=_MEMBERS,
@@ -108,7 +108,7 @@ def fill(stack: Stack, config: Config) -> None:
     dynamodb: Any = boto3.client("dynamodb", **access)
     s3: Any = boto3.client("s3", **access)
     moment = now()
-    chats = BeeperChats(table_name=config.chats_table, dynamodb=dynamodb)
+    chats = ChatsTable(table_name=config.chats_table, dynamodb=dynamodb)
     shown = range(_DUE + _ORPHANS, _ROWS)
 
     def put(table: str, items: list[dict[str, Any]]) -> None:
@@ -153,16 +153,20 @@ def _all(results: Iterable[None]) -> None:
 
 def swept() -> dict[str, Any]:
     """In the process that is measured: the function's use case, its AWS calls counted."""
-    config, calls = Config.from_env(os.environ), Counter[str]()
-    dynamodb, s3, sqs = boto3.client("dynamodb"), boto3.client("s3"), boto3.client("sqs")
-    for client in (dynamodb, s3, sqs):
-        client.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
-    sweep = cache_sweep(config=config, dynamodb=dynamodb, s3=s3, sqs=sqs, clock=lambda: now() + 2 * DAY)
+    calls = Counter[str]()
+
+    def client(service: str) -> Any:
+        made: Any = boto3.client(service)  # type: ignore[call-overload]  # a name that varies
+        made.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
+        return made
+
+    wiring = Wiring(Config.from_env(os.environ), make_client=client, clock=lambda: now() + 2 * DAY)
+    sweep = wiring.sweep
     before, began = _peak_megabytes(), time.monotonic()
     job = sweep_as_told(
         {},
         sweep=sweep,
-        jobs=Jobs(table_name=config.sync_state_table, dynamodb=dynamodb),
+        jobs=wiring.jobs,
         milliseconds_left=lambda: 900_000,
         new_id=secrets.token_hex,
     )
@@ -184,9 +188,7 @@ def _peak_megabytes() -> int:
 
 def run() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, local_stack(Path(folder)) as stack:
-        functions: Any = boto3.client("lambda", **stack.engine.access)
-        deployed = functions.get_function_configuration(FunctionName=stack.resources["CleanupFunction"])
-        settings: dict[str, str] = deployed["Environment"]["Variables"]
+        settings = deployed_settings(stack, "CleanupFunction")
         fill(stack, Config.from_env(settings))
         environment = os.environ | settings | _access(stack)
         child = subprocess.run(

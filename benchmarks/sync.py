@@ -17,23 +17,14 @@ import boto3
 import requests
 from botocore.config import Config as BotoConfig
 
+from benchmarks.deployed import deployed_config
+from demo.account import DEFAULT_NOW
+from demo.chats import Chat, Network, Person
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 from imagecache.clock import now
-from imagecache.queues.images import ImagesQueue
-from imagecache.sources.chat_api import ChatApi
-from imagecache.stores.chats import BeeperChats
-from imagecache.stores.contacts import Contacts
-from imagecache.stores.images import CachedImages
-from imagecache.stores.origins import Origins
-from imagecache.stores.participants import ChatParticipants
-from imagecache.stores.sync_state import SyncState
-from imagecache.usecases.match_contacts import ContactMatching
-from imagecache.usecases.relink_people import Relinking
-from imagecache.usecases.request_images import ImageRequests
-from imagecache.usecases.sync_chats import ChatSync
-from local.demo.account import DEFAULT_NOW
-from local.demo.chats import Chat, Network, Person
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
+from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.wiring import Wiring
 from local.deploy import Stack
 from local.stack import local_stack
 
@@ -116,33 +107,12 @@ def _invoke(stack: Stack) -> list[dict[str, Any]]:
 
 
 def _in_process(stack: Stack, demo: DemoAccount, calls: Counter[str], *, complete: bool) -> dict[str, Any]:
-    dynamodb = boto3.client("dynamodb", **stack.engine.access)
-    sqs = boto3.client("sqs", **stack.engine.access)
-    for client in (dynamodb, sqs):
-        client.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
-    images = CachedImages(table_name=stack.resources["CachedImagesTable"], dynamodb=dynamodb)
-    queue = ImagesQueue(queue_url=stack.outputs["ImagesQueueUrl"], sqs=sqs)
-    chats = BeeperChats(table_name=stack.resources["BeeperChatsTable"], dynamodb=dynamodb)
-    participants = ChatParticipants(stack.resources["ChatParticipantsTable"], dynamodb, at_once=8)
-    wanted = ImageRequests(images=images, queue=queue, clock=now, at_once=8)
-    contacts = Contacts(table_name=stack.resources["ContactsTable"], dynamodb=dynamodb)
-    state = SyncState(table_name=stack.resources["SyncStateTable"], dynamodb=dynamodb)
-    sync = ChatSync(
-        chats=chats,
-        participants=participants,
-        images=wanted,
-        relinking=Relinking(
-            matching=ContactMatching(contacts=contacts, region="US"),
-            chats=chats,
-            participants=participants,
-            images=wanted,
-            state=state,
-        ),
-        state=state,
-        origins=Origins(table_name=stack.resources["SyncStateTable"], dynamodb=dynamodb),
-        clock=now,
-        active_within_days=0,
-    )
+    def client(service: str) -> Any:
+        made: Any = boto3.client(service, **stack.engine.access)  # type: ignore[call-overload]  # a name that varies
+        made.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
+        return made
+
+    sync = Wiring(deployed_config(stack, "SyncFunction"), make_client=client, clock=now).chat_sync
     with requests.Session() as session:
         secrets = {"beeper-token": demo.beeper_token}
         api = ChatApi(base_url=demo.beeper_url, secrets=secrets, session=session)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.demo.dex import DEMO_KEY as DEX_KEY
+from demo.dex import DEMO_KEY as DEX_KEY
 from local.engine import free_port
 from local.processes import Child, ChildError, clear_leftovers
 from local.settings import Origin
@@ -39,7 +39,7 @@ def demo_account(folder: Path) -> Iterator[DemoAccount]:
     media_server = Origin(f"http://127.0.0.1:{media_port}", "demo-media-token")
     arguments = ["--port", str(port), "--media-port", str(media_port)]
     arguments += ["--token", beeper.token, "--media-token", media_server.token]
-    child = Child(folder, "local.demo", arguments, environment={"PATH": os.defpath, "LANG": "C.UTF-8"})
+    child = Child(folder, "demo", arguments, environment={"PATH": os.defpath, "LANG": "C.UTF-8"})
     try:
         _wait_until_it_answers(child, port)
         yield DemoAccount(child, port, beeper, media_server, Origin(beeper.url, DEX_KEY))

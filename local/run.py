@@ -16,6 +16,7 @@ from types import FrameType
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from deployment.page import publish_page
 from local.access import Access, local_access, tell_engine
 from local.beeper import complaint
 from local.console import announce, complain, say
@@ -26,7 +27,6 @@ from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.engine import REGION
 from local.packages import BuildError
-from local.page import publish_page
 from local.processes import Child, ChildError, only_one
 from local.readiness import NotReadyError, wait_for_chats
 from local.settings import Origin, Origins, Settings, SettingsError, read_settings

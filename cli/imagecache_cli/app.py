@@ -9,11 +9,11 @@ import typer
 
 from imagecache_cli import changing, contacts, showing
 from imagecache_cli.access import Wanted
-from imagecache_cli.convex import import_convex
 from imagecache_cli.doctor import doctor
 from imagecache_cli.errors import CommandError, SettingsError
 from imagecache_cli.screen import complain
 from imagecache_cli.session import Options, Outside
+from imagecache_migration.command import import_convex
 
 _FLAGS = {"--json", "--local"}
 _VALUED = {"--url", "--token"}

@@ -10,11 +10,9 @@ import boto3
 
 from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.stores.secrets import Secrets
-from imagecache.usecases.authorize import Authorizer
+from imagecache.wiring import Wiring
 
-config = Config.from_env(os.environ)
-authorizer = Authorizer(secrets=Secrets(path=config.secrets_path, ssm=boto3.client("ssm")), clock=now)
+authorizer = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now).authorizer
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

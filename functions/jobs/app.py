@@ -9,35 +9,26 @@ from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.model import JobKind, JobStatus
-from imagecache.queues.dead_letters import DeadLetters
-from imagecache.queues.invocations import Invocations
-from imagecache.stores.jobs import Jobs
-from imagecache.usecases.queue_missing import missing_images
-from imagecache.usecases.redrive_images import redrive_images
-from imagecache.usecases.request_images import image_requests
-from imagecache.usecases.run_job import Work, work_on
+from imagecache.model.job import JobKind, JobStatus
+from imagecache.usecases.operating.redrive_images import redrive_images
+from imagecache.usecases.operating.run_job import Work, work_on
+from imagecache.wiring import Wiring
 
 _TIME_TO_STOP = 30_000  # ms
-config, logger = Config.from_env(os.environ), Logger()
-dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
-invocations = Invocations(functions=boto3.client("lambda"))
-requests = image_requests(config=config, dynamodb=dynamodb, sqs=sqs, clock=now)
-missing = missing_images(config=config, dynamodb=dynamodb, requests=requests)
-dead_letters = DeadLetters(queue_url=config.dead_letter_queue_url, sqs=sqs)
+logger = Logger()
+wiring = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now)
 works: dict[JobKind, Work] = {
-    JobKind.BACKFILL: missing.backfill,
-    JobKind.RETRY_FAILED: missing.retry_failed,
-    JobKind.REDRIVE: partial(redrive_images, dead_letters=dead_letters, queue=requests.queue),
+    JobKind.BACKFILL: wiring.image_backfill.backfill,
+    JobKind.RETRY_FAILED: wiring.image_backfill.retry_failed,
+    JobKind.REDRIVE: partial(redrive_images, dead_letters=wiring.dead_letters, queue=wiring.images_queue),
 }
-jobs = Jobs(table_name=config.sync_state_table, dynamodb=dynamodb)
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
     def out_of_time() -> bool:
         return bool(context.get_remaining_time_in_millis() < _TIME_TO_STOP)
 
-    job = work_on(event["jobId"], works=works, jobs=jobs, clock=now, out_of_time=out_of_time)
+    job = work_on(event["jobId"], works=works, jobs=wiring.jobs, clock=now, out_of_time=out_of_time)
     logger.info("job", extra={"kind": job.kind, "status": job.status, "progress": job.progress})
     if job.status is JobStatus.RUNNING:
-        invocations.send(context.function_name, {"jobId": job.job_id})
+        wiring.invocations.send(context.function_name, {"jobId": job.job_id})

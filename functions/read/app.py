@@ -7,29 +7,12 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from imagecache.api.http import Response, serve
-from imagecache.api.read import ReadApi
 from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.stores.chat_pages import ChatPages
-from imagecache.stores.contacts import Contacts
-from imagecache.stores.image_facts import ImageCatalogue
-from imagecache.stores.images import CachedImages
-from imagecache.stores.jobs import Jobs
-from imagecache.stores.participants import ChatParticipants
-from imagecache.stores.sync_state import SyncState
+from imagecache.wiring import Wiring
 
-config, logger, dynamodb = Config.from_env(os.environ), Logger(), boto3.client("dynamodb")
-routes = ReadApi(
-    chats=ChatPages(table_name=config.chats_table, dynamodb=dynamodb),
-    participants=ChatParticipants(config.participants_table, dynamodb, at_once=config.writes_at_once),
-    contacts=Contacts(table_name=config.contacts_table, dynamodb=dynamodb),
-    images=CachedImages(table_name=config.images_table, dynamodb=dynamodb),
-    catalogue=ImageCatalogue(table_name=config.images_table, dynamodb=dynamodb),
-    state=SyncState(table_name=config.sync_state_table, dynamodb=dynamodb),
-    jobs=Jobs(table_name=config.sync_state_table, dynamodb=dynamodb),
-    clock=now,
-    base_url=config.public_base_url,
-).routes()
+logger = Logger()
+routes = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now).read_api().routes()
 
 
 def handler(event: dict[str, Any], _context: object) -> Response:

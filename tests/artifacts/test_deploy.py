@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from local.engine import REGION, running_engine
-from local.environment import ensure_environment
+from tools.environment import ensure_environment
 
 ROOT = Path(__file__).parent.parent.parent
 # What is built once for all these tests is deployed, instead of being built once more.
@@ -33,7 +33,7 @@ def sam(tmp_path_factory: pytest.TempPathFactory, build: Path) -> list[str]:
 def release(environment: dict[str, str], *command: str) -> str:
     """What it says on stdout, all of it good."""
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "local.release", *command],
+        [sys.executable, "-m", "deployment.release", *command],
         cwd=ROOT,
         env=environment,
         input="b33per\n\n\n\n\n",

@@ -11,10 +11,10 @@ from pathlib import Path
 import grimp
 import pytest
 
-from imagecache.model import FailureReason, RejectionReason
-from imagecache.sources.convex_snapshot import FileTrouble
-from imagecache.usecases.import_snapshot import Result
-from imagecache_cli import convex_report
+from imagecache.model.image import FailureReason, RejectionReason
+from imagecache_migration import convex_report
+from imagecache_migration.convex_snapshot import FileTrouble
+from imagecache_migration.import_snapshot import Result
 from tests.cli.conftest import Command
 from tests.snapshots import Export
 
@@ -84,8 +84,8 @@ def test_an_engine_that_has_stopped_is_told_in_one_line(imagecache: Command) -> 
 def test_what_is_not_installed_is_named_with_what_brings_it(
     imagecache: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "imagecache_cli.convex_import", raising=False)
-    monkeypatch.delattr("imagecache_cli.convex_import", raising=False)
+    monkeypatch.delitem(sys.modules, "imagecache_migration.convex_import", raising=False)
+    monkeypatch.delattr("imagecache_migration.convex_import", raising=False)
     monkeypatch.setitem(sys.modules, "pynamodb.exceptions", None)
 
     ran = imagecache("import-convex", "snapshot.zip", "--stack", "imagecache")
@@ -106,12 +106,22 @@ def test_its_extra_brings_every_package_that_it_reaches() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     brought = {re.split(r"[^a-z0-9]", one)[0] for one in project["optional-dependencies"]["convex"]}
     brought |= {re.split(r"[^a-z0-9]", one)[0] for one in project["dependencies"]}
-    graph = grimp.build_graph("imagecache", "imagecache_cli", include_external_packages=True, cache_dir=None)
+    graph = grimp.build_graph(
+        "imagecache", "imagecache_cli", "imagecache_migration", include_external_packages=True, cache_dir=None
+    )
 
-    reached = {one.split(".")[0] for one in graph.find_upstream_modules("imagecache_cli.convex_import")}
+    reached = {one.split(".")[0] for one in graph.find_upstream_modules("imagecache_migration.convex_import")}
 
     # What only types name, and what comes with boto3 and requests.
-    reached -= {"imagecache", "imagecache_cli", "mypy_boto3_dynamodb", "mypy_boto3_s3", "botocore", "urllib3"}
+    reached -= {
+        "imagecache",
+        "imagecache_cli",
+        "imagecache_migration",
+        "mypy_boto3_dynamodb",
+        "mypy_boto3_s3",
+        "botocore",
+        "urllib3",
+    }
     assert {one.replace("PIL", "pillow") for one in reached} - sys.stdlib_module_names <= brought
     assert {"boto3", "PIL", "pynamodb"} <= reached
 

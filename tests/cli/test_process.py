@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from local.environment import link_command, write_command
 from tests.cli.contract import CHAT, job
 from tests.cli.fake_api import ADMIN_TOKEN, FakeApi, Told
+from tools.environment import link_command, write_command
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = Path(sys.executable).with_name("imagecache")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagecache.usecases.sweep_cache import Refusal
+from imagecache.usecases.upkeep.sweep_cache import Refusal
 from tests.cli.conftest import Command
 from tests.cli.contract import job, swept
 from tests.cli.fake_api import FakeApi, Told

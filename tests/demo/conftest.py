@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from local.demo.account import Account
-from local.demo.service import DemoAccount
+from demo.account import Account
+from demo.service import DemoAccount
 from tests.demo.clients import Client, Clock
 
 

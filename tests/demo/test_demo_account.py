@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from local.demo.account import Account
-from local.demo.media import Media, Picture
+from demo.account import Account
+from demo.media import Media, Picture
 
 
 def _urls(account: Account) -> set[str]:

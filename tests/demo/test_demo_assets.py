@@ -2,8 +2,8 @@
 
 import pytest
 
-from local.demo.media import MEDIA_ROOT, Media
-from local.demo.service import DemoAccount
+from demo.media import MEDIA_ROOT, Media
+from demo.service import DemoAccount
 from tests.demo.clients import Client
 
 

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from local.demo.people import SIGNAL, invent_person
-from local.demo.service import DemoAccount
+from demo.people import SIGNAL, invent_person
+from demo.service import DemoAccount
 from tests.demo.clients import Client
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import requests
 
-from imagecache.identity import image_key
-from local.demo.account import Account
-from local.demo.address_book import by_hand, in_dex
-from local.demo.dex import DEMO_KEY, PATH, FakeDex
-from local.demo.listener import Request
-from local.demo.service import DemoAccount
+from demo.account import Account
+from demo.address_book import by_hand, in_dex
+from demo.dex import DEMO_KEY, PATH, FakeDex
+from demo.listener import Request
+from demo.service import DemoAccount
+from imagecache.rules.source_urls import image_key
 
 
 def ask(dex: FakeDex, *, offset: int = 0, key: str = "k") -> tuple[int, Any]:

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from local.demo.media import Media
-from local.demo.service import DemoAccount
+from demo.media import Media
+from demo.service import DemoAccount
 from tests.demo.clients import Client
 
 

@@ -4,9 +4,9 @@ import io
 
 from PIL import Image
 
-from local.demo.account import Account
-from local.demo.media import Media
-from local.demo.portraits import EXIF_ORIENTATION, Finish, portrait
+from demo.account import Account
+from demo.media import Media
+from demo.portraits import EXIF_ORIENTATION, Finish, portrait
 
 
 def _download(account: Account, key: str) -> bytes:

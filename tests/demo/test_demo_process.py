@@ -1,4 +1,4 @@
-"""Promises about `python -m local.demo`."""
+"""Promises about `python -m demo`."""
 
 import signal
 import socket
@@ -17,7 +17,7 @@ def _free_port() -> int:
 
 
 def _start(port: int, media_port: int) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "local.demo", "--port", str(port), "--media-port", str(media_port)]
+    command = [sys.executable, "-m", "demo", "--port", str(port), "--media-port", str(media_port)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 - our own module
 
 

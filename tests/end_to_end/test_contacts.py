@@ -13,10 +13,10 @@ import boto3
 import pytest
 from PIL import Image
 
-from local.demo.chats import Json
-from local.demo.dex import FakeDex
-from local.demo.listener import Listener
-from local.demo.service import DemoAccount
+from demo.chats import Json
+from demo.dex import FakeDex
+from demo.listener import Listener
+from demo.service import DemoAccount
 from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.stack import local_stack
@@ -39,7 +39,7 @@ def face(shade: int) -> str:
 ADA_IN_DEX: Json = {
     "id": "ada",
     "first_name": "Ada",
-    "image_url": face(10),
+    "source_url": face(10),
     "instagram": None,
     "phones": [{"phone_number": "020 7946 0958", "label": None}],
     "emails": None,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from local.demo.service import DemoAccount
+from demo.service import DemoAccount
 from tests.end_to_end.conftest import Clone, stop, wait_until
 
 pytestmark = pytest.mark.engine

@@ -15,9 +15,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from imagecache.model import Blob, ImageRequest, OriginName
-from imagecache.stores.claims import Answer, Claim, ImageClaims, LeaseLostError
-from imagecache.stores.origins import OriginClosedError, Origins
+from imagecache.errors import LeaseLostError, OriginClosedError
+from imagecache.model.image import Blob, ImageMessage, OriginName
+from imagecache.stores.images.claims import Answer, Claim, ImageClaims
+from imagecache.stores.state.circuits import OriginCircuits
 from tests.engine.dynamodb_local import dynamodb_local
 from tests.tables import create_tables
 
@@ -40,7 +41,7 @@ def main() -> None:
         create_tables(dynamodb, "CachedImagesTable", "SyncStateTable")
         claims = ImageClaims(table_name="CachedImagesTable", dynamodb=dynamodb)
         races = [race(claims, pool, f"beeper.com/race{number}") for number in range(int(rounds))]
-        slots = take_slots(Origins(table_name="SyncStateTable", dynamodb=dynamodb), pool)
+        slots = take_slots(OriginCircuits(table_name="SyncStateTable", dynamodb=dynamodb), pool)
     print(json.dumps({"races": races, "slots": slots}))  # noqa: T201 - what the caller reads
 
 
@@ -51,7 +52,7 @@ def race(claims: ImageClaims, pool: ThreadPoolExecutor, key: str) -> dict[str, A
     def all_claim(now: int) -> list[Claim]:
         def claim(worker: int) -> Claim:
             together.wait()
-            request = ImageRequest(key, f"mxc://{key}", now)
+            request = ImageMessage(key, f"mxc://{key}", now)
             return claims.claim(request, now=now, lease_seconds=LEASE_SECONDS, nonce=f"{worker}.{now}")
 
         return list(pool.map(claim, range(WORKERS)))
@@ -74,7 +75,7 @@ def _commits(claims: ImageClaims, claim: Claim) -> bool:
     return True
 
 
-def take_slots(origins: Origins, pool: ThreadPoolExecutor) -> list[int]:
+def take_slots(origins: OriginCircuits, pool: ThreadPoolExecutor) -> list[int]:
     """Moments (ms from now) at which those that got a slot may ask."""
 
     def slot(_: int) -> int | None:

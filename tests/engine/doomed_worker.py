@@ -6,22 +6,21 @@ nothing is stored) and then waits to be killed.
 
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import boto3
 
 from imagecache.clock import now
-from imagecache.identity import MediaSource
-from imagecache.model import Fetched, ImageRequest, OriginName
-from imagecache.queues.images import ImagesQueue
-from imagecache.sources.beeper_images import AssetsServe
+from imagecache.model.image import Fetched, ImageMessage, OriginName
+from imagecache.rules.source_urls import MediaLocation
+from imagecache.sources.beeper.images import AssetsServe
 from imagecache.sources.transport import punctual_session
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.blobs import Blobs
-from imagecache.stores.claims import ImageClaims
-from imagecache.stores.origins import Origins
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageSources
+from imagecache.wiring import Wiring
+from tests.made_settings import made_config
 
 
 class StopsAt:
@@ -31,7 +30,7 @@ class StopsAt:
         self._stage = stage
         self._origin = origin
 
-    def fetch(self, source: MediaSource) -> Fetched:
+    def fetch(self, source: MediaLocation) -> Fetched:
         if self._stage == "download":
             self._origin.fetch(source)
         print(self._stage, flush=True)  # noqa: T201 - what the caller waits for
@@ -47,28 +46,17 @@ def cacher_on(endpoint: str, origin: str, *, stage: str | None = None) -> ImageC
         "aws_access_key_id": "test",
         "aws_secret_access_key": "test",
     }
-    dynamodb: Any = boto3.client("dynamodb", **access)
     serve = AssetsServe(base_url=origin, token="t", session=punctual_session())
-    return ImageCacher(
-        claims=ImageClaims(table_name="CachedImagesTable", dynamodb=dynamodb),
-        fetcher=ImageFetcher(
-            sources=ImageSources(
-                media={OriginName.BEEPER: StopsAt(stage, serve) if stage else serve}, web=GuardedWeb()
-            ),
-            origins=Origins(table_name="SyncStateTable", dynamodb=dynamodb),
-            clock=now,
-        ),
-        blobs=Blobs(bucket="images", s3=boto3.client("s3", **access)),
-        queue=ImagesQueue(queue_url="http://unused", sqs=boto3.client("sqs", **access)),
-        salt=lambda: b"salt",
-        lease_seconds=3,
-        clock=now,
+    wiring = Wiring(
+        made_config(claim_lease_seconds=3), make_client=partial(boto3.client, **access), clock=now
     )
+    media = {OriginName.BEEPER: StopsAt(stage, serve) if stage else serve}
+    return wiring.image_cacher(wiring.image_fetcher(ImageSources(media=media, web=GuardedWeb())))
 
 
 def main() -> None:
     stage, key, origin, endpoint = sys.argv[1:]
-    cacher_on(endpoint, origin, stage=stage).cache(ImageRequest(key, f"mxc://{key}", now()))
+    cacher_on(endpoint, origin, stage=stage).cache(ImageMessage(key, f"mxc://{key}", now()))
 
 
 if __name__ == "__main__":

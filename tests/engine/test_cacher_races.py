@@ -4,6 +4,7 @@ import io
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import boto3
@@ -11,16 +12,15 @@ from botocore.config import Config
 from PIL import Image
 
 from imagecache.clock import now
-from imagecache.identity import MediaSource
-from imagecache.model import Fetched, ImageRequest, OriginName
-from imagecache.queues.images import ImagesQueue
+from imagecache.model.image import Fetched, ImageMessage, OriginName
+from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.blobs import Blobs
-from imagecache.stores.claims import ImageClaims
-from imagecache.stores.origins import Origins
-from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher
-from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
+from imagecache.stores.state.circuits import OriginCircuits
+from imagecache.usecases.caching.cache_image import ClaimHeldError, ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageSources
+from imagecache.wiring import Wiring
 from local.engine import Engine
+from tests.made_settings import made_config
 
 WORKERS, ROUNDS = 32, 100
 
@@ -35,7 +35,7 @@ class Origin:
         Image.new("RGB", (8, 8), "teal").save(out, "PNG")
         self._image = out.getvalue()
 
-    def fetch(self, source: MediaSource) -> Fetched:
+    def fetch(self, source: MediaLocation) -> Fetched:
         with self._lock:
             self.hits[source.key] = self.hits.get(source.key, 0) + 1
         return Fetched(self._image)
@@ -43,24 +43,13 @@ class Origin:
 
 def cacher(engine: Engine, origin: Origin) -> ImageCacher:
     access = {**engine.access, "config": Config(proxies={}, max_pool_connections=WORKERS)}
-    dynamodb: Any = boto3.client("dynamodb", **access)
-    return ImageCacher(
-        claims=ImageClaims(table_name="CachedImagesTable", dynamodb=dynamodb),
-        fetcher=ImageFetcher(
-            sources=ImageSources(media={OriginName.BEEPER: origin}, web=GuardedWeb()),
-            origins=Origins(table_name="SyncStateTable", dynamodb=dynamodb),
-            clock=now,
-        ),
-        blobs=Blobs(bucket="images", s3=boto3.client("s3", **access)),
-        queue=ImagesQueue(queue_url="http://unused", sqs=boto3.client("sqs", **access)),
-        salt=lambda: b"salt",
-        lease_seconds=90,
-        clock=now,
-    )
+    wiring = Wiring(made_config(), make_client=partial(boto3.client, **access), clock=now)
+    sources = ImageSources(media={OriginName.BEEPER: origin}, web=GuardedWeb())
+    return wiring.image_cacher(wiring.image_fetcher(sources))
 
 
-def request(key: str) -> ImageRequest:
-    return ImageRequest(key, f"mxc://{key}", now())
+def request(key: str) -> ImageMessage:
+    return ImageMessage(key, f"mxc://{key}", now())
 
 
 def test_32_workers_on_one_image_download_it_once_in_each_of_100_rounds(engine_with_tables: Engine) -> None:
@@ -89,7 +78,7 @@ def test_32_workers_get_no_more_slots_than_the_pace_allows(engine_with_tables: E
         "dynamodb",
         **{**engine_with_tables.access, "config": Config(proxies={}, max_pool_connections=WORKERS)},
     )
-    origins = Origins(table_name="SyncStateTable", dynamodb=dynamodb)
+    origins = OriginCircuits(table_name="SyncStateTable", dynamodb=dynamodb)
     moment = now()
 
     def slot(_: int) -> int | None:

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from imagecache.clock import now
-from imagecache.model import ImageRequest
-from imagecache.stores.images import CachedImages
-from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher
+from imagecache.model.image import ImageMessage
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.usecases.caching.cache_image import ClaimHeldError, ImageCacher
 from local.engine import Engine
 from local.template import ROOT
 from tests.engine.doomed_worker import cacher_on
@@ -41,7 +41,7 @@ def kill_at(stage: str, key: str, origin: Origin, endpoint: str) -> None:
 def results_of(crowd: int, survivor: ImageCacher, key: str) -> list[str]:
     """What many deliveries of the same message come to, at once."""
     with ThreadPoolExecutor(crowd) as pool:
-        work = [pool.submit(survivor.cache, ImageRequest(key, f"mxc://{key}", now())) for _ in range(crowd)]
+        work = [pool.submit(survivor.cache, ImageMessage(key, f"mxc://{key}", now())) for _ in range(crowd)]
     errors = [type(one.exception()) for one in work if one.exception()]
     assert set(errors) <= {ClaimHeldError}
     return [one.result().result for one in work if not one.exception()]
@@ -57,7 +57,7 @@ def test_a_worker_killed_at_work_costs_at_most_a_second_download(engine_with_tab
             kill_at(stage, key, origin, endpoint)
             survivor = cacher_on(endpoint, origin.url)
             with pytest.raises(ClaimHeldError) as held:
-                survivor.cache(ImageRequest(key, f"mxc://{key}", now()))
+                survivor.cache(ImageMessage(key, f"mxc://{key}", now()))
             time.sleep(max(held.value.held_until - now(), 0) / 1000 + 0.01)
             assert results_of(8, survivor, key).count("cached") == 1
             hits[stage] = len(origin.requests)

@@ -6,13 +6,13 @@ from functools import cache
 
 import pytest
 
-from imagecache.identity import MediaSource
-from imagecache.model import Fetched, ImageRequest, OriginName
+from imagecache.model.image import Fetched, ImageMessage, OriginName
 from imagecache.queues.images import to_body
+from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.usecases.cache_batch import cache_batch
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import ImageSources
+from imagecache.usecases.caching.cache_batch import cache_batch
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.hostile.malformed import bombs, damaged, disguised, largest
 from tests.integration.conftest import NOW, Stack
 
@@ -21,7 +21,7 @@ class Media:
     def __init__(self, images: dict[str, bytes]) -> None:
         self._images = images
 
-    def fetch(self, source: MediaSource) -> Fetched:
+    def fetch(self, source: MediaLocation) -> Fetched:
         return Fetched(self._images[source.key])
 
 
@@ -35,13 +35,13 @@ def test_no_malformed_image_poisons_a_message(stack: Stack) -> None:
         fetcher=stack.fetcher(ImageSources(media={OriginName.BEEPER: Media(images)}, web=GuardedWeb())),
         blobs=stack.blobs,
         queue=stack.queue,
-        salt=cache(stack.state.salt),
+        salt=cache(stack.sync_state.salt),
         lease_seconds=90,
         clock=stack.clock,
     )
     results = set()
     for key in images:
-        body = to_body(ImageRequest(key, f"mxc://{key}", NOW))
+        body = to_body(ImageMessage(key, f"mxc://{key}", NOW))
         [delivery] = cache_batch(
             [{"messageId": key, "body": body, "receiptHandle": "r"}],
             cacher=cacher,

@@ -16,13 +16,13 @@ from PIL import Image
 
 from imagecache.clock import DAY, HOUR
 from imagecache.errors import OriginBusyError, OriginDownError, OriginUnauthorizedError
-from imagecache.identity import MediaSource
-from imagecache.model import Fetched, ImageRequest, OriginName, Picture
+from imagecache.model.image import Fetched, ImageMessage, OriginName, Picture
 from imagecache.queues.images import ImagesQueue, from_body, to_body
+from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import ImageSources
-from imagecache.usecases.request_images import needs_work
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageSources
+from imagecache.usecases.caching.queue_images import needs_work
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_origins import most_in_a_minute
 
@@ -36,7 +36,7 @@ class Laptop:
     asked: list[int] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
 
-    def fetch(self, source: MediaSource) -> Fetched:
+    def fetch(self, source: MediaLocation) -> Fetched:
         self.stack.now += 20
         self.asked.append(self.stack.now)
         if error := self.down(self.stack.now):
@@ -89,7 +89,7 @@ class NoBlobs:
 
 
 def cacher_for(stack: Stack, laptop: Laptop, sqs: Any) -> ImageCacher:
-    salt = stack.state.salt()
+    salt = stack.sync_state.salt()
     return ImageCacher(
         claims=stack.claims,
         fetcher=stack.fetcher(ImageSources(media={OriginName.MEDIA_SERVER: laptop}, web=GuardedWeb())),
@@ -103,16 +103,16 @@ def cacher_for(stack: Stack, laptop: Laptop, sqs: Any) -> ImageCacher:
 
 def ask_for(sqs: Sqs, stack: Stack, keys: list[str]) -> None:
     """As sync does: those that need work, message first."""
-    states = stack.images.states(keys)
+    states = stack.cached_images.states(keys)
     for key in keys:
         if needs_work(states.get(key), stack.now):
-            request = ImageRequest(key, f"mxc://{key}", stack.now)
+            request = ImageMessage(key, f"mxc://{key}", stack.now)
             sqs.send_message(MessageBody=to_body(request))
-            stack.images.mark_queued(request)
+            stack.cached_images.mark_queued(request)
 
 
 def statuses(stack: Stack, keys: list[str]) -> set[str]:
-    return {state.status.value for state in stack.images.states(keys).values()}
+    return {state.status.value for state in stack.cached_images.states(keys).values()}
 
 
 def test_an_hours_outage_in_a_backfill_of_500_loses_nothing(stack: Stack) -> None:
@@ -158,7 +158,7 @@ def test_an_outage_of_a_week_costs_next_to_nothing_and_heals_by_itself(
 
 def test_a_message_carries_how_often_it_waited_and_since_when(stack: Stack) -> None:
     laptop = Laptop(stack, lambda _: OriginDownError("offline"))
-    request = ImageRequest("beeper.com/1", "mxc://beeper.com/1", NOW - 5, deferrals=2)
+    request = ImageMessage("beeper.com/1", "mxc://beeper.com/1", NOW - 5, deferrals=2)
     bodies: list[str] = []
 
     class Caught:
@@ -167,4 +167,4 @@ def test_a_message_carries_how_often_it_waited_and_since_when(stack: Stack) -> N
 
     cacher = cacher_for(stack, laptop, Caught())
     assert cacher.cache(request).result == "deferred"
-    assert from_body(bodies[0]) == ImageRequest("beeper.com/1", "mxc://beeper.com/1", NOW - 5, deferrals=3)
+    assert from_body(bodies[0]) == ImageMessage("beeper.com/1", "mxc://beeper.com/1", NOW - 5, deferrals=3)

@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 
-from imagecache.model import ImageRef, ImageRequest
+from imagecache.model.image import ImageMessage, ImageRef
 from local.engine import Engine
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
@@ -23,7 +23,7 @@ def filled(engine: Engine) -> Stack:
     keys = [f"page/{number}" for number in range(PEOPLE)]
     people = [replace(ADA, participant_id=f"@{key}", image=ImageRef(key)) for key in keys]
     for key in keys:
-        stack.images.mark_queued(ImageRequest(key, f"mxc://{key}", NOW))
+        stack.cached_images.mark_queued(ImageMessage(key, f"mxc://{key}", NOW))
     for number in range(50):
         members = tuple(people[(number * 7 + place) % PEOPLE] for place in range(20))
         chat = replace(CHAT, chat_id=f"!page{number}", type="group", participants=members)

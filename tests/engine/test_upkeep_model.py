@@ -8,7 +8,7 @@ import heapq
 import io
 import itertools
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
@@ -24,23 +24,22 @@ from hypothesis.stateful import (
 )
 from PIL import Image
 
+from demo.chats import Person
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 from imagecache.errors import ImageFailedError, NotFoundError
-from imagecache.identity import MediaSource
-from imagecache.model import FailureReason, Fetched, ImageStatus, JobKind, OriginName
-from imagecache.pictures import render
+from imagecache.imaging.pictures import render
+from imagecache.model.image import FailureReason, Fetched, ImageStatus, OriginName
+from imagecache.model.job import JobKind
 from imagecache.queues.images import ImagesQueue, from_body
+from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs, blob_id, object_keys
-from imagecache.stores.edge import Edge
-from imagecache.stores.jobs import Job
-from imagecache.usecases.cache_image import ClaimHeldError, ImageCacher
-from imagecache.usecases.change_image import ImageChanges
-from imagecache.usecases.fetch_image import ImageSources
-from imagecache.usecases.request_images import ImageRequests
-from imagecache.usecases.run_job import work_on
-from local.demo.chats import Person
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
+from imagecache.stores.cdn import Cdn
+from imagecache.stores.state.jobs import Job
+from imagecache.usecases.caching.cache_image import ClaimHeldError
+from imagecache.usecases.caching.fetch_image import ImageSources
+from imagecache.usecases.operating.run_job import work_on
 from local.engine import Engine
 from tests.bucket_clock import bucket_clock
 from tests.engine.interleaving import Interleaving
@@ -96,7 +95,7 @@ class Sources:
 
     colors: dict[str, str | None] = field(default_factory=dict)
 
-    def fetch(self, source: MediaSource) -> Fetched:
+    def fetch(self, source: MediaLocation) -> Fetched:
         color = self.colors[source.key]
         if color is None:
             raise ImageFailedError(FailureReason.GONE)
@@ -165,11 +164,10 @@ class UpkeepMachine(RuleBasedStateMachine):
         self.sources = Sources({media.key: color for media, color in zip(MEDIA, COLORS, strict=True)})
         self.sqs = Sqs(self.stack)
         queue = ImagesQueue(queue_url="images", sqs=self.sqs)  # type: ignore[arg-type] # what it uses of it
-        self.stack.queue = queue
-        self.stack.requests = ImageRequests(
-            images=self.stack.images, queue=queue, clock=self.stack.clock, at_once=1
-        )
-        self.salt = self.stack.state.salt()
+        self.stack.queue = self.stack.wiring.images_queue = queue
+        queueing = replace(self.stack.image_queueing, queue=queue)
+        self.stack.image_queueing = self.stack.wiring.image_queueing = queueing
+        self.salt = self.stack.sync_state.salt()
         self.made = self.jobs = 0
         self.forgetting: set[str] = set()
         self.forgotten: set[str] = set()
@@ -196,9 +194,9 @@ class UpkeepMachine(RuleBasedStateMachine):
         dynamodb: Any = boto3.client("dynamodb", **access)
         s3: Any = boto3.client("s3", **access)
         stack = Stack(dynamodb, s3, None, "images")  # type: ignore[arg-type] # the queue is another
-        stack.blobs = Blobs(bucket=bucket, s3=s3)
+        stack.blobs = stack.wiring.blobs = Blobs(bucket=bucket, s3=s3)
         ssm = boto3.client("ssm", **access)  # which knows of no distribution
-        stack.edge = Edge(parameter=DISTRIBUTION_PARAMETER, client={"ssm": ssm}.__getitem__)
+        stack.wiring.cdn = Cdn(parameter=DISTRIBUTION_PARAMETER, make_client={"ssm": ssm}.__getitem__)
         return stack
 
     def teardown(self) -> None:
@@ -295,8 +293,8 @@ class UpkeepMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_handed_out_is_there(self) -> None:
         """A picture that is shown, and was there before, is there; a forgotten one never comes back."""
-        shown = {one.image_key for one in self.reader.participants.references()}
-        views = self.reader.images.views({*shown, *self.forgetting})
+        shown = {one.image_key for one in self.reader.participants_table.references()}
+        views = self.reader.cached_images.views({*shown, *self.forgetting})
         cached = {key for key in shown if key in views and views[key].status is ImageStatus.CACHED}
         gone = {key for key, view in views.items() if view.status is ImageStatus.FORGOTTEN}
         self.forgotten |= gone & self.forgetting
@@ -321,17 +319,8 @@ class UpkeepMachine(RuleBasedStateMachine):
         )
 
     def cached(self, body: str) -> None:
-        cacher = ImageCacher(
-            claims=self.stack.claims,
-            fetcher=self.stack.fetcher(
-                ImageSources(media={OriginName.BEEPER: self.sources}, web=GuardedWeb())
-            ),
-            blobs=self.stack.blobs,
-            queue=self.stack.queue,
-            salt=lambda: self.salt,
-            lease_seconds=LEASE // 1000,
-            clock=self.stack.clock,
-        )
+        sources = ImageSources(media={OriginName.BEEPER: self.sources}, web=GuardedWeb())
+        cacher = replace(self.stack.wiring.image_cacher(self.stack.fetcher(sources)), salt=lambda: self.salt)
         try:
             cacher.cache(from_body(body))
         except ClaimHeldError:
@@ -357,15 +346,8 @@ class UpkeepMachine(RuleBasedStateMachine):
         )
 
     def forget(self, key: str) -> None:
-        changes = ImageChanges(
-            catalogue=self.stack.catalogue,
-            requests=self.stack.requests,
-            blobs=self.stack.blobs,
-            edge=self.stack.edge,
-            longest_lease=LEASE,
-        )
         with suppress(NotFoundError):
-            changes.forget(f"mxc://{key}")
+            self.stack.wiring.image_changes.forget(f"mxc://{key}")
 
     def in_the_end_everything_shown_is_there_and_nothing_else(self) -> None:
         for actor in list(self.turns.actors):

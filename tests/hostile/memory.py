@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from imagecache.errors import ImageFailedError, OriginDownError
-from imagecache.identity import MediaSource
-from imagecache.pictures import render
-from imagecache.sources.beeper_images import MediaServer
+from imagecache.imaging.pictures import render
+from imagecache.rules.source_urls import MediaLocation
+from imagecache.sources.beeper.images import MediaServer
 from imagecache.sources.transport import punctual_session
 from tests.hostile.malformed import FORMATS, bombs, damaged, disguised, encoded, largest
 from tests.hostile.origin import Flood, Origin, Say, answer, cut_short
@@ -47,7 +47,7 @@ def fetch(say: Say) -> None:
     with punctual_session() as session, Origin(say) as origin:
         server = MediaServer(base_url=origin.url, token="t", session=session)
         with contextlib.suppress(ImageFailedError, OriginDownError):
-            server.fetch(MediaSource("beeper.com", "a", ""))
+            server.fetch(MediaLocation("beeper.com", "a", ""))
 
 
 def hostile_bodies() -> None:

@@ -18,11 +18,11 @@ from imagecache.errors import (
     OriginFaultyError,
     OriginUnauthorizedError,
 )
-from imagecache.identity import MediaSource, parse_source
-from imagecache.model import FailureReason, Fetched
+from imagecache.model.image import FailureReason, Fetched
+from imagecache.rules.source_urls import MediaLocation, parse_source_url
 from imagecache.sources import transport
-from imagecache.sources.beeper_auth import access_headers
-from imagecache.sources.beeper_images import AssetsServe, MediaServer
+from imagecache.sources.beeper.auth import access_headers
+from imagecache.sources.beeper.images import AssetsServe, MediaServer
 from imagecache.sources.transport import MAX_IMAGE_BYTES, punctual_session
 from tests.hostile.origin import Flood, Origin, Say, answer, cut_short, drip, until_close
 
@@ -38,9 +38,9 @@ def session() -> Iterator[requests.Session]:
         yield session
 
 
-def source() -> MediaSource:
-    parsed = parse_source("mxc://local.beeper.com/alex_a%23b%25")
-    assert isinstance(parsed, MediaSource)
+def source() -> MediaLocation:
+    parsed = parse_source_url("mxc://local.beeper.com/alex_a%23b%25")
+    assert isinstance(parsed, MediaLocation)
     return parsed
 
 
@@ -151,7 +151,7 @@ def test_what_the_origin_says_of_the_image_is_the_images_failure(
 def test_a_byte_at_a_time_outlives_no_deadline(
     session: requests.Session, monkeypatch: pytest.MonkeyPatch, first: bytes
 ) -> None:
-    monkeypatch.setattr("imagecache.sources.beeper_images.Deadline", partial(transport.Deadline, 0.5))
+    monkeypatch.setattr("imagecache.sources.beeper.images.Deadline", partial(transport.Deadline, 0.5))
     with Origin(drip(first, seconds=0.05)) as origin:
         began = time.monotonic()
         with pytest.raises(OriginFaultyError):
@@ -237,7 +237,7 @@ def test_the_environment_adds_no_password_and_no_proxy(
 def test_an_origin_that_does_not_even_connect_is_down_and_not_slow(
     session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagecache.sources.beeper_images.CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr("imagecache.sources.beeper.images.CONNECT_SECONDS", 0.3)
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for waiting in [stack.enter_context(socket.socket()) for _ in range(3)]:  # nobody accepts

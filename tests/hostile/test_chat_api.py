@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from imagecache.errors import OriginDownError, OriginUnauthorizedError
-from imagecache.model import Chat
-from imagecache.sources import chat_api
-from imagecache.sources.chat_api import ChatApi, ChatUnavailableError
-from imagecache.sources.chat_json import ListingError, parse_chat
+from imagecache.errors import ChatUnavailableError, ListingError, OriginDownError, OriginUnauthorizedError
+from imagecache.model.chat import Chat
+from imagecache.sources.beeper import chat_api
+from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.chat_json import parse_chat
 from imagecache.sources.transport import punctual_session
 from tests.hostile.origin import Origin, Say, answer, cut_short, drip
 from tests.recorded import FOLDER, recorded

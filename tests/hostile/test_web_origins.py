@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
-from imagecache.identity import WebSource
-from imagecache.model import FailureReason
+from imagecache.model.image import FailureReason
+from imagecache.rules.source_urls import WebLocation
 from imagecache.sources import transport
 from imagecache.sources.web_images import GuardedWeb
 from tests.hostile.origin import Flood, Say, answer, cut_short, drip
@@ -162,5 +162,5 @@ def test_a_server_that_never_ends_its_handshake_is_late_too(monkeypatch: pytest.
         web = GuardedWeb(resolve=lambda _host, _port: [PUBLIC], reach=lambda _host, _port: here)
         began = time.monotonic()
         with pytest.raises(OriginDownError):
-            web.fetch(WebSource(f"https://{HOST}/a.jpg"))
+            web.fetch(WebLocation(f"https://{HOST}/a.jpg"))
         assert time.monotonic() - began < 1.5

@@ -3,8 +3,7 @@
 import pytest
 
 from imagecache.errors import OriginDownError
-from imagecache.model import Fetched, Unchanged
-from imagecache.validators import NO_VALIDATORS, Validators
+from imagecache.model.image import NO_VALIDATORS, Fetched, Unchanged, Validators
 from tests.hostile.origin import Say, answer
 from tests.hostile.web import IMAGE, Web, conditions, in_turn, moved
 

@@ -5,10 +5,9 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from imagecache.identity import WebSource, parse_source
-from imagecache.model import Fetched, Unchanged
+from imagecache.model.image import NO_VALIDATORS, Fetched, Unchanged, Validators
+from imagecache.rules.source_urls import WebLocation, parse_source_url
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.validators import NO_VALIDATORS, Validators
 from tests.hostile.origin import Origin, Say, answer
 
 HOST = "pictures.example"
@@ -39,8 +38,8 @@ class Web:
                 return "127.0.0.1", origin.port
 
             web = GuardedWeb(resolve=resolve, reach=reach, ca_certs=self._authority)
-            source = parse_source(url)
-            assert isinstance(source, WebSource)
+            source = parse_source_url(url)
+            assert isinstance(source, WebLocation)
             try:
                 return web.fetch(source, known)
             finally:

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from local.demo.account import DEFAULT_NOW
-from local.demo.chats import Chat, Network, Person
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
+from demo.account import DEFAULT_NOW
+from demo.chats import Chat, Network, Person
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 
 ME = Person("@me:beeper.local", full_name="Me", is_self=True)
 NETWORK = Network("WhatsApp", "whatsapp")

@@ -6,10 +6,10 @@ from typing import Any
 
 import requests
 
-from imagecache.identity import image_key
-from imagecache.usecases.sync_report import SyncReport
-from local.demo.chats import Chat, Network, Person
-from local.demo.service import DemoAccount
+from demo.chats import Chat, Network, Person
+from demo.service import DemoAccount
+from imagecache.rules.source_urls import image_key
+from imagecache.usecases.sync.sync_report import SyncReport
 from tests.integration.accounts import NETWORK, chat_with, fill
 from tests.integration.api import Api
 from tests.integration.conftest import Stack

@@ -4,22 +4,16 @@ import base64
 import gzip
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from imagecache.api.admin import AdminApi
 from imagecache.api.http import Response, serve
-from imagecache.api.read import ReadApi
 from imagecache.api.shapes import Error
-from imagecache.model import JobKind, Role
-from imagecache.usecases.change_image import ImageChanges
-from imagecache.usecases.keep_contacts import ContactBook
-from imagecache.usecases.look_up_images import ImageLookup
+from imagecache.model.access import Role
+from imagecache.model.job import JobKind
 from tests.integration.conftest import Stack
-
-LEASE = 90_000
 
 
 @dataclass
@@ -50,39 +44,15 @@ class Api:
     def __init__(self, stack: Stack, base_url: str = "") -> None:
         self.sent, self.log = Sent(), Logged()
         self.ids = iter(f"job{number}" for number in range(100))
-        changes = ImageChanges(
-            catalogue=stack.catalogue,
-            requests=stack.requests,
-            blobs=stack.blobs,
-            edge=stack.edge,
-            longest_lease=LEASE,
+        functions = {kind: f"{kind.value}-function" for kind in JobKind}
+        read_api = replace(stack.wiring.read_api(), base_url=base_url)
+        admin_api = stack.wiring.admin_api(functions=functions, new_id=lambda: next(self.ids), log=self.log)
+        admin_api = replace(
+            admin_api,
+            base_url=base_url,
+            invocations=self.sent,  # type: ignore[arg-type]  # moto would run the function
         )
-        lookup = ImageLookup(requests=stack.requests)
-        self.routes = {
-            **ReadApi(
-                chats=stack.pages,
-                participants=stack.participants,
-                contacts=stack.contacts,
-                images=stack.images,
-                catalogue=stack.catalogue,
-                state=stack.state,
-                jobs=stack.jobs,
-                clock=stack.clock,
-                base_url=base_url,
-            ).routes(),
-            **AdminApi(
-                lookup=lookup,
-                changes=changes,
-                book=contact_book_of(stack),
-                jobs=stack.jobs,
-                invocations=self.sent,  # type: ignore[arg-type]  # moto would run the function
-                functions={kind: f"{kind.value}-function" for kind in JobKind},
-                clock=stack.clock,
-                new_id=lambda: next(self.ids),
-                base_url=base_url,
-                log=self.log,
-            ).routes(),
-        }
+        self.routes = {**read_api.routes(), **admin_api.routes()}
 
     def raw(
         self,
@@ -126,18 +96,6 @@ class Api:
         status, answer = self.ask(f"POST {path}", body)
         assert status in {200, 202}, answer
         return answer
-
-
-def contact_book_of(stack: Stack) -> ContactBook:
-    return ContactBook(
-        contacts=stack.contacts,
-        state=stack.state,
-        chats=stack.pages,
-        participants=stack.participants,
-        images=stack.images,
-        region="GB",
-        clock=stack.clock,
-    )
 
 
 def unpacked(response: Response) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache, partial
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -11,33 +11,20 @@ import pytest
 import requests
 from moto import mock_aws
 
-from imagecache.model import OriginName
-from imagecache.queues.images import ImagesQueue, from_body
-from imagecache.sources.beeper_images import AssetsServe
-from imagecache.sources.chat_api import ChatApi
+from demo.service import DemoAccount
+from imagecache.model.image import OriginName
+from imagecache.queues.images import from_body
+from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.images import AssetsServe
 from imagecache.sources.transport import punctual_session
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.blobs import Blobs
-from imagecache.stores.chat_pages import ChatPages
-from imagecache.stores.chats import BeeperChats
-from imagecache.stores.claims import ImageClaims
-from imagecache.stores.contacts import Contacts
-from imagecache.stores.edge import Edge
-from imagecache.stores.image_facts import ImageCatalogue
-from imagecache.stores.images import CachedImages
-from imagecache.stores.jobs import Jobs
-from imagecache.stores.origins import Origins
-from imagecache.stores.participants import ChatParticipants
-from imagecache.stores.sync_state import SyncState
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import ImageFetcher, ImageSources
-from imagecache.usecases.match_contacts import ContactMatching
-from imagecache.usecases.relink_people import Relinking
-from imagecache.usecases.request_images import ImageRequests
-from imagecache.usecases.sync_chats import ChatSync
-from imagecache.usecases.sync_report import SyncReport
-from local.demo.service import DemoAccount
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources
+from imagecache.usecases.sync.sync_chats import ChatSync
+from imagecache.usecases.sync.sync_report import SyncReport
+from imagecache.wiring import Wiring
 from tests.bucket_clock import bucket_clock
+from tests.made_settings import made_config
 from tests.tables import create_tables
 
 if TYPE_CHECKING:
@@ -62,20 +49,26 @@ class Stack:
     calls: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.chats = BeeperChats(table_name="BeeperChatsTable", dynamodb=self.dynamodb)
-        self.pages = ChatPages(table_name="BeeperChatsTable", dynamodb=self.dynamodb)
-        self.participants = ChatParticipants("ChatParticipantsTable", self.dynamodb, at_once=1)
-        self.images = CachedImages(table_name="CachedImagesTable", dynamodb=self.dynamodb)
-        self.catalogue = ImageCatalogue(table_name="CachedImagesTable", dynamodb=self.dynamodb)
-        self.contacts = Contacts(table_name="ContactsTable", dynamodb=self.dynamodb)
-        self.claims = ImageClaims(table_name="CachedImagesTable", dynamodb=self.dynamodb)
-        self.state = SyncState(table_name="SyncStateTable", dynamodb=self.dynamodb)
-        self.jobs = Jobs(table_name="SyncStateTable", dynamodb=self.dynamodb)
-        self.origins = Origins(table_name="SyncStateTable", dynamodb=self.dynamodb)
-        self.blobs = Blobs(bucket="images", s3=self.s3)
-        self.edge = Edge(parameter=DISTRIBUTION_PARAMETER, client=partial(boto3.client))
-        self.queue = ImagesQueue(queue_url=self.queue_url, sqs=self.sqs)
-        self.requests = ImageRequests(images=self.images, queue=self.queue, clock=self.clock, at_once=1)
+        clients = {"dynamodb": self.dynamodb, "s3": self.s3, "sqs": self.sqs}
+        config = made_config(images_queue_url=self.queue_url)
+
+        def client(service: str, **options: Any) -> Any:
+            return clients[service] if service in clients else boto3.client(service, **options)  # type: ignore[call-overload]  # a name that varies
+
+        self.wiring = Wiring(config, make_client=client, clock=self.clock)
+        self.chats_table = self.wiring.chats_table
+        self.chat_reader = self.wiring.chat_reader
+        self.participants_table = self.wiring.participants_table
+        self.cached_images = self.wiring.cached_images
+        self.catalogue = self.wiring.catalogue
+        self.contacts_table = self.wiring.contacts_table
+        self.claims = self.wiring.claims
+        self.sync_state = self.wiring.sync_state
+        self.jobs = self.wiring.jobs
+        self.circuits = self.wiring.circuits
+        self.blobs = self.wiring.blobs
+        self.queue = self.wiring.images_queue
+        self.image_queueing = self.wiring.image_queueing
 
     def clock(self) -> int:
         return self.now
@@ -105,37 +98,15 @@ class Stack:
         )
 
     def runs(self, active_within_days: int = 0) -> ChatSync:
-        return ChatSync(
-            chats=self.chats,
-            participants=self.participants,
-            images=self.requests,
-            relinking=Relinking(
-                matching=ContactMatching(contacts=self.contacts, region="GB"),
-                chats=self.chats,
-                participants=self.participants,
-                images=self.requests,
-                state=self.state,
-            ),
-            state=self.state,
-            origins=self.origins,
-            clock=self.clock,
-            active_within_days=active_within_days,
-        )
+        return replace(self.wiring.chat_sync, active_within_days=active_within_days)
 
     def cacher(self, demo: DemoAccount, session: requests.Session) -> ImageCacher:
         serve = AssetsServe(base_url=demo.beeper_url, token=demo.beeper_token, session=session)
-        return ImageCacher(
-            claims=self.claims,
-            fetcher=self.fetcher(ImageSources(media={OriginName.BEEPER: serve}, web=GuardedWeb())),
-            blobs=self.blobs,
-            queue=self.queue,
-            salt=self.state.salt,
-            lease_seconds=90,
-            clock=self.clock,
-        )
+        sources = ImageSources(media={OriginName.BEEPER: serve}, web=GuardedWeb())
+        return self.wiring.image_cacher(self.fetcher(sources))
 
     def fetcher(self, sources: ImageSources) -> ImageFetcher:
-        return ImageFetcher(sources=sources, origins=self.origins, clock=self.clock, sleep=self.sleep)
+        return replace(self.wiring.image_fetcher(sources), sleep=self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.now += round(seconds * 1000)

@@ -1,7 +1,8 @@
 """Chats and images made up for tests, and put where sync and the cacher would put them."""
 
-from imagecache.model import Blob, Chat, FailureReason, ImageRef, ImageRequest, Participant
-from imagecache.stores.previews import preview_of
+from imagecache.model.chat import Chat, Participant
+from imagecache.model.image import Blob, FailureReason, ImageMessage, ImageRef
+from imagecache.stores.chats.previews import preview_of
 from tests.integration.conftest import NOW, Stack
 
 PLACEHOLDER = "3OcRJYB4d3h/iIeHeEh3eIhw+j2w"
@@ -19,7 +20,7 @@ def person(
         email=None,
         is_self=is_self,
         is_network_bot=is_bot,
-        img_url=f"mxc://{image}" if image else None,
+        source_url=f"mxc://{image}" if image else None,
         image=ImageRef(image) if image else None,
     )
 
@@ -40,7 +41,7 @@ CHAT = Chat(
     is_pinned=False,
     last_message=None,
     merged_into=None,
-    img_url=None,
+    source_url=None,
     image=None,
     participants=(ME, ADA),
     participant_count=2,
@@ -50,13 +51,13 @@ CHAT = Chat(
 
 def put(stack: Stack, chat: Chat) -> None:
     """The chat and its roster, as a run of sync leaves them."""
-    stack.participants.put(chat.chat_id, list(chat.participants), fence=1)
+    stack.participants_table.put(chat.chat_id, list(chat.participants), fence=1)
     prints = {"list_fingerprint": "l", "roster_fingerprint": "r"}
-    stack.chats.put(chat, preview=preview_of(chat), fence=1, **prints)
+    stack.chats_table.put(chat, preview=preview_of(chat), fence=1, **prints)
 
 
-def request(key: str) -> ImageRequest:
-    return ImageRequest(key, f"mxc://{key}", NOW)
+def request(key: str) -> ImageMessage:
+    return ImageMessage(key, f"mxc://{key}", NOW)
 
 
 def cache(stack: Stack, key: str, blob: str, size: int = 10) -> None:

@@ -6,17 +6,14 @@ from typing import Any
 
 from PIL import Image
 
-from imagecache.model import Blob, Chat, JobKind, JobStatus
-from imagecache.pictures import render
+from imagecache.imaging.pictures import render
+from imagecache.model.chat import Chat
+from imagecache.model.image import Blob
+from imagecache.model.job import JobKind, JobStatus
 from imagecache.stores.blobs import blob_id
-from imagecache.stores.image_upkeep import ImageUpkeep
-from imagecache.stores.jobs import Job
-from imagecache.usecases.queue_missing import MissingImages
-from imagecache.usecases.repair_image import Repairs
-from imagecache.usecases.run_job import work_on
-from imagecache.usecases.sweep_blobs import BlobSweep
-from imagecache.usecases.sweep_cache import Sweep
-from imagecache.usecases.sweep_rows import References, RowSweep
+from imagecache.stores.state.jobs import Job
+from imagecache.usecases.operating.run_job import work_on
+from imagecache.usecases.upkeep.sweep_cache import Sweep
 from tests.integration.conftest import Stack
 from tests.integration.made import CHAT, person, put, request
 
@@ -24,28 +21,9 @@ DAY = 24 * 3_600_000
 
 
 def sweep_of(stack: Stack, *, refetch_media_after: int = 0, active_within_days: int = 0) -> Sweep:
-    upkeep = ImageUpkeep(table_name="CachedImagesTable", dynamodb=stack.dynamodb)
-    return Sweep(
-        rows=RowSweep(
-            upkeep=upkeep,
-            references=References(participants=stack.participants, contacts=stack.contacts),
-            repairs=Repairs(blobs=stack.blobs, upkeep=upkeep, images=stack.images),
-            requests=stack.requests,
-            clock=stack.clock,
-            refetch_media_after=refetch_media_after,
-        ),
-        objects=BlobSweep(blobs=stack.blobs, catalogue=stack.catalogue),
-        missing=MissingImages(
-            chats=stack.pages,
-            participants=stack.participants,
-            contacts=stack.contacts,
-            catalogue=stack.catalogue,
-            requests=stack.requests,
-        ),
-        state=stack.state,
-        clock=stack.clock,
-        active_within_days=active_within_days,
-    )
+    sweep = stack.wiring.sweep
+    row_sweeper = replace(sweep.row_sweeper, refetch_media_after=refetch_media_after)
+    return replace(sweep, row_sweeper=row_sweeper, active_within_days=active_within_days)
 
 
 def begun(stack: Stack, *, dry_run: bool = False, force: bool = False) -> Job:
@@ -72,12 +50,12 @@ def counted(job: Job) -> dict[str, int]:
 
 def synced(stack: Stack) -> None:
     """A complete run of sync has just succeeded."""
-    fence = stack.state.lock(now=stack.now, milliseconds=1)
+    fence = stack.sync_state.lock(now=stack.now, milliseconds=1)
     assert fence is not None
-    known = stack.state.synced()
+    known = stack.sync_state.synced()
     done = replace(known, succeeded_at=stack.now, completed_at=stack.now)
-    stack.state.record_synced(done, fence=fence)
-    stack.state.unlock(fence)
+    stack.sync_state.record_synced(done, fence=fence)
+    stack.sync_state.unlock(fence)
 
 
 def objects(stack: Stack) -> set[str]:

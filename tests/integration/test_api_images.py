@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import requests
 
+from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model import ImageRef, ImageRequest, RejectionReason, Role
+from imagecache.model.access import Role
+from imagecache.model.image import ImageMessage, ImageRef, RejectionReason
 from imagecache.queues.images import from_body
-from imagecache.retries import NEVER
-from local.demo.service import DemoAccount
-from tests.integration.api import LEASE, Api
+from imagecache.rules.retries import NEVER
+from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import ADA, CHAT, ME, cache, fail, person, put, request
 
@@ -33,7 +34,7 @@ def queued(stack: Stack) -> list[str]:
 def test_a_look_up_knows_each_url_as_it_was_sent(stack: Stack, api: Api) -> None:
     cache(stack, "s/ada", "ada")
     fail(stack, "s/bob")
-    stack.images.mark_queued(request("s/eve"))
+    stack.cached_images.mark_queued(request("s/eve"))
     urls = [FILE, "mxc://s/ada", "mxc://s/bob", "mxc://s/eve", "https://x.example/new.png", "ftp://x/y"]
     status, answer = api.ask("POST /api/images/lookup", {"sourceUrls": urls}, role=Role.READ)
     assert status == 200
@@ -88,9 +89,9 @@ def test_images_are_listed_by_status_with_what_is_known(stack: Stack, api: Api) 
     cache(stack, "s/cached", "b10b", size=70_000)
     fail(stack, "s/failed", next_attempt_at=NOW + DAY)
     fail(stack, "s/final", next_attempt_at=NEVER)
-    stack.images.mark_queued(request("s/pending"))
+    stack.cached_images.mark_queued(request("s/pending"))
     cache(stack, "s/forgotten", "gone")
-    stack.images.forget("s/forgotten")
+    stack.cached_images.forget("s/forgotten")
     [cached], [pending], [forgotten] = row(api, "cached"), row(api, "pending"), row(api, "forgotten")
     assert (cached["sourceUrl"], cached["fileSize"], cached["url"]) == (
         "mxc://s/cached",
@@ -131,15 +132,15 @@ def test_a_long_list_goes_on_by_cursors(stack: Stack, api: Api, status: str) -> 
 
 def test_references_without_a_picture_are_listed_with_the_reason(stack: Stack, api: Api) -> None:
     rejected = replace(
-        person("Bob X"), img_url="ftp://x/y", image=ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME)
+        person("Bob X"), source_url="ftp://x/y", image=ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME)
     )
     people = (ME, ADA, person("Eve X", "s/eve"), person("Fay X", "s/fay"), person("Gus X", "s/gus"), rejected)
     put(stack, replace(CHAT, participants=people))
     own = replace(person("Own", "s/own"), participant_id="#chat")
-    stack.participants.put("!ada", [own], fence=1)
+    stack.participants_table.put("!ada", [own], fence=1)
     cache(stack, "s/ada", "ada")
     fail(stack, "s/eve")
-    stack.images.mark_queued(request("s/fay"))
+    stack.cached_images.mark_queued(request("s/fay"))
     page = api.get("/api/images/uncached")
     assert page["nextCursor"] is None
     found = {
@@ -166,7 +167,7 @@ def test_a_failed_image_is_explained_in_plain_words(
 ) -> None:
     key = "local.beeper.com/alex_nobody"
     put(stack, replace(CHAT, participants=(ME, person("Ada Lovelace", key))))
-    stack.cacher(demo, session).cache(ImageRequest(key, f"mxc://{key}", NOW))
+    stack.cacher(demo, session).cache(ImageMessage(key, f"mxc://{key}", NOW))
     told = story(api, f"mxc://{key}")
     due = int(stack.row(key)["nextAttemptAt"])
     assert (told["source"], told["status"], told["reason"], told["failures"]) == (
@@ -207,9 +208,9 @@ def test_a_failed_image_is_explained_in_plain_words(
 def test_every_state_has_its_sentence(stack: Stack, api: Api, url: str, said: str) -> None:
     cache(stack, "s/cached", "b")
     fail(stack, "s/final", next_attempt_at=NEVER)
-    stack.images.mark_queued(request("s/pending"))
-    stack.images.mark_queued(request("s/forgotten"))
-    stack.images.forget("s/forgotten")
+    stack.cached_images.mark_queued(request("s/pending"))
+    stack.cached_images.mark_queued(request("s/forgotten"))
+    stack.cached_images.forget("s/forgotten")
     stack.claims.claim(request("s/held"), now=NOW, lease_seconds=90, nonce="n")
     assert said in story(api, url)["summary"]
 
@@ -261,12 +262,12 @@ def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_b
     stack.drain(stack.cacher(demo, session))
     blobs = Counter(blob for _, blob, _ in stack.catalogue.storage())
     key, blob = next((key, blob) for key, blob, _ in stack.catalogue.storage() if blobs[blob] == 1)
-    stack.now += LEASE + 1000
+    stack.now += 91_000
     answer = api.post("/api/images/forget", sourceUrl=f"mxc://{key}")
     assert (answer["status"], answer["deletedVersions"]) == ("forgotten", 4)
     assert not any(blob in name for name in objects(stack))
     assert set(stack.row(key)) == {"imageKey", "sourceUrl", "status"}
-    assert stack.cacher(demo, session).cache(ImageRequest(key, f"mxc://{key}", NOW)).result == "deduplicated"
+    assert stack.cacher(demo, session).cache(ImageMessage(key, f"mxc://{key}", NOW)).result == "deduplicated"
     stack.sync(demo, session, complete=True)
     assert key not in queued(stack)
     api.post("/api/images/refresh", sourceUrl=f"mxc://{key}")
@@ -277,7 +278,7 @@ def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_b
 def test_content_that_another_image_shows_is_kept_when_one_is_forgotten(stack: Stack, api: Api) -> None:
     stored(stack, "s/ada", "same")
     cache(stack, "s/twin", "same")
-    stack.now += LEASE + 1000
+    stack.now += 91_000
     assert api.post("/api/images/forget", sourceUrl=FILE)["deletedVersions"] == 0
     assert objects(stack) == {"originals/same", "images/same/96.webp"}
     assert api.post("/api/images/forget", sourceUrl="mxc://s/twin")["deletedVersions"] == 2
@@ -286,7 +287,7 @@ def test_content_that_another_image_shows_is_kept_when_one_is_forgotten(stack: S
 
 def test_versions_younger_than_a_lease_are_left_to_the_sweep(stack: Stack, api: Api) -> None:
     stored(stack, "s/ada", "young")
-    stack.now += LEASE - 30_000
+    stack.now += 60_000
     assert api.post("/api/images/forget", sourceUrl=FILE)["deletedVersions"] == 0
     assert objects(stack) == {"originals/young", "images/young/96.webp"}
 

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 import requests
 
+from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model import ContactSource, ImageRef, JobKind, JobStatus
+from imagecache.errors import JobOverError
+from imagecache.model.contact import Contact, KeptBy
+from imagecache.model.image import ImageRef
+from imagecache.model.job import JobKind, JobStatus
 from imagecache.queues.images import from_body
-from imagecache.retries import NEVER
-from imagecache.stores.contact_row import Contact
-from imagecache.stores.jobs import Job
-from imagecache.usecases import queue_missing
-from imagecache.usecases.queue_missing import MissingImages
-from imagecache.usecases.run_job import NoSuchJobError, Step, work_on
-from imagecache.usecases.sync_job import sync_as_told
-from local.demo.service import DemoAccount
+from imagecache.rules.retries import NEVER
+from imagecache.stores.state.jobs import Job
+from imagecache.usecases.operating import queue_missing
+from imagecache.usecases.operating.run_job import Step, work_on
+from imagecache.usecases.sync.sync_job import sync_as_told
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, cache, fail, person, put
@@ -30,14 +31,8 @@ def api(stack: Stack) -> Api:
 
 
 def at_work(stack: Stack, job_id: str, out_of_time: Callable[[], bool] = lambda: False) -> Job:
-    missing = MissingImages(
-        chats=stack.pages,
-        participants=stack.participants,
-        contacts=stack.contacts,
-        catalogue=stack.catalogue,
-        requests=stack.requests,
-    )
-    works = {JobKind.BACKFILL: missing.backfill, JobKind.RETRY_FAILED: missing.retry_failed}
+    backfill = stack.wiring.image_backfill
+    works = {JobKind.BACKFILL: backfill.backfill, JobKind.RETRY_FAILED: backfill.retry_failed}
     return work_on(job_id, works=works, jobs=stack.jobs, clock=stack.clock, out_of_time=out_of_time)
 
 
@@ -85,8 +80,8 @@ def test_what_takes_long_is_accepted_and_handed_on(
 
 def test_a_backfill_queues_the_pictures_of_contacts_too(stack: Stack, api: Api) -> None:
     picture = ImageRef("https://pictures.example/ada.jpg")
-    contact = Contact("ada", None, picture.key, picture, (), ContactSource.MANUAL)
-    stack.contacts.save(contact, before=None)
+    contact = Contact("ada", None, picture.key, picture, (), KeptBy.MANUAL)
+    stack.contacts_table.save(contact, before=None)
     linked = replace(person("Ada X"), contact_id="ada", contact_image_key=picture.key)
     put(stack, replace(CHAT, participants=(linked,)))
     api.post("/api/images/backfill")
@@ -191,7 +186,7 @@ def test_a_job_that_fails_says_so_and_is_not_begun_again(stack: Stack, api: Api)
         {"error": "TimeoutError"},
         3,
     )
-    with pytest.raises(NoSuchJobError):
+    with pytest.raises(JobOverError):
         work(out_of_time=lambda: False)
 
 

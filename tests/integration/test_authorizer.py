@@ -3,9 +3,9 @@
 import boto3
 import pytest
 
-from imagecache.model import Role
+from imagecache.model.access import Role
 from imagecache.stores.secrets import Secrets
-from imagecache.usecases.authorize import Authorizer
+from imagecache.usecases.operating.authorize import Authorizer
 from tests.integration.conftest import NOW, Stack
 
 

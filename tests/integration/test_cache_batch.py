@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 import requests
 
-from imagecache.model import ImageRequest, Picture
+from demo.service import DemoAccount
+from imagecache.model.image import ImageMessage, Picture
 from imagecache.queues.images import to_body
-from imagecache.usecases.cache_batch import Delivery, NoTimeError, cache_batch, metrics
-from imagecache.usecases.cache_image import ImageCacher, Outcome
-from local.demo.service import DemoAccount
+from imagecache.usecases.caching.cache_batch import Delivery, NoTimeError, cache_batch, metrics
+from imagecache.usecases.caching.cache_image import ImageCacher, Outcome
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_cacher import request_for
 
@@ -28,7 +28,7 @@ def test_in_a_batch_each_message_has_its_own_fate(
     stack.claims.claim(request_for(held), now=stack.now, lease_seconds=90, nonce="other")
     bodies = {
         "good": to_body(request_for(key)),
-        "data": to_body(ImageRequest("data:x", DATA, NOW)),
+        "data": to_body(ImageMessage("data:x", DATA, NOW)),
         "gone": to_body(request_for(demo.account.gone()[0])),
         "held": to_body(request_for(held)),
         "nonsense": "{}",

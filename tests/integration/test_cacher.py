@@ -6,17 +6,17 @@ import pytest
 import requests
 from PIL import Image
 
+from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model import ImageRequest, Picture
-from imagecache.retries import NEVER
+from imagecache.model.image import ImageMessage, Picture
+from imagecache.rules.retries import NEVER
 from imagecache.stores.blobs import blob_id
-from imagecache.usecases.cache_image import ClaimHeldError
-from local.demo.service import DemoAccount
+from imagecache.usecases.caching.cache_image import ClaimHeldError
 from tests.integration.conftest import NOW, Stack
 
 
-def request_for(key: str) -> ImageRequest:
-    return ImageRequest(key, f"mxc://{key}", NOW)
+def request_for(key: str) -> ImageMessage:
+    return ImageMessage(key, f"mxc://{key}", NOW)
 
 
 def keys_in(stack: Stack) -> list[str]:
@@ -35,7 +35,7 @@ def test_a_message_leaves_the_original_and_a_webp_of_each_size(
         f"originals/{blob}",
     ]
     original = stack.s3.get_object(Bucket="images", Key=f"originals/{blob}")["Body"].read()
-    assert blob == blob_id(stack.state.salt(), original)
+    assert blob == blob_id(stack.sync_state.salt(), original)
     served = stack.s3.get_object(Bucket="images", Key=f"images/{blob}/192.webp")
     assert served["ContentType"] == "image/webp"
     assert served["CacheControl"] == "public, max-age=31536000, immutable"

@@ -7,18 +7,27 @@ import pytest
 from PIL import Image
 
 from imagecache.clock import HOUR
-from imagecache.errors import ImageFailedError, OriginDownError
-from imagecache.identity import MediaSource, WebSource
-from imagecache.model import Attempt, Blob, FailureReason, Fetched, ImageRequest, ImageStatus, OriginName
-from imagecache.retries import NEVER
-from imagecache.stores.claims import Answer, Claim, LeaseLostError
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.fetch_image import ImageSources
-from imagecache.validators import NO_VALIDATORS, Validators
+from imagecache.errors import ImageFailedError, LeaseLostError, OriginDownError
+from imagecache.model.image import (
+    NO_VALIDATORS,
+    Attempt,
+    Blob,
+    FailureReason,
+    Fetched,
+    ImageMessage,
+    ImageStatus,
+    OriginName,
+    Validators,
+)
+from imagecache.rules.retries import NEVER
+from imagecache.rules.source_urls import MediaLocation, WebLocation
+from imagecache.stores.images.claims import Answer, Claim
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.integration.conftest import NOW, Stack
 
 KEY = "beeper.com/ada"
-REQUEST = ImageRequest(KEY, f"mxc://{KEY}", NOW)
+REQUEST = ImageMessage(KEY, f"mxc://{KEY}", NOW)
 BLOB = Blob("b10b", "image/png", 10, 64, 64, "hash", "#102030")
 
 
@@ -35,7 +44,7 @@ class Answers:
         self._answers = list(answers)
         self.asked = 0
 
-    def fetch(self, _source: MediaSource | WebSource, _known: Validators = NO_VALIDATORS) -> Fetched:
+    def fetch(self, _source: MediaLocation | WebLocation, _known: Validators = NO_VALIDATORS) -> Fetched:
         answer = self._answers[min(self.asked, len(self._answers) - 1)]
         self.asked += 1
         if isinstance(answer, Exception):
@@ -53,7 +62,7 @@ def cacher(stack: Stack, *, web: Answers | None = None, **media: Answers) -> Ima
         fetcher=stack.fetcher(sources),
         blobs=stack.blobs,
         queue=stack.queue,
-        salt=stack.state.salt,
+        salt=stack.sync_state.salt,
         lease_seconds=90,
         clock=stack.clock,
     )
@@ -69,7 +78,7 @@ def test_a_refresh_downloads_once_however_often_it_is_delivered(stack: Stack) ->
     assert at_work.cache(REQUEST).result == "cached"
     before = stack.row(KEY)["blobId"]
     stack.now += HOUR
-    assert stack.images.request_refresh(KEY, now=stack.now)
+    assert stack.cached_images.request_refresh(KEY, now=stack.now)
     stack.now += 5
     assert [at_work.cache(REQUEST).result for _ in range(3)] == ["cached", "deduplicated", "deduplicated"]
     assert (origin.asked, stack.row(KEY)["blobId"] != before) == (2, True)
@@ -77,9 +86,9 @@ def test_a_refresh_downloads_once_however_often_it_is_delivered(stack: Stack) ->
 
 def test_while_it_is_refreshed_the_old_image_is_shown(stack: Stack) -> None:
     stack.claims.commit(claim(stack), BLOB, now=NOW)
-    stack.images.request_refresh(KEY, now=NOW + 1)
+    stack.cached_images.request_refresh(KEY, now=NOW + 1)
     assert claim(stack).is_refresh
-    assert stack.images.views([KEY])[KEY].status is ImageStatus.CACHED
+    assert stack.cached_images.views([KEY])[KEY].status is ImageStatus.CACHED
 
 
 @pytest.mark.parametrize("answer", [ImageFailedError(FailureReason.GONE), b"\x89PNG\r\n\x1a\n broken"])
@@ -89,19 +98,19 @@ def test_a_refresh_that_fails_leaves_the_last_good_image_and_is_over(
     origin = Answers(png("red"), answer)
     at_work = cacher(stack, beeper=origin)
     at_work.cache(REQUEST)
-    good = stack.images.views([KEY])
-    stack.images.request_refresh(KEY, now=NOW + 1)
+    good = stack.cached_images.views([KEY])
+    stack.cached_images.request_refresh(KEY, now=NOW + 1)
     stack.now += HOUR
     assert [at_work.cache(REQUEST).result for _ in range(2)] == ["failed", "deduplicated"]
     row = stack.row(KEY)
-    assert (row["status"], stack.images.views([KEY]), origin.asked) == ("cached", good, 2)
+    assert (row["status"], stack.cached_images.views([KEY]), origin.asked) == ("cached", good, 2)
     assert row["checkedAt"] == str(stack.now)
     assert {"reason", "nextAttemptAt", "refreshRequestedAt", "lease"}.isdisjoint(row)
 
 
 def test_what_was_forgotten_is_not_brought_back_by_work_in_flight(stack: Stack) -> None:
     in_flight = claim(stack)
-    stack.images.forget(KEY)
+    stack.cached_images.forget(KEY)
     with pytest.raises(LeaseLostError):
         stack.claims.commit(in_flight, BLOB, now=NOW)
     with pytest.raises(LeaseLostError):
@@ -112,19 +121,19 @@ def test_what_was_forgotten_is_not_brought_back_by_work_in_flight(stack: Stack) 
 
 def test_of_what_was_forgotten_nothing_is_kept_but_its_name(stack: Stack) -> None:
     stack.claims.commit(claim(stack), BLOB, now=NOW)
-    stack.images.forget(KEY)
+    stack.cached_images.forget(KEY)
     assert set(stack.row(KEY)) == {"imageKey", "status", "sourceUrl"}
 
 
 def test_an_explicit_refresh_lifts_forgetting(stack: Stack) -> None:
     claim(stack)
-    stack.images.forget(KEY)
-    assert stack.images.request_refresh(KEY, now=NOW)
+    stack.cached_images.forget(KEY)
+    assert stack.cached_images.request_refresh(KEY, now=NOW)
     assert claim(stack).answer is Answer.WON
 
 
 def test_nothing_is_refreshed_that_is_not_known(stack: Stack) -> None:
-    assert not stack.images.request_refresh(KEY, now=NOW)
+    assert not stack.cached_images.request_refresh(KEY, now=NOW)
     assert stack.row(KEY) == {}
 
 

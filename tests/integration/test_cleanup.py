@@ -2,13 +2,13 @@
 
 import requests
 
-from imagecache.usecases.count_cache import CacheCounts, count_cache
-from local.demo.service import DemoAccount
+from demo.service import DemoAccount
+from imagecache.usecases.reading.count_cache import CacheCounts, count_cache
 from tests.integration.conftest import Stack
 
 
 def counted(stack: Stack) -> CacheCounts:
-    return count_cache(catalogue=stack.catalogue, participants=stack.participants)
+    return count_cache(catalogue=stack.catalogue, participants=stack.participants_table)
 
 
 def test_the_counts_are_those_of_the_account(

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import requests
 
-from imagecache.model import ImageRef, RejectionReason
-from local.demo.chats import Person
-from local.demo.service import DemoAccount
+from demo.chats import Person
+from demo.service import DemoAccount
+from imagecache.model.image import ImageRef, RejectionReason
 from tests.integration.acquaintances import ADA, NUMBER, OTHER_PICTURE, PICTURE, SIGNAL, World, alone
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
@@ -37,9 +37,9 @@ def test_a_contacts_picture_that_is_never_fetched_is_missing_with_the_reason(wor
     """The API takes none such; from Dex they come."""
     world.has(alone(SIGNAL, ADA))
     world.put("ada", None, identifiers={"phone": NUMBER})
-    known, url = world.stack.contacts.several(["ada"])["ada"], "ftp://pictures.example/ada.jpg"
+    known, url = world.stack.contacts_table.several(["ada"])["ada"], "ftp://pictures.example/ada.jpg"
     rejected = ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME)
-    world.stack.contacts.save(replace(known, image_url=url, image=rejected), before=known)
+    world.stack.contacts_table.save(replace(known, source_url=url, image=rejected), before=known)
     world.sync()
     assert missing(world) == [("contact", url, "failed", "unsupported_scheme")]
 

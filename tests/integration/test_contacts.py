@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import requests
 
+from demo.chats import Network, Person
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 from imagecache.queues.images import from_body
-from local.demo.chats import Network, Person
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
 from tests.integration.accounts import chat_with
 from tests.integration.acquaintances import (
     ADA,
@@ -160,11 +160,11 @@ def test_a_contact_that_is_removed_or_loses_its_picture_stands_in_nowhere(world:
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
     assert world.shown() == ("contact", "cached"), "its image was kept meanwhile"
-    assert world.stack.contacts.referring(PICTURE, limit=9) == ["ada"]
+    assert world.stack.contacts_table.referring(PICTURE, limit=9) == ["ada"]
     world.remove("ada")
     world.sync()
     assert [world.shown(number) for number in (0, 1)] == [(None, "none")] * 2
-    assert world.stack.contacts.referring(PICTURE, limit=9) == []
+    assert world.stack.contacts_table.referring(PICTURE, limit=9) == []
 
 
 def test_ones_own_picture_comes_first_unless_it_cannot_be_shown(world: World) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import requests
 
-from imagecache.model import Role
-from local.demo.service import DemoAccount
+from demo.service import DemoAccount
+from imagecache.model.access import Role
 from tests.integration.acquaintances import ADA, CONTACT, NUMBER, PICTURE, SIGNAL, World, alone
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
@@ -90,7 +90,7 @@ def test_a_removal_starts_a_sync_too(world: World) -> None:
 def test_every_contact_is_listed_once_though_claims_lie_between_them(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagecache.stores.contacts._LOOKED_AT", 3)
+    monkeypatch.setattr("imagecache.stores.contacts.contacts._LOOKED_AT", 3)
     for number in range(7):
         world.put(f"c{number}", None, identifiers={"email": [f"{number}@example.com", "all@example.com"]})
     seen: list[str] = []
@@ -156,13 +156,13 @@ def test_a_contact_that_somebody_else_has_changed_is_not_overwritten(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put("ada", fullName="Ada")
-    before = world.stack.contacts.one("ada")
+    before = world.stack.contacts_table.one("ada")
     world.put("ada", fullName="Ada Lovelace")
-    monkeypatch.setattr(world.stack.contacts, "one", lambda _: before)
+    monkeypatch.setattr(world.stack.contacts_table, "one", lambda _: before)
     status, answer = world.api.ask(f"PUT {CONTACT}", {"fullName": "A"}, path={"contactId": "ada"})
     assert (status, answer["code"]) == (409, "conflict")
     assert world.api.ask(f"DELETE {CONTACT}", path={"contactId": "ada"})[0] == 409
-    [ada] = world.stack.contacts.everybody()
+    [ada] = world.stack.contacts_table.everybody()
     assert ada.full_name == "Ada Lovelace"
 
 
@@ -185,7 +185,7 @@ def test_a_claim_that_a_crash_has_left_over_holds_nobody_up(
 ) -> None:
     world.put("ada", identifiers={"phone": NUMBER})
     with monkeypatch.context() as patch:
-        patch.delattr("imagecache.stores.contacts.Contacts._release")
+        patch.delattr("imagecache.stores.contacts.contacts.ContactsTable._release")
         assert world.api.ask(f"DELETE {CONTACT}", path={"contactId": "ada"})[0] == 500
     assert world.put("bob", identifiers={"phone": NUMBER})["clashes"] == []
     world.has(alone(SIGNAL, ADA))

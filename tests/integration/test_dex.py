@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 import pytest
 import requests
 
-from imagecache.identifiers import Identifier, IdentifierKind
-from imagecache.sources.dex import DexApi, DexError
-from imagecache.usecases.import_contacts import ContactImport, ImportReport
-from local.demo.chats import Json
-from local.demo.dex import FakeDex
-from local.demo.listener import Listener, Reply, Request, json_reply
-from local.demo.service import DemoAccount
+from demo.chats import Json
+from demo.dex import FakeDex
+from demo.listener import Listener, Reply, Request, json_reply
+from demo.service import DemoAccount
+from imagecache.errors import DexError
+from imagecache.model.contact import Identifier, IdentifierKind
+from imagecache.sources.dex import DexApi
+from imagecache.usecases.contacts.import_contacts import ImportReport
 from tests.integration.acquaintances import ADA, INSTAGRAM, OTHER_PICTURE, PICTURE, World, alone
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
@@ -43,14 +44,12 @@ class Served:
         def left() -> int:
             return milliseconds - int(sum(self.slept) * 1000)
 
-        imports = ContactImport(
-            contacts=self.stack.contacts, state=self.stack.state, region="GB", clock=self.stack.clock
-        )
+        imports = self.stack.wiring.contact_import
         api = DexApi(base_url=self.url, key=KEY, session=self.session, sleep=self.slept.append)
         return imports.run(api, milliseconds_left=left)
 
     def names(self) -> dict[str, str | None]:
-        return {one.contact_id: one.full_name for one in self.stack.contacts.everybody()}
+        return {one.contact_id: one.full_name for one in self.stack.contacts_table.everybody()}
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_a_person_of_dex_is_found_by_all_that_dex_knows(served: Served) -> None:
     served.dex.people = [ADA_IN_DEX]
     report = served.run()
     assert (report.saved, report.skipped, report.changed) == (1, 1, True)
-    [ada] = served.stack.contacts.everybody()
+    [ada] = served.stack.contacts_table.everybody()
     assert (ada.contact_id, ada.full_name, ada.image_key) == ("dex:5f3a", "Ada Lovelace", PICTURE)
     assert set(ada.identifiers) == {
         Identifier(IdentifierKind.INSTAGRAM, "ada.lovelace"),
@@ -91,8 +90,8 @@ def test_a_monstrous_person_is_cut_to_size_and_hurts_nobody(served: Served) -> N
     served.dex.people = [monster, {"id": "i" * 200, "first_name": "Endless"}, *people(1)]
     report = served.run()
     assert (report.saved, report.unreadable) == (2, 1)
-    [known] = [one for one in served.stack.contacts.everybody() if one.contact_id == "dex:m"]
-    assert (len(known.full_name or ""), known.image_url, len(known.identifiers)) == (500, None, 50)
+    [known] = [one for one in served.stack.contacts_table.everybody() if one.contact_id == "dex:m"]
+    assert (len(known.full_name or ""), known.source_url, len(known.identifiers)) == (500, None, 50)
 
 
 def test_pages_are_read_to_the_end_without_haste_in_whatever_shape_they_come(served: Served) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from imagecache.stores.edge import PATIENCE, Edge
+from imagecache.stores.cdn import PATIENCE, Cdn
 from tests.integration.api import Api
 from tests.integration.conftest import DISTRIBUTION_PARAMETER, Stack
 from tests.integration.made import cache, request
@@ -85,7 +85,7 @@ def test_content_that_another_image_shows_stays_at_the_edge(
 
 @pytest.mark.usefixtures("distribution")
 def test_a_picture_that_was_never_there_needs_no_invalidation(stack: Stack, api: Api) -> None:
-    stack.images.mark_queued(request("s/ada"))
+    stack.cached_images.mark_queued(request("s/ada"))
     assert [forget(api), forget(api)] == ["not_needed", "not_needed"]
 
 
@@ -98,12 +98,14 @@ def test_a_picture_is_forgotten_though_cloudfront_could_not_be_told(
     cache(stack, "s/ada", "b10b")
     assert forget(api) == "not_told"
     assert stack.row("s/ada")["status"] == "forgotten"
-    assert api.log.lines == [("forget", {"deleted_versions": 0, "edge": "not_told", "trouble": trouble})]
+    assert api.log.lines == [
+        ("forget", {"deleted_versions": 0, "invalidation": "not_told", "trouble": trouble})
+    ]
 
 
 def test_a_picture_is_forgotten_though_cloudfront_does_not_answer(stack: Stack) -> None:
     nobody = partial(boto3.client, config=PATIENCE, endpoint_url="http://127.0.0.1:9")
-    stack.edge = Edge(parameter=DISTRIBUTION_PARAMETER, client=nobody)
+    stack.wiring.cdn = Cdn(parameter=DISTRIBUTION_PARAMETER, make_client=nobody)
     api = Api(stack)
     cache(stack, "s/ada", "b10b")
     assert forget(api) == "not_told"

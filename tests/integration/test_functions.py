@@ -10,15 +10,16 @@ import boto3
 import pytest
 import requests
 
+from demo.dex import FakeDex
+from demo.listener import Listener, Reply, Request
+from demo.service import DemoAccount
 from imagecache.clock import now
 from imagecache.errors import ConfigError
-from imagecache.model import ImageRequest, JobKind
+from imagecache.model.image import ImageMessage
+from imagecache.model.job import JobKind
 from imagecache.queues.images import from_body, to_body
-from imagecache.stores.jobs import Job
-from imagecache.stores.sync_state import OriginState
-from local.demo.dex import FakeDex
-from local.demo.listener import Listener, Reply, Request
-from local.demo.service import DemoAccount
+from imagecache.stores.state.jobs import Job
+from imagecache.stores.state.sync_state import BeeperState
 from local.template import read_template
 from tests.integration.conftest import NOW, Stack
 
@@ -102,11 +103,11 @@ def test_the_cacher_reports_exactly_the_messages_that_must_come_again(
     stack: Stack, demo: DemoAccount
 ) -> None:
     held, good = demo.account.deliverable()[:2]
-    stack.claims.claim(ImageRequest(held, f"mxc://{held}", NOW), now=NOW * 2, lease_seconds=90, nonce="other")
+    stack.claims.claim(ImageMessage(held, f"mxc://{held}", NOW), now=NOW * 2, lease_seconds=90, nonce="other")
     stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody="{}")
     [message] = stack.sqs.receive_message(QueueUrl=stack.queue_url)["Messages"]
     records = [
-        {"messageId": name, "body": to_body(ImageRequest(key, f"mxc://{key}", NOW)), "receiptHandle": receipt}
+        {"messageId": name, "body": to_body(ImageMessage(key, f"mxc://{key}", NOW)), "receiptHandle": receipt}
         for name, key, receipt in (("good", good, "r"), ("held", held, message["ReceiptHandle"]))
     ]
     records.append({"messageId": "nonsense", "body": "not JSON", "receiptHandle": "r"})
@@ -126,7 +127,7 @@ def test_an_image_that_beeper_does_not_have_is_acknowledged_and_recorded(stack: 
 def test_a_missing_token_is_seen_as_unauthorized_not_as_a_crash(stack: Stack) -> None:
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert load("sync")(event("schedule"), Context())["outcome"] == "unauthorized"
-    assert stack.state.origin().state == "unauthorized"
+    assert stack.sync_state.origin().state == "unauthorized"
 
 
 def counted(printed: str) -> list[tuple[str, str, dict[str, str], int]]:
@@ -185,7 +186,7 @@ def test_sync_reads_the_chats_behind_a_tunnel_that_cloudflare_access_guards(
 def test_contacts_come_from_dex_with_the_key_that_the_parameter_names(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dex = FakeDex([{"id": 1, "first_name": "Ada", "image_url": "https://pictures.example/a.jpg"}], key="d3x")
+    dex = FakeDex([{"id": 1, "first_name": "Ada", "source_url": "https://pictures.example/a.jpg"}], key="d3x")
     tunnel = Listener(0, dex)
     tunnel.start()
     ssm = boto3.client("ssm")
@@ -196,7 +197,7 @@ def test_contacts_come_from_dex_with_the_key_that_the_parameter_names(
     contacts = load("contacts")
     with pytest.raises(boto3.client("lambda").exceptions.ResourceNotFoundException):
         contacts(event("schedule"), Context())  # it was about to start a sync
-    assert [one.full_name for one in stack.contacts.everybody()] == ["Ada"]
+    assert [one.full_name for one in stack.contacts_table.everybody()] == ["Ada"]
     assert contacts(event("schedule"), Context())["saved"] == 0
     ssm.put_parameter(Name="/mine/dex-api-key", Value="old", Type="SecureString", Overwrite=True)
     assert contacts(event("schedule"), Context())["outcome"] == "unauthorized"
@@ -209,10 +210,10 @@ def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
 ) -> None:
     swept = load("cleanup")(event("schedule"), Context())
     assert (swept["status"], swept["refused"]) == ("done", ["no_recent_sync"])
-    assert stack.state.statistics()["refused"] == ["no_recent_sync"]
+    assert stack.sync_state.statistics()["refused"] == ["no_recent_sync"]
     [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert (metric["SweepRefused"], metric["service"]) == (1, "imagecache")
-    stack.state.record_origin(OriginState.OFFLINE, now=now())
+    stack.sync_state.record_origin(BeeperState.OFFLINE, now=now())
     assert load("cleanup")(event("schedule"), Context())["refused"] == ["offline"]
     assert "_aws" not in capsys.readouterr().out
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from imagecache.api.http import Route, serve
-from imagecache.model import Role
+from imagecache.model.access import Role
 from tests.integration.api import Api, Logged, unpacked
 from tests.integration.conftest import Stack
 

@@ -6,15 +6,19 @@ from dataclasses import replace
 import pytest
 import requests
 
+from demo.service import DemoAccount
 from imagecache.clock import HOUR
-from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, OriginFaultyError
-from imagecache.model import FailureReason, Fetched, ImageRequest, OriginName
+from imagecache.errors import (
+    ImageFailedError,
+    OriginBusyError,
+    OriginClosedError,
+    OriginDownError,
+    OriginFaultyError,
+)
+from imagecache.model.image import FailureReason, Fetched, ImageMessage, OriginName, Validators
 from imagecache.queues.images import ImagesQueue, from_body
-from imagecache.sources.beeper_images import AssetsServe, MediaServer
-from imagecache.stores.origins import OriginClosedError
-from imagecache.usecases.fetch_image import ImageSources
-from imagecache.validators import Validators
-from local.demo.service import DemoAccount
+from imagecache.sources.beeper.images import AssetsServe, MediaServer
+from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_claim_table import KEY, REQUEST, Answers, cacher, png
 
@@ -22,7 +26,7 @@ from tests.integration.test_claim_table import KEY, REQUEST, Answers, cacher, pn
 def test_what_a_web_server_wishes_is_honoured(stack: Stack) -> None:
     url = "https://pictures.example/a.jpg"
     at_work = cacher(stack, web=Answers(OriginBusyError("status 429", retry_after=7200)))
-    assert at_work.cache(ImageRequest(url, url, NOW)).reason is FailureReason.ORIGIN_DOWN
+    assert at_work.cache(ImageMessage(url, url, NOW)).reason is FailureReason.ORIGIN_DOWN
     assert int(stack.row(url)["nextAttemptAt"]) == NOW + 7_200_000
 
 
@@ -33,14 +37,14 @@ def test_three_images_that_come_too_late_end_the_questions_and_one_alone_does_no
         at_work.cache(REQUEST)
     assert origin.asked == 5
     for key in ("beeper.com/bob", "beeper.com/cem", "beeper.com/dia"):
-        assert at_work.cache(ImageRequest(key, f"mxc://{key}", NOW)).result == "deferred"
+        assert at_work.cache(ImageMessage(key, f"mxc://{key}", NOW)).result == "deferred"
     assert origin.asked == 7
 
 
 def test_waiting_for_the_pace_spends_none_of_the_waits_that_an_outage_has(stack: Stack) -> None:
     with contextlib.suppress(OriginClosedError):
         while True:  # others take every slot there is
-            stack.origins.admit(OriginName.MEDIA_SERVER, now=NOW)
+            stack.circuits.admit(OriginName.MEDIA_SERVER, now=NOW)
     sent: list[str] = []
 
     class Caught:
@@ -49,7 +53,7 @@ def test_waiting_for_the_pace_spends_none_of_the_waits_that_an_outage_has(stack:
 
     queue = ImagesQueue(queue_url="images", sqs=Caught())  # type: ignore[arg-type] # what is used of it
     at_work = replace(cacher(stack, media_server=Answers(png("red"))), queue=queue)
-    old = ImageRequest(KEY, f"mxc://{KEY}", NOW - 3 * HOUR, deferrals=8)
+    old = ImageMessage(KEY, f"mxc://{KEY}", NOW - 3 * HOUR, deferrals=8)
     assert at_work.cache(old).result == "deferred"
     assert [from_body(body) for body in sent] == [old]
 
@@ -58,11 +62,11 @@ def test_how_a_web_server_names_a_version_is_kept_until_it_names_none(stack: Sta
     url = "https://pictures.example/a.jpg"
     monday = Fetched(png("red"), Validators('"v1"', "Mon, 05 Oct 2026 07:28:00 GMT"))
     at_work = cacher(stack, web=Answers(monday, png("blue")))
-    at_work.cache(ImageRequest(url, url, NOW))
+    at_work.cache(ImageMessage(url, url, NOW))
     row = stack.row(url)
     assert (row["etag"], row["lastModified"]) == ('"v1"', "Mon, 05 Oct 2026 07:28:00 GMT")
-    stack.images.revalidate(url, now=NOW + 1)
-    assert at_work.cache(ImageRequest(url, url, NOW)).result == "cached"
+    stack.cached_images.revalidate(url, now=NOW + 1)
+    assert at_work.cache(ImageMessage(url, url, NOW)).result == "cached"
     assert {"etag", "lastModified"}.isdisjoint(stack.row(url))
 
 
@@ -106,7 +110,7 @@ def test_an_image_the_media_server_lacks_is_served_by_beeper(
         web=Answers(),  # type: ignore[arg-type] # not used
     )
     at_work = replace(cacher(stack), fetcher=stack.fetcher(sources))
-    assert at_work.cache(ImageRequest(key, f"mxc://{key}", NOW)).result == "cached"
+    assert at_work.cache(ImageMessage(key, f"mxc://{key}", NOW)).result == "cached"
     facts = stack.catalogue.facts(key)
     assert facts is not None
     assert facts.history[0].answer == "gone: status 404"

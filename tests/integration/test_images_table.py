@@ -7,14 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagecache.clock import DAY, HOUR
-from imagecache.model import Blob, FailureReason, ImageRequest, ImageStatus, ImageView
-from imagecache.retries import NEVER
-from imagecache.stores.claims import Answer, Claim, LeaseLostError, answer_to_claim, new_lease
-from imagecache.stores.image_row import RowState
+from imagecache.errors import LeaseLostError
+from imagecache.model.image import Blob, FailureReason, ImageMessage, ImageStatus, ImageView
+from imagecache.rules.retries import NEVER
+from imagecache.stores.images.claims import Answer, Claim, answer_to_claim, new_lease
+from imagecache.stores.images.row import RowState
 from tests.integration.conftest import NOW, Stack
 
 KEY = "beeper.com/ada"
-REQUEST = ImageRequest(KEY, "mxc://beeper.com/ada?encryptedFileInfoJSON=secret", NOW)
+REQUEST = ImageMessage(KEY, "mxc://beeper.com/ada?encryptedFileInfoJSON=secret", NOW)
 BLOB = Blob(blob_id="b10b", content_type="image/png", file_size=1000, width=640, height=480)
 
 MOMENTS = st.sampled_from([0, NOW - DAY, NOW - 1, NOW, NOW + 1, NEVER])
@@ -85,12 +86,12 @@ def test_every_claim_counts_as_an_attempt_until_an_outcome_is_recorded(stack: St
 
 
 def test_a_commit_leaves_what_a_page_needs_and_nothing_of_the_work(stack: Stack) -> None:
-    stack.images.mark_queued(REQUEST)
+    stack.cached_images.mark_queued(REQUEST)
     stack.claims.commit(claim(stack), BLOB, now=NOW + 5)
     row = stack.row(KEY)
     assert {"lease", "attempts", "queuedAt", "nextAttemptAt", "reason", "failures"}.isdisjoint(row)
     assert row["cachedAt"] == str(NOW + 5)
-    assert stack.images.views([KEY, "beeper.com/unknown"]) == {
+    assert stack.cached_images.views([KEY, "beeper.com/unknown"]) == {
         KEY: ImageView(ImageStatus.CACHED, blob_id="b10b", width=640, height=480)
     }
 
@@ -107,16 +108,16 @@ def test_an_image_that_is_cached_at_last_remembers_no_failure(stack: Stack) -> N
 def test_only_a_failed_image_that_nobody_works_on_is_made_due(stack: Stack) -> None:
     stack.claims.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW)
     claim(stack)
-    stack.images.revive(KEY, now=NOW + 1)
+    stack.cached_images.revive(KEY, now=NOW + 1)
     assert stack.row(KEY)["nextAttemptAt"] == str(NOW)
     stack.now += 90_001
-    stack.images.revive(KEY, now=stack.now)
+    stack.cached_images.revive(KEY, now=stack.now)
     assert stack.row(KEY)["nextAttemptAt"] == str(stack.now)
 
 
 def test_a_failed_image_says_why(stack: Stack) -> None:
     stack.claims.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW + DAY)
-    assert stack.images.views([KEY]) == {KEY: ImageView(ImageStatus.FAILED, reason="gone")}
+    assert stack.cached_images.views([KEY]) == {KEY: ImageView(ImageStatus.FAILED, reason="gone")}
 
 
 def test_failures_in_a_row_are_counted(stack: Stack) -> None:
@@ -127,7 +128,7 @@ def test_failures_in_a_row_are_counted(stack: Stack) -> None:
 
 
 def test_key_material_never_rests_in_the_table(stack: Stack) -> None:
-    stack.images.mark_queued(REQUEST)
+    stack.cached_images.mark_queued(REQUEST)
     assert stack.row(KEY)["sourceUrl"] == "mxc://beeper.com/ada"
     claim(stack)
     assert stack.row(KEY)["sourceUrl"] == "mxc://beeper.com/ada"
@@ -135,12 +136,12 @@ def test_key_material_never_rests_in_the_table(stack: Stack) -> None:
 
 def test_marking_as_queued_never_undoes_a_faster_worker(stack: Stack) -> None:
     stack.claims.commit(claim(stack), BLOB, now=NOW)
-    stack.images.mark_queued(REQUEST)
+    stack.cached_images.mark_queued(REQUEST)
     assert (stack.row(KEY)["status"], "queuedAt" in stack.row(KEY)) == ("cached", False)
 
 
 def test_more_keys_than_one_call_takes_are_looked_up_in_one_wave(stack: Stack) -> None:
     keys = [f"beeper.com/{number}" for number in range(250)]
     for key in keys[::2]:
-        stack.images.mark_queued(ImageRequest(key, f"mxc://{key}", NOW))
-    assert stack.images.states(keys).keys() == set(keys[::2])
+        stack.cached_images.mark_queued(ImageMessage(key, f"mxc://{key}", NOW))
+    assert stack.cached_images.states(keys).keys() == set(keys[::2])

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import requests
 
-from imagecache.model import ImageRequest, ImageStatus
-from imagecache.retries import NEVER
-from imagecache.sources.convex_snapshot import read_snapshot
-from imagecache.sources.snapshot_archive import open_archive
+from demo.service import DemoAccount
+from imagecache.model.image import ImageMessage, ImageStatus
+from imagecache.rules.retries import NEVER
 from imagecache.sources.transport import MAX_IMAGE_BYTES
-from imagecache.stores.participants import Reference
-from imagecache.usecases.import_snapshot import ChatImport, ImageImport, Outcome
-from local.demo.service import DemoAccount
+from imagecache.stores.chats.participants import Reference
+from imagecache_migration.convex_snapshot import read_snapshot
+from imagecache_migration.import_snapshot import ChatImport, ImageImport, Outcome
+from imagecache_migration.snapshot_archive import open_archive
 from tests.integration import made
 from tests.integration.accounts import chat_with, fill, person
 from tests.integration.conftest import NOW, Stack, stack_on_moto
@@ -44,18 +44,18 @@ def imported(
     stack: Stack, export: Export, path: Path, *, dry_run: bool = False
 ) -> tuple[list[Outcome], list[Outcome]]:
     images = ImageImport(
-        images=stack.images,
+        images=stack.cached_images,
         claims=stack.claims,
         blobs=stack.blobs,
-        salt=stack.state.salt,
+        salt=stack.sync_state.salt,
         clock=stack.clock,
         at_once=1,
         dry_run=dry_run,
     )
     chats = ChatImport(
-        chats=stack.chats,
-        participants=stack.participants,
-        state=stack.state,
+        chats=stack.chats_table,
+        participants=stack.participants_table,
+        state=stack.sync_state,
         clock=stack.clock,
         dry_run=dry_run,
     )
@@ -105,7 +105,7 @@ def test_an_image_is_stored_as_the_cacher_stores_it_with_the_moment_of_the_origi
     export.image(1)
     assert bring(export) == {"imported": 1}
     row = stack.row(key(1))
-    blob = hashlib.sha256(stack.state.salt() + png(1)).hexdigest()
+    blob = hashlib.sha256(stack.sync_state.salt() + png(1)).hexdigest()
     expected = {
         "status": "cached",
         "blobId": blob,
@@ -145,7 +145,7 @@ def test_nothing_that_was_imported_is_downloaded(
 
     assert (report.outcome, report.changed, report.queued) == ("ok", 3, 1)
     assert [message["body"].count("alex_2") for message in stack.messages()] == [2]
-    assert stack.participants.roster("!2:beeper.local").keys() == {
+    assert stack.participants_table.roster("!2:beeper.local").keys() == {
         "@me:beeper.local",
         "@0:beeper.local",
         "@1:beeper.local",
@@ -156,7 +156,7 @@ def test_nothing_that_was_imported_is_downloaded(
 
 def test_chats_are_shown_with_their_pictures_before_any_sync(stack: Stack, bring: Bring) -> None:
     assert bring(three_chats()) == {"imported": 5}
-    listed = stack.pages.several(f"!{number}:beeper.local" for number in range(3))
+    listed = stack.chat_reader.several(f"!{number}:beeper.local" for number in range(3))
     shown = {
         one.chat_id: [member.image and member.image.key for member in one.participants] for one in listed
     }
@@ -165,8 +165,10 @@ def test_chats_are_shown_with_their_pictures_before_any_sync(stack: Stack, bring
         "!1:beeper.local": [key(1)],
         "!2:beeper.local": [key(0), key(1)],
     }
-    assert {view.status for view in stack.images.views([key(0), key(1)]).values()} == {ImageStatus.CACHED}
-    assert sorted(stack.participants.references()) == [
+    assert {view.status for view in stack.cached_images.views([key(0), key(1)]).values()} == {
+        ImageStatus.CACHED
+    }
+    assert sorted(stack.participants_table.references()) == [
         Reference(key(0), "!0:beeper.local", "@0:beeper.local", False),
         Reference(key(0), "!2:beeper.local", "@0:beeper.local", False),
         Reference(key(1), "!1:beeper.local", "@1:beeper.local", False),
@@ -231,7 +233,7 @@ def killed_after(calls: int, stack: Stack) -> Iterator[None]:
 
 def without_what_is_random(stack: Stack) -> str:
     """The salt, and when it was done."""
-    blob = hashlib.sha256(stack.state.salt() + png(0)).hexdigest()
+    blob = hashlib.sha256(stack.sync_state.salt() + png(0)).hexdigest()
     known = str(state(stack)).replace(blob, "<blob>")
     return known.replace(str(NOW), "<now>").replace(str(stack.now), "<now>")
 
@@ -286,7 +288,7 @@ def test_a_url_that_is_never_fetched_is_left_out_by_its_reason(stack: Stack, bri
 
 def test_what_was_forgotten_is_not_brought_back(stack: Stack, bring: Bring) -> None:
     made.cache(stack, key(1), "b10b")
-    stack.images.forget(key(1))
+    stack.cached_images.forget(key(1))
     before = state(stack)
     export = Export()
     export.image(1)
@@ -298,7 +300,7 @@ def test_what_is_cached_already_is_left_as_it_is_though_a_newer_one_is_wanted(
     stack: Stack, bring: Bring
 ) -> None:
     made.cache(stack, key(1), "b10b")
-    stack.images.request_refresh(key(1), now=NOW + 1)
+    stack.cached_images.request_refresh(key(1), now=NOW + 1)
     before = state(stack)
     export = Export()
     export.image(1)
@@ -309,7 +311,7 @@ def test_what_is_cached_already_is_left_as_it_is_though_a_newer_one_is_wanted(
 def test_what_a_worker_has_in_its_hands_is_left_to_it(stack: Stack, bring: Bring) -> None:
     export = Export()
     export.image(1)
-    request = ImageRequest(key(1), mxc(1), NOW)
+    request = ImageMessage(key(1), mxc(1), NOW)
     stack.claims.claim(request, now=NOW, lease_seconds=90, nonce="other")
     assert bring(export) == {"held": 1}
     stack.now += 91_000
@@ -320,8 +322,8 @@ def test_what_a_worker_has_in_its_hands_is_left_to_it(stack: Stack, bring: Bring
     ("interfere", "result"),
     [
         (lambda stack: stack, "already_there"),
-        (lambda stack: stack.images.forget(key(1)), "forgotten"),
-        (lambda stack: stack.images.request_refresh(key(1), now=NOW + 9), "already_there"),
+        (lambda stack: stack.cached_images.forget(key(1)), "forgotten"),
+        (lambda stack: stack.cached_images.request_refresh(key(1), now=NOW + 9), "already_there"),
     ],
 )
 def test_a_cacher_that_is_faster_wins_and_the_import_leaves_nothing_behind(
@@ -336,10 +338,10 @@ def test_a_cacher_that_is_faster_wins_and_the_import_leaves_nothing_behind(
         return str(interfere(stack))
 
     late = ImageImport(
-        images=stack.images,
+        images=stack.cached_images,
         claims=stack.claims,
         blobs=stack.blobs,
-        salt=stack.state.salt,
+        salt=stack.sync_state.salt,
         clock=stack.clock,
         at_once=1,
         dry_run=False,
@@ -383,19 +385,19 @@ def test_what_a_killed_sync_has_begun_is_left_to_the_next_one(stack: Stack, brin
     """Its members are there, the chat is not yet."""
     export = Export()
     export.tables["beeperChats"] = [chat(1)]
-    stack.participants.put("!1:beeper.local", [made.person("1:beeper.local")], fence=3)
+    stack.participants_table.put("!1:beeper.local", [made.person("1:beeper.local")], fence=3)
     before = state(stack)
     assert bring(export) == {"already_there": 1}
     assert state(stack) == before
 
 
 def test_no_chat_is_written_while_sync_runs(stack: Stack, bring: Bring) -> None:
-    fence = stack.state.lock(now=NOW, milliseconds=MINUTE)
+    fence = stack.sync_state.lock(now=NOW, milliseconds=MINUTE)
     assert fence is not None
     assert bring(three_chats()) == {"imported": 2, "sync_runs": 3}
-    stack.state.unlock(fence)
+    stack.sync_state.unlock(fence)
     assert bring(three_chats()) == {"already_there": 2, "imported": 3}
-    assert stack.state.lock(now=NOW, milliseconds=MINUTE) is not None, "given back"
+    assert stack.sync_state.lock(now=NOW, milliseconds=MINUTE) is not None, "given back"
 
 
 def test_every_document_is_accounted_for(stack: Stack, tmp_path: Path) -> None:

@@ -4,16 +4,17 @@ import random
 
 import pytest
 
-from imagecache.model import OriginName
-from imagecache.stores.origins import Cause, OriginClosedError, Origins, Pass
+from imagecache.errors import OriginClosedError
+from imagecache.model.image import OriginName
+from imagecache.stores.state.circuits import Cause, OriginCircuits, Permit
 from tests.integration.conftest import NOW, Stack
 
 MEDIA, BEEPER = OriginName.MEDIA_SERVER, OriginName.BEEPER
 MINUTE = 60_000
 
 
-def admit(stack: Stack, origin: OriginName = BEEPER) -> Pass:
-    return stack.origins.admit(origin, now=stack.now)
+def admit(stack: Stack, origin: OriginName = BEEPER) -> Permit:
+    return stack.circuits.admit(origin, now=stack.now)
 
 
 def closed_until(stack: Stack, origin: OriginName = BEEPER) -> int:
@@ -76,21 +77,21 @@ def test_beeper_itself_has_no_pace(stack: Stack) -> None:
 def test_an_open_circuit_stops_everybody_until_its_reset(
     stack: Stack, cause: Cause, wish: int | None, wait: int
 ) -> None:
-    assert stack.origins.open(BEEPER, cause, now=NOW, retry_after=wish) == NOW + wait
+    assert stack.circuits.open(BEEPER, cause, now=NOW, retry_after=wish) == NOW + wait
     assert closed_until(stack) == NOW + wait
     assert admit(stack, MEDIA).origin is MEDIA
 
 
 def test_after_its_reset_one_probe_is_let_through_and_its_success_opens_the_way(stack: Stack) -> None:
-    stack.now = stack.origins.open(BEEPER, Cause.OUTAGE, now=NOW)
+    stack.now = stack.circuits.open(BEEPER, Cause.OUTAGE, now=NOW)
     probe = admit(stack)
     assert closed_until(stack) == stack.now + 30_000
-    stack.origins.succeeded(probe)
-    assert admit(stack) == Pass(BEEPER, stack.now)
+    stack.circuits.succeeded(probe)
+    assert admit(stack) == Permit(BEEPER, stack.now)
 
 
 def test_a_probe_whose_worker_died_is_followed_by_another(stack: Stack) -> None:
-    stack.now = stack.origins.open(BEEPER, Cause.OUTAGE, now=NOW)
+    stack.now = stack.circuits.open(BEEPER, Cause.OUTAGE, now=NOW)
     admit(stack)
     stack.now += 30_000
     assert admit(stack).opened_until
@@ -99,7 +100,7 @@ def test_a_probe_whose_worker_died_is_followed_by_another(stack: Stack) -> None:
 def test_outages_are_asked_about_ever_more_rarely_up_to_a_quarter_of_an_hour(stack: Stack) -> None:
     waits, probe = [], 0
     for _ in range(6):
-        until = stack.origins.open(BEEPER, Cause.OUTAGE, now=stack.now, probe=probe)
+        until = stack.circuits.open(BEEPER, Cause.OUTAGE, now=stack.now, probe=probe)
         waits.append((until - stack.now) // MINUTE)
         stack.now = until
         probe = admit(stack).opened_until
@@ -107,26 +108,26 @@ def test_outages_are_asked_about_ever_more_rarely_up_to_a_quarter_of_an_hour(sta
 
 
 def test_many_who_see_the_same_outage_open_the_circuit_once(stack: Stack) -> None:
-    first = stack.origins.open(BEEPER, Cause.OUTAGE, now=NOW)
-    assert [stack.origins.open(BEEPER, Cause.OUTAGE, now=NOW + 5) for _ in range(3)] == [first] * 3
+    first = stack.circuits.open(BEEPER, Cause.OUTAGE, now=NOW)
+    assert [stack.circuits.open(BEEPER, Cause.OUTAGE, now=NOW + 5) for _ in range(3)] == [first] * 3
 
 
 def test_an_answer_from_before_does_not_close_a_circuit(stack: Stack) -> None:
     early = admit(stack)
-    until = stack.origins.open(BEEPER, Cause.BUSY, now=NOW)
-    stack.origins.succeeded(early)
+    until = stack.circuits.open(BEEPER, Cause.BUSY, now=NOW)
+    stack.circuits.succeeded(early)
     assert closed_until(stack) == until
 
 
 def bad_answers(stack: Stack, *image_keys: str) -> list[int]:
     """Until when each bad answer in a row has closed the origin, in ms from now; 0: not at all."""
-    closed = [stack.origins.answered_badly(admit(stack), key, now=stack.now) for key in image_keys]
+    closed = [stack.circuits.answered_badly(admit(stack), key, now=stack.now) for key in image_keys]
     return [until and until - stack.now for until in closed]
 
 
 def test_bad_answers_for_three_images_in_a_row_close_an_origin(stack: Stack) -> None:
     assert bad_answers(stack, "a", "b") == [0, 0]
-    stack.origins.succeeded(admit(stack))
+    stack.circuits.succeeded(admit(stack))
     assert bad_answers(stack, "a", "b", "c") == [0, 0, MINUTE]
 
 
@@ -140,18 +141,18 @@ def test_images_that_are_always_late_keep_the_others_waiting_for_no_more_than_a_
         stack.now += MINUTE
         assert bad_answers(stack, "a") == [MINUTE]
     stack.now += MINUTE
-    stack.origins.succeeded(admit(stack))
+    stack.circuits.succeeded(admit(stack))
     assert bad_answers(stack, "a", "b") == [0, 0]
 
 
 def test_another_process_sees_the_same_circuit(stack: Stack) -> None:
-    stack.origins.open(BEEPER, Cause.UNAUTHORIZED, now=NOW)
-    other = Origins(table_name="SyncStateTable", dynamodb=stack.dynamodb)
+    stack.circuits.open(BEEPER, Cause.UNAUTHORIZED, now=NOW)
+    other = OriginCircuits(table_name="SyncStateTable", dynamodb=stack.dynamodb)
     with pytest.raises(OriginClosedError):
         other.admit(BEEPER, now=NOW)
 
 
 def test_health_costs_no_write(stack: Stack) -> None:
     for _ in range(5):
-        stack.origins.succeeded(admit(stack))
+        stack.circuits.succeeded(admit(stack))
     assert stack.writes() == []

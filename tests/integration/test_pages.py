@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from imagecache.model import Chat, ImageRef, Role
-from imagecache.usecases import list_chats
+from imagecache.model.access import Role
+from imagecache.model.chat import Chat
+from imagecache.model.image import ImageRef
+from imagecache.usecases.reading import list_chats
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, ME, cache, fail, person, put, request
@@ -38,7 +40,7 @@ def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
 
 def stack_chat(stack: Stack, chat: Chat) -> None:
     """A chat without anybody in it."""
-    stack.chats.put(chat, preview="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
+    stack.chats_table.put(chat, preview="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
 
 
 def pages(api: Api, **query: str) -> Iterator[list[dict[str, Any]]]:
@@ -154,7 +156,7 @@ def test_a_group_without_a_picture_shows_up_to_four_of_its_people(stack: Stack, 
     for key in ("s/me", "s/bot", "s/cem", "s/eve"):
         cache(stack, key, key[2:])
     fail(stack, "s/dot")
-    stack.images.mark_queued(request("s/bea"))
+    stack.cached_images.mark_queued(request("s/bea"))
     assert faces(api) == [
         ("cached", "/images/cem/192.webp", "CX"),
         ("cached", "/images/eve/192.webp", "EX"),
@@ -179,7 +181,7 @@ def test_a_chat_of_one_person_has_no_facepile(stack: Stack, api: Api) -> None:
 def test_a_forgotten_picture_is_none(stack: Stack, api: Api) -> None:
     put(stack, CHAT)
     cache(stack, "s/ada", "ada")
-    stack.images.forget("s/ada")
+    stack.cached_images.forget("s/ada")
     image = api.get("/api/chats")["chats"][0]["image"]
     assert (image["status"], image["source"], image["url"], image["initials"]) == ("none", None, None, "AL")
 
@@ -195,7 +197,7 @@ def test_a_chat_comes_with_its_full_roster_page_by_page(stack: Stack, api: Api) 
     people = [person(f"P{number:03} X", f"s/{number}") for number in range(230)]
     own = person("Own", "s/own")
     put(stack, replace(GROUP, participants=(ME, *people), participant_count=231))
-    stack.participants.put("!ada", [replace(own, participant_id="#chat")], fence=1)
+    stack.participants_table.put("!ada", [replace(own, participant_id="#chat")], fence=1)
     cache(stack, "s/own", "own")
     cache(stack, "s/7", "seven")
     seen: list[str] = []

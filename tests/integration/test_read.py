@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import requests
 
-from imagecache.model import Chat, ImageRef, RejectionReason
-from imagecache.stores.sync_state import OriginState
-from local.demo.service import DemoAccount
+from demo.service import DemoAccount
+from imagecache.model.chat import Chat
+from imagecache.model.image import ImageRef, RejectionReason
+from imagecache.stores.state.sync_state import BeeperState
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
 from tests.integration.made import ADA, CHAT, ME, PLACEHOLDER, cache, fail, person, put, request
@@ -73,7 +74,7 @@ def test_a_group_never_shows_one_member_for_all(stack: Stack) -> None:
 
 
 def test_a_queued_image_is_pending_a_failed_one_says_why(stack: Stack) -> None:
-    stack.images.mark_queued(request("s/ada"))
+    stack.cached_images.mark_queued(request("s/ada"))
     assert shown(stack, CHAT)["status"] == "pending"
     fail(stack, "s/ada")
     image = shown(stack, CHAT)
@@ -145,7 +146,7 @@ def test_health_tells_how_beeper_is_and_since_when(stack: Stack) -> None:
     api = Api(stack)
     assert api.ask("GET /api/health", role=None) == (200, {"status": "ok", "origin": unknown})
     for minute in range(2):
-        stack.state.record_origin(OriginState.OFFLINE, now=1_772_366_400_000 + minute * 60_000)
+        stack.sync_state.record_origin(BeeperState.OFFLINE, now=1_772_366_400_000 + minute * 60_000)
     assert api.get("/api/health")["origin"] == {
         "state": "offline",
         "since": "2026-03-01T12:00:00Z",

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from imagecache.model import ImageRequest, JobKind, JobStatus
+from imagecache.model.image import ImageMessage
+from imagecache.model.job import JobKind, JobStatus
 from imagecache.queues.dead_letters import DeadLetters
 from imagecache.queues.images import ImagesQueue, from_body, to_body
-from imagecache.stores.jobs import Job
-from imagecache.usecases.redrive_images import redrive_images
-from imagecache.usecases.run_job import start_job, work_on
+from imagecache.stores.state.jobs import Job
+from imagecache.usecases.operating.redrive_images import redrive_images
+from imagecache.usecases.operating.run_job import start_job, work_on
 from tests.integration.api import Sent
 from tests.integration.conftest import NOW, Stack
 
@@ -60,9 +61,9 @@ def dead(stack: Stack) -> Dead:
     return Dead(stack)
 
 
-def requests(count: int) -> list[ImageRequest]:
+def requests(count: int) -> list[ImageMessage]:
     key = "?encryptedFileInfoJSON=k3y"
-    return [ImageRequest(f"s/{n}", f"mxc://s/{n}{key}", NOW - 5, deferrals=n) for n in range(count)]
+    return [ImageMessage(f"s/{n}", f"mxc://s/{n}{key}", NOW - 5, deferrals=n) for n in range(count)]
 
 
 def test_every_dead_letter_goes_back_as_it_was(stack: Stack, dead: Dead) -> None:

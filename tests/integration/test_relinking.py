@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import requests
 
+from demo.service import DemoAccount
 from imagecache.clock import HOUR
-from imagecache.usecases.request_images import ImageRequests
-from local.demo.service import DemoAccount
+from imagecache.usecases.caching.queue_images import ImageQueueing
 from tests.integration.acquaintances import ADA, NUMBER, OTHER_PICTURE, SIGNAL, World, alone
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
@@ -25,7 +25,7 @@ def world(
     stack: Stack, demo: DemoAccount, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> World:
     """Ada in four chats, stored before there was any contact; a relinking looks at three members a step."""
-    monkeypatch.setattr("imagecache.stores.participants._LOOKED_AT", 3)
+    monkeypatch.setattr("imagecache.stores.chats.participants._LOOKED_AT", 3)
     world = World(stack, demo, session, Api(stack))
     world.has(*(alone(SIGNAL, ADA, number) for number in range(CHATS)))
     world.sync()
@@ -65,15 +65,15 @@ def test_a_change_while_a_run_is_under_way_is_the_next_runs_and_that_comes_at_on
 ) -> None:
     world.put("zoe", OTHER_PICTURE)
     world.sync()
-    due = ImageRequests.request_due
+    due = ImageQueueing.request_due
 
-    def meanwhile(requests: ImageRequests) -> int:
+    def meanwhile(requests: ImageQueueing) -> int:
         """Near the end of the run."""
-        monkeypatch.setattr(ImageRequests, "request_due", due)
+        monkeypatch.setattr(ImageQueueing, "request_due", due)
         world.put("ada", identifiers={"phone": NUMBER})
         return due(requests)
 
-    monkeypatch.setattr(ImageRequests, "request_due", meanwhile)
+    monkeypatch.setattr(ImageQueueing, "request_due", meanwhile)
     assert world.sync().outcome == "unfinished"
     assert world.sync().outcome == "ok"
     assert_shown_everywhere(world)
@@ -112,12 +112,12 @@ def test_a_crash_in_the_middle_of_a_change_is_made_good_by_the_next_run(
 ) -> None:
     world.put("ada", OTHER_PICTURE)
     world.sync()
-    counted = iter([world.stack.state.count_contact_change])
+    counted = iter([world.stack.sync_state.count_contact_change])
 
     def count_once() -> None:
         next(counted)()
 
-    monkeypatch.setattr(world.stack.state, "count_contact_change", count_once)
+    monkeypatch.setattr(world.stack.sync_state, "count_contact_change", count_once)
     status = world.api.ask(
         "PUT /api/contacts/{contactId}",
         {"imageUrl": OTHER_PICTURE, "identifiers": {"phone": NUMBER}},
@@ -133,7 +133,7 @@ def test_a_run_that_lost_its_lease_links_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     world.put("ada", identifiers={"phone": NUMBER})
-    participants = world.stack.participants
+    participants = world.stack.participants_table
     do = getattr(participants, step)
 
     def overtaken(*members: Any, **how: Any) -> Any:

@@ -8,19 +8,18 @@ from typing import Any
 import pytest
 
 from imagecache.clock import DAY
-from imagecache.model import FailureReason, ImageRequest
+from imagecache.model.image import FailureReason, ImageMessage
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.claims import Answer, Claim
-from imagecache.usecases.cache_image import ImageCacher
-from imagecache.usecases.change_image import ImageChanges
-from imagecache.usecases.fetch_image import ImageSources
+from imagecache.stores.images.claims import Answer, Claim
+from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.hostile.origin import Origin, Say, answer, certificate
 from tests.hostile.web import HOST, PUBLIC, conditions
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_claim_table import history, png
 
 URL = f"https://{HOST}/ada.png"
-REQUEST = ImageRequest(URL, URL, NOW)
+REQUEST = ImageMessage(URL, URL, NOW)
 MONDAY, TUESDAY = "Mon, 05 Oct 2026 07:28:00 GMT", "Tue, 06 Oct 2026 07:28:00 GMT"
 NAMED = answer("200 OK", png("red"), 'ETag: "v1"', f"Last-Modified: {MONDAY}")
 NAMELESS = answer("200 OK", png("red"))
@@ -42,7 +41,7 @@ class Site:
             fetcher=stack.fetcher(ImageSources(media={}, web=web)),
             blobs=stack.blobs,
             queue=stack.queue,
-            salt=stack.state.salt,
+            salt=stack.sync_state.salt,
             lease_seconds=90,
             clock=stack.clock,
         )
@@ -64,7 +63,7 @@ class Site:
         assert self.cache() == "cached"
         row = self._stack.row(URL)
         self._stack.now += 30 * DAY
-        assert self._stack.images.revalidate(URL, now=self._stack.now)
+        assert self._stack.cached_images.revalidate(URL, now=self._stack.now)
         self._stack.now += 1
         return row
 
@@ -143,7 +142,7 @@ def test_a_source_that_vanishes_leaves_us_ours_and_is_asked_the_same_next_time(
     assert [site.cache(), site.cache()] == ["failed", "deduplicated"]
     after = stack.row(URL)
     assert {**after, "history": ""} == {**before, "history": "", "checkedAt": str(stack.now)}
-    stack.images.revalidate(URL, now=stack.now + 1)
+    stack.cached_images.revalidate(URL, now=stack.now + 1)
     assert site.cache() == "unchanged"
     assert site.asked() == [{}, ANY_BUT_V1, ANY_BUT_V1]
 
@@ -158,7 +157,7 @@ def test_a_server_that_names_no_version_is_asked_for_the_bytes(site: Site) -> No
 def test_what_is_forgotten_while_its_server_is_asked_stays_forgotten(stack: Stack, site: Site) -> None:
     site.cached_a_month_ago()
     site.says = [UNCHANGED]
-    site.meanwhile = [lambda: stack.images.forget(URL)]
+    site.meanwhile = [lambda: stack.cached_images.forget(URL)]
     assert [site.cache(), site.cache()] == ["lost", "deduplicated"]
     assert set(stack.row(URL)) == {"imageKey", "status", "sourceUrl"}
 
@@ -182,7 +181,7 @@ def test_an_explicit_refresh_wants_the_bytes_whatever_the_server_says(
     stack: Stack, site: Site, name: str
 ) -> None:
     site.cached_a_month_ago(answer("200 OK", png("red"), name))
-    assert stack.images.request_refresh(URL, now=stack.now)
+    assert stack.cached_images.request_refresh(URL, now=stack.now)
     site.says = [NAMED]
     assert [site.cache(), site.cache()] == ["cached", "deduplicated"]
     assert site.asked() == [{}, {}]
@@ -191,13 +190,7 @@ def test_an_explicit_refresh_wants_the_bytes_whatever_the_server_says(
 def test_an_explicit_refresh_is_not_answered_by_a_question_under_way(stack: Stack, site: Site) -> None:
     site.cached_a_month_ago()
     site.says = [UNCHANGED, NAMED]
-    operator = ImageChanges(
-        catalogue=stack.catalogue,
-        requests=stack.requests,
-        blobs=stack.blobs,
-        edge=stack.edge,
-        longest_lease=0,
-    )
+    operator = stack.wiring.image_changes
     site.meanwhile = [lambda: operator.refresh(URL)]
     assert site.cache() == "lost"
     assert len(stack.messages()) == 1
@@ -208,16 +201,16 @@ def test_an_explicit_refresh_is_not_answered_by_a_question_under_way(stack: Stac
 def test_an_explicit_refresh_leaves_a_download_under_way_alone(stack: Stack, site: Site) -> None:
     site.cached_a_month_ago()
     site.says = [NAMED]
-    stack.images.request_refresh(URL, now=stack.now)
-    site.meanwhile = [lambda: stack.images.request_refresh(URL, now=stack.now)]
+    stack.cached_images.request_refresh(URL, now=stack.now)
+    site.meanwhile = [lambda: stack.cached_images.request_refresh(URL, now=stack.now)]
     assert [site.cache(), site.cache()] == ["cached", "deduplicated"]
 
 
 def test_only_a_cached_image_is_revalidated(stack: Stack) -> None:
-    assert not stack.images.revalidate(URL, now=NOW)
+    assert not stack.cached_images.revalidate(URL, now=NOW)
     failed = other_worker(stack)
     stack.claims.fail(failed, FailureReason.GONE, now=NOW, next_attempt_at=NOW)
-    assert not stack.images.revalidate(URL, now=NOW)
-    stack.images.forget(URL)
-    assert not stack.images.revalidate(URL, now=NOW)
+    assert not stack.cached_images.revalidate(URL, now=NOW)
+    stack.cached_images.forget(URL)
+    assert not stack.cached_images.revalidate(URL, now=NOW)
     assert "refreshRequestedAt" not in stack.row(URL)

@@ -5,14 +5,17 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from imagecache.stores import chats, contact_row, image_row, participants, sync_state
+from imagecache.stores.chats import chats, participants
+from imagecache.stores.contacts.row import ContactRow
+from imagecache.stores.images.row import ImageRow
+from imagecache.stores.state import sync_state
 from local.template import read_template
 
 MODELS: list[tuple[str, type[Model]]] = [
     ("BeeperChatsTable", chats._Row),
     ("ChatParticipantsTable", participants._Row),
-    ("CachedImagesTable", image_row.ImageRow),
-    ("ContactsTable", contact_row.ContactRow),
+    ("CachedImagesTable", ImageRow),
+    ("ContactsTable", ContactRow),
     ("SyncStateTable", sync_state._Row),
 ]
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 
 from imagecache.api.moments import iso8601
-from imagecache.identity import image_key
-from imagecache.model import Chat, ContactSource, ImageRef, JobKind, JobStatus
-from imagecache.pictures import render
+from imagecache.imaging.pictures import render
+from imagecache.model.chat import Chat
+from imagecache.model.contact import Contact, KeptBy
+from imagecache.model.image import ImageRef
+from imagecache.model.job import JobKind, JobStatus
+from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
-from imagecache.stores.contact_row import Contact
-from imagecache.stores.jobs import Job
+from imagecache.stores.state.jobs import Job
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
 from tests.integration.made import ADA, fail
@@ -20,7 +22,7 @@ WEB = "https://example.org/ada.png"
 
 
 def unshown(stack: Stack, chat: Chat) -> None:
-    stack.participants.remove(chat.chat_id, [one.participant_id for one in chat.participants], fence=1)
+    stack.participants_table.remove(chat.chat_id, [one.participant_id for one in chat.participants], fence=1)
 
 
 def test_what_nobody_shows_is_marked_then_kept_for_thirty_days_then_deleted_with_its_objects(
@@ -62,13 +64,13 @@ def test_whatever_is_shown_again_is_unmarked_and_kept(stack: Stack, who: str) ->
         case "a chat":
             shown(stack, "ada")
         case "a contact":
-            contact = Contact("c1", "Ada", "mxc://s/ada", ImageRef("s/ada"), (), ContactSource.MANUAL)
-            stack.contacts.save(contact, before=None)
+            contact = Contact("c1", "Ada", "mxc://s/ada", ImageRef("s/ada"), (), KeptBy.MANUAL)
+            stack.contacts_table.save(contact, before=None)
         case "a look-up":
-            stack.images.record_look_up("s/ada", now=stack.now)
+            stack.cached_images.record_look_up("s/ada", now=stack.now)
         case "a chat's own picture":
             own = replace(ADA, participant_id="#chat")
-            stack.participants.put("!group", [own], fence=1)
+            stack.participants_table.put("!group", [own], fence=1)
     nights(stack, 29)
     swept(stack)
     assert "orphanedAt" not in stack.row("s/ada")
@@ -79,7 +81,7 @@ def test_whatever_is_shown_again_is_unmarked_and_kept(stack: Stack, who: str) ->
 
 def test_a_look_up_counts_for_thirty_days(stack: Stack) -> None:
     keep(stack, "s/ada")
-    stack.images.record_look_up("s/ada", now=stack.now)
+    stack.cached_images.record_look_up("s/ada", now=stack.now)
     nights(stack, 29)
     assert counted(swept(stack)) == {}
     nights(stack, 1)
@@ -90,13 +92,13 @@ def test_a_reference_takes_the_mark_away_at_once(stack: Stack) -> None:
     keep(stack, "s/ada")
     nights(stack, 2)
     swept(stack)
-    assert stack.requests.request([("s/ada", "mxc://s/ada")]) == 0
+    assert stack.image_queueing.request([("s/ada", "mxc://s/ada")]) == 0
     assert "orphanedAt" not in stack.row("s/ada")
 
 
 def test_a_forgotten_image_is_remembered_however_long_nobody_shows_it(stack: Stack) -> None:
     keep(stack, "s/ada")
-    stack.images.forget("s/ada")
+    stack.cached_images.forget("s/ada")
     for _ in range(3):
         nights(stack, 31)
         swept(stack)
@@ -109,12 +111,12 @@ def test_a_forgotten_image_that_a_chat_shows_is_brought_back_by_neither_sweep_no
 ) -> None:
     shown(stack, "ada")
     keep(stack, "s/ada")
-    stack.images.forget("s/ada")
+    stack.cached_images.forget("s/ada")
     nights(stack, 2)
     sweep = sweep_of(stack)
     job = swept(stack, sweep)
     again = Job("b", JobKind.BACKFILL, stack.now, stack.now, order={"active_within_days": 0})
-    backfilled = [step.counts for step in sweep.missing.backfill(again)]
+    backfilled = [step.counts for step in sweep.backfill.backfill(again)]
     assert (job.result["queued"], sum(one["queued"] for one in backfilled)) == (0, 0)
     assert sum(one["chats"] for one in backfilled) == 1
     assert stack.messages() == []
@@ -174,7 +176,7 @@ def test_a_sweep_in_as_many_invocations_as_it_has_steps_is_the_same_sweep(stack:
 def test_a_dry_run_plans_what_a_real_one_does_and_writes_nothing(stack: Stack) -> None:
     shown(stack, "ada", "new")
     keep(stack, image_key(WEB), "green", url=WEB)
-    stack.images.record_look_up(image_key(WEB), now=stack.now + 20 * DAY)
+    stack.cached_images.record_look_up(image_key(WEB), now=stack.now + 20 * DAY)
     lost = keep(stack, "s/ada", "red")
     keep(stack, "s/old", "blue")
     nights(stack, 2)
@@ -246,4 +248,4 @@ def test_a_sweep_is_told_as_the_job_that_it_is(stack: Stack) -> None:
 def held(stack: Stack) -> list[object]:
     """Rows, objects and the last snapshot."""
     rows = stack.dynamodb.scan(TableName="CachedImagesTable")["Items"]
-    return [sorted(map(str, rows)), objects(stack), stack.state.statistics()]
+    return [sorted(map(str, rows)), objects(stack), stack.sync_state.statistics()]

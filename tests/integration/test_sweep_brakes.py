@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from imagecache.pictures import render
+from imagecache.imaging.pictures import render
 from imagecache.stores.blobs import object_keys
-from imagecache.stores.sync_state import OriginState
-from imagecache.usecases.sweep_blobs import is_too_much
+from imagecache.stores.state.sync_state import BeeperState
+from imagecache.usecases.upkeep.sweep_blobs import is_too_much
 from tests.integration.conftest import Stack
 from tests.integration.made import fail
 from tests.integration.sweeping import DAY, a_picture, counted, keep, nights, objects, shown, sweep_of, swept
@@ -53,20 +53,20 @@ def test_an_emptied_table_does_not_take_the_originals_with_it(stack: Stack) -> N
 
 
 @pytest.mark.parametrize(
-    ("state", "reason"), [(OriginState.OK, "no_recent_sync"), (OriginState.OFFLINE, "offline")]
+    ("state", "reason"), [(BeeperState.OK, "no_recent_sync"), (BeeperState.OFFLINE, "offline")]
 )
 def test_nothing_is_deleted_when_the_last_complete_sync_is_two_days_old(
-    stack: Stack, state: OriginState, reason: str
+    stack: Stack, state: BeeperState, reason: str
 ) -> None:
     orphaned(stack, 1)
     stack.blobs.put("loose", a_picture("red"), render(a_picture("red")))
     stack.now += 2 * DAY
-    stack.state.record_origin(state, now=stack.now)
+    stack.sync_state.record_origin(state, now=stack.now)
     job = swept(stack)
     assert job.result["refused"] == [reason]
     assert counted(job) == {"due": 1, "unnamed": 1, "unnamedBytes": job.progress["unnamedBytes"]}
     assert objects(stack) == set(object_keys("loose"))
-    assert stack.state.statistics()["refused"] == [reason]
+    assert stack.sync_state.statistics()["refused"] == [reason]
     assert swept(stack, force=True).result["deleted"] == 1
 
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import requests
 
-from imagecache.model import Blob, JobStatus
-from imagecache.pictures import render
+from demo.service import DemoAccount
+from imagecache.imaging.pictures import render
+from imagecache.model.image import Blob
+from imagecache.model.job import JobStatus
 from imagecache.stores.blobs import blob_id, object_keys
-from imagecache.usecases.run_job import Step
-from local.demo.service import DemoAccount
+from imagecache.usecases.operating.run_job import Step
 from tests.integration.conftest import Stack, stack_on_moto
 from tests.integration.made import request
 from tests.integration.sweeping import (
@@ -84,10 +85,10 @@ def test_content_that_a_row_names_since_it_was_counted_is_left_alone(stack: Stac
     stack.blobs.put(blob_id(b"salt", original), original, render(original))
     nights(stack, 2)
     sweep = sweep_of(stack)
-    stock = sweep.objects.take_stock(old_before=stack.now - DAY)
-    unnamed = stock.unnamed(sweep.objects.named())
+    stock = sweep.blob_sweeper.take_stock(old_before=stack.now - DAY)
+    unnamed = stock.unnamed(sweep.blob_sweeper.named())
     keep(stack, "s/ada")
-    assert dict(sweep.objects.collect(unnamed, old_before=stack.now - DAY)) == {"unsure": 1}
+    assert dict(sweep.blob_sweeper.collect(unnamed, old_before=stack.now - DAY)) == {"unsure": 1}
 
 
 def test_a_reference_added_right_before_the_deletion_keeps_the_image(stack: Stack, due: str) -> None:
@@ -95,7 +96,7 @@ def test_a_reference_added_right_before_the_deletion_keeps_the_image(stack: Stac
 
     def sync() -> None:
         shown(stack, "ada")
-        assert stack.requests.request([("s/ada", "mxc://s/ada")]) == 0
+        assert stack.image_queueing.request([("s/ada", "mxc://s/ada")]) == 0
 
     with before(stack, "dynamodb.DeleteItem", sync):
         assert counted(swept(stack)) == {"due": 1, "dueBytes": len(a_picture("red"))}
@@ -112,12 +113,12 @@ def test_a_reference_added_right_after_the_deletion_has_the_image_fetched_again(
     shown(stack, "ada")
 
     def sweep() -> None:
-        stack.participants.remove("!ada", ["@ada"], fence=1)  # not yet in the index
+        stack.participants_table.remove("!ada", ["@ada"], fence=1)  # not yet in the index
         swept(stack)
         shown(stack, "ada")
 
     with before(stack, "dynamodb.UpdateItem", sweep):
-        assert stack.requests.request([("s/ada", "mxc://s/ada")]) == 1
+        assert stack.image_queueing.request([("s/ada", "mxc://s/ada")]) == 1
     assert stack.row("s/ada")["status"] == "pending"
 
 
@@ -134,7 +135,7 @@ def test_an_image_that_is_shown_since_the_references_were_read_is_not_marked(sta
 
 
 def test_an_image_that_somebody_works_on_is_not_deleted(stack: Stack, due: str) -> None:
-    stack.images.request_refresh("s/ada", now=stack.now)
+    stack.cached_images.request_refresh("s/ada", now=stack.now)
     stack.claims.claim(request("s/ada"), now=stack.now, lease_seconds=90, nonce="n")
     assert counted(swept(stack)) == {"due": 1, "dueBytes": len(a_picture("red"))}
     assert stack.row("s/ada")["blobId"] == due
@@ -145,7 +146,7 @@ def test_a_listing_of_beepers_that_is_a_part_costs_no_image(
 ) -> None:
     """Half of the chats are suddenly not listed, for a month: none is deleted, so their faces are shown."""
     stack.sync(demo, session)
-    keys = set(stack.participants.image_keys())
+    keys = set(stack.participants_table.image_keys())
     hidden = demo.account.chats[::2]
     for chat in hidden:
         demo.account.remove_chat(chat.id)
@@ -154,7 +155,7 @@ def test_a_listing_of_beepers_that_is_a_part_costs_no_image(
         report = stack.sync(demo, session, complete=True)
         swept(stack)
     assert report.refused == len(hidden)
-    assert set(stack.images.states(keys)) == keys
+    assert set(stack.cached_images.states(keys)) == keys
     assert not any("orphanedAt" in stack.row(key) for key in keys)
 
 
@@ -234,5 +235,5 @@ def test_clocks_that_are_minutes_apart_cost_no_image(stack: Stack, skew: int) ->
     assert counted(swept(stack)) == {"marked": 1}
     stack.now += -skew
     shown(stack, "bob", chat_id="!bob")
-    stack.requests.request([("s/bob", "mxc://s/bob")])
+    stack.image_queueing.request([("s/bob", "mxc://s/bob")])
     assert "orphanedAt" not in stack.row("s/bob")

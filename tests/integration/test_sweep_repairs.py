@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from imagecache.identity import image_key
+from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
 from tests.integration.conftest import Stack
 from tests.integration.made import request
@@ -106,8 +106,8 @@ def test_what_only_seems_to_be_missing_is_not_touched(stack: Stack, blob: str) -
     row = stack.row("s/ada")
     nights(stack, 2)
     sweep = sweep_of(stack)
-    counts = sweep.rows.sweep(
-        next(sweep.rows.upkeep.pages(after=None))[0], shown={"s/ada"}, is_whole=lambda _: False, dry_run=False
+    counts = sweep.row_sweeper.sweep(
+        next(sweep.upkeep.pages(after=None))[0], shown={"s/ada"}, is_whole=lambda _: False, dry_run=False
     )
     assert dict(counts) == {"rows": 1}
     assert stack.row("s/ada") == row
@@ -117,9 +117,9 @@ def test_what_only_seems_to_be_missing_is_not_touched(stack: Stack, blob: str) -
 @pytest.mark.parametrize("meanwhile", ["another blob", "a worker"])
 def test_a_row_that_has_changed_meanwhile_keeps_what_it_has(stack: Stack, blob: str, meanwhile: str) -> None:
     lose(stack, *object_keys(blob))
-    upkeep = sweep_of(stack).rows.upkeep
+    upkeep = sweep_of(stack).upkeep
     [row], _ = next(upkeep.pages(after=None))
-    stack.images.request_refresh("s/ada", now=stack.now + 1)
+    stack.cached_images.request_refresh("s/ada", now=stack.now + 1)
     if meanwhile == "another blob":
         keep(stack, "s/ada", "blue")
     else:
@@ -134,7 +134,7 @@ def test_an_image_of_the_web_is_asked_for_anew_after_thirty_days_and_no_other(
 ) -> None:
     web = image_key(WEB)
     keep(stack, web, "green", url=WEB)
-    stack.images.record_look_up(web, now=stack.now + DAY)
+    stack.cached_images.record_look_up(web, now=stack.now + DAY)
     nights(stack, 29)
     assert counted(swept(stack)) == {}
     nights(stack, 1)
@@ -166,7 +166,7 @@ def test_the_snapshot_tells_bytes_orphans_and_refusals(stack: Stack) -> None:
     keep(stack, "s/old", "blue")
     nights(stack, 2)
     swept(stack)
-    snapshot = stack.state.statistics()
+    snapshot = stack.sync_state.statistics()
     originals = len(a_picture("red")) + len(a_picture("blue"))
     served = sum(
         entry["Size"] for entry in stack.s3.list_objects_v2(Bucket="images", Prefix="images/")["Contents"]
@@ -180,4 +180,4 @@ def test_the_snapshot_tells_bytes_orphans_and_refusals(stack: Stack) -> None:
     assert (snapshot["swept_at"], snapshot["refused"]) == (stack.now, [])
     nights(stack, 30)
     swept(stack)
-    assert stack.state.statistics()["orphaned"] == 0
+    assert stack.sync_state.statistics()["orphaned"] == 0

@@ -5,19 +5,19 @@ from dataclasses import replace
 import pytest
 import requests
 
+from demo.chats import Chat as DemoChat
+from demo.chats import Person
+from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model import Chat, Folder
+from imagecache.model.chat import Chat, Folder
 from imagecache.queues.images import from_body
-from imagecache.stores.participants import CHAT_ROW
-from imagecache.stores.sync_state import OriginState
-from local.demo.chats import Chat as DemoChat
-from local.demo.chats import Person
-from local.demo.service import DemoAccount
+from imagecache.stores.chats.participants import CHAT_ROW
+from imagecache.stores.state.sync_state import BeeperState
 from tests.integration.conftest import Stack
 
 
 def stored_chat_ids(stack: Stack) -> set[str]:
-    return set(stack.chats.missing_since())
+    return set(stack.chats_table.missing_since())
 
 
 def listed(demo: DemoAccount) -> set[str]:
@@ -45,7 +45,9 @@ def test_the_first_run_stores_every_chat_with_every_member(
     assert (report.outcome, report.complete, report.changed) == ("ok", True, len(demo.account.chats))
     assert stored_chat_ids(stack) == listed(demo)
     for chat in demo.account.chats:
-        assert stack.participants.roster(chat.id).keys() - {CHAT_ROW} == {person.id for person in chat.people}
+        assert stack.participants_table.roster(chat.id).keys() - {CHAT_ROW} == {
+            person.id for person in chat.people
+        }
 
 
 def test_a_run_over_unchanged_chats_writes_nothing_but_its_own_state(
@@ -72,7 +74,7 @@ def test_a_chat_that_only_moved_costs_one_write(
     stack.calls.clear()
     assert stack.sync(demo, session).changed == 1
     assert stack.writes() == ["UpdateItem", "PutItem", "PutItem", "PutItem", "UpdateItem"]
-    newest = stack.pages.newest(chat_folder(stack, chat.id), limit=1, after=None).chats[0]
+    newest = stack.chat_reader.newest(chat_folder(stack, chat.id), limit=1, after=None).chats[0]
     assert (newest.chat_id, newest.last_message) == (chat.id, "hello")
     assert newest.participants
 
@@ -114,7 +116,7 @@ def test_a_member_who_left_is_removed_and_one_who_joined_is_added(
     demo.account.remove_member(chat.id, leaver.id)
     demo.account.add_member(chat.id, Person("@new:beeper.local", full_name="Nobody New"))
     stack.sync(demo, session, complete=True)
-    roster = stack.participants.roster(chat.id)
+    roster = stack.participants_table.roster(chat.id)
     assert leaver.id not in roster
     assert roster["@new:beeper.local"].full_name == "Nobody New"
 
@@ -129,7 +131,7 @@ def test_a_partial_roster_never_removes_anybody(
     demo.chat_api.is_old = True  # refuses -1, so that 500 is the most it gives
     demo.account.add_chat(replace(group, people=crowd[::-1], last_message="moved"))
     stack.sync(demo, session, complete=True)
-    assert stack.participants.roster(group.id).keys() - {CHAT_ROW} == {person.id for person in crowd}
+    assert stack.participants_table.roster(group.id).keys() - {CHAT_ROW} == {person.id for person in crowd}
 
 
 def test_a_name_is_never_replaced_by_an_id_or_a_number(
@@ -145,7 +147,7 @@ def test_a_name_is_never_replaced_by_an_id_or_a_number(
             replace(named, title=raw or "", people=(me, replace(other, full_name=raw)), last_message=raw)
         )
         stack.sync(demo, session, complete=True)
-        assert stack.participants.roster(chat.id)[other.id].full_name == "Ada Lovelace"
+        assert stack.participants_table.roster(chat.id)[other.id].full_name == "Ada Lovelace"
         item = stack.dynamodb.get_item(TableName="BeeperChatsTable", Key={"chatId": {"S": chat.id}})["Item"]
         assert item["title"]["S"] == "Ada"
         assert "Ada Lovelace" in item["participants"]["S"]
@@ -158,7 +160,7 @@ def test_a_chat_merged_into_another_is_listed_nowhere(
     merged, into = demo.account.chats[:2]
     demo.account.add_chat(replace(merged, merged_into=into.id, is_archived=False))
     stack.sync(demo, session)
-    shown = stack.pages.newest(Folder.INBOX, limit=100, after=None).chats
+    shown = stack.chat_reader.newest(Folder.INBOX, limit=100, after=None).chats
     assert merged.id not in {chat.chat_id for chat in shown}
     assert merged.id in stored_chat_ids(stack), "its members still refer to their images"
 
@@ -170,23 +172,23 @@ def test_old_servers_with_short_pages_and_short_rosters_are_read_completely(
     stack.sync(demo, session)
     assert stored_chat_ids(stack) == listed(demo)
     group = max(demo.account.chats, key=lambda chat: len(chat.people))
-    assert stack.participants.roster(group.id).keys() - {CHAT_ROW} == {one.id for one in group.people}
+    assert stack.participants_table.roster(group.id).keys() - {CHAT_ROW} == {one.id for one in group.people}
 
 
 def test_a_crash_before_a_chat_is_written_heals_in_the_next_run(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    put, victim = stack.chats.put, demo.account.chats[5].id
+    put, victim = stack.chats_table.put, demo.account.chats[5].id
 
     def crash(chat: Chat, **how: object) -> None:
         if chat.chat_id == victim:
             raise ConnectionError("the network went away")
         put(chat, **how)  # type: ignore[arg-type] # handed through
 
-    stack.chats.put = crash  # type: ignore[method-assign] # members and messages are written, the chat is not
+    stack.chats_table.put = crash  # type: ignore[method-assign] # members and messages are written, the chat is not
     with pytest.raises(ConnectionError):
         stack.sync(demo, session)
-    stack.chats.put = put  # type: ignore[method-assign] # as above
+    stack.chats_table.put = put  # type: ignore[method-assign] # as above
     assert victim not in stored_chat_ids(stack)
     stack.sync(demo, session)
     assert stored_chat_ids(stack) == listed(demo)
@@ -208,13 +210,13 @@ def test_a_beeper_that_cannot_be_asked_is_a_quiet_outcome_that_changes_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session, fault: str, outcome: str
 ) -> None:
     stack.sync(demo, session)
-    before, synced = stored_chat_ids(stack), stack.state.synced()
+    before, synced = stored_chat_ids(stack), stack.sync_state.synced()
     stack.now += DAY
     demo.faults.set(fault, "chats")
     assert stack.sync(demo, session).outcome == outcome
-    assert stack.state.origin().state == outcome
-    assert (stored_chat_ids(stack), stack.state.synced()) == (before, synced)
-    assert set(stack.chats.missing_since().values()) == {0}
+    assert stack.sync_state.origin().state == outcome
+    assert (stored_chat_ids(stack), stack.sync_state.synced()) == (before, synced)
+    assert set(stack.chats_table.missing_since().values()) == {0}
     demo.faults.set("none", "all")
     stack.sync(demo, session)
-    assert stack.state.origin().state is OriginState.OK
+    assert stack.sync_state.origin().state is BeeperState.OK

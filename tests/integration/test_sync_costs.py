@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pytest
 import requests
 
-from imagecache.model import Participant
-from local.demo.service import DemoAccount
+from demo.service import DemoAccount
+from imagecache.model.chat import Participant
 from tests.integration.accounts import chat_with, fill, person
 from tests.integration.conftest import NOW, Stack
 
@@ -36,10 +36,10 @@ def stored(stack: Stack, session: requests.Session) -> Iterable[DemoAccount]:
     with DemoAccount(scale=0.01) as demo:
         fill(demo, [chat_with(number, person(number)) for number in range(CHATS)])
         cached(stack, [f"local.beeper.com/alex_{number}" for number in range(CHATS)])
-        participants = stack.participants
-        stack.participants = NoRosters()  # type: ignore[assignment] # for one run
+        participants = stack.participants_table
+        stack.participants_table = NoRosters()  # type: ignore[assignment] # for one run
         assert stack.sync(demo, session).changed == CHATS
-        stack.participants = participants
+        stack.participants_table = participants
         yield demo
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import requests
 
-from local.demo.chats import Chat as DemoChat
-from local.demo.service import DemoAccount
+from demo.chats import Chat as DemoChat
+from demo.service import DemoAccount
 from tests.integration.conftest import Stack
 from tests.integration.test_sync import stored_chat_ids
 
@@ -38,7 +38,7 @@ def test_a_chat_is_deleted_with_its_members_by_the_second_complete_run(
     assert doomed.id in stored_chat_ids(stack)
     assert complete_run(stack, demo, session) == (0, 1, 0)
     assert doomed.id not in stored_chat_ids(stack)
-    assert stack.participants.roster(doomed.id) == {}
+    assert stack.participants_table.roster(doomed.id) == {}
 
 
 def test_any_sighting_clears_the_mark(
@@ -47,7 +47,7 @@ def test_any_sighting_clears_the_mark(
     complete_run(stack, demo, session)
     demo.account.add_chat(doomed)
     complete_run(stack, demo, session)
-    assert set(stack.chats.missing_since().values()) == {0}
+    assert set(stack.chats_table.missing_since().values()) == {0}
     demo.account.remove_chat(doomed.id)
     assert complete_run(stack, demo, session) == (1, 0, 0)
 
@@ -68,7 +68,7 @@ def test_a_chat_that_beeper_does_not_list_but_still_has_is_kept(
     stack.now += 60_000
     report = stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
     assert (report.deleted, report.refused) == (0, 0)
-    assert set(stack.chats.missing_since().values()) == {0}
+    assert set(stack.chats_table.missing_since().values()) == {0}
 
 
 def test_a_server_that_gives_no_clear_word_deletes_nothing(
@@ -148,4 +148,4 @@ def test_an_outage_on_the_way_marks_nothing_as_missing(
     api.page = then_offline  # type: ignore[assignment,method-assign] # the laptop sleeps after page one
     report = stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
     assert report.outcome == "offline"
-    assert stack.chats.missing_since()[doomed.id] == 0
+    assert stack.chats_table.missing_since()[doomed.id] == 0

@@ -2,11 +2,11 @@
 
 import requests
 
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model import FailureReason, ImageRequest
-from imagecache.stores.participants import CHAT_ROW
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
+from imagecache.model.image import FailureReason, ImageMessage
+from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.conftest import Stack
 from tests.integration.test_sync import other_of_a_pair, queued_keys
 
@@ -29,7 +29,7 @@ def test_a_new_avatar_of_a_quiet_chat_is_a_change(
     demo.account.set_avatar(other.id, Picture.remote(Media("local.beeper.com", "alex_New")))
     stack.sync(demo, session, complete=True)
     assert queued_keys(stack) == ["local.beeper.com/alex_New"]
-    image = stack.participants.roster(chat.id)[other.id].image
+    image = stack.participants_table.roster(chat.id)[other.id].image
     assert image is not None
     assert image.key == "local.beeper.com/alex_New"
 
@@ -50,11 +50,11 @@ def test_a_removed_avatar_is_removed(stack: Stack, demo: DemoAccount, session: r
     demo.account.set_avatar(other.id, Picture.remote(Media("local.beeper.com", "alex_New")))
     demo.account.set_avatar(chat.id, Picture.remote(Media("local.beeper.com", "alex_Chat")))
     stack.sync(demo, session)
-    assert stack.participants.roster(chat.id)[CHAT_ROW].image is not None
+    assert stack.participants_table.roster(chat.id)[CHAT_ROW].image is not None
     demo.account.set_avatar(chat.id, None)
     demo.account.set_avatar(other.id, None)
     stack.sync(demo, session, complete=True)
-    roster = stack.participants.roster(chat.id)
+    roster = stack.participants_table.roster(chat.id)
     assert CHAT_ROW not in roster
     assert roster[other.id].image is None
 
@@ -83,14 +83,14 @@ def test_an_image_that_was_gone_and_appears_on_disk_earns_one_more_try(
     stack.sync(demo, session, complete=True)
     assert queued_keys(stack) == [media.key]
     assert (
-        stack.cacher(demo, session).cache(ImageRequest(media.key, media.file_url, stack.now)).result
+        stack.cacher(demo, session).cache(ImageMessage(media.key, media.file_url, stack.now)).result
         == "cached"
     )
     assert stack.sync(demo, session, complete=True).queued == 0
 
 
 def fail(stack: Stack, key: str, url: str, *, due: int) -> None:
-    claim = stack.claims.claim(ImageRequest(key, url, stack.now), now=stack.now, lease_seconds=90, nonce="n")
+    claim = stack.claims.claim(ImageMessage(key, url, stack.now), now=stack.now, lease_seconds=90, nonce="n")
     stack.claims.fail(claim, FailureReason.GONE, next_attempt_at=due, now=stack.now)
 
 
@@ -133,7 +133,7 @@ def test_a_token_that_is_refused_keeps_the_cacher_from_asking_too(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     cacher, key = stack.cacher(demo, session), demo.account.deliverable()[0]
-    request = ImageRequest(key, f"mxc://{key}", stack.now)
+    request = ImageMessage(key, f"mxc://{key}", stack.now)
     demo.faults.set("unauthorized", "chats")
     stack.sync(demo, session)
     assert cacher.cache(request).result == "deferred"

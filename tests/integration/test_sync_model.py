@@ -17,20 +17,20 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from imagecache import model
+from demo import chat_pages
+from demo.chats import Chat, Person
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 from imagecache.clock import HOUR
-from imagecache.identifiers import Identifier, IdentifierKind
-from imagecache.model import Blob, Folder, ImageStatus
-from imagecache.names import better_name
+from imagecache.model.chat import Chat as StoredChat
+from imagecache.model.chat import Folder
+from imagecache.model.contact import Identifier, IdentifierKind
+from imagecache.model.image import Blob, ImageStatus
 from imagecache.queues.images import from_body
-from imagecache.sources import chat_api
-from imagecache.stores.participants import CHAT_ROW
-from local.demo import chat_pages
-from local.demo.chats import Chat, Person
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
+from imagecache.rules.names import better_name
+from imagecache.sources.beeper import chat_api
+from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.accounts import chat_with
-from tests.integration.api import contact_book_of
 from tests.integration.conftest import Stack, stack_on_moto
 
 PEOPLE = [Person(f"@{name}:beeper.local", full_name=name) for name in ("Ada", "Bob", "Eve", "Joe", "Zoe")]
@@ -64,7 +64,7 @@ class AccountMachine(RuleBasedStateMachine):
         for chat in self.demo.account.chats:
             self.demo.account.remove_chat(chat.id)
         self.made, self.killed = 0, False
-        self.book = contact_book_of(self.stack)
+        self.book = self.stack.wiring.contact_book
         self.kept: dict[str, str | None] = {}
         for _ in range(3):
             self.a_chat_begins(0, [PEOPLE[self.made]])
@@ -131,7 +131,7 @@ class AccountMachine(RuleBasedStateMachine):
     def a_contact_is_kept_for_somebody(self, person: Person, picture: str | None) -> None:
         by_hand = [Identifier(IdentifierKind.PARTICIPANT, person.id)]
         name = str(person.full_name)
-        self.book.put(name, full_name=name, image_url=picture, identifiers=by_hand)
+        self.book.put(name, full_name=name, source_url=picture, identifiers=by_hand)
         self.kept[person.id] = picture
 
     @rule(person=people)
@@ -170,11 +170,11 @@ class AccountMachine(RuleBasedStateMachine):
     )
     def beeper_goes_away_at_some_request(self, fault: str, requests_before: int, complete: bool) -> None:
         self.demo.faults.set(fault, "chats", after=requests_before)
-        missing, synced = self.marked_missing(), self.stack.state.synced()
+        missing, synced = self.marked_missing(), self.stack.sync_state.synced()
         outcome = self.run(complete=complete)
         self.demo.faults.set("none", "all")
         if outcome != "ok":
-            assert self.stack.state.synced() == synced
+            assert self.stack.sync_state.synced() == synced
             assert not (self.marked_missing() - missing) & {chat.id for chat in self.demo.account.chats}
         served = {"ok"} if requests_before else set()
         assert outcome in served | {"unauthorized" if fault == "unauthorized" else "offline"}
@@ -198,13 +198,13 @@ class AccountMachine(RuleBasedStateMachine):
     def a_complete_run_makes_the_tables_equal_to_the_account(self) -> None:
         assert self.run(complete=True) == "ok"
         shown = {chat.id: chat for chat in self.demo.account.chats}
-        stored = self.stack.chats.missing_since()
+        stored = self.stack.chats_table.missing_since()
         assert shown.keys() <= stored.keys()
         missing = stored.keys() - shown.keys()
         assert {chat_id for chat_id, since in stored.items() if since} == missing
         assert not missing & self.missing, "missing for the second time is deleted"
         self.missing = missing
-        pages = [self.stack.pages.newest(folder, limit=100, after=None) for folder in Folder]
+        pages = [self.stack.chat_reader.newest(folder, limit=100, after=None) for folder in Folder]
         rows = {row.chat_id: row for page in pages for row in page.chats}
         for chat in shown.values():
             self.check_roster(chat)
@@ -217,10 +217,10 @@ class AccountMachine(RuleBasedStateMachine):
         return report.outcome.value
 
     def marked_missing(self) -> set[str]:
-        return {chat_id for chat_id, since in self.stack.chats.missing_since().items() if since}
+        return {chat_id for chat_id, since in self.stack.chats_table.missing_since().items() if since}
 
     def check_roster(self, chat: Chat) -> None:
-        roster = self.stack.participants.roster(chat.id)
+        roster = self.stack.participants_table.roster(chat.id)
         own = roster.pop(CHAT_ROW, None)
         assert key_of(chat.picture) == (own.image.key if own and own.image else None)
         assert roster.keys() == {person.id for person in chat.people}
@@ -231,7 +231,7 @@ class AccountMachine(RuleBasedStateMachine):
             assert roster[person.id].contact_image_key == self.kept.get(person.id)
             assert better_name(person.full_name, roster[person.id].full_name) == roster[person.id].full_name
 
-    def check_row(self, chat: Chat, row: model.Chat) -> None:
+    def check_row(self, chat: Chat, row: StoredChat) -> None:
         assert (row.is_archived, row.participant_count) == (chat.is_archived, len(chat.people))
         assert (row.title, row.last_message) == (chat.title, chat.last_message)
         assert key_of(chat.picture) == (row.image.key if row.image else None)
@@ -246,7 +246,7 @@ class AccountMachine(RuleBasedStateMachine):
         counted = Counter(request.image_key for request in requested)
         assert self.killed or set(counted.values()) <= {1}
         self.killed = False
-        states = self.stack.images.states(counted)
+        states = self.stack.cached_images.states(counted)
         assert {key: states[key].status for key in counted} == dict.fromkeys(counted, ImageStatus.PENDING)
         for request in requested:
             claim = self.stack.claims.claim(request, now=self.stack.now, lease_seconds=90, nonce="n")
@@ -256,7 +256,7 @@ class AccountMachine(RuleBasedStateMachine):
         present = {person.id for chat in self.demo.account.chats for person in chat.people}
         stand_ins = {picture for person, picture in self.kept.items() if picture and person in present}
         wanted = {key for one in pictures if (key := key_of(one))} | stand_ins
-        cached = self.stack.images.views(wanted)
+        cached = self.stack.cached_images.views(wanted)
         assert {key: cached[key].status for key in wanted} == dict.fromkeys(wanted, ImageStatus.CACHED)
 
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 import requests
 
+from demo.account import DEFAULT_NOW
+from demo.media import Media, Picture
+from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model import Chat, Folder
-from imagecache.stores.participants import CHAT_ROW
-from local.demo.account import DEFAULT_NOW
-from local.demo.media import Media, Picture
-from local.demo.service import DemoAccount
+from imagecache.model.chat import Chat, Folder
+from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.accounts import ME, chat_with, fill, person
 from tests.integration.conftest import Stack
 from tests.integration.test_sync import queued_keys, requests_for_chats
@@ -33,12 +33,12 @@ def old_server() -> Iterator[DemoAccount]:
 
 
 def shown(stack: Stack, chat_id: str) -> Chat:
-    page = stack.pages.newest(Folder.INBOX, limit=100, after=None)
+    page = stack.chat_reader.newest(Folder.INBOX, limit=100, after=None)
     return next(chat for chat in page.chats if chat.chat_id == chat_id)
 
 
 def members(stack: Stack, chat_id: str) -> set[str]:
-    return stack.participants.roster(chat_id).keys() - {CHAT_ROW}
+    return stack.participants_table.roster(chat_id).keys() - {CHAT_ROW}
 
 
 def test_a_chat_that_is_not_given_is_shown_as_listed(
@@ -93,7 +93,7 @@ def test_what_was_not_given_before_time_was_up_is_not_forgotten(
     assert stack.sync(old_server, session, milliseconds_left=looks).outcome == "unfinished"
     old_server.account.receive_message("!1:beeper.local", "so that there are newer ones")
     stack.sync(old_server, session)
-    assert stack.state.synced().watermark == shown(stack, first.id).last_activity
+    assert stack.sync_state.synced().watermark == shown(stack, first.id).last_activity
     old_server.chat_api.withheld = set()
     stack.sync(old_server, session)
     assert members(stack, first.id) == {one.id for one in DEEP.people}
@@ -137,11 +137,11 @@ def test_a_chats_own_picture_is_removed_though_its_roster_is_a_part(
 ) -> None:
     old_server.account.set_avatar(DEEP.id, Picture.remote(Media("local.beeper.com", "alex_Chat")))
     stack.sync(old_server, session)
-    assert CHAT_ROW in stack.participants.roster(DEEP.id)
+    assert CHAT_ROW in stack.participants_table.roster(DEEP.id)
     old_server.chat_api.withheld = {DEEP.id}
     old_server.account.set_avatar(DEEP.id, None)
     stack.sync(old_server, session, complete=True)
-    assert CHAT_ROW not in stack.participants.roster(DEEP.id)
+    assert CHAT_ROW not in stack.participants_table.roster(DEEP.id)
     assert members(stack, DEEP.id) == {one.id for one in DEEP.people}
 
 
@@ -157,10 +157,10 @@ def test_a_chat_that_was_missing_is_stored_with_its_whole_roster_when_it_is_seen
     old_server.account.add_chat(chat)
     stack.now += 1
     assert stack.sync(old_server, session).changed == 1
-    assert stack.chats.missing_since()[DEEP.id] == 0
-    [stored] = stack.chats.stored([DEEP.id]).values()
+    assert stack.chats_table.missing_since()[DEEP.id] == 0
+    [stored] = stack.chats_table.stored([DEEP.id]).values()
     assert stack.sync(old_server, session, complete=True).changed == 0
-    assert stack.chats.stored([DEEP.id])[DEEP.id] == stored
+    assert stack.chats_table.stored([DEEP.id])[DEEP.id] == stored
 
 
 def test_a_date_in_the_future_hides_no_other_chat(
@@ -169,7 +169,7 @@ def test_a_date_in_the_future_hides_no_other_chat(
     later = DEFAULT_NOW + timedelta(days=9000)
     fill(old_server, [replace(chat_with(0), id="!wrong", last_activity=later), chat_with(1)])
     stack.sync(old_server, session)
-    assert stack.state.synced().watermark == stack.now
+    assert stack.sync_state.synced().watermark == stack.now
     stack.now += HOUR
     old_server.account.remove_chat("!wrong")
     moment = DEFAULT_NOW + timedelta(milliseconds=stack.now - 1 - int(DEFAULT_NOW.timestamp() * 1000))

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from imagecache.model import Folder
-from imagecache.sources.chat_api import ChatApi
-from imagecache.stores.participants import CHAT_ROW
-from imagecache.usecases.sync_report import SyncReport
-from local.demo.listener import Listener, Reply, Request, json_reply
+from demo.listener import Listener, Reply, Request, json_reply
+from imagecache.model.chat import Folder
+from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.stores.chats.participants import CHAT_ROW
+from imagecache.usecases.sync.sync_report import SyncReport
 from tests.integration.conftest import Stack
 from tests.integration.test_sync import queued_keys, stored_chat_ids
 from tests.recorded import recorded
@@ -108,15 +108,17 @@ def test_names_as_long_as_networks_allow_them_stop_no_run(stack: Stack, session:
     report = stack.runs().run(api, milliseconds_left=lambda: 900_000)
     server.stop()
     assert (report.outcome, stored_chat_ids(stack)) == ("ok", {"!long"})
-    assert len(stack.participants.roster("!long")) == 31, "and the chat's own picture"
+    assert len(stack.participants_table.roster("!long")) == 31, "and the chat's own picture"
 
 
 def test_a_merged_chat_is_hidden_and_its_people_are_kept(stack: Stack, report: SyncReport) -> None:
     assert report.outcome == "ok"
-    listed = [chat.chat_id for one in Folder for chat in stack.pages.newest(one, limit=100, after=None).chats]
+    listed = [
+        chat.chat_id for one in Folder for chat in stack.chat_reader.newest(one, limit=100, after=None).chats
+    ]
     assert "!ada:beeper.local" in listed
     assert "!ada-old:beeper.local" not in listed
-    image = stack.participants.roster("!ada:beeper.local")[CHAT_ROW].image
+    image = stack.participants_table.roster("!ada:beeper.local")[CHAT_ROW].image
     assert image is not None
     assert image.key == "local.beeper.com/alex_Zx9chat"
-    assert "@whatsapp_15550100:beeper.local" in stack.participants.roster("!ada-old:beeper.local")
+    assert "@whatsapp_15550100:beeper.local" in stack.participants_table.roster("!ada-old:beeper.local")

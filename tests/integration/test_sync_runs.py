@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 import requests
 
-from imagecache.sources.chat_api import ChatApi
-from imagecache.sources.chat_json import ChatPage, ListingError
-from imagecache.stores.fence import FencedOffError
-from imagecache.stores.sync_state import Progress, Synced, short_hash
-from local.demo.service import DemoAccount
+from demo.service import DemoAccount
+from imagecache.errors import FencedOffError, ListingError
+from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.chat_json import ChatPage
+from imagecache.stores.state.sync_state import Progress, Synced, short_hash
 from tests.integration.accounts import chat_with, fill
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_sync import listed, queued_keys, requests_for_chats, stored_chat_ids
@@ -25,7 +25,7 @@ def minutes(*left: int) -> Callable[[], int]:
 def test_a_second_run_while_one_runs_does_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    assert stack.state.lock(now=stack.now, milliseconds=960_000) == 1
+    assert stack.sync_state.lock(now=stack.now, milliseconds=960_000) == 1
     assert stack.sync(demo, session).outcome == "busy"
     assert requests_for_chats(demo) == 0
 
@@ -33,7 +33,7 @@ def test_a_second_run_while_one_runs_does_nothing(
 def test_the_lease_of_a_run_that_was_killed_lapses(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stack.state.lock(now=stack.now, milliseconds=960_000)
+    stack.sync_state.lock(now=stack.now, milliseconds=960_000)
     stack.now += 960_001
     assert stack.sync(demo, session).outcome == "ok"
 
@@ -41,24 +41,26 @@ def test_the_lease_of_a_run_that_was_killed_lapses(
 def test_a_run_that_lost_its_lease_writes_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stale = stack.state.lock(now=stack.now, milliseconds=1)
+    stale = stack.sync_state.lock(now=stack.now, milliseconds=1)
     assert stale == 1
     stack.now += 2
     stack.sync(demo, session)
     chat = stack.chat_api(demo, session).page(None).chats[0]
     prints = {"list_fingerprint": "stale", "roster_fingerprint": "stale"}
     writes: list[Callable[[], None]] = [
-        lambda: stack.chats.put(chat, preview="[]", fence=stale, **prints),
-        lambda: stack.chats.delete(chat.chat_id, fence=stale),
-        lambda: stack.chats.mark_missing(chat.chat_id, since=NOW, fence=stale),
-        lambda: stack.participants.put(chat.chat_id, list(chat.participants), fence=stale),
-        lambda: stack.participants.remove(chat.chat_id, [chat.participants[0].participant_id], fence=stale),
-        lambda: stack.state.record_synced(Synced(watermark=1), fence=stale),
+        lambda: stack.chats_table.put(chat, preview="[]", fence=stale, **prints),
+        lambda: stack.chats_table.delete(chat.chat_id, fence=stale),
+        lambda: stack.chats_table.mark_missing(chat.chat_id, since=NOW, fence=stale),
+        lambda: stack.participants_table.put(chat.chat_id, list(chat.participants), fence=stale),
+        lambda: stack.participants_table.remove(
+            chat.chat_id, [chat.participants[0].participant_id], fence=stale
+        ),
+        lambda: stack.sync_state.record_synced(Synced(watermark=1), fence=stale),
     ]
     for write in writes:
         with pytest.raises(FencedOffError):
             write()
-    stack.state.unlock(stale)
+    stack.sync_state.unlock(stale)
     assert stack.sync(demo, session).changed == 0
 
 
@@ -69,12 +71,12 @@ def test_a_run_out_of_time_goes_on_where_it_stopped(
     first = stack.sync(demo, session, milliseconds_left=minutes(*[15] * 20, 0))
     assert first.outcome == "unfinished"
     assert 0 < len(stored_chat_ids(stack)) < len(demo.account.chats)
-    assert stack.state.synced().watermark == 0, "the watermark moves only after everything is stored"
+    assert stack.sync_state.synced().watermark == 0, "the watermark moves only after everything is stored"
     second = stack.sync(demo, session)
     assert (second.outcome, second.complete) == ("ok", True)
     assert stored_chat_ids(stack) == listed(demo)
-    assert set(stack.chats.missing_since().values()) == {0}, "what the first part saw is not missing"
-    assert stack.state.progress() is None
+    assert set(stack.chats_table.missing_since().values()) == {0}, "what the first part saw is not missing"
+    assert stack.sync_state.progress() is None
     keys = queued_keys(stack)
     assert len(keys) == len(set(keys))
 
@@ -89,7 +91,7 @@ def test_what_an_unfinished_run_left_is_not_taken_up_after_a_complete_one(
         demo.account.receive_message(chat.id, "hello")
     assert stack.sync(demo, session, milliseconds_left=minutes(*[15] * 27, 0)).outcome == "unfinished"
     assert stack.sync(demo, session, complete=True).outcome == "ok"
-    assert stack.state.progress() is None
+    assert stack.sync_state.progress() is None
     demo.account.receive_message(demo.account.chats[0].id, "again")
     assert stack.sync(demo, session).changed == 1
 
@@ -108,8 +110,8 @@ def test_progress_of_tens_of_thousands_of_chats_is_kept(stack: Stack) -> None:
         seen_chats=seen,
         seen_cursors=frozenset({b"8 bytes!"}),
     )
-    stack.state.record_progress(progress, fence=1)
-    assert stack.state.progress() == replace(progress, resumed=True)
+    stack.sync_state.record_progress(progress, fence=1)
+    assert stack.sync_state.progress() == replace(progress, resumed=True)
 
 
 class Circling(ChatApi):
@@ -145,7 +147,7 @@ def test_a_list_that_does_not_end_is_an_error_and_deletes_nothing(
     with pytest.raises(ListingError):
         stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
     assert api.asked == pages
-    assert set(stack.chats.missing_since().values()) == {0}
+    assert set(stack.chats_table.missing_since().values()) == {0}
     assert stack.sync(demo, session).outcome == "ok", "the lease was given back"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local import browser
+from tools import browser
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local.release import main
+from deployment.release import main
 
 GOOD = {"STACK": "imagecache", "BEEPER_URL": "https://beeper.example"}
 

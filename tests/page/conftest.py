@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from local.browser import find_browser
 from local.engine import free_port
 from tests.end_to_end.conftest import Clone, wait_until
 from tests.page.visit import Visit
+from tools.browser import find_browser
 
 # Nothing of these is asked for by a page: a browser phones its maker by itself.
 _QUIET = [
@@ -30,7 +30,7 @@ def other_port() -> int:
 def clone(tmp_path_factory: pytest.TempPathFactory, other_port: int) -> Iterator[Clone]:
     """`make run` with every picture cached that can be; the largest group is smaller: 155 fewer."""
     clone = Clone(tmp_path_factory.mktemp("page").resolve() / "clone")
-    invention = clone.root / "local" / "demo" / "invention.py"
+    invention = clone.root / "demo" / "invention.py"
     invention.write_text(invention.read_text().replace("CROWD = 552", f"CROWD = {CROWD}"))
     process = clone.run_until_ready(ALLOWED_ORIGINS=f"http://127.0.0.1:{other_port}")
     wait_until(lambda: everything_is_cached(clone), seconds=180, what="every chat synced, no picture pending")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from imagecache.thumbhash import thumbhash
+from imagecache.imaging.thumbhash import thumbhash
 from local.template import ROOT
 from tests.end_to_end.conftest import Clone, wait_until
 from tests.page.visit import FACES, Face

@@ -7,9 +7,9 @@ import pytest
 import schemathesis
 from pydantic import TypeAdapter, ValidationError
 
-from local.openapi import DOCUMENT, routes_by_function, text
-from local.openapi_refusals import Refusal
 from tests.template.conftest import Resources
+from tools.openapi import DOCUMENT, routes_by_function, text
+from tools.openapi_refusals import Refusal
 
 COMMITTED: dict[str, Any] = json.loads(DOCUMENT.read_text())
 OPERATIONS = {

@@ -10,8 +10,8 @@ from imagecache.api import cursor
 from imagecache.api.fields import Choice, Flag, Text, Texts, Whole, argument, read_all
 from imagecache.api.image import initials
 from imagecache.api.moments import iso8601
-from imagecache.errors import BadRequestError
-from imagecache.usecases.list_chats import Filter
+from imagecache.errors import InvalidRequestError
+from imagecache.usecases.reading.list_chats import ChatFilter
 
 LIMIT = Whole("limit", 1, 100, default=50)
 
@@ -20,7 +20,7 @@ LIMIT = Whole("limit", 1, 100, default=50)
     "value", ["0", "101", "-1", "1.5", "", "ten", "\uff19", "1" * 5000, 0, 1.0, True, None]
 )
 def test_a_number_out_of_bounds_is_a_bad_request(value: Any) -> None:
-    with pytest.raises(BadRequestError, match="limit must be a whole number from 1 to 100"):
+    with pytest.raises(InvalidRequestError, match="limit must be a whole number from 1 to 100"):
         LIMIT.read(value)
 
 
@@ -33,18 +33,18 @@ def test_an_absent_value_is_the_default() -> None:
 
 
 def test_an_absent_value_that_is_required_is_named() -> None:
-    with pytest.raises(BadRequestError, match="chatId is missing"):
+    with pytest.raises(InvalidRequestError, match="chatId is missing"):
         read_all([Text("chatId", 9, required=True)], {"chat_id": "x"})
 
 
 def test_an_unknown_word_is_a_bad_request_that_names_the_known_ones() -> None:
-    with pytest.raises(BadRequestError, match="inbox, unread, groups, pinned, archived, all"):
-        Choice("filter", Filter).read("spam")
+    with pytest.raises(InvalidRequestError, match="inbox, unread, groups, pinned, archived, all"):
+        Choice("filter", ChatFilter).read("spam")
 
 
 @pytest.mark.parametrize("value", [["a", 1], "a", ["a"] * 4, [""], ["x" * 10], ["\ud800"], None])
 def test_a_list_of_other_things_is_a_bad_request(value: Any) -> None:
-    with pytest.raises(BadRequestError, match="sourceUrls"):
+    with pytest.raises(InvalidRequestError, match="sourceUrls"):
         Texts("sourceUrls", 3, 9).read(value)
 
 
@@ -73,7 +73,7 @@ def test_the_end_of_a_listing_has_no_cursor() -> None:
 
 @given(st.text())
 def test_a_made_up_cursor_is_a_bad_request(text: str) -> None:
-    with pytest.raises(BadRequestError):
+    with pytest.raises(InvalidRequestError):
         cursor.read("chats", text)
 
 
@@ -83,12 +83,12 @@ def test_a_cursor_with_one_letter_changed_is_a_bad_request(position: int, replac
     assert text is not None
     damaged = text[:position] + replacement + text[position + 1 :]
     if damaged != text:
-        with pytest.raises(BadRequestError):
+        with pytest.raises(InvalidRequestError):
             cursor.read("chats", damaged)
 
 
 def test_a_cursor_of_another_listing_is_a_bad_request() -> None:
-    with pytest.raises(BadRequestError, match="another listing"):
+    with pytest.raises(InvalidRequestError, match="another listing"):
         cursor.read("chats inbox", cursor.write("chats archive", ["x"]))
 
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.model import ImageRef, RejectionReason
-from imagecache.sources.chat_json import UnreadableChatError, parse_chat
+from imagecache.errors import UnreadableChatError
+from imagecache.model.image import ImageRef, RejectionReason
+from imagecache.sources.beeper.chat_json import parse_chat
 from tests.recorded import recorded
 
 COMPLETE = recorded("list_of_a_new_server")["items"][0]
@@ -52,7 +53,7 @@ def test_numbers_and_flags_may_be_texts() -> None:
 
 def test_a_picture_that_is_never_fetched_keeps_its_url_and_says_why() -> None:
     chat = parse_chat({"id": "x", "imgURL": "ftp://example.com/a"})
-    assert chat.img_url == "ftp://example.com/a"
+    assert chat.source_url == "ftp://example.com/a"
     assert chat.image == ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME)
 
 

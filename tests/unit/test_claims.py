@@ -3,10 +3,10 @@
 import pytest
 
 from imagecache.clock import DAY, HOUR
-from imagecache.model import ImageStatus
-from imagecache.retries import NEVER
-from imagecache.stores.claims import Answer, answer_to_claim, new_lease
-from imagecache.stores.image_row import RowState, lease_ends_at
+from imagecache.model.image import ImageStatus
+from imagecache.rules.retries import NEVER
+from imagecache.stores.images.claims import Answer, answer_to_claim, new_lease
+from imagecache.stores.images.row import RowState, lease_ends_at
 
 NOW = 1_800_000_000_000
 LIVE = new_lease(now=NOW - 1000, seconds=90, nonce="other")

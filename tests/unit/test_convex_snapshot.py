@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from imagecache.model import ImageRef, RejectionReason
-from imagecache.sources.convex_snapshot import Snapshot, SnapshotFileError, SnapshotImage, read_snapshot
-from imagecache.sources.snapshot_archive import SnapshotError, open_archive
+from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.sources.transport import MAX_IMAGE_BYTES
+from imagecache_migration.convex_snapshot import Snapshot, SnapshotFileError, SnapshotImage, read_snapshot
+from imagecache_migration.snapshot_archive import SnapshotError, open_archive
 from tests.snapshots import CACHED_AT, Export, chat, key, mxc, on_disk, participant, png
 
 Write = Callable[[Export, Path], Path]
@@ -122,7 +122,7 @@ def test_a_bomb_is_inflated_no_further_than_the_cap(tmp_path: Path, monkeypatch:
 def test_a_table_that_inflates_without_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagecache.sources.snapshot_archive._LARGEST_TABLE", 10_000)
+    monkeypatch.setattr("imagecache_migration.snapshot_archive._LARGEST_TABLE", 10_000)
     export = one_image()
     export.tables["beeperChats"] = [chat(number) for number in range(100)]
     with pytest.raises(SnapshotError, match="none of a snapshot of chats"):
@@ -130,7 +130,7 @@ def test_a_table_that_inflates_without_end_is_refused(
 
 
 def test_a_line_without_end_is_no_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imagecache.sources.snapshot_archive._LONGEST_LINE", 2_000)
+    monkeypatch.setattr("imagecache_migration.snapshot_archive._LONGEST_LINE", 2_000)
     export = one_image()
     export.table("cachedImages").insert(0, {"_id": "long", "sourceUrl": "x" * 10_000})
     snapshot = read(export, tmp_path)

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.identifiers import Identifier, IdentifierKind, identifier, identifiers_of
-from imagecache.model import Participant
+from imagecache.model.chat import Participant
+from imagecache.model.contact import Identifier, IdentifierKind
+from imagecache.rules.identifiers import identifier, identifiers_of
 
 INSTAGRAM, WHATSAPP, PHONE, EMAIL = (
     IdentifierKind.INSTAGRAM,
@@ -95,7 +96,7 @@ def test_whatever_is_taken_for_a_number_is_e164(kind: IdentifierKind, text: str,
 
 
 def somebody(participant_id: str = "@ada", **known: str) -> Participant:
-    fields = dict.fromkeys(("full_name", "username", "phone_number", "email", "img_url", "image"))
+    fields = dict.fromkeys(("full_name", "username", "phone_number", "email", "source_url", "image"))
     return Participant(participant_id, is_self=False, is_network_bot=False, **(fields | known))  # type: ignore[arg-type]  # as above
 
 

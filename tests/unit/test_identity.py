@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.errors import RejectedSourceError
-from imagecache.identity import MediaSource, image_key, parse_source, stored_url
-from imagecache.model import RejectionReason
+from imagecache.model.image import RejectionReason
+from imagecache.rules.source_urls import MediaLocation, image_key, parse_source_url, storable_url
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "image_keys.json").read_text())
 
@@ -89,15 +89,15 @@ def test_a_data_url_above_64_kb_is_refused() -> None:
 
 
 def test_a_bare_path_is_not_percent_encoded() -> None:
-    source = parse_source("/u/media/beeper.com/100%x y")
-    assert isinstance(source, MediaSource)
+    source = parse_source_url("/u/media/beeper.com/100%x y")
+    assert isinstance(source, MediaLocation)
     assert source.key == "beeper.com/100%x y"
     assert source.url == "file:///u/media/beeper.com/100%25x%20y"
 
 
 def test_key_material_is_not_stored() -> None:
-    assert stored_url("mxc://beeper.com/a?encryptedFileInfoJSON=%7B%7D") == "mxc://beeper.com/a"
-    assert stored_url("https://example.com/a?size=1") == "https://example.com/a?size=1"
+    assert storable_url("mxc://beeper.com/a?encryptedFileInfoJSON=%7B%7D") == "mxc://beeper.com/a"
+    assert storable_url("https://example.com/a?size=1") == "https://example.com/a?size=1"
 
 
 @given(st.text() | st.text().map("file:///u/media/beeper.com/{}".format) | st.text().map("mxc://{}".format))
@@ -112,9 +112,9 @@ def test_any_text_has_a_key_that_fits_or_is_rejected(text: str) -> None:
 @given(st.text(min_size=1))
 def test_a_request_path_decodes_to_the_key_exactly_once(media_id: str) -> None:
     try:
-        source = parse_source("/u/media/beeper.com/" + media_id)
+        source = parse_source_url("/u/media/beeper.com/" + media_id)
     except RejectedSourceError:
         return
-    assert isinstance(source, MediaSource)
+    assert isinstance(source, MediaLocation)
     assert source.path.isascii()
     assert unquote(source.path) == source.key

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from imagecache.clock import HOUR
-from imagecache.model import ImageStatus
-from imagecache.retries import NEVER
-from imagecache.stores.image_row import RowState
-from imagecache.usecases.request_images import earns_another_try, needs_work
+from imagecache.model.image import ImageStatus
+from imagecache.rules.retries import NEVER
+from imagecache.stores.images.row import RowState
+from imagecache.usecases.caching.queue_images import earns_another_try, needs_work
 
 NOW = 1_800_000_000_000
 PENDING, CACHED, FAILED, FORGOTTEN = ImageStatus

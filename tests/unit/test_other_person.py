@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from imagecache.model import Participant
-from imagecache.sources.chat_json import parse_chat
-from imagecache.usecases.choose_image import other_person
+from imagecache.model.chat import Participant
+from imagecache.rules.image_choice import other_person
+from imagecache.sources.beeper.chat_json import parse_chat
 from tests.recorded import recorded
 
 CHAT = parse_chat(recorded("list_of_a_new_server")["items"][0])

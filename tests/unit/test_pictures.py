@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from imagecache import pictures
 from imagecache.errors import ImageFailedError
-from imagecache.model import FailureReason, Picture
-from imagecache.pictures import render
+from imagecache.imaging import pictures
+from imagecache.imaging.pictures import render
+from imagecache.model.image import FailureReason, Picture
 from tests.hostile.malformed import png_of
 
 

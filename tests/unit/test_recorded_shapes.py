@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from imagecache.model import Folder, ImageRef
-from imagecache.sources.chat_json import ListingError, parse_chat, parse_page
+from imagecache.errors import ListingError
+from imagecache.model.chat import Folder
+from imagecache.model.image import ImageRef
+from imagecache.sources.beeper.chat_json import parse_chat, parse_page
 from tests.recorded import FOLDER, recorded
 
 
@@ -64,7 +66,10 @@ def test_epochs_and_numbers_and_flags_as_texts_are_the_same_facts() -> None:
     assert (first.last_activity, second.last_activity) == (1_780_221_600_000, 1_780_218_000_000)
     assert (first.unread_count, second.unread_count) == (3, 2)
     assert (first.is_muted, first.is_archived, first.is_pinned) == (True, False, True)
-    assert [(one.participant_id, one.is_self) for one in first.participants] == [("17", False), ("@me", True)]
+    assert [(one.participant_id, one.is_self) for one in first.participants] == [
+        ("17", False),
+        ("@me", True),
+    ]
     assert (first.has_more_participants, second.has_more_participants) == (False, False)
     assert page.next_cursor == "1780218000000"
 
@@ -93,7 +98,7 @@ def test_what_has_no_id_that_can_be_a_key_is_counted_and_named_as_far_as_it_can_
 def test_a_picture_that_beeper_has_downloaded_keeps_its_key() -> None:
     before = parse_chat(recorded("chat_before_beeper_has_the_picture"))
     after = parse_chat(recorded("chat_after_beeper_has_the_picture"))
-    assert before.participants[1].img_url != after.participants[1].img_url
+    assert before.participants[1].source_url != after.participants[1].source_url
     assert before.participants[1].image == after.participants[1].image
     assert before.participants[1].image == ImageRef("local.beeper.com/alex_CaseMatters01")
 

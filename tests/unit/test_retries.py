@@ -3,8 +3,8 @@
 import pytest
 
 from imagecache.clock import DAY, HOUR
-from imagecache.model import FailureReason, ImageRequest
-from imagecache.retries import NEVER, bad_bytes, deferral, failed_before, may_wait, next_attempt_at
+from imagecache.model.image import FailureReason, ImageMessage
+from imagecache.rules.retries import NEVER, bad_bytes, deferral, failed_before, may_wait, next_attempt_at
 
 NOW = 1_800_000_000_000
 
@@ -65,7 +65,7 @@ def test_a_message_waits_longer_each_time_but_never_longer_than_sqs_can() -> Non
 def test_a_message_waits_at_most_eight_times_or_two_hours_and_only_before_the_first_failure(
     deferrals: int, failures: int, waited: int, expected: bool
 ) -> None:
-    request = ImageRequest("k", "mxc://a/k", 0, deferrals)
+    request = ImageMessage("k", "mxc://a/k", 0, deferrals)
     assert may_wait(request, failures=failures, now=waited) is expected
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagecache.thumbhash import thumbhash
+from imagecache.imaging.thumbhash import thumbhash
 
 RED = bytes([255, 0, 0, 255])
 WIDE = b"".join(bytes([x * 30, y * 60, 128, 255]) for y in range(4) for x in range(8))

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from imagecache.errors import ImageFailedError, OriginDownError
-from imagecache.identity import WebSource
-from imagecache.model import FailureReason
+from imagecache.model.image import FailureReason
+from imagecache.rules.source_urls import WebLocation
 from imagecache.sources import transport
 from imagecache.sources.web_images import GuardedWeb, is_public, resolve
 
@@ -32,14 +32,14 @@ def test_a_public_address_is_allowed(address: str) -> None:
 @pytest.mark.parametrize("host", [*VECTORS["hostSpellingsOfLoopback"], "127.0.0.1"])
 def test_no_spelling_of_this_machine_is_connected_to(host: str) -> None:
     with pytest.raises(ImageFailedError) as caught:
-        GuardedWeb(resolve=resolve).fetch(WebSource(f"https://{host}/a.jpg"))
+        GuardedWeb(resolve=resolve).fetch(WebLocation(f"https://{host}/a.jpg"))
     assert caught.value.reason is FailureReason.REFUSED
 
 
 def test_one_private_answer_among_public_ones_is_enough_to_refuse() -> None:
     web = GuardedWeb(resolve=lambda _host, _port: ["8.8.8.8", "10.0.0.1"])
     with pytest.raises(ImageFailedError) as caught:
-        web.fetch(WebSource("https://example.com/a.jpg"))
+        web.fetch(WebLocation("https://example.com/a.jpg"))
     assert caught.value.reason is FailureReason.REFUSED
 
 
@@ -48,7 +48,7 @@ def test_a_name_without_an_address_may_have_one_later() -> None:
         raise OSError("no such name")
 
     with pytest.raises(OriginDownError):
-        GuardedWeb(resolve=nothing).fetch(WebSource("https://example.invalid/a.jpg"))
+        GuardedWeb(resolve=nothing).fetch(WebLocation("https://example.invalid/a.jpg"))
 
 
 def test_a_host_is_asked_for_its_ipv4_addresses_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +75,6 @@ def test_a_name_server_that_is_silent_outlives_no_deadline(monkeypatch: pytest.M
 
     began = time.monotonic()
     with pytest.raises(OriginDownError):
-        GuardedWeb(resolve=silent).fetch(WebSource("https://pictures.example/a.jpg"))
+        GuardedWeb(resolve=silent).fetch(WebLocation("https://pictures.example/a.jpg"))
     assert time.monotonic() - began < 1.5
     over.set()

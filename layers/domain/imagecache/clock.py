@@ -1,11 +1,15 @@
-"""The one place that looks at the clock for what is stored; all its times are milliseconds."""
+"""The only module that reads the system clock. Times in code and in tables are milliseconds since 1970."""
 
 import time
+from collections.abc import Callable
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
 
+Clock = Callable[[], int]
+"""Returns the current time in ms since 1970. Passed in, so that tests can replace it."""
+
 
 def now() -> int:
-    """Milliseconds since 1970."""
+    """Returns the current time in ms since 1970."""
     return time.time_ns() // 1_000_000

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imagecache.errors import ConfigError
-from imagecache.model import JobKind, OriginOrder
+from imagecache.model.image import OriginOrder
+from imagecache.model.job import JobKind
 
 
 @dataclass(frozen=True, slots=True)

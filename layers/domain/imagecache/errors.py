@@ -1,32 +1,50 @@
-"""Every error of ours, grouped by what the caller can do about it.
+"""Every error that this package raises, grouped by what can be done about it.
 
-- ImageCacheError
-  - ConfigError        an operator mends the settings
-  - RejectedSourceError     nobody can: this URL is never fetched
-  - ImageFailedError       the image is recorded as failed, by `reason`; some heal by trying later
-  - OriginDownError         not the image's fault: the same message is worth trying again later
-    - OriginUnauthorizedError   ... after a person has reconnected Beeper
-    - OriginBusyError           ... when its rate limit allows
-    - OriginFaultyError         ... though this may have been the one bad answer
-  - RequestError            the caller of the API mends the request, by its status and code:
-    BadRequestError, UnauthorizedError, ForbiddenError, NotFoundError, ConflictError, TooLargeError
+ImageCacheError
+├── ConfigError                     an operator corrects the settings
+├── RejectedSourceError             nothing: this URL is never fetched
+├── ImageFailedError                the image is recorded as failed; its reason says when it is tried again
+├── OriginDownError                 try the same request later; no image is at fault
+│   ├── OriginUnauthorizedError     ... after a person has connected Beeper again
+│   ├── OriginBusyError             ... when the origin's rate limit allows it
+│   └── OriginFaultyError           ... although only this one answer may have been bad
+├── OriginClosedError               try later: the origin's circuit or its pace forbids a request now
+├── StoreUnavailableError           try later: an AWS service did not answer, or refused
+│   ├── QueueRefusedError           ... SQS did not accept every message
+│   └── InvalidationError           ... CloudFront did not accept an invalidation
+├── InvalidAnswerError              what answered is not what it should be: infer nothing from it
+│   ├── ListingError                ... it is not a list of chats
+│   ├── UnreadableChatError         ... one chat in the list cannot be stored
+│   ├── ChatUnavailableError        ... one chat is listed, and cannot be read by its id
+│   └── DexError                    ... it is not a list of Dex contacts
+├── SupersededError                 stop, and write nothing more: another process has taken over
+│   ├── LeaseLostError              ... the image
+│   ├── FencedOffError              ... the sync
+│   └── JobOverError                ... the job, or it has ended
+└── RequestError                    the caller of the API corrects the request
+    ├── InvalidRequestError         ... a parameter, a cursor or a body
+    ├── UnauthorizedError           ... the token is missing or wrong
+    ├── ForbiddenError              ... the admin token is needed
+    ├── NotFoundError               ... what it names does not exist
+    ├── ConflictError               ... what it names has another state
+    └── RequestTooLargeError        ... the body is too long
+
+The API's HTTP statuses are in api/http.py. Exceptions of AWS clients are translated in stores and queues.
 """
 
-from http import HTTPStatus
-
-from imagecache.model import FailureReason, RejectionReason
+from imagecache.model.image import FailureReason, RejectionReason
 
 
 class ImageCacheError(Exception):
-    """Base of all errors of ours."""
+    """The base class of all errors of this package."""
 
 
 class ConfigError(ImageCacheError):
-    """A setting is missing or malformed; the message names it."""
+    """A setting is missing or malformed. The message names it."""
 
 
 class RejectedSourceError(ImageCacheError):
-    """A source URL that has no key and is never fetched."""
+    """A source URL has no image key and is never fetched, for the given reason."""
 
     def __init__(self, reason: RejectionReason) -> None:
         super().__init__(reason.value)
@@ -34,7 +52,7 @@ class RejectedSourceError(ImageCacheError):
 
 
 class ImageFailedError(ImageCacheError):
-    """This image cannot be had, or not now; `reason` decides when it is tried again."""
+    """This image cannot be cached now, or ever. `reason` decides when it is tried again."""
 
     def __init__(self, reason: FailureReason, detail: str = "") -> None:
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
@@ -43,9 +61,9 @@ class ImageFailedError(ImageCacheError):
 
 
 class OriginDownError(ImageCacheError):
-    """The laptop sleeps, the tunnel is down, or what answers is not Beeper.
+    """The laptop is asleep, the tunnel is down, or a program other than Beeper answered.
 
-    `retry_after` is the origin's own wish, in seconds; None when it said nothing.
+    `retry_after` is the number of seconds that the origin asked to wait, or None if it did not say.
     """
 
     def __init__(self, detail: str = "", *, retry_after: int | None = None) -> None:
@@ -54,58 +72,107 @@ class OriginDownError(ImageCacheError):
 
 
 class OriginUnauthorizedError(OriginDownError):
-    """The origin refuses our token: only a person can reconnect it."""
+    """The origin refused the token. A person must connect Beeper again."""
 
 
 class OriginBusyError(OriginDownError):
-    """Too many requests (429)."""
+    """The origin answered 429 (too many requests)."""
 
 
 class OriginFaultyError(OriginDownError):
-    """An answer that is late, cut short or an error of the origin's own: several in a row are an outage."""
+    """The answer was late, cut short, or a server error. Several in a row are treated as an outage."""
+
+
+class OriginClosedError(ImageCacheError):
+    """No request may be sent to this origin before `until` (ms since 1970).
+
+    `outage` is True if the origin's circuit is open, False if only its pace requires the wait.
+    """
+
+    def __init__(self, until: int, *, outage: bool) -> None:
+        super().__init__("the origin's circuit is open" if outage else "too many requests at once")
+        self.until = until
+        self.outage = outage
+
+
+class StoreUnavailableError(ImageCacheError):
+    """An AWS service did not answer, or refused for a reason other than a condition of ours."""
+
+
+class QueueRefusedError(StoreUnavailableError):
+    """SQS did not accept every message. Those it accepted are not marked in the table and are sent again."""
+
+
+class InvalidationError(StoreUnavailableError):
+    """CloudFront keeps serving its copies. The message is the name of the AWS or botocore error."""
+
+
+class InvalidAnswerError(ImageCacheError):
+    """The answer of another service does not have the form that its documentation describes."""
+
+
+class ListingError(InvalidAnswerError):
+    """The answer is not a list of chats, or the list does not end. Nothing may be inferred from it."""
+
+
+class UnreadableChatError(InvalidAnswerError):
+    """A listed chat has no id that can be a key. It is skipped, counted and logged; the others are stored.
+
+    `chat_id` is the id that is too long, or empty if there is none.
+    """
+
+    def __init__(self, chat_id: str = "") -> None:
+        super().__init__("its id is too long" if chat_id else "it has no id")
+        self.chat_id = chat_id
+
+
+class ChatUnavailableError(InvalidAnswerError):
+    """Beeper lists this chat but answers with an error for the chat itself. Other chats are not affected."""
+
+
+class DexError(InvalidAnswerError):
+    """The answer is not a list of contacts, or the list does not end."""
+
+
+class SupersededError(ImageCacheError):
+    """Another process has taken over. This one must stop and write nothing more."""
+
+
+class LeaseLostError(SupersededError):
+    """Another worker claimed the image, or it was forgotten. This worker's outcome must not be recorded."""
+
+
+class FencedOffError(SupersededError):
+    """A newer sync run has written here. This run lost its lock and must end."""
+
+
+class JobOverError(SupersededError):
+    """The job of this event does not exist or has ended, so there is nothing to do."""
 
 
 class RequestError(ImageCacheError):
-    """The API's caller sent something that cannot be served; the message says what to do."""
-
-    status = HTTPStatus.BAD_REQUEST
-    code = "bad_request"
+    """The API cannot serve this request. The message says what is wrong and what to do."""
 
 
-class BadRequestError(RequestError):
-    """A parameter, a cursor or a body that no request may have."""
+class InvalidRequestError(RequestError):
+    """A parameter, a cursor or the body is not valid."""
 
 
 class UnauthorizedError(RequestError):
-    """No token, or one that is not ours."""
-
-    status = HTTPStatus.UNAUTHORIZED
-    code = "unauthorized"
+    """The request carries no valid token."""
 
 
 class ForbiddenError(RequestError):
-    """The read token, where it takes the admin's."""
-
-    status = HTTPStatus.FORBIDDEN
-    code = "forbidden"
+    """The request carries the read token, and this operation needs the admin token."""
 
 
 class NotFoundError(RequestError):
-    """A chat, an image or a job that is not here."""
-
-    status = HTTPStatus.NOT_FOUND
-    code = "not_found"
+    """The chat, image, contact or job that the request names does not exist."""
 
 
 class ConflictError(RequestError):
-    """What is asked for does not go with the state that the thing is in."""
-
-    status = HTTPStatus.CONFLICT
-    code = "conflict"
+    """What the request names is in a state that does not allow this operation."""
 
 
-class TooLargeError(RequestError):
-    """A body longer than any that makes sense."""
-
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    code = "too_large"
+class RequestTooLargeError(RequestError):
+    """The body is longer than the API accepts."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from imagecache.model import Role
-from local.demo.service import DemoAccount
+from demo.service import DemoAccount
+from imagecache.model.access import Role
 from tests.end_to_end.conftest import Clone, wait_until
 
 PAGE = "http://localhost:3000"

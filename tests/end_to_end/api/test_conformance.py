@@ -10,9 +10,9 @@ from schemathesis.checks import load_all_checks
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from imagecache.model import Role
-from local.openapi import DOCUMENT
+from imagecache.model.access import Role
 from tests.end_to_end.api.conftest import Answer, Api
+from tools.openapi import DOCUMENT
 
 pytestmark = pytest.mark.engine
 load_all_checks()

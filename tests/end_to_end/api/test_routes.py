@@ -9,12 +9,13 @@ from urllib.parse import quote
 import boto3
 import pytest
 
-from imagecache.identity import image_key
-from imagecache.model import ImageRequest, Role
+from imagecache.model.access import Role
+from imagecache.model.image import ImageMessage
 from imagecache.queues.images import to_body
-from local.openapi import DOCUMENT
+from imagecache.rules.source_urls import image_key
 from tests.end_to_end.api.conftest import PAGE, Api, Running
 from tests.end_to_end.conftest import wait_until
+from tools.openapi import DOCUMENT
 
 pytestmark = pytest.mark.engine
 
@@ -198,7 +199,7 @@ def _own_picture(running: Running) -> tuple[str, str, str]:
 def test_what_died_is_queued_again_by_a_redrive(running: Running) -> None:
     sqs = boto3.client("sqs", **running.engine)
     [dead] = sqs.list_queues(QueueNamePrefix="imagecache-ImagesDeadLetterQueue")["QueueUrls"]
-    for body in (to_body(ImageRequest(image_key(SQUARE), SQUARE, 0)), "not of ours"):
+    for body in (to_body(ImageMessage(image_key(SQUARE), SQUARE, 0)), "not of ours"):
         sqs.send_message(QueueUrl=dead, MessageBody=body)
     assert running.api.image(SQUARE)["status"] == "none"
     job = running.api.job("/api/redrive")

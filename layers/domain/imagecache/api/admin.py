@@ -11,12 +11,14 @@ from imagecache.api.fields import Field
 from imagecache.api.http import Log, Route, Routes
 from imagecache.api.images import LOOKUP_BODY, ONE_BODY, forgotten, looked_up, refreshed, retried
 from imagecache.api.operation import BACKFILL_BODY, CLEANUP_BODY, SYNC_BODY, accepted
-from imagecache.model import Clock, JobKind, Role
+from imagecache.clock import Clock
+from imagecache.model.access import Role
+from imagecache.model.job import JobKind
 from imagecache.queues.invocations import Invocations
-from imagecache.stores.jobs import Jobs
-from imagecache.usecases.change_image import ImageChanges
-from imagecache.usecases.keep_contacts import ContactBook
-from imagecache.usecases.look_up_images import ImageLookup
+from imagecache.stores.state.jobs import Jobs
+from imagecache.usecases.contacts.keep_contacts import ContactBook
+from imagecache.usecases.operating.change_image import ImageChanges
+from imagecache.usecases.operating.look_up_images import ImageLookup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

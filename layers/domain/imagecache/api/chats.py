@@ -7,14 +7,14 @@ from imagecache.api import cursor as cursors
 from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
-from imagecache.errors import BadRequestError, NotFoundError
-from imagecache.model import Chat, Folder, Participant
-from imagecache.stores.chat_pages import ChatPages, Position
-from imagecache.stores.images import CachedImages
-from imagecache.stores.participants import ChatParticipants
-from imagecache.usecases.choose_image import ShownImage, other_person
-from imagecache.usecases.list_chats import Filter, Positions, ShownChat, folders, list_chats
-from imagecache.usecases.show_chat import show_chat
+from imagecache.errors import InvalidRequestError, NotFoundError
+from imagecache.model.chat import Chat, Folder, Participant
+from imagecache.rules.image_choice import ShownImage, other_person
+from imagecache.stores.chats.chat_reader import ChatReader, Position
+from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.usecases.reading.list_chats import ChatFilter, Positions, ShownChat, folders, list_chats
+from imagecache.usecases.reading.show_chat import show_chat
 
 # DynamoDB's limit for a key.
 _MOST_ID_CHARS = 1024
@@ -25,7 +25,10 @@ CHATS_QUERY = (
     Whole("limit", 1, 100, default=50, about="chats on a page"),
     CURSOR,
     Choice(
-        "filter", Filter, default=Filter.INBOX, about="which chats; archived ones are in `archived` and `all`"
+        "filter",
+        ChatFilter,
+        default=ChatFilter.INBOX,
+        about="which chats; archived ones are in `archived` and `all`",
     ),
     Text("accountId", _MOST_ID_CHARS, about="only chats of this account"),
     Whole("participants", 0, 20, default=4, about="members shown with each chat"),
@@ -44,14 +47,14 @@ def chats_page(
     *,
     limit: int,
     cursor: str | None,
-    filter: Filter,  # noqa: A002 - the API's own word
+    filter: ChatFilter,  # noqa: A002 - the API's own word
     account_id: str | None,
     participants: int,
-    chats: ChatPages,
+    chats: ChatReader,
     images: CachedImages,
     base_url: str,
 ) -> shapes.Chats:
-    """`GET /api/chats`. Raises BadRequestError."""
+    """`GET /api/chats`. Raises InvalidRequestError."""
     listing = f"chats {filter.value} {account_id or ''}"
     position = cursors.read(listing, cursor)
     page = list_chats(
@@ -73,16 +76,16 @@ def chat_detail(
     *,
     chat_id: str,
     participants_cursor: str | None,
-    chats: ChatPages,
-    participants: ChatParticipants,
+    chats: ChatReader,
+    participants: ParticipantsTable,
     images: CachedImages,
     base_url: str,
 ) -> shapes.ChatDetail:
-    """`GET /api/chat`. Raises BadRequestError, NotFoundError."""
+    """`GET /api/chat`. Raises InvalidRequestError, NotFoundError."""
     listing = f"roster {chat_id}"
     after = cursors.read(listing, participants_cursor)
     if after is not None and not isinstance(after, str):
-        raise BadRequestError("participantsCursor is not one of ours: leave it out to start again")
+        raise InvalidRequestError("participantsCursor is not one of ours: leave it out to start again")
     found = show_chat(chat_id, after=after, chats=chats, participants=participants, images=images)
     if found is None:
         raise NotFoundError("no chat has this chatId")
@@ -144,7 +147,7 @@ def _to_json(positions: Positions) -> list[Any] | None:
 
 
 def _positions(known: Any, listed: Positions) -> Positions:
-    """Raises BadRequestError for what `_to_json` does not write."""
+    """Raises InvalidRequestError for what `_to_json` does not write."""
     positions: dict[Folder, Position | None] = {}
     for one in known if isinstance(known, list) else [None]:
         match one:
@@ -153,7 +156,7 @@ def _positions(known: Any, listed: Positions) -> Positions:
             case [str(name), int(moment), str(chat_id)] if name in listed and _is_key(moment, chat_id):
                 positions[Folder(name)] = Position(chat_id, moment)
             case _:
-                raise BadRequestError("cursor is not one of ours: leave it out to start again")
+                raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
     return positions
 
 

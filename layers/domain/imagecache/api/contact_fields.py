@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagecache.api.fields import MOST_URL_CHARS, Flag, Schema, Text, Texts
-from imagecache.errors import BadRequestError
-from imagecache.identifiers import IdentifierKind
-from imagecache.model import Role
+from imagecache.errors import InvalidRequestError
+from imagecache.model.access import Role
+from imagecache.model.contact import IdentifierKind
 
 # They stand in paths, which HTTP APIs decode; claims of identifiers begin with `id#`.
 _ID = r"[A-Za-z0-9._:@+-]{1,128}"
@@ -31,7 +31,7 @@ class ContactId:
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str) or not re.fullmatch(_ID, value):
-            raise BadRequestError(f"{self.name} must be 1 to 128 letters, digits or . _ : @ + -")
+            raise InvalidRequestError(f"{self.name} must be 1 to 128 letters, digits or . _ : @ + -")
         return value
 
     def schema(self) -> Schema:
@@ -50,7 +50,7 @@ class IdentifierTexts:
 
     def read(self, value: Any) -> dict[IdentifierKind, list[str]]:
         if not isinstance(value, dict) or value.keys() - set(SENT_KINDS):
-            raise BadRequestError(f"{self.name} may hold lists of {', '.join(SENT_KINDS)}")
+            raise InvalidRequestError(f"{self.name} may hold lists of {', '.join(SENT_KINDS)}")
         return {IdentifierKind(kind): _texts(kind).read(texts) for kind, texts in value.items()}
 
     def schema(self) -> Schema:

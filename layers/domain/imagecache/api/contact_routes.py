@@ -14,8 +14,8 @@ from imagecache.api.contacts import (
 )
 from imagecache.api.fields import CURSOR
 from imagecache.api.http import Route, Routes
-from imagecache.model import Role
-from imagecache.usecases.keep_contacts import ContactBook
+from imagecache.model.access import Role
+from imagecache.usecases.contacts.keep_contacts import ContactBook
 
 PATH = "/api/contacts/{contactId}"
 

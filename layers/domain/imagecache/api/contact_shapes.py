@@ -3,8 +3,7 @@
 from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
 
 from imagecache.api.shapes import Image, Moment, Shown
-from imagecache.identifiers import IdentifierKind
-from imagecache.model import ContactSource
+from imagecache.model.contact import IdentifierKind, KeptBy
 
 
 class Identifiers(TypedDict):
@@ -33,7 +32,7 @@ class Contact(TypedDict):
     imageUrl: str | None
     identifiers: Identifiers
     participantIds: list[str]
-    source: ContactSource
+    source: KeptBy
     updatedAt: Moment | None
     image: Image
     clashes: list[Clash]

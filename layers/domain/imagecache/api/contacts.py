@@ -9,20 +9,20 @@ from imagecache.api.contact_fields import SENT_KINDS
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.api.operation_shapes import Accepted
-from imagecache.errors import BadRequestError
-from imagecache.identifiers import Identifier, IdentifierKind, identifier
-from imagecache.stores.contact_row import Contact
-from imagecache.usecases.choose_image import ImageSource, ShownImage
-from imagecache.usecases.keep_contacts import ContactBook, ShownContact, image_of
+from imagecache.errors import InvalidRequestError
+from imagecache.model.contact import Contact, Identifier, IdentifierKind
+from imagecache.rules.identifiers import identifier
+from imagecache.rules.image_choice import ShownFor, ShownImage
+from imagecache.usecases.contacts.keep_contacts import ContactBook, ShownContact, image_of
 
 StartSync = Callable[[], Accepted]
 
 
 def contacts_page(*, cursor: str | None, book: ContactBook, base_url: str) -> shapes.Contacts:
-    """`GET /api/contacts`. Raises BadRequestError."""
+    """`GET /api/contacts`. Raises InvalidRequestError."""
     after = cursors.read("contacts", cursor)
     if after is not None and not isinstance(after, str):
-        raise BadRequestError("cursor is not one of ours: leave it out to start again")
+        raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
     found, end = book.page(after=after)
     return {
         "contacts": [_contact(one, base_url) for one in found],
@@ -59,13 +59,13 @@ def contact_put(
     start_sync: StartSync,
     base_url: str,
 ) -> shapes.ContactPut:
-    """`PUT /api/contacts/{contactId}`. Raises BadRequestError, ConflictError."""
+    """`PUT /api/contacts/{contactId}`. Raises InvalidRequestError, ConflictError."""
     image = image_of(image_url)
     if image and image.rejected:
-        raise BadRequestError(f"imageUrl is never fetched: {image.rejected.value}")
+        raise InvalidRequestError(f"imageUrl is never fetched: {image.rejected.value}")
     known = {**identifiers, IdentifierKind.PARTICIPANT: participant_ids}
     shown = book.put(
-        contact_id, full_name=full_name, image_url=image_url, identifiers=[*_understood(known, book.region)]
+        contact_id, full_name=full_name, source_url=image_url, identifiers=[*_understood(known, book.region)]
     )
     return {
         "contact": _contact(shown, base_url),
@@ -84,7 +84,7 @@ def _understood(texts: Mapping[IdentifierKind, Sequence[str]], region: str) -> I
         for text in values:
             found = identifier(kind, text, region=region)
             if found is None:
-                raise BadRequestError(f"{kind.value} {text[:60]!r} is none: {_WANTED[kind]}")
+                raise InvalidRequestError(f"{kind.value} {text[:60]!r} is none: {_WANTED[kind]}")
             yield found
 
 
@@ -103,12 +103,12 @@ def _contact(shown: ShownContact, base_url: str) -> shapes.Contact:
     return {
         "contactId": contact.contact_id,
         "fullName": contact.full_name,
-        "imageUrl": contact.image_url,
+        "imageUrl": contact.source_url,
         "identifiers": _identifiers(contact),
         "participantIds": _values(contact, IdentifierKind.PARTICIPANT),
-        "source": contact.source,
+        "source": contact.kept_by,
         "updatedAt": iso8601(contact.updated_at),
-        "image": image_json(ShownImage(ImageSource.CONTACT, shown.view), contact.full_name, base_url),
+        "image": image_json(ShownImage(ShownFor.CONTACT, shown.view), contact.full_name, base_url),
         "clashes": [
             {
                 "kind": one.kind,

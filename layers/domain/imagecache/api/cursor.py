@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from imagecache.errors import BadRequestError
+from imagecache.errors import InvalidRequestError
 
 _DIGEST_CHARS = 8
 
@@ -22,7 +22,7 @@ def write(listing: str, position: Any) -> str | None:
 def read(listing: str, cursor: str | None) -> Any:
     """The position that was written for the same listing, None for none.
 
-    Raises BadRequestError for one that is damaged or of another listing. It is no secret and no signature:
+    Raises InvalidRequestError for one that is damaged or of another listing. It is not secret or signed:
     whoever makes one up sees no more than the token lets them see anyway.
     """
     if cursor is None:
@@ -34,8 +34,8 @@ def read(listing: str, cursor: str | None) -> Any:
         if digest == _digest(listing, text):
             return json.loads(text)
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise BadRequestError("cursor is not one of ours: leave it out to start again") from error
-    raise BadRequestError("cursor is of another listing: leave it out to start again")
+        raise InvalidRequestError("cursor is not one of ours: leave it out to start again") from error
+    raise InvalidRequestError("cursor is of another listing: leave it out to start again")
 
 
 def _digest(listing: str, text: str) -> str:

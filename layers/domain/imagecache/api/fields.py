@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from imagecache.errors import BadRequestError
-from imagecache.model import Role
+from imagecache.errors import InvalidRequestError
+from imagecache.model.access import Role
 
 Schema = dict[str, Any]
 
@@ -37,7 +37,7 @@ class Field(Protocol):
     def about(self) -> str: ...
 
     def read(self, value: Any) -> Any:
-        """The value, checked. Raises BadRequestError."""
+        """The value, checked. Raises InvalidRequestError."""
 
     def schema(self) -> Schema:
         """As JSON Schema."""
@@ -59,7 +59,7 @@ class Whole:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
-            raise BadRequestError(f"{self.name} must be a whole number from {self.least} to {self.most}")
+            raise InvalidRequestError(f"{self.name} must be a whole number from {self.least} to {self.most}")
         return value
 
     def schema(self) -> Schema:
@@ -80,7 +80,7 @@ class Choice:
 
     def read(self, value: Any) -> StrEnum:
         if not isinstance(value, str) or value not in set(self.among):
-            raise BadRequestError(f"{self.name} must be one of {', '.join(self.among)}")
+            raise InvalidRequestError(f"{self.name} must be one of {', '.join(self.among)}")
         return self.among(value)
 
     def schema(self) -> Schema:
@@ -101,9 +101,9 @@ class Text:
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str) or not 1 <= len(value) <= self.most:
-            raise BadRequestError(f"{self.name} must be a text of 1 to {self.most:,} characters")
+            raise InvalidRequestError(f"{self.name} must be a text of 1 to {self.most:,} characters")
         if not _is_unicode(value):
-            raise BadRequestError(f"{self.name} holds half a character")
+            raise InvalidRequestError(f"{self.name} holds half a character")
         return value
 
     def schema(self) -> Schema:
@@ -124,7 +124,7 @@ class Texts:
 
     def read(self, value: Any) -> list[str]:
         if not isinstance(value, list) or len(value) > self.most_items:
-            raise BadRequestError(f"{self.name} must be a list of at most {self.most_items} texts")
+            raise InvalidRequestError(f"{self.name} must be a list of at most {self.most_items} texts")
         one = Text(f"each of {self.name}", self.most)
         return [one.read(item) for item in value]
 
@@ -145,7 +145,7 @@ class Flag:
 
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise BadRequestError(f"{self.name} must be true or false")
+            raise InvalidRequestError(f"{self.name} must be true or false")
         return value
 
     def schema(self) -> Schema:
@@ -158,13 +158,13 @@ def argument(field: Field) -> str:
 
 
 def read_all(fields: Sequence[Field], sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Every field by the name of its argument. Raises BadRequestError."""
+    """Every field by the name of its argument. Raises InvalidRequestError."""
     values: dict[str, Any] = {}
     for field in fields:
         if field.name in sent:
             values[argument(field)] = field.read(sent[field.name])
         elif field.required:
-            raise BadRequestError(f"{field.name} is missing")
+            raise InvalidRequestError(f"{field.name} is missing")
         else:
             values[argument(field)] = field.default
     return values

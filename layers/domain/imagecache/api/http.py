@@ -14,13 +14,15 @@ from typing import Any, Protocol
 
 from imagecache.api.fields import Field, read_all
 from imagecache.errors import (
-    BadRequestError,
+    ConflictError,
     ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
     RequestError,
-    TooLargeError,
+    RequestTooLargeError,
     UnauthorizedError,
 )
-from imagecache.model import Role
+from imagecache.model.access import Role
 
 Event = Mapping[str, Any]
 Response = dict[str, Any]
@@ -30,6 +32,14 @@ _MOST_BODY_CHARS = 4 * 1024 * 1024
 # What is shorter travels in one packet as it is.
 _WORTH_GZIP = 1024
 _QUICK = 1
+_STATUSES = {
+    InvalidRequestError: (HTTPStatus.BAD_REQUEST, "bad_request"),
+    UnauthorizedError: (HTTPStatus.UNAUTHORIZED, "unauthorized"),
+    ForbiddenError: (HTTPStatus.FORBIDDEN, "forbidden"),
+    NotFoundError: (HTTPStatus.NOT_FOUND, "not_found"),
+    ConflictError: (HTTPStatus.CONFLICT, "conflict"),
+    RequestTooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
+}
 _RANKS = (Role.NONE, Role.READ, Role.ADMIN)
 
 
@@ -70,7 +80,8 @@ def serve(event: Event, *, routes: Routes, log: Log) -> Response:
     try:
         answer = route.answer(**_values(route, event))
     except RequestError as error:
-        return _json(error.status, {"message": str(error), "code": error.code}, event)
+        status, code = _STATUSES[type(error)]
+        return _json(status, {"message": str(error), "code": code}, event)
     except Exception as error:  # noqa: BLE001 - the last resort: logged without its text, which may hold URLs
         log.error(event["routeKey"], extra={"error": type(error).__name__, "trace": _frames(error)})
         trouble = {"message": "something of ours failed; it is in the log", "code": "internal"}
@@ -111,17 +122,17 @@ def _role(event: Event) -> Role:
 def _body(event: Event, fields: Sequence[Field]) -> dict[str, Any]:
     text = event.get("body") or ""
     if len(text) > _MOST_BODY_CHARS:
-        raise TooLargeError("the body may have 4 MB at most: send fewer URLs at a time")
+        raise RequestTooLargeError("the body may have 4 MB at most: send fewer URLs at a time")
     try:
         if event.get("isBase64Encoded"):
             text = base64.b64decode(text).decode()
         body = json.loads(text) if text else {}
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise BadRequestError("the body must be JSON in UTF-8") from error
+        raise InvalidRequestError("the body must be JSON in UTF-8") from error
     if not isinstance(body, dict):
-        raise BadRequestError("the body must be a JSON object")
+        raise InvalidRequestError("the body must be a JSON object")
     if unknown := body.keys() - {field.name for field in fields}:
-        raise BadRequestError(f"the body may hold {_names(fields)}, not {min(unknown)[:40]!r}")
+        raise InvalidRequestError(f"the body may hold {_names(fields)}, not {min(unknown)[:40]!r}")
     return body
 
 

@@ -1,9 +1,9 @@
 """A chosen picture → the `image` object of every answer."""
 
 from imagecache.api import shapes
-from imagecache.model import SIZES, ImageView
+from imagecache.model.image import SIZES, ImageView
+from imagecache.rules.image_choice import ShownImage, ShownStatus
 from imagecache.stores.blobs import image_path
-from imagecache.usecases.choose_image import ShownImage, ShownStatus
 
 
 def image_json(shown: ShownImage, name: str | None, base_url: str) -> shapes.Image:

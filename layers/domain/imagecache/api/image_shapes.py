@@ -5,10 +5,10 @@ from typing import Literal
 from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
 
 from imagecache.api.shapes import Image, Moment, Shown
-from imagecache.model import ImageStatus
-from imagecache.usecases.change_image import EdgeNews
-from imagecache.usecases.choose_image import ImageSource
-from imagecache.usecases.explain_image import SourceKind
+from imagecache.model.image import ImageStatus
+from imagecache.rules.image_choice import ShownFor
+from imagecache.usecases.operating.change_image import Invalidation
+from imagecache.usecases.reading.explain_image import LocationKind
 
 
 class Images(TypedDict):
@@ -48,7 +48,7 @@ class Reference(TypedDict):
     chatId: str
     participantId: str | None
     fullName: str | None
-    source: ImageSource
+    source: ShownFor
     sourceUrl: str
     status: ImageStatus | Literal["none"]
     reason: str | None
@@ -73,7 +73,7 @@ class Story(TypedDict):
     """The whole story of one image; `summary` tells it in sentences."""
 
     sourceUrl: str
-    source: SourceKind
+    source: LocationKind
     status: ImageStatus | Literal["none"]
     reason: str | None
     summary: list[str]
@@ -100,4 +100,4 @@ class Forgotten(TypedDict):
 
     status: Literal["forgotten"]
     deletedVersions: int
-    edge: EdgeNews
+    edge: Invalidation

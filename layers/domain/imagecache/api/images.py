@@ -9,17 +9,18 @@ from imagecache.api.fields import CURSOR, MOST_URL_CHARS, SOURCE_URL, Choice, Fl
 from imagecache.api.http import Log
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
-from imagecache.errors import BadRequestError
-from imagecache.model import ImageStatus, Role
+from imagecache.errors import InvalidRequestError
+from imagecache.model.access import Role
+from imagecache.model.image import ImageStatus
+from imagecache.rules.image_choice import ShownFor, ShownImage
 from imagecache.stores.blobs import image_path
-from imagecache.stores.contacts import Contacts
-from imagecache.stores.image_facts import ImageCatalogue, ImageFacts
-from imagecache.stores.images import CachedImages
-from imagecache.stores.participants import ChatParticipants
-from imagecache.usecases.change_image import ImageChanges
-from imagecache.usecases.choose_image import ImageSource, ShownImage
-from imagecache.usecases.list_uncached import Uncached, list_uncached
-from imagecache.usecases.look_up_images import ImageLookup
+from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
+from imagecache.usecases.operating.change_image import ImageChanges
+from imagecache.usecases.operating.look_up_images import ImageLookup
+from imagecache.usecases.reading.list_uncached import Uncached, list_uncached
 
 ROWS_QUERY = (Choice("status", ImageStatus, required=True), CURSOR)
 UNCACHED_QUERY = (CURSOR,)
@@ -41,14 +42,14 @@ _ROWS_A_PAGE = 100
 def rows_page(
     *, status: ImageStatus, cursor: str | None, catalogue: ImageCatalogue, base_url: str
 ) -> shapes.ImageRows:
-    """`GET /api/images`. Raises BadRequestError."""
+    """`GET /api/images`. Raises InvalidRequestError."""
     listing = f"images {status.value}"
     after = cursors.read(listing, cursor)
     match after:
         case None | [str()] | [str(), int()]:
             rows, end = catalogue.by_status(status, limit=_ROWS_A_PAGE, after=after)
         case _:
-            raise BadRequestError("cursor is not one of ours: leave it out to start again")
+            raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
     return {
         "images": [_row(facts, base_url) for facts in rows],
         "nextCursor": cursors.write(listing, end),
@@ -56,16 +57,16 @@ def rows_page(
 
 
 def uncached_page(
-    *, cursor: str | None, participants: ChatParticipants, contacts: Contacts, images: CachedImages
+    *, cursor: str | None, participants: ParticipantsTable, contacts: ContactsTable, images: CachedImages
 ) -> shapes.References:
-    """`GET /api/images/uncached`. Raises BadRequestError."""
+    """`GET /api/images/uncached`. Raises InvalidRequestError."""
     match cursors.read("uncached", cursor):
         case None:
             after = None
         case [str(chat_id), str(participant_id)]:
             after = chat_id, participant_id
         case _:
-            raise BadRequestError("cursor is not one of ours: leave it out to start again")
+            raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
     found, end = list_uncached(participants=participants, contacts=contacts, images=images, after=after)
     return {
         "references": [_reference(one) for one in found],
@@ -83,22 +84,22 @@ def looked_up(
 
 
 def refreshed(*, source_url: str, changes: ImageChanges) -> shapes.Queued:
-    """`POST /api/images/refresh`. Raises BadRequestError, NotFoundError."""
+    """`POST /api/images/refresh`. Raises InvalidRequestError, NotFoundError."""
     changes.refresh(source_url)
     return {"status": "pending"}
 
 
 def retried(*, source_url: str, changes: ImageChanges) -> shapes.Queued:
-    """`POST /api/images/retry`. Raises BadRequestError, NotFoundError, ConflictError."""
+    """`POST /api/images/retry`. Raises InvalidRequestError, NotFoundError, ConflictError."""
     changes.retry(source_url)
     return {"status": "pending"}
 
 
 def forgotten(*, source_url: str, changes: ImageChanges, log: Log) -> shapes.Forgotten:
-    """`POST /api/images/forget`. Raises BadRequestError, NotFoundError."""
+    """`POST /api/images/forget`. Raises InvalidRequestError, NotFoundError."""
     done = changes.forget(source_url)
     log.info("forget", extra=asdict(done))
-    return {"status": "forgotten", "deletedVersions": done.deleted_versions, "edge": done.edge}
+    return {"status": "forgotten", "deletedVersions": done.deleted_versions, "edge": done.invalidation}
 
 
 def _row(facts: ImageFacts, base_url: str) -> shapes.ImageRow:
@@ -120,7 +121,7 @@ def _reference(one: Uncached) -> shapes.Reference:
     (chat_id, participant), source, source_url, _ = one.shown
     return {
         "chatId": chat_id,
-        "participantId": None if source is ImageSource.CHAT else participant.participant_id,
+        "participantId": None if source is ShownFor.CHAT else participant.participant_id,
         "fullName": participant.full_name,
         "source": source,
         "sourceUrl": source_url,

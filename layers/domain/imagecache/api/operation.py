@@ -6,15 +6,16 @@ from typing import Any
 from imagecache.api import operation_shapes as shapes
 from imagecache.api.fields import Flag, Text, Whole
 from imagecache.api.moments import iso8601
+from imagecache.clock import Clock
 from imagecache.errors import NotFoundError
-from imagecache.model import Clock, JobKind
+from imagecache.model.job import JobKind
 from imagecache.queues.invocations import Invocations
-from imagecache.stores.image_facts import ImageCatalogue
-from imagecache.stores.jobs import Job, Jobs
-from imagecache.stores.participants import ChatParticipants
-from imagecache.stores.sync_state import Origin, SyncState
-from imagecache.usecases.count_cache import count_cache
-from imagecache.usecases.run_job import start_job, told
+from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.state.jobs import Job, Jobs
+from imagecache.stores.state.sync_state import BeeperHealth, SyncState
+from imagecache.usecases.operating.run_job import start_job, told
+from imagecache.usecases.reading.count_cache import count_cache
 
 SYNC_BODY = (
     Flag("complete", about="read everything, not only what moved"),
@@ -37,7 +38,7 @@ def health(*, state: SyncState) -> shapes.Health:
     return {"status": "ok", "origin": _origin(state.origin())}
 
 
-def stats(*, catalogue: ImageCatalogue, participants: ChatParticipants, state: SyncState) -> shapes.Stats:
+def stats(*, catalogue: ImageCatalogue, participants: ParticipantsTable, state: SyncState) -> shapes.Stats:
     """`GET /api/stats`."""
     counts = count_cache(catalogue=catalogue, participants=participants)
     synced, swept = state.synced(), state.statistics()
@@ -109,7 +110,7 @@ def job_told(*, job_id: str, jobs: Jobs, catalogue: ImageCatalogue, clock: Clock
     }
 
 
-def _origin(origin: Origin) -> shapes.Origin:
+def _origin(origin: BeeperHealth) -> shapes.Origin:
     return {
         "state": origin.state,
         "since": iso8601(origin.since),

@@ -5,14 +5,14 @@ from typing import Literal
 from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
 
 from imagecache.api.shapes import Moment
-from imagecache.model import JobKind, JobStatus
-from imagecache.stores.sync_state import OriginState
+from imagecache.model.job import JobKind, JobStatus
+from imagecache.stores.state.sync_state import BeeperState
 
 
 class Origin(TypedDict):
     """How Beeper answered sync when it was last asked."""
 
-    state: OriginState
+    state: BeeperState
     since: Moment | None
     checkedAt: Moment | None
 

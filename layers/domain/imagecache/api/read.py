@@ -10,26 +10,27 @@ from imagecache.api.http import Route, Routes
 from imagecache.api.images import ONE_BODY, ROWS_QUERY, UNCACHED_QUERY, rows_page, uncached_page
 from imagecache.api.operation import JOB_PATH, health, job_told, stats
 from imagecache.api.story import explained
-from imagecache.model import Clock, Role
-from imagecache.stores.chat_pages import ChatPages
-from imagecache.stores.contacts import Contacts
-from imagecache.stores.image_facts import ImageCatalogue
-from imagecache.stores.images import CachedImages
-from imagecache.stores.jobs import Jobs
-from imagecache.stores.participants import ChatParticipants
-from imagecache.stores.sync_state import SyncState
+from imagecache.clock import Clock
+from imagecache.model.access import Role
+from imagecache.stores.chats.chat_reader import ChatReader
+from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.state.jobs import Jobs
+from imagecache.stores.state.sync_state import SyncState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadApi:
     """What the routes are answered from."""
 
-    chats: ChatPages
-    participants: ChatParticipants
-    contacts: Contacts
-    images: CachedImages
+    chat_reader: ChatReader
+    participants_table: ParticipantsTable
+    contacts_table: ContactsTable
+    cached_images: CachedImages
     catalogue: ImageCatalogue
-    state: SyncState
+    sync_state: SyncState
     jobs: Jobs
     clock: Clock
     base_url: str
@@ -44,7 +45,9 @@ class ReadApi:
                 summary="A page of chats with every picture, newest first",
                 query=CHATS_QUERY,
                 gives=chat_shapes.Chats,
-                answer=partial(chats_page, chats=self.chats, images=self.images, base_url=self.base_url),
+                answer=partial(
+                    chats_page, chats=self.chat_reader, images=self.cached_images, base_url=self.base_url
+                ),
             ),
             "GET /api/chat": Route(
                 summary="One chat and a page of its full roster",
@@ -53,9 +56,9 @@ class ReadApi:
                 errors=[HTTPStatus.NOT_FOUND],
                 answer=partial(
                     chat_detail,
-                    chats=self.chats,
-                    participants=self.participants,
-                    images=self.images,
+                    chats=self.chat_reader,
+                    participants=self.participants_table,
+                    images=self.cached_images,
                     base_url=self.base_url,
                 ),
             ),
@@ -76,9 +79,9 @@ class ReadApi:
                 gives=image_shapes.References,
                 answer=partial(
                     uncached_page,
-                    participants=self.participants,
-                    contacts=self.contacts,
-                    images=self.images,
+                    participants=self.participants_table,
+                    contacts=self.contacts_table,
+                    images=self.cached_images,
                 ),
             ),
             "POST /api/images/explain": Route(
@@ -88,10 +91,10 @@ class ReadApi:
                 answer=partial(
                     explained,
                     catalogue=self.catalogue,
-                    images=self.images,
-                    participants=self.participants,
-                    chats=self.chats,
-                    contacts=self.contacts,
+                    images=self.cached_images,
+                    participants=self.participants_table,
+                    chats=self.chat_reader,
+                    contacts=self.contacts_table,
                     base_url=self.base_url,
                     clock=self.clock,
                 ),
@@ -104,14 +107,17 @@ class ReadApi:
                 summary="What the cache holds, counted now",
                 gives=operation_shapes.Stats,
                 answer=partial(
-                    stats, catalogue=self.catalogue, participants=self.participants, state=self.state
+                    stats,
+                    catalogue=self.catalogue,
+                    participants=self.participants_table,
+                    state=self.sync_state,
                 ),
             ),
             "GET /api/health": Route(
                 summary="Whether the API answers, and how Beeper does",
                 role=Role.NONE,
                 gives=operation_shapes.Health,
-                answer=partial(health, state=self.state),
+                answer=partial(health, state=self.sync_state),
             ),
             "GET /api/jobs/{jobId}": Route(
                 summary="Progress and result of a job",

@@ -6,7 +6,7 @@
 # Before 3.12 typing has no TypeAliasType, and its TypedDict cannot be turned into JSON Schema.
 from typing_extensions import TypeAliasType, TypedDict
 
-from imagecache.usecases.choose_image import ImageSource, ShownStatus
+from imagecache.rules.image_choice import ShownFor, ShownStatus
 
 Moment = TypeAliasType("Moment", str)
 """ISO 8601 in UTC, to the second."""
@@ -27,7 +27,7 @@ class Image(TypedDict):
     """
 
     status: ShownStatus
-    source: ImageSource | None
+    source: ShownFor | None
     url: str | None
     sizes: dict[str, str]
     width: int | None

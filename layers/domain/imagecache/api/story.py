@@ -6,20 +6,21 @@ from imagecache.api import image_shapes, shapes
 from imagecache.api.chats import title_of
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
-from imagecache.model import Clock, FailureReason, ImageStatus, RejectionReason
-from imagecache.retries import NEVER
-from imagecache.stores.chat_pages import ChatPages
-from imagecache.stores.contacts import Contacts
-from imagecache.stores.image_facts import ImageCatalogue, ImageFacts
-from imagecache.stores.images import CachedImages
-from imagecache.stores.participants import CHAT_ROW, ChatParticipants
-from imagecache.usecases.choose_image import ShownImage
-from imagecache.usecases.explain_image import ImageStory, SourceKind, explain_image
+from imagecache.clock import Clock
+from imagecache.model.image import FailureReason, ImageStatus, RejectionReason
+from imagecache.rules.image_choice import ShownImage
+from imagecache.rules.retries import NEVER
+from imagecache.stores.chats.chat_reader import ChatReader
+from imagecache.stores.chats.participants import CHAT_ROW, ParticipantsTable
+from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
+from imagecache.usecases.reading.explain_image import ImageStory, LocationKind, explain_image
 
 _SOURCES = {
-    SourceKind.BEEPER: "It lies in Beeper's media folder: Beeper is asked for it, or the media server.",
-    SourceKind.WEB: "It is somewhere on the web and is fetched over https.",
-    SourceKind.DATA: "The picture is within its own URL.",
+    LocationKind.BEEPER: "It lies in Beeper's media folder: Beeper is asked for it, or the media server.",
+    LocationKind.WEB: "It is somewhere on the web and is fetched over https.",
+    LocationKind.DATA: "The picture is within its own URL.",
 }
 _REASONS: dict[str, str] = {
     FailureReason.GONE: "Beeper, or the web, no longer has it",
@@ -44,9 +45,9 @@ def explained(
     source_url: str,
     catalogue: ImageCatalogue,
     images: CachedImages,
-    participants: ChatParticipants,
-    chats: ChatPages,
-    contacts: Contacts,
+    participants: ParticipantsTable,
+    chats: ChatReader,
+    contacts: ContactsTable,
     base_url: str,
     clock: Clock,
 ) -> image_shapes.Story:

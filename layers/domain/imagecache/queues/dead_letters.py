@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imagecache.model import ImageRequest
+from imagecache.model.image import ImageMessage
 from imagecache.queues.images import from_body
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class DeadLetter:
     """`request` is None for what no version of ours has sent."""
 
     receipt_handle: str
-    request: ImageRequest | None
+    request: ImageMessage | None
 
 
 class DeadLetters:
@@ -59,7 +59,7 @@ class DeadLetters:
             )
 
 
-def _request(body: str) -> ImageRequest | None:
+def _request(body: str) -> ImageMessage | None:
     try:
         return from_body(body)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):

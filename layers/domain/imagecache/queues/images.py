@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imagecache.errors import ImageCacheError
-from imagecache.model import ImageRequest
+from imagecache.errors import QueueRefusedError
+from imagecache.model.image import ImageMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -19,10 +19,6 @@ _LONGEST_VISIBILITY = 43_200
 _ATTEMPTS = 3
 
 
-class QueueRefusedError(ImageCacheError):
-    """SQS did not take every message; those that it took are marked by nobody and will be queued again."""
-
-
 class ImagesQueue:
     """Sends requests."""
 
@@ -30,7 +26,7 @@ class ImagesQueue:
         self._queue_url = queue_url
         self._sqs = sqs
 
-    def send(self, requests: Sequence[ImageRequest]) -> None:
+    def send(self, requests: Sequence[ImageMessage]) -> None:
         """All of them, in order, or QueueRefusedError."""
         batch: list[str] = []
         for body in map(to_body, requests):
@@ -48,7 +44,7 @@ class ImagesQueue:
             QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
 
-    def send_later(self, request: ImageRequest, *, milliseconds: int) -> None:
+    def send_later(self, request: ImageMessage, *, milliseconds: int) -> None:
         """One of them, to be delivered no earlier than that (SQS: 900 s at most)."""
         self._sqs.send_message(
             QueueUrl=self._queue_url, MessageBody=to_body(request), DelaySeconds=-(-milliseconds // 1000)
@@ -67,7 +63,7 @@ class ImagesQueue:
         raise QueueRefusedError(f"{len(entries)} messages refused {_ATTEMPTS} times")
 
 
-def to_body(request: ImageRequest) -> str:
+def to_body(request: ImageMessage) -> str:
     """ASCII, so that its length is its size in bytes."""
     return json.dumps(
         {
@@ -79,10 +75,10 @@ def to_body(request: ImageRequest) -> str:
     )
 
 
-def from_body(body: str) -> ImageRequest:
+def from_body(body: str) -> ImageMessage:
     """Raises ValueError, KeyError or TypeError for what no version of this queue has sent."""
     fields = json.loads(body)
-    return ImageRequest(
+    return ImageMessage(
         str(fields["imageKey"]),
         str(fields["sourceUrl"]),
         int(fields["queuedAt"]),

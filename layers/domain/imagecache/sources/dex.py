@@ -11,8 +11,8 @@ from typing import Any
 
 import requests
 
-from imagecache.errors import ImageCacheError, OriginDownError, OriginUnauthorizedError
-from imagecache.identifiers import IdentifierKind
+from imagecache.errors import DexError, OriginDownError, OriginUnauthorizedError
+from imagecache.model.contact import IdentifierKind
 from imagecache.sources.transport import retry_after
 
 _PAGE = 100
@@ -32,17 +32,13 @@ _MOST_URL_CHARS = 65_536
 _MOST_EACH = 50
 
 
-class DexError(ImageCacheError):
-    """What answers is no list of contacts, or one that never ends."""
-
-
 @dataclass(frozen=True, slots=True)
 class DexContact:
     """A person as Dex has them, each text as somebody wrote it."""
 
     dex_id: str
     full_name: str | None
-    image_url: str | None
+    source_url: str | None
     texts: Mapping[IdentifierKind, list[str]]
 
 
@@ -141,11 +137,11 @@ def _contact(item: Mapping[str, Any]) -> DexContact | None:
     if dex_id is None or len(dex_id) > _MOST_ID_CHARS:
         return None
     names = [name for name in (_text(item.get("first_name")), _text(item.get("last_name"))) if name]
-    instagram, image_url = _text(item.get("instagram")), _text(item.get("image_url"))
+    instagram, source_url = _text(item.get("instagram")), _text(item.get("image_url"))
     return DexContact(
         dex_id=dex_id,
         full_name=" ".join(names)[:_MOST_NAME_CHARS] or None,
-        image_url=image_url if image_url and len(image_url) <= _MOST_URL_CHARS else None,
+        source_url=source_url if source_url and len(source_url) <= _MOST_URL_CHARS else None,
         texts={
             IdentifierKind.INSTAGRAM: [instagram] if instagram else [],
             IdentifierKind.PHONE: [*_several(item.get("phones"), "phone", "phone_number")],

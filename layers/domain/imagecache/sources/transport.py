@@ -20,7 +20,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from imagecache.errors import ImageFailedError, OriginFaultyError
-from imagecache.model import FailureReason
+from imagecache.model.image import FailureReason
 
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
 TOTAL_SECONDS = 10.0

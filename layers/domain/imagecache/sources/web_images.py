@@ -18,8 +18,9 @@ import certifi
 import urllib3
 
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, RejectedSourceError
-from imagecache.identity import WebSource, parse_source
-from imagecache.model import FailureReason, Fetched, Unchanged
+from imagecache.model.image import NO_VALIDATORS, FailureReason, Fetched, Unchanged, Validators
+from imagecache.rules.source_urls import WebLocation, parse_source_url
+from imagecache.rules.validators import read_validators
 from imagecache.sources.transport import (
     CONNECT_SECONDS,
     Deadline,
@@ -27,7 +28,6 @@ from imagecache.sources.transport import (
     read_body,
     retry_after,
 )
-from imagecache.validators import NO_VALIDATORS, Validators, validators
 
 _MAX_REDIRECTS = 3
 _HTTPS_PORT = 443
@@ -106,7 +106,7 @@ class GuardedWeb:
         self._reach = reach
         self._ca_certs = ca_certs
 
-    def fetch(self, source: WebSource, known: Validators = NO_VALIDATORS) -> Fetched | Unchanged:
+    def fetch(self, source: WebLocation, known: Validators = NO_VALIDATORS) -> Fetched | Unchanged:
         """`known` names the version that we have, if any.
 
         Such names hold for one URL, and a redirect may lead elsewhere by now: they are sent to the source's
@@ -117,7 +117,7 @@ class GuardedWeb:
         url, conditions = source.url, known.conditions()
         for _ in range(1 + _MAX_REDIRECTS):
             status, headers, body = self._get(urlsplit(url), conditions, deadline)
-            said = validators(headers)
+            said = read_validators(headers)
             if conditions and status == HTTPStatus.NOT_MODIFIED:
                 if confirmed := known.confirmed(said):
                     return Unchanged(confirmed)
@@ -182,10 +182,10 @@ class GuardedWeb:
 
 def _next_hop(url: str, location: str) -> str:
     try:
-        source = parse_source(urljoin(url, location))
+        source = parse_source_url(urljoin(url, location))
     except (RejectedSourceError, ValueError) as error:
         raise ImageFailedError(FailureReason.REFUSED, "redirect to what is never fetched") from error
-    if not isinstance(source, WebSource):
+    if not isinstance(source, WebLocation):
         raise ImageFailedError(FailureReason.REFUSED, "redirect away from https")
     return source.url
 

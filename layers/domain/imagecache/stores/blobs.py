@@ -4,8 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imagecache.model import SIZES, Blob, Picture
-from imagecache.validators import NO_VALIDATORS, Validators
+from imagecache.model.image import NO_VALIDATORS, SIZES, Blob, Picture, Validators
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -1,0 +1,1 @@
+"""A Beeper account of invented people, served on this machine."""

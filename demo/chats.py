@@ -1,0 +1,129 @@
+"""People and chats, and their JSON on the wire (field names: reference B 2.3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from demo.media import Picture
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    name: str
+    account_id: str
+    is_listed: bool = True  # iMessage may be absent from /v1/accounts (reference B 2.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: str
+    full_name: str | None = None
+    username: str | None = None
+    phone_number: str | None = None
+    picture: Picture | None = None
+    is_self: bool = False
+    is_network_bot: bool = False
+
+    def as_json(self) -> Json:
+        optional = {
+            "fullName": self.full_name,
+            "username": self.username,
+            "phoneNumber": self.phone_number,
+            "imgURL": self.picture and self.picture.url,
+        }
+        present: Json = {name: value for name, value in optional.items() if value is not None}
+        return {
+            "id": self.id,
+            **present,
+            "isSelf": self.is_self,
+            "cannotMessage": False,
+            "isAdmin": False,
+            "isNetworkBot": self.is_network_bot,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    id: str
+    local_id: str
+    network: Network
+    title: str
+    is_group: bool
+    people: tuple[Person, ...]
+    last_activity: datetime | None = None
+    last_message: str | None = None
+    picture: Picture | None = None
+    unread: int = 0
+    is_archived: bool = False
+    is_muted: bool = False
+    is_pinned: bool = False
+    merged_into: str | None = None
+    # Replaces fields of the JSON: real servers send nulls, numbers as strings and unknown fields.
+    quirks: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def activity_ms(self) -> int:
+        """The sort key of the list; 0 for a chat that was never active."""
+        return epoch_ms(self.last_activity) if self.last_activity else 0
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        everyone = (self.picture, *(person.picture for person in self.people))
+        return tuple(picture for picture in everyone if picture is not None)
+
+    def as_json(self, most_people: int | None) -> Json:
+        shown = self.people[:most_people]
+        document: Json = {
+            "id": self.id,
+            "localChatID": self.local_id,
+            "accountID": self.network.account_id,
+            "network": self.network.name,
+            "title": self.title,
+            "type": "group" if self.is_group else "single",
+            "description": None,
+            "participants": {
+                "items": [person.as_json() for person in shown],
+                "hasMore": len(shown) < len(self.people),
+                "total": len(self.people),
+            },
+            "unreadCount": self.unread,
+            "isArchived": self.is_archived,
+            "isMuted": self.is_muted,
+            "isPinned": self.is_pinned,
+        }
+        return document | self._optional_fields() | dict(self.quirks)
+
+    def _optional_fields(self) -> Json:
+        optional = {
+            "lastActivity": self.last_activity and iso(self.last_activity),
+            "imgURL": self.picture and self.picture.url,
+            "mergedIntoChatID": self.merged_into,
+        }
+        return {name: value for name, value in optional.items() if value is not None}
+
+    def preview(self) -> Json | None:
+        if self.last_message is None or self.last_activity is None:
+            return None
+        sender = self.people[0]
+        return {
+            "id": f"message-{self.local_id}",
+            "chatID": self.id,
+            "accountID": self.network.account_id,
+            "senderID": sender.id,
+            "senderName": sender.full_name,
+            "isSender": sender.is_self,
+            "timestamp": iso(self.last_activity),
+            "sortKey": str(self.activity_ms),
+            "type": "TEXT",
+            "text": self.last_message,
+        }
+
+
+def epoch_ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,118 @@
+"""The media server: raw files of Beeper's media folder, checks in the real one's order (reference A 1.1)."""
+
+import posixpath
+import re
+import time
+from collections.abc import Callable
+from threading import Lock
+from urllib.parse import unquote_to_bytes
+
+from demo.account import Account
+from demo.faults import Faults, Target
+from demo.hits import Hits, Route
+from demo.listener import HangUpError, Reply, Request
+from demo.media import Media
+
+CORS_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+}
+FILE_HEADERS = {
+    "Content-Type": "application/octet-stream",  # media files have no extension to tell more
+    "Cache-Control": "private, max-age=3600",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+MESSAGES = {
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "File not found",
+    405: "Method not allowed",
+    429: "Too many requests",
+}
+DIRECTORY_MESSAGE = "Forbidden: Directory listing disabled"
+
+ROOT = "/media"  # stands for the media folder; only its prefix matters
+BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class RateLimit:
+    """A fixed window that starts at its first request; `requests` None switches it off.
+
+    The real one counts per address; behind a tunnel, as here, there is only one.
+    """
+
+    WINDOW_SECONDS = 60.0
+
+    def __init__(self, requests: int | None = 100, clock: Callable[[], float] = time.monotonic) -> None:
+        self.requests = requests
+        self._clock = clock
+        self._lock = Lock()
+        self._ends_at = float("-inf")
+        self._used = 0
+
+    def admits(self) -> bool:
+        with self._lock:
+            now = self._clock()
+            if now >= self._ends_at:
+                self._ends_at, self._used = now + self.WINDOW_SECONDS, 0
+            self._used += 1
+            return self.requests is None or self._used <= self.requests
+
+
+class MediaServer:
+    def __init__(self, account: Account, faults: Faults, hits: Hits, token: str, limit: RateLimit) -> None:
+        self._account = account
+        self._faults = faults
+        self._hits = hits
+        self._token = token
+        self._limit = limit
+
+    def __call__(self, request: Request) -> Reply:
+        fault = self._faults.on(Target.MEDIA)
+        return self._hits.count(Route.MEDIA_SERVER, lambda: fault.apply(lambda: self._answer(request), _text))
+
+    def _answer(self, request: Request) -> Reply:
+        if request.method == "OPTIONS":
+            return Reply(200, headers=CORS_HEADERS)
+        if request.method != "GET":
+            return _text(405)
+        if not self._limit.admits():
+            return _text(429)
+        if self._token_of(request) != self._token:
+            return _text(401)
+        return self._serve(self._decode(request.path))
+
+    @staticmethod
+    def _token_of(request: Request) -> str | None:
+        """The header wins over the query."""
+        header = request.headers.get("Authorization", "")
+        return header.removeprefix("Bearer ") if header.startswith("Bearer ") else request.parameter("token")
+
+    def _decode(self, raw_path: str) -> str:
+        """Malformed percent-encoding ends the real server's process; here only the connection."""
+        try:
+            if not BROKEN_ESCAPE.search(raw_path):
+                return unquote_to_bytes(raw_path).decode()
+        except UnicodeDecodeError:
+            pass  # decodeURIComponent throws for bytes that are not UTF-8, too
+        self._hits.count_malformed_path()
+        raise HangUpError
+
+    def _serve(self, path: str) -> Reply:
+        inside = posixpath.normpath(ROOT + path)
+        if inside == ROOT or not inside.startswith(ROOT):  # without a closing slash, like the real check
+            return _text(403)
+        server, _, media_id = inside.removeprefix(f"{ROOT}/").partition("/")
+        image = self._account.read_from_disk(Media(server, media_id))
+        if image is not None:
+            self._hits.count_image(f"{server}/{media_id}")
+            return Reply(200, image, CORS_HEADERS | FILE_HEADERS)
+        is_directory = not media_id and self._account.has_folder(server)
+        return _text(403, DIRECTORY_MESSAGE) if is_directory else _text(404)
+
+
+def _text(status: int, message: str | None = None) -> Reply:
+    body = (message or MESSAGES[status]).encode()
+    return Reply(status, body, {**CORS_HEADERS, "Content-Type": "text/plain"})

@@ -1,0 +1,58 @@
+"""Invents people whose names say that they are invented."""
+
+from demo.chats import Network, Person
+from demo.media import Picture
+
+WHATSAPP = Network("WhatsApp", "local-whatsapp_ba_demo1")
+INSTAGRAM = Network("Instagram", "local-instagram_ba_demo2")
+SIGNAL = Network("Signal", "local-signal_ba_demo3")
+TELEGRAM = Network("Telegram", "local-telegram_ba_demo4")
+IMESSAGE = Network("iMessage", "imessage", is_listed=False)
+DISCORD = Network("Discord", "discordgo")
+NETWORKS = (WHATSAPP, INSTAGRAM, SIGNAL, TELEGRAM, IMESSAGE, DISCORD)
+
+# Most of the surnames mean "made up", "pretend" or "nobody" in their languages.
+GIVEN_NAMES = (
+    *("Zarabelle", "Quillon", "Ayodele", "Mei", "Łucja", "Ünal", "Priya", "Bjørn", "Itzel", "Kwame"),
+    *("Noor", "Óscar", "Leilani", "Tadhg", "Yuki", "Amara", "Søren", "Chidi", "Freyja", "Ravi"),
+    *("Zoë", "Idris", "Marisol", "Vuk", "Anaïs", "Tariq", "Ngozi", "Eero", "Dilnoza", "Juniper"),
+    *("美咲", "Олена", "ليلى", "민준", "Pixel 🦊", "Jean-Luc", "María José"),
+)
+SURNAMES = (
+    *("Inventado", "Fauxström", "Zmyślona", "Notareal", "Uydurma", "Madeupsson", "Kakū", "Fictief"),
+    *("O'Pretend", "Placeholder", "Nemo", "Kalpanik", "Erfunden", "Niemand", "Smyšlený", "Vymyslova"),
+    *("Imaginário", "Kuvitteellinen", "McDemo", "Samplewala", "Okefake", "Exempel", "Specimen"),
+    *("van der Verzinsel-Langenaam", "Lorem", "Ipsum", "Testarossi", "Nobody", "Dummyani"),
+)
+
+SELF_NAME = "Alex Example"
+META_AI = Person("@instagram_meta_ai:beeper.local", "Meta AI", "meta.ai", is_network_bot=True)
+
+
+def full_name(number: int) -> str:
+    """37 given names and 29 surnames have no common factor, so 1,073 numbers pass before a name returns."""
+    return f"{GIVEN_NAMES[number % len(GIVEN_NAMES)]} {SURNAMES[number % len(SURNAMES)]}"
+
+
+def phone_number(number: int) -> str:
+    """555-0100 to 555-0199 are reserved for fiction in every North American area code."""
+    return f"+1{201 + number // 100 % 700}55501{number % 100:02}"
+
+
+def invent_person(number: int, network: Network, picture: Picture | None) -> Person:
+    phone = phone_number(number)
+    if network is IMESSAGE:
+        # The address book knows only some of the numbers; the others have neither name nor user name.
+        name = full_name(number) if number % 2 else None
+        return Person(f"imsg##participant:{phone}", name, phone_number=phone, picture=picture)
+    bridge = network.name.lower()
+    if network in (WHATSAPP, SIGNAL):
+        person_id = f"@{bridge}_{phone.removeprefix('+')}:beeper.local"
+        return Person(person_id, full_name(number), phone_number=phone, picture=picture)
+    username = f"made.up.{SURNAMES[number % len(SURNAMES)].split()[-1].lower()}"
+    person_id = f"@{bridge}_{900_000_000 + number}:beeper.local"
+    return Person(person_id, full_name(number), username, picture=picture)
+
+
+def invent_self(network: Network, picture: Picture) -> Person:
+    return Person(f"@alex_{network.account_id}:beeper.com", SELF_NAME, "alex", picture=picture, is_self=True)

@@ -1,0 +1,67 @@
+"""(seed, image key) → the bytes of a photo-like picture, always the same ones."""
+
+import io
+from enum import StrEnum
+from functools import lru_cache
+from random import Random
+
+from PIL import Image, ImageEnhance
+
+from demo.painting import paint
+
+EXIF_ORIENTATION = 0x0112
+
+
+class Finish(StrEnum):
+    """How a picture is stored."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    PALETTE_PNG = "palette png"
+    CMYK_JPEG = "cmyk jpeg"
+    ROTATED_JPEG = "jpeg lying on its side, with the EXIF orientation that sets it upright"
+    ANIMATED_GIF = "animated gif"
+
+
+COMMON_FINISHES = (*[Finish.JPEG] * 7, Finish.PNG, *[Finish.WEBP] * 2)
+
+
+@lru_cache(maxsize=64)  # at most 100 KB each
+def portrait(seed: int, subject: str, finish: Finish | None = None) -> bytes:
+    """`finish` None: one of the common ones, chosen by the subject."""
+    rng = Random(f"{seed}/{subject}")
+    chosen = rng.choice(COMMON_FINISHES)
+    return _encode(paint(rng), finish or chosen)
+
+
+def _encode(picture: Image.Image, finish: Finish) -> bytes:
+    out = io.BytesIO()
+    match finish:
+        case Finish.JPEG:
+            picture.save(out, "JPEG", quality=85)
+        case Finish.CMYK_JPEG:
+            picture.convert("CMYK").save(out, "JPEG", quality=85)
+        case Finish.ROTATED_JPEG:
+            exif = Image.Exif()
+            exif[EXIF_ORIENTATION] = 6
+            picture.rotate(90, expand=True).save(out, "JPEG", quality=85, exif=exif)
+        case Finish.WEBP:
+            picture.save(out, "WEBP", quality=85, method=2)
+        case Finish.PNG:
+            _at_most(160, picture).save(out, "PNG")
+        case Finish.PALETTE_PNG:
+            _at_most(200, picture).quantize(64).save(out, "PNG")
+        case Finish.ANIMATED_GIF:
+            frames = [_frame(picture, brightness) for brightness in (1.0, 1.1, 1.2, 1.1)]
+            frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=150, loop=0)
+    return out.getvalue()
+
+
+def _at_most(side: int, picture: Image.Image) -> Image.Image:
+    """Grain does not compress without loss, so lossless pictures stay small to stay under 100 KB."""
+    return picture.resize((side, side)) if picture.width > side else picture
+
+
+def _frame(picture: Image.Image, brightness: float) -> Image.Image:
+    return ImageEnhance.Brightness(_at_most(128, picture)).enhance(brightness).quantize(32)

@@ -1,0 +1,80 @@
+"""The demo account's two servers, started and stopped together."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from demo.account import DEFAULT_NOW, Account
+from demo.address_book import in_dex
+from demo.chat_api import ChatApi
+from demo.control import PREFIX, Control
+from demo.dex import DEMO_KEY, FakeDex
+from demo.dex import PATH as DEX_PATH
+from demo.faults import Faults
+from demo.hits import Hits
+from demo.listener import Listener, Reply, Request
+from demo.media_server import MediaServer, RateLimit
+
+BEEPER_TOKEN = "demo-beeper-token"  # noqa: S105 - opens nothing but this made-up account
+MEDIA_TOKEN = "demo-media-token"  # noqa: S105 - opens nothing but this made-up account
+
+
+class DemoAccount:
+    """`with DemoAccount() as demo:` serves at `demo.beeper_url` and `demo.media_url` on free ports.
+
+    Dex answers where Beeper does: their paths differ.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 7,
+        scale: float = 1.0,
+        now: datetime = DEFAULT_NOW,
+        port: int = 0,
+        media_port: int = 0,
+        beeper_token: str = BEEPER_TOKEN,
+        media_token: str = MEDIA_TOKEN,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.beeper_token = beeper_token
+        self.media_token = media_token
+        self.account = Account(seed=seed, scale=scale, now=now)
+        self.faults = Faults()
+        self.hits = Hits()
+        self.rate_limit = RateLimit(clock=clock)
+        self.chat_api = ChatApi(self.account, self.faults, self.hits, beeper_token)
+        self._control = Control(self.account, self.faults, self.hits, self.chat_api, self.rate_limit)
+        media = MediaServer(self.account, self.faults, self.hits, media_token, self.rate_limit)
+        self._beeper_listener = Listener(port, self._answer)
+        self._media_listener = Listener(media_port, media)
+        self.beeper_url = self._beeper_listener.url
+        self.media_url = self._media_listener.url
+
+    def __enter__(self) -> Self:
+        self._beeper_listener.start()
+        self._media_listener.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._beeper_listener.stop()
+        self._media_listener.stop()
+
+    @cached_property
+    def dex(self) -> FakeDex:
+        """The contacts of the same made-up person; painted when somebody asks for them."""
+        return FakeDex(in_dex(self.account), key=DEMO_KEY)
+
+    def _answer(self, request: Request) -> Reply:
+        if request.path == DEX_PATH:
+            return self.dex(request)
+        is_control = request.path.startswith(PREFIX)
+        return self._control(request) if is_control else self.chat_api(request)

@@ -1,0 +1,1 @@
+"""Deploys template.yaml to AWS."""

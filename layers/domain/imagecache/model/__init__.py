@@ -1,0 +1,1 @@
+"""Pure data: what the system stores and passes around."""

@@ -1,0 +1,1 @@
+"""Pure functions: decisions that need no network and no clock of their own."""

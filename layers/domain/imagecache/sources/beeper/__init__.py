@@ -1,0 +1,1 @@
+"""Beeper's HTTP API: chats and media."""

@@ -1,0 +1,1 @@
+"""The beeperChats and chatParticipants tables."""

@@ -1,0 +1,1 @@
+"""The cachedImages table: its schema, claims for workers, queries for everything else."""

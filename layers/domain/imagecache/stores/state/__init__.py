@@ -1,0 +1,1 @@
+"""The syncState table: the sync lock, progress, jobs and the circuits of origins."""

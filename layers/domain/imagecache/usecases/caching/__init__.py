@@ -1,0 +1,1 @@
+"""Images are queued, downloaded and stored."""

@@ -1,0 +1,1 @@
+"""Contacts are kept, imported and matched with chat members."""

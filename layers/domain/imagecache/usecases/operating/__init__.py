@@ -1,0 +1,1 @@
+"""What an operator starts: jobs and changes of single images, and who may do so."""

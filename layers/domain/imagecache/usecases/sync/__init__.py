@@ -1,0 +1,1 @@
+"""Beeper's chats are copied into the tables, and their images queued."""

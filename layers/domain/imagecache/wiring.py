@@ -1,0 +1,393 @@
+"""Builds the stores, queues and use cases of one deployment from its Config and AWS clients.
+
+Entry points, the import of the original application, benchmarks and tests all build through this module. What
+depends on what is written here and nowhere else.
+
+A store or a use case is imported when it is first built. A Lambda function pays for every module it loads at
+each cold start, so the authorizer must not load the sweep; and only functions with the imaging layer have
+Pillow. An import at the top of this file would be slow for most functions, and an error for some.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from imagecache.clock import DAY, Clock
+from imagecache.config import Config
+from imagecache.model.job import JobKind
+
+if TYPE_CHECKING:
+    import requests
+
+    from imagecache.api.admin import AdminApi
+    from imagecache.api.http import Log
+    from imagecache.api.read import ReadApi
+    from imagecache.queues.dead_letters import DeadLetters
+    from imagecache.queues.images import ImagesQueue
+    from imagecache.queues.invocations import Invocations
+    from imagecache.stores.blobs import Blobs
+    from imagecache.stores.cdn import Cdn
+    from imagecache.stores.chats.chat_reader import ChatReader
+    from imagecache.stores.chats.chats import ChatsTable
+    from imagecache.stores.chats.participants import ParticipantsTable
+    from imagecache.stores.contacts.contacts import ContactsTable
+    from imagecache.stores.images.cached_images import CachedImages
+    from imagecache.stores.images.catalogue import ImageCatalogue
+    from imagecache.stores.images.claims import ImageClaims
+    from imagecache.stores.images.upkeep import ImageUpkeep
+    from imagecache.stores.secrets import Secrets
+    from imagecache.stores.state.circuits import OriginCircuits
+    from imagecache.stores.state.jobs import Jobs
+    from imagecache.stores.state.sync_state import SyncState
+    from imagecache.usecases.caching.cache_image import ImageCacher
+    from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources
+    from imagecache.usecases.caching.queue_images import ImageQueueing
+    from imagecache.usecases.contacts.import_contacts import ContactImport
+    from imagecache.usecases.contacts.keep_contacts import ContactBook
+    from imagecache.usecases.contacts.match_contacts import ContactMatcher
+    from imagecache.usecases.operating.authorize import Authorizer
+    from imagecache.usecases.operating.change_image import ImageChanges
+    from imagecache.usecases.operating.look_up_images import ImageLookup
+    from imagecache.usecases.operating.queue_missing import ImageBackfill
+    from imagecache.usecases.sync.relink_contacts import ContactRelinker
+    from imagecache.usecases.sync.sync_chats import ChatSync
+    from imagecache.usecases.upkeep.sweep_cache import Sweep
+
+MakeClient = Callable[..., Any]
+"""Returns the client of a service by its name, as `boto3.client` does; takes botocore's `config`, too."""
+
+
+class Wiring:
+    """Everything that one deployment is made of. Each part is built when it is first used, then kept.
+
+    `make_client` is called once for each AWS service that is used.
+    """
+
+    def __init__(self, config: Config, *, make_client: MakeClient, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.client = cache(make_client)
+        self._make_client = make_client
+
+    # --- tables
+
+    @cached_property
+    def cached_images(self) -> "CachedImages":
+        from imagecache.stores.images.cached_images import CachedImages
+
+        return CachedImages(table_name=self.config.images_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def claims(self) -> "ImageClaims":
+        from imagecache.stores.images.claims import ImageClaims
+
+        return ImageClaims(table_name=self.config.images_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def catalogue(self) -> "ImageCatalogue":
+        from imagecache.stores.images.catalogue import ImageCatalogue
+
+        return ImageCatalogue(table_name=self.config.images_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def upkeep(self) -> "ImageUpkeep":
+        from imagecache.stores.images.upkeep import ImageUpkeep
+
+        return ImageUpkeep(table_name=self.config.images_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def chats_table(self) -> "ChatsTable":
+        from imagecache.stores.chats.chats import ChatsTable
+
+        return ChatsTable(table_name=self.config.chats_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def chat_reader(self) -> "ChatReader":
+        from imagecache.stores.chats.chat_reader import ChatReader
+
+        return ChatReader(table_name=self.config.chats_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def participants_table(self) -> "ParticipantsTable":
+        from imagecache.stores.chats.participants import ParticipantsTable
+
+        return ParticipantsTable(
+            table_name=self.config.participants_table,
+            dynamodb=self.client("dynamodb"),
+            writes_at_once=self.config.writes_at_once,
+        )
+
+    @cached_property
+    def contacts_table(self) -> "ContactsTable":
+        from imagecache.stores.contacts.contacts import ContactsTable
+
+        return ContactsTable(table_name=self.config.contacts_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def sync_state(self) -> "SyncState":
+        from imagecache.stores.state.sync_state import SyncState
+
+        return SyncState(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        from imagecache.stores.state.jobs import Jobs
+
+        return Jobs(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def circuits(self) -> "OriginCircuits":
+        from imagecache.stores.state.circuits import OriginCircuits
+
+        return OriginCircuits(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    # --- bucket, queues, secrets
+
+    @cached_property
+    def blobs(self) -> "Blobs":
+        from imagecache.stores.blobs import Blobs
+
+        return Blobs(bucket=self.config.image_bucket, s3=self.client("s3"))
+
+    @cached_property
+    def images_queue(self) -> "ImagesQueue":
+        from imagecache.queues.images import ImagesQueue
+
+        return ImagesQueue(queue_url=self.config.images_queue_url, sqs=self.client("sqs"))
+
+    @cached_property
+    def dead_letters(self) -> "DeadLetters":
+        from imagecache.queues.dead_letters import DeadLetters
+
+        return DeadLetters(queue_url=self.config.dead_letter_queue_url, sqs=self.client("sqs"))
+
+    @cached_property
+    def invocations(self) -> "Invocations":
+        from imagecache.queues.invocations import Invocations
+
+        return Invocations(functions=self.client("lambda"))
+
+    @cached_property
+    def secrets(self) -> "Secrets":
+        from imagecache.stores.secrets import Secrets
+
+        return Secrets(path=self.config.secrets_path, ssm=self.client("ssm"))
+
+    @cached_property
+    def cdn(self) -> "Cdn":
+        from imagecache.stores.cdn import PATIENCE, Cdn
+
+        parameter = f"{self.config.secrets_path}/distribution-id"
+        return Cdn(parameter=parameter, make_client=partial(self._make_client, config=PATIENCE))
+
+    # --- use cases
+
+    @cached_property
+    def image_queueing(self) -> "ImageQueueing":
+        from imagecache.usecases.caching.queue_images import ImageQueueing
+
+        return ImageQueueing(
+            cached_images=self.cached_images,
+            queue=self.images_queue,
+            clock=self.clock,
+            writes_at_once=self.config.writes_at_once,
+        )
+
+    @cached_property
+    def contact_matcher(self) -> "ContactMatcher":
+        from imagecache.usecases.contacts.match_contacts import ContactMatcher
+
+        return ContactMatcher(contacts_table=self.contacts_table, region=self.config.default_region)
+
+    @cached_property
+    def contact_relinker(self) -> "ContactRelinker":
+        from imagecache.usecases.sync.relink_contacts import ContactRelinker
+
+        return ContactRelinker(
+            matcher=self.contact_matcher,
+            chats_table=self.chats_table,
+            participants_table=self.participants_table,
+            image_queueing=self.image_queueing,
+            sync_state=self.sync_state,
+        )
+
+    @cached_property
+    def chat_sync(self) -> "ChatSync":
+        from imagecache.usecases.sync.sync_chats import ChatSync
+
+        return ChatSync(
+            chats_table=self.chats_table,
+            participants_table=self.participants_table,
+            image_queueing=self.image_queueing,
+            relinker=self.contact_relinker,
+            sync_state=self.sync_state,
+            circuits=self.circuits,
+            clock=self.clock,
+            active_within_days=self.config.active_within_days,
+        )
+
+    def image_sources(self, secrets: Mapping[str, str], session: "requests.Session") -> "ImageSources":
+        """Builds the adapters of the configured origins. `secrets`: the values of SECRET_NAMES that exist."""
+        from imagecache.usecases.caching.fetch_image import image_sources
+
+        return image_sources(config=self.config, secrets=secrets, session=session)
+
+    def image_fetcher(self, sources: "ImageSources") -> "ImageFetcher":
+        from imagecache.usecases.caching.fetch_image import ImageFetcher
+
+        return ImageFetcher(sources=sources, circuits=self.circuits, clock=self.clock)
+
+    def image_cacher(self, fetcher: "ImageFetcher") -> "ImageCacher":
+        """Builds the cacher of one invocation: the fetcher holds its HTTP session and its tokens."""
+        from imagecache.usecases.caching.cache_image import ImageCacher
+
+        return ImageCacher(
+            claims=self.claims,
+            fetcher=fetcher,
+            blobs=self.blobs,
+            queue=self.images_queue,
+            salt=self.salt,
+            lease_seconds=self.config.claim_lease_seconds,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def salt(self) -> Callable[[], bytes]:
+        """Reads the salt of blob ids when it is first needed, then keeps it: it never changes."""
+        return cache(self.sync_state.salt)
+
+    @cached_property
+    def image_changes(self) -> "ImageChanges":
+        from imagecache.usecases.operating.change_image import ImageChanges
+
+        return ImageChanges(
+            catalogue=self.catalogue,
+            cached_images=self.cached_images,
+            image_queueing=self.image_queueing,
+            blobs=self.blobs,
+            cdn=self.cdn,
+            clock=self.clock,
+            longest_lease=self.config.claim_lease_seconds * 1000,
+        )
+
+    @cached_property
+    def image_lookup(self) -> "ImageLookup":
+        from imagecache.usecases.operating.look_up_images import ImageLookup
+
+        return ImageLookup(
+            cached_images=self.cached_images,
+            image_queueing=self.image_queueing,
+            clock=self.clock,
+            writes_at_once=self.config.writes_at_once,
+        )
+
+    @cached_property
+    def image_backfill(self) -> "ImageBackfill":
+        from imagecache.usecases.operating.queue_missing import ImageBackfill
+
+        return ImageBackfill(
+            chat_reader=self.chat_reader,
+            participants_table=self.participants_table,
+            contacts_table=self.contacts_table,
+            catalogue=self.catalogue,
+            image_queueing=self.image_queueing,
+        )
+
+    @cached_property
+    def sweep(self) -> "Sweep":
+        from imagecache.usecases.upkeep.repair_image import ImageRepair
+        from imagecache.usecases.upkeep.sweep_blobs import BlobSweeper
+        from imagecache.usecases.upkeep.sweep_cache import Sweep
+        from imagecache.usecases.upkeep.sweep_rows import References, RowSweeper
+
+        row_sweeper = RowSweeper(
+            upkeep=self.upkeep,
+            references=References(
+                participants_table=self.participants_table, contacts_table=self.contacts_table
+            ),
+            repair=ImageRepair(blobs=self.blobs, upkeep=self.upkeep, cached_images=self.cached_images),
+            cached_images=self.cached_images,
+            image_queueing=self.image_queueing,
+            clock=self.clock,
+            writes_at_once=self.config.writes_at_once,
+            refetch_media_after=self.config.refetch_media_after_days * DAY,
+        )
+        return Sweep(
+            row_sweeper=row_sweeper,
+            blob_sweeper=BlobSweeper(blobs=self.blobs, catalogue=self.catalogue),
+            backfill=self.image_backfill,
+            image_queueing=self.image_queueing,
+            upkeep=self.upkeep,
+            catalogue=self.catalogue,
+            participants_table=self.participants_table,
+            sync_state=self.sync_state,
+            clock=self.clock,
+            active_within_days=self.config.active_within_days,
+        )
+
+    @cached_property
+    def contact_book(self) -> "ContactBook":
+        from imagecache.usecases.contacts.keep_contacts import ContactBook
+
+        return ContactBook(
+            contacts_table=self.contacts_table,
+            sync_state=self.sync_state,
+            chat_reader=self.chat_reader,
+            participants_table=self.participants_table,
+            cached_images=self.cached_images,
+            region=self.config.default_region,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def contact_import(self) -> "ContactImport":
+        from imagecache.usecases.contacts.import_contacts import ContactImport
+
+        return ContactImport(
+            contacts_table=self.contacts_table,
+            sync_state=self.sync_state,
+            region=self.config.default_region,
+            clock=self.clock,
+        )
+
+    # --- the API
+
+    def read_api(self) -> "ReadApi":
+        from imagecache.api.read import ReadApi
+
+        return ReadApi(
+            chat_reader=self.chat_reader,
+            participants_table=self.participants_table,
+            contacts_table=self.contacts_table,
+            cached_images=self.cached_images,
+            catalogue=self.catalogue,
+            sync_state=self.sync_state,
+            jobs=self.jobs,
+            clock=self.clock,
+            base_url=self.config.public_base_url,
+        )
+
+    def admin_api(
+        self, *, functions: Mapping[JobKind, str], new_id: Callable[[], str], log: "Log"
+    ) -> "AdminApi":
+        """Builds the routes that change something. `functions` names the function for each kind of job."""
+        from imagecache.api.admin import AdminApi
+
+        return AdminApi(
+            lookup=self.image_lookup,
+            changes=self.image_changes,
+            book=self.contact_book,
+            jobs=self.jobs,
+            invocations=self.invocations,
+            functions=functions,
+            clock=self.clock,
+            new_id=new_id,
+            base_url=self.config.public_base_url,
+            log=log,
+        )
+
+    @cached_property
+    def authorizer(self) -> "Authorizer":
+        from imagecache.usecases.operating.authorize import Authorizer
+
+        return Authorizer(secrets=self.secrets, clock=self.clock)

@@ -1,0 +1,1 @@
+"""What developers run: environments, the browser for tests, the OpenAPI document."""

@@ -1,0 +1,231 @@
+"""The API's routes, their fields and shapes → docs/openapi.json, an OpenAPI 3.1 document.
+
+Nothing is described twice: what a route takes, gives and refuses is read from the routes that serve it.
+"""
+
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+from imagecache.api.admin import AdminApi
+from imagecache.api.fields import Field
+from imagecache.api.http import Route, Routes
+from imagecache.api.read import ReadApi
+from imagecache.api.shapes import Error
+from imagecache.model.access import Role
+from local.template import ROOT
+from tools.openapi_refusals import REFUSALS, Refusal, RefusalKind, refused
+
+Json = dict[str, Any]
+
+DOCUMENT = ROOT / "docs" / "openapi.json"
+_NEVER_CALLED: Any = object()
+
+_DESCRIPTION = """\
+Every picture of one's chats, in the one request that asks for the chats.
+
+- **Tokens.** `Authorization: Bearer <token>`. The read token reads; what changes something takes the admin
+  token, which reads as well. `GET /api/health` takes none.
+- **Pages.** `nextCursor` is the `cursor` of the next page of the same listing, `null` at the end. It is
+  opaque: one that is damaged or of another listing is a 400. A chat that does not move is shown exactly once.
+- **Empty parameters.** A query parameter with nothing behind its `=` counts as left out, as forms send it.
+- **Pictures.** `url` and `sizes` lead to WebP files that never change. `placeholder` and `color` can be
+  painted before any of them has come.
+- **Unchanged answers.** A GET answers with an `ETag`; sent back as `If-None-Match`, it earns a 304.
+- **Errors.** `message` says what went wrong and what to do about it, `code` tells a program.
+"""
+_TAGS = {
+    Role.NONE: ("public", "Takes no token."),
+    Role.READ: ("read", "Takes the read token, or the admin token."),
+    Role.ADMIN: ("admin", "Takes the admin token."),
+}
+_ETAG = {
+    "description": "Weak; the same as long as the answer is the same.",
+    "schema": {"type": "string"},
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of an earlier answer.",
+    "schema": {"type": "string"},
+}
+
+
+def routes_by_function() -> Mapping[str, Routes]:
+    """The routes of each function of the template, good for being looked at."""
+    never = _NEVER_CALLED
+    return {
+        "ReadFunction": ReadApi(
+            chat_reader=never,
+            participants_table=never,
+            cached_images=never,
+            catalogue=never,
+            contacts_table=never,
+            sync_state=never,
+            jobs=never,
+            clock=never,
+            base_url="",
+        ).routes(),
+        "AdminFunction": AdminApi(
+            lookup=never,
+            changes=never,
+            book=never,
+            jobs=never,
+            invocations=never,
+            functions=never,
+            clock=never,
+            new_id=never,
+            base_url="",
+            log=never,
+        ).routes(),
+    }
+
+
+def document() -> Json:
+    """The whole document."""
+    routes = {key: route for of in routes_by_function().values() for key, route in of.items()}
+    answers, schemas = _shapes([route.gives for route in routes.values()])
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Chat Image Cache", "version": _version(), "description": _DESCRIPTION},
+        "servers": [
+            {"url": "http://127.0.0.1:8080", "description": "`make run`; deployed: the stack's Address"}
+        ],
+        "tags": [{"name": name, "description": about} for name, about in _TAGS.values()],
+        "paths": _paths(routes, answers),
+        "components": {
+            "schemas": schemas,
+            "responses": {
+                "NotModified": {"description": "You have it already.", "headers": {"ETag": _ETAG}},
+                **{one.name: _refusal(one) for one in REFUSALS.values()},
+            },
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def text() -> str:
+    """The document as it is committed."""
+    return json.dumps(document(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+class _Plain(GenerateJsonSchema):
+    """Names speak for themselves: `chatId` needs no title `Chatid`."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - as the base class has it
+        return False
+
+
+def _shapes(given: Sequence[Any]) -> tuple[list[Json], Json]:
+    """A reference to each of the shapes, and the schemas that these lead to."""
+    every = [*given, Error, Refusal]
+    asked = [(index, "serialization", TypeAdapter(shape)) for index, shape in enumerate(every)]
+    answers, definitions = TypeAdapter.json_schemas(
+        asked,  # type: ignore[arg-type]  # a list of tuples whose middle mypy widens to str
+        ref_template="#/components/schemas/{model}",
+        schema_generator=_Plain,
+    )
+    schemas: Json = definitions["$defs"]
+    schemas["Moment"] |= {"format": "date-time", "description": "UTC, to the second."}
+    return [answers[index, "serialization"] for index in range(len(given))], schemas
+
+
+def _version() -> str:
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+
+
+def _paths(routes: Routes, answers: Sequence[Json]) -> Json:
+    paths: dict[str, Json] = {}
+    for (key, route), answer in zip(routes.items(), answers, strict=True):
+        method, path = key.split()
+        paths.setdefault(path, {})[method.lower()] = _operation(method, path, route, answer)
+    return paths
+
+
+def _operation(method: str, path: str, route: Route, answer: Json) -> Json:
+    cached = method == "GET"
+    tag, _ = _TAGS[route.role]
+    operation = {
+        "operationId": _name(method, path),
+        "summary": route.summary,
+        "tags": [tag],
+        # Since 3.1 the names of roles may stand here.
+        "security": [] if route.role is Role.NONE else [{"token": [route.role.value]}],
+        "parameters": [*_parameters(route), *([_IF_NONE_MATCH] if cached else [])],
+        "responses": {
+            str(route.status.value): {
+                "description": route.gives.__doc__,
+                "content": _json_of(answer),
+                **({"headers": {"ETag": _ETAG}} if cached else {}),
+            },
+            **({"304": _ref("responses", "NotModified")} if cached else {}),
+            **{str(one.value): _ref("responses", REFUSALS[one].name) for one in sorted(refused(route))},
+        },
+    }
+    return operation | ({} if route.body is None else {"requestBody": _body(route.body)})
+
+
+def _name(method: str, path: str) -> str:
+    """`GET /api/jobs/{jobId}` is `getJobsJobId`."""
+    words = re.findall(r"[A-Za-z]+", path.removeprefix("/api"))
+    return method.lower() + "".join(word[0].upper() + word[1:] for word in words)
+
+
+def _parameters(route: Route) -> Iterator[Json]:
+    for place, fields in (("path", route.path), ("query", route.query)):
+        for field in fields:
+            yield {
+                "name": field.name,
+                "in": place,
+                "required": field.required,
+                "schema": field.schema(),
+                **_description(field),
+                **({"allowEmptyValue": True} if place == "query" and not field.required else {}),
+            }
+
+
+def _body(fields: Sequence[Field]) -> Json:
+    required = [field.name for field in fields if field.required]
+    schema = {
+        "type": "object",
+        "properties": {field.name: {**field.schema(), **_description(field)} for field in fields},
+        "additionalProperties": False,
+        **({"required": required} if required else {}),
+    }
+    return {"required": bool(required), "content": _json_of(schema)}
+
+
+def _description(field: Field) -> Json:
+    told = [field.about, "takes the admin token" if field.role is Role.ADMIN else ""]
+    sentence = "; ".join(one for one in told if one)
+    return {"description": sentence[0].upper() + sentence[1:] + "."} if sentence else {}
+
+
+def _refusal(kind: RefusalKind) -> Json:
+    shape = Error if kind.of_ours_alone else Refusal
+    return {"description": kind.description, "content": _json_of(_ref("schemas", shape.__name__))}
+
+
+def _json_of(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _ref(kind: str, name: str) -> Json:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def main(file: Path = DOCUMENT) -> int:
+    """Write the document. The exit code."""
+    file.write_text(text())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
