@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecache.stores.image_row import ImageRow
+from imagecache.stores.images.row import ImageRow
 
 ROOT = Path(__file__).parent.parent
 DECISIONS = (ROOT / "docs" / "decisions.md").read_text()
@@ -29,6 +29,22 @@ def test_every_test_that_a_document_names_exists() -> None:
     }
     assert len(named) >= 15
     assert named - defined == set()
+
+
+def test_every_file_that_a_document_names_exists() -> None:
+    """Paths from the root of the repository; `I/` is the package."""
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    folders = "I|cli|demo|deployment|docs|events|functions|layers|local|migration|tests|tools|web"
+    named = {
+        name
+        for path in documents
+        for name in re.findall(rf"`((?:{folders})/[\w/.-]+\.\w+)`", path.read_text())
+    }
+    assert len(named) >= 60
+    missing = [
+        name for name in named if not (ROOT / re.sub("^I/", "layers/domain/imagecache/", name)).is_file()
+    ]
+    assert missing == []
 
 
 def decided() -> list[tuple[str, str, str]]:
