@@ -2,11 +2,12 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from local.console import say
 from local.processes import Child, ChildError, clear_leftovers
 
 REGION: Final = "eu-west-1"
+_KEY: Final = "test"  # an SDK wants a key to sign with, and the engine checks no signature
 _START_SECONDS = 60.0
 
 
@@ -25,6 +27,7 @@ class Engine:
 
     child: Child
     port: int
+    token: str = field(repr=False)
 
     @property
     def endpoint(self) -> str:
@@ -32,14 +35,20 @@ class Engine:
 
     @property
     def access(self) -> dict[str, Any]:
-        """Keywords for `boto3.client`."""
+        """Returns the keywords for `boto3.client`. `local.engine_gate` checks the session token alone."""
         return {
             "endpoint_url": self.endpoint,
             "region_name": REGION,
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
+            "aws_access_key_id": _KEY,
+            "aws_secret_access_key": _KEY,
+            "aws_session_token": self.token,
             "config": Config(proxies={}, read_timeout=120, retries={"total_max_attempts": 2}),
         }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Returns the environment variables by which an AWS SDK in another process reaches the engine."""
+        return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION, **_credentials(self.token)}
 
 
 @contextlib.contextmanager
@@ -48,19 +57,26 @@ def running_engine(folder: Path) -> Iterator[Engine]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.resolve()
     clear_leftovers(folder)
-    port = _restore(folder)
-    child = Child(folder, "ministack", environment=_environment(folder, port))
+    port, token = _restore(folder), secrets.token_urlsafe(32)
+    child = Child(
+        folder, "local.engine_gate", name="ministack", environment=_environment(folder, port, token)
+    )
     try:
         _wait_until_it_answers(child, port)
-        yield Engine(child, port)
+        yield Engine(child, port, token)
     finally:
         if not child.stop():
             say("the engine had to be killed: what changed since its last clean stop is lost")
         shutil.rmtree(folder / "tmp", ignore_errors=True)
 
 
-def _environment(folder: Path, port: int) -> dict[str, str]:
-    # Complete: all of it reaches the functions, so nothing of ours may be in it.
+def _credentials(token: str) -> dict[str, str]:
+    return {"AWS_ACCESS_KEY_ID": _KEY, "AWS_SECRET_ACCESS_KEY": _KEY, "AWS_SESSION_TOKEN": token}
+
+
+def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
+    # The engine passes all of this on to the functions, the session token included, so the variables of the
+    # person who started it must not be here. Only the access key id is replaced: by the account's number.
     return {
         "PATH": os.defpath,
         "HOME": str(folder / "tmp"),
@@ -70,8 +86,7 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        **_credentials(token),
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder / "state"),
         "S3_PERSIST": "1",

@@ -55,18 +55,19 @@ def find_access(wanted: Wanted, *, environment: Mapping[str, str], folder: Path)
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Where the stack of a running `make run` is. It takes any credentials, and nobody else reaches it."""
+    """Says where the stack of a running `make run` is; the token of that run is all that opens it."""
 
     endpoint: str
     region: str
     stack: str
+    token: str = field(repr=False)
 
 
 def find_engine(folder: Path) -> Engine:
     """Raises SettingsError."""
     try:
         engine = _known_locally(folder)["engine"]
-        return Engine(engine["endpoint"], engine["region"], engine["stack"])
+        return Engine(engine["endpoint"], engine["region"], engine["stack"], engine["sessionToken"])
     except (KeyError, TypeError) as error:
         raise SettingsError("no stack is there yet: wait until `make run` says that it is ready") from error
 

@@ -34,8 +34,9 @@ def objects(stack: Stack) -> dict[str, bytes]:
 def test_clean_stop_keeps_rows_objects_and_names_and_a_kill_keeps_those_of_the_last_one(start: Start) -> None:
     with start() as stack:
         remember(stack, "first")
-        names = stack.outputs
+        names, token = stack.outputs, stack.engine.token
     with start() as stack:
+        assert stack.engine.token != token, "a token opens one run"
         assert stack.outputs == names
         assert {"first"} <= seen(stack)
         assert objects(stack) == {"kept/first": b"first"}
