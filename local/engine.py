@@ -17,6 +17,7 @@ from local.console import say
 from local.processes import Child, ChildError, clear_leftovers
 
 REGION: Final = "eu-west-1"
+ARTIFACTS: Final = "imagecache-artifacts"  # the bucket of the packages that a deployment uploads
 _KEY: Final = "test"  # an SDK wants a key to sign with, and the engine checks no signature
 _START_SECONDS = 60.0
 
@@ -98,24 +99,38 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
 
 
 def _restore(folder: Path) -> int:
-    """Lay out the folder for a start and return the engine's port.
+    """Lays out the folder for a start and returns the engine's port.
 
     The engine runs on a copy, `state`, that replaces `saved` only after a clean stop: killed half-way
     through saving it would leave files of two different moments.
+
+    The objects in `s3` are never removed here, because they may be the last copies of pictures. The engine
+    finds its buckets there when it starts, whether its state names them or not.
     """
     saved, state, mark = folder / "saved", folder / "state", folder / "ministack.saved"
     if mark.exists() and state.exists():
         shutil.rmtree(saved, ignore_errors=True)
         state.rename(saved)
     mark.unlink(missing_ok=True)
-    for name in ("state", "tmp") if saved.exists() else ("state", "tmp", "s3"):
-        shutil.rmtree(folder / name, ignore_errors=True)  # without rows nothing can name an object
+    for name in ("state", "tmp"):
+        shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "tmp").mkdir()
     if saved.exists():
         shutil.copytree(saved, state)
+    elif _has_objects(folder / "s3"):
+        # The new stack gets buckets of new names, so it neither uses nor sweeps those of the last run.
+        say(
+            "the last run was killed before it could save its chats; its pictures are kept in "
+            f"{folder / 's3'}, but this run does not use them"
+        )
     for unfinished in (folder / "s3").rglob("*.tmp"):
         unfinished.unlink()  # a write that a kill cut short would come back as an object
     return _keep_port(state)
+
+
+def _has_objects(s3: Path) -> bool:
+    """Returns whether there is a bucket, `s3/<account>/<name>`, beside that of the packages."""
+    return any(bucket.name != ARTIFACTS for bucket in s3.glob("[0-9]*/*"))
 
 
 def _keep_port(state: Path) -> int:
