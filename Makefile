@@ -31,7 +31,7 @@ imports:
 	@python=$$($(ENVIRONMENT) dev) && "$${python%/*}/lint-imports" --no-cache --no-logo
 
 template:
-	@$(SAM) printf '%s\n' default prod | xargs -P 2 -n 1 "$$sam" -m samcli validate --lint --config-env
+	@$(SAM) "$$sam" -m samcli validate
 
 openapi: ## docs/openapi.json, from the routes as they are
 	@$(DEV) tools.openapi
