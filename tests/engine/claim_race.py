@@ -1,4 +1,4 @@
-"""`python -m tests.engine.claim_race EMULATOR ROUNDS`, in a network of its own: races, told as JSON.
+"""`python -m tests.engine.claim_race EMULATOR ROUNDS`, in a network of its own: prints races as JSON.
 
 32 workers claim one image, then, when the winner's lease has lapsed, claim it again; in the end as many ask
 the media server's pace for a slot.
@@ -23,7 +23,9 @@ from tests.engine.dynamodb_local import dynamodb_local
 from tests.tables import create_tables
 
 NOW = 1_800_000_000_000
-WORKERS, LEASE_SECONDS, SLOTS_WANTED = 32, 90, 200
+WORKERS = 32
+LEASE_SECONDS = 90
+SLOTS_WANTED = 200
 BLOB = Blob("b10b", "image/png", 10, 64, 64)
 
 
@@ -57,7 +59,8 @@ def race(claims: ImageClaims, pool: ThreadPoolExecutor, key: str) -> dict[str, A
 
         return list(pool.map(claim, range(WORKERS)))
 
-    first, second = all_claim(NOW), all_claim(NOW + LEASE_SECONDS * 1000 + 1)
+    first = all_claim(NOW)
+    second = all_claim(NOW + LEASE_SECONDS * 1000 + 1)
     winners = [claim for claim in (*first, *second) if isinstance(claim, Won)]
     return {
         "first": Counter(type(claim).__name__ for claim in first),

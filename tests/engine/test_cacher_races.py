@@ -23,7 +23,8 @@ from imagecache.wiring import Wiring
 from local.engine import Engine
 from tests.made_settings import made_config
 
-WORKERS, ROUNDS = 32, 100
+WORKERS = 32
+ROUNDS = 100
 
 
 class Origin:

@@ -151,7 +151,7 @@ def test_an_outage_of_a_week_costs_next_to_nothing_and_heals_by_itself(
             assert statuses(stack, keys) == {"failed"}
     assert (len(sqs), sqs.dead, statuses(stack, keys)) == (0, [], {"cached"})
     assert sorted(laptop.served) == sorted(keys)
-    # 8 waits at first, then one message for each try: every 6 hours at last.
+    # First 8 deferrals, then one message for each attempt; the last attempts are 6 hours apart.
     assert sqs.sent / len(keys) < 50
     assert len(laptop.asked) - len(keys) < 7 * 24 * 5
 

@@ -95,12 +95,12 @@ def test_an_origin_that_does_not_serve_is_at_fault_itself(
 
 
 @pytest.mark.parametrize(
-    ("wish", "seconds"), [("120", 120), (None, None), ("soon", None), ("-5", None), ("99999999999", 86_400)]
+    ("header", "seconds"), [("120", 120), (None, None), ("soon", None), ("-5", None), ("99999999999", 86_400)]
 )
-def test_how_long_a_busy_origin_wants_to_be_left_alone_is_handed_on(
-    fetch: Fetch, wish: str | None, seconds: int | None
+def test_the_retry_after_header_of_a_busy_origin_is_in_the_error(
+    fetch: Fetch, header: str | None, seconds: int | None
 ) -> None:
-    headers = [f"Retry-After: {wish}"] if wish else []
+    headers = [f"Retry-After: {header}"] if header else []
     say = answer("429 Too Many Requests", b"", *headers)
     with Origin(say) as origin, pytest.raises(OriginBusyError) as caught:
         fetch(origin.url)
@@ -108,12 +108,12 @@ def test_how_long_a_busy_origin_wants_to_be_left_alone_is_handed_on(
 
 
 def test_retry_after_may_be_a_date() -> None:
-    wish = transport.retry_after({"Retry-After": formatdate(time.time() + 100, usegmt=True)})
-    assert wish is not None
-    assert 97 <= wish <= 100
+    seconds = transport.retry_after({"Retry-After": formatdate(time.time() + 100, usegmt=True)})
+    assert seconds is not None
+    assert 97 <= seconds <= 100
 
 
-def test_the_one_502_that_is_final_is_told_from_the_others(session: requests.Session) -> None:
+def test_the_one_502_that_is_final_is_distinguished_from_the_others(session: requests.Session) -> None:
     with Origin(answer("502 Bad Gateway", GONE_FOR_GOOD)) as origin:
         with pytest.raises(ImageFailedError) as caught:
             AssetsServe(base_url=origin.url, token="t", session=session).fetch(location())
@@ -130,7 +130,7 @@ def test_the_one_502_that_is_final_is_told_from_the_others(session: requests.Ses
         ("403 Forbidden", FailureReason.REFUSED),
     ],
 )
-def test_what_the_origin_says_of_the_image_is_the_images_failure(
+def test_a_final_status_of_the_origin_is_a_failure_of_the_image(
     fetch: Fetch, status: str, reason: FailureReason
 ) -> None:
     with Origin(answer(status, b"File not found")) as origin, pytest.raises(ImageFailedError) as caught:
@@ -191,9 +191,10 @@ def test_no_more_than_64_kb_beyond_the_cap_are_read(monkeypatch: pytest.MonkeyPa
     assert MAX_IMAGE_BYTES < taken <= MAX_IMAGE_BYTES + 64 * 1024
 
 
-def test_what_stands_behind_an_answer_is_not_taken_for_the_next_one(session: requests.Session) -> None:
+def test_bytes_after_an_answer_are_not_taken_for_the_next_answer(session: requests.Session) -> None:
     other = answer("200 OK", b"another image, hidden behind the first")
-    first, following = b"1" * 30, b"2" * 30
+    first = b"1" * 30
+    following = b"2" * 30
     bodies = iter([first, following])
 
     hidden_is_sent = threading.Event()
@@ -223,7 +224,7 @@ def test_tokens_travel_in_headers_and_paths_are_encoded_once(session: requests.S
     assert {"CF-Access-Client-Id: id", "CF-Access-Client-Secret: hush"} <= set(lines)
 
 
-def test_half_a_pair_of_access_headers_is_none() -> None:
+def test_half_a_pair_of_access_headers_is_not_sent() -> None:
     assert access_headers({"cf-access-client-id": "id"}) == {}
 
 

@@ -107,7 +107,7 @@ def test_an_ipv6_address_is_refused(web: Web) -> None:
         ("425 Too Early", [], None),
     ],
 )
-def test_a_server_that_wants_to_be_left_alone_says_how_long(
+def test_the_retry_after_header_is_in_the_error(
     web: Web, status: str, headers: list[str], retry_after: int | None
 ) -> None:
     with pytest.raises(OriginDownError) as caught:
@@ -126,9 +126,7 @@ def test_a_server_that_wants_to_be_left_alone_says_how_long(
         ("401 Unauthorized", FailureReason.REFUSED),
     ],
 )
-def test_what_it_says_of_the_image_is_the_images_failure(
-    web: Web, status: str, reason: FailureReason
-) -> None:
+def test_a_final_status_is_a_failure_of_the_image(web: Web, status: str, reason: FailureReason) -> None:
     with pytest.raises(ImageFailedError) as caught:
         web.fetch(answer(status, b"no"))
     assert caught.value.reason is reason

@@ -7,13 +7,14 @@ from imagecache.model.image import NO_VALIDATORS, Fetched, Unchanged, Validators
 from tests.hostile.origin import Say, answer
 from tests.hostile.web import IMAGE, Web, conditions, in_turn, moved
 
-MONDAY, TUESDAY = "Mon, 05 Oct 2026 07:28:00 GMT", "Tue, 06 Oct 2026 07:28:00 GMT"
+MONDAY = "Mon, 05 Oct 2026 07:28:00 GMT"
+TUESDAY = "Tue, 06 Oct 2026 07:28:00 GMT"
 KNOWN = Validators('"v1"', MONDAY)
 NEW = answer("200 OK", IMAGE, 'ETag: "v2"')
 NOT_MODIFIED = answer("304 Not Modified")
 
 
-def test_how_the_server_names_this_version_is_handed_on(web: Web) -> None:
+def test_the_validators_of_the_answer_are_returned(web: Web) -> None:
     say = answer("200 OK", IMAGE, 'ETag: W/"v1"', f"Last-Modified: {MONDAY}")
     assert web.fetch(say) == Fetched(IMAGE, Validators('W/"v1"', MONDAY))
 
@@ -32,11 +33,11 @@ def test_how_the_server_names_this_version_is_handed_on(web: Web) -> None:
         f"Last-Modified: {MONDAY}, {TUESDAY}",
     ],
 )
-def test_a_name_that_could_do_harm_when_sent_back_is_not_kept(web: Web, name: str) -> None:
+def test_a_malformed_validator_is_not_kept(web: Web, name: str) -> None:
     assert web.fetch(answer("200 OK", IMAGE, name)) == Fetched(IMAGE)
 
 
-def test_where_a_redirect_leads_today_says_nothing_of_tomorrow(web: Web) -> None:
+def test_validators_of_the_target_of_a_redirect_are_not_kept(web: Web) -> None:
     assert web.fetch(in_turn(moved("/b.jpg"), NEW)) == Fetched(IMAGE)
 
 
@@ -49,7 +50,7 @@ def test_where_a_redirect_leads_today_says_nothing_of_tomorrow(web: Web) -> None
         (KNOWN, {"If-None-Match": '"v1"', "If-Modified-Since": MONDAY}),
     ],
 )
-def test_it_is_asked_for_any_version_but_the_one_we_have(
+def test_the_request_is_for_any_version_but_the_cached_one(
     web: Web, cached: Validators, asked: dict[str, str]
 ) -> None:
     assert web.fetch(NEW, cached=cached) == Fetched(IMAGE, Validators('"v2"'))
@@ -65,7 +66,7 @@ def test_it_is_asked_for_any_version_but_the_one_we_have(
         (["ETag: *", "Last-Modified: now"], KNOWN),
     ],
 )
-def test_what_is_not_modified_keeps_its_names_but_for_those_that_it_says_anew(
+def test_a_304_keeps_the_validators_except_those_that_it_replaces(
     web: Web, said: list[str], named: Validators
 ) -> None:
     assert web.fetch(answer("304 Not Modified", b"", *said), cached=KNOWN) == Unchanged(named)

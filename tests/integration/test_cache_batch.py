@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from demo.service import DemoAccount
+from imagecache.errors import ClaimHeldError
 from imagecache.metrics import put_counts
 from imagecache.model.image import ImageMessage, Picture
 from imagecache.queues.images import ImagesQueue, from_body, to_body
@@ -43,11 +44,15 @@ def received(stack: Stack, *bodies: str) -> list[dict[str, str]]:
     return records
 
 
-class SentMessages:
-    """The part of SQS that sends a message, with its delay in seconds."""
+class RecordedQueue:
+    """The part of SQS that the cacher uses: what was sent again, and for how long messages are hidden (s)."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[ImageMessage, int]] = []
+        self.hidden: dict[str, int] = {}
+
+    def change_message_visibility(self, *, ReceiptHandle: str, VisibilityTimeout: int, **_: object) -> None:  # noqa: N803 - boto3's
+        self.hidden[ReceiptHandle] = VisibilityTimeout
 
     def send_message(self, *, MessageBody: str, DelaySeconds: int, **_: object) -> None:  # noqa: N803 - boto3's
         self.sent.append((from_body(MessageBody), DelaySeconds))
@@ -120,7 +125,7 @@ def test_a_message_for_which_there_is_no_time_is_sent_again_as_it_is_and_acknowl
     message = ImageMessage(key, f"mxc://{key}?encryptedFileInfoJSON=key", NOW - 5, deferrals=3)
     [record] = received(stack, to_body(message))
     left = iter([60_000, 20_000])
-    sqs = SentMessages()
+    sqs = RecordedQueue()
     queue = ImagesQueue(queue_url="images", sqs=sqs)  # type: ignore[arg-type] # what is used of it
     batch_cacher = stack.batch_cacher(stack.cacher(demo, session), queue=queue)
     [delivery] = batch_cacher.cache([record], remaining_ms=lambda: next(left))
@@ -128,6 +133,20 @@ def test_a_message_for_which_there_is_no_time_is_sent_again_as_it_is_and_acknowl
     assert sqs.sent == [(message, 1)]
     assert stack.row(key) == {}
     assert demo.hits.as_json()["imageHits"] == 0
+
+
+def test_a_held_message_is_hidden_until_the_lease_ends(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
+) -> None:
+    stack.won(message_for(key), nonce="other")
+    stack.now += 30_000
+    sqs = RecordedQueue()
+    queue = ImagesQueue(queue_url="images", sqs=sqs)  # type: ignore[arg-type] # what is used of it
+    batch_cacher = stack.batch_cacher(stack.cacher(demo, session), queue=queue)
+    records = [{"messageId": "1", "body": to_body(message_for(key)), "receiptHandle": "receipt"}]
+    [delivery] = batch_cacher.cache(records, remaining_ms=lambda: 60_000)
+    assert type(delivery.error) is ClaimHeldError
+    assert sqs.hidden == {"receipt": 60}
 
 
 def test_a_very_short_invocation_begins_with_a_message(

@@ -127,7 +127,7 @@ def test_an_image_that_kills_its_worker_ends_as_crashed_and_is_not_fetched_again
     assert demo.hits.as_json()["imageHits"] == 0
 
 
-def test_a_held_image_comes_back_when_its_lease_ends(
+def test_a_held_image_is_reported_with_the_end_of_its_lease(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
     stack.won(message_for(key), nonce="other")
@@ -139,8 +139,10 @@ def test_a_held_image_comes_back_when_its_lease_ends(
 def test_the_loser_of_a_race_leaves_nothing_behind(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
-    slow, fast = stack.cacher(demo, session), stack.cacher(demo, session)
-    put, results = stack.blobs.put, []
+    slow = stack.cacher(demo, session)
+    fast = stack.cacher(demo, session)
+    put = stack.blobs.put
+    results = []
 
     def overtaken(blob_id: str, original: bytes, picture: Picture) -> None:
         put(blob_id, original, picture)

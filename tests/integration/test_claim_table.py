@@ -1,4 +1,4 @@
-"""What becomes of a claimed image that is refreshed, forgotten, undecodable or waiting for its origin."""
+"""Claimed images that are refreshed, forgotten, undecodable or waiting for their origin."""
 
 import io
 from dataclasses import replace
@@ -88,7 +88,7 @@ def test_while_it_is_refreshed_the_old_image_is_shown(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("answer", [ImageFailedError(FailureReason.GONE), b"\x89PNG\r\n\x1a\n broken"])
-def test_a_refresh_that_fails_leaves_the_last_good_image_and_is_over(
+def test_a_refresh_that_fails_leaves_the_last_good_image_and_is_not_retried(
     stack: Stack, answer: bytes | Exception
 ) -> None:
     origin = Answers(png("red"), answer)
@@ -104,7 +104,7 @@ def test_a_refresh_that_fails_leaves_the_last_good_image_and_is_over(
     assert {"reason", "nextAttemptAt", "refreshRequestedAt", "lease"}.isdisjoint(row)
 
 
-def test_what_was_forgotten_is_not_brought_back_by_work_in_flight(stack: Stack) -> None:
+def test_a_worker_in_progress_cannot_commit_a_forgotten_image(stack: Stack) -> None:
     in_flight = won(stack)
     stack.cached_images.forget(KEY)
     with pytest.raises(LeaseLostError):
@@ -121,7 +121,7 @@ def test_of_a_forgotten_image_only_key_url_and_status_are_kept(stack: Stack) -> 
     assert set(stack.row(KEY)) == {"imageKey", "status", "sourceUrl"}
 
 
-def test_an_explicit_refresh_lifts_forgetting(stack: Stack) -> None:
+def test_a_refresh_of_a_forgotten_image_makes_it_claimable(stack: Stack) -> None:
     claim(stack)
     stack.cached_images.forget(KEY)
     assert stack.cached_images.request_refresh(KEY, now=NOW)
@@ -180,7 +180,7 @@ def test_no_more_than_five_answers_are_kept_and_none_is_long(stack: Stack) -> No
     assert all(len(answer.answer) <= 100 for answer in kept)
 
 
-def test_waiting_for_an_origin_counts_as_no_attempt(stack: Stack) -> None:
+def test_deferrals_do_not_count_as_attempts(stack: Stack) -> None:
     origin = Answers(*[OriginDownError("offline")] * 6, png("red"))
     at_work = cacher(stack, beeper=origin)
     for number in range(6):

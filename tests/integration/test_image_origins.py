@@ -1,4 +1,4 @@
-"""What becomes of an image as its origins answer, fail, replace each other, or ask for a pause."""
+"""Images whose origins answer, fail, replace each other, or ask for a pause."""
 
 import contextlib
 from dataclasses import replace
@@ -70,7 +70,8 @@ def test_validators_are_kept_until_an_answer_has_none(stack: Stack) -> None:
     assert {"etag", "lastModified"}.isdisjoint(stack.row(url))
 
 
-GONE, DOWN = ImageFailedError(FailureReason.GONE), OriginDownError("offline")
+GONE = ImageFailedError(FailureReason.GONE)
+DOWN = OriginDownError("offline")
 
 
 @pytest.mark.parametrize(

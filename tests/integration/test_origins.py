@@ -9,7 +9,8 @@ from imagecache.model.image import OriginName
 from imagecache.stores.state.circuits import Cause, OriginCircuits, Permit
 from tests.integration.conftest import NOW, Stack
 
-MEDIA, BEEPER = OriginName.MEDIA_SERVER, OriginName.BEEPER
+MEDIA = OriginName.MEDIA_SERVER
+BEEPER = OriginName.BEEPER
 MINUTE = 60_000
 
 
@@ -98,7 +99,8 @@ def test_a_probe_without_an_outcome_is_followed_by_another(stack: Stack) -> None
 
 
 def test_each_failed_probe_doubles_the_wait_up_to_a_quarter_of_an_hour(stack: Stack) -> None:
-    waits, probe = [], 0
+    waits = []
+    probe = 0
     for _ in range(6):
         until = stack.circuits.open(BEEPER, Cause.OUTAGE, now=stack.now, probe=probe)
         waits.append((until - stack.now) // MINUTE)

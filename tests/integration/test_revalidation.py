@@ -19,7 +19,8 @@ from tests.integration.test_claim_table import history, png
 
 URL = f"https://{HOST}/ada.png"
 MESSAGE = ImageMessage(URL, URL, NOW)
-MONDAY, TUESDAY = "Mon, 05 Oct 2026 07:28:00 GMT", "Tue, 06 Oct 2026 07:28:00 GMT"
+MONDAY = "Mon, 05 Oct 2026 07:28:00 GMT"
+TUESDAY = "Tue, 06 Oct 2026 07:28:00 GMT"
 NAMED = answer("200 OK", png("red"), 'ETag: "v1"', f"Last-Modified: {MONDAY}")
 NAMELESS = answer("200 OK", png("red"))
 UNCHANGED = answer("304 Not Modified")
@@ -83,10 +84,11 @@ def other_worker(stack: Stack) -> Claim:
     return stack.claims.claim(MESSAGE, now=stack.now, lease_seconds=90, nonce="other")
 
 
-def test_what_has_not_changed_is_not_downloaded_however_often_the_message_comes(
+def test_an_unchanged_image_is_not_downloaded_however_often_the_message_comes(
     stack: Stack, site: Site
 ) -> None:
-    before, objects = site.cached_a_month_ago(), versions(stack)
+    before = site.cached_a_month_ago()
+    objects = versions(stack)
     site.says = [UNCHANGED]
     assert [site.cache() for _ in range(3)] == ["unchanged", "deduplicated", "deduplicated"]
     assert site.asked() == [{}, ANY_BUT_V1]
@@ -97,7 +99,7 @@ def test_what_has_not_changed_is_not_downloaded_however_often_the_message_comes(
     assert history(stack, URL)[-1].answer == "unchanged"
 
 
-def test_a_304_may_name_the_version_anew(stack: Stack, site: Site) -> None:
+def test_a_304_may_replace_the_validators(stack: Stack, site: Site) -> None:
     site.cached_a_month_ago()
     site.says = [answer("304 Not Modified", b"", 'ETag: W/"v1"', f"Last-Modified: {TUESDAY}")]
     assert site.cache() == "unchanged"
@@ -115,7 +117,9 @@ def test_changed_bytes_are_a_new_blob_at_a_new_url(stack: Stack, site: Site) -> 
     assert "lastModified" not in after
 
 
-def test_the_same_bytes_under_another_name_stay_what_they_were(stack: Stack, site: Site) -> None:
+def test_the_same_bytes_with_other_validators_keep_their_blob_and_the_time_of_caching(
+    stack: Stack, site: Site
+) -> None:
     before = site.cached_a_month_ago()
     site.says = [answer("200 OK", png("red"), 'ETag: "v2"')]
     assert site.cache() == "cached"
@@ -125,7 +129,7 @@ def test_the_same_bytes_under_another_name_stay_what_they_were(stack: Stack, sit
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "403 Forbidden", "503 Service Unavailable"])
-def test_a_source_that_vanishes_leaves_us_ours_and_is_asked_the_same_next_time(
+def test_a_source_that_vanishes_leaves_the_cached_copy_and_its_validators(
     stack: Stack, site: Site, status: str
 ) -> None:
     before = site.cached_a_month_ago()
@@ -138,14 +142,14 @@ def test_a_source_that_vanishes_leaves_us_ours_and_is_asked_the_same_next_time(
     assert site.asked() == [{}, ANY_BUT_V1, ANY_BUT_V1]
 
 
-def test_a_server_that_names_no_version_is_asked_for_the_bytes(site: Site) -> None:
+def test_a_server_without_validators_is_asked_for_the_bytes(site: Site) -> None:
     site.cached_a_month_ago(NAMELESS)
     site.says = [NAMELESS]
     assert site.cache() == "cached"
     assert site.asked() == [{}, {}]
 
 
-def test_what_is_forgotten_while_its_server_is_asked_stays_forgotten(stack: Stack, site: Site) -> None:
+def test_an_image_that_is_forgotten_during_revalidation_stays_forgotten(stack: Stack, site: Site) -> None:
     site.cached_a_month_ago()
     site.says = [UNCHANGED]
     site.meanwhile = [lambda: stack.cached_images.forget(URL)]
@@ -168,9 +172,7 @@ def test_a_worker_whose_lease_lapsed_cannot_record_that_nothing_has_changed(stac
 
 
 @pytest.mark.parametrize("name", ['ETag: "v1"', f"Last-Modified: {MONDAY}"])
-def test_an_explicit_refresh_wants_the_bytes_whatever_the_server_says(
-    stack: Stack, site: Site, name: str
-) -> None:
+def test_an_explicit_refresh_sends_no_conditions(stack: Stack, site: Site, name: str) -> None:
     site.cached_a_month_ago(answer("200 OK", png("red"), name))
     assert stack.cached_images.request_refresh(URL, now=stack.now)
     site.says = [NAMED]
@@ -178,7 +180,7 @@ def test_an_explicit_refresh_wants_the_bytes_whatever_the_server_says(
     assert site.asked() == [{}, {}]
 
 
-def test_an_explicit_refresh_is_not_answered_by_a_question_under_way(stack: Stack, site: Site) -> None:
+def test_an_explicit_refresh_takes_the_lease_of_a_revalidation(stack: Stack, site: Site) -> None:
     site.cached_a_month_ago()
     site.says = [UNCHANGED, NAMED]
     operator = stack.wiring.image_changes
@@ -189,7 +191,7 @@ def test_an_explicit_refresh_is_not_answered_by_a_question_under_way(stack: Stac
     assert site.asked() == [{}, ANY_BUT_V1, {}]
 
 
-def test_an_explicit_refresh_leaves_a_download_under_way_alone(stack: Stack, site: Site) -> None:
+def test_an_explicit_refresh_does_not_interrupt_a_download(stack: Stack, site: Site) -> None:
     site.cached_a_month_ago()
     site.says = [NAMED]
     stack.cached_images.request_refresh(URL, now=stack.now)

@@ -9,7 +9,8 @@ from imagecache.stores.images.claims import Held, Settled, SettledReason, decide
 from imagecache.stores.images.row import lease_ends_at, new_lease
 
 NOW = 1_800_000_000_000
-LAPSED, LIVE = NOW - 1, NOW + 89_000
+LAPSED = NOW - 1
+LIVE = NOW + 89_000
 PENDING, CACHED, FAILED, FORGOTTEN = ImageStatus
 
 
@@ -18,7 +19,8 @@ def row(status: ImageStatus, **attributes: int) -> ImageRecord:
 
 
 FREE = None
-IS_CACHED, IS_FORGOTTEN = Settled(SettledReason.CACHED), Settled(SettledReason.FORGOTTEN)
+IS_CACHED = Settled(SettledReason.CACHED)
+IS_FORGOTTEN = Settled(SettledReason.FORGOTTEN)
 ROWS = [
     ("no row", None, FREE),
     ("pending without a lease", row(PENDING, queued_at=NOW), FREE),

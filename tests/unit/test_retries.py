@@ -1,4 +1,4 @@
-"""When a failed image is tried again, and how long a message waits."""
+"""Tests of the rules of waiting: when a failed image is tried again, and how long a message waits."""
 
 import pytest
 
@@ -9,14 +9,14 @@ from imagecache.rules.retries import NEVER, deferral, failed_before, may_wait, n
 NOW = 1_800_000_000_000
 
 
-def test_an_image_that_is_gone_is_asked_for_ever_more_rarely() -> None:
+def test_the_wait_for_an_image_that_is_gone_doubles_up_to_30_days() -> None:
     waits = [
         next_attempt_at(FailureReason.GONE, failures=failures, now=0, jitter=0) for failures in range(1, 8)
     ]
     assert [wait // DAY for wait in waits] == [1, 2, 4, 8, 16, 30, 30]
 
 
-def test_an_image_whose_origin_is_down_is_tried_every_six_hours_at_last() -> None:
+def test_the_wait_for_an_origin_that_is_down_doubles_up_to_six_hours() -> None:
     waits = [
         next_attempt_at(FailureReason.ORIGIN_DOWN, failures=failures, now=0, jitter=0)
         for failures in range(1, 9)
@@ -39,10 +39,13 @@ def test_other_bytes_or_the_same_a_moment_ago_do_not_count_as_the_second_failure
     assert not failed_before(remembered, "abc", 6 * HOUR)
 
 
-def test_the_wish_of_an_origin_is_honoured_when_it_is_longer_than_ours() -> None:
-    wish = 9 * HOUR
-    assert next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=0, jitter=0, not_before=wish) == wish
-    assert next_attempt_at(FailureReason.GONE, failures=1, now=0, jitter=0, not_before=wish) == DAY
+def test_no_attempt_is_made_before_the_time_that_the_origin_asked_for() -> None:
+    not_before = 9 * HOUR
+    assert (
+        next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=0, jitter=0, not_before=not_before)
+        == not_before
+    )
+    assert next_attempt_at(FailureReason.GONE, failures=1, now=0, jitter=0, not_before=not_before) == DAY
 
 
 def test_a_message_waits_longer_each_time_but_never_longer_than_sqs_can() -> None:
@@ -73,7 +76,7 @@ def test_a_message_waits_at_most_eight_times_or_two_hours_and_only_before_the_fi
     "reason",
     [FailureReason.REFUSED, FailureReason.UNSUPPORTED, FailureReason.TOO_LARGE, FailureReason.CRASHED],
 )
-def test_what_trying_again_cannot_mend_is_final(reason: FailureReason) -> None:
+def test_a_reason_without_a_retry_policy_is_final(reason: FailureReason) -> None:
     assert next_attempt_at(reason, failures=1, now=0, jitter=0) == NEVER
 
 

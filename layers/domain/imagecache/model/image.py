@@ -179,7 +179,7 @@ class BadBytes:
 
 @dataclass(frozen=True, slots=True)
 class ImageView:
-    """What a page needs of an image. `blob_id` is set if there is a copy to show.
+    """The part of an image that a page needs. `blob_id` is set if there is a copy to show.
 
     `reason` is a FailureReason, or a RejectionReason for a URL that is never fetched.
     """

@@ -23,7 +23,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class FailureMeaning:
-    """What follows from a failure reason.
+    """The consequences of a failure reason.
 
     `text` completes "It failed: ...". `advice` is a sentence of its own. Without a retry policy the failure
     is final: only a person's retry or refresh makes another attempt.

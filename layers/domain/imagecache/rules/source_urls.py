@@ -206,7 +206,7 @@ def _media_location(server: str, media_id: str, url: str) -> MediaLocation:
 
 @dataclass(frozen=True, slots=True)
 class _Scheme:
-    """What a scheme of source URLs means.
+    """The meaning of a scheme of source URLs.
 
     `is_on_disk`: Beeper Desktop has downloaded the image. `may_change`: the same URL may name another picture
     later. `query_is_secret`: the query holds a key that decrypts the image.

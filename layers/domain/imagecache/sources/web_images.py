@@ -44,8 +44,8 @@ _NOT_PUBLIC = (
     # IETF protocol assignments. Python excepts the anycast addresses of PCP and TURN, 192.0.0.9 and .10, and
     # versions before 3.12.4 count more. These are services of the local network provider.
     ipaddress.IPv4Network("192.0.0.0/24"),
-    # The anycast relay of 6to4, which is retired (RFC 7526). Any network may announce it, so nobody knows who
-    # answers.
+    # The anycast relay of 6to4, which is retired (RFC 7526). Any network may announce it, so it is unknown
+    # who answers.
     ipaddress.IPv4Network("192.88.99.0/24"),
 )
 

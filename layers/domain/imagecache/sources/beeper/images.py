@@ -97,8 +97,8 @@ def media_origins(
 ) -> dict[OriginName, MediaOrigin]:
     """Returns the configured origins of Beeper's media, in the order in which they are asked.
 
-    An empty `media_server_url` means that there is none. `secrets` holds the values of IMAGE_SECRETS that
-    exist. Without a token an origin answers 401, which the operator sees.
+    An empty `media_server_url` means that there is no media server. `secrets` holds the values of
+    IMAGE_SECRETS that exist. Without a token an origin answers 401, which the operator sees.
     """
     headers = access_headers(secrets)
     beeper = AssetsServe(

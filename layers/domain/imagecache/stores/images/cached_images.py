@@ -1,4 +1,4 @@
-"""What queueing, operators and pages do with cachedImages: look images up, queue, refresh and forget them.
+"""Reads and writes of cachedImages for queueing, operators and pages: look-ups, queueing, refresh, forget.
 
 The claims of workers are in claims.py.
 """

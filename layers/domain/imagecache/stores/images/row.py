@@ -112,7 +112,8 @@ def image_record(item: Mapping[str, Any]) -> ImageRecord:
     def number(name: str) -> int:
         return int(item[name]["N"]) if name in item else 0
 
-    reason, lease = text("reason"), text("lease")
+    reason = text("reason")
+    lease = text("lease")
     return ImageRecord(
         image_key=item["imageKey"]["S"],
         status=ImageStatus(item["status"]["S"]),

@@ -1,11 +1,11 @@
 """Rows of syncState that limit the requests to each origin: a circuit, and for some origins a pace.
 
-An origin is somebody's laptop, and many workers fetch from it at once. All of them share one row per
+An origin may be a laptop, and many workers fetch from it at once. All of them share one row per
 origin, so that together they never send more than it takes, and none sends anything while it is down.
 
-The circuit works like a fuse. It is closed while the origin answers. An outage, a refused token, a 429 or bad
-answers for several images open it: then nobody may send a request before `openUntil`. After that moment one
-worker may send one request, the probe, and its outcome closes the circuit or opens it again.
+The circuit works like a fuse. It is closed while the origin answers. An outage, a refused token, a 429 or
+bad answers for several images open it: then no worker may send a request before `openUntil`. After that
+moment one worker may send one request, the probe, and its outcome closes the circuit or opens it again.
 
 The pace is GCRA, the generic cell rate algorithm. `nextSlotAt` is the moment of the next request if requests
 came evenly, one each interval; every permit moves it one interval further. A request may be sent up to

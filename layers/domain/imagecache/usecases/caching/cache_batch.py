@@ -23,7 +23,7 @@ _LONGEST_MESSAGE_MS = 35_000
 # Another invocation may have time at once.
 _NOT_BEGUN_DELAY_MS = 1_000
 
-# The results that have a metric. The others need nobody's attention and are only in the log.
+# The results that have a metric. The others call for no action and are only in the log.
 _METRICS = {
     Result.CACHED: IMAGES_CACHED,
     Result.DEDUPLICATED: IMAGES_DEDUPLICATED,
@@ -34,7 +34,7 @@ _METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of one message: an outcome if it is done with, an error if SQS must deliver it again."""
+    """The fate of one message: an outcome if it is done with, an error if SQS must deliver it again."""
 
     message_id: str
     outcome: Outcome | None

@@ -37,7 +37,7 @@ from imagecache.usecases.caching.fetch_image import ImageFetcher
 
 
 class Result(StrEnum):
-    """What became of a message. Each of these means that the message is done with."""
+    """The ways in which the work on a message can end. After each of them the message is done with."""
 
     CACHED = "cached"
     UNCHANGED = "unchanged"  # a refresh, and the origin has no other version
@@ -50,7 +50,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a message, for the log. `bytes` is the size of the original if it was cached."""
+    """The end of the work on a message, for the log. `bytes` is the size of an original that was cached."""
 
     result: Result
     reason: FailureReason | None = None

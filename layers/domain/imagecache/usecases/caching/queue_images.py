@@ -32,7 +32,7 @@ class ImageQueueing:
         `retry` also queues every failed image, even one that failed for good. The images are shown
         somewhere, so orphan marks on them are removed. A message is sent before its row is written. A crash
         between the two costs a second message, which a claim settles. In the other order it would cost the
-        image, because nobody would queue it again for hours.
+        image, because it would not be queued again for hours.
         """
         now = self.clock()
         urls = dict(images)
