@@ -184,6 +184,7 @@ def test_a_failed_image_is_explained_in_plain_words(
         f"It failed once, last at {iso(NOW)}: Beeper, or the web, no longer has it.",
         f"{iso(NOW)}: asked beeper, the answer was: gone: SERVE_ASSET_ERROR.",
         f"The first sync after {iso(due)} tries it again; retry does so now.",
+        "If another picture has replaced it, the next sync brings that one.",
         "Shown by Ada Lovelace.",
     ]
 

@@ -11,13 +11,13 @@ from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.image_choice import ShownFor, ShownImage
 from imagecache.stores.blobs import image_path
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
+from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.usecases.operating.change_image import ImageChanges
 from imagecache.usecases.operating.look_up_images import ImageLookup
 from imagecache.usecases.reading.list_uncached import Uncached, list_uncached
@@ -102,7 +102,7 @@ def forgotten(*, source_url: str, changes: ImageChanges, log: Log) -> shapes.For
     return {"status": "forgotten", "deletedVersions": done.deleted_versions, "edge": done.invalidation}
 
 
-def _row(facts: ImageFacts, base_url: str) -> shapes.ImageRow:
+def _row(facts: ImageRecord, base_url: str) -> shapes.ImageRow:
     return {
         "sourceUrl": facts.source_url,
         "status": facts.status,
@@ -112,7 +112,7 @@ def _row(facts: ImageFacts, base_url: str) -> shapes.ImageRow:
         "nextAttemptAt": iso8601(facts.next_attempt_at),
         "cachedAt": iso8601(facts.cached_at),
         "contentType": facts.content_type,
-        "fileSize": facts.file_size,
+        "fileSize": facts.file_size or None,
         "url": base_url + image_path(facts.blob_id, 192) if facts.blob_id else None,
     }
 

@@ -7,35 +7,21 @@ from imagecache.api.chats import title_of
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.clock import Clock
-from imagecache.model.image import FailureReason, ImageStatus, RejectionReason
+from imagecache.model.image import ImageRecord, ImageStatus, LocationKind
+from imagecache.rules.failure_reasons import FAILURES, REJECTIONS
 from imagecache.rules.image_choice import ShownImage
 from imagecache.rules.retries import NEVER
 from imagecache.stores.chats.chat_reader import ChatReader
 from imagecache.stores.chats.participants import CHAT_ROW, ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
-from imagecache.usecases.reading.explain_image import ImageStory, LocationKind, explain_image
+from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.usecases.reading.explain_image import ImageStory, explain_image
 
 _SOURCES = {
     LocationKind.BEEPER: "It lies in Beeper's media folder: Beeper is asked for it, or the media server.",
     LocationKind.WEB: "It is somewhere on the web and is fetched over https.",
     LocationKind.DATA: "The picture is within its own URL.",
-}
-_REASONS: dict[str, str] = {
-    FailureReason.GONE: "Beeper, or the web, no longer has it",
-    FailureReason.REFUSED: "it may not be fetched from there, or will not be given",
-    FailureReason.UNSUPPORTED: "it is no JPEG, PNG, GIF, WebP or AVIF",
-    FailureReason.UNSUPPORTED_HEIC: "it is HEIC, which browsers do not show",
-    FailureReason.UNSUPPORTED_SVG: "it is SVG, which can hold scripts",
-    FailureReason.UNDECODABLE: "its bytes are broken",
-    FailureReason.TOO_LARGE: "it has more than 5 MB or 40 megapixels",
-    FailureReason.CRASHED: "three workers died of it",
-    FailureReason.ORIGIN_DOWN: "where it comes from could not be reached for hours",
-    RejectionReason.MALFORMED: "it is malformed",
-    RejectionReason.OUTSIDE_MEDIA_FOLDER: "it names a file outside Beeper's media folder",
-    RejectionReason.TOO_LONG: "it is too long",
-    RejectionReason.UNSUPPORTED_SCHEME: "only https, data and Beeper's own kinds of URLs are fetched",
 }
 _MOST_TITLES = 5
 
@@ -60,7 +46,7 @@ def explained(
         chats=chats,
         contacts=contacts,
     )
-    facts = story.facts or ImageFacts("", None, ImageStatus.PENDING)
+    facts = story.facts or ImageRecord(image_key="", status=ImageStatus.PENDING)
     return {
         "sourceUrl": source_url,
         "source": story.source,
@@ -96,7 +82,7 @@ def _shown_by(story: ImageStory) -> list[shapes.Shown]:
 def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
     """What it is, what happened, what happens next and when, who shows it."""
     if story.rejected:
-        yield f"This URL is never fetched: {_REASONS[story.rejected]}."
+        yield f"This URL is never fetched: {REJECTIONS[story.rejected]}."
         return
     yield _SOURCES[story.source]
     if story.facts is None:
@@ -107,13 +93,15 @@ def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
         for one in story.facts.history:
             yield f"{iso8601(one.at)}: asked {one.origin}, the answer was: {one.answer}."
         yield _next(story.facts, now=now)
+        if story.facts.status is ImageStatus.FAILED and story.facts.reason:
+            yield FAILURES[story.facts.reason].advice
     if story.shown_by or not story.contacts:
         yield _shown_by_whom(story)
     if story.contacts:
         yield f"It stands in where the contact {' or '.join(story.contacts)} is met without a picture."
 
 
-def _state(facts: ImageFacts) -> str:
+def _state(facts: ImageRecord) -> str:
     match facts.status:
         case ImageStatus.CACHED:
             since = iso8601(facts.cached_at)
@@ -129,11 +117,11 @@ def _state(facts: ImageFacts) -> str:
             )
         case ImageStatus.FAILED:
             times = "once" if facts.failures <= 1 else f"{facts.failures} times in a row"
-            why = _REASONS.get(facts.reason or "", facts.reason)
+            why = FAILURES[facts.reason].text if facts.reason else "unknown"
             return f"It failed {times}, last at {iso8601(facts.failed_at)}: {why}."
 
 
-def _next(facts: ImageFacts, *, now: int) -> str:
+def _next(facts: ImageRecord, *, now: int) -> str:
     if facts.held_until > now:
         return f"A worker has it now, until {iso8601(facts.held_until)} at the latest."
     if facts.status is ImageStatus.FAILED:
@@ -143,7 +131,7 @@ def _next(facts: ImageFacts, *, now: int) -> str:
     return "Pages show it." if facts.status is ImageStatus.CACHED else "Only a refresh brings it back."
 
 
-def _next_try(facts: ImageFacts) -> str:
+def _next_try(facts: ImageRecord) -> str:
     if facts.queued_at:
         return f"It waits in the queue for another try since {iso8601(facts.queued_at)}."
     if facts.next_attempt_at >= NEVER:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imagecache.clock import Clock
-from imagecache.errors import NotFoundError, RejectedSourceError
+from imagecache.errors import NotFoundError
 from imagecache.model.chat import Chat
 from imagecache.model.contact import Contact, Identifier, KeptBy
 from imagecache.model.image import ImageRef, ImageView
 from imagecache.rules.image_choice import view_of
-from imagecache.rules.source_urls import image_key, storable_url
+from imagecache.rules.source_urls import image_ref, storable_url
 from imagecache.stores.chats.chat_reader import ChatReader
 from imagecache.stores.chats.participants import ParticipantsTable, Position
 from imagecache.stores.contacts.contacts import ContactsTable
@@ -123,9 +123,4 @@ class ContactBook:
 
 def image_of(source_url: str | None) -> ImageRef | None:
     """What a contact's picture amounts to."""
-    if source_url is None:
-        return None
-    try:
-        return ImageRef(image_key(source_url))
-    except RejectedSourceError as error:
-        return ImageRef(None, error.reason)
+    return None if source_url is None else image_ref(source_url)

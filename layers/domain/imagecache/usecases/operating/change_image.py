@@ -12,12 +12,12 @@ from imagecache.errors import (
     NotFoundError,
     RejectedSourceError,
 )
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.cdn import Cdn
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
+from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.usecases.caching.queue_images import ImageQueueing
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ class ImageChanges:
             return Forgotten(deleted, Invalidation.NOT_TOLD, str(error))
         return Forgotten(deleted, Invalidation.TOLD)
 
-    def _facts(self, source_url: str) -> ImageFacts:
+    def _facts(self, source_url: str) -> ImageRecord:
         try:
-            facts = self.catalogue.facts(image_key(source_url))
+            facts = self.catalogue.record(image_key(source_url))
         except RejectedSourceError as error:
             raise InvalidRequestError(f"this URL is never fetched: {error.reason.value}") from error
         if facts is None:

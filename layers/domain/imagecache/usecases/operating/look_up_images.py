@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from imagecache.clock import DAY, Clock
-from imagecache.errors import RejectedSourceError
-from imagecache.model.image import ImageRef, ImageStatus, ImageView
+from imagecache.model.image import ImageStatus, ImageView
 from imagecache.rules.image_choice import view_of
-from imagecache.rules.source_urls import image_key
+from imagecache.rules.source_urls import image_ref
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.queue_images import ImageQueueing
 
@@ -25,7 +24,7 @@ class ImageLookup:
 
     def look_up(self, source_urls: Sequence[str], *, enqueue: bool) -> dict[str, ImageView | None]:
         """What there is of each, None for nothing."""
-        refs = {url: _ref(url) for url in source_urls}
+        refs = {url: image_ref(url) for url in source_urls}
         keys = {ref.key: url for url, ref in refs.items() if ref.key}
         if enqueue:
             self.image_queueing.request(keys.items())
@@ -43,10 +42,3 @@ class ImageLookup:
         with ThreadPoolExecutor(self.writes_at_once) as pool:
             for _ in pool.map(partial(self.cached_images.record_look_up, now=now), due):
                 pass
-
-
-def _ref(source_url: str) -> ImageRef:
-    try:
-        return ImageRef(image_key(source_url))
-    except RejectedSourceError as error:
-        return ImageRef(None, error.reason)

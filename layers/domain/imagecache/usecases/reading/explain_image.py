@@ -1,29 +1,19 @@
 """Why one face is there or missing: all that is known of its image, and who shows it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from imagecache.errors import RejectedSourceError
 from imagecache.model.chat import Chat
-from imagecache.model.image import ImageStatus, ImageView, RejectionReason
-from imagecache.rules.source_urls import ImageLocation, MediaLocation, WebLocation, parse_source_url
+from imagecache.model.image import ImageRecord, ImageStatus, ImageView, LocationKind, RejectionReason
+from imagecache.rules.source_urls import location_kind, parse_source_url
 from imagecache.stores.chats.chat_reader import ChatReader
 from imagecache.stores.chats.participants import ParticipantsTable, Reference
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
+from imagecache.stores.images.catalogue import ImageCatalogue
 
 _MOST_SHOWN_BY = 50
 _MOST_CONTACTS = 5
-
-
-class LocationKind(StrEnum):
-    """Where the bytes come from."""
-
-    BEEPER = "beeper"
-    WEB = "web"
-    DATA = "data"
-    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +22,7 @@ class ImageStory:
 
     source: LocationKind
     rejected: RejectionReason | None
-    facts: ImageFacts | None
+    facts: ImageRecord | None
     view: ImageView | None
     shown_by: list[tuple[Reference, Chat | None]]
     more_shown_by: bool
@@ -57,9 +47,9 @@ def explain_image(
     more, shown = len(shown) > _MOST_SHOWN_BY, shown[:_MOST_SHOWN_BY]
     known = {chat.chat_id: chat for chat in chats.several(one.chat_id for one in shown)}
     return ImageStory(
-        _kind(source),
+        location_kind(source_url),
         None,
-        catalogue.facts(source.key),
+        catalogue.record(source.key),
         images.views([source.key]).get(source.key),
         [(one, known.get(one.chat_id)) for one in shown],
         more_shown_by=more,
@@ -70,13 +60,3 @@ def explain_image(
 def _rejected(reason: RejectionReason) -> ImageStory:
     view = ImageView(ImageStatus.FAILED, reason=reason.value)
     return ImageStory(LocationKind.REJECTED, reason, None, view, [], more_shown_by=False, contacts=[])
-
-
-def _kind(source: ImageLocation) -> LocationKind:
-    match source:
-        case MediaLocation():
-            return LocationKind.BEEPER
-        case WebLocation():
-            return LocationKind.WEB
-        case _:
-            return LocationKind.DATA
