@@ -46,10 +46,10 @@ class Served:
 
         imports = self.stack.wiring.contact_import
         api = DexApi(base_url=self.url, key=KEY, session=self.session, sleep=self.slept.append)
-        return imports.run(api, milliseconds_left=left)
+        return imports.run(api, remaining_ms=left)
 
     def names(self) -> dict[str, str | None]:
-        return {one.contact_id: one.full_name for one in self.stack.contacts_table.everybody()}
+        return {one.contact_id: one.full_name for one in self.stack.contacts_table.all_contacts()}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_person_of_dex_is_found_by_all_that_dex_knows(served: Served) -> None:
     served.dex.people = [ADA_IN_DEX]
     report = served.run()
     assert (report.saved, report.skipped, report.changed) == (1, 1, True)
-    [ada] = served.stack.contacts_table.everybody()
+    [ada] = served.stack.contacts_table.all_contacts()
     assert (ada.contact_id, ada.full_name, ada.image_key) == ("dex:5f3a", "Ada Lovelace", PICTURE)
     assert set(ada.identifiers) == {
         Identifier(IdentifierKind.INSTAGRAM, "ada.lovelace"),
@@ -90,7 +90,7 @@ def test_a_monstrous_person_is_cut_to_size_and_hurts_nobody(served: Served) -> N
     served.dex.people = [monster, {"id": "i" * 200, "first_name": "Endless"}, *people(1)]
     report = served.run()
     assert (report.saved, report.unreadable) == (2, 1)
-    [known] = [one for one in served.stack.contacts_table.everybody() if one.contact_id == "dex:m"]
+    [known] = [one for one in served.stack.contacts_table.all_contacts() if one.contact_id == "dex:m"]
     assert (len(known.full_name or ""), known.source_url, len(known.identifiers)) == (500, None, 50)
 
 
@@ -113,7 +113,7 @@ def test_a_dex_that_stays_busy_is_left_alone_in_the_end(served: Served) -> None:
     assert (report.outcome, report.changed, served.dex.requests) == ("offline", False, 5)
     served.slept.clear()
     assert served.run(milliseconds=20_500).outcome == "offline"
-    assert served.slept == [], "a pause that outlives the function is none"
+    assert served.slept == [], "a pause longer than the time that is left"
 
 
 def test_a_key_that_is_refused_changes_nothing(served: Served) -> None:

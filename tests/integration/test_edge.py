@@ -1,4 +1,4 @@
-"""What CloudFront hears of a forgotten picture, and that the picture is forgotten whatever it answers."""
+"""CloudFront drops its copies of a forgotten picture, which is forgotten whatever CloudFront answers."""
 
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ def api(stack: Stack) -> Api:
 
 @pytest.fixture
 def distribution(stack: Stack) -> str:  # noqa: ARG001 - moto is at work
-    """One that the parameter names, as the template does."""
+    """Creates a distribution, and the parameter with its id as the template has it."""
     cloudfront: Any = boto3.client("cloudfront")
     target = {"TargetOriginId": "images", "ViewerProtocolPolicy": "https-only", "CachePolicyId": "c"}
     bucket = "images.s3.amazonaws.com"
@@ -44,7 +44,7 @@ def name_distribution(distribution_id: str) -> None:
 
 
 def invalidated(distribution_id: str) -> list[tuple[str, list[str]]]:
-    """Reference and paths of each; CloudFront does nothing for one with a reference that it knows."""
+    """Returns the reference and the paths of each invalidation."""
     cloudfront: Any = boto3.client("cloudfront")
     listed = cloudfront.list_invalidations(DistributionId=distribution_id)["InvalidationList"]
     told = [

@@ -10,7 +10,6 @@ import pytest
 from imagecache.model.access import Role
 from imagecache.model.chat import Chat
 from imagecache.model.image import ImageRef
-from imagecache.usecases.reading import list_chats
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, ME, cache, fail, person, put, request
@@ -98,10 +97,14 @@ def test_a_chat_that_does_not_move_is_shown_once_while_others_do(stack: Stack, a
     assert max(seen.values()) == 1
 
 
-def test_a_filter_that_matches_nothing_ends_after_bounded_work_with_a_cursor(
-    stack: Stack, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(list_chats, "_LOOKED_AT", 5)
+def api_with(stack: Stack, *, chats_per_query: int) -> Api:
+    """Returns the API with Queries so small that a page needs several of them."""
+    stack.wiring.chat_listing = replace(stack.wiring.chat_listing, chats_per_query=chats_per_query)
+    return Api(stack)
+
+
+def test_a_filter_that_matches_nothing_ends_after_bounded_work_with_a_cursor(stack: Stack) -> None:
+    api = api_with(stack, chats_per_query=5)
     made(stack, 60)
     stack.calls.clear()
     first = api.get("/api/chats", accountId="telegram")
@@ -111,11 +114,9 @@ def test_a_filter_that_matches_nothing_ends_after_bounded_work_with_a_cursor(
     assert rest == {"chats": [], "nextCursor": None}
 
 
-def test_what_a_bounded_search_has_not_seen_yet_is_not_overtaken(
-    stack: Stack, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_bounded_search_has_not_seen_yet_is_not_overtaken(stack: Stack) -> None:
     """The archive's match is found at once, the inbox's newer one only by the second request."""
-    monkeypatch.setattr(list_chats, "_LOOKED_AT", 2)
+    api = api_with(stack, chats_per_query=2)
     for number in range(20):
         stack_chat(stack, replace(CHAT, chat_id=f"!{number}", account_id="x", last_activity=NOW - number))
     stack_chat(stack, replace(CHAT, chat_id="!newer", last_activity=NOW - 100))

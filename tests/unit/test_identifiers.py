@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagecache.api import contact_shapes
 from imagecache.model.chat import Participant
 from imagecache.model.contact import Identifier, IdentifierKind
-from imagecache.rules.identifiers import identifier, identifiers_of
+from imagecache.rules.identifiers import RULES, WRITTEN_KINDS, identifier, identifiers_of
 
 INSTAGRAM, WHATSAPP, PHONE, EMAIL = (
     IdentifierKind.INSTAGRAM,
@@ -93,6 +94,17 @@ def test_the_one_form_of_the_one_form_is_itself(kind: IdentifierKind, text: str,
 def test_whatever_is_taken_for_a_number_is_e164(kind: IdentifierKind, text: str, region: str) -> None:
     number = value(kind, text, region)
     assert number is None or (number[0] == "+" and number[1:].isascii() and number[1:].isdigit())
+
+
+def test_every_kind_has_a_rule_and_every_written_one_a_field_in_the_answers() -> None:
+    assert set(RULES) == set(IdentifierKind)
+    assert [kind.value for kind in WRITTEN_KINDS] == list(contact_shapes.Identifiers.__annotations__)
+
+
+@pytest.mark.parametrize("kind", IdentifierKind)
+def test_the_example_in_a_hint_is_valid(kind: IdentifierKind) -> None:
+    example = RULES[kind].hint.partition("for example ")[2]
+    assert identifier(kind, example, region="DE") is not None
 
 
 def somebody(participant_id: str = "@ada", **known: str) -> Participant:

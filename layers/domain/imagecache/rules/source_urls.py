@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from imagecache.errors import RejectedSourceError
-from imagecache.model.image import RejectionReason
+from imagecache.model.image import ImageRef, RejectionReason
 
 # DynamoDB's limit for a partition key, in bytes.
 _MAX_KEY_BYTES = 2048
@@ -76,6 +76,14 @@ ImageLocation = MediaLocation | WebLocation | DataLocation
 def image_key(source_url: str) -> str:
     """The primary key in cachedImages. Raises RejectedSourceError for what is never fetched."""
     return parse_source_url(source_url).key
+
+
+def image_ref(source_url: str) -> ImageRef:
+    """Returns the image's key, or the reason why this URL is never fetched."""
+    try:
+        return ImageRef(image_key(source_url))
+    except RejectedSourceError as error:
+        return ImageRef(None, error.reason)
 
 
 def storable_url(source_url: str) -> str:
