@@ -31,7 +31,7 @@ def queued(stack: Stack) -> list[str]:
     return [from_body(message["body"]).image_key for message in stack.messages()]
 
 
-def test_a_look_up_knows_each_url_as_it_was_sent(stack: Stack, api: Api) -> None:
+def test_a_look_up_answers_each_url_as_it_was_sent(stack: Stack, api: Api) -> None:
     cache(stack, "s/ada", "ada")
     fail(stack, "s/bob")
     stack.cached_images.mark_queued(request("s/eve"))
@@ -125,7 +125,7 @@ def iso(milliseconds: int) -> str:
 
 
 @pytest.mark.parametrize("status", ["failed", "cached"])
-def test_a_long_list_goes_on_by_cursors(stack: Stack, api: Api, status: str) -> None:
+def test_a_long_list_continues_by_cursors(stack: Stack, api: Api, status: str) -> None:
     for number in range(130):
         key = {"imageKey": {"S": f"s/{number:03}"}, "status": {"S": status}}
         due = {"nextAttemptAt": {"N": str(NOW + number)}} if status == "failed" else {}
@@ -173,7 +173,7 @@ def story(api: Api, url: str) -> dict[str, Any]:
     return told
 
 
-def test_a_failed_image_is_explained_in_plain_words(
+def test_a_failed_image_is_explained_in_sentences(
     stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
 ) -> None:
     key = "local.beeper.com/alex_nobody"
@@ -253,7 +253,7 @@ def test_a_change_of_an_unknown_image_or_of_one_that_is_never_fetched_is_refused
 ) -> None:
     assert api.ask(f"POST /api/images/{change}", {"sourceUrl": "mxc://s/unknown"})[0] == 404
     status, answer = api.ask(f"POST /api/images/{change}", {"sourceUrl": "ftp://x/y"})
-    assert (status, answer["message"]) == (400, "this URL is never fetched: unsupported_scheme")
+    assert (status, answer["message"]) == (400, "This URL is never fetched: unsupported_scheme")
     assert stack.row("s/unknown") == {}
 
 
@@ -268,7 +268,7 @@ def stored(stack: Stack, key: str, blob: str) -> None:
         stack.s3.put_object(Bucket="images", Key=name, Body=b"x")
 
 
-def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_back(
+def test_a_forgotten_picture_is_deleted_and_neither_a_message_nor_a_sync_restores_it(
     stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
 ) -> None:
     stack.sync(demo, session)
@@ -305,7 +305,7 @@ def test_versions_younger_than_a_lease_are_left_to_the_sweep(stack: Stack, api: 
     assert objects(stack) == {"originals/young", "images/young/96.webp"}
 
 
-def test_no_answer_that_was_not_asked_for_it_holds_a_media_id(stack: Stack, api: Api) -> None:
+def test_pages_of_chats_statistics_and_health_have_no_media_ids(stack: Stack, api: Api) -> None:
     put(stack, CHAT)
     fail(stack, "s/ada")
     for path in ("/api/chats", "/api/stats", "/api/health"):

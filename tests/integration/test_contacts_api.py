@@ -1,4 +1,4 @@
-"""The routes of contacts: what they take, what they give, and what they refuse."""
+"""The routes of contacts: what they take, what they answer, and what they refuse."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def world(stack: Stack, demo: DemoAccount, session: requests.Session) -> World:
     return World(stack, demo, session, Api(stack))
 
 
-def test_a_contact_is_answered_as_it_is_understood_and_a_sync_is_started(world: World) -> None:
+def test_a_put_answers_the_identifiers_in_normal_form_and_starts_a_sync(world: World) -> None:
     sent = {
         "fullName": "Ada Lovelace",
         "imageUrl": PICTURE,
@@ -53,7 +53,7 @@ def test_a_contact_is_answered_as_it_is_understood_and_a_sync_is_started(world: 
     }
 
 
-def test_the_key_to_an_encrypted_picture_is_stored_nowhere(world: World) -> None:
+def test_the_key_of_an_encrypted_picture_is_not_stored(world: World) -> None:
     contact = world.put("ada", "mxc://beeper.com/abc?encryptedFileInfoJSON=%7B%22key%22%7D")
     assert contact["imageUrl"] == "mxc://beeper.com/abc"
 
@@ -162,7 +162,7 @@ def test_a_contact_that_is_not_there_is_not_found(world: World, method: str) -> 
 @pytest.mark.parametrize(
     "route", ["GET /api/contacts", f"GET {CONTACT}", f"PUT {CONTACT}", f"DELETE {CONTACT}"]
 )
-def test_contacts_are_for_the_admin_alone(world: World, route: str) -> None:
+def test_contacts_take_the_admin_token(world: World, route: str) -> None:
     status, _ = world.api.ask(route, path={"contactId": "ada"}, role=Role.READ)
     assert status == 403
 

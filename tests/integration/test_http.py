@@ -31,7 +31,7 @@ def test_every_route_but_health_takes_a_token(api: Api) -> None:
             assert (status, answer["code"]) == (401, "unauthorized"), route
 
 
-def test_what_changes_or_tells_of_jobs_or_contacts_takes_the_admins(api: Api) -> None:
+def test_changes_jobs_and_contacts_take_the_admin_token(api: Api) -> None:
     refused = {route for route in api.routes if api.ask(route, {}, role=Role.READ)[0] == 403}
     assert refused == {
         "GET /api/jobs/{jobId}",
@@ -51,7 +51,7 @@ def test_what_changes_or_tells_of_jobs_or_contacts_takes_the_admins(api: Api) ->
     assert api.sent.events == []
 
 
-def test_to_queue_by_a_look_up_takes_the_admins_token_too(api: Api) -> None:
+def test_a_look_up_that_enqueues_takes_the_admin_token(api: Api) -> None:
     sent = {"sourceUrls": ["mxc://s/a"], "enqueue": True}
     assert api.ask("POST /api/images/lookup", sent, role=Role.READ)[0] == 403
     assert api.ask("POST /api/images/lookup", sent | {"enqueue": False}, role=Role.READ)[0] == 200
@@ -106,7 +106,7 @@ def test_an_answer_is_not_compressed_unless_asked(asked: str) -> None:
         ('{"sourceUrl": "x", "extra": 1}', "'extra' is not a field of the body: the body may have sourceUrl"),
     ],
 )
-def test_a_body_that_no_route_takes_is_refused_in_a_sentence(api: Api, body: str, said: str) -> None:
+def test_a_body_that_is_not_valid_is_refused_with_the_reason(api: Api, body: str, said: str) -> None:
     response = api.raw("POST /api/images/explain", body=body)
     answer = json.loads(response["body"])
     assert (response["statusCode"], answer["code"]) == (400, "bad_request")
@@ -118,7 +118,7 @@ def test_a_body_of_more_than_4_mb_is_too_large(api: Api) -> None:
     assert (response["statusCode"], json.loads(response["body"])["code"]) == (413, "too_large")
 
 
-def test_a_body_in_base64_is_read_as_well(api: Api) -> None:
+def test_a_body_in_base64_is_decoded(api: Api) -> None:
     event = {
         "routeKey": "POST /api/images/explain",
         "requestContext": {"authorizer": {"lambda": {"role": "read"}}},
@@ -225,7 +225,7 @@ def test_an_invented_cursor_is_a_bad_request_and_no_failure(
     assert "damaged" in answer["message"]
 
 
-def test_an_answer_of_the_api_is_for_its_asker_alone(api: Api) -> None:
+def test_an_answer_may_not_be_kept_by_shared_caches(api: Api) -> None:
     headers = api.raw("GET /api/chats")["headers"]
     assert headers["cache-control"] == "private, no-cache"
     assert headers["x-content-type-options"] == "nosniff"

@@ -1,4 +1,4 @@
-"""Lists go on where they stopped: every match once, no page short, in a bounded number of requests."""
+"""Listings continue where they stopped: every match once, no page short, in a bounded number of requests."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from tests.integration.made import CHAT, ME, cache, fail, person, put, request
 
 
 def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
-    """So many chats, the newest first; every third is a group, every fifth archived, every seventh unread."""
+    """Stores chats, newest first: every third is a group, every fifth archived, every seventh unread."""
     chats = [
         replace(
             CHAT,
@@ -38,7 +38,7 @@ def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
 
 
 def stack_chat(stack: Stack, chat: Chat) -> None:
-    """A chat without anybody in it."""
+    """Stores a chat without members."""
     stack.chats_table.put(chat, preview="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
 
 
@@ -115,7 +115,7 @@ def test_a_filter_that_matches_nothing_ends_after_bounded_work_with_a_cursor(sta
 
 
 def test_what_a_bounded_search_has_not_seen_yet_is_not_overtaken(stack: Stack) -> None:
-    """The archive's match is found at once, the inbox's newer one only by the second request."""
+    """The match in the archive is found at once, the newer one in the inbox only by the second request."""
     api = api_with(stack, chats_per_query=2)
     for number in range(20):
         stack_chat(stack, replace(CHAT, chat_id=f"!{number}", account_id="x", last_activity=NOW - number))
@@ -126,7 +126,7 @@ def test_what_a_bounded_search_has_not_seen_yet_is_not_overtaken(stack: Stack) -
 
 
 @pytest.mark.parametrize("chosen", [*WANTED])
-def test_a_cursor_holds_for_its_own_listing_alone(stack: Stack, api: Api, chosen: str) -> None:
+def test_a_cursor_is_valid_for_its_own_listing_only(stack: Stack, api: Api, chosen: str) -> None:
     made(stack, 30)
     cursor = api.get("/api/chats", filter="all", limit="2")["nextCursor"]
     status, answer = api.ask("GET /api/chats", query={"filter": chosen, "cursor": cursor})
@@ -179,7 +179,7 @@ def test_a_chat_of_one_person_has_no_facepile(stack: Stack, api: Api) -> None:
     assert faces(api) == []
 
 
-def test_a_forgotten_picture_is_none(stack: Stack, api: Api) -> None:
+def test_a_forgotten_picture_is_not_shown(stack: Stack, api: Api) -> None:
     put(stack, CHAT)
     cache(stack, "s/ada", "ada")
     stack.cached_images.forget("s/ada")
@@ -187,7 +187,7 @@ def test_a_forgotten_picture_is_none(stack: Stack, api: Api) -> None:
     assert (image["status"], image["source"], image["url"], image["initials"]) == ("none", None, None, "AL")
 
 
-def test_urls_are_absolute_where_the_page_lives_elsewhere(stack: Stack) -> None:
+def test_urls_are_absolute_if_the_page_has_another_address(stack: Stack) -> None:
     put(stack, CHAT)
     cache(stack, "s/ada", "ada")
     page = Api(stack, base_url="https://images.example").get("/api/chats")

@@ -30,7 +30,7 @@ def routes_of(resources: Resources, function: str) -> dict[str, Any]:
     return {f"{one['Method']} {one['Path']}": one.get("Auth", {}).get("Authorizer") for one in routes}
 
 
-def test_the_committed_document_is_what_the_routes_say() -> None:
+def test_the_committed_document_is_up_to_date() -> None:
     assert text() == DOCUMENT.read_text(), "make openapi"
 
 
@@ -40,18 +40,18 @@ def test_the_document_is_valid_openapi_3_1() -> None:
 
 
 @pytest.mark.parametrize("function", ["ReadFunction", "AdminFunction"])
-def test_the_template_leads_each_function_exactly_its_routes(resources: Resources, function: str) -> None:
+def test_the_template_sends_each_function_exactly_its_routes(resources: Resources, function: str) -> None:
     assert set(routes_of(resources, function)) == set(routes_by_function()[function])
 
 
-def test_no_other_function_answers_the_api(resources: Resources) -> None:
+def test_no_other_function_serves_the_api(resources: Resources) -> None:
     led = {name for name in resources if resources[name]["Type"] == "AWS::Serverless::Function"}
     answering = {name for name in led if routes_of(resources, name)}
     assert answering == {"ReadFunction", "AdminFunction"}
     assert {key for name in answering for key in routes_of(resources, name)} == set(OPERATIONS)
 
 
-def test_what_is_public_in_the_document_is_what_has_no_authorizer(resources: Resources) -> None:
+def test_only_routes_that_the_document_calls_public_have_no_authorizer(resources: Resources) -> None:
     public = {key for key, operation in OPERATIONS.items() if operation["security"] == []}
     authorizers = routes_of(resources, "ReadFunction") | routes_of(resources, "AdminFunction")
     assert public == {"GET /api/health"}
@@ -77,7 +77,7 @@ def test_a_route_documents_every_status_that_it_may_answer(route: str, statuses:
     assert set(OPERATIONS[route]["responses"]) == statuses
 
 
-def test_only_what_changes_something_or_tells_of_jobs_or_contacts_asks_for_the_admin_token() -> None:
+def test_changes_jobs_and_contacts_take_the_admin_token() -> None:
     admin = {key for key, operation in OPERATIONS.items() if operation["security"] == [{"token": ["admin"]}]}
     assert admin == {
         "GET /api/jobs/{jobId}",
@@ -112,7 +112,7 @@ def test_an_error_of_the_api_has_a_code_and_a_request_id_and_one_of_the_gateway_
     }
 
 
-def test_a_reader_is_told_bounds_defaults_and_what_empty_means() -> None:
+def test_a_parameter_is_described_with_its_bounds_and_default() -> None:
     parameters = {one["name"]: one for one in OPERATIONS["GET /api/chats"]["parameters"]}
     assert parameters["limit"] == {
         "name": "limit",
@@ -143,7 +143,7 @@ def test_a_moment_is_a_date_and_time() -> None:
         ({"code": "not_found"}, False),
     ],
 )
-def test_a_refusal_is_an_error_of_ours_or_of_api_gateway(answer: dict[str, str], fits: bool) -> None:
+def test_a_refusal_is_an_error_of_the_api_or_of_api_gateway(answer: dict[str, str], fits: bool) -> None:
     try:
         TypeAdapter(Refusal).validate_python(answer, strict=True)
     except ValidationError:

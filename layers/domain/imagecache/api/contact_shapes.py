@@ -4,15 +4,13 @@ from typing_extensions import TypedDict  # typing's own cannot be turned into JS
 
 from imagecache.api.shapes import Image, Moment, Shown
 from imagecache.model.contact import IdentifierKind, KeptBy
+from imagecache.rules.identifiers import WRITTEN_KINDS
 
-
-class Identifiers(TypedDict):
-    """A contact's identifiers by their kind, in normal form: numbers in E.164, the others in lower case."""
-
-    instagram: list[str]
-    whatsapp: list[str]
-    phone: list[str]
-    email: list[str]
+# It has a field for each kind that people write, so that a new kind is added to rules/identifiers.py alone.
+Identifiers = TypedDict(  # type: ignore[misc]  # mypy knows only literal fields
+    "Identifiers", {kind.value: list[str] for kind in WRITTEN_KINDS}
+)
+Identifiers.__doc__ = "A contact's identifiers in normal form: numbers in E.164, the others in lower case."
 
 
 class Clash(TypedDict):

@@ -145,11 +145,12 @@ def _identifiers(texts: Mapping[IdentifierKind, Sequence[str]], region: str) -> 
 def _contact_json(shown: ShownContact, base_url: str) -> shapes.Contact:
     contact = shown.contact
     image = ShownImage(ShownFor.CONTACT, shown.view)
+    identifiers = {kind.value: _values(contact, kind) for kind in WRITTEN_KINDS}
     return {
         "contactId": contact.contact_id,
         "fullName": contact.full_name,
         "imageUrl": contact.source_url,
-        "identifiers": _identifiers_json(contact),
+        "identifiers": cast("shapes.Identifiers", identifiers),
         "participantIds": _values(contact, IdentifierKind.PARTICIPANT),
         "source": contact.kept_by,
         "updatedAt": iso8601(contact.updated_at),
@@ -164,11 +165,6 @@ def _contact_json(shown: ShownContact, base_url: str) -> shapes.Contact:
             for clash in shown.clashes
         ],
     }
-
-
-def _identifiers_json(contact: Contact) -> shapes.Identifiers:
-    values = {kind.value: _values(contact, kind) for kind in WRITTEN_KINDS}
-    return cast("shapes.Identifiers", values)  # a test compares the kinds with the shape's fields
 
 
 def _values(contact: Contact, kind: IdentifierKind) -> list[str]:

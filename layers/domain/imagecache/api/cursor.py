@@ -40,11 +40,11 @@ def read(listing: str, cursor: str | None, parse: Callable[[Any], Position | Non
         belongs = digest == _digest(listing, text)
         position = parse(json.loads(text)) if belongs else None
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise InvalidRequestError("the cursor is damaged: leave it out to start again") from error
+        raise InvalidRequestError("The cursor is damaged: leave it out to start again") from error
     if not belongs:
-        raise InvalidRequestError("the cursor is of another listing: leave it out to start again")
+        raise InvalidRequestError("The cursor is of another listing: leave it out to start again")
     if position is None:
-        raise InvalidRequestError("the cursor is damaged: leave it out to start again")
+        raise InvalidRequestError("The cursor is damaged: leave it out to start again")
     return position
 
 

@@ -112,10 +112,10 @@ def _arguments(route: Route, event: Event) -> dict[str, Any]:
     role = _role(event)
     if route.role is not Role.NONE and role is Role.NONE:
         raise UnauthorizedError(
-            "the token is missing or not valid: send the header Authorization: Bearer <token>"
+            "The token is missing or not valid: send the header Authorization: Bearer <token>"
         )
     if not _may(role, route.role):
-        raise ForbiddenError("this takes the admin token")
+        raise ForbiddenError("This takes the admin token")
     query = _query(event, route.query)
     body = _body(event, route.body) if route.body is not None else {}
     for field in route.body or ():
@@ -155,15 +155,15 @@ def _body(event: Event, fields: Sequence[Field]) -> dict[str, Any]:
     """Returns the JSON object in the body; an empty one without a body. Raises RequestError."""
     text = event.get("body") or ""
     if len(text) > _MOST_BODY_CHARS:
-        raise RequestTooLargeError("the body may have at most 4 MB: send fewer URLs at a time")
+        raise RequestTooLargeError("The body may have at most 4 MB: send fewer URLs at a time")
     try:
         if event.get("isBase64Encoded"):
             text = base64.b64decode(text).decode()
         body = json.loads(text) if text else {}
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise InvalidRequestError("the body must be JSON in UTF-8") from error
+        raise InvalidRequestError("The body must be JSON in UTF-8") from error
     if not isinstance(body, dict):
-        raise InvalidRequestError("the body must be a JSON object")
+        raise InvalidRequestError("The body must be a JSON object")
     if unknown := body.keys() - {field.name for field in fields}:
         allowed = f"the body may have {_names(fields)}" if fields else "the body must be empty"
         raise InvalidRequestError(f"{min(unknown)[:40]!r} is not a field of the body: {allowed}")

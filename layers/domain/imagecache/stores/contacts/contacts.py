@@ -158,7 +158,7 @@ class ContactsTable:
                 row, [claimant for claimant in row.claimants if claimant != contact_id]
             ):
                 return
-        raise ConflictError(f"too many changes of the identifier {identifier.value} at once: try again")
+        raise ConflictError(f"Too many changes of the identifier {identifier.value} at once: try again")
 
     def _replace_claimants(self, row: ContactRow, claimants: list[str]) -> bool:
         """Returns False if the row has changed since it was read. A row without claimants is deleted."""
@@ -177,7 +177,7 @@ class ContactsTable:
 def _conflict_or_same(error: PutError | DeleteError) -> Exception:
     """Returns a ConflictError for a refused condition, any other error as it is."""
     if is_refusal(error):
-        return ConflictError("the contact was changed by another request at the same time: try again")
+        return ConflictError("The contact was changed by another request at the same time: try again")
     return error
 
 

@@ -142,5 +142,5 @@ class ContactBook:
     def _contact(self, contact_id: str) -> Contact:
         contact = self.contacts_table.one(contact_id)
         if contact is None:
-            raise NotFoundError("there is no contact with this contactId")
+            raise NotFoundError("No contact has this contactId")
         return contact

@@ -78,7 +78,7 @@ class ImageChanges:
         facts = self._facts(source_url)
         if facts.status in _REFRESHABLE:
             raise ConflictError(
-                f"the image is {facts.status.value}, not failed: use refresh to fetch it again"
+                f"The image is {facts.status.value}, not failed: use refresh to fetch it again"
             )
         self.image_queueing.request([(facts.image_key, source_url)], retry=True)
 
@@ -110,11 +110,11 @@ class ImageChanges:
         try:
             facts = self.catalogue.facts(image_key(source_url))
         except RejectedSourceError as error:
-            raise InvalidRequestError(f"this URL is never fetched: {error.reason.value}") from error
+            raise InvalidRequestError(f"This URL is never fetched: {error.reason.value}") from error
         if facts is None:
             raise _unknown_image()
         return facts
 
 
 def _unknown_image() -> NotFoundError:
-    return NotFoundError("there is no image of this URL: it was never queued, or the sweep has deleted it")
+    return NotFoundError("No image of this URL is known: it was never queued, or the sweep has deleted it")

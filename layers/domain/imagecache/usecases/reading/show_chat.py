@@ -40,7 +40,7 @@ class ChatViewer:
         """
         chat = self.chat_reader.one(chat_id)
         if chat is None:
-            raise NotFoundError("there is no chat with this chatId")
+            raise NotFoundError("No chat has this chatId")
         members, last = self.participants_table.page(chat_id, limit=self.members_per_page, after=after)
         views = self.cached_images.views([*image_keys_of_chat(chat, 0), *image_keys_of_members(members)])
         shown = [ShownMember(member, participant_image(member, views)) for member in members]
