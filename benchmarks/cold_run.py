@@ -67,7 +67,7 @@ def measure(engine: Engine, name: OriginName) -> dict[str, Any]:
         _work(waiting, cacher)
         seconds, cpu = time.monotonic() - began, time.process_time() - cpu
         hits: dict[str, Any] = demo.hits.as_json()
-    statuses = Counter(state.status.value for state in images.states(keys).values())
+    statuses = Counter(record.status.value for record in images.records(keys).values())
     return {
         "origin": name.value,
         "images": IMAGES,

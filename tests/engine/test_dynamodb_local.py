@@ -30,11 +30,11 @@ def told() -> Told:
 
 
 def test_of_32_workers_that_claim_an_image_one_wins_in_every_round(told: Told) -> None:
-    assert [race["first"] for race in told["races"]] == [{"won": 1, "held": WORKERS - 1}] * ROUNDS
+    assert [race["first"] for race in told["races"]] == [{"Won": 1, "Held": WORKERS - 1}] * ROUNDS
 
 
 def test_a_lapsed_lease_is_taken_over_by_one_worker_and_only_its_commit_counts(told: Told) -> None:
-    assert [race["second"] for race in told["races"]] == [{"won": 1, "held": WORKERS - 1}] * ROUNDS
+    assert [race["second"] for race in told["races"]] == [{"Won": 1, "Held": WORKERS - 1}] * ROUNDS
     assert [race["attempts"] for race in told["races"]] == [[1, 2]] * ROUNDS
     assert [race["committed"] for race in told["races"]] == [[False, True]] * ROUNDS
 

@@ -1,4 +1,4 @@
-"""How a web server names a version, and what it may answer to the question whether that is still there."""
+"""Validators of a web server, and its answers to conditional requests."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_where_a_redirect_leads_today_says_nothing_of_tomorrow(web: Web) -> None
 
 
 @pytest.mark.parametrize(
-    ("known", "asked"),
+    ("cached", "asked"),
     [
         (NO_VALIDATORS, {}),
         (Validators(etag='W/"v1"'), {"If-None-Match": 'W/"v1"'}),
@@ -50,9 +50,9 @@ def test_where_a_redirect_leads_today_says_nothing_of_tomorrow(web: Web) -> None
     ],
 )
 def test_it_is_asked_for_any_version_but_the_one_we_have(
-    web: Web, known: Validators, asked: dict[str, str]
+    web: Web, cached: Validators, asked: dict[str, str]
 ) -> None:
-    assert web.fetch(NEW, known=known) == Fetched(IMAGE, Validators('"v2"'))
+    assert web.fetch(NEW, cached=cached) == Fetched(IMAGE, Validators('"v2"'))
     assert [conditions(request) for request in web.asked] == [asked]
 
 
@@ -68,23 +68,23 @@ def test_it_is_asked_for_any_version_but_the_one_we_have(
 def test_what_is_not_modified_keeps_its_names_but_for_those_that_it_says_anew(
     web: Web, said: list[str], named: Validators
 ) -> None:
-    assert web.fetch(answer("304 Not Modified", b"", *said), known=KNOWN) == Unchanged(named)
+    assert web.fetch(answer("304 Not Modified", b"", *said), cached=KNOWN) == Unchanged(named)
     assert len(web.asked) == 1
 
 
 def test_a_304_that_names_another_version_is_not_believed(web: Web) -> None:
     other = answer("304 Not Modified", b"", 'ETag: "v2"')
-    assert web.fetch(in_turn(other, NEW), known=KNOWN) == Fetched(IMAGE, Validators('"v2"'))
+    assert web.fetch(in_turn(other, NEW), cached=KNOWN) == Fetched(IMAGE, Validators('"v2"'))
     assert [len(conditions(request)) for request in web.asked] == [2, 0]
 
 
 def test_only_the_sources_own_url_is_asked_about_a_version(web: Web) -> None:
-    assert web.fetch(in_turn(moved("/b.jpg"), NEW), known=KNOWN) == Fetched(IMAGE)
+    assert web.fetch(in_turn(moved("/b.jpg"), NEW), cached=KNOWN) == Fetched(IMAGE)
     assert [len(conditions(request)) for request in web.asked] == [2, 0]
 
 
 @pytest.mark.parametrize(
-    ("says", "known"),
+    ("says", "cached"),
     [
         ([NOT_MODIFIED], NO_VALIDATORS),
         ([moved("/b.jpg"), NOT_MODIFIED], KNOWN),
@@ -92,8 +92,8 @@ def test_only_the_sources_own_url_is_asked_about_a_version(web: Web) -> None:
     ],
     ids=["never asked", "asked elsewhere", "asked for anything"],
 )
-def test_a_304_that_nobody_asked_for_is_the_servers_own_fault(
-    web: Web, says: list[Say], known: Validators
+def test_a_304_to_an_unconditional_request_is_an_error_of_the_server(
+    web: Web, says: list[Say], cached: Validators
 ) -> None:
     with pytest.raises(OriginDownError, match="status 304"):
-        web.fetch(in_turn(*says), known=known)
+        web.fetch(in_turn(*says), cached=cached)

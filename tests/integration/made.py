@@ -61,10 +61,10 @@ def request(key: str) -> ImageMessage:
 
 
 def cache(stack: Stack, key: str, blob: str, size: int = 10) -> None:
-    claim = stack.claims.claim(request(key), now=stack.now, lease_seconds=90, nonce="n")
+    claim = stack.won(request(key))
     stack.claims.commit(claim, Blob(blob, "image/png", size, 640, 480, PLACEHOLDER, "#204060"), now=stack.now)
 
 
 def fail(stack: Stack, key: str, *, next_attempt_at: int = NOW + 1) -> None:
-    claim = stack.claims.claim(request(key), now=stack.now, lease_seconds=90, nonce="n")
+    claim = stack.won(request(key))
     stack.claims.fail(claim, FailureReason.GONE, now=stack.now, next_attempt_at=next_attempt_at)

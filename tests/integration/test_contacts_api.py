@@ -130,7 +130,7 @@ def test_every_contact_is_listed_once_though_rows_of_identifiers_are_among_them(
         ({"identifiers": {"telegram": ["ada"]}}, "identifiers may have lists of instagram, whatsapp"),
         ({"identifiers": ["ada"]}, "identifiers may have lists of"),
         ({"identifiers": {"phone": "12"}}, "phone must be a list"),
-        ({"imageUrl": "http://pictures.example/ada.jpg"}, "imageUrl is never fetched: unsupported_scheme"),
+        ({"imageUrl": "http://pictures.example/ada.jpg"}, "imageUrl is never fetched: only https, data"),
         ({"participantIds": [""]}, "participantIds must be a text"),
         ({"name": "Ada"}, "the body may have fullName, imageUrl"),
     ],

@@ -49,7 +49,7 @@ class Context:
     function_name = "sync"
     memory_limit_in_mb = 512
     invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:sync"
-    aws_request_id = "d5cf1b7e-invocation"
+    aws_request_id = "52fdfc07-2182-454f-963f-5f0f9a621d72"
 
     def get_remaining_time_in_millis(self) -> int:
         return 900_000
@@ -119,6 +119,47 @@ def test_the_cacher_reports_exactly_the_messages_that_must_come_again(
 
 
 @pytest.mark.usefixtures("environment")
+def test_a_message_for_which_there_is_no_time_is_sent_again_and_not_reported_as_failed(
+    stack: Stack, demo: DemoAccount
+) -> None:
+    key = demo.account.deliverable()[0]
+    stack.sqs.send_message(
+        QueueUrl=stack.queue_url, MessageBody=to_body(ImageMessage(key, f"mxc://{key}", NOW))
+    )
+    [message] = stack.sqs.receive_message(QueueUrl=stack.queue_url)["Messages"]
+    record = {"messageId": "1", "body": message["Body"], "receiptHandle": message["ReceiptHandle"]}
+    left = iter([60_000, 20_000])
+    context = Context()
+    context.get_remaining_time_in_millis = lambda: next(left)  # type: ignore[method-assign] # time passes
+    assert load("cacher")({"Records": [record]}, context) == {"batchItemFailures": []}
+    counts = stack.sqs.get_queue_attributes(
+        QueueUrl=stack.queue_url, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
+    )
+    assert counts["Attributes"] == {"ApproximateNumberOfMessagesDelayed": "1"}
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_cacher_logs_an_unexpected_exception_as_an_error_with_its_trace_and_message(
+    demo: DemoAccount,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Powertools keeps one logger for each service, with the output of the test that made it.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "cacher-that-logs")
+    key = demo.account.deliverable()[0]
+    bodies = {"good": to_body(ImageMessage(key, f"mxc://{key}", NOW)), "malformed": "{}"}
+    records = [{"messageId": name, "body": body, "receiptHandle": "r"} for name, body in bodies.items()]
+    load("cacher")({"Records": records}, Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    logged = {line["messageId"]: line for line in lines if "messageId" in line}
+    assert {name: line["level"] for name, line in logged.items()} == {"good": "INFO", "malformed": "ERROR"}
+    assert {line["function_request_id"] for line in logged.values()} == {Context.aws_request_id}
+    assert logged["malformed"]["exception_name"] == "KeyError"
+    assert "queues/images.py" in logged["malformed"]["exception"]
+    assert "exception" not in logged["good"]
+
+
+@pytest.mark.usefixtures("environment")
 def test_an_image_that_beeper_does_not_have_is_acknowledged_and_recorded(stack: Stack) -> None:
     records = event("images")
     assert load("cacher")(records, Context()) == {"batchItemFailures": []}
@@ -137,7 +178,7 @@ def counted(printed: str) -> list[tuple[str, str, dict[str, str], int]]:
     """What CloudWatch takes from a log: namespace, metric, dimensions, value."""
     lines = [json.loads(line) for line in printed.splitlines()]
     return [
-        (about["Namespace"], metric["Name"], {name: line[name] for name in names}, line[metric["Name"]])
+        (about["Namespace"], metric["Name"], {name: line[name] for name in names}, sum(line[metric["Name"]]))
         for line in lines
         for about in line.get("_aws", {}).get("CloudWatchMetrics", [])
         for metric in about["Metrics"]
@@ -215,7 +256,7 @@ def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
     assert (swept["status"], swept["refused"]) == ("done", ["no_recent_sync"])
     assert stack.sync_state.statistics()["refused"] == ["no_recent_sync"]
     [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert (metric["SweepRefused"], metric["service"]) == (1, "imagecache")
+    assert (metric["SweepRefused"], metric["service"]) == ([1], "imagecache")
     stack.sync_state.record_origin(BeeperState.OFFLINE, now=now())
     assert load("cleanup")(event("schedule"), Context())["refused"] == ["offline"]
     assert "_aws" not in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""An https image is asked about again: what the answer changes, and who may record it."""
+"""Revalidation of an https image: what an answer changes, and which worker may record it."""
 
 import socket
 import ssl
@@ -10,8 +10,7 @@ import pytest
 from imagecache.clock import DAY
 from imagecache.model.image import FailureReason, ImageMessage
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.images.claims import Answer, Claim
-from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.stores.images.claims import Claim, Won
 from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.hostile.origin import Origin, Say, answer, certificate
 from tests.hostile.web import HOST, PUBLIC, conditions
@@ -19,7 +18,7 @@ from tests.integration.conftest import NOW, Stack
 from tests.integration.test_claim_table import history, png
 
 URL = f"https://{HOST}/ada.png"
-REQUEST = ImageMessage(URL, URL, NOW)
+MESSAGE = ImageMessage(URL, URL, NOW)
 MONDAY, TUESDAY = "Mon, 05 Oct 2026 07:28:00 GMT", "Tue, 06 Oct 2026 07:28:00 GMT"
 NAMED = answer("200 OK", png("red"), 'ETag: "v1"', f"Last-Modified: {MONDAY}")
 NAMELESS = answer("200 OK", png("red"))
@@ -28,7 +27,7 @@ ANY_BUT_V1 = {"If-None-Match": '"v1"', "If-Modified-Since": MONDAY}
 
 
 class Site:
-    """A web server with its answers in turn, and a worker; `meanwhile` happens just before it is asked."""
+    """A web server that gives `says` in turn, and a worker. `meanwhile` runs before the worker connects."""
 
     def __init__(self, stack: Stack, tls: ssl.SSLContext, authority: str) -> None:
         self._stack = stack
@@ -36,15 +35,7 @@ class Site:
         self.origin = Origin(self._say, tls=tls)
         self.meanwhile: list[Callable[[], object]] = []
         web = GuardedWeb(resolve=lambda _host, _port: [PUBLIC], reach=self._reach, ca_certs=authority)
-        self._cacher = ImageCacher(
-            claims=stack.claims,
-            fetcher=stack.fetcher(ImageSources(media={}, web=web)),
-            blobs=stack.blobs,
-            queue=stack.queue,
-            salt=stack.sync_state.salt,
-            lease_seconds=90,
-            clock=stack.clock,
-        )
+        self._cacher = stack.wiring.image_cacher(stack.fetcher(ImageSources(media={}, web=web)))
 
     def _say(self, connection: socket.socket) -> None:
         self.says.pop(0)(connection)
@@ -55,10 +46,10 @@ class Site:
         return "127.0.0.1", self.origin.port
 
     def cache(self) -> str:
-        return self._cacher.cache(REQUEST).result
+        return self._cacher.cache(MESSAGE).result
 
     def cached_a_month_ago(self, say: Say = NAMED) -> dict[str, Any]:
-        """The row as it was before somebody wished to know whether it still holds."""
+        """Caches the image, and requests revalidation a month later. Returns the row before the request."""
         self.says = [say]
         assert self.cache() == "cached"
         row = self._stack.row(URL)
@@ -89,7 +80,7 @@ def versions(stack: Stack) -> int:
 
 
 def other_worker(stack: Stack) -> Claim:
-    return stack.claims.claim(REQUEST, now=stack.now, lease_seconds=90, nonce="other")
+    return stack.claims.claim(MESSAGE, now=stack.now, lease_seconds=90, nonce="other")
 
 
 def test_what_has_not_changed_is_not_downloaded_however_often_the_message_comes(
@@ -103,7 +94,7 @@ def test_what_has_not_changed_is_not_downloaded_however_often_the_message_comes(
     assert after.pop("history") != before.pop("history")
     assert after == {**before, "checkedAt": str(stack.now)}
     assert versions(stack) == objects
-    assert [one.answer for one in history(stack, URL)][-1] == "unchanged"
+    assert history(stack, URL)[-1].answer == "unchanged"
 
 
 def test_a_304_may_name_the_version_anew(stack: Stack, site: Site) -> None:
@@ -168,7 +159,7 @@ def test_a_worker_whose_lease_lapsed_cannot_record_that_nothing_has_changed(stac
 
     def overtaken() -> None:
         stack.now += 90_001
-        assert other_worker(stack).answer is Answer.WON
+        assert isinstance(other_worker(stack), Won)
 
     site.meanwhile = [overtaken]
     assert site.cache() == "lost"
@@ -208,8 +199,7 @@ def test_an_explicit_refresh_leaves_a_download_under_way_alone(stack: Stack, sit
 
 def test_only_a_cached_image_is_revalidated(stack: Stack) -> None:
     assert not stack.cached_images.revalidate(URL, now=NOW)
-    failed = other_worker(stack)
-    stack.claims.fail(failed, FailureReason.GONE, now=NOW, next_attempt_at=NOW)
+    stack.claims.fail(stack.won(MESSAGE), FailureReason.GONE, now=NOW, next_attempt_at=NOW)
     assert not stack.cached_images.revalidate(URL, now=NOW)
     stack.cached_images.forget(URL)
     assert not stack.cached_images.revalidate(URL, now=NOW)

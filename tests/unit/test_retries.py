@@ -3,8 +3,8 @@
 import pytest
 
 from imagecache.clock import DAY, HOUR
-from imagecache.model.image import FailureReason, ImageMessage
-from imagecache.rules.retries import NEVER, bad_bytes, deferral, failed_before, may_wait, next_attempt_at
+from imagecache.model.image import BadBytes, FailureReason, ImageMessage
+from imagecache.rules.retries import NEVER, deferral, failed_before, may_wait, next_attempt_at
 
 NOW = 1_800_000_000_000
 
@@ -27,14 +27,14 @@ def test_an_image_whose_origin_is_down_is_tried_every_six_hours_at_last() -> Non
 def test_undecodable_bytes_get_a_second_chance_hours_later_and_no_third() -> None:
     assert next_attempt_at(FailureReason.UNDECODABLE, failures=1, now=0, jitter=0) == 6 * HOUR
     due = 6 * HOUR
-    remembered = bad_bytes("abc", 0)
+    remembered = BadBytes("abc", 0)
     assert failed_before(remembered, "abc", due)
-    assert next_attempt_at(FailureReason.UNDECODABLE, failures=2, now=due, jitter=0, hopeless=True) == NEVER
+    assert next_attempt_at(FailureReason.UNDECODABLE, failures=2, now=due, jitter=0, is_final=True) == NEVER
 
 
-@pytest.mark.parametrize("remembered", [None, bad_bytes("other", 0), bad_bytes("abc", 6 * HOUR - 1)])
+@pytest.mark.parametrize("remembered", [None, BadBytes("other", 0), BadBytes("abc", 6 * HOUR - 1)])
 def test_other_bytes_or_the_same_a_moment_ago_do_not_count_as_the_second_failure(
-    remembered: str | None,
+    remembered: BadBytes | None,
 ) -> None:
     assert not failed_before(remembered, "abc", 6 * HOUR)
 

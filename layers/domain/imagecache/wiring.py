@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from imagecache.stores.state.circuits import OriginCircuits
     from imagecache.stores.state.jobs import Jobs
     from imagecache.stores.state.sync_state import SyncState
+    from imagecache.usecases.caching.ask_origin import OriginGate
+    from imagecache.usecases.caching.cache_batch import BatchCacher
     from imagecache.usecases.caching.cache_image import ImageCacher
     from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources
     from imagecache.usecases.caching.queue_images import ImageQueueing
@@ -231,18 +233,33 @@ class Wiring:
         )
 
     def image_sources(self, secrets: Mapping[str, str], session: "requests.Session") -> "ImageSources":
-        """Builds the adapters of the configured origins. `secrets`: the values of SECRET_NAMES that exist."""
-        from imagecache.usecases.caching.fetch_image import image_sources
+        """Builds the configured sources of images. `secrets` holds the values of IMAGE_SECRETS that exist."""
+        from imagecache.sources.beeper.images import media_origins
+        from imagecache.sources.web_images import GuardedWeb
+        from imagecache.usecases.caching.fetch_image import ImageSources
 
-        return image_sources(config=self.config, secrets=secrets, session=session)
+        media = media_origins(
+            beeper_url=self.config.beeper_url,
+            media_server_url=self.config.media_server_url,
+            order=self.config.origin_order,
+            secrets=secrets,
+            session=session,
+        )
+        return ImageSources(media=media, web=GuardedWeb())
+
+    @cached_property
+    def origin_gate(self) -> "OriginGate":
+        from imagecache.usecases.caching.ask_origin import OriginGate
+
+        return OriginGate(circuits=self.circuits, clock=self.clock)
 
     def image_fetcher(self, sources: "ImageSources") -> "ImageFetcher":
         from imagecache.usecases.caching.fetch_image import ImageFetcher
 
-        return ImageFetcher(sources=sources, circuits=self.circuits, clock=self.clock)
+        return ImageFetcher(sources=sources, gate=self.origin_gate)
 
     def image_cacher(self, fetcher: "ImageFetcher") -> "ImageCacher":
-        """Builds the cacher of one invocation: the fetcher holds its HTTP session and its tokens."""
+        """Builds the cacher of one invocation: the fetcher has its HTTP session and its tokens."""
         from imagecache.usecases.caching.cache_image import ImageCacher
 
         return ImageCacher(
@@ -253,6 +270,16 @@ class Wiring:
             salt=self.salt,
             lease_seconds=self.config.claim_lease_seconds,
             clock=self.clock,
+        )
+
+    def batch_cacher(self, cacher: "ImageCacher") -> "BatchCacher":
+        from imagecache.usecases.caching.cache_batch import BatchCacher
+
+        return BatchCacher(
+            cacher=cacher,
+            queue=self.images_queue,
+            clock=self.clock,
+            at_once=self.config.fetches_per_invocation,
         )
 
     @cached_property

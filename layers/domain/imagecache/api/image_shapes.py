@@ -5,10 +5,9 @@ from typing import Literal
 from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
 
 from imagecache.api.shapes import Image, Moment, Shown
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageStatus, LocationKind
 from imagecache.rules.image_choice import ShownFor
 from imagecache.usecases.operating.change_image import Invalidation
-from imagecache.usecases.reading.explain_image import LocationKind
 
 
 class Images(TypedDict):

@@ -10,10 +10,10 @@ from imagecache.api.http import Route, Routes
 from imagecache.api.moments import iso8601
 from imagecache.api.story import story_json
 from imagecache.clock import Clock
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.image_choice import ShownFor
 from imagecache.stores.blobs import image_path
-from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
+from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.usecases.reading.explain_image import ImageExplainer
 from imagecache.usecases.reading.list_uncached import PictureReference, Position, UncachedListing
 
@@ -65,7 +65,7 @@ class ImageRoutes:
         after = cursors.read(listing, cursor, _index_key if status in _SORTED else _table_key)
         images, following = self.catalogue.by_status(status, limit=_ROWS_PER_PAGE, after=after)
         return {
-            "images": [_row_json(facts, self.base_url) for facts in images],
+            "images": [_row_json(image, self.base_url) for image in images],
             "nextCursor": cursors.write(listing, following),
         }
 
@@ -106,18 +106,18 @@ def _member_key(position: Any) -> Position | None:
     return None
 
 
-def _row_json(facts: ImageFacts, base_url: str) -> shapes.ImageRow:
+def _row_json(image: ImageRecord, base_url: str) -> shapes.ImageRow:
     return {
-        "sourceUrl": facts.source_url,
-        "status": facts.status,
-        "reason": facts.reason,
-        "queuedAt": iso8601(facts.queued_at),
-        "failedAt": iso8601(facts.failed_at),
-        "nextAttemptAt": iso8601(facts.next_attempt_at),
-        "cachedAt": iso8601(facts.cached_at),
-        "contentType": facts.content_type,
-        "fileSize": facts.file_size,
-        "url": base_url + image_path(facts.blob_id, 192) if facts.blob_id else None,
+        "sourceUrl": image.source_url,
+        "status": image.status,
+        "reason": image.reason,
+        "queuedAt": iso8601(image.queued_at),
+        "failedAt": iso8601(image.failed_at),
+        "nextAttemptAt": iso8601(image.next_attempt_at),
+        "cachedAt": iso8601(image.cached_at),
+        "contentType": image.content_type,
+        "fileSize": image.file_size or None,
+        "url": base_url + image_path(image.blob_id, 192) if image.blob_id else None,
     }
 
 

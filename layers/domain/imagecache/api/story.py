@@ -6,39 +6,24 @@ from imagecache.api import image_shapes, shapes
 from imagecache.api.chats import title_of
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
-from imagecache.model.image import FailureReason, ImageStatus, RejectionReason
+from imagecache.model.image import ImageRecord, ImageStatus, LocationKind
+from imagecache.rules.failure_reasons import FAILURES, REJECTIONS
 from imagecache.rules.image_choice import ShownImage
 from imagecache.rules.retries import NEVER
 from imagecache.stores.chats.participants import CHAT_ROW
-from imagecache.stores.images.catalogue import ImageFacts
-from imagecache.usecases.reading.explain_image import ImageStory, LocationKind
+from imagecache.usecases.reading.explain_image import ImageStory
 
 _LOCATIONS = {
     LocationKind.BEEPER: "It is in Beeper's media folder, and is fetched from Beeper or the media server.",
     LocationKind.WEB: "It is on the web, and is fetched by https.",
     LocationKind.DATA: "It is contained in its URL.",
 }
-_REASONS: dict[str, str] = {
-    FailureReason.GONE: "Beeper, or the web, no longer has it",
-    FailureReason.REFUSED: "its address may not be requested, or its server refuses to send it",
-    FailureReason.UNSUPPORTED: "it is not a JPEG, PNG, GIF, WebP or AVIF image",
-    FailureReason.UNSUPPORTED_HEIC: "it is HEIC, which browsers do not show",
-    FailureReason.UNSUPPORTED_SVG: "it is SVG, which can contain scripts",
-    FailureReason.UNDECODABLE: "its bytes cannot be decoded",
-    FailureReason.TOO_LARGE: "it is larger than 5 MB or 40 megapixels",
-    FailureReason.CRASHED: "three workers ended without a result while they had it",
-    FailureReason.ORIGIN_DOWN: "its server could not be reached, or did not send it",
-    RejectionReason.MALFORMED: "it is malformed",
-    RejectionReason.OUTSIDE_MEDIA_FOLDER: "it names a file outside Beeper's media folder",
-    RejectionReason.TOO_LONG: "it is too long",
-    RejectionReason.UNSUPPORTED_SCHEME: "only https, data and Beeper's own kinds of URLs are fetched",
-}
 _MOST_TITLES = 5
 
 
 def story_json(story: ImageStory, source_url: str, *, now: int, base_url: str) -> image_shapes.Story:
     """Returns the story as the API tells it."""
-    facts = story.facts or ImageFacts("", None, ImageStatus.PENDING)
+    record = story.record or ImageRecord(image_key="", status=ImageStatus.PENDING)
     return {
         "sourceUrl": source_url,
         "source": story.location_kind,
@@ -46,15 +31,15 @@ def story_json(story: ImageStory, source_url: str, *, now: int, base_url: str) -
         "reason": story.view.reason if story.view else None,
         "summary": [*_summary(story, now=now)],
         "attempts": [
-            {"at": iso8601(attempt.at), "origin": attempt.origin, "answer": attempt.answer}
-            for attempt in facts.history
+            {"at": iso8601(answer.at), "origin": answer.origin, "answer": answer.answer}
+            for answer in record.history
         ],
-        "failures": facts.failures,
-        "queuedAt": iso8601(facts.queued_at),
-        "heldUntil": iso8601(facts.held_until),
-        "failedAt": iso8601(facts.failed_at),
-        "nextAttemptAt": iso8601(facts.next_attempt_at),
-        "cachedAt": iso8601(facts.cached_at),
+        "failures": record.failures,
+        "queuedAt": iso8601(record.queued_at),
+        "heldUntil": iso8601(record.held_until),
+        "failedAt": iso8601(record.failed_at),
+        "nextAttemptAt": iso8601(record.next_attempt_at),
+        "cachedAt": iso8601(record.cached_at),
         "image": image_json(ShownImage(None, story.view), None, base_url),
         "shownBy": _shown_by(story),
         "moreShownBy": story.more_shown_by,
@@ -75,20 +60,22 @@ def _shown_by(story: ImageStory) -> list[shapes.Shown]:
 def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
     """Yields what the image is, what happened, what happens next and when, and who shows it."""
     if story.rejected:
-        yield f"This URL is never fetched: {_REASONS[story.rejected]}."
+        yield f"This URL is never fetched: {REJECTIONS[story.rejected]}."
         return
     yield _LOCATIONS[story.location_kind]
-    if story.facts is None:
+    if story.record is None:
         yield "It was never queued."
         if story.shown_by:
             yield "The next complete sync queues it."
         else:
             yield "A look-up with `enqueue` queues it."
     else:
-        yield _state(story.facts)
-        for attempt in story.facts.history:
-            yield f"{iso8601(attempt.at)}: {attempt.origin} was asked and answered: {attempt.answer}."
-        yield _next(story.facts, now=now)
+        yield _state(story.record)
+        for answer in story.record.history:
+            yield f"{iso8601(answer.at)}: {answer.origin} was asked and answered: {answer.answer}."
+        yield _next(story.record, now=now)
+        if story.record.status is ImageStatus.FAILED and story.record.reason:
+            yield FAILURES[story.record.reason].advice
     if story.shown_by or not story.contacts:
         yield _titles(story)
     if story.contacts:
@@ -96,32 +83,32 @@ def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
         yield f"Shown for the contact {contacts} wherever that person has no picture of their own."
 
 
-def _state(facts: ImageFacts) -> str:
-    match facts.status:
+def _state(record: ImageRecord) -> str:
+    match record.status:
         case ImageStatus.CACHED:
-            since = iso8601(facts.cached_at)
-            return f"It has been cached since {since}: {facts.file_size} bytes, {facts.content_type}."
+            since = iso8601(record.cached_at)
+            return f"It has been cached since {since}: {record.file_size} bytes, {record.content_type}."
         case ImageStatus.FORGOTTEN:
             return "It was forgotten on request."
         case ImageStatus.PENDING:
-            since = iso8601(facts.queued_at)
+            since = iso8601(record.queued_at)
             if since:
                 return f"It has been waiting in the queue since {since}."
             return "It is being fetched for the first time."
         case ImageStatus.FAILED:
-            times = "once" if facts.failures <= 1 else f"{facts.failures} times in a row"
-            reason = _REASONS.get(facts.reason or "", facts.reason)
-            return f"It failed {times}, last at {iso8601(facts.failed_at)}: {reason}."
+            times = "once" if record.failures <= 1 else f"{record.failures} times in a row"
+            reason = FAILURES[record.reason].text if record.reason else "the reason was not recorded"
+            return f"It failed {times}, last at {iso8601(record.failed_at)}: {reason}."
 
 
-def _next(facts: ImageFacts, *, now: int) -> str:
-    if facts.held_until > now:
-        return f"A worker is fetching it now, until {iso8601(facts.held_until)} at the latest."
-    match facts.status:
+def _next(record: ImageRecord, *, now: int) -> str:
+    if record.held_until > now:
+        return f"A worker is fetching it now, until {iso8601(record.held_until)} at the latest."
+    match record.status:
         case ImageStatus.FAILED:
-            return _next_attempt(facts)
+            return _next_attempt(record)
         case ImageStatus.PENDING:
-            due = iso8601(facts.next_attempt_at)
+            due = iso8601(record.next_attempt_at)
             return f"If its message was lost, the first sync after {due} sends another."
         case ImageStatus.CACHED:
             return "Pages show it."
@@ -129,12 +116,12 @@ def _next(facts: ImageFacts, *, now: int) -> str:
             return "Only a refresh fetches it again."
 
 
-def _next_attempt(facts: ImageFacts) -> str:
-    if facts.queued_at:
-        return f"It has been waiting in the queue for another attempt since {iso8601(facts.queued_at)}."
-    if facts.next_attempt_at >= NEVER:
+def _next_attempt(record: ImageRecord) -> str:
+    if record.queued_at:
+        return f"It has been waiting in the queue for another attempt since {iso8601(record.queued_at)}."
+    if record.next_attempt_at >= NEVER:
         return "It is not tried again by itself; a retry tries it once more."
-    return f"The first sync after {iso8601(facts.next_attempt_at)} tries it again; a retry does so now."
+    return f"The first sync after {iso8601(record.next_attempt_at)} tries it again; a retry does so now."
 
 
 def _titles(story: ImageStory) -> str:

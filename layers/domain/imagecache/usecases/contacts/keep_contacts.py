@@ -8,6 +8,7 @@ from imagecache.errors import InvalidRequestError, NotFoundError
 from imagecache.model.chat import Chat
 from imagecache.model.contact import Contact, Identifier, KeptBy
 from imagecache.model.image import ImageView
+from imagecache.rules.failure_reasons import REJECTIONS
 from imagecache.rules.image_choice import view_of
 from imagecache.rules.source_urls import image_ref, storable_url
 from imagecache.stores.chats.chat_reader import ChatReader
@@ -98,7 +99,7 @@ class ContactBook:
         """
         image = image_ref(source_url) if source_url else None
         if image and image.rejected:
-            raise InvalidRequestError(f"imageUrl is never fetched: {image.rejected.value}")
+            raise InvalidRequestError(f"imageUrl is never fetched: {REJECTIONS[image.rejected]}")
         before = self.contacts_table.one(contact_id)
         contact = Contact(
             contact_id=contact_id,

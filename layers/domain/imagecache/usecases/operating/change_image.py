@@ -11,12 +11,13 @@ from imagecache.errors import (
     NotFoundError,
     RejectedSourceError,
 )
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
+from imagecache.rules.failure_reasons import REJECTIONS
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.cdn import Cdn
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
+from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.usecases.caching.queue_images import ImageQueueing
 
 # Only a refresh changes images of these states; a retry is for all others.
@@ -65,22 +66,22 @@ class ImageChanges:
 
     def refresh(self, source_url: str) -> None:
         """Has the image fetched again, also if it was forgotten. Its present copy is shown until then."""
-        facts = self._facts(source_url)
-        if facts.status in _REFRESHABLE:
-            self.cached_images.request_refresh(facts.image_key, now=self.clock())
-        self.image_queueing.request([(facts.image_key, source_url)], retry=True)
+        image = self._image(source_url)
+        if image.status in _REFRESHABLE:
+            self.cached_images.request_refresh(image.image_key, now=self.clock())
+        self.image_queueing.request([(image.image_key, source_url)], retry=True)
 
     def retry(self, source_url: str) -> None:
         """Has a failed image tried now, before its next attempt is due.
 
         Raises ConflictError for an image that is cached or forgotten.
         """
-        facts = self._facts(source_url)
-        if facts.status in _REFRESHABLE:
+        image = self._image(source_url)
+        if image.status in _REFRESHABLE:
             raise ConflictError(
-                f"The image is {facts.status.value}, not failed: use refresh to fetch it again"
+                f"The image is {image.status.value}, not failed: use refresh to fetch it again"
             )
-        self.image_queueing.request([(facts.image_key, source_url)], retry=True)
+        self.image_queueing.request([(image.image_key, source_url)], retry=True)
 
     def forget(self, source_url: str) -> ForgetResult:
         """Deletes an image for good: neither queued messages nor later syncs restore it, only a refresh does.
@@ -89,16 +90,16 @@ class ImageChanges:
         bucket and in CloudFront. Versions younger than a lease are left to the sweep, because a worker may be
         storing the same content for another image at this moment.
         """
-        facts = self._facts(source_url)
-        if not self.cached_images.forget(facts.image_key):
+        image = self._image(source_url)
+        if not self.cached_images.forget(image.image_key):
             raise _unknown_image()
-        if facts.blob_id is None or self._is_shared(facts.blob_id, facts.image_key):
+        if image.blob_id is None or self._is_shared(image.blob_id, image.image_key):
             return ForgetResult()
         now = self.clock()
         # The objects go first: CloudFront would fetch them again.
-        deleted = self.blobs.delete_versions(facts.blob_id, before=now - self.longest_lease).versions
+        deleted = self.blobs.delete_versions(image.blob_id, before=now - self.longest_lease).versions
         try:
-            self.cdn.drop(facts.blob_id, now=now)
+            self.cdn.drop(image.blob_id, now=now)
         except InvalidationError as error:
             return ForgetResult(deleted, Invalidation.FAILED, str(error))
         return ForgetResult(deleted, Invalidation.REQUESTED)
@@ -106,14 +107,14 @@ class ImageChanges:
     def _is_shared(self, blob_id: str, image_key: str) -> bool:
         return any(key != image_key for key in self.catalogue.naming(blob_id))
 
-    def _facts(self, source_url: str) -> ImageFacts:
+    def _image(self, source_url: str) -> ImageRecord:
         try:
-            facts = self.catalogue.facts(image_key(source_url))
+            image = self.catalogue.record(image_key(source_url))
         except RejectedSourceError as error:
-            raise InvalidRequestError(f"This URL is never fetched: {error.reason.value}") from error
-        if facts is None:
+            raise InvalidRequestError(f"This URL is never fetched: {REJECTIONS[error.reason]}") from error
+        if image is None:
             raise _unknown_image()
-        return facts
+        return image
 
 
 def _unknown_image() -> NotFoundError:

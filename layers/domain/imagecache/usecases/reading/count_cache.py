@@ -42,7 +42,7 @@ def count_cache(*, catalogue: ImageCatalogue, participants: ParticipantsTable) -
             chats.add(reference.chat_id)
     to_cached = {key: count for key, count in references.items() if key in size_by_key}
     stored = sum(size_by_blob.values())
-    failed = Counter(facts.reason or "" for facts in catalogue.needing_attention(ImageStatus.FAILED))
+    failed = Counter(image.reason or "" for image in catalogue.needing_attention(ImageStatus.FAILED))
     return CacheCounts(
         images=len(size_by_key),
         chats=len(chats),
