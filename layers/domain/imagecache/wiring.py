@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     from imagecache.usecases.operating.change_image import ImageChanges
     from imagecache.usecases.operating.look_up_images import ImageLookup
     from imagecache.usecases.operating.queue_missing import ImageBackfill
+    from imagecache.usecases.reading.explain_image import ImageExplainer
+    from imagecache.usecases.reading.list_chats import ChatListing
+    from imagecache.usecases.reading.list_uncached import UncachedListing
+    from imagecache.usecases.reading.show_chat import ChatViewer
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
     from imagecache.usecases.sync.sync_chats import ChatSync
     from imagecache.usecases.upkeep.sweep_cache import Sweep
@@ -377,16 +381,55 @@ class Wiring:
             clock=self.clock,
         )
 
+    @cached_property
+    def chat_listing(self) -> "ChatListing":
+        from imagecache.usecases.reading.list_chats import ChatListing
+
+        return ChatListing(chat_reader=self.chat_reader, cached_images=self.cached_images)
+
+    @cached_property
+    def chat_viewer(self) -> "ChatViewer":
+        from imagecache.usecases.reading.show_chat import ChatViewer
+
+        return ChatViewer(
+            chat_reader=self.chat_reader,
+            participants_table=self.participants_table,
+            cached_images=self.cached_images,
+        )
+
+    @cached_property
+    def uncached_listing(self) -> "UncachedListing":
+        from imagecache.usecases.reading.list_uncached import UncachedListing
+
+        return UncachedListing(
+            participants_table=self.participants_table,
+            contacts_table=self.contacts_table,
+            cached_images=self.cached_images,
+        )
+
+    @cached_property
+    def image_explainer(self) -> "ImageExplainer":
+        from imagecache.usecases.reading.explain_image import ImageExplainer
+
+        return ImageExplainer(
+            catalogue=self.catalogue,
+            cached_images=self.cached_images,
+            participants_table=self.participants_table,
+            chat_reader=self.chat_reader,
+            contacts_table=self.contacts_table,
+        )
+
     # --- the API
 
     def read_api(self) -> "ReadApi":
         from imagecache.api.read import ReadApi
 
         return ReadApi(
-            chat_reader=self.chat_reader,
+            chat_listing=self.chat_listing,
+            chat_viewer=self.chat_viewer,
+            uncached_listing=self.uncached_listing,
+            image_explainer=self.image_explainer,
             participants_table=self.participants_table,
-            contacts_table=self.contacts_table,
-            cached_images=self.cached_images,
             catalogue=self.catalogue,
             sync_state=self.sync_state,
             jobs=self.jobs,
