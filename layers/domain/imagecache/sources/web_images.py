@@ -38,8 +38,8 @@ _HTTPS_PORT = 443
 # The statuses after which the same request would be refused again. 401, 403 and 429 are handled before.
 _GONE = {*range(400, 500)} - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 
-# Python counts these networks, or parts of them, as global. Multicast, which it also counts, is checked
-# apart.
+# Python counts these networks, or parts of them, as global. It also counts multicast, which `is_public`
+# refuses by itself.
 _NOT_PUBLIC = (
     # IETF protocol assignments. Python excepts the anycast addresses of PCP and TURN, 192.0.0.9 and .10, and
     # versions before 3.12.4 count more. These are services of the local network provider.

@@ -5,7 +5,8 @@ Five attributes make up the state of a row. Each change is one conditional write
 status              `pending` until the first outcome, then `cached` or `failed`; `forgotten` if an operator
                     wants the image never again: then nothing is stored, and only a refresh changes that.
 lease               The end and the name of a worker's claim, removed by every outcome. A row is worked on
-                    while its lease is live. A lease that has lapsed means that its worker died.
+                    while its lease is live. A lease that has lapsed means that its worker died or was too
+                    slow.
 queuedAt            When a message was last sent for the image. Removed by every outcome.
 nextAttemptAt       When a failed image is due, or NEVER. In a pending row, when its message counts as lost.
 refreshRequestedAt  A cached image is wanted again. Removed when its origin has answered, well or badly.
