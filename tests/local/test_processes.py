@@ -54,7 +54,7 @@ def is_running(pid: int) -> bool:
 
 
 def end_of(child: Child) -> str:
-    """Waits until a child ends by itself, and returns what is then said of it."""
+    """Waits until a child ends by itself, and returns the message about it."""
     child._process.wait(10)
     with pytest.raises(ChildError) as caught:
         child.check()
