@@ -69,9 +69,9 @@ def test_a_secret_that_is_not_given_again_is_deleted_and_a_parameter_of_the_temp
     start: Callable[..., AbstractContextManager[Stack]],
 ) -> None:
     with start(secrets={"old": "x", "kept": "x"}) as stack:
-        assert parameters(stack) == {"/own/old", "/own/kept", "/own/told"}
+        assert parameters(stack) == {"/own/old", "/own/kept", "/own/work-queue-url"}
     with start(secrets={"kept": "y"}) as stack:
-        assert parameters(stack) == {"/own/kept", "/own/told"}
+        assert parameters(stack) == {"/own/kept", "/own/work-queue-url"}
 
 
 def parameters(stack: Stack) -> set[str]:
