@@ -7,6 +7,7 @@ from enum import StrEnum
 from imagecache.clock import Clock
 from imagecache.errors import ConflictError, OriginDownError, OriginUnauthorizedError
 from imagecache.model.contact import Contact, Identifier, KeptBy
+from imagecache.rules.deletion_brake import is_too_much
 from imagecache.rules.identifiers import identifier
 from imagecache.rules.source_urls import storable_url
 from imagecache.sources.dex import DexApi, DexContact, DexReading
@@ -126,7 +127,7 @@ class ContactImport:
         """Those that Dex no longer has. While it sends somebody without an id, that may be any of them."""
         of_dex = [contact for contact in known.values() if contact.kept_by is KeptBy.DEX]
         gone = [contact for contact in of_dex if contact.contact_id not in wanted]
-        too_many = len(gone) > _MANY and len(gone) > _MOST_SHARE * len(of_dex)
+        too_many = is_too_much(len(gone), of=len(of_dex), more_than=_MANY, share=_MOST_SHARE)
         if report.unreadable or too_many:
             report.refused = len(gone)
             return []

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from imagecache.errors import ListingError
+from imagecache.rules.deletion_brake import is_too_much
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
@@ -34,7 +35,7 @@ def remove_missing(
     for chat in newly:
         chats_table.mark_missing(chat, since=progress.started_at, fence=fence)
     twice = [chat for chat, since in unseen.items() if since and since < progress.started_at]
-    if len(twice) > _MANY and len(twice) > _MOST_SHARE * len(known) and not progress.force:
+    if is_too_much(len(twice), of=len(known), more_than=_MANY, share=_MOST_SHARE) and not progress.force:
         return len(newly), 0, len(twice)
     deleted = 0
     for chat in twice:
