@@ -39,14 +39,6 @@ class _ByImage(GlobalSecondaryIndex[Any]):
     image_key = UnicodeAttribute(hash_key=True, attr_name="imageKey")
 
 
-class _ByParticipant(GlobalSecondaryIndex[Any]):
-    class Meta:
-        index_name = "byParticipant"
-        projection = KeysOnlyProjection()
-
-    participant_id = UnicodeAttribute(hash_key=True, attr_name="participantId")
-
-
 class _ByContact(GlobalSecondaryIndex[Any]):
     class Meta:
         index_name = "byContact"
@@ -71,7 +63,6 @@ class _Row(Model):
     contact_image_key = UnicodeAttribute(null=True, attr_name="contactImageKey")
     synced_by = NumberAttribute(attr_name="syncedBy")
     by_image = _ByImage()
-    by_participant = _ByParticipant()
     by_contact = _ByContact()
 
 
