@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from imagecache.model.chat import Chat
 from imagecache.stores.blobs import object_keys
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.previews import preview_of
-from imagecache.stores.state.sync_state import Synced, SyncState
+from imagecache.stores.state.last_sync import LastSync, LastSyncStore
 from imagecache.usecases.upkeep.sweep_job import sweep_as_told
 from imagecache.wiring import Wiring
 from local.deploy import Stack
@@ -130,8 +129,8 @@ def fill(stack: Stack, config: Config) -> None:
     for number in range(shown[0] // _MEMBERS, shown[-1] // _MEMBERS + 1):
         chat = _chat(number, moment)
         chats.put(chat, preview=preview_of(chat), fence=1, **prints)
-    state = SyncState(table_name=config.sync_state_table, dynamodb=dynamodb)
-    state.record_synced(replace(Synced(), completed_at=moment + 2 * DAY), fence=1)
+    last_sync_store = LastSyncStore(table_name=config.sync_state_table, dynamodb=dynamodb)
+    last_sync_store.record(LastSync(completed_at=moment + 2 * DAY), fence=1)
 
 
 def _batches(items: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

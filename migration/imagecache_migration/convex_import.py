@@ -23,7 +23,8 @@ from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.images.claims import ImageClaims
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.lock import SyncLock
+from imagecache.stores.state.salt import SaltStore
 from imagecache_cli.access import Engine
 from imagecache_cli.errors import CommandError, SettingsError
 from imagecache_migration.convex_report import Report
@@ -96,12 +97,12 @@ def _access_to(engine: Engine) -> dict[str, Any]:
 def _imports(stack: _Stack, *, dry_run: bool) -> tuple[ImageImport, ChatImport]:
     dynamodb = stack.client("dynamodb")
     images_table = stack.resource("CachedImagesTable")
-    sync_state = SyncState(table_name=stack.resource("SyncStateTable"), dynamodb=dynamodb)
+    state_table = stack.resource("SyncStateTable")
     images = ImageImport(
         images=CachedImages(table_name=images_table, dynamodb=dynamodb),
         claims=ImageClaims(table_name=images_table, dynamodb=dynamodb),
         blobs=Blobs(bucket=stack.resource("ImageBucket"), s3=stack.client("s3")),
-        salt=cache(sync_state.salt),
+        salt=cache(SaltStore(table_name=state_table, dynamodb=dynamodb).read),
         clock=clock.now,
         at_once=_AT_ONCE,
         dry_run=dry_run,
@@ -112,7 +113,7 @@ def _imports(stack: _Stack, *, dry_run: bool) -> tuple[ImageImport, ChatImport]:
     chats = ChatImport(
         chats=ChatsTable(table_name=stack.resource("BeeperChatsTable"), dynamodb=dynamodb),
         participants=participants_table,
-        state=sync_state,
+        sync_lock=SyncLock(table_name=state_table, dynamodb=dynamodb),
         clock=clock.now,
         dry_run=dry_run,
     )

@@ -25,7 +25,7 @@ from imagecache.stores.chats.previews import preview_of
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.images.claims import Answer, Claim, ImageClaims
 from imagecache.stores.images.row import RowState
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.lock import SyncLock
 from imagecache_migration.convex_snapshot import Snapshot, SnapshotFileError, SnapshotImage
 
 _LEASE_SECONDS = 60
@@ -181,7 +181,7 @@ class ChatImport:
 
     chats: ChatsTable
     participants: ParticipantsTable
-    state: SyncState
+    sync_lock: SyncLock
     clock: Clock
     dry_run: bool
 
@@ -202,13 +202,13 @@ class ChatImport:
     def _bring(self, documents: list[tuple[str, Chat]]) -> list[Outcome]:
         if self.dry_run:
             return self._bring_absent(documents)
-        fence = self.state.lock(now=self.clock(), milliseconds=_NO_SYNC_FOR)
+        fence = self.sync_lock.acquire(now=self.clock(), lease_ms=_NO_SYNC_FOR)
         if fence is None:
             return [Outcome(document_id, Result.SYNC_RUNS) for document_id, _ in documents]
         try:
             return self._bring_absent(documents)
         finally:
-            self.state.unlock(fence)
+            self.sync_lock.release(fence)
 
     def _bring_absent(self, documents: list[tuple[str, Chat]]) -> list[Outcome]:
         stored = self.chats.stored((chat.chat_id for _, chat in documents), consistent=True)

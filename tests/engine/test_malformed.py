@@ -2,7 +2,6 @@
 
 import json
 import random
-from functools import cache
 
 import pytest
 
@@ -35,7 +34,7 @@ def test_no_malformed_image_poisons_a_message(stack: Stack) -> None:
         fetcher=stack.fetcher(ImageSources(media={OriginName.BEEPER: Media(images)}, web=GuardedWeb())),
         blobs=stack.blobs,
         queue=stack.queue,
-        salt=cache(stack.sync_state.salt),
+        salt=stack.wiring.salt,
         lease_seconds=90,
         clock=stack.clock,
     )

@@ -167,7 +167,7 @@ class UpkeepMachine(RuleBasedStateMachine):
         self.stack.queue = self.stack.wiring.images_queue = queue
         queueing = replace(self.stack.image_queueing, queue=queue)
         self.stack.image_queueing = self.stack.wiring.image_queueing = queueing
-        self.salt = self.stack.sync_state.salt()
+        self.salt = self.stack.wiring.salt()
         self.made = self.jobs = 0
         self.forgetting: set[str] = set()
         self.forgotten: set[str] = set()

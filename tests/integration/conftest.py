@@ -63,7 +63,6 @@ class Stack:
         self.catalogue = self.wiring.catalogue
         self.contacts_table = self.wiring.contacts_table
         self.claims = self.wiring.claims
-        self.sync_state = self.wiring.sync_state
         self.jobs = self.wiring.jobs
         self.circuits = self.wiring.circuits
         self.blobs = self.wiring.blobs

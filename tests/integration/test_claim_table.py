@@ -62,7 +62,7 @@ def cacher(stack: Stack, *, web: Answers | None = None, **media: Answers) -> Ima
         fetcher=stack.fetcher(sources),
         blobs=stack.blobs,
         queue=stack.queue,
-        salt=stack.sync_state.salt,
+        salt=stack.wiring.salt,
         lease_seconds=90,
         clock=stack.clock,
     )

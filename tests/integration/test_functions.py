@@ -18,8 +18,8 @@ from imagecache.errors import ConfigError
 from imagecache.model.image import ImageMessage
 from imagecache.model.job import JobKind
 from imagecache.queues.images import from_body, to_body
+from imagecache.stores.state.beeper_health import BeeperState
 from imagecache.stores.state.jobs import Job
-from imagecache.stores.state.sync_state import BeeperState
 from local.template import read_template
 from tests.integration.conftest import NOW, Stack
 
@@ -127,7 +127,7 @@ def test_an_image_that_beeper_does_not_have_is_acknowledged_and_recorded(stack: 
 def test_a_missing_token_is_seen_as_unauthorized_not_as_a_crash(stack: Stack) -> None:
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert load("sync")(event("schedule"), Context())["outcome"] == "unauthorized"
-    assert stack.sync_state.origin().state == "unauthorized"
+    assert stack.wiring.beeper_health_store.read().state == "unauthorized"
 
 
 def counted(printed: str) -> list[tuple[str, str, dict[str, str], int]]:
@@ -210,10 +210,10 @@ def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
 ) -> None:
     swept = load("cleanup")(event("schedule"), Context())
     assert (swept["status"], swept["refused"]) == ("done", ["no_recent_sync"])
-    assert stack.sync_state.statistics()["refused"] == ["no_recent_sync"]
+    assert stack.wiring.statistics_store.read()["refused"] == ["no_recent_sync"]
     [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert (metric["SweepRefused"], metric["service"]) == (1, "imagecache")
-    stack.sync_state.record_origin(BeeperState.OFFLINE, now=now())
+    stack.wiring.beeper_health_store.record(BeeperState.OFFLINE, now=now(), fence=1)
     assert load("cleanup")(event("schedule"), Context())["refused"] == ["offline"]
     assert "_aws" not in capsys.readouterr().out
 

@@ -47,7 +47,7 @@ def imported(
         images=stack.cached_images,
         claims=stack.claims,
         blobs=stack.blobs,
-        salt=stack.sync_state.salt,
+        salt=stack.wiring.salt,
         clock=stack.clock,
         at_once=1,
         dry_run=dry_run,
@@ -55,7 +55,7 @@ def imported(
     chats = ChatImport(
         chats=stack.chats_table,
         participants=stack.participants_table,
-        state=stack.sync_state,
+        sync_lock=stack.wiring.sync_lock,
         clock=stack.clock,
         dry_run=dry_run,
     )
@@ -105,7 +105,7 @@ def test_an_image_is_stored_as_the_cacher_stores_it_with_the_moment_of_the_origi
     export.image(1)
     assert bring(export) == {"imported": 1}
     row = stack.row(key(1))
-    blob = hashlib.sha256(stack.sync_state.salt() + png(1)).hexdigest()
+    blob = hashlib.sha256(stack.wiring.salt() + png(1)).hexdigest()
     expected = {
         "status": "cached",
         "blobId": blob,
@@ -233,7 +233,7 @@ def killed_after(calls: int, stack: Stack) -> Iterator[None]:
 
 def without_what_is_random(stack: Stack) -> str:
     """The salt, and when it was done."""
-    blob = hashlib.sha256(stack.sync_state.salt() + png(0)).hexdigest()
+    blob = hashlib.sha256(stack.wiring.salt() + png(0)).hexdigest()
     known = str(state(stack)).replace(blob, "<blob>")
     return known.replace(str(NOW), "<now>").replace(str(stack.now), "<now>")
 
@@ -341,7 +341,7 @@ def test_a_cacher_that_is_faster_wins_and_the_import_leaves_nothing_behind(
         images=stack.cached_images,
         claims=stack.claims,
         blobs=stack.blobs,
-        salt=stack.sync_state.salt,
+        salt=stack.wiring.salt,
         clock=stack.clock,
         at_once=1,
         dry_run=False,
@@ -392,12 +392,12 @@ def test_what_a_killed_sync_has_begun_is_left_to_the_next_one(stack: Stack, brin
 
 
 def test_no_chat_is_written_while_sync_runs(stack: Stack, bring: Bring) -> None:
-    fence = stack.sync_state.lock(now=NOW, milliseconds=MINUTE)
+    fence = stack.wiring.sync_lock.acquire(now=NOW, lease_ms=MINUTE)
     assert fence is not None
     assert bring(three_chats()) == {"imported": 2, "sync_runs": 3}
-    stack.sync_state.unlock(fence)
+    stack.wiring.sync_lock.release(fence)
     assert bring(three_chats()) == {"already_there": 2, "imported": 3}
-    assert stack.sync_state.lock(now=NOW, milliseconds=MINUTE) is not None, "given back"
+    assert stack.wiring.sync_lock.acquire(now=NOW, lease_ms=MINUTE) is not None, "given back"
 
 
 def test_every_document_is_accounted_for(stack: Stack, tmp_path: Path) -> None:

@@ -112,12 +112,12 @@ def test_a_crash_in_the_middle_of_a_change_is_made_good_by_the_next_run(
 ) -> None:
     world.put("ada", OTHER_PICTURE)
     world.sync()
-    counted = iter([world.stack.sync_state.count_contact_change])
+    counted = iter([world.stack.wiring.contact_changes.count])
 
     def count_once() -> None:
         next(counted)()
 
-    monkeypatch.setattr(world.stack.sync_state, "count_contact_change", count_once)
+    monkeypatch.setattr(world.stack.wiring.contact_changes, "count", count_once)
     status = world.api.ask(
         "PUT /api/contacts/{contactId}",
         {"imageUrl": OTHER_PICTURE, "identifiers": {"phone": NUMBER}},

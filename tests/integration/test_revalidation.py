@@ -41,7 +41,7 @@ class Site:
             fetcher=stack.fetcher(ImageSources(media={}, web=web)),
             blobs=stack.blobs,
             queue=stack.queue,
-            salt=stack.sync_state.salt,
+            salt=stack.wiring.salt,
             lease_seconds=90,
             clock=stack.clock,
         )

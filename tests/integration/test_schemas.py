@@ -8,7 +8,7 @@ from pynamodb.models import Model
 from imagecache.stores.chats import chats, participants
 from imagecache.stores.contacts.row import ContactRow
 from imagecache.stores.images.row import ImageRow
-from imagecache.stores.state import sync_state
+from imagecache.stores.state.row import StateRow
 from local.template import read_template
 
 MODELS: list[tuple[str, type[Model]]] = [
@@ -16,7 +16,7 @@ MODELS: list[tuple[str, type[Model]]] = [
     ("ChatParticipantsTable", participants._Row),
     ("CachedImagesTable", ImageRow),
     ("ContactsTable", ContactRow),
-    ("SyncStateTable", sync_state._Row),
+    ("SyncStateTable", StateRow),
 ]
 
 

@@ -12,7 +12,7 @@ from imagecache.clock import DAY, HOUR
 from imagecache.model.chat import Chat, Folder
 from imagecache.queues.images import from_body
 from imagecache.stores.chats.participants import CHAT_ROW
-from imagecache.stores.state.sync_state import BeeperState
+from imagecache.stores.state.beeper_health import BeeperState
 from tests.integration.conftest import Stack
 
 
@@ -210,13 +210,13 @@ def test_a_beeper_that_cannot_be_asked_is_a_quiet_outcome_that_changes_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session, fault: str, outcome: str
 ) -> None:
     stack.sync(demo, session)
-    before, synced = stored_chat_ids(stack), stack.sync_state.synced()
+    before, synced = stored_chat_ids(stack), stack.wiring.last_sync_store.read()
     stack.now += DAY
     demo.faults.set(fault, "chats")
     assert stack.sync(demo, session).outcome == outcome
-    assert stack.sync_state.origin().state == outcome
-    assert (stored_chat_ids(stack), stack.sync_state.synced()) == (before, synced)
+    assert stack.wiring.beeper_health_store.read().state == outcome
+    assert (stored_chat_ids(stack), stack.wiring.last_sync_store.read()) == (before, synced)
     assert set(stack.chats_table.missing_since().values()) == {0}
     demo.faults.set("none", "all")
     stack.sync(demo, session)
-    assert stack.sync_state.origin().state is BeeperState.OK
+    assert stack.wiring.beeper_health_store.read().state is BeeperState.OK

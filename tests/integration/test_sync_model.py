@@ -170,11 +170,11 @@ class AccountMachine(RuleBasedStateMachine):
     )
     def beeper_goes_away_at_some_request(self, fault: str, requests_before: int, complete: bool) -> None:
         self.demo.faults.set(fault, "chats", after=requests_before)
-        missing, synced = self.marked_missing(), self.stack.sync_state.synced()
+        missing, synced = self.marked_missing(), self.stack.wiring.last_sync_store.read()
         outcome = self.run(complete=complete)
         self.demo.faults.set("none", "all")
         if outcome != "ok":
-            assert self.stack.sync_state.synced() == synced
+            assert self.stack.wiring.last_sync_store.read() == synced
             assert not (self.marked_missing() - missing) & {chat.id for chat in self.demo.account.chats}
         served = {"ok"} if requests_before else set()
         assert outcome in served | {"unauthorized" if fault == "unauthorized" else "offline"}

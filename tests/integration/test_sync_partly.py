@@ -93,7 +93,7 @@ def test_what_was_not_given_before_time_was_up_is_not_forgotten(
     assert stack.sync(old_server, session, milliseconds_left=looks).outcome == "unfinished"
     old_server.account.receive_message("!1:beeper.local", "so that there are newer ones")
     stack.sync(old_server, session)
-    assert stack.sync_state.synced().watermark == shown(stack, first.id).last_activity
+    assert stack.wiring.last_sync_store.read().watermark == shown(stack, first.id).last_activity
     old_server.chat_api.withheld = set()
     stack.sync(old_server, session)
     assert members(stack, first.id) == {one.id for one in DEEP.people}
@@ -169,7 +169,7 @@ def test_a_date_in_the_future_hides_no_other_chat(
     later = DEFAULT_NOW + timedelta(days=9000)
     fill(old_server, [replace(chat_with(0), id="!wrong", last_activity=later), chat_with(1)])
     stack.sync(old_server, session)
-    assert stack.sync_state.synced().watermark == stack.now
+    assert stack.wiring.last_sync_store.read().watermark == stack.now
     stack.now += HOUR
     old_server.account.remove_chat("!wrong")
     moment = DEFAULT_NOW + timedelta(milliseconds=stack.now - 1 - int(DEFAULT_NOW.timestamp() * 1000))

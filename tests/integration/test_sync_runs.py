@@ -10,7 +10,8 @@ from demo.service import DemoAccount
 from imagecache.errors import FencedOffError, ListingError
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.beeper.chat_json import ChatPage
-from imagecache.stores.state.sync_state import Progress, Synced, short_hash
+from imagecache.stores.state.last_sync import LastSync
+from imagecache.stores.state.progress import SyncProgress, short_hash
 from tests.integration.accounts import chat_with, fill
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_sync import listed, queued_keys, requests_for_chats, stored_chat_ids
@@ -25,7 +26,7 @@ def minutes(*left: int) -> Callable[[], int]:
 def test_a_second_run_while_one_runs_does_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    assert stack.sync_state.lock(now=stack.now, milliseconds=960_000) == 1
+    assert stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=960_000) == 1
     assert stack.sync(demo, session).outcome == "busy"
     assert requests_for_chats(demo) == 0
 
@@ -33,7 +34,7 @@ def test_a_second_run_while_one_runs_does_nothing(
 def test_the_lease_of_a_run_that_was_killed_lapses(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stack.sync_state.lock(now=stack.now, milliseconds=960_000)
+    stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=960_000)
     stack.now += 960_001
     assert stack.sync(demo, session).outcome == "ok"
 
@@ -41,7 +42,7 @@ def test_the_lease_of_a_run_that_was_killed_lapses(
 def test_a_run_that_lost_its_lease_writes_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stale = stack.sync_state.lock(now=stack.now, milliseconds=1)
+    stale = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
     assert stale == 1
     stack.now += 2
     stack.sync(demo, session)
@@ -55,12 +56,12 @@ def test_a_run_that_lost_its_lease_writes_nothing(
         lambda: stack.participants_table.remove(
             chat.chat_id, [chat.participants[0].participant_id], fence=stale
         ),
-        lambda: stack.sync_state.record_synced(Synced(watermark=1), fence=stale),
+        lambda: stack.wiring.last_sync_store.record(LastSync(watermark=1), fence=stale),
     ]
     for write in writes:
         with pytest.raises(FencedOffError):
             write()
-    stack.sync_state.unlock(stale)
+    stack.wiring.sync_lock.release(stale)
     assert stack.sync(demo, session).changed == 0
 
 
@@ -71,12 +72,14 @@ def test_a_run_out_of_time_goes_on_where_it_stopped(
     first = stack.sync(demo, session, milliseconds_left=minutes(*[15] * 20, 0))
     assert first.outcome == "unfinished"
     assert 0 < len(stored_chat_ids(stack)) < len(demo.account.chats)
-    assert stack.sync_state.synced().watermark == 0, "the watermark moves only after everything is stored"
+    assert stack.wiring.last_sync_store.read().watermark == 0, (
+        "the watermark moves only after everything is stored"
+    )
     second = stack.sync(demo, session)
     assert (second.outcome, second.complete) == ("ok", True)
     assert stored_chat_ids(stack) == listed(demo)
     assert set(stack.chats_table.missing_since().values()) == {0}, "what the first part saw is not missing"
-    assert stack.sync_state.progress() is None
+    assert stack.wiring.progress_store.read() is None
     keys = queued_keys(stack)
     assert len(keys) == len(set(keys))
 
@@ -91,27 +94,27 @@ def test_what_an_unfinished_run_left_is_not_taken_up_after_a_complete_one(
         demo.account.receive_message(chat.id, "hello")
     assert stack.sync(demo, session, milliseconds_left=minutes(*[15] * 27, 0)).outcome == "unfinished"
     assert stack.sync(demo, session, complete=True).outcome == "ok"
-    assert stack.sync_state.progress() is None
+    assert stack.wiring.progress_store.read() is None
     demo.account.receive_message(demo.account.chats[0].id, "again")
     assert stack.sync(demo, session).changed == 1
 
 
 def test_progress_of_tens_of_thousands_of_chats_is_kept(stack: Stack) -> None:
     seen = frozenset(short_hash(str(number)) for number in range(90_000))
-    progress = Progress(
+    progress = SyncProgress(
         True,
         False,
         NOW,
         newest=7,
-        oldest_skipped=5,
+        watermark_limit=5,
         without_id=True,
         cursor="c",
         pages=9,
         seen_chats=seen,
         seen_cursors=frozenset({b"8 bytes!"}),
     )
-    stack.sync_state.record_progress(progress, fence=1)
-    assert stack.sync_state.progress() == replace(progress, resumed=True)
+    stack.wiring.progress_store.record(progress, fence=1)
+    assert stack.wiring.progress_store.read() == replace(progress, resumed=True)
 
 
 class Circling(ChatApi):

@@ -17,8 +17,10 @@ from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.state.beeper_health import BeeperHealthStore
 from imagecache.stores.state.jobs import Jobs
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.last_sync import LastSyncStore
+from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,9 @@ class ReadApi:
     contacts_table: ContactsTable
     cached_images: CachedImages
     catalogue: ImageCatalogue
-    sync_state: SyncState
+    last_sync_store: LastSyncStore
+    beeper_health_store: BeeperHealthStore
+    statistics_store: SweepStatisticsStore
     jobs: Jobs
     clock: Clock
     base_url: str
@@ -110,14 +114,16 @@ class ReadApi:
                     stats,
                     catalogue=self.catalogue,
                     participants=self.participants_table,
-                    state=self.sync_state,
+                    last_sync_store=self.last_sync_store,
+                    beeper_health_store=self.beeper_health_store,
+                    statistics_store=self.statistics_store,
                 ),
             ),
             "GET /api/health": Route(
                 summary="Whether the API answers, and how Beeper does",
                 role=Role.NONE,
                 gives=operation_shapes.Health,
-                answer=partial(health, state=self.sync_state),
+                answer=partial(health, beeper_health_store=self.beeper_health_store),
             ),
             "GET /api/jobs/{jobId}": Route(
                 summary="Progress and result of a job",

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.attributes import NumberAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
-from pynamodb.models import Model
 
 from imagecache.errors import OriginClosedError
 from imagecache.model.image import OriginName
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.conditional import updated
+from imagecache.stores.state.row import StateRow as _Row
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -61,15 +61,6 @@ class Permit:
     at: int
     opened_until: int = 0
     after_bad_answers: bool = False
-
-
-class _Row(Model):
-    name = UnicodeAttribute(hash_key=True)
-    open_until = NumberAttribute(null=True, attr_name="openUntil")
-    cause = UnicodeAttribute(null=True)
-    openings = NumberAttribute(default=0)
-    bad_images = UnicodeSetAttribute(null=True, attr_name="badImages")
-    next_slot_at = NumberAttribute(null=True, attr_name="nextSlotAt")
 
 
 class OriginCircuits:
@@ -121,7 +112,7 @@ class OriginCircuits:
         row = self._read(origin)
         if row.open_until and row.open_until > now and row.open_until != probe:
             return self._remember(origin, int(row.open_until))
-        until = now + _wait(cause, int(row.openings), retry_after)
+        until = now + _wait(cause, int(row.openings or 0), retry_after)
         actions = [
             _Row.open_until.set(until),
             _Row.cause.set(cause.value),

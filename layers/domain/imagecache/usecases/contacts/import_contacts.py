@@ -12,7 +12,7 @@ from imagecache.rules.identifiers import identifier
 from imagecache.rules.source_urls import storable_url
 from imagecache.sources.dex import DexApi, DexContact, DexReading
 from imagecache.stores.contacts.contacts import ContactsTable
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.contact_changes import ContactChanges
 from imagecache.usecases.contacts.keep_contacts import image_of
 
 _MANY = 10
@@ -53,7 +53,7 @@ class ContactImport:
     """Writes only what differs: an import that was cut short is made good by the next one."""
 
     contacts_table: ContactsTable
-    sync_state: SyncState
+    contact_changes: ContactChanges
     region: str
     clock: Clock
 
@@ -85,7 +85,7 @@ class ContactImport:
         removals = self._removals(wanted, known, report)
         if not changes and not removals:
             return True
-        self.sync_state.count_contact_change()
+        self.contact_changes.count()
         try:
             for contact in changes:
                 if time_left() <= 0:
@@ -96,7 +96,7 @@ class ContactImport:
                     return False
                 report.removed += self._removed(contact)
         finally:
-            self.sync_state.count_contact_change()
+            self.contact_changes.count()
         return True
 
     def _made(self, reading: DexReading, report: ImportReport) -> list[Contact]:

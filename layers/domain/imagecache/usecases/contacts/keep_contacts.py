@@ -15,7 +15,7 @@ from imagecache.stores.chats.chat_reader import ChatReader
 from imagecache.stores.chats.participants import ParticipantsTable, Position
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.contact_changes import ContactChanges
 
 if TYPE_CHECKING:
     pass
@@ -46,7 +46,7 @@ class ContactBook:
     """Every change is counted before its first write and after its last, so that none is passed over."""
 
     contacts_table: ContactsTable
-    sync_state: SyncState
+    contact_changes: ContactChanges
     chat_reader: ChatReader
     participants_table: ParticipantsTable
     cached_images: CachedImages
@@ -84,18 +84,18 @@ class ContactBook:
             identifiers=tuple(sorted(set(identifiers))),
             kept_by=KeptBy.MANUAL,
         )
-        self.sync_state.count_contact_change()
+        self.contact_changes.count()
         contact = self.contacts_table.save(replace(contact, updated_at=self.clock()), before=before)
-        self.sync_state.count_contact_change()
+        self.contact_changes.count()
         [shown] = self.shown([contact])
         return shown
 
     def remove(self, contact_id: str) -> None:
         """Its picture is then nobody's, and the sweep's in the end. Raises NotFoundError, ConflictError."""
         contact = self._known(contact_id)
-        self.sync_state.count_contact_change()
+        self.contact_changes.count()
         self.contacts_table.delete(contact)
-        self.sync_state.count_contact_change()
+        self.contact_changes.count()
 
     def shown(self, contacts: list[Contact]) -> list[ShownContact]:
         """With their pictures and clashes: three look-ups for all of them."""

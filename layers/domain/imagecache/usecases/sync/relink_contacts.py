@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from imagecache.stores.chats.chats import ChatsTable, ChatSummary
 from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsTable
 from imagecache.stores.chats.previews import with_contact_images
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.contact_changes import ContactChanges
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.contacts.match_contacts import ContactMatcher, Person
 
@@ -41,14 +41,14 @@ class ContactRelinker:
     chats_table: ChatsTable
     participants_table: ParticipantsTable
     image_queueing: ImageQueueing
-    sync_state: SyncState
+    contact_changes: ContactChanges
 
     def run(self, *, fence: int, wanted_since: int, out_of_time: Callable[[], bool]) -> RelinkResult:
         """Until everybody is linked by the contacts as they are now. Raises FencedOffError.
 
         Pictures are asked for where the chat has moved since `wanted_since`.
         """
-        linking = self.sync_state.linking()
+        linking = self.contact_changes.relink_position()
         done = RelinkResult(any_contacts=linking.changes > 0)
         while linking.is_behind:
             if out_of_time():
@@ -60,7 +60,7 @@ class ContactRelinker:
             self._relink(members, done, fence=fence, wanted_since=wanted_since)
             linked = linking.linked if after else linking.towards
             linking = replace(linking, after=after, linked=linked)
-            self.sync_state.record_linking(linking, fence=fence)
+            self.contact_changes.record_relink_position(linking, fence=fence)
         return done
 
     def _relink(self, members: list[Member], done: RelinkResult, *, fence: int, wanted_since: int) -> None:

@@ -7,7 +7,7 @@ from imagecache.rules.deletion_brake import is_too_much
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.state.sync_state import Progress, short_hash
+from imagecache.stores.state.progress import SyncProgress, short_hash
 
 _MANY = 10
 _MOST_SHARE = 0.2
@@ -18,7 +18,7 @@ def remove_missing(
     chat_api: ChatApi,
     chats_table: ChatsTable,
     participants_table: ParticipantsTable,
-    progress: Progress,
+    progress: SyncProgress,
     fence: int,
     out_of_time: Callable[[], bool],
 ) -> tuple[int, int, int]:

@@ -15,14 +15,12 @@ from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.beeper.chat_json import ChatPage
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.state.beeper_health import BeeperHealthStore, BeeperState
 from imagecache.stores.state.circuits import Cause, OriginCircuits
-from imagecache.stores.state.sync_state import (
-    BeeperState,
-    Progress,
-    Synced,
-    SyncState,
-    short_hash,
-)
+from imagecache.stores.state.contact_changes import ContactChanges
+from imagecache.stores.state.last_sync import LastSync, LastSyncStore
+from imagecache.stores.state.lock import SyncLock
+from imagecache.stores.state.progress import ProgressStore, SyncProgress, short_hash
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.sync.relink_contacts import ContactRelinker, RelinkResult
 from imagecache.usecases.sync.remove_missing import remove_missing
@@ -48,7 +46,11 @@ class ChatSync:
     participants_table: ParticipantsTable
     image_queueing: ImageQueueing
     relinker: ContactRelinker
-    sync_state: SyncState
+    sync_lock: SyncLock
+    progress_store: ProgressStore
+    last_sync_store: LastSyncStore
+    beeper_health_store: BeeperHealthStore
+    contact_changes: ContactChanges
     circuits: OriginCircuits
     clock: Clock
     active_within_days: int
@@ -67,7 +69,7 @@ class ChatSync:
         Raises ListingError when what answers is no list of chats.
         """
         lease = milliseconds_left() + _LEASE_MARGIN
-        fence = self.sync_state.lock(now=self.clock(), milliseconds=lease)
+        fence = self.sync_lock.acquire(now=self.clock(), lease_ms=lease)
         if fence is None:
             return SyncReport(SyncOutcome.BUSY)
 
@@ -75,24 +77,24 @@ class ChatSync:
             return milliseconds_left() < _TIME_TO_STOP
 
         try:
-            synced = self.sync_state.synced()
+            synced = self.last_sync_store.read()
             run = _Run(self, chat_api, fence, synced, out_of_time, told)
-            return run.outcome(self._begin(synced, complete=complete, force=force))
+            return run.outcome(self._begin(fence, synced, complete=complete, force=force))
         except ListingError:
-            self.sync_state.forget_progress()  # its cursor may be what is wrong
+            self.progress_store.forget(fence=fence)  # its cursor may be what is wrong
             raise
         finally:
-            self.sync_state.unlock(fence)
+            self.sync_lock.release(fence)
 
-    def _begin(self, synced: Synced, *, complete: bool, force: bool) -> Progress:
+    def _begin(self, fence: int, synced: LastSync, *, complete: bool, force: bool) -> SyncProgress:
         """Where the last run ran out of time, unless that was too long ago or is not what is asked for."""
-        now, left = self.clock(), self.sync_state.progress()
+        now, left = self.clock(), self.progress_store.read()
         if left and (left.complete or not complete) and left.started_at > now - _COMPLETE_EVERY:
             return replace(left, force=left.force or force)
         if left:  # or a later run would go on where this one is about to pass
-            self.sync_state.forget_progress()
+            self.progress_store.forget(fence=fence)
         overdue = synced.completed_at <= now - _COMPLETE_EVERY
-        return Progress(complete=complete or overdue, force=force, started_at=now)
+        return SyncProgress(complete=complete or overdue, force=force, started_at=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,11 @@ class _Run:
     sync: ChatSync
     chat_api: ChatApi
     fence: int
-    synced: Synced
+    synced: LastSync
     out_of_time: Callable[[], bool]
     told: Callable[[SyncReport], None]
 
-    def outcome(self, progress: Progress) -> SyncReport:
+    def outcome(self, progress: SyncProgress) -> SyncReport:
         """Everything but an error ends as a report."""
         report = SyncReport(complete=progress.complete)
         try:
@@ -118,10 +120,10 @@ class _Run:
                 progress = self._walk(progress, report, relinked)
             if progress.finished:
                 self._finish(progress, report)
-                if relinked.any_contacts and self.sync.sync_state.linking().is_behind:
+                if relinked.any_contacts and self.sync.contact_changes.relink_position().is_behind:
                     report.outcome = SyncOutcome.UNFINISHED  # contacts changed meanwhile: again, at once
             else:
-                self.sync.sync_state.record_progress(progress, fence=self.fence)
+                self.sync.progress_store.record(progress, fence=self.fence)
                 report.outcome = SyncOutcome.UNFINISHED
         except FencedOffError:
             report.outcome = SyncOutcome.SUPERSEDED
@@ -133,10 +135,10 @@ class _Run:
         except OriginDownError as error:
             report.outcome, report.detail = SyncOutcome.OFFLINE, str(error)
         state = _ORIGIN_STATES.get(report.outcome, BeeperState.OK)
-        self.sync.sync_state.record_origin(state, now=self.sync.clock())
+        self.sync.beeper_health_store.record(state, now=self.sync.clock(), fence=self.fence)
         return report
 
-    def _walk(self, progress: Progress, report: SyncReport, relinked: RelinkResult) -> Progress:
+    def _walk(self, progress: SyncProgress, report: SyncReport, relinked: RelinkResult) -> SyncProgress:
         """Pages stored one after the other, to the end or until time is up."""
         oldest = 0 if progress.complete else self.synced.watermark - _OVERLAP
         writer = self._writer(relinked, complete=progress.complete)
@@ -168,7 +170,7 @@ class _Run:
             out_of_time=self.out_of_time,
         )
 
-    def _finish(self, progress: Progress, report: SyncReport) -> None:
+    def _finish(self, progress: SyncProgress, report: SyncReport) -> None:
         """Everything is stored: only now the watermark moves.
 
         Not past a chat that was skipped for the first time, so that the next run reads down to it, and not
@@ -184,17 +186,17 @@ class _Run:
                 out_of_time=self.out_of_time,
             )
         report.queued += self.sync.image_queueing.request_due()
-        state, synced, now = self.sync.sync_state, self.synced, self.sync.clock()
-        state.record_synced(
-            Synced(
-                watermark=min(max(synced.watermark, progress.newest), progress.oldest_skipped, now),
+        synced, now = self.synced, self.sync.clock()
+        self.sync.last_sync_store.record(
+            LastSync(
+                watermark=min(max(synced.watermark, progress.newest), progress.watermark_limit, now),
                 succeeded_at=now,
                 completed_at=progress.started_at if progress.complete else synced.completed_at,
             ),
             fence=self.fence,
         )
         if progress.resumed:
-            state.forget_progress()
+            self.sync.progress_store.forget(fence=self.fence)
 
 
 _ORIGIN_STATES = {
@@ -203,7 +205,7 @@ _ORIGIN_STATES = {
 }
 
 
-def _advanced(progress: Progress, page: ChatPage, oldest: int, oldest_skipped: int) -> Progress:
+def _advanced(progress: SyncProgress, page: ChatPage, oldest: int, oldest_skipped: int) -> SyncProgress:
     """Past this page. Raises ListingError when the cursors go round in circles or never end."""
     known = bool(page.chats) and all(chat.last_activity < oldest for chat in page.chats)
     done = page.next_cursor is None or known
@@ -217,7 +219,7 @@ def _advanced(progress: Progress, page: ChatPage, oldest: int, oldest_skipped: i
         finished=done,
         pages=progress.pages + 1,
         newest=max(progress.newest, *(chat.last_activity for chat in page.chats), 0),
-        oldest_skipped=min(progress.oldest_skipped, oldest_skipped),
+        watermark_limit=min(progress.watermark_limit, oldest_skipped),
         without_id=progress.without_id or "" in page.unreadable,
         seen_chats=progress.seen_chats | {short_hash(chat.chat_id) for chat in page.chats},
         seen_cursors=progress.seen_cursors | ({seen} if seen else set()),

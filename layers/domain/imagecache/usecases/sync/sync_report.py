@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from imagecache.stores.state.sync_state import NONE_SKIPPED
+from imagecache.stores.state.progress import NO_LIMIT
 
 
 class SyncOutcome(StrEnum):
@@ -32,7 +32,7 @@ class SyncReport:
     changed: int = 0
     unreadable: int = 0
     skipped: list[str] = field(default_factory=list)
-    oldest_skipped: int = NONE_SKIPPED
+    oldest_skipped: int = NO_LIMIT
     queued: int = 0
     relinked: int = 0
     missing: int = 0
