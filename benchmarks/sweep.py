@@ -97,7 +97,7 @@ def _chat(number: int, moment: int) -> Chat:
         image=None,
         participants=(),
         participant_count=_MEMBERS,
-        has_more_participants=True,
+        roster_is_partial=True,
     )
 
 
@@ -125,10 +125,9 @@ def fill(stack: Stack, config: Config) -> None:
         _all(pool.map(lambda items: put(config.participants_table, items), _batches(map(_member, shown))))
         named = {blob(number) for number in range(_ROWS)}
         _all(pool.map(store, [*sorted(named), *(f"f{number:063x}" for number in range(_UNNAMED))]))
-    prints = {"list_fingerprint": "l", "roster_fingerprint": "r"}
     for number in range(shown[0] // _MEMBERS, shown[-1] // _MEMBERS + 1):
         chat = _chat(number, moment)
-        chats.put(chat, preview=preview_of(chat), fence=1, **prints)
+        chats.put(chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r", fence=1)
     last_sync_store = LastSyncStore(table_name=config.sync_state_table, dynamodb=dynamodb)
     last_sync_store.record(LastSync(completed_at=moment + 2 * DAY), fence=1)
 

@@ -116,7 +116,7 @@ def _in_process(stack: Stack, demo: DemoAccount, calls: Counter[str], *, complet
     with requests.Session() as session:
         secrets = {"beeper-token": demo.beeper_token}
         api = ChatApi(base_url=demo.beeper_url, secrets=secrets, session=session)
-        return asdict(sync.run(api, milliseconds_left=lambda: 900_000, complete=complete))
+        return asdict(sync.run(api, remaining_ms=lambda: 900_000, complete=complete))
 
 
 def run() -> dict[str, Any]:

@@ -227,7 +227,7 @@ class ChatImport:
             )
             self.chats.put(
                 chat,
-                preview=preview_of(chat),
+                preview_json=preview_of(chat),
                 list_fingerprint=_FINGERPRINT,
                 roster_fingerprint=_FINGERPRINT,
                 fence=_BEFORE_ANY_SYNC,

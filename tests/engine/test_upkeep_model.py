@@ -315,7 +315,7 @@ class UpkeepMachine(RuleBasedStateMachine):
             self.session,
             complete=complete,
             force=True,
-            milliseconds_left=lambda: ends - self.stack.now,
+            remaining_ms=lambda: ends - self.stack.now,
         )
 
     def cached(self, body: str) -> None:

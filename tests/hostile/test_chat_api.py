@@ -9,7 +9,6 @@ import requests
 
 from imagecache.errors import ChatUnavailableError, ListingError, OriginDownError, OriginUnauthorizedError
 from imagecache.model.chat import Chat
-from imagecache.sources.beeper import chat_api
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.beeper.chat_json import parse_chat
 from imagecache.sources.transport import punctual_session
@@ -69,14 +68,11 @@ def test_whoever_else_answers_says_nothing_of_any_chat(
             assert type(caught.value) is expected
 
 
-def test_an_answer_that_never_ends_is_left_in_time(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(chat_api, "_TIMEOUT", (0.3, 0.3))
+def test_an_answer_that_never_ends_is_left_in_time(session: requests.Session) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
     started = time.monotonic()
     with Origin(drip(head, seconds=0.05)) as origin, pytest.raises(OriginDownError):
-        api_at(origin, session).page(None)
+        ChatApi(base_url=origin.url, secrets=SECRETS, session=session, timeout=(0.3, 0.3)).page(None)
     assert time.monotonic() - started < 3
 
 
@@ -120,7 +116,7 @@ def test_a_chat_whose_members_are_withheld_is_a_part_and_not_empty(session: requ
     body = json.dumps({"id": crowd().chat_id, "participants": None}).encode()
     with Origin(answer("200 OK", body)) as origin:
         full = api_at(origin, session).with_full_roster(crowd())
-    assert (full.participants, full.participant_count, full.has_more_participants) == ((), 552, True)
+    assert (full.participants, full.participant_count, full.roster_is_partial) == ((), 552, True)
 
 
 def test_only_a_404_of_the_chat_itself_means_that_it_is_gone(session: requests.Session) -> None:

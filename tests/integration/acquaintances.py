@@ -39,11 +39,9 @@ class World:
         fill(self.demo, list(chats))
 
     def sync(
-        self, *, complete: bool = False, milliseconds_left: Callable[[], int] = lambda: 900_000
+        self, *, complete: bool = False, remaining_ms: Callable[[], int] = lambda: 900_000
     ) -> SyncReport:
-        return self.stack.sync(
-            self.demo, self.session, complete=complete, milliseconds_left=milliseconds_left
-        )
+        return self.stack.sync(self.demo, self.session, complete=complete, remaining_ms=remaining_ms)
 
     def put(self, contact_id: str, picture: str | None = PICTURE, **body: Any) -> Any:
         sent = {**body, **({"imageUrl": picture} if picture else {})}

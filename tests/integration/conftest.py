@@ -89,11 +89,11 @@ class Stack:
         complete: bool = False,
         force: bool = False,
         active_within_days: int = 0,
-        milliseconds_left: Callable[[], int] = lambda: 900_000,
+        remaining_ms: Callable[[], int] = lambda: 900_000,
     ) -> SyncReport:
         """One run over the demo account."""
         return self.runs(active_within_days).run(
-            self.chat_api(demo, session), milliseconds_left=milliseconds_left, complete=complete, force=force
+            self.chat_api(demo, session), remaining_ms=remaining_ms, complete=complete, force=force
         )
 
     def runs(self, active_within_days: int = 0) -> ChatSync:

@@ -25,7 +25,7 @@ from tests.integration.acquaintances import (
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
 
-OWN_STATE = ["UpdateItem", "PutItem", "PutItem", "UpdateItem"]  # lock, origin, synced, unlock
+OWN_STATE = ["UpdateItem", "PutItem", "PutItem", "UpdateItem"]  # lock, last sync, Beeper's health, lock
 
 
 @pytest.fixture
@@ -234,6 +234,18 @@ def test_people_of_changed_chats_are_looked_up_once_for_a_page(world: World) -> 
     for_contacts, for_images = 2, 5 * 2
     assert world.stack.calls.count("BatchGetItem") == 1 + for_contacts + for_images
     assert world.linked("ada") == [0, 1, 2, 3, 4]
+
+
+def test_a_chat_whose_roster_becomes_unavailable_keeps_the_contacts_of_its_members(world: World) -> None:
+    world.demo.chat_api.is_old = True  # lists no more than five members of a chat
+    others = [Person(f"@{number}:beeper.local", f"Number {number}") for number in range(6)]
+    world.has(chat_with(0, ADA, *others))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    assert world.linked("ada") == [0]
+    world.demo.chat_api.withheld = {"!0:beeper.local"}
+    assert world.sync(complete=True).skipped == ["!0:beeper.local"]
+    assert world.linked("ada") == [0]
 
 
 def test_an_account_without_contacts_looks_nobody_up(world: World) -> None:

@@ -14,7 +14,7 @@ from demo.dex import FakeDex
 from demo.listener import Listener, Reply, Request
 from demo.service import DemoAccount
 from imagecache.clock import now
-from imagecache.errors import ConfigError
+from imagecache.errors import ConfigError, ListingError
 from imagecache.model.image import ImageMessage
 from imagecache.model.job import JobKind
 from imagecache.queues.images import from_body, to_body
@@ -47,6 +47,9 @@ class Context:
     """What of Lambda's context a function looks at."""
 
     function_name = "sync"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:sync"
+    aws_request_id = "52fdfc07-2182-454f-963f-5f0f9a621d72"
 
     def get_remaining_time_in_millis(self) -> int:
         return 900_000
@@ -159,6 +162,55 @@ def test_a_sync_that_succeeds_is_counted_where_its_alarm_looks_and_no_other_is(
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert sync(event("schedule"), Context())["outcome"] == "unauthorized"
     assert counted(capsys.readouterr().out) == []
+
+
+def sync_job(stack: Stack) -> dict[str, str]:
+    """The event of a job that the API has started."""
+    order = {"complete": True, "force": False}
+    job = Job("job0", JobKind.SYNC, now(), now(), order=order)
+    stack.jobs.write(job, now=now())
+    return {"jobId": job.job_id}
+
+
+@pytest.mark.usefixtures("environment")
+def test_sync_logs_how_many_chats_it_skipped_and_their_ids_only_for_debugging(
+    stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Powertools keeps one logger for each service, with the output of the test that made it.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-skips")
+    group = max(demo.account.chats, key=lambda chat: len(chat.people))
+    demo.chat_api.withheld = {group.id}
+    sync = load("sync")
+    assert sync(sync_job(stack), Context())["skipped"] == [group.id]
+    printed = capsys.readouterr().out
+    [line] = [json.loads(line) for line in printed.splitlines() if "_aws" not in line]
+    assert (line["level"], line["outcome"], line["skipped"], line["jobId"]) == ("INFO", "ok", 1, "job0")
+    assert line["function_request_id"] == Context.aws_request_id
+    assert group.id not in printed
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "DEBUG")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-is-debugged")
+    load("sync")({"complete": True}, Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["chatIds"] for line in lines if "chatIds" in line] == [[group.id]]
+
+
+@pytest.mark.usefixtures("environment")
+def test_sync_logs_an_error_with_its_trace_its_request_and_its_job(
+    stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-fails")
+    demo.faults.set("not_found", "chats")
+    sync = load("sync")
+    with pytest.raises(ListingError):
+        sync(sync_job(stack), Context())
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["level"], line["exception_name"], line["jobId"]) == ("ERROR", "ListingError", "job0")
+    assert "chat_api.py" in line["exception"]
+    assert line["function_request_id"] == Context.aws_request_id
+    demo.faults.set("none", "all")
+    sync(event("schedule"), Context())
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" not in line]
+    assert "jobId" not in line, "this run has no job"
 
 
 @pytest.mark.usefixtures("environment")

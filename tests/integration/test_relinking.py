@@ -1,6 +1,7 @@
 """Linking everybody anew: bounded by time, resumed, and right after a crash at any call."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,11 +22,9 @@ class KilledError(Exception):
 
 
 @pytest.fixture
-def world(
-    stack: Stack, demo: DemoAccount, session: requests.Session, monkeypatch: pytest.MonkeyPatch
-) -> World:
+def world(stack: Stack, demo: DemoAccount, session: requests.Session) -> World:
     """Ada in four chats, stored before there was any contact; a relinking looks at three members a step."""
-    monkeypatch.setattr("imagecache.stores.chats.participants._LOOKED_AT", 3)
+    stack.wiring.contact_relinker = replace(stack.wiring.contact_relinker, members_per_step=3)
     world = World(stack, demo, session, Api(stack))
     world.has(*(alone(SIGNAL, ADA, number) for number in range(CHATS)))
     world.sync()
@@ -41,7 +40,7 @@ def test_a_relinking_that_is_out_of_time_goes_on_in_the_next_run(world: World) -
     world.put("ada", identifiers={"phone": NUMBER})
     enough, none = 900_000, 29_999
     times = itertools.chain([enough, enough], itertools.repeat(none))
-    report = world.sync(milliseconds_left=lambda: next(times))
+    report = world.sync(remaining_ms=lambda: next(times))
     assert report.outcome == "unfinished"
     assert 0 < len(world.linked("ada")) < CHATS
     world.stack.calls.clear()
@@ -54,7 +53,7 @@ def test_a_relinking_that_is_out_of_time_goes_on_in_the_next_run(world: World) -
 def test_a_change_during_a_relinking_is_not_passed_over(world: World) -> None:
     world.put("zoe", OTHER_PICTURE, identifiers={"email": ["zoe@example.com"]})
     times = itertools.chain([900_000, 900_000], itertools.repeat(29_999))
-    assert world.sync(milliseconds_left=lambda: next(times)).outcome == "unfinished"
+    assert world.sync(remaining_ms=lambda: next(times)).outcome == "unfinished"
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
     assert_shown_everywhere(world)

@@ -66,7 +66,7 @@ def test_a_chat_that_beeper_does_not_list_but_still_has_is_kept(
 
     api.page = without_it  # type: ignore[assignment,method-assign] # a list that lacks one chat
     stack.now += 60_000
-    report = stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    report = stack.runs().run(api, remaining_ms=lambda: 900_000, complete=True)
     assert (report.deleted, report.refused) == (0, 0)
     assert set(stack.chats_table.missing_since().values()) == {0}
 
@@ -80,7 +80,7 @@ def test_a_server_that_gives_no_clear_word_deletes_nothing(
     demo.faults.set("unauthorized", "chats")
     api.page = {None: page}.__getitem__  # type: ignore[assignment,method-assign] # only the list still answers
     stack.now += 60_000
-    report = stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    report = stack.runs().run(api, remaining_ms=lambda: 900_000, complete=True)
     assert (report.outcome, report.deleted) == ("unauthorized", 0)
     assert doomed.id in stored_chat_ids(stack)
 
@@ -146,6 +146,6 @@ def test_an_outage_on_the_way_marks_nothing_as_missing(
         return page(cursor)
 
     api.page = then_offline  # type: ignore[assignment,method-assign] # the laptop sleeps after page one
-    report = stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    report = stack.runs().run(api, remaining_ms=lambda: 900_000, complete=True)
     assert report.outcome == "offline"
     assert stack.chats_table.missing_since()[doomed.id] == 0

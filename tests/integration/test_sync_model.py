@@ -28,7 +28,7 @@ from imagecache.model.contact import Identifier, IdentifierKind
 from imagecache.model.image import Blob, ImageStatus
 from imagecache.queues.images import from_body
 from imagecache.rules.names import better_name
-from imagecache.sources.beeper import chat_api
+from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.accounts import chat_with
 from tests.integration.conftest import Stack, stack_on_moto
@@ -55,7 +55,6 @@ class AccountMachine(RuleBasedStateMachine):
         self.demo = self.resources.enter_context(DemoAccount(scale=0.03))
         self.session = self.resources.enter_context(requests.Session())
         patch = self.resources.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(chat_api, "_PAGE_LIMIT", 2)
         patch.setattr(chat_pages, "PARTICIPANTS", 3)
         self.countdown: int | None = None
         for client in (self.stack.dynamodb, self.stack.sqs):
@@ -213,7 +212,14 @@ class AccountMachine(RuleBasedStateMachine):
 
     def run(self, *, complete: bool) -> str:
         self.stack.now += 60_000
-        report = self.stack.sync(self.demo, self.session, complete=complete, force=True)
+        api = ChatApi(
+            base_url=self.demo.beeper_url,
+            secrets={"beeper-token": self.demo.beeper_token},
+            session=self.session,
+            chats_per_page=2,
+        )
+        sync = self.stack.runs()
+        report = sync.run(api, remaining_ms=lambda: 900_000, complete=complete, force=True)
         return report.outcome.value
 
     def marked_missing(self) -> set[str]:

@@ -90,13 +90,26 @@ def test_what_was_not_given_before_time_was_up_is_not_forgotten(
     old_server.account.add_chat(first)
     old_server.chat_api.withheld = {first.id}
     looks = minutes(*[15] * 30, 0)  # the second page is begun
-    assert stack.sync(old_server, session, milliseconds_left=looks).outcome == "unfinished"
+    assert stack.sync(old_server, session, remaining_ms=looks).outcome == "unfinished"
     old_server.account.receive_message("!1:beeper.local", "so that there are newer ones")
     stack.sync(old_server, session)
     assert stack.wiring.last_sync_store.read().watermark == shown(stack, first.id).last_activity
     old_server.chat_api.withheld = set()
     stack.sync(old_server, session)
     assert members(stack, first.id) == {one.id for one in DEEP.people}
+
+
+def test_a_roster_that_was_unavailable_on_the_page_where_time_was_up_is_not_forgotten(
+    stack: Stack, old_server: DemoAccount, session: requests.Session
+) -> None:
+    for number in range(61, 64):
+        old_server.account.add_chat(chat_with(number))
+    old_server.chat_api.withheld = {DEEP.id}
+    lease, chats_up_to_deep = 1, 61
+    looks = minutes(*[15] * (lease + chats_up_to_deep), 0)
+    assert stack.sync(old_server, session, remaining_ms=looks).skipped == [DEEP.id]
+    assert stack.sync(old_server, session).outcome == "ok"
+    assert stack.wiring.last_sync_store.read().watermark == shown(stack, DEEP.id).last_activity
 
 
 def test_a_roster_that_cannot_be_asked_for_again_hides_nobody_who_is_known(

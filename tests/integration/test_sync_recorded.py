@@ -39,7 +39,7 @@ def report(stack: Stack, session: requests.Session) -> Iterator[SyncReport]:
     server = Listener(0, say)
     server.start()
     api = ChatApi(base_url=server.url, secrets={"beeper-token": "t"}, session=session)
-    yield stack.runs().run(api, milliseconds_left=lambda: 900_000)
+    yield stack.runs().run(api, remaining_ms=lambda: 900_000)
     server.stop()
 
 
@@ -105,7 +105,7 @@ def test_names_as_long_as_networks_allow_them_stop_no_run(stack: Stack, session:
     server = Listener(0, lambda _: json_reply(200, {"items": [chat], "hasMore": False}))
     server.start()
     api = ChatApi(base_url=server.url, secrets={"beeper-token": "t"}, session=session)
-    report = stack.runs().run(api, milliseconds_left=lambda: 900_000)
+    report = stack.runs().run(api, remaining_ms=lambda: 900_000)
     server.stop()
     assert (report.outcome, stored_chat_ids(stack)) == ("ok", {"!long"})
     assert len(stack.participants_table.roster("!long")) == 31, "and the chat's own picture"

@@ -7,9 +7,18 @@ import pytest
 import requests
 
 from demo.service import DemoAccount
-from imagecache.errors import FencedOffError, ListingError
+from imagecache.clock import HOUR
+from imagecache.errors import (
+    FencedOffError,
+    ImageCacheError,
+    ListingError,
+    OriginDownError,
+    OriginUnauthorizedError,
+)
+from imagecache.model.image import OriginName
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.beeper.chat_json import ChatPage
+from imagecache.stores.state.beeper_health import BeeperState
 from imagecache.stores.state.last_sync import LastSync
 from imagecache.stores.state.progress import SyncProgress, short_hash
 from tests.integration.accounts import chat_with, fill
@@ -47,9 +56,10 @@ def test_a_run_that_lost_its_lease_writes_nothing(
     stack.now += 2
     stack.sync(demo, session)
     chat = stack.chat_api(demo, session).page(None).chats[0]
-    prints = {"list_fingerprint": "stale", "roster_fingerprint": "stale"}
     writes: list[Callable[[], None]] = [
-        lambda: stack.chats_table.put(chat, preview="[]", fence=stale, **prints),
+        lambda: stack.chats_table.put(
+            chat, preview_json="[]", list_fingerprint="stale", roster_fingerprint="stale", fence=stale
+        ),
         lambda: stack.chats_table.delete(chat.chat_id, fence=stale),
         lambda: stack.chats_table.mark_missing(chat.chat_id, since=NOW, fence=stale),
         lambda: stack.participants_table.put(chat.chat_id, list(chat.participants), fence=stale),
@@ -69,7 +79,7 @@ def test_a_run_out_of_time_goes_on_where_it_stopped(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     demo.chat_api.is_old = True
-    first = stack.sync(demo, session, milliseconds_left=minutes(*[15] * 20, 0))
+    first = stack.sync(demo, session, remaining_ms=minutes(*[15] * 20, 0))
     assert first.outcome == "unfinished"
     assert 0 < len(stored_chat_ids(stack)) < len(demo.account.chats)
     assert stack.wiring.last_sync_store.read().watermark == 0, (
@@ -92,7 +102,7 @@ def test_what_an_unfinished_run_left_is_not_taken_up_after_a_complete_one(
     stack.sync(demo, session)
     for chat in demo.account.chats:
         demo.account.receive_message(chat.id, "hello")
-    assert stack.sync(demo, session, milliseconds_left=minutes(*[15] * 27, 0)).outcome == "unfinished"
+    assert stack.sync(demo, session, remaining_ms=minutes(*[15] * 27, 0)).outcome == "unfinished"
     assert stack.sync(demo, session, complete=True).outcome == "ok"
     assert stack.wiring.progress_store.read() is None
     demo.account.receive_message(demo.account.chats[0].id, "again")
@@ -115,6 +125,34 @@ def test_progress_of_tens_of_thousands_of_chats_is_kept(stack: Stack) -> None:
     )
     stack.wiring.progress_store.record(progress, fence=1)
     assert stack.wiring.progress_store.read() == replace(progress, resumed=True)
+
+
+@pytest.mark.parametrize(
+    "error", [ListingError("not a list"), OriginDownError("asleep"), OriginUnauthorizedError("status 401")]
+)
+def test_a_superseded_run_writes_nothing_when_its_list_cannot_be_read(
+    stack: Stack, session: requests.Session, error: ImageCacheError
+) -> None:
+    newer_progress = SyncProgress(complete=False, force=False, started_at=NOW, cursor="c")
+
+    class Superseded(ChatApi):
+        """A newer run takes over, and is itself out of time, while this one waits for a page."""
+
+        def page(self, cursor: str | None) -> ChatPage:  # noqa: ARG002 - as ChatApi has it
+            stack.now += HOUR
+            newer = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=HOUR)
+            assert newer is not None
+            stack.wiring.progress_store.record(newer_progress, fence=newer)
+            stack.wiring.beeper_health_store.record(BeeperState.OK, now=stack.now, fence=newer)
+            stack.calls.clear()
+            raise error
+
+    api = Superseded(base_url="http://127.0.0.1:1", secrets={}, session=session)
+    assert stack.runs().run(api, remaining_ms=lambda: 900_000).outcome == "superseded"
+    assert stack.wiring.progress_store.read() == replace(newer_progress, resumed=True)
+    assert stack.wiring.beeper_health_store.read().state is BeeperState.OK
+    assert stack.circuits.known_open_until(OriginName.BEEPER) == 0
+    assert stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1) is None, "the newer run keeps the lock"
 
 
 class Circling(ChatApi):
@@ -148,7 +186,7 @@ def test_a_list_that_does_not_end_is_an_error_and_deletes_nothing(
     stack.sync(demo, session)
     api = server(base_url="http://127.0.0.1:1", secrets={}, session=session)
     with pytest.raises(ListingError):
-        stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+        stack.runs().run(api, remaining_ms=lambda: 900_000, complete=True)
     assert api.asked == pages
     assert set(stack.chats_table.missing_since().values()) == {0}
     assert stack.sync(demo, session).outcome == "ok", "the lease was given back"

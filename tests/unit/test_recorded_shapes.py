@@ -17,7 +17,7 @@ def test_an_old_server_names_no_network_and_five_of_nine_members() -> None:
     assert (hikers.chat_id, hikers.network, hikers.type) == ("!hikers:beeper.local", None, "group")
     assert (hikers.last_activity, hikers.unread_count, hikers.is_muted) == (1_760_639_400_000, 4, True)
     assert hikers.last_message == "Boots on at nine"
-    assert (len(hikers.participants), hikers.participant_count, hikers.has_more_participants) == (5, 9, True)
+    assert (len(hikers.participants), hikers.participant_count, hikers.roster_is_partial) == (5, 9, True)
     assert [one.image.key if one.image else None for one in hikers.participants] == [
         None,
         "local.beeper.com/alex_Qw3rTy01",
@@ -40,13 +40,13 @@ def test_a_new_server_gives_chats_pictures_merges_and_marked_bots() -> None:
     assert (ada.folder, ada.last_activity) == (Folder.INBOX, 1_780_222_530_250)
     assert (old.merged_into, old.folder) == (ada.chat_id, None)
     assert old.participants[1].image == ImageRef("https://cdn.example.com/ada.jpg?size=640")
-    assert (note.participant_count, note.has_more_participants) == (1, False)
+    assert (note.participant_count, note.roster_is_partial) == (1, False)
     assert page.next_cursor is None
 
 
 def test_a_crowd_mixes_every_kind_of_url_and_is_known_to_be_a_part() -> None:
     chat = parse_chat(recorded("group_of_552_excerpt"))
-    assert (len(chat.participants), chat.participant_count, chat.has_more_participants) == (12, 552, True)
+    assert (len(chat.participants), chat.participant_count, chat.roster_is_partial) == (12, 552, True)
     assert [one.image.key for one in chat.participants if one.image] == [
         "local.beeper.com/alex_Mem01",
         "beeper.com/0a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
@@ -70,7 +70,7 @@ def test_epochs_and_numbers_and_flags_as_texts_are_the_same_facts() -> None:
         ("17", False),
         ("@me", True),
     ]
-    assert (first.has_more_participants, second.has_more_participants) == (False, False)
+    assert (first.roster_is_partial, second.roster_is_partial) == (False, False)
     assert page.next_cursor == "1780218000000"
 
 
@@ -87,7 +87,7 @@ def test_nulls_and_unknown_types_are_chats_all_the_same() -> None:
 def test_a_roster_that_is_absent_or_cannot_be_read_whole_is_a_part_of_one() -> None:
     """Or everybody would have left."""
     news, bare, holes = parse_page(recorded("list_with_nulls_and_unknowns")).chats
-    assert [chat.has_more_participants for chat in (news, bare, holes)] == [True, True, True]
+    assert [chat.roster_is_partial for chat in (news, bare, holes)] == [True, True, True]
     assert holes.participant_count == 3
 
 

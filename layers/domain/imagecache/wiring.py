@@ -255,6 +255,7 @@ class Wiring:
             participants_table=self.participants_table,
             image_queueing=self.image_queueing,
             relinker=self.contact_relinker,
+            matcher=self.contact_matcher,
             sync_lock=self.sync_lock,
             progress_store=self.progress_store,
             last_sync_store=self.last_sync_store,

@@ -3,12 +3,13 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.models import Model
 
 from imagecache.clock import DAY
 from imagecache.model.job import JobKind, JobStatus
 from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.state.row import StateRow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,11 +36,17 @@ class Job:
         return {name: self.progress.get(name, 0) + counts.get(name, 0) for name in self.progress | counts}
 
 
+class _Row(Model):
+    name = UnicodeAttribute(hash_key=True)
+    value = JSONAttribute()
+    expires_at = NumberAttribute(attr_name="expiresAt")  # in seconds: DynamoDB's time to live
+
+
 class Jobs:
     """Jobs of the last seven days."""
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
-        self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
+        self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
 
     def read(self, job_id: str) -> Job | None:
         """None when there is no such job, or no longer."""

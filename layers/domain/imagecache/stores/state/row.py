@@ -1,4 +1,4 @@
-"""The schema of syncState. Every kind of row has a module of its own, which uses some of the attributes."""
+"""The schema of syncState, except for jobs. Every kind of row has a module of its own."""
 
 from typing import Any
 
@@ -25,7 +25,6 @@ class StateRow(Model):
     hashes = BinaryAttribute(null=True, legacy_encoding=False)  # progress#<number>
     changes = NumberAttribute(null=True)  # contacts
     salt = BinaryAttribute(null=True, legacy_encoding=False)  # salt
-    expires_at = NumberAttribute(null=True, attr_name="expiresAt")  # job#<id>, in s: DynamoDB's time to live
     open_until = NumberAttribute(null=True, attr_name="openUntil")  # origin#<name>, as the four below
     cause = UnicodeAttribute(null=True)
     openings = NumberAttribute(null=True)
