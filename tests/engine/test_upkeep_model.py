@@ -43,8 +43,8 @@ from imagecache.usecases.operating.run_job import work_on
 from local.engine import Engine
 from tests.bucket_clock import bucket_clock
 from tests.engine.interleaving import Interleaving
-from tests.integration.accounts import chat_with
 from tests.integration.conftest import DISTRIBUTION_PARAMETER, TABLES, Stack
+from tests.integration.demo_chats import chat_with
 from tests.integration.sweeping import sweep_of
 from tests.tables import create_tables
 

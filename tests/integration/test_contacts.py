@@ -1,4 +1,4 @@
-"""Contacts: whose picture stands in for whom, and that every change of them reaches every chat."""
+"""A member without a picture shows that of their contact, and every change of contacts reaches every chat."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,8 +10,9 @@ from demo.chats import Network, Person
 from demo.media import Media, Picture
 from demo.service import DemoAccount
 from imagecache.queues.images import from_body
-from tests.integration.accounts import chat_with
-from tests.integration.acquaintances import (
+from tests.integration.api import Api
+from tests.integration.conftest import Stack
+from tests.integration.contacts_world import (
     ADA,
     INSTAGRAM,
     NUMBER,
@@ -22,8 +23,7 @@ from tests.integration.acquaintances import (
     World,
     alone,
 )
-from tests.integration.api import Api
-from tests.integration.conftest import Stack
+from tests.integration.demo_chats import chat_with
 
 OWN_STATE = ["UpdateItem", "PutItem", "PutItem", "UpdateItem"]  # lock, last sync, Beeper's health, lock
 
@@ -34,47 +34,47 @@ def world(stack: Stack, demo: DemoAccount, session: requests.Session) -> World:
 
 
 @dataclass(frozen=True)
-class Found:
-    """Somebody in a chat, and what a contact must claim to be them."""
+class Case:
+    """A person in a chat, and the identifiers of a contact."""
 
     network: Network
     by: dict[str, Any]
     person: Person = field(default=ADA)
 
 
-RULES = {
-    "instagram user name": Found(INSTAGRAM, {"identifiers": {"instagram": ["@ADA.lovelace"]}}),
-    "whatsapp number": Found(WHATSAPP, {"identifiers": {"whatsapp": NUMBER}}),
-    "any number": Found(SIGNAL, {"identifiers": {"phone": NUMBER}}),
-    "e-mail address": Found(
+MATCHES = {
+    "instagram user name": Case(INSTAGRAM, {"identifiers": {"instagram": ["@ADA.lovelace"]}}),
+    "whatsapp number": Case(WHATSAPP, {"identifiers": {"whatsapp": NUMBER}}),
+    "any number": Case(SIGNAL, {"identifiers": {"phone": NUMBER}}),
+    "e-mail address": Case(
         SIGNAL,
         {"identifiers": {"email": ["Ada@Example.com"]}},
         Person("imsg##participant:ada@example.com", "Ada"),
     ),
-    "by hand": Found(SIGNAL, {"participantIds": [ADA.id]}),
+    "by hand": Case(SIGNAL, {"participantIds": [ADA.id]}),
 }
-NOBODY = {
-    "user name of another network": Found(SIGNAL, {"identifiers": {"instagram": ["ada.lovelace"]}}),
-    "whatsapp number elsewhere": Found(SIGNAL, {"identifiers": {"whatsapp": NUMBER}}),
-    "another name": Found(INSTAGRAM, {"identifiers": {"instagram": ["ada"]}}),
-    "a network's bot": Found(SIGNAL, {"identifiers": {"phone": NUMBER}}, replace(ADA, is_network_bot=True)),
+NO_MATCHES = {
+    "user name of another network": Case(SIGNAL, {"identifiers": {"instagram": ["ada.lovelace"]}}),
+    "whatsapp number elsewhere": Case(SIGNAL, {"identifiers": {"whatsapp": NUMBER}}),
+    "another name": Case(INSTAGRAM, {"identifiers": {"instagram": ["ada"]}}),
+    "a network's bot": Case(SIGNAL, {"identifiers": {"phone": NUMBER}}, replace(ADA, is_network_bot=True)),
 }
 
 
-@pytest.mark.parametrize("found", RULES.values(), ids=RULES)
-def test_a_person_without_a_picture_shows_that_of_their_contact(world: World, found: Found) -> None:
-    world.has(alone(found.network, found.person))
-    world.put("ada", **found.by)
+@pytest.mark.parametrize("case", MATCHES.values(), ids=MATCHES)
+def test_a_person_without_a_picture_shows_that_of_their_contact(world: World, case: Case) -> None:
+    world.has(alone(case.network, case.person))
+    world.put("ada", **case.by)
     world.sync()
     assert world.shown() == ("contact", "pending")
     world.cached()
     assert world.shown() == ("contact", "cached")
 
 
-@pytest.mark.parametrize("found", NOBODY.values(), ids=NOBODY)
-def test_nobody_is_taken_for_somebody_else(world: World, found: Found) -> None:
-    world.has(alone(found.network, found.person))
-    world.put("ada", **found.by)
+@pytest.mark.parametrize("case", NO_MATCHES.values(), ids=NO_MATCHES)
+def test_a_person_who_does_not_match_a_contact_shows_no_picture_of_it(world: World, case: Case) -> None:
+    world.has(alone(case.network, case.person))
+    world.put("ada", **case.by)
     world.sync()
     assert world.shown() == (None, "none")
 
@@ -100,7 +100,7 @@ def test_by_hand_comes_before_instagram_before_whatsapp_before_any_number(world:
     assert [world.linked(name) for name in (*by_rule, "hand")] == [[], [], [], [0, 1, 2]]
 
 
-def test_a_link_by_hand_stays_whatever_else_is_claimed_later(world: World) -> None:
+def test_a_link_by_hand_stays_when_another_contact_gets_the_same_identifiers(world: World) -> None:
     world.has(alone(INSTAGRAM, ADA))
     world.put("hand", participantIds=[ADA.id])
     world.sync()
@@ -110,7 +110,7 @@ def test_a_link_by_hand_stays_whatever_else_is_claimed_later(world: World) -> No
     assert world.linked("hand") == [0]
 
 
-def test_of_two_claims_the_older_counts_and_the_next_takes_over_when_it_goes(world: World) -> None:
+def test_of_two_contacts_with_one_identifier_the_older_is_shown_until_it_gives_it_up(world: World) -> None:
     world.has(alone(SIGNAL, ADA))
     world.put("zoe", OTHER_PICTURE, fullName="Zoe", identifiers={"phone": NUMBER})
     clashing = world.put("ada", identifiers={"phone": ["+44 20 7946 0958"], "email": ["ada@example.com"]})
@@ -149,7 +149,7 @@ def test_a_change_reaches_chats_that_are_stored_though_beeper_is_away(world: Wor
     assert [world.shown(number) for number in (0, 1)] == [("contact", "cached")] * 2
 
 
-def test_a_contact_that_is_removed_or_loses_its_picture_stands_in_nowhere(world: World) -> None:
+def test_a_contact_that_is_removed_or_loses_its_picture_is_shown_nowhere(world: World) -> None:
     world.has(alone(SIGNAL, ADA, 0), alone(WHATSAPP, ADA, 1))
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
@@ -167,7 +167,7 @@ def test_a_contact_that_is_removed_or_loses_its_picture_stands_in_nowhere(world:
     assert world.stack.contacts_table.referring(PICTURE, limit=9) == []
 
 
-def test_ones_own_picture_comes_first_unless_it_cannot_be_shown(world: World) -> None:
+def test_a_members_own_picture_comes_first_unless_it_cannot_be_shown(world: World) -> None:
     own = Picture.remote(Media("local.beeper.com", "alex_ada"))
     world.has(alone(SIGNAL, replace(ADA, picture=own)))
     world.put("ada", identifiers={"phone": NUMBER})
@@ -203,7 +203,7 @@ def test_a_member_far_down_the_roster_shows_their_contact_too(world: World) -> N
     assert (len(pictures), pictures[ADA.id]) == (27, "pending")
 
 
-def test_a_page_with_contacts_is_one_query_and_one_wave(world: World) -> None:
+def test_a_page_with_contacts_takes_one_query_and_one_batch(world: World) -> None:
     world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
@@ -212,7 +212,7 @@ def test_a_page_with_contacts_is_one_query_and_one_wave(world: World) -> None:
     assert world.stack.calls == ["Query", "BatchGetItem"]
 
 
-def test_a_run_over_unchanged_chats_and_contacts_writes_nothing_and_looks_nobody_up(world: World) -> None:
+def test_a_run_over_unchanged_chats_and_contacts_writes_nothing_and_looks_up_no_contact(world: World) -> None:
     world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
@@ -248,7 +248,7 @@ def test_a_chat_whose_roster_becomes_unavailable_keeps_the_contacts_of_its_membe
     assert world.linked("ada") == [0]
 
 
-def test_an_account_without_contacts_looks_nobody_up(world: World) -> None:
+def test_without_contacts_no_contact_is_looked_up(world: World) -> None:
     world.has(alone(SIGNAL, ADA))
     world.stack.calls.clear()
     world.sync()

@@ -21,8 +21,8 @@ from imagecache_migration.convex_snapshot import read_snapshot
 from imagecache_migration.import_snapshot import ChatImport, ImageImport, Outcome
 from imagecache_migration.snapshot_archive import open_archive
 from tests.integration import made
-from tests.integration.accounts import chat_with, fill, person
 from tests.integration.conftest import NOW, Stack, stack_on_moto
+from tests.integration.demo_chats import chat_with, fill, person
 from tests.snapshots import CACHED_AT, Export, chat, key, mxc, on_disk, participant, png
 
 MINUTE = 60_000

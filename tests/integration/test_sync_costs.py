@@ -1,4 +1,4 @@
-"""What a run over chats that do not change may cost, counted call by call."""
+"""A run over chats that do not change costs few calls, which are counted here."""
 
 import math
 from collections import Counter
@@ -11,8 +11,8 @@ import requests
 from demo.service import DemoAccount
 from imagecache.model.chat import Participant
 from imagecache.stores.chats.participants import ParticipantsTable
-from tests.integration.accounts import chat_with, fill, person
 from tests.integration.conftest import NOW, Stack
+from tests.integration.demo_chats import chat_with, fill, person
 
 CHATS = 500
 OWN_STATE = ["UpdateItem", "PutItem", "PutItem", "UpdateItem"]  # lock, last sync, Beeper's health, lock
@@ -34,7 +34,7 @@ class UnstoredRosters(ParticipantsTable):
 
 @pytest.fixture
 def stored(stack: Stack, session: requests.Session) -> Iterable[DemoAccount]:
-    """500 chats with a picture each, all stored and cached."""
+    """An account of 500 chats with a picture each, all of them stored and cached."""
     with DemoAccount(scale=0.01) as demo:
         fill(demo, [chat_with(number, person(number)) for number in range(CHATS)])
         cached(stack, [f"local.beeper.com/alex_{number}" for number in range(CHATS)])
@@ -46,7 +46,7 @@ def stored(stack: Stack, session: requests.Session) -> Iterable[DemoAccount]:
 
 
 def cached(stack: Stack, keys: list[str]) -> None:
-    """25 rows a call."""
+    """Writes cached images with these keys."""
     rows = [{"imageKey": {"S": key}, "status": {"S": "cached"}, "checkedAt": {"N": str(NOW)}} for key in keys]
     for start in range(0, len(rows), 25):
         requests = [{"PutRequest": {"Item": row}} for row in rows[start : start + 25]]

@@ -30,8 +30,8 @@ from imagecache.queues.images import from_body
 from imagecache.rules.names import better_name
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.stores.chats.participants import CHAT_ROW
-from tests.integration.accounts import chat_with
 from tests.integration.conftest import Stack, stack_on_moto
+from tests.integration.demo_chats import chat_with
 
 PEOPLE = [Person(f"@{name}:beeper.local", full_name=name) for name in ("Ada", "Bob", "Eve", "Joe", "Zoe")]
 MEDIA = [Media("local.beeper.com", f"alex_{number}") for number in range(6)]

@@ -1,4 +1,7 @@
-"""One run at a time, through time limits and broken lists; a run that lost its lease writes nothing."""
+"""Only one run works at a time, however little time it has and whatever the list of chats is like.
+
+A run that has lost the lock to a newer one writes nothing.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,15 +24,16 @@ from imagecache.sources.beeper.chat_json import ChatPage
 from imagecache.stores.state.beeper_health import BeeperState
 from imagecache.stores.state.last_sync import LastSync
 from imagecache.stores.state.progress import SyncProgress, short_hash
-from tests.integration.accounts import chat_with, fill
 from tests.integration.conftest import NOW, Stack
-from tests.integration.test_sync import listed, queued_keys, requests_for_chats, stored_chat_ids
-
-
-def minutes(*left: int) -> Callable[[], int]:
-    """A clock that runs down: what is left at each look, the last one for ever."""
-    looks = list(left)
-    return lambda: 60_000 * (looks.pop(0) if len(looks) > 1 else looks[0])
+from tests.integration.demo_chats import chat_with, fill
+from tests.integration.sync_results import (
+    listed_chat_ids,
+    minutes,
+    queued_keys,
+    requests_for_chats,
+    stored_chat_ids,
+    sync_with,
+)
 
 
 def test_a_second_run_while_one_runs_does_nothing(
@@ -40,7 +44,7 @@ def test_a_second_run_while_one_runs_does_nothing(
     assert requests_for_chats(demo) == 0
 
 
-def test_the_lease_of_a_run_that_was_killed_lapses(
+def test_the_lock_of_a_run_that_was_killed_expires(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=960_000)
@@ -48,7 +52,7 @@ def test_the_lease_of_a_run_that_was_killed_lapses(
     assert stack.sync(demo, session).outcome == "ok"
 
 
-def test_a_run_that_lost_its_lease_writes_nothing(
+def test_every_write_of_a_superseded_run_is_refused(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     stale = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
@@ -75,7 +79,7 @@ def test_a_run_that_lost_its_lease_writes_nothing(
     assert stack.sync(demo, session).changed == 0
 
 
-def test_a_run_out_of_time_goes_on_where_it_stopped(
+def test_a_run_out_of_time_is_continued_where_it_stopped(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     demo.chat_api.is_old = True
@@ -87,14 +91,14 @@ def test_a_run_out_of_time_goes_on_where_it_stopped(
     )
     second = stack.sync(demo, session)
     assert (second.outcome, second.complete) == ("ok", True)
-    assert stored_chat_ids(stack) == listed(demo)
+    assert stored_chat_ids(stack) == listed_chat_ids(demo)
     assert set(stack.chats_table.missing_since().values()) == {0}, "what the first part saw is not missing"
     assert stack.wiring.progress_store.read() is None
     keys = queued_keys(stack)
     assert len(keys) == len(set(keys))
 
 
-def test_what_an_unfinished_run_left_is_not_taken_up_after_a_complete_one(
+def test_an_unfinished_run_is_not_resumed_after_a_complete_one(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     demo.chat_api.is_old = True  # 25 chats a page
@@ -109,7 +113,7 @@ def test_what_an_unfinished_run_left_is_not_taken_up_after_a_complete_one(
     assert stack.sync(demo, session).changed == 1
 
 
-def test_progress_of_tens_of_thousands_of_chats_is_kept(stack: Stack) -> None:
+def test_progress_of_tens_of_thousands_of_chats_is_read_as_it_was_recorded(stack: Stack) -> None:
     seen = frozenset(short_hash(str(number)) for number in range(90_000))
     progress = SyncProgress(
         True,
@@ -148,7 +152,7 @@ def test_a_superseded_run_writes_nothing_when_its_list_cannot_be_read(
             raise error
 
     api = Superseded(base_url="http://127.0.0.1:1", secrets={}, session=session)
-    assert stack.runs().run(api, remaining_ms=lambda: 900_000).outcome == "superseded"
+    assert sync_with(stack, api).outcome == "superseded"
     assert stack.wiring.progress_store.read() == replace(newer_progress, resumed=True)
     assert stack.wiring.beeper_health_store.read().state is BeeperState.OK
     assert stack.circuits.known_open_until(OriginName.BEEPER) == 0
@@ -186,13 +190,15 @@ def test_a_list_that_does_not_end_is_an_error_and_deletes_nothing(
     stack.sync(demo, session)
     api = server(base_url="http://127.0.0.1:1", secrets={}, session=session)
     with pytest.raises(ListingError):
-        stack.runs().run(api, remaining_ms=lambda: 900_000, complete=True)
+        sync_with(stack, api, complete=True)
     assert api.asked == pages
     assert set(stack.chats_table.missing_since().values()) == {0}
     assert stack.sync(demo, session).outcome == "ok", "the lease was given back"
 
 
-def test_a_list_that_is_none_is_an_error(stack: Stack, demo: DemoAccount, session: requests.Session) -> None:
+def test_an_answer_that_is_not_a_list_is_an_error(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
     demo.faults.set("not_found", "chats")
     with pytest.raises(ListingError):
         stack.sync(demo, session)

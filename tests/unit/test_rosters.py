@@ -16,7 +16,7 @@ from imagecache.usecases.sync.rosters import (
     listed_chat,
     roster_fingerprint,
 )
-from tests.recorded import recorded
+from tests.recorded_answers import recorded
 
 PART: Chat = parse_chat(recorded("group_of_552_excerpt"))
 FULL = replace(PART, participants=PART.participants * 2, roster_is_partial=False)
