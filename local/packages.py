@@ -23,6 +23,7 @@ from pathlib import Path
 from local.template import Template
 
 _FORGOTTEN_SECONDS = 7 * 86400
+_SHOWN_LINES = 10
 
 
 class BuildError(Exception):
@@ -106,7 +107,9 @@ def _building(name: str, source: Path, built: Path) -> Iterator[None]:
                 os.killpg(make.pid, signal.SIGKILL)
                 make.wait()
         if make.returncode:
-            raise BuildError(f"building {name} failed: {(output.strip().splitlines() or ['no output'])[-1]}")
+            # make's own last line says only that a command failed, the lines before it say why.
+            reason = "\n".join(output.strip().splitlines()[-_SHOWN_LINES:])
+            raise BuildError(f"building {name} failed:\n{reason}")
         layer.rename(built)
 
 

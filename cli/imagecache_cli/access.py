@@ -38,11 +38,12 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The address of the AWS engine inside a running `make run`. It accepts any credentials."""
+    """The address of the AWS engine of a running `make run`, and the token of that run, which it demands."""
 
     endpoint: str
     region: str
     stack: str
+    token: str = field(repr=False)
 
 
 def find_access(
@@ -72,7 +73,7 @@ def find_engine(folder: Path, clone: Path | None = None) -> Engine:
     """Returns the engine of a running `make run`, searched for as `--local` does. Raises SettingsError."""
     try:
         engine = _read_local_file(folder, clone)["engine"]
-        return Engine(engine["endpoint"], engine["region"], engine["stack"])
+        return Engine(engine["endpoint"], engine["region"], engine["stack"], engine["sessionToken"])
     except (KeyError, TypeError) as error:
         raise SettingsError(
             "the local stack is not ready: wait until `make run` says that it is ready"

@@ -7,10 +7,11 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.metrics import SYNC_SUCCEEDED, emf
+from imagecache.metrics import SYNC_SUCCEEDED, put_counts
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.transport import punctual_session
@@ -25,7 +26,7 @@ chat_sync = wiring.chat_sync
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Returns the report of one run, which may not be finished: the function then invokes itself again."""
     if "jobId" in event:
         logger.append_keys(jobId=event["jobId"])
@@ -39,11 +40,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         # Ids of chats are personal, so they are logged only when somebody looks for the chats.
         logger.debug("skipped chats", extra={"chatIds": report.skipped})
     if report.outcome is SyncOutcome.OK:
-        print(emf({SYNC_SUCCEEDED: 1}, service=config.service, now=now()))  # noqa: T201 - CloudWatch reads it there
+        put_counts({SYNC_SUCCEEDED: 1}, service=config.service)
     return asdict(report)
 
 
-def sync(event: dict[str, Any], context: Any) -> SyncReport:
+def sync(event: dict[str, Any], context: LambdaContext) -> SyncReport:
     """Runs sync with the tokens as they are now, because tokens are rotated while this process lives."""
     secrets = wiring.secrets.read(*BEEPER_SECRETS)
     with punctual_session() as session:

@@ -27,24 +27,27 @@ _LEFT_OUT = {
     "no_checksum": "the snapshot does not say what its stored file must be",
     "wrong_size": "its stored file has another size than the snapshot says",
     "wrong_checksum": "its stored file has another SHA-256 than the snapshot says",
-    "too_large": "more than 5 MB or 40 megapixels",
     "a_page": "a web page was stored instead of a picture",
-    "undecodable": "its bytes are broken",
-    "unsupported": "no JPEG, PNG, GIF, WebP or AVIF",
-    "unsupported_heic": "HEIC, which browsers do not show",
-    "unsupported_svg": "SVG, which can hold scripts",
-    "rejected_malformed": "its sourceUrl is malformed",
-    "rejected_outside_media_folder": "its sourceUrl is no file of Beeper's",
-    "rejected_too_long": "its sourceUrl is too long",
-    "rejected_unsupported_scheme": "its sourceUrl is neither https, data nor Beeper's",
 }
-MEANINGS = {**_FINE, **_LEFT_OUT}
 _NOTES = {
     "cachedProfileImageUrl": "a cachedProfileImageUrl of the first design, ignored as the pictures are in"
     " cachedImages: {}",
     "pictureOfNobody": "chats that name a picture but nobody whose it is, which the next sync tells: {}",
 }
 _NAMED = 3
+
+
+def meanings() -> dict[str, str]:
+    """Returns the text of every result, by its code."""
+    # The command line loads this module for every verb, and has no use for the package but for this one.
+    from imagecache.rules.failure_reasons import FAILURES, REJECTIONS  # noqa: PLC0415
+
+    not_decoded = {reason.value: meaning.text for reason, meaning in FAILURES.items()}
+    never_fetched = {
+        f"rejected_{reason.value}": f"its sourceUrl is never fetched: {text}"
+        for reason, text in REJECTIONS.items()
+    }
+    return {**_FINE, **_LEFT_OUT, **not_decoded, **never_fetched}
 
 
 @dataclass(slots=True)
@@ -122,4 +125,4 @@ class Report:
 def _row(result: str, ids: list[str]) -> tuple[str, Text, str, str]:
     fine = result in _FINE
     named = "" if fine else ", ".join(map(plain, ids[:_NAMED])) + (", ..." if len(ids) > _NAMED else "")
-    return f"{len(ids):,}", Text(result, style="green" if fine else "red"), MEANINGS[result], named
+    return f"{len(ids):,}", Text(result, style="green" if fine else "red"), meanings()[result], named

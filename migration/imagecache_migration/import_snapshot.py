@@ -16,15 +16,15 @@ from imagecache.clock import Clock
 from imagecache.errors import FencedOffError, ImageFailedError, LeaseLostError, RejectedSourceError
 from imagecache.imaging.pictures import render
 from imagecache.model.chat import Chat
-from imagecache.model.image import Attempt, ImageMessage, ImageStatus, Picture
+from imagecache.model.image import ImageMessage, ImageRecord, ImageStatus, OriginAnswer, Picture
 from imagecache.rules.source_urls import image_key
+from imagecache.sources.beeper.answers import is_html_page
 from imagecache.stores.blobs import Blobs, blob_id, described
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable, chat_row
 from imagecache.stores.chats.previews import preview_of
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.claims import Answer, Claim, ImageClaims
-from imagecache.stores.images.row import RowState
+from imagecache.stores.images.claims import ImageClaims, Won
 from imagecache.stores.state.lock import SyncLock
 from imagecache_migration.convex_snapshot import Snapshot, SnapshotFileError, SnapshotImage
 
@@ -87,7 +87,7 @@ class ImageImport:
                 by_key.setdefault(image_key(image.source_url), []).append(image)
             except RejectedSourceError as error:
                 yield Outcome(image.document_id, f"rejected_{error.reason}")
-        states = self.images.states(by_key)
+        states = self.images.records(by_key)
 
         def bring(key: str) -> list[Outcome]:
             return self._bring(snapshot, key, by_key[key], states.get(key))
@@ -97,7 +97,7 @@ class ImageImport:
                 yield from outcomes
 
     def _bring(
-        self, snapshot: Snapshot, key: str, images: list[SnapshotImage], state: RowState | None
+        self, snapshot: Snapshot, key: str, images: list[SnapshotImage], state: ImageRecord | None
     ) -> list[Outcome]:
         """One image that may stand there in several forms, mxc and file: the first that is whole is taken."""
         outcomes: list[Outcome] = []
@@ -109,14 +109,14 @@ class ImageImport:
         return outcomes
 
     def _bring_one(
-        self, snapshot: Snapshot, key: str, image: SnapshotImage, state: RowState | None
+        self, snapshot: Snapshot, key: str, image: SnapshotImage, state: ImageRecord | None
     ) -> Outcome:
         settled = _settled(state)
         if settled:
             return Outcome(image.document_id, settled)
         try:
             original = snapshot.original(image)
-            if b"<html" in original[:1024].lower():
+            if is_html_page(original):
                 return Outcome(image.document_id, Result.A_PAGE)
             picture = render(original)
         except SnapshotFileError as error:
@@ -130,7 +130,7 @@ class ImageImport:
         return Outcome(image.document_id, Result.IMPORTED, len(original))
 
     def _store(
-        self, key: str, image: SnapshotImage, original: bytes, picture: Picture, state: RowState | None
+        self, key: str, image: SnapshotImage, original: bytes, picture: Picture, state: ImageRecord | None
     ) -> Result | None:
         """None when it is stored; else what somebody else has made of it meanwhile."""
         now = self.clock()
@@ -138,7 +138,7 @@ class ImageImport:
             self.images.revive(key, now=now)  # bytes that can be shown are better than any failure
         request = ImageMessage(key, image.source_url, now)
         claim = self.claims.claim(request, now=now, lease_seconds=_LEASE_SECONDS, nonce=self.nonce())
-        if claim.answer is not Answer.WON:
+        if not isinstance(claim, Won):
             return self._settled_meanwhile(key)
         try:
             if claim.is_refresh:  # cached meanwhile, and wanted newer than what we have
@@ -152,19 +152,19 @@ class ImageImport:
             raise
         return None
 
-    def _commit(self, claim: Claim, image: SnapshotImage, original: bytes, picture: Picture) -> None:
+    def _commit(self, claim: Won, image: SnapshotImage, original: bytes, picture: Picture) -> None:
         blob = described(blob_id(self.salt(), original), original, picture)
         self.blobs.put(blob.blob_id, original, picture)
         now = self.clock()
-        tried = [Attempt(now, "convex", f"{len(original)} bytes of a snapshot")]
+        answers = [OriginAnswer(now, "convex", f"{len(original)} bytes of a snapshot")]
         # When its origin was asked, and gave it: the original's moment and not ours.
-        self.claims.commit(claim, blob, now=image.cached_at or now, tried=tried)
+        self.claims.commit(claim, blob, now=image.cached_at or now, answers=answers)
 
     def _settled_meanwhile(self, key: str) -> Result:
-        return _settled(self.images.states([key]).get(key)) or Result.HELD
+        return _settled(self.images.records([key]).get(key)) or Result.HELD
 
 
-def _settled(state: RowState | None) -> Result | None:
+def _settled(state: ImageRecord | None) -> Result | None:
     """None for what an import may bring, even where the cacher would wait or has given up."""
     if state is None:
         return None

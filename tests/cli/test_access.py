@@ -52,7 +52,7 @@ def test_local_works_from_any_folder_with_the_clone_that_the_command_is_part_of(
 def test_local_prefers_the_clone_around_the_working_folder_to_the_commands_own(tmp_path: Path) -> None:
     for name in ("here", "own"):
         (tmp_path / name).mkdir()
-        engine = {"endpoint": "http://127.0.0.1:1", "region": "eu-west-1", "stack": name}
+        engine = {"endpoint": "http://127.0.0.1:1", "region": "eu-west-1", "stack": name, "sessionToken": "t"}
         content = {"url": "http://127.0.0.1:1", "adminToken": name, "engine": engine}
         _write_local(tmp_path / name, content)
 
@@ -61,7 +61,7 @@ def test_local_prefers_the_clone_around_the_working_folder_to_the_commands_own(t
 
     assert find_access(Wanted(local=True), environment={}, folder=here, clone=own).token == "here"
     assert find_access(Wanted(local=True), environment={}, folder=tmp_path, clone=own).token == "own"
-    assert find_engine(tmp_path, own) == Engine("http://127.0.0.1:1", "eu-west-1", "own")
+    assert find_engine(tmp_path, own) == Engine("http://127.0.0.1:1", "eu-west-1", "own", "t")
 
 
 @pytest.mark.parametrize(

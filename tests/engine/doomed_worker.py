@@ -1,7 +1,7 @@
-"""`python -m tests.engine.doomed_worker STAGE KEY ORIGIN ENDPOINT`: works on one image and stops half-way.
+"""`python -m tests.engine.doomed_worker STAGE KEY ORIGIN`: works on one image and stops half-way.
 
 It prints the stage when it got there (`claim`: claimed and nothing more; `download`: the bytes are here,
-nothing is stored) and then waits to be killed.
+nothing is stored) and then waits to be killed. The environment says where the engine is.
 """
 
 import sys
@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-from imagecache.clock import now
+from imagecache.clock import Clock, now
 from imagecache.model.image import Fetched, ImageMessage, OriginName
 from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.beeper.images import AssetsServe
@@ -22,41 +22,38 @@ from imagecache.usecases.caching.fetch_image import ImageSources
 from imagecache.wiring import Wiring
 from tests.made_settings import made_config
 
+LEASE_SECONDS = 60
+
 
 class StopsAt:
-    """The origin, for a worker that gets no further than its stage."""
+    """An origin at which a worker stops: it prints its stage and waits to be killed."""
 
     def __init__(self, stage: str, origin: AssetsServe) -> None:
         self._stage = stage
         self._origin = origin
 
-    def fetch(self, source: MediaLocation) -> Fetched:
+    def fetch(self, location: MediaLocation) -> Fetched:
         if self._stage == "download":
-            self._origin.fetch(source)
-        print(self._stage, flush=True)  # noqa: T201 - what the caller waits for
-        time.sleep(60)
-        raise AssertionError("nobody killed me")
+            self._origin.fetch(location)
+        print(self._stage, flush=True)  # noqa: T201 - the test reads it
+        time.sleep(600)
+        raise AssertionError("the test did not kill this process")
 
 
-def cacher_on(endpoint: str, origin: str, *, stage: str | None = None) -> ImageCacher:
-    """A worker on the engine, with a lease of 3 s; whole without `stage`."""
-    access: dict[str, Any] = {
-        "endpoint_url": endpoint,
-        "region_name": "eu-west-1",
-        "aws_access_key_id": "test",
-        "aws_secret_access_key": "test",
-    }
+def cacher_on(
+    access: dict[str, Any], origin: str, *, stage: str | None = None, clock: Clock = now
+) -> ImageCacher:
+    """Returns a worker whose AWS clients get `access`. With a `stage`, it stops there."""
     serve = AssetsServe(base_url=origin, token="t", session=punctual_session())
-    wiring = Wiring(
-        made_config(claim_lease_seconds=3), make_client=partial(boto3.client, **access), clock=now
-    )
+    config = made_config(claim_lease_seconds=LEASE_SECONDS)
+    wiring = Wiring(config, make_client=partial(boto3.client, **access), clock=clock)
     media = {OriginName.BEEPER: StopsAt(stage, serve) if stage else serve}
     return wiring.image_cacher(wiring.image_fetcher(ImageSources(media=media, web=GuardedWeb())))
 
 
 def main() -> None:
-    stage, key, origin, endpoint = sys.argv[1:]
-    cacher_on(endpoint, origin, stage=stage).cache(ImageMessage(key, f"mxc://{key}", now()))
+    stage, key, origin = sys.argv[1:]
+    cacher_on({}, origin, stage=stage).cache(ImageMessage(key, f"mxc://{key}", now()))
 
 
 if __name__ == "__main__":

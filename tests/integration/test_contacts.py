@@ -1,4 +1,4 @@
-"""A member without a picture shows that of their contact, and every change of contacts reaches every chat."""
+"""Contacts: their pictures are shown for members without one, and every change of them reaches every chat."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -34,47 +34,49 @@ def world(stack: Stack, demo: DemoAccount, session: requests.Session) -> World:
 
 
 @dataclass(frozen=True)
-class Case:
-    """A person in a chat, and the identifiers of a contact."""
+class Found:
+    """A member of a chat, and the identifiers by which a contact is found for them."""
 
     network: Network
     by: dict[str, Any]
     person: Person = field(default=ADA)
 
 
-MATCHES = {
-    "instagram user name": Case(INSTAGRAM, {"identifiers": {"instagram": ["@ADA.lovelace"]}}),
-    "whatsapp number": Case(WHATSAPP, {"identifiers": {"whatsapp": NUMBER}}),
-    "any number": Case(SIGNAL, {"identifiers": {"phone": NUMBER}}),
-    "e-mail address": Case(
+RULES = {
+    "instagram user name": Found(INSTAGRAM, {"identifiers": {"instagram": ["@ADA.lovelace"]}}),
+    "whatsapp number": Found(WHATSAPP, {"identifiers": {"whatsapp": NUMBER}}),
+    "any number": Found(SIGNAL, {"identifiers": {"phone": NUMBER}}),
+    "e-mail address": Found(
         SIGNAL,
         {"identifiers": {"email": ["Ada@Example.com"]}},
         Person("imsg##participant:ada@example.com", "Ada"),
     ),
-    "by hand": Case(SIGNAL, {"participantIds": [ADA.id]}),
+    "by hand": Found(SIGNAL, {"participantIds": [ADA.id]}),
 }
-NO_MATCHES = {
-    "user name of another network": Case(SIGNAL, {"identifiers": {"instagram": ["ada.lovelace"]}}),
-    "whatsapp number elsewhere": Case(SIGNAL, {"identifiers": {"whatsapp": NUMBER}}),
-    "another name": Case(INSTAGRAM, {"identifiers": {"instagram": ["ada"]}}),
-    "a network's bot": Case(SIGNAL, {"identifiers": {"phone": NUMBER}}, replace(ADA, is_network_bot=True)),
+NOBODY = {
+    "user name of another network": Found(SIGNAL, {"identifiers": {"instagram": ["ada.lovelace"]}}),
+    "whatsapp number elsewhere": Found(SIGNAL, {"identifiers": {"whatsapp": NUMBER}}),
+    "another name": Found(INSTAGRAM, {"identifiers": {"instagram": ["ada"]}}),
+    "a network's bot": Found(SIGNAL, {"identifiers": {"phone": NUMBER}}, replace(ADA, is_network_bot=True)),
 }
 
 
-@pytest.mark.parametrize("case", MATCHES.values(), ids=MATCHES)
-def test_a_person_without_a_picture_shows_that_of_their_contact(world: World, case: Case) -> None:
-    world.has(alone(case.network, case.person))
-    world.put("ada", **case.by)
+@pytest.mark.parametrize("found", RULES.values(), ids=RULES)
+def test_a_person_without_a_picture_shows_that_of_their_contact(world: World, found: Found) -> None:
+    world.has(alone(found.network, found.person))
+    world.put("ada", **found.by)
     world.sync()
     assert world.shown() == ("contact", "pending")
     world.cached()
     assert world.shown() == ("contact", "cached")
 
 
-@pytest.mark.parametrize("case", NO_MATCHES.values(), ids=NO_MATCHES)
-def test_a_person_who_does_not_match_a_contact_shows_no_picture_of_it(world: World, case: Case) -> None:
-    world.has(alone(case.network, case.person))
-    world.put("ada", **case.by)
+@pytest.mark.parametrize("found", NOBODY.values(), ids=NOBODY)
+def test_a_member_is_not_linked_to_a_contact_without_an_identifier_in_common(
+    world: World, found: Found
+) -> None:
+    world.has(alone(found.network, found.person))
+    world.put("ada", **found.by)
     world.sync()
     assert world.shown() == (None, "none")
 
@@ -87,7 +89,7 @@ def test_an_old_servers_account_names_the_network(world: World) -> None:
     assert world.linked("ada") == [0]
 
 
-def test_by_hand_comes_before_instagram_before_whatsapp_before_any_number(world: World) -> None:
+def test_a_link_by_hand_wins_over_instagram_over_whatsapp_over_any_number(world: World) -> None:
     world.has(alone(INSTAGRAM, ADA, 0), alone(WHATSAPP, ADA, 1), alone(SIGNAL, ADA, 2))
     world.put("number", identifiers={"phone": NUMBER})
     world.put("whatsapp", identifiers={"whatsapp": NUMBER})
@@ -100,7 +102,7 @@ def test_by_hand_comes_before_instagram_before_whatsapp_before_any_number(world:
     assert [world.linked(name) for name in (*by_rule, "hand")] == [[], [], [], [0, 1, 2]]
 
 
-def test_a_link_by_hand_stays_when_another_contact_gets_the_same_identifiers(world: World) -> None:
+def test_a_link_by_hand_stays_whatever_identifiers_other_contacts_get_later(world: World) -> None:
     world.has(alone(INSTAGRAM, ADA))
     world.put("hand", participantIds=[ADA.id])
     world.sync()
@@ -110,7 +112,7 @@ def test_a_link_by_hand_stays_when_another_contact_gets_the_same_identifiers(wor
     assert world.linked("hand") == [0]
 
 
-def test_of_two_contacts_with_one_identifier_the_older_is_shown_until_it_gives_it_up(world: World) -> None:
+def test_the_older_claimant_holds_an_identifier_and_the_next_one_gets_it_afterwards(world: World) -> None:
     world.has(alone(SIGNAL, ADA))
     world.put("zoe", OTHER_PICTURE, fullName="Zoe", identifiers={"phone": NUMBER})
     clashing = world.put("ada", identifiers={"phone": ["+44 20 7946 0958"], "email": ["ada@example.com"]})
@@ -203,7 +205,7 @@ def test_a_member_far_down_the_roster_shows_their_contact_too(world: World) -> N
     assert (len(pictures), pictures[ADA.id]) == (27, "pending")
 
 
-def test_a_page_with_contacts_takes_one_query_and_one_batch(world: World) -> None:
+def test_a_page_with_contacts_takes_one_query_and_one_look_up(world: World) -> None:
     world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
@@ -212,7 +214,7 @@ def test_a_page_with_contacts_takes_one_query_and_one_batch(world: World) -> Non
     assert world.stack.calls == ["Query", "BatchGetItem"]
 
 
-def test_a_run_over_unchanged_chats_and_contacts_writes_nothing_and_looks_up_no_contact(world: World) -> None:
+def test_a_run_over_unchanged_chats_and_contacts_writes_only_its_own_state(world: World) -> None:
     world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
@@ -223,7 +225,7 @@ def test_a_run_over_unchanged_chats_and_contacts_writes_nothing_and_looks_up_no_
     assert world.stack.calls.count("BatchGetItem") == 1, "the chats"
 
 
-def test_people_of_changed_chats_are_looked_up_once_for_a_page(world: World) -> None:
+def test_the_members_of_all_changed_chats_of_a_page_are_looked_up_at_once(world: World) -> None:
     world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
@@ -248,7 +250,7 @@ def test_a_chat_whose_roster_becomes_unavailable_keeps_the_contacts_of_its_membe
     assert world.linked("ada") == [0]
 
 
-def test_without_contacts_no_contact_is_looked_up(world: World) -> None:
+def test_an_account_without_contacts_looks_up_no_identifiers(world: World) -> None:
     world.has(alone(SIGNAL, ADA))
     world.stack.calls.clear()
     world.sync()

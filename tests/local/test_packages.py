@@ -1,11 +1,14 @@
 """Builds happen once for what they are built from."""
 
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from local.packages import BuildError, build_packages
+from local.template import ROOT
 
 TEMPLATE = {
     "Resources": {
@@ -58,8 +61,31 @@ def test_layer_points_at_the_folder_it_was_built_into(root: Path) -> None:
     assert str(module.parent) in line
 
 
-def test_failing_makefile_is_reported_and_leaves_nothing(root: Path) -> None:
+def test_failing_makefile_is_reported_with_its_reason_and_leaves_nothing(root: Path) -> None:
     (root / "layer" / "Makefile").write_text("build-Layer:\n\t@echo no disk; exit 1\n")
-    with pytest.raises(BuildError, match="Layer"):
+    with pytest.raises(BuildError, match="building Layer failed:\nno disk"):
         built(root)
     assert not list(root.rglob("unfinished-*"))
+
+
+@pytest.mark.parametrize("layer", ["dependencies", "domain", "imaging"])
+def test_a_layer_is_built_in_a_path_with_a_space(layer: str, tmp_path: Path) -> None:
+    folder = tmp_path / "my clone" / "layers" / layer
+    shutil.copytree(ROOT / "layers" / layer, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    # Packages are not needed here: in place of pip, this Python only writes its arguments into a file.
+    python = tmp_path / "my clone" / "python"
+    python.write_text('#!/bin/sh\nmkdir -p "$ARTIFACTS_DIR/python"\necho "$*" > "$ARTIFACTS_DIR/python/pip"')
+    python.chmod(0o755)
+    target = tmp_path / "my clone" / "built"
+
+    subprocess.run(  # noqa: S603 - our own Makefile
+        ["make", f"build-{layer.capitalize()}Layer", f"ARTIFACTS_DIR={target}", f"PYTHON={python}"],  # noqa: S607 - wherever it is
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+
+    if layer == "domain":
+        assert (target / "python" / "imagecache" / "config.py").is_file()
+    else:
+        assert f"--target {target}/python --requirement" in (target / "python" / "pip").read_text()

@@ -16,6 +16,7 @@ from imagecache.errors import (
     UnreadableChatError,
 )
 from imagecache.model.chat import Chat
+from imagecache.sources.beeper.answers import GATEWAY_STATUSES, check_answer, connection_error
 from imagecache.sources.beeper.auth import beeper_headers
 from imagecache.sources.beeper.chat_json import ChatPage, parse_chat, parse_page
 
@@ -26,8 +27,6 @@ _TIMEOUT = (5.0, 30.0)
 # New servers send the whole roster for -1. Old ones refuse that and accept 0 to 500.
 _WHOLE_ROSTER = -1
 _LARGEST_PART_OF_A_ROSTER = 500
-# 429, and what a tunnel answers while the laptop is asleep. A 500 comes from Beeper itself.
-_STATUSES_OF_TUNNELS = {429, 502, 503, 504, *range(520, 528), 530}
 
 Parameters = Mapping[str, str | int]
 
@@ -115,7 +114,7 @@ class ChatApi:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise OriginDownError(type(error).__name__) from error
+            raise connection_error(error) from error
         with response:
             return response.status_code, _answer_of_beeper(response)
 
@@ -131,11 +130,8 @@ def _answer_of_beeper(response: requests.Response) -> dict[str, Any]:
     answer says nothing about any chat.
     """
     status = response.status_code
-    if status == HTTPStatus.UNAUTHORIZED:
-        raise OriginUnauthorizedError("status 401")
-    if response.is_redirect:  # Beeper redirects nowhere; Cloudflare Access redirects to its login.
-        raise OriginUnauthorizedError(f"status {status}: the tunnel asks for a login")
-    if status in _STATUSES_OF_TUNNELS:
+    check_answer(response)
+    if status in GATEWAY_STATUSES:
         raise OriginDownError(f"status {status}")
     try:
         answer = response.json()

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from imagecache.errors import ListingError, RejectedSourceError, UnreadableChatError
+from imagecache.errors import ListingError, UnreadableChatError
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.rules.source_urls import image_key
+from imagecache.rules.source_urls import image_ref
 
 Json = Mapping[str, Any]
 
@@ -138,10 +138,8 @@ def _picture(item: Json) -> tuple[str | None, ImageRef | None]:
         return None, None
     if len(url) > _MAX_URL_CHARS:
         return url[:_MAX_TEXT_CHARS], ImageRef(None, RejectionReason.TOO_LONG)
-    try:
-        return url, ImageRef(image_key(url))
-    except RejectedSourceError as error:
-        return url[:_MAX_TEXT_CHARS], ImageRef(None, error.reason)
+    image = image_ref(url)
+    return (url[:_MAX_TEXT_CHARS] if image.rejected else url), image
 
 
 def _cursor(value: object) -> str | None:
