@@ -21,8 +21,8 @@ from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.stack import local_stack
 from tests.end_to_end.conftest import wait_until
-from tests.integration.accounts import fill
-from tests.integration.acquaintances import ADA, INSTAGRAM, SIGNAL, WHATSAPP, alone
+from tests.integration.contacts_world import ADA, INSTAGRAM, SIGNAL, WHATSAPP, alone
+from tests.integration.demo_chats import fill
 
 pytestmark = pytest.mark.engine
 
