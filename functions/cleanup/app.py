@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.metrics import SWEEP_REFUSED, emf
+from imagecache.metrics import SWEEP_REFUSED, put_counts
 from imagecache.model.job import JobStatus
 from imagecache.usecases.upkeep.sweep_job import needs_a_person, sweep_as_told
 from imagecache.wiring import Wiring
@@ -32,5 +32,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if job.status is JobStatus.RUNNING:
         wiring.invocations.send(context.function_name, {"jobId": job.job_id})
     if needs_a_person(job):
-        print(emf({SWEEP_REFUSED: 1}, service=config.service, now=now()))  # noqa: T201 - as the cacher does
+        put_counts({SWEEP_REFUSED: 1}, service=config.service)
     return told

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.metrics import SYNC_SUCCEEDED, emf
+from imagecache.metrics import SYNC_SUCCEEDED, put_counts
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.transport import punctual_session
@@ -36,5 +36,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         )
     logger.info("sync", extra=asdict(report))
     if report.outcome is SyncOutcome.OK:
-        print(emf({SYNC_SUCCEEDED: 1}, service=config.service, now=now()))  # noqa: T201 - as the cacher does
+        put_counts({SYNC_SUCCEEDED: 1}, service=config.service)
     return asdict(report)

@@ -16,15 +16,15 @@ from imagecache.clock import Clock
 from imagecache.errors import FencedOffError, ImageFailedError, LeaseLostError, RejectedSourceError
 from imagecache.imaging.pictures import render
 from imagecache.model.chat import Chat
-from imagecache.model.image import Attempt, ImageMessage, ImageStatus, Picture
+from imagecache.model.image import ImageMessage, ImageRecord, ImageStatus, OriginAnswer, Picture
 from imagecache.rules.source_urls import image_key
+from imagecache.sources.beeper.answers import is_html_page
 from imagecache.stores.blobs import Blobs, blob_id, described
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable, chat_row
 from imagecache.stores.chats.previews import preview_of
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.claims import Answer, Claim, ImageClaims
-from imagecache.stores.images.row import RowState
+from imagecache.stores.images.claims import ImageClaims, Won
 from imagecache.stores.state.sync_state import SyncState
 from imagecache_migration.convex_snapshot import Snapshot, SnapshotImage
 from imagecache_migration.outcomes import DocumentOutcome, DocumentResult, Outcome, SnapshotFileError
@@ -59,17 +59,17 @@ class ImageImport:
                 documents_by_key.setdefault(image_key(document.source_url), []).append(document)
             except RejectedSourceError as error:
                 yield DocumentResult(document.document_id, error.reason)
-        states = self.cached_images.states(documents_by_key)
+        records = self.cached_images.records(documents_by_key)
 
         def import_key(key: str) -> list[DocumentResult]:
-            return self._import_image(snapshot, key, documents_by_key[key], states.get(key))
+            return self._import_image(snapshot, key, documents_by_key[key], records.get(key))
 
         with ThreadPoolExecutor(self.images_at_once) as pool:
             for results in pool.map(import_key, documents_by_key):
                 yield from results
 
     def _import_image(
-        self, snapshot: Snapshot, key: str, documents: list[SnapshotImage], state: RowState | None
+        self, snapshot: Snapshot, key: str, documents: list[SnapshotImage], record: ImageRecord | None
     ) -> list[DocumentResult]:
         """Imports one image from the first of its documents whose file is intact.
 
@@ -81,20 +81,20 @@ class ImageImport:
             if is_settled:
                 results.append(DocumentResult(document.document_id, Outcome.SAME_IMAGE))
                 continue
-            result = self._import_document(snapshot, key, document, state)
+            result = self._import_document(snapshot, key, document, record)
             results.append(result)
             is_settled = isinstance(result.outcome, Outcome) and result.outcome.settles_the_image
         return results
 
     def _import_document(
-        self, snapshot: Snapshot, key: str, document: SnapshotImage, state: RowState | None
+        self, snapshot: Snapshot, key: str, document: SnapshotImage, record: ImageRecord | None
     ) -> DocumentResult:
-        outcome: DocumentOutcome | None = _outcome_without_import(state)
+        outcome: DocumentOutcome | None = _outcome_without_import(record)
         if outcome:
             return DocumentResult(document.document_id, outcome)
         try:
             original = snapshot.read_original(document)
-            if b"<html" in original[:1024].lower():
+            if is_html_page(original):
                 return DocumentResult(document.document_id, Outcome.A_PAGE)
             picture = render(original)
         except SnapshotFileError as error:
@@ -102,22 +102,22 @@ class ImageImport:
         except ImageFailedError as error:
             return DocumentResult(document.document_id, error.reason)
         if not self.dry_run:
-            outcome = self._store(key, document, original, picture, state)
+            outcome = self._store(key, document, original, picture, record)
         if outcome:
             return DocumentResult(document.document_id, outcome)
         return DocumentResult(document.document_id, Outcome.IMPORTED, imported_bytes=len(original))
 
     def _store(
-        self, key: str, document: SnapshotImage, original: bytes, picture: Picture, state: RowState | None
+        self, key: str, document: SnapshotImage, original: bytes, picture: Picture, record: ImageRecord | None
     ) -> Outcome | None:
         """Stores the image. Returns None, or the outcome if another process was faster."""
         now = self.clock()
-        if state and state.status is ImageStatus.FAILED:
+        if record and record.status is ImageStatus.FAILED:
             # Bytes that can be shown are better than any failure, even one for good.
             self.cached_images.revive(key, now=now)
         message = ImageMessage(key, document.source_url, now)
         claim = self.claims.claim(message, now=now, lease_seconds=_LEASE_SECONDS, nonce=self.nonce())
-        if claim.answer is not Answer.WON:
+        if not isinstance(claim, Won):
             return self._outcome_of_another_process(key)
         try:
             if claim.is_refresh:
@@ -133,29 +133,29 @@ class ImageImport:
             raise
         return None
 
-    def _commit(self, claim: Claim, document: SnapshotImage, original: bytes, picture: Picture) -> None:
+    def _commit(self, claim: Won, document: SnapshotImage, original: bytes, picture: Picture) -> None:
         """Stores the objects and then the row. Raises LeaseLostError."""
         blob = described(blob_id(self.salt(), original), original, picture)
         self.blobs.put(blob.blob_id, original, picture)
         now = self.clock()
-        tried = [Attempt(now, "convex", f"{len(original)} bytes of a snapshot")]
+        answers = [OriginAnswer(now, "convex", f"{len(original)} bytes of a snapshot")]
         # The origin was asked when the original cached the image, so that is when a revalidation counts from.
-        self.claims.commit(claim, blob, now=document.cached_at or now, tried=tried)
+        self.claims.commit(claim, blob, now=document.cached_at or now, answers=answers)
 
     def _outcome_of_another_process(self, key: str) -> Outcome:
-        return _outcome_without_import(self.cached_images.states([key]).get(key)) or Outcome.HELD
+        return _outcome_without_import(self.cached_images.records([key]).get(key)) or Outcome.HELD
 
 
-def _outcome_without_import(state: RowState | None) -> Outcome | None:
-    """Returns why an image is not imported, or None if it may be. `state` is None if it has no row.
+def _outcome_without_import(record: ImageRecord | None) -> Outcome | None:
+    """Returns why an image is not imported, or None if it may be. `record` is None if it has no row.
 
     It may also be imported if the cacher would wait or has given up. The claim shows whether a worker has it.
     """
-    if state is None:
+    if record is None:
         return None
-    if state.status is ImageStatus.FORGOTTEN:
+    if record.status is ImageStatus.FORGOTTEN:
         return Outcome.FORGOTTEN
-    if state.status is ImageStatus.CACHED:
+    if record.status is ImageStatus.CACHED:
         return Outcome.ALREADY_THERE
     return None
 

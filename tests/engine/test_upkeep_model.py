@@ -27,7 +27,7 @@ from PIL import Image
 from demo.chats import Person
 from demo.media import Media, Picture
 from demo.service import DemoAccount
-from imagecache.errors import ImageFailedError, NotFoundError
+from imagecache.errors import ClaimHeldError, ImageFailedError, NotFoundError
 from imagecache.imaging.pictures import render
 from imagecache.model.image import FailureReason, Fetched, ImageStatus, OriginName
 from imagecache.model.job import JobKind
@@ -37,7 +37,6 @@ from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs, blob_id, object_keys
 from imagecache.stores.cdn import Cdn
 from imagecache.stores.state.jobs import Job
-from imagecache.usecases.caching.cache_image import ClaimHeldError
 from imagecache.usecases.caching.fetch_image import ImageSources
 from imagecache.usecases.operating.run_job import work_on
 from local.engine import Engine

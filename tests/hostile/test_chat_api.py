@@ -7,7 +7,13 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from imagecache.errors import ChatUnavailableError, ListingError, OriginDownError, OriginUnauthorizedError
+from imagecache.errors import (
+    ChatUnavailableError,
+    ListingError,
+    OriginBusyError,
+    OriginDownError,
+    OriginUnauthorizedError,
+)
 from imagecache.model.chat import Chat
 from imagecache.sources.beeper import chat_api
 from imagecache.sources.beeper.chat_api import ChatApi
@@ -43,7 +49,7 @@ def crowd() -> Chat:
 SOMEBODY_ELSE = [
     (answer("401 Unauthorized", b"{}"), OriginUnauthorizedError),
     (LOGIN, OriginUnauthorizedError),
-    (answer("429 Too Many Requests", b"{}"), OriginDownError),
+    (answer("429 Too Many Requests", b"{}"), OriginBusyError),
     (answer("502 Bad Gateway", b"{}"), OriginDownError),
     (answer("530 ", b"error code: 1033"), OriginDownError),
     (answer("200 OK", PAGE), OriginDownError),
@@ -75,7 +81,7 @@ def test_an_answer_that_never_ends_is_left_in_time(
     monkeypatch.setattr(chat_api, "_TIMEOUT", (0.3, 0.3))
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
     started = time.monotonic()
-    with Origin(drip(head, seconds=0.05)) as origin, pytest.raises(OriginDownError):
+    with Origin(drip(head)) as origin, pytest.raises(OriginDownError):
         api_at(origin, session).page(None)
     assert time.monotonic() - started < 3
 

@@ -1,4 +1,4 @@
-"""A stack, an account and the API in one, for stories of contacts."""
+"""A stack, an account and the API in one, for tests of contacts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ CONTACT = "/api/contacts/{contactId}"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Beeper's account, and what we make of it and of contacts."""
+    """A demo account, the stack that reads it, and the API that is asked about it."""
 
     stack: Stack
     demo: DemoAccount
@@ -35,7 +35,7 @@ class World:
     api: Api
 
     def has(self, *chats: Chat) -> None:
-        """These chats and no others."""
+        """Gives the account these chats and no others."""
         fill(self.demo, list(chats))
 
     def sync(
@@ -61,12 +61,12 @@ class World:
         return answer
 
     def linked(self, contact_id: str) -> list[int]:
-        """The numbers of the chats in which it stands for somebody."""
+        """Returns the numbers of the chats with a member that is linked to this contact."""
         found = [one["chatId"] for one in self.contact(contact_id)["linked"]]
         return sorted(int(chat_id.removeprefix("!").removesuffix(":beeper.local")) for chat_id in found)
 
     def shown(self, number: int = 0) -> tuple[str | None, str]:
-        """Whose picture a chat shows, and in which state it is."""
+        """Returns whose picture a chat shows, and its status."""
         [image] = [
             chat["image"]
             for chat in self.api.get("/api/chats")["chats"]
@@ -75,10 +75,10 @@ class World:
         return image["source"], image["status"]
 
     def cached(self, picture: str = PICTURE, blob: str = "b10b") -> None:
-        """The cacher has been there."""
+        """Stores a picture as the cacher does."""
         cache(self.stack, image_key(picture), blob)
 
 
 def alone(network: Network, person: Person, number: int = 0) -> Chat:
-    """A chat with one other person."""
+    """Returns a chat with one other person."""
     return replace(chat_with(number, person), network=network)

@@ -1,4 +1,4 @@
-"""A page of chats carries every picture: one query, one wave, the same choice everywhere."""
+"""A page of chats has every picture, and the same rule chooses each of them."""
 
 from collections import Counter
 from dataclasses import replace
@@ -114,7 +114,7 @@ def test_every_chat_is_shown_once_newest_first_however_long_the_pages_are(
         assert moments == sorted(moments, reverse=True)
 
 
-def test_archived_chats_are_a_list_of_their_own(
+def test_the_filter_archived_lists_the_archived_chats(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     stack.sync(demo, session)

@@ -90,7 +90,7 @@ def test_an_image_that_was_gone_and_appears_on_disk_earns_one_more_try(
 
 
 def fail(stack: Stack, key: str, url: str, *, due: int) -> None:
-    claim = stack.claims.claim(ImageMessage(key, url, stack.now), now=stack.now, lease_seconds=90, nonce="n")
+    claim = stack.won(ImageMessage(key, url, stack.now))
     stack.claims.fail(claim, FailureReason.GONE, next_attempt_at=due, now=stack.now)
 
 

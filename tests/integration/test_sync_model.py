@@ -30,6 +30,7 @@ from imagecache.queues.images import from_body
 from imagecache.rules.names import better_name
 from imagecache.sources.beeper import chat_api
 from imagecache.stores.chats.participants import CHAT_ROW
+from imagecache.stores.images.claims import Won
 from tests.integration.accounts import chat_with
 from tests.integration.conftest import Stack, stack_on_moto
 
@@ -246,11 +247,11 @@ class AccountMachine(RuleBasedStateMachine):
         counted = Counter(request.image_key for request in requested)
         assert self.killed or set(counted.values()) <= {1}
         self.killed = False
-        states = self.stack.cached_images.states(counted)
+        states = self.stack.cached_images.records(counted)
         assert {key: states[key].status for key in counted} == dict.fromkeys(counted, ImageStatus.PENDING)
         for request in requested:
             claim = self.stack.claims.claim(request, now=self.stack.now, lease_seconds=90, nonce="n")
-            if claim.lease:
+            if isinstance(claim, Won):
                 self.stack.claims.commit(claim, Blob("b", "image/png", 1, 1, 1), now=self.stack.now)
         pictures = [one for chat in self.demo.account.chats for one in chat.pictures]
         present = {person.id for chat in self.demo.account.chats for person in chat.people}

@@ -1,4 +1,4 @@
-"""What people see → .local/test/screenshots, for people to look at; three of them stand in docs/images/."""
+"""Saves what each view looks like in .local/test/screenshots; three of the pictures are in docs/images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ VIEWS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_each_view_is_kept_as_a_picture(new_visit: Callable[..., Visit], name: str) -> None:
+def test_each_view_is_saved_as_a_picture(new_visit: Callable[..., Visit], name: str) -> None:
     view, settings = VIEWS[name]
     visit = new_visit(timezone_id="UTC", **settings)
     visit.only_one_page()

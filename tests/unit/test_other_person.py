@@ -1,4 +1,4 @@
-"""Whose face a single chat shows: never the owner's, and a network's bot only where there is nobody else."""
+"""The picture of a single chat is never the owner's, and a bot's only if there is nobody else."""
 
 from dataclasses import replace
 
@@ -36,6 +36,6 @@ def test_a_note_to_self_shows_nobody() -> None:
     assert other_person(replace(CHAT, participants=(ME,))) is None
 
 
-def test_the_bot_of_a_recorded_chat_stands_first_and_is_passed_over() -> None:
+def test_the_bot_that_a_recorded_chat_lists_first_is_passed_over() -> None:
     assert CHAT.participants[0].is_network_bot
     assert other_person(CHAT) == ADA

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from imagecache.stores.state.circuits import OriginCircuits
     from imagecache.stores.state.jobs import Jobs
     from imagecache.stores.state.sync_state import SyncState
+    from imagecache.usecases.caching.ask_origin import OriginGate
+    from imagecache.usecases.caching.cache_batch import BatchCacher
     from imagecache.usecases.caching.cache_image import ImageCacher
     from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources
     from imagecache.usecases.caching.queue_images import ImageQueueing
@@ -49,6 +51,10 @@ if TYPE_CHECKING:
     from imagecache.usecases.operating.change_image import ImageChanges
     from imagecache.usecases.operating.look_up_images import ImageLookup
     from imagecache.usecases.operating.queue_missing import ImageBackfill
+    from imagecache.usecases.reading.explain_image import ImageExplainer
+    from imagecache.usecases.reading.list_chats import ChatListing
+    from imagecache.usecases.reading.list_uncached import UncachedListing
+    from imagecache.usecases.reading.show_chat import ChatViewer
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
     from imagecache.usecases.sync.sync_chats import ChatSync
     from imagecache.usecases.upkeep.sweep_cache import Sweep
@@ -227,18 +233,33 @@ class Wiring:
         )
 
     def image_sources(self, secrets: Mapping[str, str], session: "requests.Session") -> "ImageSources":
-        """Builds the adapters of the configured origins. `secrets`: the values of SECRET_NAMES that exist."""
-        from imagecache.usecases.caching.fetch_image import image_sources
+        """Builds the configured sources of images. `secrets` holds the values of IMAGE_SECRETS that exist."""
+        from imagecache.sources.beeper.images import media_origins
+        from imagecache.sources.web_images import GuardedWeb
+        from imagecache.usecases.caching.fetch_image import ImageSources
 
-        return image_sources(config=self.config, secrets=secrets, session=session)
+        media = media_origins(
+            beeper_url=self.config.beeper_url,
+            media_server_url=self.config.media_server_url,
+            order=self.config.origin_order,
+            secrets=secrets,
+            session=session,
+        )
+        return ImageSources(media=media, web=GuardedWeb())
+
+    @cached_property
+    def origin_gate(self) -> "OriginGate":
+        from imagecache.usecases.caching.ask_origin import OriginGate
+
+        return OriginGate(circuits=self.circuits, clock=self.clock)
 
     def image_fetcher(self, sources: "ImageSources") -> "ImageFetcher":
         from imagecache.usecases.caching.fetch_image import ImageFetcher
 
-        return ImageFetcher(sources=sources, circuits=self.circuits, clock=self.clock)
+        return ImageFetcher(sources=sources, gate=self.origin_gate)
 
     def image_cacher(self, fetcher: "ImageFetcher") -> "ImageCacher":
-        """Builds the cacher of one invocation: the fetcher holds its HTTP session and its tokens."""
+        """Builds the cacher of one invocation: the fetcher has its HTTP session and its tokens."""
         from imagecache.usecases.caching.cache_image import ImageCacher
 
         return ImageCacher(
@@ -249,6 +270,16 @@ class Wiring:
             salt=self.salt,
             lease_seconds=self.config.claim_lease_seconds,
             clock=self.clock,
+        )
+
+    def batch_cacher(self, cacher: "ImageCacher") -> "BatchCacher":
+        from imagecache.usecases.caching.cache_batch import BatchCacher
+
+        return BatchCacher(
+            cacher=cacher,
+            queue=self.images_queue,
+            clock=self.clock,
+            at_once=self.config.fetches_per_invocation,
         )
 
     @cached_property
@@ -350,16 +381,55 @@ class Wiring:
             clock=self.clock,
         )
 
+    @cached_property
+    def chat_listing(self) -> "ChatListing":
+        from imagecache.usecases.reading.list_chats import ChatListing
+
+        return ChatListing(chat_reader=self.chat_reader, cached_images=self.cached_images)
+
+    @cached_property
+    def chat_viewer(self) -> "ChatViewer":
+        from imagecache.usecases.reading.show_chat import ChatViewer
+
+        return ChatViewer(
+            chat_reader=self.chat_reader,
+            participants_table=self.participants_table,
+            cached_images=self.cached_images,
+        )
+
+    @cached_property
+    def uncached_listing(self) -> "UncachedListing":
+        from imagecache.usecases.reading.list_uncached import UncachedListing
+
+        return UncachedListing(
+            participants_table=self.participants_table,
+            contacts_table=self.contacts_table,
+            cached_images=self.cached_images,
+        )
+
+    @cached_property
+    def image_explainer(self) -> "ImageExplainer":
+        from imagecache.usecases.reading.explain_image import ImageExplainer
+
+        return ImageExplainer(
+            catalogue=self.catalogue,
+            cached_images=self.cached_images,
+            participants_table=self.participants_table,
+            chat_reader=self.chat_reader,
+            contacts_table=self.contacts_table,
+        )
+
     # --- the API
 
     def read_api(self) -> "ReadApi":
         from imagecache.api.read import ReadApi
 
         return ReadApi(
-            chat_reader=self.chat_reader,
+            chat_listing=self.chat_listing,
+            chat_viewer=self.chat_viewer,
+            uncached_listing=self.uncached_listing,
+            image_explainer=self.image_explainer,
             participants_table=self.participants_table,
-            contacts_table=self.contacts_table,
-            cached_images=self.cached_images,
             catalogue=self.catalogue,
             sync_state=self.sync_state,
             jobs=self.jobs,

@@ -16,6 +16,7 @@ from imagecache.errors import (
     UnreadableChatError,
 )
 from imagecache.model.chat import Chat
+from imagecache.sources.beeper.answers import GATEWAY_STATUSES, check_answer, connection_error
 from imagecache.sources.beeper.auth import beeper_headers
 from imagecache.sources.beeper.chat_json import ChatPage, parse_chat, parse_page
 
@@ -24,8 +25,6 @@ _PAGE_LIMIT = 200
 _MOST_PARTICIPANTS = 500
 # (connect, read) seconds: Beeper's own MCP server allows a request 30 s.
 _TIMEOUT = (5, 30)
-# Too many requests, and all that a tunnel says of a laptop asleep. A 500 is Beeper's own.
-_NOT_BEEPERS = {429, 502, 503, 504, *range(520, 528), 530}
 
 Parameters = Mapping[str, str | int]
 
@@ -90,7 +89,7 @@ class ChatApi:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise OriginDownError(type(error).__name__) from error
+            raise connection_error(error) from error
         with response:
             return response.status_code, _object(response)
 
@@ -102,11 +101,8 @@ def _path(chat_id: str) -> str:
 def _object(response: requests.Response) -> dict[str, Any]:
     """Beeper's own words, whatever its status. Raises OriginDownError where somebody else answers."""
     status = response.status_code
-    if status == HTTPStatus.UNAUTHORIZED:
-        raise OriginUnauthorizedError("status 401")
-    if response.is_redirect:  # Cloudflare Access sends strangers to its login
-        raise OriginUnauthorizedError(f"status {status}: the tunnel asks for a login")
-    if status in _NOT_BEEPERS:
+    check_answer(response)
+    if status in GATEWAY_STATUSES:
         raise OriginDownError(f"status {status}")
     try:
         answer = response.json()

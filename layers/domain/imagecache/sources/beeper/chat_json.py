@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from imagecache.errors import ListingError, RejectedSourceError, UnreadableChatError
+from imagecache.errors import ListingError, UnreadableChatError
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.rules.source_urls import image_key
+from imagecache.rules.source_urls import image_ref
 
 Json = Mapping[str, Any]
 
@@ -118,10 +118,8 @@ def _image_of(item: Json) -> tuple[str | None, ImageRef | None]:
         return None, None
     if len(url) > _LONGEST_URL:
         return url[:_LONGEST_TEXT], ImageRef(None, RejectionReason.TOO_LONG)
-    try:
-        return url, ImageRef(image_key(url))
-    except RejectedSourceError as error:
-        return url[:_LONGEST_TEXT], ImageRef(None, error.reason)
+    image = image_ref(url)
+    return (url[:_LONGEST_TEXT] if image.rejected else url), image
 
 
 def _id(item: Json) -> str | None:

@@ -1,23 +1,22 @@
-"""The cachedImages table for the sweep: every row once, and the few changes that it makes to some."""
+"""Reads and writes of cachedImages for the nightly sweep."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import Attribute
 from pynamodb.exceptions import DeleteError
 
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.conditional import is_refusal, updated
-from imagecache.stores.dynamodb.scan import Item, scan
-from imagecache.stores.images.row import ImageRow, nobody_works_on_it
+from imagecache.stores.dynamodb.scan import scan
+from imagecache.stores.images.row import ImageRow, has_no_live_lease, image_record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ROWS_A_PAGE = 1000
-_ATTRIBUTES = (
+_SWEPT_ATTRIBUTES = (
     "imageKey",
     "sourceUrl",
     "status",
@@ -30,44 +29,33 @@ _ATTRIBUTES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SweptRow:
-    """What the sweep looks at. Times in ms, 0 for never."""
-
-    image_key: str
-    source_url: str
-    status: ImageStatus
-    blob_id: str | None = None
-    file_size: int = 0
-    checked_at: int = 0
-    refresh_requested_at: int = 0
-    looked_up_at: int = 0
-    orphaned_at: int = 0
-
-
 class ImageUpkeep:
-    """Rows of cachedImages. Every change is conditional: what has happened meanwhile counts."""
+    """Rows of cachedImages. Every change is conditional: it is not made if the row has changed meanwhile."""
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._table_name = table_name
         self._dynamodb = dynamodb
         self._row = bound(ImageRow, table_name=table_name, dynamodb=dynamodb)
 
-    def pages(self, *, after: str | None) -> Iterator[tuple[list[SweptRow], str | None]]:
-        """Every row in no order, and after each page where to go on (None at the end)."""
+    def pages(self, *, after: str | None) -> Iterator[tuple[list[ImageRecord], str | None]]:
+        """Yields the records of all rows in pages, in no order, each with the key to continue after.
+
+        That key is None at the end. The records have only key, URL, status, blob id, file size, and the times
+        of check, refresh request, look-up and orphan mark.
+        """
         key = {"imageKey": {"S": after}} if after else None
         pages = scan(
             self._dynamodb,
             table_name=self._table_name,
-            attributes=_ATTRIBUTES,
+            attributes=_SWEPT_ATTRIBUTES,
             after=key,
             limit=_ROWS_A_PAGE,
         )
         for items, end in pages:
-            yield [_swept(item) for item in items], end["imageKey"]["S"] if end else None
+            yield [image_record(item) for item in items], end["imageKey"]["S"] if end else None
 
     def mark_orphaned(self, image_key: str, *, now: int) -> bool:
-        """From now on nobody shows it. Whether it was not marked before, nor forgotten."""
+        """Marks an image as an orphan since `now`. Returns False if it is marked, forgotten or gone."""
         markable = (
             ImageRow.image_key.exists()
             & ImageRow.orphaned_at.does_not_exist()
@@ -76,10 +64,10 @@ class ImageUpkeep:
         return updated(self._row(image_key), [ImageRow.orphaned_at.set(now)], markable)
 
     def delete(self, image_key: str, *, orphaned_at: int, now: int) -> bool:
-        """Whether it still had this very mark, and nobody was working on it."""
+        """Deletes the row. Returns False if it has another orphan mark or none, or if a worker has it."""
         try:
             self._row(image_key).delete(
-                condition=(ImageRow.orphaned_at == orphaned_at) & nobody_works_on_it(now)
+                condition=(ImageRow.orphaned_at == orphaned_at) & has_no_live_lease(now)
             )
         except DeleteError as error:
             if is_refusal(error):
@@ -88,8 +76,11 @@ class ImageUpkeep:
         return True
 
     def lose(self, image_key: str, *, blob_id: str, now: int) -> bool:
-        """Its objects are gone: it is to be fetched anew. Whether it still names that blob, in peace."""
-        gone: list[Attribute[Any]] = [
+        """Makes an image pending because its objects are missing.
+
+        Returns False if the row names other content by now, or if a worker has it.
+        """
+        removed: list[Attribute[Any]] = [
             ImageRow.blob_id,
             ImageRow.view,
             ImageRow.cached_at,
@@ -98,25 +89,9 @@ class ImageUpkeep:
             ImageRow.etag,
             ImageRow.last_modified,
         ]
-        actions = [ImageRow.status.set(ImageStatus.PENDING.value), *(one.remove() for one in gone)]
-        return updated(self._row(image_key), actions, (ImageRow.blob_id == blob_id) & nobody_works_on_it(now))
-
-
-def _swept(item: Item) -> SweptRow:
-    def text(name: str) -> str:
-        return str(item.get(name, {}).get("S", ""))
-
-    def number(name: str) -> int:
-        return int(item.get(name, {}).get("N", 0))
-
-    return SweptRow(
-        image_key=text("imageKey"),
-        source_url=text("sourceUrl"),
-        status=ImageStatus(text("status")),
-        blob_id=text("blobId") or None,
-        file_size=number("fileSize"),
-        checked_at=number("checkedAt"),
-        refresh_requested_at=number("refreshRequestedAt"),
-        looked_up_at=number("lookedUpAt"),
-        orphaned_at=number("orphanedAt"),
-    )
+        actions = [
+            ImageRow.status.set(ImageStatus.PENDING.value),
+            *(attribute.remove() for attribute in removed),
+        ]
+        condition = (ImageRow.blob_id == blob_id) & has_no_live_lease(now)
+        return updated(self._row(image_key), actions, condition)

@@ -6,9 +6,10 @@ from enum import StrEnum
 from imagecache.clock import DAY
 from imagecache.errors import ImageFailedError
 from imagecache.imaging.pictures import render
+from imagecache.model.image import ImageRecord
 from imagecache.stores.blobs import Blobs, Version, object_keys
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.upkeep import ImageUpkeep, SweptRow
+from imagecache.stores.images.upkeep import ImageUpkeep
 
 _ASKED_AGAIN_AFTER = 7 * DAY
 
@@ -32,7 +33,7 @@ class ImageRepair:
     upkeep: ImageUpkeep
     cached_images: CachedImages
 
-    def repair(self, row: SweptRow, *, now: int, dry_run: bool) -> Repair:
+    def repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> Repair:
         """Nothing that S3 still has a version of is given up. Raises ClientError."""
         if row.blob_id is None:
             return Repair.NONE
@@ -47,7 +48,7 @@ class ImageRepair:
             self.blobs.undelete(marker)
         return self._do(needed, row, row.blob_id, now)
 
-    def _do(self, needed: Repair, row: SweptRow, blob_id: str, now: int) -> Repair:
+    def _do(self, needed: Repair, row: ImageRecord, blob_id: str, now: int) -> Repair:
         match needed:
             case Repair.REBUILT:
                 return self._rebuilt(blob_id)
@@ -71,7 +72,7 @@ def _hidden(versions: list[Version]) -> list[Version]:
     return [one for one in versions if one.is_marker and one.is_latest and one.key in kept]
 
 
-def _needed(row: SweptRow, missing: list[str], now: int) -> Repair:
+def _needed(row: ImageRecord, missing: list[str], now: int) -> Repair:
     """Without the original the picture goes on being shown, while we ask for it now and then."""
     if not missing:
         return Repair.NONE

@@ -11,11 +11,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from imagecache.clock import DAY, Clock
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
+from imagecache.rules.source_urls import may_change
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.upkeep import ImageUpkeep, SweptRow
+from imagecache.stores.images.upkeep import ImageUpkeep
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.upkeep.repair_image import ImageRepair, Repair
 
@@ -61,7 +62,9 @@ class References:
         return bool(shown)
 
 
-def tasks(row: SweptRow, *, is_shown: bool, is_whole: bool, now: int, refetch_media_after: int) -> list[Task]:
+def tasks(
+    row: ImageRecord, *, is_shown: bool, is_whole: bool, now: int, refetch_media_after: int
+) -> list[Task]:
     """What is to be done. `is_whole`: all objects of its blob seem to be there; times in ms, 0 for never."""
     if row.status is ImageStatus.FORGOTTEN:  # it must be remembered, or the next sync brings it back
         return []
@@ -75,12 +78,11 @@ def tasks(row: SweptRow, *, is_shown: bool, is_whole: bool, now: int, refetch_me
     return [*found, Task.REVALIDATE] if _is_stale(row, now, refetch_media_after) else found
 
 
-def _is_stale(row: SweptRow, now: int, refetch_media_after: int) -> bool:
+def _is_stale(row: ImageRecord, now: int, refetch_media_after: int) -> bool:
     """A media id never changes what it means, an https URL may."""
     if row.status is not ImageStatus.CACHED:
         return False
-    is_mutable = row.source_url.lower().startswith("https:")
-    age = _STALE_AFTER if is_mutable else refetch_media_after
+    age = _STALE_AFTER if may_change(row.source_url or "") else refetch_media_after
     return bool(age) and row.checked_at <= now - age
 
 
@@ -99,7 +101,7 @@ class RowSweeper:
 
     def sweep(
         self,
-        rows: list[SweptRow],
+        rows: list[ImageRecord],
         *,
         shown: Container[str],
         is_whole: Callable[[str], bool],
@@ -128,30 +130,30 @@ class RowSweeper:
         orphans = sum(bool(row.orphaned_at) for row in rows if row.image_key not in shown)
         return Counter(what for what in done if what) + Counter(rows=len(rows), dueBytes=due, orphans=orphans)
 
-    def delete(self, rows: Iterable[SweptRow]) -> Counter[str]:
+    def delete(self, rows: Iterable[ImageRecord]) -> Counter[str]:
         """Those among them whose grace is over, unless somebody shows them after all."""
         now = self.clock()
         due = [row for row in rows if row.orphaned_at and row.orphaned_at <= now - GRACE]
         with ThreadPoolExecutor(self.writes_at_once) as pool:
             return sum(pool.map(partial(self._delete, now=now), due), Counter())
 
-    def _delete(self, row: SweptRow, *, now: int) -> Counter[str]:
+    def _delete(self, row: ImageRecord, *, now: int) -> Counter[str]:
         if row.looked_up_at > now - GRACE or self._is_shown(row):
             return Counter({_UNSURE: 1})
         deleted = self.upkeep.delete(row.image_key, orphaned_at=row.orphaned_at, now=now)
         return Counter({"deleted": int(deleted)})
 
-    def _is_shown(self, row: SweptRow) -> bool:
+    def _is_shown(self, row: ImageRecord) -> bool:
         """Asked of the row alone, right before it is changed. What is not answered counts as shown."""
         try:
             return self.references.has(row.image_key)
         except UNANSWERED:
             return True
 
-    def _would_do(self, task: Task, row: SweptRow, *, now: int) -> str:
+    def _would_do(self, task: Task, row: ImageRecord, *, now: int) -> str:
         return self._repair(row, now=now, dry_run=True) if task is Task.REPAIR else task.value
 
-    def _do(self, task: Task, row: SweptRow, *, now: int) -> str:
+    def _do(self, task: Task, row: ImageRecord, *, now: int) -> str:
         """Under which name it is counted; empty when there was nothing left to do."""
         done = True
         match task:
@@ -167,7 +169,7 @@ class RowSweeper:
                 done = self.cached_images.revalidate(row.image_key, now=now)
         return task.value if done else ""
 
-    def _repair(self, row: SweptRow, *, now: int, dry_run: bool) -> str:
+    def _repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> str:
         try:
             return self.repair.repair(row, now=now, dry_run=dry_run).value
         except UNANSWERED:
