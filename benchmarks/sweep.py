@@ -7,7 +7,6 @@ stored: how long, how much memory at its peak, and how many requests of each kin
 import json
 import os
 import re
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -26,11 +25,11 @@ from benchmarks.deployed import deployed_settings
 from imagecache.clock import DAY, now
 from imagecache.config import Config
 from imagecache.model.chat import Chat
+from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.blobs import object_keys
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.previews import preview_of
 from imagecache.stores.state.sync_state import Synced, SyncState
-from imagecache.usecases.upkeep.sweep_job import sweep_as_told
 from imagecache.wiring import Wiring
 from local.deploy import Stack
 from local.stack import local_stack
@@ -161,15 +160,9 @@ def swept() -> dict[str, Any]:
         return made
 
     wiring = Wiring(Config.from_env(os.environ), make_client=client, clock=lambda: now() + 2 * DAY)
-    sweep = wiring.sweep
+    sweep_jobs = wiring.sweep_jobs
     before, began = _peak_megabytes(), time.monotonic()
-    job = sweep_as_told(
-        {},
-        sweep=sweep,
-        jobs=wiring.jobs,
-        milliseconds_left=lambda: 900_000,
-        new_id=secrets.token_hex,
-    )
+    job = sweep_jobs.work_on(sweep_jobs.job_id({}), TimeBudget(lambda: 900_000, reserve_ms=60_000))
     return {
         "seconds": round(time.monotonic() - began, 1),
         "peakMegabytes": _peak_megabytes(),

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from imagecache import clock
+from imagecache.errors import StoreUnavailableError
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
@@ -56,7 +57,7 @@ def _told_in_one_line() -> Iterator[None]:
         yield
     except SnapshotError as error:
         raise SettingsError(f"the snapshot cannot be read: {error}") from error
-    except (BotoCoreError, ClientError, PynamoDBException) as error:
+    except (BotoCoreError, ClientError, PynamoDBException, StoreUnavailableError) as error:
         raise CommandError(f"{error} (what was moved is kept: run it again)") from error
 
 

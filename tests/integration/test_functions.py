@@ -14,11 +14,10 @@ from demo.dex import FakeDex
 from demo.listener import Listener, Reply, Request
 from demo.service import DemoAccount
 from imagecache.clock import now
-from imagecache.errors import ConfigError
+from imagecache.errors import ConfigError, StoreUnavailableError
 from imagecache.model.image import ImageMessage
-from imagecache.model.job import JobKind
+from imagecache.model.job import BackfillOrder, new_job
 from imagecache.queues.images import from_body, to_body
-from imagecache.stores.state.jobs import Job
 from imagecache.stores.state.sync_state import BeeperState
 from local.template import read_template
 from tests.integration.conftest import NOW, Stack
@@ -47,6 +46,9 @@ class Context:
     """What of Lambda's context a function looks at."""
 
     function_name = "sync"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:sync"
+    aws_request_id = "52fdfc07-2182-454f-963f-5f0f9a621d72"
 
     def get_remaining_time_in_millis(self) -> int:
         return 900_000
@@ -195,7 +197,7 @@ def test_contacts_come_from_dex_with_the_key_that_the_parameter_names(
     monkeypatch.setenv("DEX_API_KEY_PARAMETER", "/mine/dex-api-key")
     monkeypatch.setenv("SYNC_FUNCTION", "sync")
     contacts = load("contacts")
-    with pytest.raises(boto3.client("lambda").exceptions.ResourceNotFoundException):
+    with pytest.raises(StoreUnavailableError, match="ResourceNotFoundException"):
         contacts(event("schedule"), Context())  # it was about to start a sync
     assert [one.full_name for one in stack.contacts_table.everybody()] == ["Ada"]
     assert contacts(event("schedule"), Context())["saved"] == 0
@@ -212,9 +214,9 @@ def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
     assert (swept["status"], swept["refused"]) == ("done", ["no_recent_sync"])
     assert stack.sync_state.statistics()["refused"] == ["no_recent_sync"]
     [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert (metric["SweepRefused"], metric["service"]) == (1, "imagecache")
+    assert (metric["SweepRefused"], metric["service"]) == ([1], "imagecache")
     stack.sync_state.record_origin(BeeperState.OFFLINE, now=now())
-    assert load("cleanup")(event("schedule"), Context())["refused"] == ["offline"]
+    assert load("cleanup")(event("schedule") | {"id": "next night"}, Context())["refused"] == ["offline"]
     assert "_aws" not in capsys.readouterr().out
 
 
@@ -235,8 +237,8 @@ def test_a_backfill_is_worked_on_by_its_function(stack: Stack, demo: DemoAccount
     for key in synced:
         stack.dynamodb.delete_item(TableName="CachedImagesTable", Key={"imageKey": {"S": key}})
     begun = event("job")
-    job = Job(begun["jobId"], JobKind.BACKFILL, now(), now(), order={"active_within_days": 0})
-    stack.jobs.write(job, now=now())
+    job = new_job(begun["jobId"], BackfillOrder(), now=now())
+    stack.jobs.create(job)
     load("jobs")(begun, Context())
     queued = {from_body(message["body"]).image_key for message in stack.messages()}
     assert queued == synced

@@ -13,6 +13,7 @@ from imagecache.model.image import Blob
 from imagecache.model.job import JobStatus
 from imagecache.stores.blobs import blob_id, object_keys
 from imagecache.usecases.operating.run_job import Step
+from imagecache.usecases.upkeep.sweep_counts import SweepCounts
 from tests.integration.conftest import Stack, stack_on_moto
 from tests.integration.made import request
 from tests.integration.sweeping import (
@@ -73,7 +74,7 @@ def test_content_that_a_cacher_adopts_while_it_is_deleted_is_not_lost(stack: Sta
     stack.blobs.put(blob, original, render(original))
     nights(stack, 2)
     claim = stack.claims.claim(request("s/ada"), now=stack.now, lease_seconds=90, nonce="n")
-    with before(stack, "s3.DeleteObject", lambda: stack.blobs.put(blob, original, render(original))):
+    with before(stack, "s3.DeleteObjects", lambda: stack.blobs.put(blob, original, render(original))):
         assert counted(swept(stack))["versionsDeleted"] == 4
     stack.claims.commit(claim, Blob(blob, "image/png", len(original), 32, 32), now=stack.now)
     assert objects(stack) == set(object_keys(blob))
@@ -86,9 +87,10 @@ def test_content_that_a_row_names_since_it_was_counted_is_left_alone(stack: Stac
     nights(stack, 2)
     sweep = sweep_of(stack)
     stock = sweep.blob_sweeper.take_stock(old_before=stack.now - DAY)
-    unnamed = stock.unnamed(sweep.blob_sweeper.named())
+    unnamed = stock.unnamed(sweep.blob_sweeper.named_blobs())
     keep(stack, "s/ada")
-    assert dict(sweep.blob_sweeper.collect(unnamed, old_before=stack.now - DAY)) == {"unsure": 1}
+    counts = sweep.blob_sweeper.delete(unnamed, old_before=stack.now - DAY)
+    assert counts == SweepCounts(unsure=1)
 
 
 def test_a_reference_added_right_before_the_deletion_keeps_the_image(stack: Stack, due: str) -> None:

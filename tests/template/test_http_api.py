@@ -81,7 +81,7 @@ def test_every_route_but_health_is_guarded_as_deployed(described: dict[str, Any]
         for operation in methods.values()
     }
     assert guards.pop("/api/health") == [{"NONE": []}]
-    assert len(guards) == 18
+    assert len(guards) == 19
     assert [path for path, security in guards.items() if security != [{"Tokens": []}]] == []
 
 
@@ -125,7 +125,7 @@ def test_the_api_may_invoke_each_function_by_its_own_routes_and_no_more(
         for one in permissions
         if "Ref" in one["FunctionName"]
     }
-    assert len(wanted) == 21
+    assert len(wanted) == 22
     assert granted == wanted
     (asking,) = [one for one in permissions if "Ref" not in one["FunctionName"]]
     assert asking["FunctionName"] == {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from imagecache.errors import ConfigError
 from imagecache.model.image import OriginOrder
-from imagecache.model.job import JobKind
+from imagecache.model.job import JOB_TYPES, JobKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +62,14 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """What template.yaml hands to functions/admin beside that: who works on each kind of job."""
+    """The extra settings of functions/admin: the name of the function that works on each kind of job."""
 
     by_kind: Mapping[JobKind, str]
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Workers":
         """Raises ConfigError naming the variable that is missing."""
-        jobs = _required(environ, "JOBS_FUNCTION")
-        return cls(
-            {
-                JobKind.SYNC: _required(environ, "SYNC_FUNCTION"),
-                JobKind.BACKFILL: jobs,
-                JobKind.RETRY_FAILED: jobs,
-                JobKind.REDRIVE: jobs,
-                JobKind.CLEANUP: _required(environ, "CLEANUP_FUNCTION"),
-            }
-        )
+        return cls({kind: _required(environ, job_type.worker.value) for kind, job_type in JOB_TYPES.items()})
 
 
 @dataclass(frozen=True, slots=True)

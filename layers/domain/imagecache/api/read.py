@@ -8,7 +8,7 @@ from imagecache.api import chat_shapes, image_shapes, operation_shapes
 from imagecache.api.chats import CHAT_QUERY, CHATS_QUERY, chat_detail, chats_page
 from imagecache.api.http import Route, Routes
 from imagecache.api.images import ONE_BODY, ROWS_QUERY, UNCACHED_QUERY, rows_page, uncached_page
-from imagecache.api.operation import JOB_PATH, health, job_told, stats
+from imagecache.api.operation import JOB_PATH, read_health, read_job, read_status, stats
 from imagecache.api.story import explained
 from imagecache.clock import Clock
 from imagecache.model.access import Role
@@ -17,8 +17,8 @@ from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.images.catalogue import ImageCatalogue
-from imagecache.stores.state.jobs import Jobs
 from imagecache.stores.state.sync_state import SyncState
+from imagecache.usecases.operating.read_job import JobReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class ReadApi:
     cached_images: CachedImages
     catalogue: ImageCatalogue
     sync_state: SyncState
-    jobs: Jobs
+    job_reader: JobReader
     clock: Clock
     base_url: str
 
@@ -113,11 +113,16 @@ class ReadApi:
                     state=self.sync_state,
                 ),
             ),
+            "GET /api/status": Route(
+                summary="Whether Beeper can be reached",
+                gives=operation_shapes.Status,
+                answer=partial(read_status, sync_state=self.sync_state),
+            ),
             "GET /api/health": Route(
-                summary="Whether the API answers, and how Beeper does",
+                summary="Whether the API answers",
                 role=Role.NONE,
                 gives=operation_shapes.Health,
-                answer=partial(health, state=self.sync_state),
+                answer=read_health,
             ),
             "GET /api/jobs/{jobId}": Route(
                 summary="Progress and result of a job",
@@ -125,6 +130,6 @@ class ReadApi:
                 path=JOB_PATH,
                 gives=operation_shapes.Job,
                 errors=[HTTPStatus.NOT_FOUND],
-                answer=partial(job_told, jobs=self.jobs, catalogue=self.catalogue, clock=self.clock),
+                answer=partial(read_job, jobs=self.job_reader),
             ),
         }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import ConflictError
 from imagecache.model.contact import Contact, Identifier, IdentifierKind
 from imagecache.stores.contacts.row import ContactRow, attributes_of, contact_of
@@ -80,6 +81,7 @@ class ContactsTable:
         pages = scan(self._dynamodb, table_name=self._table_name, attributes=["imageKey"], index="byImage")
         return (item["imageKey"]["S"] for items, _ in pages for item in items)
 
+    @aws_errors_translated()
     def referring(self, image_key: str, *, limit: int) -> list[str]:
         """The ids of contacts with this picture, at most `limit` of them."""
         return [row.contact_id for row in self._row.by_image.query(image_key, limit=limit)]
