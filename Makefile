@@ -12,12 +12,12 @@ SAM = dev=$$($(ENVIRONMENT) dev) && sam=$$($(ENVIRONMENT) sam) && export AWS_DEF
 BUILD = .local/test/build
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test style types imports template openapi browser build bench deploy secrets tokens clean lock
+.PHONY: run test style types imports javascript template openapi browser build bench deploy secrets tokens clean lock
 
 run: ## Beeper's chats with their pictures on http://127.0.0.1:$${PORT:-8080}
 	@python=$$($(ENVIRONMENT) run) && exec "$$python" -m local.run
 
-test: style types imports template browser ## Everything that must hold, the cheapest first
+test: style types imports javascript template browser ## Everything that must hold, the cheapest first
 	@$(DEV) pytest -n 2 --dist loadgroup
 
 style:
@@ -29,6 +29,12 @@ types:
 
 imports:
 	@python=$$($(ENVIRONMENT) dev) && "$${python%/*}/lint-imports" --no-cache --no-logo
+
+# Deno checks the style and the types of the page's JavaScript; it is installed with the other checks and downloads nothing.
+javascript:
+	@python=$$($(ENVIRONMENT) dev) && deno="$${python%/*}/deno" && \
+		export DENO_DIR="$(CURDIR)/.local/test/deno" DENO_NO_UPDATE_CHECK=1 && \
+		"$$deno" fmt --check --quiet && "$$deno" lint --quiet && "$$deno" check --quiet web tests/web
 
 template:
 	@$(SAM) printf '%s\n' default prod | xargs -P 2 -n 1 "$$sam" -m samcli validate --lint --config-env

@@ -183,22 +183,12 @@ def run() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, local_stack(Path(folder)) as stack:
         settings = deployed_settings(stack, "CleanupFunction")
         fill(stack, Config.from_env(settings))
-        environment = os.environ | settings | _access(stack)
+        environment = os.environ | settings | stack.engine.environment
         child = subprocess.run(
             [sys.executable, "-m", "benchmarks.sweep"], env=environment, capture_output=True, check=True
         )
         told: dict[str, Any] = json.loads(child.stdout)
         return told
-
-
-def _access(stack: Stack) -> dict[str, str]:
-    access: Any = stack.engine.access
-    return {
-        "AWS_ENDPOINT_URL": access["endpoint_url"],
-        "AWS_ACCESS_KEY_ID": access["aws_access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": access["aws_secret_access_key"],
-        "AWS_DEFAULT_REGION": access["region_name"],
-    }
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """`.local/access.json`: the API's address and tokens, for the printed link and for the command line.
 
-And where the engine listens, for the one command that works on the stack itself: `imagecache import-convex`.
+It also says where the engine listens and holds its session token, for the one command that works on the stack
+itself: `imagecache import-convex`. Only this user may read the file.
 """
 
 import json
@@ -30,10 +31,11 @@ def local_access(file: Path, address: str) -> Access:
     return access
 
 
-def tell_engine(file: Path, *, endpoint: str, region: str, stack: str) -> None:
-    """Once the stack is there; the next start forgets it until then."""
+def tell_engine(file: Path, *, endpoint: str, region: str, token: str, stack: str) -> None:
+    """Adds how to reach the engine of this run, once the stack is there. The next start removes it."""
     known = json.loads(file.read_text())
-    _write(file, {**known, "engine": {"endpoint": endpoint, "region": region, "stack": stack}})
+    engine = {"endpoint": endpoint, "region": region, "sessionToken": token, "stack": stack}
+    _write(file, {**known, "engine": engine})
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:

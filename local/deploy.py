@@ -11,12 +11,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from local.engine import REGION, Engine
+from local.engine import ARTIFACTS, REGION, Engine
 from local.packages import Package, build_packages
 from local.routes import wire_routes
 from local.template import Template, parameter_values, with_plain_numbers
-
-_ARTIFACTS = "imagecache-artifacts"
 
 
 class DeployError(Exception):
@@ -77,18 +75,18 @@ def _with_packages(engine: Engine, template: Template, packages: list[Package]) 
     """The packages in S3, and the template pointing at them."""
     s3 = boto3.client("s3", **engine.access)
     with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
-        s3.create_bucket(Bucket=_ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
-    present = {entry["Key"] for entry in s3.list_objects_v2(Bucket=_ARTIFACTS).get("Contents", [])}
+        s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
+    present = {entry["Key"] for entry in s3.list_objects_v2(Bucket=ARTIFACTS).get("Contents", [])}
     resources: dict[str, Any] = dict(template["Resources"])
     for package in packages:
         key = package.archive.name
         if key not in present:
-            s3.upload_file(str(package.archive), _ARTIFACTS, key)
+            s3.upload_file(str(package.archive), ARTIFACTS, key)
         resource = resources[package.logical_id]
-        place = {package.property: {"Bucket": _ARTIFACTS, "Key": key}}
+        place = {package.property: {"Bucket": ARTIFACTS, "Key": key}}
         resources[package.logical_id] = {**resource, "Properties": {**resource["Properties"], **place}}
     for key in present - {package.archive.name for package in packages}:
-        s3.delete_object(Bucket=_ARTIFACTS, Key=key)
+        s3.delete_object(Bucket=ARTIFACTS, Key=key)
     return {**template, "Resources": resources}
 
 

@@ -13,10 +13,13 @@ from typing import Any
 
 from local.edge import Behaviour
 from local.edge_site import OriginRequest, RefusedError, Site
+from local.engine_gate import TOKEN_HEADER
 
 _MINE = {"127.0.0.1", "localhost", "[::1]"}
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"}
 _HOP_BY_HOP |= {"transfer-encoding", "upgrade"}
+# The engine refuses requests of browsers, so these headers stay here. The API needs a page's Origin for CORS.
+_OURS_TO_SAY = {"host", TOKEN_HEADER.lower()}
 _FOR_BUCKETS = {"if-none-match", "if-modified-since", "range"}
 _FROM_BUCKETS = {"accept-ranges", "cache-control", "content-encoding", "content-length", "content-range"}
 _FROM_BUCKETS |= {"content-type", "etag", "last-modified"}
@@ -95,6 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             connection.putrequest(self.command, request.target, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", request.host)
+            if request.token:
+                connection.putheader(TOKEN_HEADER, request.token)
             for name, value in self.headers.items():
                 if self._is_passed_on(name.lower(), to_bucket=request.to_bucket):
                     connection.putheader(name, value)
@@ -117,7 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     @staticmethod
     def _is_passed_on(name: str, *, to_bucket: bool) -> bool:
-        return name in _FOR_BUCKETS if to_bucket else name != "host" and name not in _HOP_BY_HOP
+        if to_bucket:
+            return name in _FOR_BUCKETS
+        return name not in _HOP_BY_HOP | _OURS_TO_SAY and not name.startswith("sec-fetch-")
 
     def _relay(self, response: http.client.HTTPResponse, request: OriginRequest) -> None:
         if request.to_bucket and response.status >= HTTPStatus.BAD_REQUEST:

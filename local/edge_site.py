@@ -1,6 +1,6 @@
 """A viewer's request → the request made to an origin of the deployed stack, or why there is none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import quote, unquote
 
@@ -18,12 +18,13 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OriginRequest:
-    """Where to ask, as whom, for what."""
+    """A request to the engine, or without a token to the demo account."""
 
     port: int
     host: str
     target: str
     behaviour: Behaviour | None
+    token: str | None = field(repr=False)
 
     @property
     def to_bucket(self) -> bool:
@@ -36,7 +37,7 @@ class Site:
 
     def __init__(self, stack: Stack, *, demo_port: int | None = None) -> None:
         self._distribution = read_distribution(stack.template)
-        self._resources, self._port, self._demo_port = stack.resources, stack.engine.port, demo_port
+        self._resources, self._engine, self._demo_port = stack.resources, stack.engine, demo_port
 
     def origin_request(self, method: str, target: str) -> OriginRequest:
         """What is asked of which origin."""
@@ -44,19 +45,18 @@ class Site:
         if not path.startswith("/"):
             raise RefusedError(HTTPStatus.BAD_REQUEST, "Not a path")
         if self._demo_port and path.startswith("/_demo/"):
-            return OriginRequest(self._demo_port, f"127.0.0.1:{self._demo_port}", target, None)
+            return OriginRequest(self._demo_port, f"127.0.0.1:{self._demo_port}", target, None, None)
         behaviour = self._distribution.behaviour(path)
         if method not in behaviour.methods:
             raise RefusedError(HTTPStatus.FORBIDDEN, f"{method} is not allowed here")
-        physical = self._resources[behaviour.origin.resource]
+        physical, port = self._resources[behaviour.origin.resource], self._engine.port
         if isinstance(behaviour.origin, ApiOrigin):
             # The engine tells its APIs apart by this name, which need not resolve.
-            return OriginRequest(
-                self._port, f"{physical}.execute-api.localhost:{self._port}", target, behaviour
-            )
-        # Without the query: `?versions` is the bucket's own business.
-        key = self._key(behaviour.origin, path)
-        return OriginRequest(self._port, f"127.0.0.1:{self._port}", f"/{physical}/{quote(key)}", behaviour)
+            host = f"{physical}.execute-api.localhost:{port}"
+        else:
+            # Without the query: `?versions` is the bucket's own business.
+            host, target = f"127.0.0.1:{port}", f"/{physical}/{quote(self._key(behaviour.origin, path))}"
+        return OriginRequest(port, host, target, behaviour, self._engine.token)
 
     def _key(self, origin: BucketOrigin, path: str) -> str:
         try:

@@ -2,11 +2,12 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from local.console import say
 from local.processes import Child, ChildError, clear_leftovers
 
 REGION: Final = "eu-west-1"
+ARTIFACTS: Final = "imagecache-artifacts"  # the bucket of the packages that a deployment uploads
+_KEY: Final = "test"  # an SDK wants a key to sign with, and the engine checks no signature
 _START_SECONDS = 60.0
 
 
@@ -25,6 +28,7 @@ class Engine:
 
     child: Child
     port: int
+    token: str = field(repr=False)
 
     @property
     def endpoint(self) -> str:
@@ -32,14 +36,20 @@ class Engine:
 
     @property
     def access(self) -> dict[str, Any]:
-        """Keywords for `boto3.client`."""
+        """Returns the keywords for `boto3.client`. `local.engine_gate` checks the session token alone."""
         return {
             "endpoint_url": self.endpoint,
             "region_name": REGION,
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
+            "aws_access_key_id": _KEY,
+            "aws_secret_access_key": _KEY,
+            "aws_session_token": self.token,
             "config": Config(proxies={}, read_timeout=120, retries={"total_max_attempts": 2}),
         }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Returns the environment variables by which an AWS SDK in another process reaches the engine."""
+        return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION, **_credentials(self.token)}
 
 
 @contextlib.contextmanager
@@ -48,19 +58,26 @@ def running_engine(folder: Path) -> Iterator[Engine]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.resolve()
     clear_leftovers(folder)
-    port = _restore(folder)
-    child = Child(folder, "ministack", environment=_environment(folder, port))
+    port, token = _restore(folder), secrets.token_urlsafe(32)
+    child = Child(
+        folder, "local.engine_gate", name="ministack", environment=_environment(folder, port, token)
+    )
     try:
         _wait_until_it_answers(child, port)
-        yield Engine(child, port)
+        yield Engine(child, port, token)
     finally:
         if not child.stop():
             say("the engine had to be killed: what changed since its last clean stop is lost")
         shutil.rmtree(folder / "tmp", ignore_errors=True)
 
 
-def _environment(folder: Path, port: int) -> dict[str, str]:
-    # Complete: all of it reaches the functions, so nothing of ours may be in it.
+def _credentials(token: str) -> dict[str, str]:
+    return {"AWS_ACCESS_KEY_ID": _KEY, "AWS_SECRET_ACCESS_KEY": _KEY, "AWS_SESSION_TOKEN": token}
+
+
+def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
+    # The engine passes all of this on to the functions, the session token included, so the variables of the
+    # person who started it must not be here. Only the access key id is replaced: by the account's number.
     return {
         "PATH": os.defpath,
         "HOME": str(folder / "tmp"),
@@ -70,8 +87,7 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        **_credentials(token),
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder / "state"),
         "S3_PERSIST": "1",
@@ -83,24 +99,38 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
 
 
 def _restore(folder: Path) -> int:
-    """Lay out the folder for a start and return the engine's port.
+    """Lays out the folder for a start and returns the engine's port.
 
     The engine runs on a copy, `state`, that replaces `saved` only after a clean stop: killed half-way
     through saving it would leave files of two different moments.
+
+    The objects in `s3` are never removed here, because they may be the last copies of pictures. The engine
+    finds its buckets there when it starts, whether its state names them or not.
     """
     saved, state, mark = folder / "saved", folder / "state", folder / "ministack.saved"
     if mark.exists() and state.exists():
         shutil.rmtree(saved, ignore_errors=True)
         state.rename(saved)
     mark.unlink(missing_ok=True)
-    for name in ("state", "tmp") if saved.exists() else ("state", "tmp", "s3"):
-        shutil.rmtree(folder / name, ignore_errors=True)  # without rows nothing can name an object
+    for name in ("state", "tmp"):
+        shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "tmp").mkdir()
     if saved.exists():
         shutil.copytree(saved, state)
+    elif _has_objects(folder / "s3"):
+        # The new stack gets buckets of new names, so it neither uses nor sweeps those of the last run.
+        say(
+            "the last run was killed before it could save its chats; its pictures are kept in "
+            f"{folder / 's3'}, but this run does not use them"
+        )
     for unfinished in (folder / "s3").rglob("*.tmp"):
         unfinished.unlink()  # a write that a kill cut short would come back as an object
     return _keep_port(state)
+
+
+def _has_objects(s3: Path) -> bool:
+    """Returns whether there is a bucket, `s3/<account>/<name>`, beside that of the packages."""
+    return any(bucket.name != ARTIFACTS for bucket in s3.glob("[0-9]*/*"))
 
 
 def _keep_port(state: Path) -> int:

@@ -22,13 +22,22 @@ class ChildError(Exception):
 
 
 class Child:
-    """A module running as a process group of its own, which ends when we do (see `local.child`)."""
+    """A module running as a process group of its own, which ends when we do (see `local.child`).
+
+    `name` names its log, its mark of a clean stop and its errors; it is the last part of `module` by default.
+    """
 
     def __init__(
-        self, folder: Path, module: str, arguments: Sequence[str] = (), *, environment: Mapping[str, str]
+        self,
+        folder: Path,
+        module: str,
+        arguments: Sequence[str] = (),
+        *,
+        name: str | None = None,
+        environment: Mapping[str, str],
     ) -> None:
-        self.module, name = module, module.rpartition(".")[2]
-        self.log, saved = folder / f"{name}.log", folder / f"{name}.saved"
+        self.name = name or module.rpartition(".")[2]
+        self.log, saved = folder / f"{self.name}.log", folder / f"{self.name}.saved"
         # Python keeps unknown -X options: this one tells later runs whose process it is.
         command = [sys.executable, "-X", _mark(folder), "-m", "local.child", str(saved), module, *arguments]
         with self.log.open("wb") as log:
@@ -47,7 +56,7 @@ class Child:
         if (status := self._process.poll()) is not None:
             lines = self.log.read_text(errors="replace").strip().splitlines()
             raise ChildError(
-                f"{self.module} ended with {status}: {lines[-1] if lines else 'no output'} (see {self.log})"
+                f"{self.name} ended with {status}: {lines[-1] if lines else 'no output'} (see {self.log})"
             )
 
     def stop(self) -> bool:

@@ -71,7 +71,8 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         # The demo account's chats and one's own are never mixed.
         folder = _STATE / ("demo" if demo else "beeper")
         stack = running.enter_context(_stack(folder, settings, Origins(beeper, media_server, dex), access))
-        tell_engine(_ACCESS, endpoint=stack.engine.endpoint, region=REGION, stack=STACK_NAME)
+        engine = stack.engine
+        tell_engine(_ACCESS, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK_NAME)
         publish_page(boto3.client("s3", **stack.engine.access), stack.outputs["WebBucket"], ROOT / "web")
         server.site = Site(stack, demo_port=demo.port if demo else None)
         if demo:

@@ -1,9 +1,19 @@
-"""What the documents name is there."""
+"""What the documents say about the repository is true."""
 
 import re
 from pathlib import Path
 
+import pytest
+
+from imagecache.stores.images.row import ImageRow
+
 ROOT = Path(__file__).parent.parent
+DECISIONS = (ROOT / "docs" / "decisions.md").read_text()
+
+
+def anchor(heading: str) -> str:
+    """How a link within a document names a heading: `A lease is one text` is `a-lease-is-one-text`."""
+    return re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-")
 
 
 def test_every_test_that_a_document_names_exists() -> None:
@@ -19,3 +29,70 @@ def test_every_test_that_a_document_names_exists() -> None:
     }
     assert len(named) >= 15
     assert named - defined == set()
+
+
+def test_every_file_that_a_document_names_exists() -> None:
+    """Paths from the root of the repository; `I/` is the package."""
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    folders = "I|cli|demo|deployment|docs|events|functions|layers|local|migration|tests|tools|web"
+    named = {
+        name
+        for path in documents
+        for name in re.findall(rf"`((?:{folders})/[\w/.-]+\.\w+)`", path.read_text())
+    }
+    assert len(named) >= 60
+    missing = [
+        name for name in named if not (ROOT / re.sub("^I/", "layers/domain/imagecache/", name)).is_file()
+    ]
+    assert missing == []
+
+
+def decided() -> list[tuple[str, str, str]]:
+    """Area, title and date of each entry of docs/decisions.md, in the order of the entries."""
+    areas = re.split(r"^## (.+)\n", DECISIONS, flags=re.MULTILINE)[1:]
+    return [
+        (area, title, date)
+        for area, text in zip(areas[::2], areas[1::2], strict=True)
+        for title, date in re.findall(r"^### (.+)\n\n(\d{4}-\d\d-\d\d)\n", text, re.MULTILINE)
+    ]
+
+
+def test_the_index_of_decisions_lists_every_entry_in_its_order() -> None:
+    index = re.findall(r"^\| (.+) \| \[(.+)\]\(#(.+)\) \| ([\d-]+) \|$", DECISIONS, re.MULTILINE)
+
+    assert [(area, title, date) for area, title, _, date in index] == decided()
+    assert [link for _, _, link, _ in index] == [anchor(title) for _, title, _ in decided()]
+
+
+def test_decisions_have_different_titles_and_are_sorted_by_date_within_their_area() -> None:
+    dates: dict[str, list[str]] = {}
+    for area, _, date in decided():
+        dates.setdefault(area, []).append(date)
+
+    assert len({anchor(title) for _, title, _ in decided()}) == DECISIONS.count("\n### ")
+    assert {area for area, found in dates.items() if found != sorted(found)} == set()
+
+
+@pytest.mark.parametrize("part", ["What", "Why", "How to undo"])
+def test_every_decision_has_each_of_its_parts(part: str) -> None:
+    assert DECISIONS.count(f"\n- **{part}:** ") == len(decided())
+
+
+def test_every_attribute_of_an_image_row_is_described() -> None:
+    """docs/tables.md says of each attribute of cachedImages who sets it and who removes it."""
+    chapter = (
+        (ROOT / "docs" / "tables.md")
+        .read_text()
+        .partition("### Its attributes\n")[2]
+        .partition("\n\nWho ")[0]
+    )
+    described = [
+        name
+        for line in chapter.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split(" | ")[0])
+    ]
+
+    assert sorted(described) == sorted(
+        attribute.attr_name for attribute in ImageRow.get_attributes().values()
+    )

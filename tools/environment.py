@@ -84,8 +84,12 @@ def main() -> int:
         return 2
     try:
         print(ensure_environment(sys.argv[1]))  # noqa: T201 - the caller's answer
-    except subprocess.CalledProcessError as error:
-        print(f"installing failed: {error}", file=sys.stderr)  # noqa: T201 - the caller's answer
+    except subprocess.CalledProcessError:  # pip has said why
+        failure = (
+            f"requirements/{sys.argv[1]}.txt could not be installed, for the reason above. "
+            "The first start needs the internet; later ones do not."
+        )
+        print(failure, file=sys.stderr)  # noqa: T201 - the caller's answer
         return 1
     return 0
 

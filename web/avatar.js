@@ -1,12 +1,17 @@
-// <chat-avatar>: an image object of the API → a face. Depends on thumbhash.js and on nothing else of this page.
-// docs/avatar.md says how another page uses it.
+// Defines <chat-avatar>, which draws an image object of the API as a round face. It needs thumbhash.js and no other
+// file of this page; docs/avatar.md describes how another page uses it, and avatar.d.ts declares its types.
 
 import { decodeThumbHash } from "./thumbhash.js";
 
-const STYLE = new CSSStyleSheet(); // a sheet that is made, not parsed from the page, needs no 'unsafe-inline'
+/** @import { ChatImage } from "./avatar.d.ts" */
+
+const DEFAULT_SIZE = 56;
+
+// A constructed style sheet works under a Content-Security-Policy without 'unsafe-inline'; a <style> element does not.
+const STYLE = new CSSStyleSheet();
 STYLE.replaceSync(`
   :host { contain: size layout style; display: inline-block; flex: none; vertical-align: middle;
-          block-size: var(--avatar-size, 56px); inline-size: var(--avatar-size, 56px); }
+          block-size: var(--avatar-size, ${DEFAULT_SIZE}px); inline-size: var(--avatar-size, ${DEFAULT_SIZE}px); }
   :host([hidden]) { display: none; }
   .face { block-size: 100%; border-radius: 50%; display: grid; inline-size: 100%; overflow: hidden;
           place-items: center; background: light-dark(oklch(90% 0.055 var(--hue)), oklch(38% 0.07 var(--hue)));
@@ -22,117 +27,171 @@ STYLE.replaceSync(`
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// Where up to four faces stand: [left, top, size], in parts of the whole.
-const PLACES = {
-  1: [[0, 0, 1]],
-  2: [
+// The places of one to four faces in a pile: [left, top, diameter], as fractions of the avatar's size.
+const PLACES = [
+  [[0, 0, 1]],
+  [
     [0, 0, 0.66],
     [0.34, 0.34, 0.66],
   ],
-  3: [
+  [
     [0.25, 0, 0.5],
     [0, 0.46, 0.5],
     [0.5, 0.46, 0.5],
   ],
-  4: [
+  [
     [0, 0, 0.48],
     [0.52, 0, 0.48],
     [0, 0.52, 0.48],
     [0.52, 0.52, 0.48],
   ],
-};
+];
+const MOST_FACES = PLACES.length;
 
-// Each a property and an attribute (`image` and `faces` are JSON there), with what a missing one means.
-const PROPERTIES = {
-  image: (value) => value ?? null, // an image object of the API
-  faces: (value) => value ?? [], // image objects of members, shown while `image` is not cached
-  name: (value) => value ?? "", // whose it is: letters where the image has none, and the accessible name
-  size: (value) => (Number(value) > 0 ? Number(value) : 56), // CSS pixels
-  base: (value) => value ?? "", // the origin of root-relative URLs; empty: the page's own
-};
-
+/** The element `<chat-avatar>`. Each property is an attribute as well, where `image` and `faces` are JSON. */
 export class ChatAvatar extends HTMLElement {
-  static observedAttributes = Object.keys(PROPERTIES);
+  static observedAttributes = ["image", "faces", "name", "size", "base"];
 
-  #values = { image: null, faces: [], name: "", size: 56, base: "" };
+  /** @type {ChatImage | null} */
+  #image = null;
+  /** @type {ChatImage[]} */
+  #faces = [];
+  #name = "";
+  #size = DEFAULT_SIZE;
+  #base = "";
   #internals = this.attachInternals();
   #root = this.attachShadow({ mode: "open" });
-  #isStale = false;
-
-  static {
-    for (const [name, meant] of Object.entries(PROPERTIES)) {
-      Object.defineProperty(this.prototype, name, {
-        enumerable: true,
-        get() {
-          return this.#values[name];
-        },
-        set(value) {
-          this.#values[name] = meant(value);
-          this.#change();
-        },
-      });
-    }
-  }
+  #willPaint = false;
 
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [STYLE];
   }
 
+  /** The picture to show. Null, or a picture that is not cached, shows `faces` or else initials. */
+  get image() {
+    return this.#image;
+  }
+
+  set image(/** @type {ChatImage | null | undefined} */ value) {
+    this.#image = value ?? null;
+    this.#schedulePaint();
+  }
+
+  /** Pictures of members, of which up to four are shown while `image` is not cached. */
+  get faces() {
+    return this.#faces;
+  }
+
+  set faces(/** @type {ChatImage[] | null | undefined} */ value) {
+    this.#faces = value ?? [];
+    this.#schedulePaint();
+  }
+
+  /** The name of the person or chat: the accessible name, and the source of initials that `image` does not bring. */
+  get name() {
+    return this.#name;
+  }
+
+  set name(/** @type {string | null | undefined} */ value) {
+    this.#name = value ?? "";
+    this.#schedulePaint();
+  }
+
+  /** The width and height in CSS pixels. A value that is not a positive number means 56. */
+  get size() {
+    return this.#size;
+  }
+
+  set size(/** @type {number | string | null | undefined} */ value) {
+    this.#size = Number(value) > 0 ? Number(value) : DEFAULT_SIZE;
+    this.#schedulePaint();
+  }
+
+  /** The origin of root-relative picture URLs, for example `https://d111.cloudfront.net`. Empty: the page's own. */
+  get base() {
+    return this.#base;
+  }
+
+  set base(/** @type {string | null | undefined} */ value) {
+    this.#base = value ?? "";
+    this.#schedulePaint();
+  }
+
   connectedCallback() {
-    // A framework may have set these before this class was there to see it.
-    for (const name of ChatAvatar.observedAttributes) {
-      if (Object.hasOwn(this, name)) {
-        const value = this[name];
-        delete this[name];
-        this[name] = value;
-      }
-    }
+    this.#adoptEarlyProperties();
     this.#paint();
   }
 
-  attributeChangedCallback(name, _, value) {
-    this[name] = name === "image" || name === "faces" ? fromJson(value) : value;
+  /**
+   * @param {string} attribute
+   * @param {string | null} _before
+   * @param {string | null} value
+   */
+  attributeChangedCallback(attribute, _before, value) {
+    const isJson = attribute === "image" || attribute === "faces";
+    Object.assign(this, { [attribute]: isJson && value !== null ? fromJson(value) : value });
   }
 
-  /** Once for all the properties that are set one after another. */
-  #change() {
-    if (this.#isStale || !this.isConnected) return;
-    this.#isStale = true;
+  /**
+   * Moves properties that were set before this class was defined through the setters. A framework may create the
+   * element first; its values are then own properties, which hide the setters of the class.
+   */
+  #adoptEarlyProperties() {
+    for (const property of ChatAvatar.observedAttributes) {
+      const early = Object.getOwnPropertyDescriptor(this, property);
+      if (early) {
+        Reflect.deleteProperty(this, property);
+        Object.assign(this, { [property]: early.value });
+      }
+    }
+  }
+
+  /** Paints once after all properties that are set in the same task. */
+  #schedulePaint() {
+    if (this.#willPaint || !this.isConnected) return;
+    this.#willPaint = true;
     queueMicrotask(() => this.#paint());
   }
 
   #paint() {
-    this.#isStale = false;
-    this.style.setProperty("--avatar-size", `${this.size}px`);
+    this.#willPaint = false;
+    this.style.setProperty("--avatar-size", `${this.#size}px`);
     this.#internals.role = "img";
-    this.#internals.ariaLabel = this.name || "picture";
-    const isPile = this.image?.status !== "cached" && this.faces.length > 0;
-    this.#root.replaceChildren(isPile ? this.#pile() : this.#face(this.image, this.size));
+    this.#internals.ariaLabel = this.#name || "picture";
+    const isPile = this.#image?.status !== "cached" && this.#faces.length > 0;
+    this.#root.replaceChildren(isPile ? this.#pile() : this.#face(this.#image, this.#size));
   }
 
+  /** Draws up to four faces beside each other. */
   #pile() {
-    const faces = this.faces.slice(0, 4);
+    const faces = this.#faces.slice(0, MOST_FACES);
     const pile = document.createElement("div");
     pile.className = "pile";
-    faces.forEach((image, at) => {
-      const [left, top, part] = PLACES[faces.length][at];
-      const face = this.#face(image, this.size * part);
-      face.style.left = `${left * this.size}px`;
-      face.style.top = `${top * this.size}px`;
+    faces.forEach((image, index) => {
+      const [left, top, diameter] = PLACES[faces.length - 1][index];
+      const face = this.#face(image, this.#size * diameter);
+      face.style.left = `${left * this.#size}px`;
+      face.style.top = `${top * this.#size}px`;
       pile.append(face);
     });
     return pile;
   }
 
+  /**
+   * Draws one face: the placeholder and then the picture if it is cached, else initials, else a silhouette.
+   *
+   * @param {ChatImage | null} image
+   * @param {number} size The diameter in CSS pixels.
+   */
   #face(image, size) {
     const face = document.createElement("div");
     face.className = "face";
     face.style.setProperty("--face-size", `${size}px`);
-    const initials = image?.initials || initialsOf(this.name);
-    face.style.setProperty("--hue", String(hueOf(this.name || initials)));
+    const initials = image?.initials || initialsOf(this.#name);
+    face.style.setProperty("--hue", String(hueOf(this.#name || initials)));
     if (image?.status !== "cached") {
-      face.append(initials ? element("span", initials) : silhouette());
+      face.append(initials ? letters(initials) : silhouette());
       return face;
     }
     if (image.color) face.style.backgroundColor = image.color;
@@ -141,45 +200,51 @@ export class ChatAvatar extends HTMLElement {
     return face;
   }
 
+  /**
+   * Makes the `<img>`, which takes the placeholder away once it is decoded.
+   *
+   * @param {ChatImage} image
+   * @param {number} size The diameter in CSS pixels.
+   * @param {HTMLCanvasElement} blur The placeholder below it.
+   */
   #picture(image, size, blur) {
     const picture = new Image(size, size);
     picture.alt = "";
     picture.decoding = "async";
     picture.loading = "lazy";
     picture.draggable = false;
-    // A picture may be transparent in places, where nothing should show through.
+    // A picture may be transparent in places, so the placeholder must not stay visible behind it.
     picture.onload = () =>
       picture.decode().then(
         () => blur.remove(),
         () => {},
       );
-    picture.onerror = () => picture.remove(); // the placeholder stays
+    picture.onerror = () => picture.remove(); // The placeholder stays.
     picture.sizes = `${Math.ceil(size)}px`;
-    const widths = size > 96 ? ["96", "192", "640"] : ["96", "192"];
-    const known = widths.filter((width) => image.sizes?.[width]);
-    picture.srcset = known.map((width) => `${this.#absolute(image.sizes[width])} ${width}w`).join(", ");
-    picture.src = this.#absolute(image.url);
+    picture.srcset = sourceSet(image.sizes, size, this.#base);
+    picture.src = absolute(image.url ?? "", this.#base);
     return picture;
-  }
-
-  #absolute(url) {
-    return this.base ? new URL(url, this.base).href : url;
   }
 }
 
-/** A canvas and no data: URL, which another page's Content-Security-Policy may refuse. Empty without a hash. */
+/**
+ * Draws the ThumbHash on a canvas, or returns an empty canvas if there is no valid hash. A `data:` URL would do as
+ * well, but the Content-Security-Policy of another page may refuse it.
+ *
+ * @param {string | null | undefined} base64
+ */
 function placeholder(base64) {
   const canvas = document.createElement("canvas");
-  const pixels = base64 && decodeThumbHash(base64);
+  const pixels = base64 ? decodeThumbHash(base64) : null;
   if (pixels) {
     canvas.width = pixels.width;
     canvas.height = pixels.height;
-    canvas.getContext("2d").putImageData(pixels, 0, 0);
+    canvas.getContext("2d")?.putImageData(new ImageData(pixels.data, pixels.width, pixels.height), 0, 0);
   }
   return canvas;
 }
 
-/** For whoever has neither picture nor letters, a telephone number for instance. */
+/** Draws the outline of a person, for a name without letters, for example a telephone number. */
 function silhouette() {
   const drawing = document.createElementNS(SVG, "svg");
   drawing.setAttribute("viewBox", "0 0 24 24");
@@ -192,34 +257,78 @@ function silhouette() {
   return drawing;
 }
 
-function element(name, text) {
-  const made = document.createElement(name);
-  made.textContent = text;
-  return made;
+/** @param {string} initials */
+function letters(initials) {
+  const span = document.createElement("span");
+  span.textContent = initials;
+  return span;
 }
 
-/** As the API makes them: the first letters of the first and the last word. */
-function initialsOf(name) {
+/**
+ * Returns the value of the `srcset` attribute. A face of up to 96 px never needs the 640 px copy, even on a screen
+ * with two device pixels for each CSS pixel.
+ *
+ * @param {Record<string, string> | undefined} sizes URLs by their width in pixels.
+ * @param {number} size The diameter of the face in CSS pixels.
+ * @param {string} base The origin of root-relative URLs.
+ * @returns {string}
+ */
+export function sourceSet(sizes, size, base) {
+  const widths = size > 96 ? ["96", "192", "640"] : ["96", "192"];
+  return widths
+    .flatMap((width) => (sizes?.[width] ? [`${absolute(sizes[width], base)} ${width}w`] : []))
+    .join(", ");
+}
+
+/**
+ * Returns the URL on the origin `base`, or the URL unchanged if `base` is empty.
+ *
+ * @param {string} url
+ * @param {string} base
+ * @returns {string}
+ */
+function absolute(url, base) {
+  return base ? new URL(url, base).href : url;
+}
+
+/**
+ * Returns the first letters of the first and the last word, as the API does; words without a first letter are skipped.
+ *
+ * @param {string} name
+ * @returns {string} One or two upper-case letters, or nothing for a name without letters.
+ */
+export function initialsOf(name) {
   const words = name.split(/\s+/).filter((word) => /^\p{L}/u.test(word));
-  const ends = words.length > 1 ? [words[0], words.at(-1)] : words;
+  const ends = words.length > 1 ? [words[0], words[words.length - 1]] : words;
   return ends
     .map((word) => [...word][0])
     .join("")
     .toUpperCase();
 }
 
-/** The same colour for the same name, everywhere and always. */
-function hueOf(name) {
+/**
+ * Returns the hue of the background behind initials. It depends on the name only, so that a person keeps their colour.
+ *
+ * @param {string} name
+ * @returns {number} Degrees, from 0 to 359.
+ */
+export function hueOf(name) {
   let hash = 0;
-  for (const char of name) hash = (hash * 31 + char.codePointAt(0)) % 360;
+  for (const char of name) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) % 360;
   return hash;
 }
 
+/**
+ * Parses an attribute. Invalid JSON counts as a missing value: the element then shows initials.
+ *
+ * @param {string} text
+ * @returns {unknown}
+ */
 function fromJson(text) {
   try {
     return JSON.parse(text);
   } catch {
-    return null; // an attribute that is no JSON shows initials, and breaks no page
+    return null;
   }
 }
 

@@ -1,1 +1,1 @@
-"""The command line: a client of the API for whoever runs the cache. It knows nothing else of us."""
+"""The command line: a client of the API for the person who runs the cache. It uses the API's JSON only."""

@@ -1,4 +1,4 @@
-"""`python -m imagecache_cli`."""
+"""Runs the command line as `python -m imagecache_cli`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Where the API is and what opens it: options, else the environment, or the file that `make run` leaves."""
+"""Finds the API's address and token: in the options, the environment, or the file that `make run` writes."""
 
 import json
 import re
@@ -11,80 +11,93 @@ from urllib.parse import SplitResult, urlsplit
 from imagecache_cli.errors import SettingsError
 
 _LOCAL_FILE = Path(".local", "access.json")
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """`url` without a slash at its end; the token never stands in anything that is printed."""
-
-    url: str
-    token: str = field(repr=False)
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the API runs on this machine."""
-        return urlsplit(self.url).hostname in _LOOPBACK
+_LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The global options that say where the API is."""
+    """The global options that say which API the person wants."""
 
     url: str | None = None
     token: str | None = field(default=None, repr=False)
     local: bool = False
 
 
-def find_access(wanted: Wanted, *, environment: Mapping[str, str], folder: Path) -> Access:
-    """An option beats its variable; `--local` beats both variables. Raises SettingsError."""
-    if wanted.local:
-        if wanted.url or wanted.token:
-            raise SettingsError("--local brings its own address and token: leave out --url and --token")
-        return _local_access(folder)
-    url = wanted.url or environment.get("IMAGECACHE_URL", "").strip()
-    token = wanted.token or environment.get("IMAGECACHE_TOKEN", "").strip()
-    if not url:
-        raise SettingsError(
-            "where is the API? set IMAGECACHE_URL, or use --local beside a running `make run`"
-        )
-    if not token:
-        raise SettingsError("which token? set IMAGECACHE_TOKEN to the read or the admin token")
-    return _checked(url, token, "IMAGECACHE_URL", "IMAGECACHE_TOKEN")
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An API's address, without a slash at its end, and the token to send. The token is never printed."""
+
+    url: str
+    token: str = field(repr=False)
+
+    @property
+    def is_local(self) -> bool:
+        """True if the API runs on this machine."""
+        return urlsplit(self.url).hostname in _LOOPBACK_HOSTS
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Where the stack of a running `make run` is. It takes any credentials, and nobody else reaches it."""
+    """The address of the AWS engine of a running `make run`, and the token of that run, which it demands."""
 
     endpoint: str
     region: str
     stack: str
+    token: str = field(repr=False)
 
 
-def find_engine(folder: Path) -> Engine:
-    """Raises SettingsError."""
+def find_access(
+    wanted: Wanted, *, environment: Mapping[str, str], folder: Path, clone: Path | None = None
+) -> Access:
+    """Returns the API to use. An option overrides its variable, and `--local` overrides both variables.
+
+    `--local` searches `folder`, the folders above it, and then `clone`, which this command is part of. Raises
+    SettingsError.
+    """
+    if wanted.local:
+        if wanted.url or wanted.token:
+            raise SettingsError("--local has its own address and token: leave out --url and --token")
+        return _local_access(folder, clone)
+    url = wanted.url or environment.get("IMAGECACHE_URL", "").strip()
+    if not url:
+        raise SettingsError(
+            "the API's address is missing: set IMAGECACHE_URL, or use --local while `make run` is running"
+        )
+    token = wanted.token or environment.get("IMAGECACHE_TOKEN", "").strip()
+    if not token:
+        raise SettingsError("the token is missing: set IMAGECACHE_TOKEN to the read or the admin token")
+    return _checked_access(url, token, url_name="IMAGECACHE_URL", token_name="IMAGECACHE_TOKEN")  # noqa: S106 - a name
+
+
+def find_engine(folder: Path, clone: Path | None = None) -> Engine:
+    """Returns the engine of a running `make run`, searched for as `--local` does. Raises SettingsError."""
     try:
-        engine = _known_locally(folder)["engine"]
-        return Engine(engine["endpoint"], engine["region"], engine["stack"])
+        engine = _read_local_file(folder, clone)["engine"]
+        return Engine(engine["endpoint"], engine["region"], engine["stack"], engine["sessionToken"])
     except (KeyError, TypeError) as error:
-        raise SettingsError("no stack is there yet: wait until `make run` says that it is ready") from error
+        raise SettingsError(
+            "the local stack is not ready: wait until `make run` says that it is ready"
+        ) from error
 
 
-def _local_access(folder: Path) -> Access:
-    known = _known_locally(folder)
-    url, token = known.get("url"), known.get("adminToken")
+def _local_access(folder: Path, clone: Path | None) -> Access:
+    content = _read_local_file(folder, clone)
+    url = content.get("url")
+    token = content.get("adminToken")
     if not (isinstance(url, str) and isinstance(token, str)):
-        raise SettingsError(f"{_LOCAL_FILE} holds no address and token: start `make run` again")
-    return _checked(url, token, f"url of {_LOCAL_FILE}", f"adminToken of {_LOCAL_FILE}")
+        raise SettingsError(f"{_LOCAL_FILE} contains no address and token: start `make run` again")
+    return _checked_access(url, token, url_name=f"url in {_LOCAL_FILE}", token_name=f"token in {_LOCAL_FILE}")
 
 
-def _known_locally(folder: Path) -> dict[str, Any]:
-    files = (parent / _LOCAL_FILE for parent in (folder, *folder.parents))
+def _read_local_file(folder: Path, clone: Path | None) -> dict[str, Any]:
+    # A person may have several clones: the one that they are in comes before the one of this command.
+    folders = [folder, *folder.parents, *([clone] if clone else [])]
+    files = (candidate / _LOCAL_FILE for candidate in folders)
     file = next((file for file in files if file.is_file()), None)
     if file is None:
         raise SettingsError(
-            "--local finds no .local/access.json here or above: start `make run` in the clone first"
+            f"--local finds no {_LOCAL_FILE} in this folder, above it, or in the clone of this command: "
+            "start `make run` in the clone first"
         )
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
@@ -92,26 +105,28 @@ def _known_locally(folder: Path) -> dict[str, Any]:
         raise SettingsError(f"{_LOCAL_FILE} cannot be read: start `make run` again") from error
 
 
-def _checked(url: str, token: str, url_name: str, token_name: str) -> Access:
-    """Neither value is repeated in an error: a link copied from `make run` holds a token."""
-    parts = _split(url, url_name)
+def _checked_access(url: str, token: str, *, url_name: str, token_name: str) -> Access:
+    """Returns both if they are usable. Errors repeat neither: a link copied from `make run` holds a token."""
+    parts = _split_url(url, url_name)
+    # The link that `make run` prints has the token after its #: it is not the API's address.
     if parts.query or parts.fragment or parts.username is not None:
         raise SettingsError(
-            f"{url_name} is an address only: leave out what follows ? or # or stands before @"
+            f"{url_name} must be an address only: remove everything after ? or #, and before @"
         )
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-        raise SettingsError(f"{url_name} must begin with https://: a token would travel in the clear")
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK_HOSTS:
+        raise SettingsError(f"{url_name} must begin with https://, or the token would be sent unencrypted")
     if not re.fullmatch(r"[!-~]+", token):
-        raise SettingsError(f"{token_name} holds characters that no token has: copy it again")
+        raise SettingsError(f"{token_name} contains characters that no token has: copy it again")
     return Access(url.rstrip("/"), token)
 
 
-def _split(url: str, name: str) -> SplitResult:
+def _split_url(url: str, name: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        named = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, a bracket that is left open
-        named = False
-    if not named or parts.scheme not in {"http", "https"} or not url.isprintable() or " " in url:
+        # Reading the port checks it: urlsplit itself accepts any text after the colon.
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is not a number, or a bracket is not closed
+        has_host = False
+    if not has_host or parts.scheme not in {"http", "https"} or not url.isprintable() or " " in url:
         raise SettingsError(f"{name} is not an address like https://d111.cloudfront.net")
     return parts

@@ -1,10 +1,16 @@
-"""What is read of the API's answers, as far as it is shown. Moments are ISO 8601 texts in UTC."""
+"""The parts of the API's answers that this command shows. Times are ISO 8601 texts in UTC, sizes are bytes.
+
+Classes have the names of the API's own shapes. Fields have its field names in snake case, on which reading.py
+relies.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
+    """A picture as pages show it. `source` says whose it is, `url` is None unless there is a copy."""
+
     status: str
     source: str | None
     url: str | None
@@ -15,6 +21,8 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
+    """A chat. `facepile` holds up to four members' pictures for a group without one of its own."""
+
     chat_id: str
     account_id: str
     network: str | None
@@ -31,19 +39,23 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Chats:
+    """A page of chats, the newest first."""
+
     chats: list[Chat]
     next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """By source URL."""
+    """Pictures by their source URL."""
 
     images: dict[str, Image]
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
+    """An image as the cache stores it. `next_attempt_at` is None if it is not tried again."""
+
     source_url: str | None
     status: str
     reason: str | None
@@ -53,15 +65,17 @@ class ImageRow:
 
 @dataclass(frozen=True, slots=True)
 class ImageRows:
+    """A page of images in one state."""
+
     images: list[ImageRow]
     next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A chat (`participant_id` None) or a member of it that shows a picture which is not cached.
+    """A place that shows a picture which is not cached: a chat (`participant_id` None) or one of its members.
 
-    `source` is whose picture it is, None from an API that lists no contacts' pictures.
+    `source` says whose picture it is. It is None from an older API, which lists no contacts' pictures.
     """
 
     chat_id: str
@@ -75,12 +89,16 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class References:
+    """A page of places that show a picture which is not cached."""
+
     references: list[Reference]
     next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
+    """A place that shows a picture: a chat (`participant_id` None) or one of its members."""
+
     chat_id: str
     chat_title: str | None
     participant_id: str | None
@@ -88,7 +106,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`summary` tells in sentences what the other fields of the answer say."""
+    """The story of one image. `summary` tells it in sentences."""
 
     source_url: str
     status: str
@@ -99,7 +117,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How Beeper answered sync when it was last asked."""
+    """Beeper's state as the last sync saw it: ok, offline, unauthorized or unknown."""
 
     state: str
     since: str | None
@@ -108,11 +126,15 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Health:
+    """The answer to a health check."""
+
     origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
 class Deduplication:
+    """The downloads that were not needed because several places show the same image."""
+
     references: int
     images: int
     blobs: int
@@ -122,13 +144,15 @@ class Deduplication:
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
+    """When sync last succeeded, and when it last read every chat."""
+
     succeeded_at: str | None
     completed_at: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """In bytes, as the last sweep counted them."""
+    """The size of the stored files, as the last sweep counted them."""
 
     original_bytes: int | None
     served_bytes: int | None
@@ -136,7 +160,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class LastSweep:
-    """Before the first one there is no `finished_at`."""
+    """The result of the last sweep. `refused` lists its reasons to delete nothing, or nothing more."""
 
     finished_at: str | None
     refused: list[str]
@@ -146,6 +170,8 @@ class LastSweep:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
+    """The contents of the cache in numbers. `orphaned` counts images that are no longer shown."""
+
     total_cached_images: int
     total_chats_with_images: int
     total_storage_bytes: int
@@ -162,12 +188,14 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
+    """A job has been started."""
+
     job_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`result` stands once the job is done, and for some kinds `progress` goes on changing after that."""
+    """A job. `result` is filled when the job is done; `progress` of a backfill still changes after that."""
 
     job_id: str
     kind: str
@@ -177,16 +205,20 @@ class Job:
 
     @property
     def is_over(self) -> bool:
+        """True if the job itself has nothing left to do."""
         return self.status in {"done", "failed"}
 
     def count(self, name: str) -> int:
-        """A number of its progress; 0 before the job has told it."""
+        """Returns a number of the progress, 0 if the job has not counted it yet."""
         return self.progress.get(name, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """`edge`: told, not_told or not_needed; None from an API that says nothing of CloudFront."""
+    """An image was deleted. `edge` says whether CloudFront deletes its copies: told, not_told or not_needed.
+
+    It is None from an older API.
+    """
 
     deleted_versions: int
     edge: str | None
@@ -194,7 +226,7 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """An identifier that another contact holds, whose claim is older."""
+    """An identifier of a contact that another contact holds already."""
 
     kind: str
     value: str
@@ -204,7 +236,7 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """`identifiers` by their kind."""
+    """A contact. `identifiers` are listed by kind, `source` says who keeps the contact: manual or dex."""
 
     contact_id: str
     full_name: str | None
@@ -218,12 +250,16 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
+    """A page of contacts."""
+
     contacts: list[Contact]
     next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ContactDetail:
+    """A contact, and the members of chats that it is linked to."""
+
     contact: Contact
     linked: list[Shown]
     more_linked: bool
@@ -231,7 +267,7 @@ class ContactDetail:
 
 @dataclass(frozen=True, slots=True)
 class ContactPut:
-    """`job_id` None: no sync was wanted."""
+    """A contact was stored. `job_id` is the sync that links it, None if none was started."""
 
     contact: Contact
     job_id: str | None
@@ -239,4 +275,6 @@ class ContactPut:
 
 @dataclass(frozen=True, slots=True)
 class ContactRemoved:
+    """A contact was removed. `job_id` is the sync that unlinks it."""
+
     job_id: str

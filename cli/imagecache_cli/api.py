@@ -1,4 +1,4 @@
-"""Requests to the API → its JSON, or the one line that says why not."""
+"""Sends requests to the API and returns its JSON, or raises an error whose one line says what went wrong."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,16 +13,16 @@ from imagecache_cli.plain import plain
 
 Json = dict[str, Any]
 
-# An HTTP API gives up after 30 s; whoever waits longer hears why.
+# API Gateway ends a request after 30 s. Its answer says more than a timeout here would.
 _TIMEOUT_SECONDS = 35
-# Throttled, or a function that could not start: API Gateway says so before anything has happened.
-_WORTH_WAITING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-_PAUSES = (1.0, 2.0, 4.0)
-_LONGEST_PAUSE = 30.0
+# API Gateway throttled the request, or the function could not start: nothing has happened yet.
+_STATUSES_TO_RETRY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_RETRY_PAUSES_SECONDS = (1.0, 2.0, 4.0)
+_LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Bearer(requests.auth.AuthBase):
-    """Our token, whatever a .netrc says: requests lets that file replace a mere header."""
+    """Sends the token as an `auth` object: an entry in the user's .netrc would replace a plain header."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -33,43 +33,46 @@ class Bearer(requests.auth.AuthBase):
 
 
 class Api:
-    """One API, opened by one token."""
+    """An API and the token that is sent to it."""
 
     def __init__(self, access: Access, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.url = access.url
+        self.is_local = access.is_local
         self._sleep = sleep
         self._session = requests.Session()
         self._session.auth = Bearer(access.token)
         self._session.headers["User-Agent"] = "imagecache"
-        # A proxy of the environment cannot reach this machine's own 127.0.0.1.
+        # A proxy from the environment cannot reach this machine's own 127.0.0.1.
         self._session.trust_env = not access.is_local
 
     def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Json:
-        """Raises CommandError."""
-        return self._ask("GET", path, params=query)
+        """Returns the answer to a GET. Raises CommandError."""
+        return self._request("GET", path, params=query)
 
     def post(self, path: str, body: Json) -> Json:
-        """Raises CommandError."""
-        return self._ask("POST", path, json=body)
+        """Returns the answer to a POST. Raises CommandError."""
+        return self._request("POST", path, json=body)
 
     def put(self, path: str, body: Json) -> Json:
-        """Raises CommandError."""
-        return self._ask("PUT", path, json=body)
+        """Returns the answer to a PUT. Raises CommandError."""
+        return self._request("PUT", path, json=body)
 
     def delete(self, path: str) -> Json:
-        """Raises CommandError."""
-        return self._ask("DELETE", path)
+        """Returns the answer to a DELETE. Raises CommandError."""
+        return self._request("DELETE", path)
 
-    def _ask(self, method: str, path: str, **content: Any) -> Json:
-        for pause in (*_PAUSES, None):
-            answer = self._send(method, path, **content)
-            if pause is None or answer.status_code not in _WORTH_WAITING:
-                break
-            self._sleep(_wished(answer, pause))
-        return _understood(answer)
+    def _request(self, method: str, path: str, **content: Any) -> Json:
+        """Sends the request, and sends it again after a pause while the API is busy."""
+        for pause in _RETRY_PAUSES_SECONDS:
+            response = self._send(method, path, **content)
+            if response.status_code not in _STATUSES_TO_RETRY:
+                return _read_response(response)
+            self._sleep(_pause_before_retry(response, pause))
+        return _read_response(self._send(method, path, **content))
 
     def _send(self, method: str, path: str, **content: Any) -> requests.Response:
         try:
+            # Following a redirect would send the token to another address.
             return self._session.request(
                 method, self.url + path, timeout=_TIMEOUT_SECONDS, allow_redirects=False, **content
             )
@@ -77,35 +80,40 @@ class Api:
             raise UnreachableError(f"{self.url} did not answer within {_TIMEOUT_SECONDS} seconds") from error
         except requests.RequestException as error:
             raise UnreachableError(
-                f"{self.url} cannot be reached: is it running, is the address right?"
+                f"{self.url} cannot be reached: is it running, and is the address right?"
             ) from error
 
 
-def _wished(answer: requests.Response, otherwise: float) -> float:
-    """Seconds until the next try: as the answer says, in reason."""
-    wish = answer.headers.get("Retry-After", "")
-    return min(float(wish), _LONGEST_PAUSE) if wish.isascii() and wish.isdigit() else otherwise
+def _pause_before_retry(response: requests.Response, default: float) -> float:
+    """Returns the seconds to wait: those of Retry-After up to a limit, or else `default`."""
+    retry_after = response.headers.get("Retry-After", "")
+    if not (retry_after.isascii() and retry_after.isdigit()):
+        return default
+    return min(float(retry_after), _LONGEST_PAUSE_SECONDS)
 
 
-def _understood(answer: requests.Response) -> Json:
+def _read_response(response: requests.Response) -> Json:
+    """Returns the JSON of a successful answer. Raises UnexpectedAnswerError, RefusedError."""
     try:
-        document = answer.json()
+        # A captive portal or a wrong address answers with a web page.
+        document = response.json()
     except requests.JSONDecodeError:
         document = None
     if not isinstance(document, dict):
         raise UnexpectedAnswerError(
-            f"HTTP {answer.status_code} without JSON: is this the address of an image cache?"
+            f"the answer is HTTP {response.status_code} without JSON: is this the address of an image cache?"
         )
-    if answer.ok and answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
+    if response.ok and response.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return document
-    raise _refusal(answer.status_code, document)
+    raise _refusal(response.status_code, document)
 
 
 def _refusal(status: int, document: Json) -> RefusedError:
     message = plain(str(document.get("message") or f"HTTP {status}"))
     code = document.get("code")
     if status == HTTPStatus.UNAUTHORIZED:
-        message = f"the token is not accepted: set IMAGECACHE_TOKEN to the one in use ({message})"
+        message = f"the token is not accepted: set IMAGECACHE_TOKEN to the current one ({message})"
+    # The API always sends a code. Without one, API Gateway has no such route.
     elif not isinstance(code, str) and status == HTTPStatus.NOT_FOUND:
         message = f"this API has no such route ({message}): it may be older than this command"
     return RefusedError(status, code if isinstance(code, str) else "", message)

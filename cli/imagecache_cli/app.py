@@ -1,8 +1,14 @@
-"""`imagecache VERB`: argv → one verb → exit code 0 (done), 1 (the answer is bad) or 2 (mend the command)."""
+"""`imagecache VERB`: runs one verb and returns an exit code.
 
+0: done. 1: the verb did not succeed. 2: the command or the settings must be corrected.
+"""
+
+import importlib.metadata
 import io
 import sys
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,36 +21,11 @@ from imagecache_cli.screen import complain
 from imagecache_cli.session import Options, Outside
 from imagecache_migration.command import import_convex
 
-_FLAGS = {"--json", "--local"}
-_VALUED = {"--url", "--token"}
-_EPILOG = "Global options may stand after the verb too. Exit codes: 0 done, 1 bad answer, 2 mend the command."
-
-app = typer.Typer(
-    help="Chat Image Cache: what it holds, why a face is missing, and what to do about it.",
-    epilog=_EPILOG,
-    add_completion=False,
-    pretty_exceptions_enable=False,  # they print what stands in variables, tokens too
-    rich_markup_mode=None,  # plain help: no box may stand in the way of one line
-)
-
-
-@app.callback()
-def choose(
-    context: typer.Context,
-    url: Annotated[str | None, typer.Option(help="The API's address; else IMAGECACHE_URL.")] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(help="Read or admin token; else IMAGECACHE_TOKEN, which other users cannot see."),
-    ] = None,
-    local: Annotated[bool, typer.Option("--local", help="The `make run` of this clone.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
-) -> None:
-    """What holds for every verb."""
-    context.meta["options"] = Options(Wanted(url, token, local), as_json)
-    context.meta["outside"] = context.obj
-
-
-for verb in (
+# The global options, which may stand after the verb as well: those without and those with a value.
+_GLOBAL_FLAGS = {"--json", "--local"}
+_GLOBAL_OPTIONS = {"--url", "--token"}
+_EPILOG = "Global options may stand after the verb, too. Exit codes: 0 done, 1 failed, 2 correct the command."
+_VERBS = (
     showing.stats,
     showing.chats,
     showing.uncached,
@@ -61,52 +42,100 @@ for verb in (
     changing.retry,
     changing.forget,
     import_convex,
-):
-    app.command(epilog=_EPILOG)(verb)
+)
+
+app = typer.Typer(
+    help="Chat Image Cache: show what it holds, find out why a picture is missing, and repair it.",
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,  # they would print local variables, and so tokens
+    rich_markup_mode=None,  # plain help, and errors on one line instead of in a box
+)
 
 
+def _show_version(context: typer.Context, requested: bool) -> None:
+    if requested:
+        typer.echo(f"imagecache {_version(context.obj.clone)}")
+        raise typer.Exit
+
+
+@app.callback()
+def set_global_options(  # noqa: PLR0917 - typer makes an option of each
+    context: typer.Context,
+    url: Annotated[str | None, typer.Option(help="The API's address; else IMAGECACHE_URL.")] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(help="Read or admin token; else IMAGECACHE_TOKEN, which other users cannot see."),
+    ] = None,
+    local: Annotated[bool, typer.Option("--local", help="Use the `make run` of this clone.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback has printed it
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Keep the global options for the verb that follows."""
+    context.meta["options"] = Options(Wanted(url, token, local), as_json)
+    context.meta["outside"] = context.obj
+
+
+for _verb in _VERBS:
+    app.command(epilog=_EPILOG)(_verb)
 app.add_typer(contacts.app, name="contacts")
 
 
 def main(arguments: Sequence[str] | None = None, outside: Outside | None = None) -> int:
-    """The exit code. Whatever is wrong is one line on stderr."""
-    _print_anything()
+    """Runs the command and returns its exit code. Every error is one line on stderr."""
+    _accept_any_text()
     try:
-        given = globals_first(sys.argv[1:] if arguments is None else arguments)
+        ordered = globals_first(sys.argv[1:] if arguments is None else arguments)
+        # Without standalone_mode, typer raises its errors instead of printing them in its own layout.
         code = app(
-            given or ["--help"], prog_name="imagecache", standalone_mode=False, obj=outside or Outside()
+            ordered or ["--help"], prog_name="imagecache", standalone_mode=False, obj=outside or Outside()
         )
     except CommandError as error:
         complain(str(error))
         return error.exit_code
-    except typer.TyperException as error:  # an argument that typer itself refuses
-        complain(f"{error.format_message()} (`imagecache --help`)")
+    except typer.TyperException as error:  # typer itself refuses an argument
+        complain(f"{error.format_message()} (`imagecache --help` shows what is possible)")
         return error.exit_code
     return int(code or 0)
 
 
 def globals_first(arguments: Sequence[str]) -> list[str]:
-    """`chats --json` → `--json chats`: nobody remembers which options are global. Raises SettingsError."""
-    first: list[str] = []
-    rest: list[str] = []
-    waiting = iter(arguments)
-    for one in waiting:
-        if one == "--":
-            return [*first, *rest, one, *waiting]
-        if one in _VALUED:
-            value = next(waiting, None)
+    """Returns the arguments with the global options before the verb, where typer expects them.
+
+    `chats --json` becomes `--json chats`. Everything after `--` stays where it is. Raises SettingsError.
+    """
+    global_options: list[str] = []
+    others: list[str] = []
+    # typer accepts the options of the whole command only before the verb, where few people type them.
+    remaining = iter(arguments)
+    for argument in remaining:
+        if argument == "--":
+            return [*global_options, *others, argument, *remaining]
+        if argument in _GLOBAL_OPTIONS:
+            value = next(remaining, None)
             if value is None:
-                raise SettingsError(f"{one} needs a value")
-            first += [one, value]
-        elif one in _FLAGS or one.split("=")[0] in _VALUED:
-            first.append(one)
+                raise SettingsError(f"{argument} needs a value")
+            global_options += [argument, value]
+        elif argument in _GLOBAL_FLAGS or argument.split("=")[0] in _GLOBAL_OPTIONS:
+            global_options.append(argument)
         else:
-            rest.append(one)
-    return [*first, *rest]
+            others.append(argument)
+    return [*global_options, *others]
 
 
-def _print_anything() -> None:
-    """A title may hold letters that the terminal's encoding lacks."""
+def _version(clone: Path) -> str:
+    """Returns the version of the installed package, or of the clone that this command is run from."""
+    try:
+        return importlib.metadata.version("imagecache")
+    except importlib.metadata.PackageNotFoundError:
+        return str(tomllib.loads((clone / "pyproject.toml").read_text())["project"]["version"])
+
+
+def _accept_any_text() -> None:
+    """Replaces letters that the terminal's encoding does not have, instead of failing on a chat's title."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

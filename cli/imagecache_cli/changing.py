@@ -1,4 +1,4 @@
-"""Verbs that change something; they take the admin token."""
+"""The verbs that change something. They need the admin token."""
 
 from typing import Annotated
 
@@ -8,35 +8,36 @@ from rich.text import Text
 from imagecache_cli.answers import Forgotten, Job
 from imagecache_cli.api import Json
 from imagecache_cli.errors import CommandError, SettingsError
-from imagecache_cli.outcomes import tell_outcome
+from imagecache_cli.explanations import explain_sync
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session, open_session
 from imagecache_cli.showing import SourceUrl
-from imagecache_cli.sweeps import tell_sweep
+from imagecache_cli.sweeps import describe_sweep
 from imagecache_cli.watch import follow_job, is_drained, is_finished, start_job
 
-_EDGE = {
-    "told": ", and CloudFront drops its copies",
-    "not_told": "; CloudFront could not be told and goes on serving its copies: invalidate /images/* by hand",
+# What CloudFront does with its copies, by the API's word for it.
+_CLOUDFRONT = {
+    "told": "; CloudFront deletes its copies, too",
+    "not_told": "; CloudFront could not be asked to delete its copies: invalidate /images/* by hand",
 }
 
-Watch = Annotated[bool, typer.Option("--watch", help="Wait until the queue is drained.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Wait until everything queued is done.")]
 
 
 def sync(
     context: typer.Context,
     complete: Annotated[
-        bool, typer.Option("--complete", help="Read every chat, not only what moved.")
+        bool, typer.Option("--complete", help="Read every chat, not only those that changed.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Delete even if very many chats are gone.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Delete chats even if very many are gone.")] = False,
 ) -> None:
-    """Read Beeper's chats now, and wait for it. Exit code 1 unless everything could be read."""
+    """Read Beeper's chats now, and wait for it. Exit code 1 unless everything was read."""
     session = open_session(context)
     job_id = start_job(session, "/api/sync", {"complete": complete, "force": force})
     document, job = follow_job(session, job_id, is_finished)
-    outcome = tell_outcome(job)
-    session.screen.show(document, Text(outcome.sentence))
-    if not outcome.is_good:
+    ending = explain_sync(job)
+    session.screen.show(document, Text(ending.sentence))
+    if ending.code != "ok":
         raise typer.Exit(1)
 
 
@@ -44,49 +45,57 @@ def backfill(
     context: typer.Context,
     active_days: Annotated[
         int | None,
-        typer.Option("--active-days", min=0, help="Only chats that moved within so many days; 0: all."),
+        typer.Option("--active-days", min=0, help="Only chats active in the last so many days; 0: all."),
     ] = None,
     watch: Watch = False,
 ) -> None:
-    """Queue every picture that is not cached yet."""
+    """Queue every picture that is not cached yet. With --watch, exit code 1 if every one of them failed."""
     body = {} if active_days is None else {"activeWithinDays": active_days}
     _queue_many(open_session(context), "/api/images/backfill", body, watch=watch)
 
 
 def retry_failed(context: typer.Context, watch: Watch = False) -> None:
-    """Queue every failed picture once more."""
+    """Queue every failed picture once more. With --watch, exit code 1 if every one of them failed again."""
     _queue_many(open_session(context), "/api/images/retry-failed", {}, watch=watch)
 
 
 def cleanup(
     context: typer.Context,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Delete even very many, or without a recent sync.")
+        bool, typer.Option("--force", help="Delete even if very much would go, or without a recent sync.")
     ] = False,
 ) -> None:
-    """Sweep now, as every night: delete what nobody shows, mend what is lost, queue what is missing."""
+    """Run the nightly sweep now.
+
+    It deletes what is no longer shown, repairs what is lost and queues what is missing. Exit code 1 if
+    it fails.
+    """
     session = open_session(context)
     job_id = start_job(session, "/api/cleanup", {"dryRun": dry_run, "force": force})
     document, job = follow_job(session, job_id, is_finished)
     if job.status == "failed":
-        session.screen.show(document, Text("the sweep failed: look at its function's log"))
+        session.screen.show(
+            document, Text(f"the sweep failed: search the function's log for job {job.job_id}")
+        )
         raise typer.Exit(1)
-    session.screen.show(document, tell_sweep(job, dry_run=dry_run))
+    session.screen.show(document, describe_sweep(job, dry_run=dry_run))
 
 
 def redrive(context: typer.Context) -> None:
-    """Queue again what the dead-letter queue holds, and wait for it. Exit code 1 when that fails."""
+    """Queue the dead-letter queue's messages again. Exit code 1 if that fails."""
     session = open_session(context)
     job_id = start_job(session, "/api/redrive", {})
     document, job = follow_job(session, job_id, is_finished)
-    session.screen.show(document, Text(_redriven(job)))
+    unreadable = job.count("unreadable")
+    remainder = f"; {unreadable:,} are not messages of this cache and stay there" if unreadable else ""
+    session.screen.show(document, Text(f"{_job_ending(job)}: {job.count('moved'):,} queued again{remainder}"))
     if job.status == "failed":
         raise typer.Exit(1)
 
 
 def refresh(context: typer.Context, url: SourceUrl) -> None:
-    """Fetch one picture anew; what is cached stays visible meanwhile."""
+    """Download one picture again. The cached copy stays visible until then."""
     _queue_one(open_session(context), "/api/images/refresh", url)
 
 
@@ -98,57 +107,64 @@ def retry(context: typer.Context, url: SourceUrl) -> None:
 def forget(
     context: typer.Context,
     url: SourceUrl,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json never asks and needs it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first. --json requires it.")] = False,
 ) -> None:
-    """Delete one picture; only `refresh` brings it back."""
+    """Delete one picture from the cache. Only `refresh` brings it back."""
     session = open_session(context)
     if not yes:
         _ask_before_deleting(session)
     document = session.api.post("/api/images/forget", {"sourceUrl": url})
-    done = read(Forgotten, document)
-    told = f"forgotten: {done.deleted_versions:,} stored versions are deleted"
-    session.screen.show(document, Text(told + _EDGE.get(done.edge or "", "")))
+    answer = read(Forgotten, document)
+    # The stack of `make run` has no CloudFront, though its API answers as if it had.
+    cloudfront = "" if session.api.is_local else _CLOUDFRONT.get(answer.edge or "", "")
+    deleted = f"forgotten: {answer.deleted_versions:,} stored versions are deleted"
+    session.screen.show(document, Text(deleted + cloudfront))
 
 
 def _queue_one(session: Session, path: str, url: str) -> None:
     document = session.api.post(path, {"sourceUrl": url})
-    session.screen.show(document, Text("queued: `imagecache explain URL` tells what becomes of it"))
+    session.screen.show(document, Text("queued: `imagecache explain URL` shows what happens to it"))
 
 
 def _queue_many(session: Session, path: str, body: Json, *, watch: bool) -> None:
     job_id = start_job(session, path, body)
+    # The job is done when everything is queued. Only a watch waits until the images are fetched, too.
     if not watch:
         session.screen.show({"jobId": job_id}, Text(f"started as job {job_id}; --watch waits for it"))
         return
     document, job = follow_job(session, job_id, is_drained)
-    session.screen.show(document, Text(_told(job)))
-    if job.status == "failed":
+    session.screen.show(document, Text(_describe_queued(job)))
+    if job.status == "failed" or _everything_failed(job):
         raise typer.Exit(1)
 
 
-def _told(job: Job) -> str:
-    counts = f"{job.count('queued'):,} queued, {job.count('done'):,} cached, {job.count('failed'):,} failed"
-    return f"{_ending(job)}: {counts}"
+def _describe_queued(job: Job) -> str:
+    failed = job.count("failed")
+    ending = "every image failed" if _everything_failed(job) else _job_ending(job)
+    counts = f"{job.count('queued'):,} queued, {job.count('done'):,} cached, {failed:,} failed"
+    advice = "; `imagecache failed` lists the reasons" if failed else ""
+    return f"{ending}: {counts}{advice}"
 
 
-def _redriven(job: Job) -> str:
-    unreadable = job.count("unreadable")
-    left = f"; {unreadable:,} are no messages of ours and stay there" if unreadable else ""
-    return f"{_ending(job)}: {job.count('moved'):,} queued again{left}"
+def _everything_failed(job: Job) -> bool:
+    # Some failures are normal: pictures disappear. If nothing was cached at all, something is broken.
+    return job.status == "done" and job.count("failed") > 0 and job.count("done") == 0
 
 
-def _ending(job: Job) -> str:
+def _job_ending(job: Job) -> str:
     return "the job failed" if job.status == "failed" else "done"
 
 
 def _ask_before_deleting(session: Session) -> None:
-    """Raises SettingsError where nobody can be asked, CommandError where somebody says no."""
+    """Asks on stderr. Raises SettingsError if no person can answer, CommandError if the answer is not yes."""
     if session.screen.as_json:
-        raise SettingsError("forget deletes the picture: with --json say --yes too")
+        raise SettingsError("forget deletes the picture: with --json, add --yes")
+    # The question is not part of the answer, so it is not printed on stdout.
     session.screen.err.print("Delete this picture from the cache? [y/N] ", end="")
     try:
         answer = input()
+    # Standard input is closed, or a pipe without a line in it: no person is there.
     except EOFError as error:
-        raise SettingsError("forget deletes the picture: say --yes where nobody can be asked") from error
+        raise SettingsError("forget deletes the picture: add --yes if it cannot ask you") from error
     if answer.strip().lower() not in {"y", "yes"}:
         raise CommandError("nothing was forgotten")

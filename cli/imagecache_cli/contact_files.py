@@ -1,7 +1,8 @@
-"""A file of contacts → its rows, whatever a spreadsheet or an address book has made of it.
+"""Reads a file of contacts as spreadsheets and address books write them.
 
-CSV: a line of names, then a contact a line; `,` or `;`, with or without a byte order mark. JSON: a list of
-objects with the same names. Columns that are not known are passed over, several values stand between `|`.
+A CSV file has a line of column names and then a line for each contact, separated by `,` or `;`, with or
+without a byte order mark. A JSON file is a list of objects with the same names. Unknown columns are ignored,
+and several values in one cell are separated by `|`.
 """
 
 import csv
@@ -9,17 +10,23 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imagecache_cli.api import Json
 from imagecache_cli.errors import SettingsError
 
+CHECKS = (
+    "Checked: the contactIds, and the form of phone numbers and e-mail addresses. Only the import itself "
+    "checks whether a number is possible in its country, whether a picture's URL may be fetched, and whether "
+    "another contact has the same identifier."
+)
+
 _KINDS = ("instagram", "whatsapp", "phone", "email")
-_BETWEEN = "|"
-# As people and exports write the names, without case, blanks and signs.
-_NAMES = {
+_SEPARATOR = "|"
+# Column names as people and exports write them, in lower case and without spaces and signs.
+_COLUMNS = {
     "contactid": "contactId",
     "id": "contactId",
     "fullname": "fullName",
@@ -33,12 +40,18 @@ _NAMES = {
     "participantids": "participantIds",
     **{kind: kind for kind in _KINDS},
 }
-_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
+# The API's own rule for a contactId.
+_CONTACT_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_FEWEST_DIGITS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A contact as it was written; `trouble` says why it cannot be put."""
+class ContactRow:
+    """A contact as the file or the command gives it. `problem` says why it cannot be sent, empty if it can.
+
+    `number` is the line in a CSV file, or the position in a JSON list.
+    """
 
     contact_id: str
     full_name: str | None
@@ -46,100 +59,137 @@ class Row:
     identifiers: Mapping[str, list[str]]
     participant_ids: list[str]
     number: int = 0
-    trouble: str = field(default="")
+    problem: str = ""
 
     def body(self) -> Json:
-        """As the API takes it."""
-        sent: Json = {"identifiers": {kind: texts for kind, texts in self.identifiers.items() if texts}}
-        optional = {"fullName": self.full_name, "imageUrl": self.image_url}
-        sent |= {name: value for name, value in optional.items() if value}
-        return {**sent, "participantIds": self.participant_ids} if self.participant_ids else sent
+        """Returns the contact as the API accepts it."""
+        body: Json = {"identifiers": {kind: values for kind, values in self.identifiers.items() if values}}
+        if self.full_name:
+            body["fullName"] = self.full_name
+        if self.image_url:
+            body["imageUrl"] = self.image_url
+        if self.participant_ids:
+            body["participantIds"] = self.participant_ids
+        return body
 
 
-def read_rows(file: Path) -> list[Row]:
-    """Every row, also those that cannot be put. Raises SettingsError when the file is of no use."""
+def read_contact_rows(file: Path) -> list[ContactRow]:
+    """Returns every row, also those with a problem. Raises SettingsError if the file is unusable."""
     try:
+        # Excel begins UTF-8 files with a byte order mark, which this encoding removes.
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file.name} cannot be read as UTF-8 ({type(error).__name__})") from error
-    rows = [*(_of_json(text, file) if file.suffix.lower() == ".json" else _of_csv(text, file))]
+    is_json = file.suffix.lower() == ".json"
+    entries = _json_entries(text, file) if is_json else _csv_entries(text, file)
+    first_numbers: dict[str, int] = {}
+    rows = [_contact_row(fields, number, first_numbers) for number, fields in entries]
     if not rows:
-        raise SettingsError(f"{file.name} holds no contacts")
-    first: dict[str, int] = {}
-    return [_row(fields, number, first) for number, fields in rows]
+        raise SettingsError(f"{file.name} contains no contacts")
+    return rows
 
 
-def _of_csv(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_entries(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields each contact's line number and its values by column."""
     header = text.partition("\n")[0]
-    reader = csv.reader(
-        text.splitlines(keepends=True), delimiter=";" if header.count(";") > header.count(",") else ","
-    )
+    # Spreadsheets write semicolons where the comma separates decimals.
+    delimiter = ";" if header.count(";") > header.count(",") else ","
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
     try:
-        names = [_name(one) for one in next(reader, [])]
-        _check(names, file)
+        columns = [_column(name) for name in next(reader, [])]
+        if not set(columns) & {*_KINDS, "participantIds"}:
+            names = "contactId, fullName, imageUrl, instagram, whatsapp, phone, email, participantIds"
+            raise SettingsError(f"{file.name} must begin with a line of column names, some of {names}")
         for values in reader:
             if any(value.strip() for value in values):
-                yield (
-                    reader.line_num,
-                    {name: value for name, value in zip(names, values, strict=False) if name},
-                )
+                # Rows may be shorter than the header, or longer: trailing cells are often left out.
+                fields = {name: value for name, value in zip(columns, values, strict=False) if name}
+                yield reader.line_num, fields
     except csv.Error as error:
-        raise SettingsError(f"{file.name} is no CSV after line {reader.line_num}: {error}") from error
+        raise SettingsError(f"{file.name} is not CSV after line {reader.line_num}: {error}") from error
 
 
-def _of_json(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _json_entries(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields each contact's position, from 1, and its values by column."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{file.name} is no JSON") from error
+        raise SettingsError(f"{file.name} is not JSON") from error
     entries = document.get("contacts") if isinstance(document, dict) else document
     if not isinstance(entries, list):
-        raise SettingsError(f"{file.name} must hold a list of contacts")
+        raise SettingsError(f"{file.name} must contain a list of contacts")
     for number, entry in enumerate(entries, start=1):
-        known = entry if isinstance(entry, dict) else {}
-        inner = known.get("identifiers")
-        known = {**known, **(inner if isinstance(inner, dict) else {})}
-        yield number, {_name(name): value for name, value in known.items() if _name(name)}
+        fields = entry if isinstance(entry, dict) else {}
+        identifiers = fields.get("identifiers")
+        # The API's own answers have the identifiers in an object of their own.
+        fields = {**fields, **(identifiers if isinstance(identifiers, dict) else {})}
+        yield number, {_column(name): value for name, value in fields.items() if _column(name)}
 
 
-def _check(names: list[str], file: Path) -> None:
-    if not set(names) & {*_KINDS, "participantIds"}:
-        known = "contactId, fullName, imageUrl, instagram, whatsapp, phone, email, participantIds"
-        raise SettingsError(f"{file.name} must begin with a line of names, some of {known}")
+def _column(name: str) -> str:
+    """Returns the column that a name stands for, empty if it is unknown."""
+    return _COLUMNS.get(re.sub(r"[^a-z]", "", name.lower()), "")
 
 
-def _name(written: str) -> str:
-    """Empty for a column that is not known."""
-    return _NAMES.get(re.sub(r"[^a-z]", "", written.lower()), "")
+def _contact_row(fields: dict[str, Any], number: int, first_numbers: dict[str, int]) -> ContactRow:
+    """Returns the contact in `fields`. `first_numbers` holds the first row of each contactId so far."""
+    identifiers = {kind: _texts(fields.get(kind)) for kind in _KINDS}
+    participant_ids = _texts(fields.get("participantIds"))
+    contact_id = _text(fields.get("contactId")) or _generated_id(identifiers, participant_ids)
+    first_number = first_numbers.setdefault(contact_id, number)
+    problem = _id_problem(contact_id)
+    if not problem and first_number != number:
+        problem = f"row {first_number} has the same contactId"
+    problem = problem or _identifier_problem(identifiers)
+    return ContactRow(
+        contact_id,
+        _text(fields.get("fullName")),
+        _text(fields.get("imageUrl")),
+        identifiers,
+        participant_ids,
+        number,
+        problem,
+    )
 
 
-def _row(fields: dict[str, Any], number: int, first: dict[str, int]) -> Row:
-    identifiers = {kind: _several(fields.get(kind)) for kind in _KINDS}
-    participants = _several(fields.get("participantIds"))
-    name, image = _one(fields.get("fullName")), _one(fields.get("imageUrl"))
-    contact_id = _one(fields.get("contactId")) or _made_id(identifiers, participants)
-    trouble = ""
+def _generated_id(identifiers: Mapping[str, list[str]], participant_ids: list[str]) -> str:
+    """Returns an id made from the first identifier, so that every import gives the contact the same id."""
+    values = [*(f"{kind} {texts[0]}" for kind, texts in identifiers.items() if texts), *participant_ids]
+    return f"file:{hashlib.sha256(values[0].encode(errors='replace')).hexdigest()[:16]}" if values else ""
+
+
+def _id_problem(contact_id: str) -> str:
     if not contact_id:
-        trouble = "nothing to find this contact by"
-    elif not _ID.fullmatch(contact_id):
-        trouble = "a contactId is made of letters, digits and . _ : @ + -"
-    elif contact_id in first:
-        trouble = f"the same contactId as row {first[contact_id]}"
-    first.setdefault(contact_id, number)
-    return Row(contact_id, name, image, identifiers, participants, number, trouble)
+        return (
+            f"the row has no contactId and no identifier: give one of {', '.join(_KINDS)} or participantIds"
+        )
+    if not _CONTACT_ID.fullmatch(contact_id):
+        return "the contactId must be 1 to 128 letters, digits or . _ : @ + -"
+    return ""
 
 
-def _made_id(identifiers: Mapping[str, list[str]], participants: list[str]) -> str:
-    """The same each time the file is imported: of the first thing that the contact is found by."""
-    found_by = [*(f"{kind} {texts[0]}" for kind, texts in identifiers.items() if texts), *participants]
-    return f"file:{hashlib.sha256(found_by[0].encode(errors='replace')).hexdigest()[:16]}" if found_by else ""
+def _identifier_problem(identifiers: Mapping[str, list[str]]) -> str:
+    """Returns what is wrong with the first identifier that no number or address can look like.
+
+    The API decides which numbers and addresses are valid. This finds those that it is certain to refuse.
+    """
+    # Instagram names are left to the API: it also accepts addresses of their pages.
+    for kind in ("whatsapp", "phone"):
+        for text in identifiers[kind]:
+            if sum(letter.isdigit() for letter in text) < _FEWEST_DIGITS:
+                return f"{text[:60]!r} is not a valid phone number, for example +44 20 7946 0958"
+    for text in identifiers["email"]:
+        if not _EMAIL.fullmatch(text):
+            return f"{text[:60]!r} is not a valid e-mail address, for example ada@example.com"
+    return ""
 
 
-def _one(value: Any) -> str | None:
+def _text(value: Any) -> str | None:
+    """Returns a text or a number without spaces around it, None for anything else and for nothing."""
     return str(value).strip() or None if isinstance(value, str | int) else None
 
 
-def _several(value: Any) -> list[str]:
-    """Texts, in a list or between bars."""
-    values = value if isinstance(value, list) else str(value or "").split(_BETWEEN)
-    return [text for text in map(_one, values) if text]
+def _texts(value: Any) -> list[str]:
+    """Returns the texts of a list, or of one text between separators."""
+    values = value if isinstance(value, list) else str(value or "").split(_SEPARATOR)
+    return [text for text in map(_text, values) if text]

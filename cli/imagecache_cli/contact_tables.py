@@ -1,4 +1,4 @@
-"""Contacts as tables."""
+"""Lays out contacts for a terminal."""
 
 from collections.abc import Iterable
 
@@ -6,65 +6,54 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from imagecache_cli.answers import Clash, Contact, ContactDetail
-from imagecache_cli.contact_files import Row
-from imagecache_cli.plain import plain
-from imagecache_cli.tables import pairs, status, table
-
-_NOTHING = "-"
+from imagecache_cli.tables import MORE_CHATS, NOTHING, pairs, render_places, status, table
 
 
-def contacts(known: Iterable[Contact]) -> RenderableType:
-    columns = ("contactId", "name", "kept by", "picture", "found by", "clashes")
+def render_contacts(contacts: Iterable[Contact]) -> RenderableType:
+    """Returns one row for each contact."""
+    columns = ("contactId", "name", "kept by", "picture", "identifiers", "clashes")
     rows = (
         (
-            one.contact_id,
-            one.full_name or _NOTHING,
-            one.source,
-            status(one.image.status, one.image.reason),
-            "; ".join(_found_by(one)) or _NOTHING,
-            "; ".join(map(_clash, one.clashes)),
+            contact.contact_id,
+            contact.full_name or NOTHING,
+            contact.source,
+            status(contact.image.status, contact.image.reason),
+            _identifiers(contact) or NOTHING,
+            describe_clashes(contact.clashes),
         )
-        for one in known
+        for contact in contacts
     )
-    return table(columns, rows, long=("found by", "clashes"))
+    return table(columns, rows, long=("identifiers", "clashes"))
 
 
-def contact(known: ContactDetail) -> RenderableType:
-    one = known.contact
+def render_contact(detail: ContactDetail) -> RenderableType:
+    """Returns one contact, and the members of chats that it is linked to."""
+    contact = detail.contact
     lines: dict[str, Text | str] = {
-        "contactId": one.contact_id,
-        "name": one.full_name or _NOTHING,
-        "kept by": one.source,
-        "picture": status(one.image.status, one.image.reason),
-        "found by": "; ".join(_found_by(one)) or _NOTHING,
+        "contactId": contact.contact_id,
+        "name": contact.full_name or NOTHING,
+        "kept by": contact.source,
+        "picture": status(contact.image.status, contact.image.reason),
+        "identifiers": _identifiers(contact) or NOTHING,
     }
-    if one.clashes:
-        lines["clashes"] = Text("; ".join(map(_clash, one.clashes)), style="yellow")
+    if contact.clashes:
+        lines["clashes"] = Text(describe_clashes(contact.clashes), style="yellow")
     parts: list[RenderableType] = [pairs(lines)]
-    if known.linked:
-        rows = (
-            (two.chat_title or _NOTHING, two.participant_id or _NOTHING, two.chat_id) for two in known.linked
-        )
-        parts.append(table(("stands in in", "for", "chatId"), rows, long=("chatId",)))
-    if known.more_linked:
-        parts.append(Text("... and in more chats"))
+    if detail.linked:
+        parts.append(render_places("linked in", "to", detail.linked))
+    if detail.more_linked:
+        parts.append(MORE_CHATS)
     return Group(*parts)
 
 
-def import_report(outcomes: Iterable[tuple[Row, str]]) -> RenderableType:
-    """What became of each row; the file's texts are other people's."""
-    rows = (
-        (str(row.number), plain(row.contact_id), plain(row.full_name or _NOTHING), plain(said))
-        for row, said in outcomes
+def describe_clashes(clashes: Iterable[Clash]) -> str:
+    """Returns which identifiers of a contact belong to another one: `phone +44... belongs to Zoe`."""
+    return "; ".join(
+        f"{clash.kind} {clash.value} belongs to {clash.held_by_name or clash.held_by}" for clash in clashes
     )
-    return table(("row", "contactId", "name", "outcome"), rows, long=("outcome",))
 
 
-def _found_by(one: Contact) -> Iterable[str]:
-    for kind, texts in {**one.identifiers, "by hand": one.participant_ids}.items():
-        if texts:
-            yield f"{kind} {', '.join(texts)}"
-
-
-def _clash(one: Clash) -> str:
-    return f"{one.kind} {one.value} is {one.held_by_name or one.held_by}'s"
+def _identifiers(contact: Contact) -> str:
+    # The API lists links made by hand apart from the identifiers, but they find a contact as well.
+    values_by_kind = {**contact.identifiers, "by hand": contact.participant_ids}
+    return "; ".join(f"{kind} {', '.join(values)}" for kind, values in values_by_kind.items() if values)

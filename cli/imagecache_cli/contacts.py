@@ -1,30 +1,53 @@
-"""`imagecache contacts ...`: whose picture stands in for those who have none."""
+"""`imagecache contacts ...`: contacts, whose pictures are shown for people who have none in Beeper."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from imagecache_cli import contact_tables as tables
 from imagecache_cli.answers import ContactDetail, ContactPut, ContactRemoved, Contacts
 from imagecache_cli.api import Json
-from imagecache_cli.contact_files import Row, read_rows
+from imagecache_cli.contact_files import CHECKS, ContactRow, read_contact_rows
+from imagecache_cli.contact_tables import describe_clashes, render_contact, render_contacts
 from imagecache_cli.errors import RefusedError, SettingsError
-from imagecache_cli.outcomes import tell_outcome
+from imagecache_cli.explanations import explain_sync
 from imagecache_cli.paging import read_list
+from imagecache_cli.plain import plain
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session, open_session
+from imagecache_cli.tables import NOTHING, table
 from imagecache_cli.watch import follow_job, is_finished, start_job
 
-app = typer.Typer(help="Contacts, whose pictures stand in for those who have none.", rich_markup_mode=None)
+_PATH = "/api/contacts/"
+# These refusals are about one row. Any other, as of the token, would meet the following rows, too.
+_STATUSES_OF_ONE_ROW = {400, 409, 413}
+# Syncs that ended so have not linked the contacts. `offline` and `unauthorized` have: links need no Beeper.
+_NOT_LINKED = {"busy", "superseded", "unfinished", "failed"}
+
+app = typer.Typer(
+    help="Manage contacts: pictures for people who have none.",
+    rich_markup_mode=None,
+)
 
 ContactId = Annotated[str, typer.Argument(metavar="ID", help="The contactId.")]
-Several = list[str]
-_PATH = "/api/contacts/"
-# A refusal of one row says nothing of the next; of the token, it does.
-_ROWS_OWN = {400, 409, 413}
+Texts = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """The result of storing, or only checking, one row of a file. `problem` is empty if there is none."""
+
+    row: ContactRow
+    problem: str
+    success: str = ""
+
+    @property
+    def outcome(self) -> str:
+        return self.problem or self.success
 
 
 @app.command("list")
@@ -32,20 +55,20 @@ def list_contacts(
     context: typer.Context,
     everything: Annotated[bool, typer.Option("--all", help="Every page, not only the first.")] = False,
 ) -> None:
-    """Contacts, what finds them, and which of it another contact holds."""
+    """List the contacts with their identifiers, and mark identifiers that another contact has already."""
     session = open_session(context)
     document = read_list(session.api, "/api/contacts", "contacts", {}, everything=everything)
-    session.screen.show(document, tables.contacts(read(Contacts, document).contacts))
+    session.screen.show(document, render_contacts(read(Contacts, document).contacts))
     if document["nextCursor"] is not None:
         session.screen.note("there is more: --all shows everything")
 
 
 @app.command()
 def show(context: typer.Context, contact_id: ContactId) -> None:
-    """One contact, and the people in chats that it stands for."""
+    """Show one contact, and the members of chats that it is linked to."""
     session = open_session(context)
     document = session.api.get(_path(contact_id))
-    session.screen.show(document, tables.contact(read(ContactDetail, document)))
+    session.screen.show(document, render_contact(read(ContactDetail, document)))
 
 
 @app.command()
@@ -56,24 +79,29 @@ def put(  # noqa: PLR0917 - typer makes an option of each
     image: Annotated[
         str | None, typer.Option(help="The picture's URL: https, data, or one of Beeper's.")
     ] = None,
-    instagram: Annotated[Several | None, typer.Option(help="Instagram user name; may be repeated.")] = None,
-    whatsapp: Annotated[Several | None, typer.Option(help="WhatsApp number.")] = None,
-    phone: Annotated[Several | None, typer.Option(help="Any phone number.")] = None,
-    email: Annotated[Several | None, typer.Option(help="E-mail address.")] = None,
+    instagram: Annotated[Texts | None, typer.Option(help="Instagram user name; may be repeated.")] = None,
+    whatsapp: Annotated[Texts | None, typer.Option(help="WhatsApp number; may be repeated.")] = None,
+    phone: Annotated[Texts | None, typer.Option(help="Phone number; may be repeated.")] = None,
+    email: Annotated[Texts | None, typer.Option(help="E-mail address; may be repeated.")] = None,
     participant: Annotated[
-        Several | None, typer.Option(help="participantId of who this is: a link by hand.")
+        Texts | None, typer.Option(help="participantId of a member who is this contact; may be repeated.")
     ] = None,
 ) -> None:
-    """Make or replace a contact, and wait until the chats show it."""
+    """Create or replace a contact, and wait until the chats show it."""
     session = open_session(context)
-    found_by = {"instagram": instagram, "whatsapp": whatsapp, "phone": phone, "email": email}
-    row = Row(
-        contact_id, name, image, {kind: texts or [] for kind, texts in found_by.items()}, participant or []
-    )
+    identifiers = {
+        "instagram": instagram or [],
+        "whatsapp": whatsapp or [],
+        "phone": phone or [],
+        "email": email or [],
+    }
+    row = ContactRow(contact_id, name, image, identifiers, participant or [])
     document = session.api.put(_path(contact_id), row.body())
     answer = read(ContactPut, document)
-    _wait(session, answer.job_id)
-    session.screen.show(document, tables.contact(ContactDetail(answer.contact, [], more_linked=False)))
+    if answer.job_id is not None:
+        _wait_for_links(session, answer.job_id)
+    # The answer to a PUT does not list the links: the sync has made them since.
+    session.screen.show(document, render_contact(ContactDetail(answer.contact, [], more_linked=False)))
 
 
 @app.command()
@@ -81,7 +109,7 @@ def remove(context: typer.Context, contact_id: ContactId) -> None:
     """Remove a contact, and wait until no chat shows its picture."""
     session = open_session(context)
     document = session.api.delete(_path(contact_id))
-    _wait(session, read(ContactRemoved, document).job_id)
+    _wait_for_links(session, read(ContactRemoved, document).job_id)
     session.screen.show(document, Text("removed"))
 
 
@@ -89,56 +117,81 @@ def remove(context: typer.Context, contact_id: ContactId) -> None:
 def import_contacts(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv or .json file: see the README.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the file, and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file, and change nothing.")] = False,
 ) -> None:
-    """Put every contact of a file. Exit code 1 when a row could not be: the others are there all the same."""
+    """Create or replace each contact of a file. Exit code 1 if a row has a problem; the others are stored."""
     session = open_session(context)
-    rows = read_rows(file)
-    outcomes = [(row, row.trouble or "fine") for row in rows] if dry_run else _put_all(session, rows)
-    report = [{"row": row.number, "contactId": row.contact_id, "outcome": said} for row, said in outcomes]
-    fine = sum(said in {"fine", "put"} or said.startswith("put,") for _, said in outcomes)
-    document: Json = {"rows": report, "fine": fine, "dryRun": dry_run}
-    if fine and not dry_run:
-        _wait(session, start_job(session, "/api/sync", {"complete": False, "force": False}))
-    session.screen.show(document, tables.import_report(outcomes))
-    if fine < len(outcomes):
+    rows = read_contact_rows(file)
+    if dry_run:
+        results = [RowResult(row, row.problem, "no problem found") for row in rows]
+    else:
+        results = _put_rows(session, rows)
+    problems = sum(bool(result.problem) for result in results)
+    # If no row was stored, there is nothing that a sync could link.
+    if problems < len(results) and not dry_run:
+        _wait_for_links(session, start_job(session, "/api/sync", {"complete": False, "force": False}))
+    session.screen.show(_import_document(results, problems, dry_run=dry_run), _render_import(results))
+    if dry_run:
+        session.screen.note(f"Nothing was sent. {CHECKS}")
+    if problems:
         raise typer.Exit(1)
 
 
-def _put_all(session: Session, rows: list[Row]) -> list[tuple[Row, str]]:
-    """What became of each row, in order."""
+def _put_rows(session: Session, rows: list[ContactRow]) -> list[RowResult]:
+    """Sends the rows without a problem. Returns every row's result, in order. Raises CommandError."""
     columns = (TextColumn("contacts"), BarColumn(), MofNCompleteColumn())
     console = session.screen.err
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        return [(row, row.trouble or _put_one(session, row)) for row in bar.track(rows)]
+        return [
+            RowResult(row, row.problem) if row.problem else _put_row(session, row) for row in bar.track(rows)
+        ]
 
 
-def _put_one(session: Session, row: Row) -> str:
-    """Raises CommandError for what ends the whole import."""
+def _put_row(session: Session, row: ContactRow) -> RowResult:
+    """Sends one row. Raises CommandError for what ends the whole import."""
     try:
+        # One sync after the last row links all of them: a sync for each row would take minutes.
         answer = read(ContactPut, session.api.put(_path(row.contact_id), {**row.body(), "withoutSync": True}))
     except RefusedError as error:
-        if error.status not in _ROWS_OWN:
+        if error.status not in _STATUSES_OF_ONE_ROW:
             raise
-        return str(error)
-    clashes = [
-        f"{one.kind} {one.value} is {one.held_by_name or one.held_by}'s" for one in answer.contact.clashes
+        return RowResult(row, str(error))
+    clashes = describe_clashes(answer.contact.clashes)
+    return RowResult(row, "", f"stored, but {clashes}" if clashes else "stored")
+
+
+def _import_document(results: list[RowResult], problems: int, *, dry_run: bool) -> Json:
+    rows = [
+        {"row": result.row.number, "contactId": result.row.contact_id, "outcome": result.outcome}
+        for result in results
     ]
-    return f"put, but {', '.join(clashes)}" if clashes else "put"
+    return {"rows": rows, "problems": problems, "dryRun": dry_run}
 
 
-def _wait(session: Session, job_id: str | None) -> None:
-    """Until the chats are linked: Beeper need not be there for it."""
-    if job_id is None:
-        return
+def _render_import(results: list[RowResult]) -> RenderableType:
+    """Returns the results as a table. The file's texts are made safe to print here."""
+    rows = (
+        (
+            str(result.row.number),
+            plain(result.row.contact_id),
+            plain(result.row.full_name or NOTHING),
+            plain(result.outcome),
+        )
+        for result in results
+    )
+    return table(("row", "contactId", "name", "outcome"), rows, long=("outcome",))
+
+
+def _wait_for_links(session: Session, job_id: str) -> None:
+    """Waits until the sync has linked the contacts to the members of chats."""
     _, job = follow_job(session, job_id, is_finished)
-    outcome = tell_outcome(job)
-    if outcome.word in {"busy", "superseded", "unfinished", "failed"}:
-        session.screen.note(f"{outcome.sentence}; the chats show the contacts after the next sync")
+    ending = explain_sync(job)
+    if ending.code in _NOT_LINKED:
+        session.screen.note(f"{ending.sentence}; the chats show the contacts after the next sync")
 
 
 def _path(contact_id: str) -> str:
-    """Raises SettingsError for what the API would not take, or what would lead elsewhere."""
+    """Returns a contact's path. Raises SettingsError for an id that would lead to another path."""
     if not contact_id or any(letter in "/?#%\\" or not letter.isprintable() for letter in contact_id):
-        raise SettingsError("a contactId is made of letters, digits and . _ : @ + -")
+        raise SettingsError("a contactId must be 1 to 128 letters, digits or . _ : @ + -")
     return _PATH + contact_id

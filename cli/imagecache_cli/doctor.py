@@ -1,39 +1,39 @@
-"""The connection test: asks everything that can be asked, and says of each what to do."""
+"""The connection test: checks the API, the token, Beeper and the pictures, and says what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from imagecache_cli import tables
-from imagecache_cli.answers import Health, Origin, Stats
+from imagecache_cli.answers import Health, ImageRow, ImageRows, Origin, Stats
 from imagecache_cli.errors import CommandError, RefusedError, UnexpectedAnswerError
-from imagecache_cli.outcomes import NEW_TOKEN_ADVICE, START_ADVICE, tell_outcome
+from imagecache_cli.explanations import (
+    NEW_BEEPER_TOKEN,
+    START_BEEPER,
+    UNREACHABLE_BEEPER,
+    UNREACHABLE_WEB_SERVER,
+    Explanation,
+    explain_failure,
+    explain_sync,
+)
+from imagecache_cli.paging import read_list
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session, open_session
 from imagecache_cli.watch import follow_job, is_finished, start_job
 
-_SYNC_IS_LATE = timedelta(days=1)
-# No job has this name: the admin token hears 404, the read token 403.
-_NO_JOB = "/api/jobs/doctor"
-
-_ADVICE = {
-    "gone": "Beeper no longer has them: a sync brings newer pictures",
-    "origin_down": "they are tried again once Beeper answers; `imagecache retry-failed` does it now",
-    "undecodable": "broken bytes; `imagecache explain URL` says more",
-    "crashed": "the decoder died of them; `imagecache retry URL` tries one again",
-    "refused": "an address that may not be asked, or Beeper will not serve it",
-    "too_large": "over 5 MB or 40 megapixels: nothing to do",
-}
-_NO_ADVICE = "never fetched as they are; `imagecache failed` lists them"
+_SYNC_IS_LATE_AFTER = timedelta(days=1)
+# No job has this id: the API answers 404 to the admin token and 403 to the read token.
+_UNUSED_JOB = "/api/jobs/doctor"
 
 
 class Verdict(StrEnum):
-    """`bad` alone makes the command fail."""
+    """The weight of a finding. Only BAD makes the command fail."""
 
     OK = "ok"
     WARN = "warn"
@@ -45,7 +45,7 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.BAD: "red"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, what was found, and what to do; `remedy` is empty when nothing is to be done."""
+    """One result of the test. `remedy` is empty if there is nothing to do."""
 
     subject: str
     verdict: Verdict
@@ -54,103 +54,117 @@ class Finding:
 
 
 def doctor(context: typer.Context) -> None:
-    """Test the connection: the API, the token, Beeper, the pictures. Exit code 1 when something is bad."""
+    """Test the API, the token, Beeper and the pictures. Exit code 1 if something is bad."""
     session = open_session(context)
     findings = list(_examine(session))
     healthy = all(finding.verdict is not Verdict.BAD for finding in findings)
     document = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
-    rows = (
-        (Text(one.verdict.value, style=_COLOURS[one.verdict]), one.subject, one.found, one.remedy)
-        for one in findings
-    )
-    session.screen.show(document, tables.table(("", "", "found", "what to do"), rows, long=("what to do",)))
+    session.screen.show(document, render_findings(findings))
     if not healthy:
         raise typer.Exit(1)
 
 
+def render_findings(findings: Iterable[Finding]) -> Table:
+    """Returns the findings with each remedy below its finding, so that no terminal is too narrow for it."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for finding in findings:
+        verdict = Text(finding.verdict.value, style=_COLOURS[finding.verdict])
+        grid.add_row(verdict, Text(finding.subject), Text(finding.found))
+        if finding.remedy:
+            grid.add_row("", "", Text(f"What to do: {finding.remedy}", style="bold"))
+    return grid
+
+
 def _examine(session: Session) -> Iterator[Finding]:
-    """Stops where nothing further could be asked."""
+    """Yields the findings. Ends early when the API does not answer or refuses the token."""
     try:
         health = read(Health, session.api.get("/api/health"))
     except CommandError as error:
-        yield Finding("API", Verdict.BAD, str(error), "mend IMAGECACHE_URL, or start `make run`")
+        yield Finding("API", Verdict.BAD, str(error), "correct IMAGECACHE_URL, or start `make run`")
         return
     yield Finding("API", Verdict.OK, f"answers at {session.api.url}")
     try:
-        is_admin = _is_admin(session)
-        yield _whose_token(is_admin=is_admin)
-        yield _beeper_now(session, health) if is_admin else _beeper_as_last_seen(health.origin)
+        is_admin = _has_admin_token(session)
+        yield _token(is_admin=is_admin)
+        # Only the admin token may start a sync, which is the one way to ask Beeper now.
+        yield _beeper_now(session, health) if is_admin else _beeper_at_last_sync(health.origin)
         stats = read(Stats, session.api.get("/api/stats"))
+        unreachable = _unreachable_images(session, stats)
     except CommandError as error:
-        yield _trouble(error)
+        yield _api_error(error)
         return
     yield _last_sync(stats, session.outside.now())
     yield _pictures(stats)
-    yield from _failures(stats)
+    yield from _failures(stats, unreachable)
 
 
-def _trouble(error: CommandError) -> Finding:
+def _api_error(error: CommandError) -> Finding:
     if isinstance(error, RefusedError) and error.status == HTTPStatus.UNAUTHORIZED:
-        return Finding("token", Verdict.BAD, "not accepted", "set IMAGECACHE_TOKEN to the one in use")
-    return Finding("API", Verdict.BAD, str(error), "look at the functions' logs")
+        return Finding("token", Verdict.BAD, "not accepted", "set IMAGECACHE_TOKEN to the current token")
+    return Finding("API", Verdict.BAD, str(error), "search the functions' logs for errors")
 
 
-def _is_admin(session: Session) -> bool:
+def _has_admin_token(session: Session) -> bool:
     try:
-        session.api.get(_NO_JOB)
-    except RefusedError as refused:
-        if refused.status not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}:
+        session.api.get(_UNUSED_JOB)
+    except RefusedError as error:
+        if error.status not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}:
             raise
-        return refused.status != HTTPStatus.FORBIDDEN
+        return error.status != HTTPStatus.FORBIDDEN
     return True
 
 
-def _whose_token(*, is_admin: bool) -> Finding:
-    if is_admin:
-        return Finding("token", Verdict.OK, "the admin token")
-    return Finding("token", Verdict.OK, "the read token: may look, not change")
+def _token(*, is_admin: bool) -> Finding:
+    found = "the admin token" if is_admin else "the read token, which can change nothing"
+    return Finding("token", Verdict.OK, found)
 
 
 def _beeper_now(session: Session, health: Health) -> Finding:
+    """Runs a sync and reports how Beeper answered it."""
     job_id = start_job(session, "/api/sync", {"complete": False, "force": False})
-    outcome = tell_outcome(follow_job(session, job_id, is_finished)[1])
-    if outcome.word in {"busy", "superseded"}:
-        return _beeper_as_last_seen(health.origin)
-    if outcome.word in {"ok", "unfinished"}:
-        return Finding("Beeper", Verdict.OK, "reachable, and its token is good: a sync has just read it")
-    found, _, remedy = outcome.sentence.partition(": ")
-    return Finding("Beeper", Verdict.BAD, found, remedy)
+    _, job = follow_job(session, job_id, is_finished)
+    ending = explain_sync(job)
+    # The other sync asks Beeper at this moment: its result is the next best answer.
+    if ending.code in {"busy", "superseded"}:
+        return _beeper_at_last_sync(health.origin)
+    if ending.code in {"ok", "unfinished"}:
+        return Finding("Beeper", Verdict.OK, "answers and accepts its token: a sync has just read it")
+    return Finding("Beeper", Verdict.BAD, ending.text, ending.advice)
 
 
-def _beeper_as_last_seen(origin: Origin) -> Finding:
-    seen = f"when sync last asked ({tables.moment(origin.checked_at)} UTC)"
+def _beeper_at_last_sync(origin: Origin) -> Finding:
+    when = f"when sync last asked ({tables.moment(origin.checked_at)} UTC)"
     match origin.state:
         case "ok":
-            return Finding("Beeper", Verdict.OK, f"answered {seen}")
+            return Finding("Beeper", Verdict.OK, f"answered {when}")
         case "offline":
-            return Finding("Beeper", Verdict.BAD, f"could not be reached {seen}", START_ADVICE)
+            return Finding("Beeper", Verdict.BAD, f"could not be reached {when}", START_BEEPER)
         case "unauthorized":
-            return Finding("Beeper", Verdict.BAD, f"refused the token {seen}", NEW_TOKEN_ADVICE)
+            return Finding("Beeper", Verdict.BAD, f"refused the token {when}", NEW_BEEPER_TOKEN)
     return Finding(
-        "Beeper", Verdict.WARN, "was never asked", "`imagecache sync` with the admin token asks it"
+        "Beeper", Verdict.WARN, "has never been asked", "run `imagecache sync` with the admin token"
     )
 
 
 def _last_sync(stats: Stats, now: datetime) -> Finding:
     succeeded = stats.last_sync.succeeded_at
     if succeeded is None:
-        return Finding("sync", Verdict.WARN, "has never succeeded", "`imagecache sync`")
+        return Finding("sync", Verdict.WARN, "has never succeeded", "run `imagecache sync`")
     found = f"last succeeded {tables.moment(succeeded)} UTC"
-    if now - _time_of(succeeded) > _SYNC_IS_LATE:
-        return Finding("sync", Verdict.WARN, found, "is its schedule on? is Beeper running by day?")
+    if now - _parse_time(succeeded) > _SYNC_IS_LATE_AFTER:
+        remedy = "check that its schedule is enabled and that Beeper runs during the day"
+        return Finding("sync", Verdict.WARN, found, remedy)
     return Finding("sync", Verdict.OK, found)
 
 
-def _time_of(iso: str) -> datetime:
+def _parse_time(iso: str) -> datetime:
     try:
         return datetime.fromisoformat(iso).astimezone(UTC)
     except ValueError as error:
-        raise UnexpectedAnswerError(f"lastSync.succeededAt is no moment: {iso}") from error
+        raise UnexpectedAnswerError(f"the API's lastSync.succeededAt is not a time: {iso}") from error
 
 
 def _pictures(stats: Stats) -> Finding:
@@ -158,12 +172,37 @@ def _pictures(stats: Stats) -> Finding:
     if stats.total_cached_images:
         return Finding("pictures", Verdict.OK, found)
     if stats.pending:
-        return Finding("pictures", Verdict.WARN, found, "the first ones take a minute: ask again")
-    return Finding("pictures", Verdict.BAD, found, "`imagecache backfill --watch` queues all of them")
+        return Finding("pictures", Verdict.WARN, found, "wait: the first ones take a minute")
+    return Finding(
+        "pictures", Verdict.BAD, found, "run `imagecache backfill --watch`, which queues all of them"
+    )
 
 
-def _failures(stats: Stats) -> Iterator[Finding]:
+def _unreachable_images(session: Session, stats: Stats) -> list[ImageRow]:
+    """Returns the images whose server could not be reached: their URLs say whether that was Beeper's."""
+    # The statistics count by reason only. Reading every failed image costs a request for each hundred.
+    if "origin_down" not in stats.failed_by_reason:
+        return []
+    query = {"status": "failed"}
+    document = read_list(session.api, "/api/images", "images", query, everything=True)
+    return [image for image in read(ImageRows, document).images if image.reason == "origin_down"]
+
+
+def _failures(stats: Stats, unreachable: list[ImageRow]) -> Iterator[Finding]:
     if not stats.failed:
         yield Finding("failures", Verdict.OK, "none")
     for reason, count in sorted(stats.failed_by_reason.items()):
-        yield Finding("failures", Verdict.WARN, f"{count:,} {reason}", _ADVICE.get(reason, _NO_ADVICE))
+        # No rows are left if all have been tried again since they were counted.
+        if reason == "origin_down" and unreachable:
+            # Beeper's own URLs have other schemes, and http: is never fetched.
+            of_the_web = sum((image.source_url or "").lower().startswith("https:") for image in unreachable)
+            yield from _failure(UNREACHABLE_BEEPER, len(unreachable) - of_the_web)
+            yield from _failure(UNREACHABLE_WEB_SERVER, of_the_web)
+        else:
+            yield from _failure(explain_failure(reason), count)
+
+
+def _failure(explanation: Explanation, count: int) -> Iterator[Finding]:
+    if count:
+        found = f"{count:,} {explanation.code}: {explanation.text}"
+        yield Finding("failures", Verdict.WARN, found, explanation.advice)

@@ -1,16 +1,16 @@
-"""What ends a command: one line for stderr and an exit code.
+"""The errors that end a command: each becomes one line on stderr and an exit code.
 
-- CommandError              1  it was tried, and the answer is bad
-  - UnreachableError        1  nobody answers, or not in time
-  - UnexpectedAnswerError   1  what answers is not this API, or another version of it
+- CommandError              1  the command was tried and did not succeed
+  - UnreachableError        1  the API does not answer, or not in time
+  - UnexpectedAnswerError   1  the answer is not from this API, or from another version of it
   - RefusedError            1 or 2, by the API's status
-  - SettingsError           2  the person mends the command, or the settings
+  - SettingsError           2  the person has to correct the command or the settings
 """
 
 from http import HTTPStatus
 
-# What another command, or another token, would mend.
-_MENDED_BY_THE_CALLER = {
+# Another command, or another token, would not be refused with these.
+_STATUSES_THE_CALLER_CORRECTS = {
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
@@ -19,17 +19,17 @@ _MENDED_BY_THE_CALLER = {
 
 
 class CommandError(Exception):
-    """The message is for a person, in one line."""
+    """A command failed. The message is for a person and fits on one line."""
 
     exit_code = 1
 
 
 class UnreachableError(CommandError):
-    """Nobody answers at that address, or not in time."""
+    """The API does not answer at its address, or not in time."""
 
 
 class UnexpectedAnswerError(CommandError):
-    """An answer that no version of the API known here gives."""
+    """The answer has another form than the API's answers have in this version."""
 
 
 class SettingsError(CommandError):
@@ -39,10 +39,10 @@ class SettingsError(CommandError):
 
 
 class RefusedError(CommandError):
-    """The API's own refusal. `code` is empty when API Gateway refused before the API was asked."""
+    """The API refused the request. `code` is empty when API Gateway refused it before the API saw it."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
-        self.exit_code = 2 if status in _MENDED_BY_THE_CALLER else 1
+        self.exit_code = 2 if status in _STATUSES_THE_CALLER_CORRECTS else 1

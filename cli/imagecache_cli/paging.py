@@ -1,4 +1,4 @@
-"""A list of the API → one document, whether it is one page or all of them."""
+"""Reads a list of the API, one page or all of them, as one document."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,23 +8,30 @@ from imagecache_cli.errors import UnexpectedAnswerError
 
 
 def read_list(api: Api, path: str, key: str, query: Mapping[str, str | int], *, everything: bool) -> Json:
-    """`{key: [...], "nextCursor"}` as the API answers it, of all pages put together if so wished."""
-    rows: list[Any] = []
+    """Returns `{key: [...], "nextCursor"}`: the first page, or all pages joined if `everything`.
+
+    Raises CommandError.
+    """
+    items: list[Any] = []
     cursor: str | None = None
-    seen: set[str] = set()
+    seen_cursors: set[str] = set()
     while True:
         page = api.get(path, {**query, "cursor": cursor} if cursor is not None else query)
         cursor = _next_cursor(page, key)
-        rows += page[key]
+        items += page[key]
         if cursor is None or not everything:
-            return {key: rows, "nextCursor": cursor}
-        if cursor in seen:
-            raise UnexpectedAnswerError(f"{path} answers the same page again and again")
-        seen.add(cursor)
+            return {key: items, "nextCursor": cursor}
+        # A cursor that repeats would make this loop endless.
+        if cursor in seen_cursors:
+            raise UnexpectedAnswerError(f"the API answers the same page of {path} again and again")
+        seen_cursors.add(cursor)
 
 
 def _next_cursor(page: Json, key: str) -> str | None:
+    """Returns the page's cursor, None at the end. Raises UnexpectedAnswerError if it is not a page."""
     cursor = page.get("nextCursor")
     if not isinstance(page.get(key), list) or not isinstance(cursor, str | None):
-        raise UnexpectedAnswerError(f"the API's answer is no page of {key}: is this command up to date?")
+        raise UnexpectedAnswerError(
+            f"the API's answer is not a page of {key}: this command may be older than the API"
+        )
     return cursor

@@ -1,9 +1,9 @@
-"""Text that other people wrote → text that a terminal only shows."""
+"""Makes text from other people safe to print: a terminal must only show it."""
 
 _JOINER = "\u200d"  # holds the parts of one emoji together
 
 
 def plain(text: str) -> str:
-    """One line without control characters, direction overrides or halves of surrogate pairs."""
-    spaced = " ".join(text.split())
-    return "".join(letter for letter in spaced if letter.isprintable() or letter == _JOINER)
+    """Returns one line without control characters, direction overrides or halves of surrogate pairs."""
+    one_line = " ".join(text.split())
+    return "".join(letter for letter in one_line if letter.isprintable() or letter == _JOINER)

@@ -1,4 +1,4 @@
-"""JSON → the dataclasses of answers.py, each value checked and each text made harmless."""
+"""Turns the API's JSON into the dataclasses of answers.py, with checked values and texts safe to print."""
 
 import re
 import types
@@ -12,49 +12,58 @@ Answer = TypeVar("Answer")
 
 
 def read(kind: type[Answer], document: object) -> Answer:
-    """Other fields are passed over. Raises UnexpectedAnswerError, which names the field that is odd."""
-    return cast(Answer, _value(kind, document, kind.__name__))
+    """Returns `document` as `kind` and ignores fields that `kind` does not have.
+
+    Raises UnexpectedAnswerError, which names the field that is missing or has another type.
+    """
+    return cast(Answer, _read_value(kind, document, kind.__name__))
 
 
-def _value(kind: Any, value: Any, where: str) -> Any:
+def _read_value(kind: Any, value: Any, path: str) -> Any:
+    """Returns `value` as the type `kind`. `path` names it in an error, such as `Stats.lastSync`."""
     if is_dataclass(kind):
-        return _structure(kind, value, where)
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is types.UnionType:
-        return _one_of(inner, value, where)
-    if origin is list:
-        return [_value(inner[0], one, f"{where}[]") for one in _typed(list, value, where)]
-    if origin is dict:
-        known = _typed(dict, value, where)
-        return {plain(str(name)): _value(inner[1], one, f"{where}.*") for name, one in known.items()}
-    known = _typed(kind, value, where)
-    return plain(known) if kind is str else known
+        return _read_dataclass(kind, value, path)
+    generic = get_origin(kind)
+    parameters = get_args(kind)
+    if generic is types.UnionType:
+        return _read_union(parameters, value, path)
+    if generic is list:
+        items = _of_type(list, value, path)
+        return [_read_value(parameters[0], item, f"{path}[]") for item in items]
+    if generic is dict:
+        entries = _of_type(dict, value, path)
+        return {plain(str(key)): _read_value(parameters[1], entries[key], f"{path}.*") for key in entries}
+    checked = _of_type(kind, value, path)
+    return plain(checked) if kind is str else checked
 
 
-def _structure(kind: Any, value: Any, where: str) -> Any:
-    known = _typed(dict, value, where)
-    hints = get_type_hints(kind)
-    read_fields: dict[str, Any] = {}
+def _read_dataclass(kind: Any, value: Any, path: str) -> Any:
+    entries = _of_type(dict, value, path)
+    types_by_name = get_type_hints(kind)
+    arguments: dict[str, Any] = {}
     for field in fields(kind):
-        name = _wire_name(field.name)
-        read_fields[field.name] = _value(hints[field.name], known.get(name), f"{where}.{name}")
-    return kind(**read_fields)
+        key = _json_key(field.name)
+        arguments[field.name] = _read_value(types_by_name[field.name], entries.get(key), f"{path}.{key}")
+    return kind(**arguments)
 
 
-def _one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+def _read_union(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
+    """Returns `value` as the member of the union that has its type. If none has, the error names the path."""
     if value is None and types.NoneType in kinds:
         return None
-    fitting = [kind for kind in kinds if (get_origin(kind) or kind) is type(value)]
-    return _value(fitting[0] if fitting else kinds[0], value, where)
+    # A field may be a text, a number, a list or an object: the value's own type selects which.
+    matching = [kind for kind in kinds if (get_origin(kind) or kind) is type(value)]
+    return _read_value(matching[0] if matching else kinds[0], value, path)
 
 
-def _typed(kind: Any, value: Any, where: str) -> Any:
-    if type(value) is not kind:  # JSON has exact types, and True is no number
+def _of_type(kind: Any, value: Any, path: str) -> Any:
+    if type(value) is not kind:  # isinstance would accept true as a number
         raise UnexpectedAnswerError(
-            f"the API's answer is not understood at {where}: is this command up to date?"
+            f"the API's answer has an unexpected value at {path}: this command may be older than the API"
         )
     return value
 
 
-def _wire_name(name: str) -> str:
+def _json_key(name: str) -> str:
+    """Returns the field's name in JSON: `chat_id` is `chatId`."""
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)

@@ -1,4 +1,4 @@
-"""What every verb starts from: the global options, and the world outside that tests replace."""
+"""The start of every verb: the global options, and the process's surroundings, which tests replace."""
 
 import os
 import time
@@ -18,12 +18,19 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _own_clone() -> Path:
+    """Returns the clone that this package is run from. An installed package gets a folder without a clone."""
+    return Path(__file__).resolve().parent.parent.parent
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Environment, working folder and time."""
+    """The environment, the working folder, this command's own clone, and the time (seconds)."""
 
+    # os.environ holds the token, so it must not appear in a traceback's representation.
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     folder: Path = field(default_factory=Path.cwd)
+    clone: Path = field(default_factory=_own_clone)
     now: Callable[[], datetime] = _now
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -31,7 +38,7 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options that stand before or after any verb."""
+    """The global options, which may stand before or after a verb."""
 
     wanted: Wanted
     as_json: bool
@@ -39,7 +46,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A verb's way to the API and to the person."""
+    """The API and the screen that a verb uses."""
 
     api: Api
     screen: Screen
@@ -47,9 +54,15 @@ class Session:
 
 
 def open_session(context: typer.Context) -> Session:
-    """Only when a verb runs: its --help needs no address. Raises SettingsError."""
-    options, outside = context.meta["options"], context.meta["outside"]
-    access = find_access(options.wanted, environment=outside.environment, folder=outside.folder)
+    """Returns the session of a verb. Called by the verb itself, so that its --help needs no address.
+
+    Raises SettingsError.
+    """
+    options: Options = context.meta["options"]
+    outside: Outside = context.meta["outside"]
+    access = find_access(
+        options.wanted, environment=outside.environment, folder=outside.folder, clone=outside.clone
+    )
     return Session(
         api=Api(access, sleep=outside.sleep), screen=Screen.open(as_json=options.as_json), outside=outside
     )

@@ -1,4 +1,4 @@
-"""Verbs that only look."""
+"""The verbs that change nothing."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -12,11 +12,11 @@ from imagecache_cli.paging import read_list
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session, open_session
 
-# What one look-up may ask for; more are asked in several.
-_URLS_AT_ONCE = 500
+# The API's limit for one look-up. More URLs are sent in several requests.
+_URLS_PER_REQUEST = 500
 
 
-class Only(StrEnum):
+class ChatFilter(StrEnum):
     """Which chats the API lists."""
 
     INBOX = "inbox"
@@ -28,80 +28,82 @@ class Only(StrEnum):
 
 
 All = Annotated[bool, typer.Option("--all", help="Every page, not only the first.")]
-SourceUrl = Annotated[str, typer.Argument(metavar="URL", help="The picture's source URL, as Beeper says it.")]
+SourceUrl = Annotated[
+    str, typer.Argument(metavar="URL", help="The picture's source URL, as `failed` and `uncached` list it.")
+]
 
 
 def stats(context: typer.Context) -> None:
-    """What the cache holds, and what is amiss."""
+    """Show what the cache holds, and when sync last ran."""
     session = open_session(context)
     document = session.api.get("/api/stats")
-    session.screen.show(document, tables.stats(read(Stats, document)))
+    session.screen.show(document, tables.render_stats(read(Stats, document)))
 
 
 def chats(
     context: typer.Context,
-    only: Annotated[Only, typer.Option("--filter", help="Which chats.")] = Only.INBOX,
+    chat_filter: Annotated[ChatFilter, typer.Option("--filter", help="Which chats.")] = ChatFilter.INBOX,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many, or with --all how many a page.")] = 50,
-    account: Annotated[str | None, typer.Option(help="Only this accountId.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only chats of this accountId.")] = None,
     everything: All = False,
 ) -> None:
-    """Chats with the state of their pictures, newest first."""
+    """List the newest chats with the states of their pictures."""
     session = open_session(context)
-    query: dict[str, str | int] = {"limit": limit, "filter": only.value, "participants": 0}
+    query: dict[str, str | int] = {"limit": limit, "filter": chat_filter.value, "participants": 0}
     if account is not None:
         query["accountId"] = account
     document = read_list(session.api, "/api/chats", "chats", query, everything=everything)
-    session.screen.show(document, tables.chats(read(Chats, document).chats))
-    _tell_of_more(session, document)
+    session.screen.show(document, tables.render_chats(read(Chats, document).chats))
+    _note_further_pages(session, document)
 
 
 def uncached(context: typer.Context, everything: All = False) -> None:
-    """Who shows a picture that is not cached, and why it is not."""
+    """List the pictures that are not cached, and who shows them."""
     session = open_session(context)
     document = read_list(session.api, "/api/images/uncached", "references", {}, everything=everything)
-    session.screen.show(document, tables.references(read(References, document).references))
-    _tell_of_more(session, document)
+    session.screen.show(document, tables.render_uncached(read(References, document).references))
+    _note_further_pages(session, document)
 
 
 def failed(context: typer.Context, everything: All = False) -> None:
-    """Images that failed: the reason, and when they are tried again."""
+    """List the images that failed. Each has a reason and the time of its next try."""
     session = open_session(context)
     query = {"status": "failed"}
     document = read_list(session.api, "/api/images", "images", query, everything=everything)
-    session.screen.show(document, tables.failures(read(ImageRows, document).images))
-    _tell_of_more(session, document)
+    session.screen.show(document, tables.render_failures(read(ImageRows, document).images))
+    _note_further_pages(session, document)
 
 
 def explain(context: typer.Context, url: SourceUrl) -> None:
-    """The whole story of one picture. Exit code 1 when nobody has heard of it."""
+    """Show what happened to one picture, and who shows it. Exit code 1 if it is unknown."""
     session = open_session(context)
     document = session.api.post("/api/images/explain", {"sourceUrl": url})
-    told = read(Story, document)
-    session.screen.show(document, tables.story(told))
-    if told.status == "none":
+    story = read(Story, document)
+    session.screen.show(document, tables.render_story(story))
+    if story.status == "none":
         raise typer.Exit(1)
 
 
 def lookup(
     context: typer.Context,
     urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Source URLs, of any scheme.")],
-    enqueue: Annotated[bool, typer.Option("--enqueue", help="Queue those that are missing.")] = False,
+    enqueue: Annotated[bool, typer.Option("--enqueue", help="Queue the missing ones.")] = False,
 ) -> None:
-    """The cached copies of pictures. Exit code 1 when one of them is unknown."""
+    """Show the cached copies of pictures. Exit code 1 if one of them is unknown."""
     session = open_session(context)
-    found: Json = {}
-    for start in range(0, len(urls), _URLS_AT_ONCE):
-        body = {"sourceUrls": urls[start : start + _URLS_AT_ONCE], "enqueue": enqueue}
-        answer = session.api.post("/api/images/lookup", body)
-        read(Images, answer)
-        found |= answer["images"]
-    document = {"images": found}
-    known = read(Images, document)
-    session.screen.show(document, tables.images(known))
-    if any(image.status == "none" for image in known.images.values()):
+    images: Json = {}
+    for start in range(0, len(urls), _URLS_PER_REQUEST):
+        body = {"sourceUrls": urls[start : start + _URLS_PER_REQUEST], "enqueue": enqueue}
+        page = session.api.post("/api/images/lookup", body)
+        read(Images, page)  # an answer of another form must not be joined to the others
+        images |= page["images"]
+    document = {"images": images}
+    answer = read(Images, document)
+    session.screen.show(document, tables.render_images(answer))
+    if any(image.status == "none" for image in answer.images.values()):
         raise typer.Exit(1)
 
 
-def _tell_of_more(session: Session, document: Json) -> None:
+def _note_further_pages(session: Session, document: Json) -> None:
     if document["nextCursor"] is not None:
         session.screen.note("there is more: --all shows everything")

@@ -1,168 +1,281 @@
-"""Answers as tables. Texts are harmless by now (reading.py); `Text` keeps rich from seeing markup in them."""
+"""Lays out the API's answers for a terminal.
+
+Texts are safe to print already (reading.py). `Text` keeps rich from treating square brackets as markup.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from imagecache_cli.answers import Chat, Image, ImageRow, Images, LastSweep, Reference, Stats, Story
+from imagecache_cli.answers import Chat, Image, ImageRow, Images, LastSweep, Reference, Shown, Stats, Story
+from imagecache_cli.explanations import explain_failure
 
+NOTHING = "-"
+MORE_CHATS = Text("... and in more chats")
 _COLOURS = {"cached": "green", "ok": "green", "pending": "yellow", "failed": "red", "forgotten": "magenta"}
-_NOTHING = "-"
+# On narrower terminals a table would leave its long columns a few characters each.
+_NARROWEST_TABLE = 110
+_LONGEST_TITLE = 32
+_MOST_NAMES = 3
+
+
+class Listing:
+    """Rows with column names. A narrow terminal shows the long texts below their row instead of in it."""
+
+    def __init__(
+        self, columns: Iterable[str], rows: Iterable[Iterable[Text | str]], *, long: Collection[str]
+    ):
+        self._columns = list(columns)
+        self._long = [name in long for name in self._columns]
+        self._rows = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self._rows:
+            yield Text("none")
+        # Without a long column nothing would be gained below the rows.
+        elif options.max_width >= _NARROWEST_TABLE or not any(self._long):
+            yield self._table()
+        else:
+            yield from self._lines(options.max_width)
+
+    def _table(self) -> Table:
+        """Returns a table whose long columns are wrapped and whose other columns are not."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name, is_long in zip(self._columns, self._long, strict=True):
+            table.add_column(name, overflow="fold", no_wrap=not is_long)
+        for row in self._rows:
+            table.add_row(*row)
+        return table
+
+    def _lines(self, width: int) -> Iterable[RenderableType]:
+        """Yields a line of the short cells for each row, and an indented line for each of its long cells."""
+        short = [index for index, is_long in enumerate(self._long) if not is_long]
+        widths = self._widths(short, width)
+        names = [Text(name, style="bold") for name in self._columns]
+        yield _aligned([names[index] for index in short], widths)
+        for row in self._rows:
+            yield _aligned([row[index] for index in short], widths)
+            for name, is_long, cell in zip(self._columns, self._long, row, strict=True):
+                if is_long and cell.plain:
+                    labelled = Text.assemble((f"{name}: ", "dim"), cell, overflow="fold")
+                    yield Padding(labelled, (0, 0, 0, 4))
+
+    def _widths(self, columns: list[int], width: int) -> list[int]:
+        """Returns the columns' widths. If they do not fit side by side, the widest one is cut."""
+        widths = [
+            max(cell_len(self._columns[index]), *(row[index].cell_len for row in self._rows))
+            for index in columns
+        ]
+        excess = sum(widths) + 2 * (len(widths) - 1) - width
+        if excess > 0:
+            widest = widths.index(max(widths))
+            widths[widest] = max(widths[widest] - excess, 1)
+        return widths
 
 
 def table(
     columns: Iterable[str], rows: Iterable[Iterable[Text | str]], *, long: Collection[str]
 ) -> RenderableType:
-    """A plain table; `long` columns take as many lines as they need, the others are never broken."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold", no_wrap=column not in long)
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    return made if made.row_count else Text("none")
+    """Returns the rows as a listing, in which only the columns named in `long` are wrapped."""
+    return Listing(columns, rows, long=long)
 
 
-def pairs(known: Mapping[str, Text | str]) -> Table:
-    """Names and values, one pair a line."""
-    made = Table.grid(padding=(0, 2))
-    made.add_column(style="dim", no_wrap=True)
-    made.add_column(overflow="fold")
-    for name, value in known.items():
-        made.add_row(Text(name), value if isinstance(value, Text) else Text(value))
-    return made
+def pairs(values: Mapping[str, Text | str]) -> Table:
+    """Returns names and values, one pair on each line."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in values.items():
+        grid.add_row(Text(name), value if isinstance(value, Text) else Text(value))
+    return grid
 
 
-def status(word: str, reason: str | None = None) -> Text:
-    """`failed: gone`, in the status's colour."""
-    return Text(f"{word}: {reason}" if reason else word, style=_COLOURS.get(word, ""))
+def status(state: str, reason: str | None = None) -> Text:
+    """Returns a state in its colour, with its reason: `failed: gone`."""
+    return Text(f"{state}: {reason}" if reason else state, style=_COLOURS.get(state, ""))
 
 
 def moment(iso: str | None) -> str:
-    """To the minute, in UTC as the API says it."""
-    return iso[:16].replace("T", " ") if iso else _NOTHING
+    """Returns an ISO 8601 time in UTC without its seconds: `2026-11-25 09:30`."""
+    return iso[:16].replace("T", " ") if iso else NOTHING
 
 
 def size(count: int | None) -> str:
-    """Bytes as MB, a million each, as in `totalStorageMB`."""
-    return _NOTHING if count is None else f"{count / 1e6:,.1f} MB"
+    """Returns a number of bytes in MB of a million each, as in the API's `totalStorageMB`."""
+    return NOTHING if count is None else f"{count / 1e6:,.1f} MB"
 
 
-def stats(known: Stats) -> RenderableType:
-    saved, stored = known.deduplication, known.storage
+def render_stats(stats: Stats) -> RenderableType:
+    """Returns the numbers of `imagecache stats`."""
+    saved = stats.deduplication
+    stored = stats.storage
     lines: dict[str, Text | str] = {
-        "cached images": f"{known.total_cached_images:,} ({size(known.total_storage_bytes)})",
-        "stored": f"originals {size(stored.original_bytes)}, as served {size(stored.served_bytes)}",
-        "shown by nobody": _NOTHING if known.orphaned is None else f"{known.orphaned:,}",
-        "chats with images": f"{known.total_chats_with_images:,}",
-        "pending": f"{known.pending:,}",
-        "failed": f"{known.failed:,}{_by_reason(known.failed_by_reason)}",
+        "cached images": f"{stats.total_cached_images:,} ({size(stats.total_storage_bytes)})",
+        "stored": f"originals {size(stored.original_bytes)}, thumbnails {size(stored.served_bytes)}",
+        "no longer shown": NOTHING if stats.orphaned is None else f"{stats.orphaned:,}",
+        "chats with images": f"{stats.total_chats_with_images:,}",
+        "pending": f"{stats.pending:,}",
+        "failed": f"{stats.failed:,}{_counts_by_reason(stats.failed_by_reason)}",
         "downloads saved": f"{saved.downloads_saved:,} ({size(saved.bytes_saved)}): "
         f"{saved.references:,} places show {saved.images:,} images",
-        "last sync": f"{moment(known.last_sync.succeeded_at)} UTC",
-        "last complete sync": f"{moment(known.last_sync.completed_at)} UTC",
-        "last sweep": _swept(known.last_sweep),
-        "Beeper": status(known.origin.state),
+        "last sync": f"{moment(stats.last_sync.succeeded_at)} UTC",
+        "last complete sync": f"{moment(stats.last_sync.completed_at)} UTC",
+        "last sweep": _last_sweep(stats.last_sweep),
+        "Beeper": status(stats.origin.state),
     }
     return pairs(lines)
 
 
-def _swept(known: LastSweep) -> str:
-    if known.finished_at is None:
-        return _NOTHING
-    did = f"{known.deleted or 0:,} deleted ({size(known.bytes_freed)})"
-    refused = f"; refused the rest: {', '.join(known.refused)}" if known.refused else ""
-    return f"{moment(known.finished_at)} UTC: {did}{refused}"
-
-
-def _by_reason(counts: Mapping[str, int]) -> str:
-    told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
-    return f" ({told})" if told else ""
-
-
-def chats(known: Iterable[Chat]) -> RenderableType:
-    columns = ("active (UTC)", "chat", "network", "unread", "members", "picture")
+def render_chats(chats: Iterable[Chat]) -> RenderableType:
+    """Returns the chats with the states of their pictures."""
+    columns = ("active (UTC)", "chat", "network", "unread", "members", "picture", "chatId")
     rows = (
         (
             moment(chat.last_activity),
-            _short(chat.title or _NOTHING),
+            _shortened(chat.title or NOTHING),
             chat.network or chat.account_id,
             f"{chat.unread_count:,}" if chat.unread_count else "",
             f"{chat.participant_count:,}",
-            _picture(chat),
+            _chat_picture(chat),
+            chat.chat_id,
         )
-        for chat in known
+        for chat in chats
     )
-    return table(columns, rows, long=("chat",))
+    return table(columns, rows, long=("chatId",))
 
 
-def _short(title: str) -> str:
-    return title if len(title) <= 32 else f"{title[:31]}…"
+def render_uncached(references: Iterable[Reference]) -> RenderableType:
+    """Returns the pictures that are not cached, each with the people and chats that show it."""
+    # The API has a row for each place that shows a picture, and popular pictures have dozens.
+    by_source_url: dict[str, list[Reference]] = {}
+    for reference in references:
+        by_source_url.setdefault(reference.source_url, []).append(reference)
+    rows = (
+        (status(places[0].status, places[0].reason), _names_of(places), source_url)
+        for source_url, places in by_source_url.items()
+    )
+    listing = table(("status", "shown as", "source"), rows, long=("shown as", "source"))
+    return _with_meanings(listing, (places[0].reason for places in by_source_url.values()))
 
 
-def _picture(chat: Chat) -> Text:
-    """A group without a picture of its own shows its members'."""
+def render_failures(images: Iterable[ImageRow]) -> RenderableType:
+    """Returns the images that failed, and what their reasons mean."""
+    images = list(images)
+    columns = ("reason", "failed (UTC)", "next try (UTC)", "source")
+    rows = (
+        (
+            Text(image.reason or NOTHING, style="red"),
+            moment(image.failed_at),
+            moment(image.next_attempt_at) if image.next_attempt_at else "never",
+            image.source_url or NOTHING,
+        )
+        for image in images
+    )
+    return _with_meanings(table(columns, rows, long=("source",)), (image.reason for image in images))
+
+
+def render_images(answer: Images) -> RenderableType:
+    """Returns the cached copies of the pictures that were looked up."""
+    rows = (
+        (status(image.status, image.reason), _pixels(image), image.url or NOTHING, source_url)
+        for source_url, image in answer.images.items()
+    )
+    return table(("status", "pixels", "url", "source"), rows, long=("url", "source"))
+
+
+def render_story(story: Story) -> RenderableType:
+    """Returns what happened to one image, and every place that shows it."""
+    # The API's summary also names the chats. The table below lists the same chats, with their ids.
+    sentences = [text for text in story.summary if not (story.shown_by and text.startswith("Shown by "))]
+    parts: list[RenderableType] = [
+        pairs({"source": story.source_url, "status": status(story.status)}),
+        Text(),
+        *(Text(sentence) for sentence in sentences),
+    ]
+    if story.shown_by:
+        parts.append(render_places("shown in", "as", story.shown_by))
+    if story.more_shown_by:
+        parts.append(MORE_CHATS)
+    return Group(*parts)
+
+
+def render_places(chat_heading: str, member_heading: str, shown: Iterable[Shown]) -> RenderableType:
+    """Returns the chats and members that show a picture, each once."""
+    rows = (
+        (
+            _shortened(place.chat_title or NOTHING),
+            place.participant_id or "the chat's own picture",
+            place.chat_id,
+        )
+        for place in dict.fromkeys(shown)
+    )
+    columns = (chat_heading, member_heading, "chatId")
+    return table(columns, rows, long=(member_heading, "chatId"))
+
+
+def _aligned(cells: Iterable[Text], widths: Iterable[int]) -> Text:
+    """Returns one line with the cells padded, or cut, to their widths."""
+    line = []
+    for cell, width in zip(cells, widths, strict=True):
+        padded = cell.copy()
+        # This also pads by display width: East Asian letters take two columns.
+        padded.truncate(width, overflow="ellipsis", pad=True)
+        line.append(padded)
+    return Text("  ").join(line)
+
+
+def _with_meanings(listing: RenderableType, reasons: Iterable[str | None]) -> RenderableType:
+    """Returns the listing and, below it, what each failure reason in it means and what to do."""
+    codes = sorted({reason for reason in reasons if reason})
+    if not codes:
+        return listing
+    meanings = {code: explain_failure(code).sentence for code in codes}
+    return Group(listing, Text(), pairs(dict(meanings)))
+
+
+def _last_sweep(sweep: LastSweep) -> str:
+    if sweep.finished_at is None:
+        return NOTHING
+    deleted = f"{sweep.deleted or 0:,} deleted ({size(sweep.bytes_freed)})"
+    refused = f"; refused to delete the rest: {', '.join(sweep.refused)}" if sweep.refused else ""
+    return f"{moment(sweep.finished_at)} UTC: {deleted}{refused}"
+
+
+def _counts_by_reason(counts: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
+    return f" ({listed})" if listed else ""
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 1]}…"
+
+
+def _chat_picture(chat: Chat) -> Text:
+    """Returns the state of a chat's picture. A group without its own shows its members' pictures."""
+    # The API lists up to four of the members' pictures.
     if chat.image.status == "none" and chat.facepile:
         cached = sum(image.status == "cached" for image in chat.facepile)
         return Text(f"{cached} of {len(chat.facepile)} members")
     return status(chat.image.status, chat.image.reason)
 
 
-def references(known: Iterable[Reference]) -> RenderableType:
-    columns = ("status", "shown as", "source")
-    rows = (
-        (
-            status(one.status, one.reason),
-            _shown_as(one),
-            one.source_url,
-        )
-        for one in known
-    )
-    return table(columns, rows, long=("source",))
+def _names_of(references: Iterable[Reference]) -> str:
+    """Returns the names that a picture is shown as, each once, or ids where the API has no name."""
+    # One person may be in many chats with the same picture.
+    names = list(dict.fromkeys(_name_of(reference) for reference in references))
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
-def _shown_as(one: Reference) -> str:
-    name = _short(one.full_name or one.participant_id or one.chat_id)
-    return f"{name} (contact)" if one.source == "contact" else name
+def _name_of(reference: Reference) -> str:
+    name = _shortened(reference.full_name or reference.participant_id or reference.chat_id)
+    return f"{name} (contact)" if reference.source == "contact" else name
 
 
-def failures(known: Iterable[ImageRow]) -> RenderableType:
-    columns = ("reason", "failed (UTC)", "tried again (UTC)", "source")
-    rows = (
-        (
-            Text(row.reason or _NOTHING, style="red"),
-            moment(row.failed_at),
-            moment(row.next_attempt_at) if row.next_attempt_at else "never",
-            row.source_url or _NOTHING,
-        )
-        for row in known
-    )
-    return table(columns, rows, long=("source",))
-
-
-def images(known: Images) -> RenderableType:
-    rows = (
-        (status(image.status, image.reason), _measures(image), image.url or _NOTHING, source)
-        for source, image in known.images.items()
-    )
-    return table(("status", "pixels", "url", "source"), rows, long=("url", "source"))
-
-
-def _measures(image: Image) -> str:
-    return f"{image.width} x {image.height}" if image.width and image.height else _NOTHING
-
-
-def story(known: Story) -> RenderableType:
-    parts: list[RenderableType] = [pairs({"source": known.source_url, "status": status(known.status)})]
-    parts += [Text(), *(Text(sentence) for sentence in known.summary)]
-    if known.shown_by:
-        shown = (
-            (_short(one.chat_title or _NOTHING), one.participant_id or "the chat's own", one.chat_id)
-            for one in known.shown_by
-        )
-        parts.append(table(("shown in", "as", "chatId"), shown, long=("chatId",)))
-    if known.more_shown_by:
-        parts.append(Text("... and in more chats"))
-    return Group(*parts)
+def _pixels(image: Image) -> str:
+    return f"{image.width} x {image.height}" if image.width and image.height else NOTHING

@@ -1,6 +1,7 @@
-"""Follows a job: asks, draws what it hears on stderr, ends when there is nothing left to wait for."""
+"""Follows a job: asks for its state, shows its progress on stderr, and ends when the goal is reached."""
 
 import contextlib
+import re
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -13,95 +14,125 @@ from imagecache_cli.errors import CommandError, UnreachableError
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session
 
-# Seconds without any news. Longer than a function can run: then the job has died.
-_JOB_PATIENCE = 16 * 60.0
-# Longer than an image may wait for a laptop that sleeps before it counts as failed.
-_QUEUE_PATIENCE = 3 * 3600.0
-# Seconds between two questions: soon while something moves, seldom while nothing does.
-_FIRST_PAUSE, _PAUSE, _LONGEST_PAUSE = 0.25, 1.0, 30.0
-_MISSED_ANSWERS, _BLINK = 5, 2.0
+# Longer than any function can run: a job that is unchanged for so long has died.
+_RUNNING_JOB_SILENCE_SECONDS = 16 * 60.0
+# Longer than an image waits for a laptop that is asleep before it counts as failed.
+_QUEUE_SILENCE_SECONDS = 3 * 3600.0
+# Seconds between two requests for the state: short while the job changes, long while it does not.
+_FIRST_PAUSE = 0.25
+_LONGEST_PAUSE_AFTER_A_CHANGE = 1.0
+_LONGEST_PAUSE = 30.0
+_PAUSE_GROWTH = 1.5
+# Requests that may fail in a row before the watch ends, and the seconds between them.
+_RETRIES = 5
+_RETRY_PAUSE = 2.0
 
 Goal = Callable[[Job], bool]
 
 
 class SilentJobError(CommandError):
-    """Nothing has changed for longer than anything can take."""
+    """A job has not changed for longer than any step of it can take."""
 
 
 def is_finished(job: Job) -> bool:
-    """The job itself has nothing left to do."""
+    """Returns True if the job itself has nothing left to do."""
     return job.is_over
 
 
 def is_drained(job: Job) -> bool:
-    """Nothing waits any more that the job has queued."""
+    """Returns True if no image that the job has queued is waiting any more, or if the job failed."""
     return job.status == "failed" or (job.status == "done" and job.count("waiting") == 0)
 
 
 def start_job(session: Session, path: str, body: Json) -> str:
-    """Its id. Raises CommandError."""
+    """Starts a job and returns its id. Raises CommandError."""
     return read(Accepted, session.api.post(path, body)).job_id
 
 
 def follow_job(session: Session, job_id: str, goal: Goal) -> tuple[Json, Job]:
-    """The job as it was when the goal was reached. Raises CommandError."""
-    with _bar(session.screen.err) as bar:
-        shown = bar.add_task("waiting for it to begin", total=None)
+    """Waits until the job reaches the goal and returns its last state, as JSON and as read.
+
+    Raises CommandError, SilentJobError.
+    """
+    with _progress_bar(session.screen.err) as bar:
+        task = bar.add_task("waiting for the job to start", total=None)
         try:
-            return _until(session, job_id, goal, lambda job: _draw(bar, shown, job))
+            return _poll(session, job_id, goal, lambda job: _draw(bar, task, job))
         except KeyboardInterrupt:
-            session.screen.note(f"no longer watching: job {job_id} goes on by itself")
+            session.screen.note(f"no longer watching: job {job_id} continues by itself")
             raise
 
 
-def _until(session: Session, job_id: str, goal: Goal, draw: Callable[[Job], None]) -> tuple[Json, Job]:
-    last, since, pause = None, session.outside.seconds(), _FIRST_PAUSE
+def _poll(session: Session, job_id: str, goal: Goal, on_progress: Callable[[Job], None]) -> tuple[Json, Job]:
+    last_job: Job | None = None
+    changed_at = session.outside.seconds()
+    pause = _FIRST_PAUSE
     while True:
-        document, job = _ask(session, job_id)
-        draw(job)
+        document, job = _read_job(session, job_id)
+        on_progress(job)
         if goal(job):
             return document, job
-        if job != last:
-            last, since, pause = job, session.outside.seconds(), min(pause, _PAUSE)
-        elif session.outside.seconds() - since > _patience(job):
+        # Every step of a job changes its status or its counts.
+        if job != last_job:
+            last_job = job
+            changed_at = session.outside.seconds()
+            pause = min(pause, _LONGEST_PAUSE_AFTER_A_CHANGE)
+        elif session.outside.seconds() - changed_at > _longest_silence(job):
             raise SilentJobError(
-                f"job {job_id} has not moved for {_patience(job) / 60:.0f} minutes: look at its log"
+                f"job {job_id} has made no progress for {_longest_silence(job) / 60:.0f} minutes: "
+                "search the function's log for the job's id"
             )
         session.outside.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST_PAUSE)
+        pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE)
 
 
-def _patience(job: Job) -> float:
-    return _QUEUE_PATIENCE if job.is_over else _JOB_PATIENCE
+def _longest_silence(job: Job) -> float:
+    """Returns the seconds for which the job, or the queue that it has filled, may stay unchanged."""
+    return _QUEUE_SILENCE_SECONDS if job.is_over else _RUNNING_JOB_SILENCE_SECONDS
 
 
-def _ask(session: Session, job_id: str) -> tuple[Json, Job]:
-    """A laptop's network blinks: that alone ends no watch of an hour."""
-    for _ in range(_MISSED_ANSWERS):
+def _read_job(session: Session, job_id: str) -> tuple[Json, Job]:
+    """Returns the job's state. A network that fails for a moment must not end a watch of an hour."""
+    for _ in range(_RETRIES):
         with contextlib.suppress(UnreachableError):
-            return _ask_once(session, job_id)
-        session.outside.sleep(_BLINK)
-    return _ask_once(session, job_id)
+            return _read_job_once(session, job_id)
+        session.outside.sleep(_RETRY_PAUSE)
+    return _read_job_once(session, job_id)
 
 
-def _ask_once(session: Session, job_id: str) -> tuple[Json, Job]:
+def _read_job_once(session: Session, job_id: str) -> tuple[Json, Job]:
     document = session.api.get(f"/api/jobs/{quote(job_id, safe='')}")
     return document, read(Job, document)
 
 
-def _bar(console: Console) -> Progress:
+def _progress_bar(console: Console) -> Progress:
     columns = (
         SpinnerColumn(),
         BarColumn(),
         TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
     )
+    # A log file or a pipe gets no bar, which would be a line for each change.
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _draw(bar: Progress, shown: TaskID, job: Job) -> None:
-    """Images that are through, of all that were queued; without a total while the job still counts them."""
-    told = ", ".join(f"{count:,} {name}" for name, count in job.progress.items())
-    through = job.count("done") + job.count("failed")
+def _draw(bar: Progress, task: TaskID, job: Job) -> None:
+    """Shows how many of the queued images are done. There is no total while the job still counts them."""
+    completed = job.count("done") + job.count("failed")
     total = job.count("queued") if "waiting" in job.progress else None
-    bar.update(shown, description=f"{job.kind}: {told or job.status}", completed=through, total=total)
+    description = f"{job.kind}: {_describe_progress(job) or job.status}"
+    bar.update(task, description=description, completed=completed, total=total)
+
+
+def _describe_progress(job: Job) -> str:
+    """Returns the counts that are not zero: `9 chats, 3 versions deleted`. Sizes in bytes are left out."""
+    return ", ".join(
+        f"{count:,} {_in_words(name)}"
+        for name, count in job.progress.items()
+        if count and not name.lower().endswith(("bytes", "bytesfreed"))
+    )
+
+
+def _in_words(name: str) -> str:
+    """Returns the name of a count in words: `versionsDeleted` is `versions deleted`."""
+    return re.sub(r"[A-Z]", lambda capital: f" {capital[0].lower()}", name)

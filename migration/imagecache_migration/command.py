@@ -24,7 +24,7 @@ def import_convex(
 ) -> None:
     """Move the images and chats of the Convex application here. Exit code 1 when something was left out."""
     options, outside = context.meta["options"], context.meta["outside"]
-    place = _place(stack, local=options.wanted.local, folder=outside.folder)
+    place = _place(stack, local=options.wanted.local, folder=outside.folder, clone=outside.clone)
     screen, report = Screen.open(as_json=options.as_json), Report(dry_run)
     try:
         _worker().move(snapshot, place, report, console=screen.err)
@@ -38,12 +38,12 @@ def import_convex(
         raise typer.Exit(1)
 
 
-def _place(stack: str | None, *, local: bool, folder: Path) -> str | Engine:
+def _place(stack: str | None, *, local: bool, folder: Path, clone: Path | None) -> str | Engine:
     """A stack's name on AWS, or the engine of `make run`. Raises SettingsError."""
     if local and stack:
         raise SettingsError("--local is the stack of `make run`: leave out --stack")
     if local:
-        return find_engine(folder)
+        return find_engine(folder, clone)
     if not stack:
         raise SettingsError("into which stack? --stack NAME on AWS, or --local beside a running `make run`")
     return stack

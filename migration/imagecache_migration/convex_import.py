@@ -90,6 +90,7 @@ def _access_to(engine: Engine) -> dict[str, Any]:
         "region_name": engine.region,
         "aws_access_key_id": "any",
         "aws_secret_access_key": "any",
+        "aws_session_token": engine.token,
         "config": Config(proxies={}, retries={"total_max_attempts": 2}),
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from local.engine import REGION, running_engine
+from local.engine import running_engine
 from tools.environment import ensure_environment
 
 ROOT = Path(__file__).parent.parent.parent
@@ -54,10 +54,7 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{engine.port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": REGION,
+            **engine.environment,
             "SAM_CLI_TELEMETRY": "0",
             "STACK": "deployed",
             "BEEPER_URL": "https://beeper.example",

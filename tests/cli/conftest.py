@@ -1,4 +1,4 @@
-"""The command against a fake API; its clock only moves when the command sleeps."""
+"""Runs the command against a fake API. Its clock moves only while the command sleeps."""
 
 import io
 import json
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from imagecache_cli.access import Access
 from imagecache_cli.app import main
 from imagecache_cli.session import Outside
 from tests.cli.fake_api import ADMIN_TOKEN, READ_TOKEN, FakeApi
@@ -17,7 +18,7 @@ from tests.cli.fake_api import ADMIN_TOKEN, READ_TOKEN, FakeApi
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a person, or a program, got."""
+    """The exit code and the output of one run of the command."""
 
     code: int
     out: str
@@ -25,18 +26,18 @@ class Ran:
 
     @property
     def document(self) -> Any:
-        """stdout, which must hold one JSON document and nothing else."""
+        """The JSON document on stdout. Fails if anything else is there."""
         return json.loads(self.out)
 
     @property
     def words(self) -> str:
-        """stdout without its layout."""
+        """The words on stdout, without their layout."""
         return " ".join(self.out.split())
 
 
 @dataclass(slots=True)
 class Clock:
-    """Seconds since the start; sleeping is what moves it."""
+    """Seconds since the start. Only sleeping moves it."""
 
     now: float = 0.0
     slept: list[float] = field(default_factory=list)
@@ -47,7 +48,7 @@ class Clock:
 
 
 class Command:
-    """`imagecache(*arguments)`; whatever it is asked, no token may come out of it."""
+    """Runs `imagecache` with the given arguments. Fails if a token or a traceback is printed."""
 
     def __init__(
         self, url: str, folder: Path, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch
@@ -55,6 +56,7 @@ class Command:
         self.clock = Clock()
         self.environment = {"IMAGECACHE_URL": url, "IMAGECACHE_TOKEN": ADMIN_TOKEN}
         self.folder = folder
+        self.clone = folder / "clone"
         self._capture = capture
         self._patch = patch
 
@@ -63,6 +65,7 @@ class Command:
         outside = Outside(
             environment=self.environment if environment is None else environment,
             folder=self.folder,
+            clone=self.clone,
             now=lambda: datetime(2026, 11, 25, 10, 0, tzinfo=UTC),
             seconds=lambda: self.clock.now,
             sleep=self.clock.sleep,
@@ -77,7 +80,7 @@ class Command:
 
 @pytest.fixture
 def api() -> Iterator[FakeApi]:
-    """Fails a test in which a source URL stood where access logs see it."""
+    """Fails a test that sends a source URL in a path, where access logs would record it."""
     with FakeApi() as fake:
         yield fake
     assert [line for line in fake.lines if "MediaId" in line] == []
@@ -93,4 +96,12 @@ def imagecache(
 @pytest.fixture
 def read_only(imagecache: Command) -> Command:
     imagecache.environment["IMAGECACHE_TOKEN"] = READ_TOKEN
+    return imagecache
+
+
+@pytest.fixture
+def on_aws(imagecache: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command, which takes the fake API for one that does not run on this machine."""
+    monkeypatch.setattr(Access, "is_local", False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return imagecache

@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that keeps the contract of the API: tokens, roles, and answers as told."""
+"""A server on 127.0.0.1 that keeps the API's contract on tokens and roles, and gives prepared answers."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ _ADMIN_PATHS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A request as it arrived."""
 
     route: str
@@ -35,8 +35,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An answer; `body` as JSON, or as it is when it is bytes."""
+class Answer:
+    """An answer. A `body` of bytes is sent as it is, any other as JSON."""
 
     status: int
     body: Any
@@ -44,13 +44,13 @@ class Told:
 
 
 class FakeApi:
-    """`api.answer("GET /api/stats", Told(...), ...)`: one after the other, the last one for ever."""
+    """Gives the answers that `answer(route, ...)` prepares, in order, and repeats the last one."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.requests: list[Request] = []
         self.lines: list[str] = []
-        self.on_request: Callable[[Asked], object] = lambda _: None
-        self._told: dict[str, list[Told]] = {}
+        self.on_request: Callable[[Request], object] = lambda _: None
+        self._answers: dict[str, list[Answer]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -62,28 +62,30 @@ class FakeApi:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, route: str, *told: Told | dict[str, Any]) -> None:
-        self._told[route] = [one if isinstance(one, Told) else Told(200, one) for one in told]
+    def answer(self, route: str, *answers: Answer | dict[str, Any]) -> None:
+        self._answers[route] = [
+            answer if isinstance(answer, Answer) else Answer(200, answer) for answer in answers
+        ]
 
     def routes(self) -> list[str]:
-        return [one.route for one in self.asked]
+        return [request.route for request in self.requests]
 
     def bodies(self, route: str) -> list[Any]:
-        return [one.body for one in self.asked if one.route == route]
+        return [request.body for request in self.requests if request.route == route]
 
-    def respond(self, asked: Asked) -> Told:
-        self.asked.append(asked)
-        self.on_request(asked)
-        path = asked.route.split(" ")[1]
-        role = "any" if path == "/api/health" else _ROLES.get(asked.token)
+    def respond(self, request: Request) -> Answer:
+        self.requests.append(request)
+        self.on_request(request)
+        path = request.route.split(" ")[1]
+        role = "any" if path == "/api/health" else _ROLES.get(request.token)
         if role is None:
-            return Told(401, {"message": "send a token", "code": "unauthorized"})
+            return Answer(401, {"message": "send a token", "code": "unauthorized"})
         if role == "read" and path.startswith(_ADMIN_PATHS):
-            return Told(403, {"message": "this takes the admin token", "code": "forbidden"})
-        told = self._told.get(asked.route)
-        if not told:
-            return Told(404, {"message": "there is no such thing", "code": "not_found"})
-        return told.pop(0) if len(told) > 1 else told[0]
+            return Answer(403, {"message": "this takes the admin token", "code": "forbidden"})
+        answers = self._answers.get(request.route)
+        if not answers:
+            return Answer(404, {"message": "there is no such thing", "code": "not_found"})
+        return answers.pop(0) if len(answers) > 1 else answers[0]
 
 
 def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
@@ -98,18 +100,18 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
         do_DELETE = do_GET  # noqa: N815 - http.server's name
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's own name
-            """Not on the test's stderr, which belongs to the command."""
+            """Keeps the test's stderr for the command."""
 
         def _respond(self, body: Any) -> None:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             api.lines.append(self.path)
             route = f"{self.command} {parts.path}"
-            told = api.respond(Asked(route, query, body, self.headers.get("Authorization", "")))
-            content = told.body if isinstance(told.body, bytes) else json.dumps(told.body).encode()
-            self.send_response(told.status)
+            answer = api.respond(Request(route, query, body, self.headers.get("Authorization", "")))
+            content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+            self.send_response(answer.status)
             self.send_header("Content-Length", str(len(content)))
-            for name, value in told.headers:
+            for name, value in answer.headers:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)

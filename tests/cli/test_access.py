@@ -1,11 +1,11 @@
-"""Which API is asked, with which token, and what is said when that cannot be told."""
+"""Which API is used, with which token, and the errors if that is missing or wrong."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from imagecache_cli.access import Access, Wanted, find_access
+from imagecache_cli.access import Access, Engine, Wanted, find_access, find_engine
 from imagecache_cli.errors import SettingsError
 from tests.cli.conftest import Command
 from tests.cli.contract import STATS
@@ -14,7 +14,7 @@ from tests.cli.fake_api import ADMIN_TOKEN, READ_TOKEN, FakeApi
 ENVIRONMENT = {"IMAGECACHE_URL": "https://d111.cloudfront.net/", "IMAGECACHE_TOKEN": "of-environment"}
 
 
-def test_the_environment_says_where_and_an_option_beats_it(tmp_path: Path) -> None:
+def test_an_option_overrides_its_environment_variable(tmp_path: Path) -> None:
     wanted = Wanted(url="http://127.0.0.1:8080/", token="of-option")
 
     assert find_access(Wanted(), environment=ENVIRONMENT, folder=tmp_path) == Access(
@@ -25,7 +25,7 @@ def test_the_environment_says_where_and_an_option_beats_it(tmp_path: Path) -> No
     )
 
 
-def test_local_is_the_running_clone_around_the_working_folder(api: FakeApi, imagecache: Command) -> None:
+def test_local_uses_the_running_clone_around_the_working_folder(api: FakeApi, imagecache: Command) -> None:
     _write_local(
         imagecache.folder, {"url": f"{api.url}/", "readToken": READ_TOKEN, "adminToken": ADMIN_TOKEN}
     )
@@ -35,14 +35,40 @@ def test_local_is_the_running_clone_around_the_working_folder(api: FakeApi, imag
     ran = imagecache("--local", "stats", environment={**ENVIRONMENT, "IMAGECACHE_TOKEN": "stale"})
 
     assert ran.code == 0
-    assert api.asked[0].token == f"Bearer {ADMIN_TOKEN}"
+    assert api.requests[0].token == f"Bearer {ADMIN_TOKEN}"
+
+
+def test_local_works_from_any_folder_with_the_clone_that_the_command_is_part_of(
+    api: FakeApi, imagecache: Command, tmp_path: Path
+) -> None:
+    imagecache.folder = tmp_path / "elsewhere"
+    imagecache.clone.mkdir()
+    _write_local(imagecache.clone, {"url": api.url, "readToken": READ_TOKEN, "adminToken": ADMIN_TOKEN})
+    api.answer("GET /api/stats", STATS)
+
+    assert imagecache("--local", "stats", environment={}).code == 0
+
+
+def test_local_prefers_the_clone_around_the_working_folder_to_the_commands_own(tmp_path: Path) -> None:
+    for name in ("here", "own"):
+        (tmp_path / name).mkdir()
+        engine = {"endpoint": "http://127.0.0.1:1", "region": "eu-west-1", "stack": name, "sessionToken": "t"}
+        content = {"url": "http://127.0.0.1:1", "adminToken": name, "engine": engine}
+        _write_local(tmp_path / name, content)
+
+    here = tmp_path / "here"
+    own = tmp_path / "own"
+
+    assert find_access(Wanted(local=True), environment={}, folder=here, clone=own).token == "here"
+    assert find_access(Wanted(local=True), environment={}, folder=tmp_path, clone=own).token == "own"
+    assert find_engine(tmp_path, own) == Engine("http://127.0.0.1:1", "eu-west-1", "own", "t")
 
 
 @pytest.mark.parametrize(
     ("missing", "named"),
     [("IMAGECACHE_URL", "set IMAGECACHE_URL"), ("IMAGECACHE_TOKEN", "set IMAGECACHE_TOKEN")],
 )
-def test_what_is_missing_is_named_in_one_line(imagecache: Command, missing: str, named: str) -> None:
+def test_a_missing_setting_is_named_in_one_line(imagecache: Command, missing: str, named: str) -> None:
     del imagecache.environment[missing]
 
     ran = imagecache("stats")
@@ -62,7 +88,9 @@ def test_what_is_missing_is_named_in_one_line(imagecache: Command, missing: str,
         ('{"url": "http://127.0.0.1:1/", "adminToken": 5}', "start `make run` again"),
     ],
 )
-def test_a_clone_that_does_not_run_is_said_to_be_so(tmp_path: Path, content: str | None, said: str) -> None:
+def test_local_without_a_running_clone_says_how_to_start_one(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
     if content is not None:
         _write_local(tmp_path, content)
 
@@ -71,7 +99,7 @@ def test_a_clone_that_does_not_run_is_said_to_be_so(tmp_path: Path, content: str
 
 
 @pytest.mark.parametrize("wanted", [Wanted(local=True, url="https://a.b"), Wanted(local=True, token="t")])
-def test_local_goes_with_no_other_address_or_token(tmp_path: Path, wanted: Wanted) -> None:
+def test_local_refuses_another_address_or_token(tmp_path: Path, wanted: Wanted) -> None:
     with pytest.raises(SettingsError, match="leave out --url and --token"):
         find_access(wanted, environment={}, folder=tmp_path)
 
@@ -91,9 +119,7 @@ def test_local_goes_with_no_other_address_or_token(tmp_path: Path, wanted: Wante
         ("https://secret@a.b/", "address only"),
     ],
 )
-def test_an_address_that_cannot_be_right_is_refused_without_repeating_it(
-    tmp_path: Path, url: str, said: str
-) -> None:
+def test_an_invalid_address_is_refused_without_repeating_it(tmp_path: Path, url: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said) as refusal:
         find_access(Wanted(url=url, token="t"), environment={}, folder=tmp_path)
 
@@ -101,14 +127,14 @@ def test_an_address_that_cannot_be_right_is_refused_without_repeating_it(
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "umläut"])
-def test_a_token_with_foreign_characters_is_refused_without_repeating_it(tmp_path: Path, token: str) -> None:
+def test_a_token_with_invalid_characters_is_refused_without_repeating_it(tmp_path: Path, token: str) -> None:
     with pytest.raises(SettingsError, match="copy it again") as refusal:
         find_access(Wanted(url="https://a.b", token=token), environment={}, folder=tmp_path)
 
     assert token not in str(refusal.value)
 
 
-def test_no_token_stands_in_a_representation() -> None:
+def test_no_representation_contains_a_token() -> None:
     assert "secret" not in repr(Access("https://a.b", "secret")) + repr(Wanted(token="secret"))
 
 

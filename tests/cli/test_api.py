@@ -1,4 +1,4 @@
-"""What becomes of answers that are no answers."""
+"""Requests that fail: which are repeated, and what a person reads about the others."""
 
 import socket
 from pathlib import Path
@@ -10,20 +10,20 @@ from imagecache_cli.access import Access
 from imagecache_cli.api import Api
 from tests.cli.conftest import Command
 from tests.cli.contract import ADA, STATS
-from tests.cli.fake_api import ADMIN_TOKEN, FakeApi, Told
+from tests.cli.fake_api import ADMIN_TOKEN, Answer, FakeApi
 
-BUSY = Told(429, {"message": "Too Many Requests"})
-STARTING = Told(503, {"message": "Service Unavailable"})
+BUSY = Answer(429, {"message": "Too Many Requests"})
+STARTING = Answer(503, {"message": "Service Unavailable"})
 
 
 def test_an_api_that_is_busy_is_asked_again(api: FakeApi, imagecache: Command) -> None:
-    api.answer("GET /api/stats", BUSY, STARTING, Told(200, STATS))
+    api.answer("GET /api/stats", BUSY, STARTING, Answer(200, STATS))
 
     assert imagecache("stats").code == 0
     assert imagecache.clock.slept == [1.0, 2.0]
 
 
-def test_after_four_times_busy_it_is_said_to_be_so(api: FakeApi, imagecache: Command) -> None:
+def test_an_api_that_is_busy_four_times_ends_the_command(api: FakeApi, imagecache: Command) -> None:
     api.answer("GET /api/stats", BUSY)
 
     ran = imagecache("stats")
@@ -32,11 +32,15 @@ def test_after_four_times_busy_it_is_said_to_be_so(api: FakeApi, imagecache: Com
     assert imagecache.clock.slept == [1.0, 2.0, 4.0]
 
 
-@pytest.mark.parametrize(("wish", "slept"), [("7", 7.0), ("3600", 30.0), ("tomorrow", 1.0)])
-def test_a_busy_api_may_say_when_but_not_for_ever(
-    api: FakeApi, imagecache: Command, wish: str, slept: float
+@pytest.mark.parametrize(("retry_after", "slept"), [("7", 7.0), ("3600", 30.0), ("tomorrow", 1.0)])
+def test_a_busy_api_may_ask_for_a_pause_of_up_to_half_a_minute(
+    api: FakeApi, imagecache: Command, retry_after: str, slept: float
 ) -> None:
-    api.answer("GET /api/stats", Told(429, {"message": "later"}, (("Retry-After", wish),)), Told(200, STATS))
+    api.answer(
+        "GET /api/stats",
+        Answer(429, {"message": "later"}, (("Retry-After", retry_after),)),
+        Answer(200, STATS),
+    )
 
     assert imagecache("stats").code == 0
     assert imagecache.clock.slept == [slept]
@@ -48,7 +52,7 @@ def test_a_busy_api_may_say_when_but_not_for_ever(
 def test_the_exit_code_says_whether_another_command_would_help(
     api: FakeApi, imagecache: Command, status: int, code: int
 ) -> None:
-    api.answer("POST /api/images/refresh", Told(status, {"message": "because", "code": "some_code"}))
+    api.answer("POST /api/images/refresh", Answer(status, {"message": "because", "code": "some_code"}))
 
     ran = imagecache("refresh", ADA)
 
@@ -57,7 +61,7 @@ def test_the_exit_code_says_whether_another_command_would_help(
     assert ran.err.count("\n") == 1
 
 
-def test_a_wrong_token_is_told_apart_from_a_weak_one(api: FakeApi, read_only: Command) -> None:
+def test_a_wrong_token_and_the_read_token_get_different_errors(api: FakeApi, read_only: Command) -> None:
     api.answer("GET /api/stats", STATS)
 
     weak = read_only("sync")
@@ -69,14 +73,14 @@ def test_a_wrong_token_is_told_apart_from_a_weak_one(api: FakeApi, read_only: Co
 
 
 def test_a_gateway_without_the_route_is_not_an_unknown_image(api: FakeApi, imagecache: Command) -> None:
-    api.answer("POST /api/images/retry", Told(404, {"message": "Not Found"}))
+    api.answer("POST /api/images/retry", Answer(404, {"message": "Not Found"}))
 
     assert "no such route (Not Found)" in imagecache("retry", ADA).err
 
 
 @pytest.mark.parametrize("body", [b"<html>a hotel's login</html>", b"", b"[]", b'"text"'])
-def test_what_is_not_ours_is_recognised(api: FakeApi, imagecache: Command, body: bytes) -> None:
-    api.answer("GET /api/stats", Told(200, body))
+def test_an_answer_that_is_not_the_apis_is_recognised(api: FakeApi, imagecache: Command, body: bytes) -> None:
+    api.answer("GET /api/stats", Answer(200, body))
 
     ran = imagecache("stats", "--json")
 
@@ -85,7 +89,9 @@ def test_what_is_not_ours_is_recognised(api: FakeApi, imagecache: Command, body:
 
 
 def test_a_redirect_gets_no_token(api: FakeApi, imagecache: Command) -> None:
-    api.answer("GET /api/stats", Told(302, {"message": "elsewhere"}, (("Location", f"{api.url}/api/other"),)))
+    api.answer(
+        "GET /api/stats", Answer(302, {"message": "elsewhere"}, (("Location", f"{api.url}/api/other"),))
+    )
 
     assert imagecache("stats").code == 1
     assert api.routes() == ["GET /api/stats"]
@@ -97,10 +103,10 @@ def test_an_answer_of_another_shape_is_named_by_its_field(api: FakeApi, imagecac
     ran = imagecache("stats")
 
     assert ran.code == 1
-    assert "not understood at Stats.lastSync.succeededAt" in ran.err
+    assert "unexpected value at Stats.lastSync.succeededAt" in ran.err
 
 
-def test_nobody_there_is_one_line(imagecache: Command) -> None:
+def test_an_address_without_a_server_is_one_line(imagecache: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
 
@@ -108,11 +114,13 @@ def test_nobody_there_is_one_line(imagecache: Command) -> None:
 
     assert ran.code == 1
     assert ran.err == (
-        f"imagecache: http://127.0.0.1:{port} cannot be reached: is it running, is the address right?\n"
+        f"imagecache: http://127.0.0.1:{port} cannot be reached: is it running, and is the address right?\n"
     )
 
 
-def test_an_api_that_never_answers_is_left(imagecache: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_api_that_never_answers_ends_the_command(
+    imagecache: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(api_module, "_TIMEOUT_SECONDS", 0.1)
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -133,7 +141,7 @@ def test_a_netrc_file_replaces_no_token(
 
     Api(Access(not_known_as_local, ADMIN_TOKEN)).get("/api/stats")
 
-    assert api.asked[0].token == f"Bearer {ADMIN_TOKEN}"
+    assert api.requests[0].token == f"Bearer {ADMIN_TOKEN}"
 
 
 def test_a_proxy_is_not_asked_for_what_runs_on_this_machine(

@@ -1,16 +1,16 @@
-"""Verbs that change something: what is sent, what is waited for, and how the command ends."""
+"""Verbs that change something: what they send, what they wait for, and how they end."""
 
 import pytest
 
 from tests.cli.conftest import Command
 from tests.cli.contract import ADA, FORGOTTEN, Json, filled, job, redriven, synced
-from tests.cli.fake_api import FakeApi, Told
+from tests.cli.fake_api import Answer, FakeApi
 
-ACCEPTED = Told(202, {"jobId": "job-1"})
+ACCEPTED = Answer(202, {"jobId": "job-1"})
 RUNNING = job("sync", "running", {"chats": 3, "changed": 1, "queued": 0})
 
 
-def test_sync_waits_until_it_is_over_and_tells_what_it_did(api: FakeApi, imagecache: Command) -> None:
+def test_sync_waits_until_it_is_over_and_says_what_it_did(api: FakeApi, imagecache: Command) -> None:
     api.answer("POST /api/sync", ACCEPTED)
     api.answer("GET /api/jobs/job-1", job("sync", "queued"), RUNNING, synced("ok", deleted=1, refused=12))
 
@@ -18,8 +18,8 @@ def test_sync_waits_until_it_is_over_and_tells_what_it_did(api: FakeApi, imageca
 
     assert (ran.code, ran.err) == (0, "")
     assert ran.words == (
-        "ok: what moved was read (12 chats, 2 changed, 5 queued, 1 deleted; 12 deletions refused, "
-        "--force allows them)"
+        "ok: the chats that changed were read (12 chats, 2 changed, 5 queued, 1 deleted; "
+        "12 deletions refused, --force allows them)"
     )
     assert api.bodies("POST /api/sync") == [{"complete": False, "force": False}]
     assert imagecache.clock.slept == [0.25, 0.375]
@@ -39,11 +39,11 @@ def test_sync_may_be_complete_and_forced(api: FakeApi, imagecache: Command) -> N
     ("outcome", "said"),
     [
         ("offline", "Beeper cannot be reached: start Beeper Desktop"),
-        ("unauthorized", "Beeper refuses the token: make a new read-only token"),
+        ("unauthorized", "Beeper refuses the token: create a read-only token"),
         ("busy", "another sync is running"),
         ("superseded", "another sync took over"),
-        ("unfinished", "goes on by itself"),
-        ("brand-new", "brand-new: what moved was read"),
+        ("unfinished", "the sync continues by itself"),
+        ("brand-new", "brand-new: the chats that changed were read"),
     ],
 )
 def test_a_sync_that_did_not_read_everything_says_what_to_do(
@@ -58,25 +58,29 @@ def test_a_sync_that_did_not_read_everything_says_what_to_do(
     assert said in ran.words
 
 
-def test_a_job_that_died_is_a_bad_answer(api: FakeApi, imagecache: Command) -> None:
+def test_a_job_that_failed_is_exit_code_1(api: FakeApi, imagecache: Command) -> None:
     api.answer("POST /api/sync", ACCEPTED)
     api.answer("POST /api/images/retry-failed", ACCEPTED)
     api.answer("GET /api/jobs/job-1", job("sync", "failed"))
 
-    sync, retry = imagecache("sync"), imagecache("retry-failed", "--watch")
+    sync = imagecache("sync")
+    retry = imagecache("retry-failed", "--watch")
 
-    assert (sync.code, sync.out) == (1, "sync failed: look at its function's log\n")
+    assert (sync.code, sync.out) == (1, "the sync failed: search the function's log for job job-1\n")
     assert (retry.code, retry.out) == (1, "the job failed: 0 queued, 0 cached, 0 failed\n")
 
 
-def test_a_job_without_any_news_is_given_up_in_the_end(api: FakeApi, imagecache: Command) -> None:
+def test_a_job_that_makes_no_progress_is_given_up_after_16_minutes(api: FakeApi, imagecache: Command) -> None:
     api.answer("POST /api/sync", ACCEPTED)
     api.answer("GET /api/jobs/job-1", RUNNING)
 
     ran = imagecache("sync")
 
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == "imagecache: job job-1 has not moved for 16 minutes: look at its log\n"
+    assert ran.err == (
+        "imagecache: job job-1 has made no progress for 16 minutes: "
+        "search the function's log for the job's id\n"
+    )
     assert 960 < imagecache.clock.now < 960 + 2 * 30
 
 
@@ -88,14 +92,15 @@ def test_a_job_without_any_news_is_given_up_in_the_end(api: FakeApi, imagecache:
         (["retry-failed"], "POST /api/images/retry-failed", {}),
     ],
 )
-def test_without_watch_a_job_goes_on_by_itself(
+def test_without_watch_nothing_is_waited_for(
     api: FakeApi, imagecache: Command, arguments: list[str], route: str, body: dict[str, int]
 ) -> None:
     api.answer(route, ACCEPTED)
 
-    told, document = imagecache(*arguments), imagecache(*arguments, "--json").document
+    shown = imagecache(*arguments)
+    document = imagecache(*arguments, "--json").document
 
-    assert told.out == "started as job job-1; --watch waits for it\n"
+    assert shown.out == "started as job job-1; --watch waits for it\n"
     assert document == {"jobId": "job-1"}
     assert api.bodies(route) == [body, body]
     assert api.routes() == [route, route]
@@ -116,8 +121,26 @@ def test_watch_waits_until_the_queue_is_drained_and_not_only_until_everything_is
 
     ran = imagecache("backfill", "--watch")
 
-    assert (ran.code, ran.out) == (0, "done: 10 queued, 8 cached, 2 failed\n")
-    assert len(api.asked) == 5
+    assert (ran.code, ran.out) == (
+        0,
+        "done: 10 queued, 8 cached, 2 failed; `imagecache failed` lists the reasons\n",
+    )
+    assert len(api.requests) == 5
+
+
+@pytest.mark.parametrize("verb", ["backfill", "retry-failed"])
+@pytest.mark.parametrize(("queued", "failed", "done", "code"), [(11, 11, 0, 1), (11, 10, 1, 0), (0, 0, 0, 0)])
+def test_a_watch_fails_if_every_image_failed(
+    api: FakeApi, imagecache: Command, *, verb: str, queued: int, failed: int, done: int, code: int
+) -> None:
+    api.answer(f"POST /api/images/{verb}", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", filled("done", queued=queued, waiting=0, failed=failed, done=done))
+
+    shown = imagecache(verb, "--watch")
+
+    assert shown.code == code
+    assert shown.out.startswith("every image failed: " if code else "done: ")
+    assert imagecache(verb, "--watch", "--json").code == code
 
 
 def test_a_job_that_dies_before_everything_is_queued_is_not_waited_for_as_long(
@@ -129,7 +152,7 @@ def test_a_job_that_dies_before_everything_is_queued_is_not_waited_for_as_long(
     ran = imagecache("backfill", "--watch")
 
     assert ran.code == 1
-    assert "has not moved for 16 minutes" in ran.err
+    assert "has made no progress for 16 minutes" in ran.err
 
 
 def test_a_queue_may_stand_still_for_hours_while_the_laptop_sleeps(api: FakeApi, imagecache: Command) -> None:
@@ -139,26 +162,32 @@ def test_a_queue_may_stand_still_for_hours_while_the_laptop_sleeps(api: FakeApi,
     ran = imagecache("backfill", "--watch", "--json")
 
     assert (ran.code, ran.out) == (1, "")
-    assert "has not moved for 180 minutes" in ran.err
+    assert "has made no progress for 180 minutes" in ran.err
 
 
 @pytest.mark.parametrize(
     ("over", "code", "said"),
     [
         (redriven("done"), 0, "done: 1,204 queued again\n"),
-        (redriven("done", 2), 0, "done: 1,204 queued again; 2 are no messages of ours and stay there\n"),
+        (
+            redriven("done", 2),
+            0,
+            "done: 1,204 queued again; 2 are not messages of this cache and stay there\n",
+        ),
         (redriven("failed"), 1, "the job failed: 1,204 queued again\n"),
     ],
 )
-def test_redrive_waits_until_it_is_over_and_tells_what_stays(
+def test_redrive_waits_until_it_is_over_and_says_what_stays(
     api: FakeApi, imagecache: Command, over: Json, code: int, said: str
 ) -> None:
     api.answer("POST /api/redrive", ACCEPTED)
     api.answer("GET /api/jobs/job-1", job("redrive", "queued"), over)
 
-    told, program = imagecache("redrive"), imagecache("redrive", "--json")
+    shown = imagecache("redrive")
+    as_json = imagecache("redrive", "--json")
 
-    assert (told.code, told.out, program.code, program.document) == (code, said, code, over)
+    assert (shown.code, shown.out) == (code, said)
+    assert (as_json.code, as_json.document) == (code, over)
     assert api.bodies("POST /api/redrive") == [{}, {}]
 
 
@@ -166,9 +195,10 @@ def test_redrive_waits_until_it_is_over_and_tells_what_stays(
 def test_one_picture_is_queued(api: FakeApi, imagecache: Command, verb: str) -> None:
     api.answer(f"POST /api/images/{verb}", {"status": "pending"})
 
-    told, document = imagecache(verb, ADA), imagecache(verb, ADA, "--json").document
+    shown = imagecache(verb, ADA)
+    document = imagecache(verb, ADA, "--json").document
 
-    assert told.out == "queued: `imagecache explain URL` tells what becomes of it\n"
+    assert shown.out == "queued: `imagecache explain URL` shows what happens to it\n"
     assert document == {"status": "pending"}
     assert api.bodies(f"POST /api/images/{verb}") == [{"sourceUrl": ADA}, {"sourceUrl": ADA}]
 
@@ -178,10 +208,7 @@ def test_forget_deletes_after_a_yes(api: FakeApi, imagecache: Command) -> None:
 
     ran = imagecache("forget", ADA, typed="y\n")
 
-    assert (ran.code, ran.out) == (
-        0,
-        "forgotten: 4 stored versions are deleted, and CloudFront drops its copies\n",
-    )
+    assert (ran.code, ran.out) == (0, "forgotten: 4 stored versions are deleted\n")
     assert ran.err == "Delete this picture from the cache? [y/N] "
     assert api.bodies("POST /api/images/forget") == [{"sourceUrl": ADA}]
 
@@ -191,28 +218,28 @@ def test_forget_deletes_after_a_yes(api: FakeApi, imagecache: Command) -> None:
     [
         ("n\n", 1, "nothing was forgotten"),
         ("\n", 1, "nothing was forgotten"),
-        ("", 2, "say --yes where nobody can be asked"),
+        ("", 2, "add --yes if it cannot ask you"),
     ],
 )
-def test_forget_deletes_nothing_without_one(
+def test_forget_deletes_nothing_without_a_yes(
     api: FakeApi, imagecache: Command, typed: str, code: int, said: str
 ) -> None:
     ran = imagecache("forget", ADA, typed=typed)
 
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err
-    assert api.asked == []
+    assert api.requests == []
 
 
-def test_a_program_is_not_asked_and_says_yes_beforehand(api: FakeApi, imagecache: Command) -> None:
+def test_forget_with_json_never_asks_and_requires_yes(api: FakeApi, imagecache: Command) -> None:
     ran = imagecache("forget", ADA, "--json", typed="y\n")
 
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "imagecache: forget deletes the picture: with --json say --yes too\n"
-    assert api.asked == []
+    assert ran.err == "imagecache: forget deletes the picture: with --json, add --yes\n"
+    assert api.requests == []
 
 
-def test_forget_with_yes_asks_nobody(api: FakeApi, imagecache: Command) -> None:
+def test_forget_with_yes_does_not_ask(api: FakeApi, imagecache: Command) -> None:
     api.answer("POST /api/images/forget", FORGOTTEN)
 
     ran = imagecache("forget", ADA, "--yes", "--json")
@@ -223,25 +250,33 @@ def test_forget_with_yes_asks_nobody(api: FakeApi, imagecache: Command) -> None:
 @pytest.mark.parametrize(
     ("edge", "said"),
     [
+        ({"edge": "told"}, "; CloudFront deletes its copies, too"),
         ({"edge": "not_needed"}, ""),
         ({}, ""),  # an older API
         (
             {"edge": "not_told"},
-            "; CloudFront could not be told and goes on serving its copies: invalidate /images/* by hand",
+            "; CloudFront could not be asked to delete its copies: invalidate /images/* by hand",
         ),
     ],
 )
-def test_forget_says_what_cloudfront_still_has(
-    api: FakeApi, imagecache: Command, edge: dict[str, str], said: str
+def test_forget_on_aws_says_what_happens_to_cloudfronts_copies(
+    api: FakeApi, on_aws: Command, edge: dict[str, str], said: str
 ) -> None:
     api.answer("POST /api/images/forget", {"status": "forgotten", "deletedVersions": 0, **edge})
 
-    ran = imagecache("forget", ADA, "--yes")
+    ran = on_aws("forget", ADA, "--yes")
 
     assert (ran.code, ran.words) == (0, f"forgotten: 0 stored versions are deleted{said}")
 
 
-def test_an_unknown_picture_is_a_bad_answer(imagecache: Command) -> None:
+@pytest.mark.parametrize("edge", ["told", "not_told"])
+def test_forget_at_home_does_not_mention_cloudfront(api: FakeApi, imagecache: Command, edge: str) -> None:
+    api.answer("POST /api/images/forget", {"status": "forgotten", "deletedVersions": 0, "edge": edge})
+
+    assert "CloudFront" not in imagecache("forget", ADA, "--yes").out
+
+
+def test_an_unknown_picture_is_exit_code_1(imagecache: Command) -> None:
     ran = imagecache("retry", ADA)
 
     assert (ran.code, ran.out, ran.err) == (1, "", "imagecache: there is no such thing\n")

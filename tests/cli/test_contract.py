@@ -1,4 +1,4 @@
-"""What the command reads is what the API answers: they share no code, so a test compares them."""
+"""Compares the fields that the command reads with those that the API answers: the two share no code."""
 
 import dataclasses
 import re
@@ -21,7 +21,7 @@ ANSWERED = {
 
 
 def shape(name: str) -> Any:
-    """What the API answers under this name."""
+    """Returns the API's shape of this name."""
     return ANSWERED[name]
 
 

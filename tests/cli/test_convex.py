@@ -148,5 +148,5 @@ def _local(command: Command, content: object) -> None:
 
 
 def _engine_at(command: Command, endpoint: str) -> None:
-    engine = {"endpoint": endpoint, "region": "eu-west-1", "stack": "imagecache"}
+    engine = {"endpoint": endpoint, "region": "eu-west-1", "sessionToken": "t", "stack": "imagecache"}
     _local(command, {"url": "http://127.0.0.1:1", "adminToken": "t", "engine": engine})

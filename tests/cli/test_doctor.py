@@ -1,18 +1,25 @@
-"""The connection test: each verdict, and what it says to do."""
+"""The connection test: each verdict, and its advice."""
 
+import io
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from imagecache_cli.doctor import Finding, Verdict, render_findings
 from tests.cli.conftest import Command
-from tests.cli.contract import HEALTH, STATS, job, synced
-from tests.cli.fake_api import FakeApi, Told
+from tests.cli.contract import FAILED_ROW, HEALTH, STATS, job, synced
+from tests.cli.fake_api import Answer, FakeApi
 
-Finding = tuple[str, str, str]
+Seen = tuple[str, str, str]
 
 LAST_ASKED = "when sync last asked (2026-11-25 09:50 UTC)"
-START = "start Beeper Desktop on the laptop, and its tunnel"
-NEW_TOKEN = "make a new read-only token in Beeper's settings and store it (`make secrets`, or BEEPER_TOKEN)"
+START = "start Beeper Desktop, and its tunnel if the cache is on AWS"
+NEW_TOKEN = (
+    "create a read-only token in Beeper's settings and store it "
+    "(`make secrets` on AWS, BEEPER_TOKEN for `make run`)"
+)
+SYNC_HAS_READ = "answers and accepts its token: a sync has just read it"
 
 
 def prepare(
@@ -24,46 +31,48 @@ def prepare(
 ) -> None:
     api.answer("GET /api/health", {**HEALTH, "origin": {**HEALTH["origin"], "state": origin}})
     api.answer("GET /api/stats", {**STATS, **(stats or {})})
-    api.answer("POST /api/sync", Told(202, {"jobId": "job-1"}))
+    api.answer("POST /api/sync", Answer(202, {"jobId": "job-1"}))
     api.answer("GET /api/jobs/job-1", synced_as or synced("ok"))
 
 
-def findings(imagecache: Command, code: int) -> dict[str, Finding]:
-    """By subject: verdict, what was found, what to do. Of several with one subject the last."""
+def findings(imagecache: Command, code: int) -> dict[str, Seen]:
+    """Returns verdict, finding and remedy by subject: the last one if a subject has several."""
     ran = imagecache("doctor", "--json")
     assert ran.code == code
     assert ran.document["healthy"] == (code == 0)
-    return {one["subject"]: (one["verdict"], one["found"], one["remedy"]) for one in ran.document["findings"]}
+    return {
+        finding["subject"]: (finding["verdict"], finding["found"], finding["remedy"])
+        for finding in ran.document["findings"]
+    }
 
 
-def test_a_healthy_cache_is_said_to_be_so_line_by_line(api: FakeApi, imagecache: Command) -> None:
+def test_a_healthy_cache_gets_an_ok_for_each_subject(api: FakeApi, imagecache: Command) -> None:
     prepare(api, stats={"failed": 0, "failedByReason": {}})
 
     ran = imagecache("doctor")
 
     assert ran.code == 0
-    assert [" ".join(line.split()) for line in ran.out.splitlines()][3:] == [
+    assert [" ".join(line.split()) for line in ran.out.splitlines()] == [
         f"ok API answers at {api.url}",
         "ok token the admin token",
-        "ok Beeper reachable, and its token is good: a sync has just read it",
+        f"ok Beeper {SYNC_HAS_READ}",
         "ok sync last succeeded 2026-11-25 09:50 UTC",
         "ok pictures 1,371 cached, 4 pending",
         "ok failures none",
-        "",
     ]
     assert api.bodies("POST /api/sync") == [{"complete": False, "force": False}]
 
 
-def test_nobody_there_is_the_only_finding(api: FakeApi, imagecache: Command) -> None:
-    api.answer("GET /api/health", Told(200, b"<html>"))
+def test_an_address_of_something_else_is_the_only_finding(api: FakeApi, imagecache: Command) -> None:
+    api.answer("GET /api/health", Answer(200, b"<html>"))
 
-    found = findings(imagecache, 1)
+    seen = findings(imagecache, 1)
 
-    assert list(found) == ["API"]
-    assert found["API"] == (
+    assert list(seen) == ["API"]
+    assert seen["API"] == (
         "bad",
-        "HTTP 200 without JSON: is this the address of an image cache?",
-        "mend IMAGECACHE_URL, or start `make run`",
+        "the answer is HTTP 200 without JSON: is this the address of an image cache?",
+        "correct IMAGECACHE_URL, or start `make run`",
     )
 
 
@@ -71,21 +80,21 @@ def test_a_wrong_token_is_bad(api: FakeApi, imagecache: Command) -> None:
     prepare(api)
     imagecache.environment["IMAGECACHE_TOKEN"] = "guessed"
 
-    found = findings(imagecache, 1)
+    seen = findings(imagecache, 1)
 
-    assert found["token"] == ("bad", "not accepted", "set IMAGECACHE_TOKEN to the one in use")
-    assert list(found) == ["API", "token"]
+    assert seen["token"] == ("bad", "not accepted", "set IMAGECACHE_TOKEN to the current token")
+    assert list(seen) == ["API", "token"]
 
 
-def test_the_read_token_changes_nothing_and_tells_what_sync_last_saw(
+def test_the_read_token_changes_nothing_and_shows_what_sync_last_saw(
     api: FakeApi, read_only: Command
 ) -> None:
     prepare(api)
 
-    found = findings(read_only, 0)
+    seen = findings(read_only, 0)
 
-    assert found["token"] == ("ok", "the read token: may look, not change", "")
-    assert found["Beeper"] == ("ok", f"answered {LAST_ASKED}", "")
+    assert seen["token"] == ("ok", "the read token, which can change nothing", "")
+    assert seen["Beeper"] == ("ok", f"answered {LAST_ASKED}", "")
     assert "POST /api/sync" not in api.routes()
 
 
@@ -94,11 +103,11 @@ def test_the_read_token_changes_nothing_and_tells_what_sync_last_saw(
     [
         ("offline", 1, ("bad", f"could not be reached {LAST_ASKED}", START)),
         ("unauthorized", 1, ("bad", f"refused the token {LAST_ASKED}", NEW_TOKEN)),
-        ("unknown", 0, ("warn", "was never asked", "`imagecache sync` with the admin token asks it")),
+        ("unknown", 0, ("warn", "has never been asked", "run `imagecache sync` with the admin token")),
     ],
 )
 def test_what_sync_last_saw_may_be_bad(
-    api: FakeApi, read_only: Command, state: str, code: int, finding: Finding
+    api: FakeApi, read_only: Command, state: str, code: int, finding: Seen
 ) -> None:
     prepare(api, origin=state)
 
@@ -110,13 +119,13 @@ def test_what_sync_last_saw_may_be_bad(
     [
         (synced("offline"), 1, ("bad", "Beeper cannot be reached", START)),
         (synced("unauthorized"), 1, ("bad", "Beeper refuses the token", NEW_TOKEN)),
-        (job("sync", "failed"), 1, ("bad", "sync failed", "look at its function's log")),
-        (synced("unfinished"), 0, ("ok", "reachable, and its token is good: a sync has just read it", "")),
+        (job("sync", "failed"), 1, ("bad", "the sync failed", "search the function's log for job job-1")),
+        (synced("unfinished"), 0, ("ok", SYNC_HAS_READ, "")),
         (synced("busy"), 0, ("ok", f"answered {LAST_ASKED}", "")),
     ],
 )
 def test_the_admin_token_asks_beeper_now(
-    api: FakeApi, imagecache: Command, outcome: dict[str, Any], code: int, finding: Finding
+    api: FakeApi, imagecache: Command, outcome: dict[str, Any], code: int, finding: Seen
 ) -> None:
     prepare(api, synced_as=outcome)
 
@@ -142,12 +151,12 @@ def test_a_sync_that_is_a_day_late_is_a_warning(
 @pytest.mark.parametrize(
     ("pending", "code", "finding"),
     [
-        (4, 0, ("warn", "0 cached, 4 pending", "the first ones take a minute: ask again")),
-        (0, 1, ("bad", "0 cached, 0 pending", "`imagecache backfill --watch` queues all of them")),
+        (4, 0, ("warn", "0 cached, 4 pending", "wait: the first ones take a minute")),
+        (0, 1, ("bad", "0 cached, 0 pending", "run `imagecache backfill --watch`, which queues all of them")),
     ],
 )
-def test_a_cache_without_pictures_is_no_good(
-    api: FakeApi, imagecache: Command, pending: int, code: int, finding: Finding
+def test_a_cache_without_pictures_is_not_ok(
+    api: FakeApi, imagecache: Command, pending: int, code: int, finding: Seen
 ) -> None:
     prepare(api, stats={"totalCachedImages": 0, "pending": pending})
 
@@ -160,20 +169,77 @@ def test_failures_are_warnings_by_reason(api: FakeApi, imagecache: Command) -> N
     ran = imagecache("doctor")
 
     assert ran.code == 0
-    assert "warn failures 1 too_large over 5 MB or 40 megapixels: nothing to do" in ran.words
-    assert "warn failures 2 unsupported_svg never fetched as they are" in ran.words
+    assert (
+        "warn failures 1 too_large: the file is larger than 5 MB or 40 megapixels "
+        "What to do: only another picture helps: this one is not tried again"
+    ) in ran.words
+    assert "warn failures 2 unsupported_svg: the file is SVG, which can contain scripts" in ran.words
+    assert "GET /api/images" not in api.routes()
+
+
+def test_pictures_of_unreachable_servers_are_told_apart_by_their_server(
+    api: FakeApi, imagecache: Command
+) -> None:
+    down = {**FAILED_ROW, "reason": "origin_down"}
+    web = {**down, "sourceUrl": "https://pictures.example/ada.jpg"}
+    prepare(api, stats={"failed": 4, "failedByReason": {"gone": 1, "origin_down": 3}})
+    api.answer(
+        "GET /api/images",
+        {"images": [down, FAILED_ROW], "nextCursor": "c1"},
+        {"images": [web, web], "nextCursor": None},
+    )
+
+    words = imagecache("doctor").words
+
+    assert "warn failures 1 origin_down: Beeper, or the media server, could not be reached" in words
+    assert "warn failures 2 origin_down: the web server in the picture's URL could not be reached" in words
+
+
+def test_an_unreachable_web_server_is_not_blamed_on_beeper(api: FakeApi, imagecache: Command) -> None:
+    web = {**FAILED_ROW, "reason": "origin_down", "sourceUrl": "https://pictures.example/ada.jpg"}
+    prepare(api, stats={"failed": 1, "failedByReason": {"origin_down": 1}})
+    api.answer("GET /api/images", {"images": [web], "nextCursor": None})
+
+    found, remedy = findings(imagecache, 0)["failures"][1:]
+
+    assert "Beeper" not in found + remedy
+
+
+def test_images_that_were_tried_again_meanwhile_are_still_counted(api: FakeApi, imagecache: Command) -> None:
+    prepare(api, stats={"failed": 1, "failedByReason": {"origin_down": 1}})
+    api.answer("GET /api/images", {"images": [], "nextCursor": None})
+
+    assert findings(imagecache, 0)["failures"][1].startswith("1 origin_down: the server that has the picture")
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_advice_is_complete_at_any_width(width: int) -> None:
+    advice = "run `imagecache sync --complete`, and then look at the pictures again"
+    seen = io.StringIO()
+
+    Console(file=seen, width=width).print(
+        render_findings(
+            [Finding("failures", Verdict.WARN, "2 gone: Beeper no longer has the picture", advice)]
+        )
+    )
+
+    assert f"What to do: {advice}" in " ".join(seen.getvalue().split())
 
 
 def test_an_api_that_fails_half_way_is_bad(api: FakeApi, imagecache: Command) -> None:
     prepare(api)
-    api.answer("GET /api/stats", Told(500, {"message": "some\x1bthing broke", "code": "internal"}))
+    api.answer("GET /api/stats", Answer(500, {"message": "some\x1bthing broke", "code": "internal"}))
 
-    assert findings(imagecache, 1)["API"] == ("bad", "something broke", "look at the functions' logs")
+    assert findings(imagecache, 1)["API"] == (
+        "bad",
+        "something broke",
+        "search the functions' logs for errors",
+    )
 
 
-def test_a_moment_that_is_none_is_an_odd_answer(api: FakeApi, imagecache: Command) -> None:
+def test_an_invalid_time_is_an_unexpected_answer(api: FakeApi, imagecache: Command) -> None:
     prepare(api, stats={"lastSync": {"succeededAt": "yesterday", "completedAt": None}})
 
     ran = imagecache("doctor")
 
-    assert (ran.code, ran.err) == (1, "imagecache: lastSync.succeededAt is no moment: yesterday\n")
+    assert (ran.code, ran.err) == (1, "imagecache: the API's lastSync.succeededAt is not a time: yesterday\n")

@@ -1,4 +1,4 @@
-"""The command as its own process: how it is installed, interrupted and cut off."""
+"""The command as its own process: installed, interrupted, and with a reader that stops reading."""
 
 import ast
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.contract import CHAT, job
-from tests.cli.fake_api import ADMIN_TOKEN, FakeApi, Told
+from tests.cli.fake_api import ADMIN_TOKEN, Answer, FakeApi
 from tools.environment import link_command, write_command
 
 ROOT = Path(__file__).parent.parent.parent
@@ -42,14 +42,14 @@ def started(api: FakeApi, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def _interruptible() -> Iterator[None]:
-    """A shell lets its background jobs ignore Ctrl-C, and children inherit that."""
+    """Lets children receive Ctrl-C: the shell of a background job may have disabled that."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 def test_the_environment_has_the_command(tmp_path: Path) -> None:
-    """Even where a folder of the same name lies about."""
+    """The command imports its own package, not a folder of the same name where it is run."""
     (tmp_path / "imagecache_cli").mkdir()
     (tmp_path / "imagecache_cli" / "__init__.py").write_text("raise SystemExit('the wrong one')\n")
 
@@ -63,15 +63,35 @@ def test_the_environment_has_the_command(tmp_path: Path) -> None:
     )
 
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr.startswith("imagecache: where is the API?")
+    assert ran.stderr.startswith("imagecache: the API's address is missing")
+
+
+def test_a_clone_that_is_not_installed_knows_its_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert subprocess.check_output([COMMAND, "--version"], text=True) == f"imagecache {version}\n"  # noqa: S603 - our own
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"), [("imagecache ref", "refresh"), ("imagecache --ver", "--version")]
+)
+def test_bash_can_complete_verbs_and_options(typed: str, completed: str) -> None:
+    environment = {
+        "PATH": os.defpath,
+        "_IMAGECACHE_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": "1",
+    }
+
+    assert subprocess.check_output([COMMAND], env=environment, text=True).split() == [completed]  # noqa: S603 - our own
 
 
 @pytest.mark.usefixtures("_interruptible")
-def test_an_interrupted_watch_says_that_the_job_goes_on(api: FakeApi) -> None:
+def test_an_interrupted_watch_says_that_the_job_continues(api: FakeApi) -> None:
     running = threading.Event()
-    api.answer("POST /api/sync", Told(202, {"jobId": "job-1"}))
+    api.answer("POST /api/sync", Answer(202, {"jobId": "job-1"}))
     api.answer("GET /api/jobs/job-1", job("sync", "running"))
-    api.on_request = lambda asked: running.set() if asked.route.startswith("GET /api/jobs") else None
+    api.on_request = lambda request: running.set() if request.route.startswith("GET /api/jobs") else None
 
     with started(api, "sync", "--json") as command:
         assert running.wait(20)
@@ -79,11 +99,11 @@ def test_an_interrupted_watch_says_that_the_job_goes_on(api: FakeApi) -> None:
         out, err = command.communicate(timeout=20)
 
     assert (command.returncode, out) == (130, "")
-    assert err == "no longer watching: job job-1 goes on by itself\n"
+    assert err == "no longer watching: job job-1 continues by itself\n"
 
 
 @pytest.mark.parametrize("arguments", [["chats"], ["chats", "--json"]])
-def test_a_reader_that_has_seen_enough_is_no_error(api: FakeApi, arguments: list[str]) -> None:
+def test_a_reader_that_stops_reading_is_not_an_error(api: FakeApi, arguments: list[str]) -> None:
     chats = [{**CHAT, "chatId": f"!{number}:beeper.local"} for number in range(500)]
     api.answer("GET /api/chats", {"chats": chats, "nextCursor": None})
 
@@ -96,7 +116,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(api: FakeApi, arguments: list
 
 
 def test_an_installed_clone_runs_the_same_function() -> None:
-    """`pip install .` makes its command of this entry."""
+    """The entry in pyproject.toml, from which `pip install .` makes the command, names a function."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     module, function = project["scripts"]["imagecache"].split(":")
 
@@ -115,7 +135,7 @@ def test_an_installed_clone_brings_every_package_that_the_command_imports() -> N
             elif isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}
 
-    brought = {re.split(r"[^a-z]", one)[0] for one in project["dependencies"]}
+    brought = {re.split(r"[^a-z]", requirement)[0] for requirement in project["dependencies"]}
 
     assert imported - sys.stdlib_module_names - {"imagecache_cli"} == brought
 
@@ -128,9 +148,9 @@ def test_a_command_survives_spaces_and_quotes_in_its_path(tmp_path: Path) -> Non
     python.chmod(0o755)
 
     write_command(python)
-    said = subprocess.check_output([folder / "imagecache", "explain", "two words"], text=True)  # noqa: S603 - our own
+    printed = subprocess.check_output([folder / "imagecache", "explain", "two words"], text=True)  # noqa: S603 - our own
 
-    assert said.splitlines() == ["-P", "-m", "imagecache_cli", "explain", "two words"]
+    assert printed.splitlines() == ["-P", "-m", "imagecache_cli", "explain", "two words"]
 
 
 def test_the_link_follows_the_newest_environment(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Verbs that only look: what they ask, what a person sees, what a program gets."""
+"""Verbs that change nothing: their requests, and what a person and a program get."""
 
 import pytest
 
@@ -22,13 +22,13 @@ from tests.cli.fake_api import FakeApi
 TWO_CHATS = {"chats": [CHAT, GROUP], "nextCursor": None}
 
 
-def test_stats_tell_what_is_cached_and_what_is_amiss(api: FakeApi, imagecache: Command) -> None:
+def test_stats_show_what_is_cached_and_what_failed(api: FakeApi, imagecache: Command) -> None:
     api.answer("GET /api/stats", STATS)
 
     assert [" ".join(line.split()) for line in imagecache("stats").out.splitlines()] == [
         "cached images 1,371 (100.0 MB)",
-        "stored originals 101.0 MB, as served 21.5 MB",
-        "shown by nobody 12",
+        "stored originals 101.0 MB, thumbnails 21.5 MB",
+        "no longer shown 12",
         "chats with images 181",
         "pending 4",
         "failed 3 (2 gone, 1 too_large)",
@@ -40,10 +40,10 @@ def test_stats_tell_what_is_cached_and_what_is_amiss(api: FakeApi, imagecache: C
     ]
 
 
-def test_stats_tell_what_the_last_sweep_refused_to_delete(api: FakeApi, imagecache: Command) -> None:
+def test_stats_show_why_the_last_sweep_refused_to_delete(api: FakeApi, imagecache: Command) -> None:
     api.answer("GET /api/stats", {**STATS, "lastSweep": {**STATS["lastSweep"], "refused": ["offline"]}})
 
-    assert "3 deleted (1.2 MB); refused the rest: offline" in imagecache("stats").words
+    assert "3 deleted (1.2 MB); refused to delete the rest: offline" in imagecache("stats").words
 
 
 def test_stats_before_the_first_sweep_leave_out_what_only_that_counts(
@@ -53,7 +53,7 @@ def test_stats_before_the_first_sweep_leave_out_what_only_that_counts(
 
     words = imagecache("stats").words
 
-    assert "stored originals -, as served - shown by nobody - chats" in words
+    assert "stored originals -, thumbnails - no longer shown - chats" in words
     assert "last sweep - Beeper" in words
 
 
@@ -62,17 +62,17 @@ def test_chats_are_rows_with_the_state_of_their_pictures(api: FakeApi, imagecach
 
     rows = [" ".join(line.split()) for line in imagecache("chats").out.splitlines()]
 
-    assert "2026-11-25 09:30 Ada Lovelace WhatsApp 3 2 cached" in rows
-    assert "- - whatsapp_1 1,204 2 of 3 members" in rows
-    assert api.asked[0].query == {"limit": "50", "filter": "inbox", "participants": "0"}
+    assert "2026-11-25 09:30 Ada Lovelace WhatsApp 3 2 cached !ada:beeper.local" in rows
+    assert "- - whatsapp_1 1,204 2 of 3 members !group:beeper.local" in rows
+    assert api.requests[0].query == {"limit": "50", "filter": "inbox", "participants": "0"}
 
 
-def test_chats_are_chosen_by_the_api(api: FakeApi, imagecache: Command) -> None:
+def test_chats_are_filtered_by_the_api(api: FakeApi, imagecache: Command) -> None:
     api.answer("GET /api/chats", TWO_CHATS)
 
     imagecache("chats", "--filter", "groups", "--limit", "7", "--account", "whatsapp_1")
 
-    assert api.asked[0].query == {
+    assert api.requests[0].query == {
         "limit": "7",
         "filter": "groups",
         "participants": "0",
@@ -89,7 +89,7 @@ def test_all_follows_the_pages_into_one_document(api: FakeApi, imagecache: Comma
 
     assert ran.document == TWO_CHATS
     assert ran.err == ""
-    assert [one.query.get("cursor") for one in api.asked] == [None, "c/1+"]
+    assert [request.query.get("cursor") for request in api.requests] == [None, "c/1+"]
 
 
 def test_a_first_page_says_that_there_is_more(api: FakeApi, imagecache: Command) -> None:
@@ -107,17 +107,26 @@ def test_an_empty_list_says_so(api: FakeApi, imagecache: Command) -> None:
     assert imagecache("failed").out == "none\n"
 
 
-def test_pages_without_end_end(api: FakeApi, imagecache: Command) -> None:
+def test_a_cursor_that_repeats_ends_the_command(api: FakeApi, imagecache: Command) -> None:
     api.answer("GET /api/images", {"images": [], "nextCursor": "c1"})
 
     ran = imagecache("failed", "--all")
 
-    assert (ran.code, len(api.asked)) == (1, 2)
-    assert "the same page again and again" in ran.err
+    assert (ran.code, len(api.requests)) == (1, 2)
+    assert "the API answers the same page of /api/images again and again" in ran.err
 
 
-def test_uncached_says_who_shows_it_and_why_not(api: FakeApi, imagecache: Command) -> None:
-    own = {**REFERENCE, "participantId": None, "fullName": None, "status": "none", "reason": None}
+def test_uncached_says_who_shows_a_picture_and_why_it_is_not_cached(
+    api: FakeApi, imagecache: Command
+) -> None:
+    own = {
+        **REFERENCE,
+        "participantId": None,
+        "fullName": None,
+        "sourceUrl": "https://a.b/group.jpg",
+        "status": "none",
+        "reason": None,
+    }
     contacts = {**REFERENCE, "source": "contact", "sourceUrl": ADA}
     api.answer("GET /api/images/uncached", {"references": [REFERENCE, own, contacts], "nextCursor": None})
 
@@ -125,7 +134,19 @@ def test_uncached_says_who_shows_it_and_why_not(api: FakeApi, imagecache: Comman
 
     assert f"failed: gone Bob Bitty {BOB}" in words
     assert f"failed: gone Bob Bitty (contact) {ADA}" in words
-    assert f"none !ada:beeper.local {BOB}" in words
+    assert "none !ada:beeper.local https://a.b/group.jpg" in words
+    assert "gone Beeper, or the web server, no longer has the picture: `imagecache sync` brings" in words
+
+
+def test_uncached_groups_the_places_that_show_one_picture(api: FakeApi, imagecache: Command) -> None:
+    names = ["Bob Bitty", "Bob Bitty", "Bobby", "B.", "Robert"]
+    references = [{**REFERENCE, "fullName": name} for name in names]
+    api.answer("GET /api/images/uncached", {"references": references, "nextCursor": None})
+
+    ran = imagecache("uncached")
+
+    assert f"failed: gone Bob Bitty, Bobby, B. and 1 more {BOB}" in ran.words
+    assert ran.out.count(BOB) == 1
 
 
 def test_failed_says_why_and_when_next(api: FakeApi, imagecache: Command) -> None:
@@ -136,10 +157,11 @@ def test_failed_says_why_and_when_next(api: FakeApi, imagecache: Command) -> Non
 
     assert f"gone 2026-11-25 08:01 2026-11-26 08:01 {BOB}" in words
     assert f"too_large 2026-11-25 08:01 never {ADA}" in words
-    assert api.asked[0].query == {"status": "failed"}
+    assert "too_large the file is larger than 5 MB or 40 megapixels: only another picture helps" in words
+    assert api.requests[0].query == {"status": "failed"}
 
 
-def test_explain_tells_the_whole_story(api: FakeApi, imagecache: Command) -> None:
+def test_explain_shows_the_whole_story(api: FakeApi, imagecache: Command) -> None:
     api.answer("POST /api/images/explain", STORY)
 
     ran = imagecache("explain", BOB)
@@ -147,12 +169,32 @@ def test_explain_tells_the_whole_story(api: FakeApi, imagecache: Command) -> Non
     assert ran.code == 0
     assert "Beeper no longer has it. It is asked again tomorrow." in ran.words
     assert "Ada Lovelace @bob:beeper.local !ada:beeper.local" in ran.words
-    assert "- the chat's own !group:beeper.local" in ran.words
+    assert "- the chat's own picture !group:beeper.local" in ran.words
     assert "... and in more chats" in ran.words
     assert api.bodies("POST /api/images/explain") == [{"sourceUrl": BOB}]
 
 
-def test_nobody_has_heard_of_it_is_a_bad_answer(api: FakeApi, imagecache: Command) -> None:
+def test_explain_lists_each_place_that_shows_the_picture_once(api: FakeApi, imagecache: Command) -> None:
+    story = {
+        **STORY,
+        "summary": ["It is cached.", "Shown by Ada Lovelace.", "Shown for the contact ada."],
+        "shownBy": [STORY["shownBy"][0], STORY["shownBy"][0]],
+    }
+    api.answer("POST /api/images/explain", story)
+
+    ran = imagecache("explain", BOB)
+
+    assert ran.out.count("Ada Lovelace") == 1
+    assert "It is cached. Shown for the contact ada." in ran.words
+
+
+def test_explain_keeps_the_summary_if_no_place_is_listed(api: FakeApi, imagecache: Command) -> None:
+    api.answer("POST /api/images/explain", {**STORY, "summary": ["Shown by no chat."], "shownBy": []})
+
+    assert "Shown by no chat." in imagecache("explain", BOB).words
+
+
+def test_explain_of_an_unknown_picture_is_exit_code_1(api: FakeApi, imagecache: Command) -> None:
     unknown = {**STORY, "status": "none", "summary": ["Nobody shows it."], "attempts": [], "shownBy": []}
     api.answer("POST /api/images/explain", unknown)
 
@@ -162,7 +204,7 @@ def test_nobody_has_heard_of_it_is_a_bad_answer(api: FakeApi, imagecache: Comman
 
 
 @pytest.mark.parametrize(("image", "code"), [(CACHED, 0), (FAILED, 0), (NONE, 1)])
-def test_lookup_is_a_bad_answer_only_for_what_is_unknown(
+def test_lookup_is_exit_code_1_only_for_unknown_pictures(
     api: FakeApi, imagecache: Command, image: dict[str, object], code: int
 ) -> None:
     api.answer("POST /api/images/lookup", {"images": {ADA: image}})
@@ -177,7 +219,8 @@ def test_lookup_is_a_bad_answer_only_for_what_is_unknown(
 
 def test_lookup_of_more_than_one_request_may_carry_is_one_document(api: FakeApi, imagecache: Command) -> None:
     urls = [f"https://a.b/{number}" for number in range(501)]
-    first, second = dict.fromkeys(urls[:500], CACHED), {urls[500]: FAILED}
+    first = dict.fromkeys(urls[:500], CACHED)
+    second = {urls[500]: FAILED}
     api.answer("POST /api/images/lookup", {"images": first}, {"images": second})
 
     ran = imagecache("lookup", "--enqueue", "--json", *urls)

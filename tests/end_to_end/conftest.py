@@ -103,6 +103,11 @@ class Clone:
         """Every image object of every page, of chats and of members."""
         return [one["image"] for chat in self._chats() for one in (chat, *chat["participants"])]
 
+    def originals(self) -> dict[Path, bytes]:
+        """Returns the content of every original on the disk, whichever stack of this clone stored it."""
+        paths = (self.root / ".local" / "beeper" / "s3").glob("*/*/originals/*")
+        return {path: path.read_bytes() for path in paths if path.is_file()}
+
     def _chats(self) -> Iterator[dict[str, Any]]:
         for folder in ("inbox", "archived"):
             query = f"/api/chats?limit=100&participants=20&filter={folder}"

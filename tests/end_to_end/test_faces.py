@@ -59,6 +59,8 @@ def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
         deliverable = demo.account.deliverable()
         first = clone.run_until_ready(**beeper)
         clone.kill_everything(first)
+        stored = clone.originals()
+        assert stored
         assert 0 < len(demo.hits.images()) < len(deliverable), "it was cut short"
         demo.hits.reset()
         second = clone.run_until_ready(**beeper)
@@ -70,6 +72,7 @@ def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
         )
         assert_every_url_loads(clone)
         assert stop(second)[0] == 0
+        assert stored.items() <= clone.originals().items(), "no start deletes a picture"
 
 
 def test_two_clones_run_side_by_side(clone: Clone, another_clone: Clone) -> None:

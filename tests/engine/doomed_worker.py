@@ -1,7 +1,7 @@
-"""`python -m tests.engine.doomed_worker STAGE KEY ORIGIN ENDPOINT`: works on one image and stops half-way.
+"""`python -m tests.engine.doomed_worker STAGE KEY ORIGIN`: works on one image and stops half-way.
 
 It prints the stage when it got there (`claim`: claimed and nothing more; `download`: the bytes are here,
-nothing is stored) and then waits to be killed.
+nothing is stored) and then waits to be killed. The environment says where the engine is.
 """
 
 import sys
@@ -38,14 +38,8 @@ class StopsAt:
         raise AssertionError("nobody killed me")
 
 
-def cacher_on(endpoint: str, origin: str, *, stage: str | None = None) -> ImageCacher:
-    """A worker on the engine, with a lease of 3 s; whole without `stage`."""
-    access: dict[str, Any] = {
-        "endpoint_url": endpoint,
-        "region_name": "eu-west-1",
-        "aws_access_key_id": "test",
-        "aws_secret_access_key": "test",
-    }
+def cacher_on(access: dict[str, Any], origin: str, *, stage: str | None = None) -> ImageCacher:
+    """Returns a worker with a lease of 3 s whose AWS clients get `access`; it is whole without `stage`."""
     serve = AssetsServe(base_url=origin, token="t", session=punctual_session())
     wiring = Wiring(
         made_config(claim_lease_seconds=3), make_client=partial(boto3.client, **access), clock=now
@@ -55,8 +49,8 @@ def cacher_on(endpoint: str, origin: str, *, stage: str | None = None) -> ImageC
 
 
 def main() -> None:
-    stage, key, origin, endpoint = sys.argv[1:]
-    cacher_on(endpoint, origin, stage=stage).cache(ImageMessage(key, f"mxc://{key}", now()))
+    stage, key, origin = sys.argv[1:]
+    cacher_on({}, origin, stage=stage).cache(ImageMessage(key, f"mxc://{key}", now()))
 
 
 if __name__ == "__main__":

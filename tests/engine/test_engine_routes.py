@@ -6,12 +6,16 @@ from contextlib import closing
 from typing import Any
 
 from local.deploy import Stack
+from local.engine_gate import TOKEN_HEADER
 
 
 def ask(stack: Stack, path: str, *, method: str = "GET", token: str | None = None) -> tuple[int, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", stack.engine.port, timeout=20)
     with closing(connection):
-        headers = {"Host": f"{stack.outputs['ApiId']}.execute-api.localhost:{stack.engine.port}"}
+        headers = {
+            "Host": f"{stack.outputs['ApiId']}.execute-api.localhost:{stack.engine.port}",
+            TOKEN_HEADER: stack.engine.token,
+        }
         connection.request(method, path, headers=headers | ({"Authorization": token} if token else {}))
         response = connection.getresponse()
         return response.status, json.loads(response.read())

@@ -36,7 +36,7 @@ def outside(engine: Engine, tmp_path: Path) -> Outside:
     (tmp_path / ".local").mkdir()
     access = tmp_path / ".local" / "access.json"
     access.write_text(json.dumps({"url": "http://127.0.0.1:1", "adminToken": "t"}))
-    tell_engine(access, endpoint=engine.endpoint, region=REGION, stack=STACK)
+    tell_engine(access, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK)
     return Outside(environment={}, folder=tmp_path)
 
 
@@ -99,7 +99,7 @@ def test_another_stack_is_not_written_to(
     cloudformation.create_stack(StackName="another", TemplateBody=body)
     access = outside.folder / ".local" / "access.json"
     for name, said, code in (("another", "it is another stack", 2), ("none", "does not exist", 1)):
-        tell_engine(access, endpoint=engine.endpoint, region=REGION, stack=name)
+        tell_engine(access, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=name)
         assert main(["--local", "import-convex", exported(tmp_path, broken=False)], outside) == code
         assert said in capsys.readouterr().err
 

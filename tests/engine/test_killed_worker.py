@@ -1,6 +1,7 @@
 """Workers that are killed (SIGKILL) while they work on an image."""
 
 import io
+import os
 import subprocess
 import sys
 import time
@@ -29,10 +30,13 @@ def png() -> bytes:
     return out.getvalue()
 
 
-def kill_at(stage: str, key: str, origin: Origin, endpoint: str) -> None:
+def kill_at(stage: str, key: str, origin: Origin, engine: Engine) -> None:
     """A worker in a process of its own gets that far, and no further."""
-    command = [sys.executable, "-m", "tests.engine.doomed_worker", stage, key, origin.url, endpoint]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:  # noqa: S603 - our own code
+    command = [sys.executable, "-m", "tests.engine.doomed_worker", stage, key, origin.url]
+    environment = {**os.environ, **engine.environment}
+    with subprocess.Popen(  # noqa: S603 - our own code
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline().strip() == stage
         worker.kill()
@@ -48,14 +52,13 @@ def results_of(crowd: int, survivor: ImageCacher, key: str) -> list[str]:
 
 
 def test_a_worker_killed_at_work_costs_at_most_a_second_download(engine_with_tables: Engine) -> None:
-    endpoint = engine_with_tables.access["endpoint_url"]
     dynamodb: Any = boto3.client("dynamodb", **engine_with_tables.access)
     rows = CachedImages(table_name="CachedImagesTable", dynamodb=dynamodb)
     hits = {}
     for stage, key in STAGES.items():
         with Origin(answer("200 OK", png())) as origin:
-            kill_at(stage, key, origin, endpoint)
-            survivor = cacher_on(endpoint, origin.url)
+            kill_at(stage, key, origin, engine_with_tables)
+            survivor = cacher_on(engine_with_tables.access, origin.url)
             with pytest.raises(ClaimHeldError) as held:
                 survivor.cache(ImageMessage(key, f"mxc://{key}", now()))
             time.sleep(max(held.value.held_until - now(), 0) / 1000 + 0.01)

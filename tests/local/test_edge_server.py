@@ -13,8 +13,10 @@ from local.deploy import Stack
 from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.engine import Engine
+from local.engine_gate import TOKEN_HEADER
 from local.template import read_template
 
+TOKEN = "of-this-run"
 RESOURCES = {"ImageBucket": "pictures", "WebBucket": "web", "HttpApi": "0123abcd"}
 Asked = tuple[str, str, dict[str, str], bytes]
 Answer = tuple[int, dict[str, str], bytes]
@@ -28,6 +30,7 @@ class FakeEngine(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _FakeEngineHandler)
         self.asked: list[Asked] = []
+        self.tokens: list[list[str]] = []
         self.answer: Answer = (200, {"Content-Type": "text/plain"}, b"body")
 
 
@@ -38,6 +41,7 @@ class _FakeEngineHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.asked.append((self.command, self.path, headers, body))
+        self.server.tokens.append(self.headers.get_all(TOKEN_HEADER, []))
         status, headers, content = self.server.answer
         self.send_response(status)
         for name, value in {"Content-Length": str(len(content)), **headers}.items():
@@ -60,12 +64,15 @@ def engine() -> Iterator[FakeEngine]:
         server.shutdown()
 
 
+def edge_stack(engine: FakeEngine) -> Stack:
+    no_child: Any = None
+    return Stack("imagecache", Engine(no_child, engine.server_port, TOKEN), read_template(), RESOURCES, {})
+
+
 @pytest.fixture
 def edge(engine: FakeEngine) -> Iterator[EdgeServer]:
-    no_child: Any = None
-    stack = Stack("imagecache", Engine(no_child, engine.server_port), read_template(), RESOURCES, {})
     server = EdgeServer(0)
-    server.site = Site(stack)
+    server.site = Site(edge_stack(engine))
     with server.serving():
         yield server
 
@@ -101,6 +108,29 @@ def test_api_is_asked_by_its_own_name_with_all_that_the_viewer_sent(
     assert sent["host"] == f"0123abcd.execute-api.localhost:{engine.server_port}"
     assert (sent["authorization"], sent["cookie"], sent["accept-encoding"]) == ("Bearer t", "c=1", "gzip")
     assert (status, body, received["x-trace"], received["server"]) == (418, b"{}", "1", "imagecache")
+
+
+@pytest.mark.parametrize("target", ["/api/chats", "/images/0a/96.webp"])
+def test_the_engine_is_shown_the_token_of_its_run_and_nothing_by_which_it_knows_browsers(
+    edge: EdgeServer, engine: FakeEngine, target: str
+) -> None:
+    browser = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "X-Amz-Security-Token": "a guess"}
+    assert ask(edge, target, headers=browser)[0] == 200
+    _, _, sent, _ = engine.asked[0]
+    assert engine.tokens == [[TOKEN]]
+    assert not [name for name in sent if name.startswith("sec-fetch-")]
+
+
+def test_the_origin_of_a_page_reaches_the_api_alone(edge: EdgeServer, engine: FakeEngine) -> None:
+    for target in ("/api/chats", "/images/0a/96.webp"):
+        assert ask(edge, target, headers={"Origin": "http://localhost:3000"})[0] == 200
+    assert [sent.get("origin") for _, _, sent, _ in engine.asked] == ["http://localhost:3000", None]
+
+
+def test_the_demo_account_is_not_shown_the_token(edge: EdgeServer, engine: FakeEngine) -> None:
+    edge.site = Site(edge_stack(engine), demo_port=engine.server_port)
+    assert ask(edge, "/_demo/hits")[0] == 200
+    assert engine.tokens == [[]]
 
 
 def test_picture_comes_from_the_bucket_without_query_or_cookies(edge: EdgeServer, engine: FakeEngine) -> None:

@@ -1,4 +1,4 @@
-"""One stack and one browser for all tests of the page; a tab of its own for each."""
+"""Starts one stack and one browser for all tests of the page, and gives each test its own tabs."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from tests.end_to_end.conftest import Clone, wait_until
 from tests.page.visit import Visit
 from tools.browser import find_browser
 
-# Nothing of these is asked for by a page: a browser phones its maker by itself.
+# Requests that a browser sends to its maker by itself would look like requests of the page.
 _QUIET = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"),
     *("--no-pings", "--disable-domain-reliability", "--disable-client-side-phishing-detection"),
@@ -22,18 +22,20 @@ CROWD = 130  # two pages of a roster
 
 @pytest.fixture(scope="session")
 def other_port() -> int:
-    """Where somebody's own page would be served: the stack allows that origin."""
+    """Returns the port of another page, whose origin the stack allows."""
     return free_port()
 
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory, other_port: int) -> Iterator[Clone]:
-    """`make run` with every picture cached that can be; the largest group is smaller: 155 fewer."""
+    """Runs the stack until all pictures are cached that can be. Its largest group has `CROWD` members."""
     clone = Clone(tmp_path_factory.mktemp("page").resolve() / "clone")
     invention = clone.root / "demo" / "invention.py"
     invention.write_text(invention.read_text().replace("CROWD = 552", f"CROWD = {CROWD}"))
     process = clone.run_until_ready(ALLOWED_ORIGINS=f"http://127.0.0.1:{other_port}")
-    wait_until(lambda: everything_is_cached(clone), seconds=180, what="every chat synced, no picture pending")
+    wait_until(
+        lambda: everything_is_cached(clone), seconds=180, what="all chats are read and no picture is pending"
+    )
     yield clone
     process.terminate()
     process.communicate(timeout=60)
@@ -47,18 +49,18 @@ def everything_is_cached(clone: Clone) -> bool:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    found = find_browser()
-    if not found:
-        pytest.fail("no Chromium: run `make browser`")
+    path = find_browser()
+    if not path:
+        pytest.fail("There is no Chromium: run `make browser`")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=_QUIET, chromium_sandbox=False)
+        browser = playwright.chromium.launch(executable_path=path, args=_QUIET, chromium_sandbox=False)
         yield browser
         browser.close()
 
 
 @pytest.fixture
 def new_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Tabs that share nothing: no storage, no cache. Settings are those of a browser context."""
+    """Opens tabs that share no storage and no cache. Settings are those of a browser context."""
     pages: list[Page] = []
 
     def open_tab(**settings: Any) -> Page:
@@ -69,13 +71,13 @@ def new_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     yield open_tab
     for page in pages:
-        page.unroute_all(behavior="ignoreErrors")  # a request may be on its way when a test ends
+        page.unroute_all(behavior="ignoreErrors")  # A request may be on its way when a test ends.
         page.context.close()
 
 
 @pytest.fixture
 def new_visit(clone: Clone, new_tab: Callable[..., Page]) -> Iterator[Callable[..., Visit]]:
-    """Whatever a test is about, nothing may go wrong in its tabs unseen."""
+    """Opens visits, and fails the test if anything went wrong in one of them."""
     visits: list[Visit] = []
 
     def visit(**settings: Any) -> Visit:

@@ -1,4 +1,4 @@
-"""Without a mouse, without sight, in the dark."""
+"""Tests that the page works by keyboard, with a screen reader, and in the dark colour scheme."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,21 +11,19 @@ from tests.page.visit import Visit
 
 pytestmark = pytest.mark.engine
 
-VIEWS = {"list": "", "chat": "", "operator": "#/operator"}
-
 
 def serious(results: Any) -> list[str]:
-    """What axe-core finds to be in somebody's way."""
+    """Returns the serious and the critical violations that axe-core has found."""
     return [
-        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
-        for one in results.response["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"][:3]
+        f"{violation['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
+        for violation in results.response["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"][:3]
     ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_in_the_way_of_a_screen_reader(new_visit: Callable[..., Visit], scheme: str) -> None:
+def test_no_view_has_a_serious_accessibility_violation(new_visit: Callable[..., Visit], scheme: str) -> None:
     visit = new_visit(color_scheme=scheme)
     visit.only_one_page()
     visit.open()
@@ -37,18 +35,18 @@ def test_nothing_is_in_the_way_of_a_screen_reader(new_visit: Callable[..., Visit
     expect(visit.page.locator(".images tbody tr").first).to_be_visible()
     assert serious(Axe().run(visit.page)) == []
     visit.page.get_by_role("button", name="Explain").first.click()
-    expect(visit.page.get_by_role("dialog")).to_contain_text("Shown by")
+    expect(visit.page.get_by_role("dialog")).to_contain_text("Chats that show it")
     assert serious(Axe().run(visit.page)) == []
 
 
-def test_the_token_form_can_be_heard(visit: Visit) -> None:
+def test_the_token_form_has_no_serious_accessibility_violation(visit: Visit) -> None:
     visit.page.goto(visit.address)
     expect(visit.page.get_by_label("Read token")).to_be_visible()
     assert serious(Axe().run(visit.page)) == []
     visit.expect_failed_requests()
 
 
-def test_a_keyboard_reaches_everything_and_comes_back(visit: Visit) -> None:
+def test_the_keyboard_reaches_filters_and_chats_and_comes_back(visit: Visit) -> None:
     visit.open()
     press = visit.page.keyboard.press
     focused = visit.page.locator(":focus")
@@ -93,7 +91,7 @@ def test_a_dialog_gives_the_focus_back(visit: Visit) -> None:
     expect(explain).to_be_focused()
 
 
-def test_who_wants_less_motion_gets_none(new_visit: Callable[..., Visit]) -> None:
+def test_reduced_motion_switches_transitions_off(new_visit: Callable[..., Visit]) -> None:
     visit = new_visit(reduced_motion="reduce")
     visit.open()
     assert visit.cards.first.evaluate("card => getComputedStyle(card).transitionDuration") == "0s"

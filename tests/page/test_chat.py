@@ -1,4 +1,4 @@
-"""A chat's view: everybody in it, and the way back to where one was."""
+"""Tests the view of one chat: its members, and the way back to the list."""
 
 import pytest
 from playwright.sync_api import expect
@@ -9,7 +9,7 @@ from tests.page.visit import Visit
 pytestmark = pytest.mark.engine
 
 
-def test_a_roster_is_shown_page_by_page_to_its_end(visit: Visit) -> None:
+def test_all_members_are_shown_page_by_page(visit: Visit) -> None:
     visit.open("#/?filter=groups")
     visit.page.get_by_role("link", name="Everybody who likes maps").click()
     expect(visit.page.get_by_role("heading", level=1)).to_have_text("Everybody who likes maps")
@@ -24,7 +24,7 @@ def test_a_roster_is_shown_page_by_page_to_its_end(visit: Visit) -> None:
     assert all(face.loaded == [True] for face in cached if not face.wanted)
 
 
-def test_the_way_back_leads_to_the_same_list_where_it_was_left(visit: Visit) -> None:
+def test_the_link_back_leads_to_the_list_where_it_was_left(visit: Visit) -> None:
     visit.open()
     visit.scroll_to_the_end()
     card = visit.cards.nth(60)
@@ -38,7 +38,20 @@ def test_the_way_back_leads_to_the_same_list_where_it_was_left(visit: Visit) -> 
     assert visit.page.evaluate("scrollY") == before
 
 
-def test_ids_of_any_characters_lead_to_their_chats(visit: Visit) -> None:
+def test_escape_leads_back_to_the_list_where_it_was_left(visit: Visit) -> None:
+    visit.open("#/?filter=groups")
+    card = visit.cards.last
+    card.scroll_into_view_if_needed()
+    before = visit.page.evaluate("scrollY")
+    card.click()
+    expect(visit.page.locator(".people li").first).to_be_visible()
+    visit.page.keyboard.press("Escape")
+    expect(card).to_be_focused()
+    assert visit.page.url.endswith("#/?filter=groups")
+    assert visit.page.evaluate("scrollY") == before > 0
+
+
+def test_chats_with_special_characters_in_their_ids_are_shown(visit: Visit) -> None:
     odd = {"imsg##thread:7c/9f", "!slash/and%41percent:beeper.local", "!q?mark=1&so on#x:beeper.local"}
     listed = visit.clone.get("/api/chats?limit=100&filter=all")
     chats = (
@@ -52,7 +65,7 @@ def test_ids_of_any_characters_lead_to_their_chats(visit: Visit) -> None:
         expect(visit.page.get_by_role("heading", level=1)).to_have_text(titles[chat_id])
 
 
-def test_a_chat_that_is_not_there_says_so_and_leads_back(visit: Visit) -> None:
+def test_a_missing_chat_is_reported_with_a_way_back(visit: Visit) -> None:
     visit.open("#/chat/nobody")
     expect(visit.page.get_by_text("No chat has this chatId.")).to_be_visible()
     visit.page.get_by_role("button", name="Back to all chats").click()

@@ -1,4 +1,4 @@
-"""The list of chats: everybody's face, at once, each chat once, nothing jumping."""
+"""Tests the list of chats: every face at once, each chat once, and nothing that moves while it loads."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ NewVisit = Callable[..., Visit]
 
 
 def all_chats(visit: Visit, chosen: str) -> list[str]:
-    """The ids of a filter's chats, as the API lists them."""
+    """Returns the ids of the chats of a filter, in the order of the API."""
     page = visit.clone.get(f"/api/chats?limit=100&filter={chosen}&participants=0")
     ids = [chat["chatId"] for chat in page["chats"]]
     while page["nextCursor"]:
@@ -32,7 +32,7 @@ def shown_chats(visit: Visit) -> list[str]:
 
 
 def test_the_first_paint_has_a_blur_or_letters_for_every_chat(visit: Visit) -> None:
-    """No picture has arrived yet: the server is made to hold them all back."""
+    """All pictures are held back, so that only the first paint is there."""
     held: list[Route] = []
     visit.answer("**/images/**", held.append)
     visit.open()
@@ -50,7 +50,9 @@ def test_every_picture_in_the_cache_loads_and_every_chat_is_shown_once(visit: Vi
     expect(visit.page.get_by_role("link", name="All", exact=True)).to_have_attribute("aria-current", "page")
     visit.scroll_to_the_end()
     assert shown_chats(visit) == all_chats(visit, "all")
-    assert len(set(shown_chats(visit))) == 180  # of 183, three of which are merged into another
+    assert (
+        len(set(shown_chats(visit))) == 180
+    )  # The account has 183, of which three are merged into another one.
     cached = [face for face in visit.load_every_face() if face.status == "cached"]
     assert len(cached) > 130
     assert all(face.loaded == [True] for face in cached)
@@ -90,31 +92,120 @@ def test_nothing_moves_while_it_loads(new_visit: NewVisit, width: int) -> None:
     assert visit.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
-def test_a_page_of_fifty_chats_costs_a_twelfth_of_the_originals(
+def test_a_page_of_fifty_chats_loads_at_most_a_twelfth_of_the_bytes_of_the_originals(
     new_visit: NewVisit, record_property: Callable[[str, object], None]
 ) -> None:
     visit = new_visit(device_scale_factor=1)
     visit.only_one_page()
     visit.open()
     visit.load_every_face()
-    paid = {answer.url: len(answer.body()) for answer in visit.answers() if "/images/" in answer.url}
-    originals = original_bytes(visit)
-    spared = sum(originals[url.split("/")[-2]] for url in paid)
-    ratio = spared / sum(paid.values())
+    loaded = {answer.url: len(answer.body()) for answer in visit.answers() if "/images/" in answer.url}
+    sizes = original_sizes(visit)
+    loaded_bytes = sum(loaded.values())
+    original_bytes = sum(sizes[url.split("/")[-2]] for url in loaded)
+    ratio = original_bytes / loaded_bytes
     record_property(
         "measured",
-        f"50 chats: {len(paid)} pictures, {sum(paid.values()):,} bytes, originals {spared:,}: {ratio:.1f} x",
+        f"50 chats: {len(loaded)} pictures, {loaded_bytes:,} bytes, "
+        f"originals {original_bytes:,}: {ratio:.1f} x",
     )
     assert ratio >= 12
-    assert len(paid) > 35
+    assert len(loaded) > 35
 
 
-def original_bytes(visit: Visit) -> dict[str, int]:
-    """By the id of its content, which stands in its URL."""
-    found: dict[str, int] = {}
+def original_sizes(visit: Visit) -> dict[str, int]:
+    """Returns the bytes of each original by the id of its content, which is a part of its URL."""
+    sizes: dict[str, int] = {}
     cursor = ""
     while cursor is not None:
         page = visit.clone.get(f"/api/images?status=cached&cursor={cursor}")
-        found |= {row["url"].split("/")[-2]: row["fileSize"] for row in page["images"]}
+        sizes |= {row["url"].split("/")[-2]: row["fileSize"] for row in page["images"]}
         cursor = page["nextCursor"]
-    return found
+    return sizes
+
+
+def test_another_view_or_filter_starts_at_its_top(new_visit: NewVisit) -> None:
+    """On a narrow screen every view is long enough to stay scrolled when another one takes its place."""
+    visit = new_visit(viewport={"width": 360, "height": 640})
+    visit.open("#/operator")
+    expect(visit.page.locator(".images").last.locator("tbody tr").first).to_be_attached()
+    for address, filter_name in (("#/", "Inbox"), ("#/?filter=groups", "Groups")):
+        visit.page.evaluate("scrollTo(0, 600)")
+        assert visit.page.evaluate("scrollY") == 600
+        visit.page.evaluate("address => { location.hash = address }", address)
+        expect(visit.page.locator(".filters [aria-current]")).to_have_text(filter_name)
+        expect(visit.cards.first).to_be_visible()
+        assert visit.page.evaluate("scrollY") == 0
+
+
+@pytest.mark.parametrize("name", ["Chat Image Cache", "Chats", "Inbox"])
+def test_a_link_to_the_shown_list_refreshes_it_and_scrolls_to_its_top(visit: Visit, name: str) -> None:
+    visit.only_one_page()
+    visit.open("#/?filter=inbox" if name == "Inbox" else "#/")
+    visit.page.evaluate("scrollTo(0, 600)")
+    with visit.page.expect_response("**/api/chats?*filter=inbox*"):
+        # An ordinary click would scroll the link into view first.
+        visit.page.get_by_role("link", name=name, exact=True).dispatch_event("click")
+    expect(visit.cards.first).to_be_visible()
+    assert visit.page.evaluate("scrollY") == 0
+
+
+def test_the_filters_stay_in_view_while_the_list_is_scrolled(new_visit: NewVisit) -> None:
+    visit = new_visit(viewport={"width": 360, "height": 640})
+    visit.open()
+    visit.page.evaluate("scrollTo(0, 1000)")
+    expect(visit.page.get_by_role("link", name="Inbox", exact=True)).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("name", ["Inbox", "Archived", "All"])
+def test_the_shown_filter_is_in_view_on_a_narrow_screen(new_visit: NewVisit, name: str) -> None:
+    visit = new_visit(viewport={"width": 360, "height": 640})
+    visit.only_one_page()
+    visit.open(f"#/?filter={name.lower()}")
+    expect(visit.page.get_by_role("link", name=name, exact=True)).to_be_in_viewport(ratio=1)
+
+
+def test_only_long_lists_are_divided_into_periods(visit: Visit) -> None:
+    visit.only_one_page()
+    visit.open("#/?filter=inbox")
+    expect(visit.page.locator(".periods h2").nth(1)).to_be_visible()
+    for name in ("Pinned", "Groups"):
+        visit.page.get_by_role("link", name=name, exact=True).click()
+        expect(visit.page.locator(".filters [aria-current]")).to_have_text(name)
+        expect(visit.page.get_by_role("list", name=name)).to_be_visible()
+        expect(visit.page.locator(".periods h2")).to_have_count(0)
+
+
+def test_a_title_has_most_of_its_line_on_a_narrow_screen(new_visit: NewVisit) -> None:
+    """Two years later every chat has the longest kind of date."""
+    visit = new_visit(viewport={"width": 360, "height": 640})
+    visit.page.clock.set_fixed_time("2028-07-01T12:00:00Z")
+    visit.only_one_page()
+    visit.open("#/?filter=all")
+    rooms = visit.cards.evaluate_all(
+        """cards => cards.map((card) => {
+          const time = card.querySelector("time").getBoundingClientRect();
+          return time.left - card.querySelector(".title").getBoundingClientRect().left;
+        })"""
+    )
+    assert len(rooms) == 50
+    assert min(rooms) >= 160  # Pixels: about 18 letters.
+
+
+def test_the_badge_covers_no_face_of_a_pile(visit: Visit) -> None:
+    visit.open("#/?filter=groups")
+    distances = visit.cards.evaluate_all(
+        """cards => cards.flatMap((card) => {
+          const faces = card.querySelector("chat-avatar").shadowRoot.querySelectorAll(".pile > .face");
+          const badge = card.querySelector(".badge");
+          if (!badge || faces.length < 2) return [];
+          const circle = (element) => {
+            const { left, top, width } = element.getBoundingClientRect();
+            return { x: left + width / 2, y: top + width / 2, radius: width / 2 };
+          };
+          const a = circle(badge);
+          return [...faces].map(circle).map((b) => Math.hypot(a.x - b.x, a.y - b.y) - a.radius - b.radius);
+        })"""
+    )
+    assert len(distances) >= 6
+    assert min(distances) >= 0

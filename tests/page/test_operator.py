@@ -1,4 +1,4 @@
-"""The operator's view: what the cache holds, what is missing and why, and what can be done about it."""
+"""Tests the operator's view: what the cache holds, what is missing and why, and what can be done about it."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ def value(visit: Visit, label: str) -> str:
     return card.locator(".value").inner_text()
 
 
-def test_the_cards_say_what_the_api_counts(visit: Visit) -> None:
+def test_the_cards_show_the_counts_of_the_api(visit: Visit) -> None:
     visit.open("#/operator")
     expect(visit.page.locator(".stat")).to_have_count(8)
     stats = visit.clone.get("/api/stats")
@@ -27,7 +27,7 @@ def test_the_cards_say_what_the_api_counts(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_of_it_moves_while_it_loads(new_visit: Callable[..., Visit], width: int) -> None:
+def test_nothing_moves_while_the_view_loads(new_visit: Callable[..., Visit], width: int) -> None:
     visit = new_visit(viewport={"width": width, "height": 800})
     visit.open("#/operator")
     expect(visit.page.locator(".images").last.locator("tbody tr").first).to_be_attached()
@@ -35,7 +35,7 @@ def test_nothing_of_it_moves_while_it_loads(new_visit: Callable[..., Visit], wid
     assert visit.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
-def test_every_failure_and_every_missing_face_has_its_row(visit: Visit) -> None:
+def test_every_failed_picture_and_every_missing_face_has_a_row(visit: Visit) -> None:
     visit.open("#/operator")
     failed, missing = (visit.page.locator(".images").nth(at) for at in (0, 1))
     expect(failed.locator("tbody tr")).to_have_count(
@@ -47,7 +47,7 @@ def test_every_failure_and_every_missing_face_has_its_row(visit: Visit) -> None:
 
 
 def references(visit: Visit) -> int:
-    """How many faces are missing, by all pages of the API."""
+    """Returns how many missing faces the API lists on all its pages."""
     page = visit.clone.get("/api/images/uncached")
     count = len(page["references"])
     while page["nextCursor"]:
@@ -56,7 +56,7 @@ def references(visit: Visit) -> int:
     return count
 
 
-def test_the_story_of_a_picture_is_told(visit: Visit) -> None:
+def test_the_story_of_a_picture_links_to_its_chats(visit: Visit) -> None:
     visit.open("#/operator")
     row = visit.page.locator(".images tbody tr", has_text="gone").first
     row.get_by_role("button", name="Explain").click()
@@ -68,7 +68,7 @@ def test_the_story_of_a_picture_is_told(visit: Visit) -> None:
     expect(dialog).to_be_hidden()
 
 
-def test_a_change_asks_for_the_admin_token_once_and_again_when_it_is_wrong(visit: Visit) -> None:
+def test_a_change_asks_for_the_admin_token_once_and_again_after_a_wrong_one(visit: Visit) -> None:
     visit.open("#/operator")
     rows = visit.page.locator(".images").first.locator("tbody tr", has_text="gone")
     rows.first.get_by_role("button", name="Forget").click()
@@ -88,7 +88,7 @@ def test_a_change_asks_for_the_admin_token_once_and_again_when_it_is_wrong(visit
     visit.expect_failed_requests()
 
 
-def test_a_backfill_tells_how_far_it_is_until_it_is_done(visit: Visit) -> None:
+def test_a_backfill_shows_its_progress_until_it_is_done(visit: Visit) -> None:
     visit.open("#/operator")
     visit.bring_admin_token()
     visit.page.get_by_role("button", name="Fetch missing pictures").click()

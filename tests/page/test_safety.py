@@ -1,4 +1,4 @@
-"""Whatever a stranger names himself, it is text; and the page loads its own files, all at once."""
+"""Tests that text of strangers stays text, and that the page loads only its own files, all at once."""
 
 import json
 import re
@@ -29,7 +29,7 @@ EVIL_IMAGE = {
 
 
 def spoiled(chat: dict[str, Any], at: int) -> dict[str, Any]:
-    """The first chats have a hostile picture, the others a hostile text in its place."""
+    """Returns the chat with hostile texts and, among the first two, with a hostile picture."""
     image = EVIL_IMAGE if at < 2 else EVIL_IMAGE | {"status": "none"}
     return chat | {"title": EVIL, "lastMessage": EVIL, "network": EVIL, "image": image, "facepile": []}
 
@@ -48,19 +48,21 @@ def test_markup_in_titles_names_and_messages_stays_text(visit: Visit) -> None:
     visit.page.wait_for_timeout(200)
     assert visit.page.evaluate("window.owned") is None
     assert visit.page.locator("main script, main > img").count() == 0
-    # The browser refuses what the picture's URL asks for, and logs that it does.
+    # The browser blocks the URLs of the picture, and logs it.
     visit.troubles = [
-        one for one in visit.troubles if "javascript:" not in one and "data:text/html" not in one
+        trouble
+        for trouble in visit.troubles
+        if "javascript:" not in trouble and "data:text/html" not in trouble
     ]
 
 
-def test_markup_in_a_roster_stays_text(visit: Visit) -> None:
+def test_markup_in_the_names_of_members_stays_text(visit: Visit) -> None:
     def hostile(route: Route) -> None:
         answer = route.fetch()
-        found = answer.json()
-        people = [one | {"fullName": EVIL, "username": EVIL} for one in found["participants"]]
+        detail = answer.json()
+        people = [person | {"fullName": EVIL, "username": EVIL} for person in detail["participants"]]
         route.fulfill(
-            response=answer, json=found | {"chat": spoiled(found["chat"], 9), "participants": people}
+            response=answer, json=detail | {"chat": spoiled(detail["chat"], 9), "participants": people}
         )
 
     visit.answer("**/api/chat?*", hostile)
@@ -71,7 +73,7 @@ def test_markup_in_a_roster_stays_text(visit: Visit) -> None:
     assert visit.page.evaluate("window.owned") is None
 
 
-def test_the_page_allows_itself_nothing_but_its_own_files(visit: Visit) -> None:
+def test_the_policy_allows_only_files_of_the_page(visit: Visit) -> None:
     with urllib.request.urlopen(visit.address, timeout=10) as answer:  # noqa: S310 - our own server
         policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -81,7 +83,7 @@ def test_the_page_allows_itself_nothing_but_its_own_files(visit: Visit) -> None:
     assert "unsafe" not in json.dumps(policy)
 
 
-def test_every_module_is_asked_for_before_another_names_it() -> None:
+def test_every_module_is_preloaded() -> None:
     page = (ROOT / "web" / "index.html").read_text()
     modules = {path.relative_to(ROOT / "web").as_posix() for path in (ROOT / "web" / "page").glob("*.js")}
     preloaded = set(re.findall(r'<link rel="modulepreload" href="([^"]+)">', page))

@@ -1,4 +1,4 @@
-"""What people see → .local/test/screenshots, for people to look at; three of them stand in docs/images/."""
+"""Saves what each view looks like in .local/test/screenshots; three of the pictures are in docs/images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,10 +26,10 @@ VIEWS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_each_view_is_kept_as_a_picture(new_visit: Callable[..., Visit], name: str) -> None:
+def test_each_view_is_saved_as_a_picture(new_visit: Callable[..., Visit], name: str) -> None:
     view, settings = VIEWS[name]
     visit = new_visit(timezone_id="UTC", **settings)
-    if name != "operator":  # whose moments are of today
+    if name != "operator":  # The moments of the operator's view are of today.
         visit.page.clock.set_fixed_time(THE_DEMO_ACCOUNTS_DAY)
     visit.only_one_page()
     visit.open(view)

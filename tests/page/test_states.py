@@ -1,4 +1,4 @@
-"""When something is missing or wrong the page says what to do, and goes on when it is done."""
+"""Tests what the page shows when something is missing or wrong, and that it recovers."""
 
 import json
 import urllib.request
@@ -12,11 +12,11 @@ from tests.page.visit import Visit
 
 pytestmark = pytest.mark.engine
 
-NOBODY: dict[str, object] = {"chats": [], "nextCursor": None}
+NO_CHATS: dict[str, object] = {"chats": [], "nextCursor": None}
 CHATS = "**/api/chats?*"
 
 
-def test_the_token_is_taken_out_of_the_address_and_asked_for_where_there_is_none(visit: Visit) -> None:
+def test_a_missing_or_wrong_token_is_asked_for(visit: Visit) -> None:
     visit.page.goto(visit.address)
     field = visit.page.get_by_label("Read token")
     field.fill("wrong")
@@ -30,7 +30,7 @@ def test_the_token_is_taken_out_of_the_address_and_asked_for_where_there_is_none
     visit.expect_failed_requests()
 
 
-def test_the_token_of_the_link_leaves_no_trace_in_the_address(visit: Visit) -> None:
+def test_the_token_of_the_link_is_removed_from_the_address(visit: Visit) -> None:
     visit.open_link()
     expect(visit.cards.first).to_be_visible()
     assert visit.page.url == visit.address
@@ -41,18 +41,18 @@ def test_a_token_is_sent_to_the_api_and_nowhere_else(visit: Visit) -> None:
     visit.open_link()
     expect(visit.cards.first).to_be_visible()
     visit.load_every_face()
-    with_token = [one for one in visit.requests if "authorization" in one.headers]
-    assert len(with_token) >= 2
-    assert all(one.url.startswith(f"{visit.address}api/") for one in with_token)
-    assert not [one.url for one in visit.requests if visit.clone.read_token in one.url]
-    assert not [one.url for one in visit.requests if "referer" in one.all_headers()]
+    with_token = [request for request in visit.requests if "authorization" in request.headers]
+    assert f"{visit.address}api/health" in [request.url for request in with_token]
+    assert all(request.url.startswith(f"{visit.address}api/") for request in with_token)
+    assert not [request.url for request in visit.requests if visit.clone.read_token in request.url]
+    assert not [request.url for request in visit.requests if "referer" in request.all_headers()]
 
 
 @pytest.mark.parametrize(
     ("trouble", "says"),
     [
         (lambda route: route.abort(), "The server does not answer"),
-        (lambda route: route.fulfill(status=503, body="Starting"), "The server answered 503"),
+        (lambda route: route.fulfill(status=503, body="Starting"), "The server answered with status 503"),
         (
             lambda route: route.fulfill(
                 status=500, json={"message": "something of ours failed", "code": "internal"}
@@ -62,9 +62,7 @@ def test_a_token_is_sent_to_the_api_and_nowhere_else(visit: Visit) -> None:
     ],
     ids=["offline", "starting", "failing"],
 )
-def test_an_api_that_does_not_answer_can_be_asked_again(
-    visit: Visit, trouble: Callable[[Route], None], says: str
-) -> None:
+def test_a_failed_request_can_be_repeated(visit: Visit, trouble: Callable[[Route], None], says: str) -> None:
     visit.answer(CHATS, trouble)
     visit.open_link()
     expect(visit.page.locator(".notice").get_by_text(says)).to_be_visible()
@@ -75,7 +73,7 @@ def test_an_api_that_does_not_answer_can_be_asked_again(
     visit.expect_failed_requests()
 
 
-def test_a_page_that_fails_in_the_middle_goes_on_where_it_was(visit: Visit) -> None:
+def test_a_list_that_fails_in_the_middle_goes_on_where_it_was(visit: Visit) -> None:
     visit.answer("**/api/chats?*cursor=*", lambda route: route.abort())
     visit.open()
     expect(visit.page.get_by_role("button", name="Try again")).to_be_visible()
@@ -86,33 +84,36 @@ def test_a_page_that_fails_in_the_middle_goes_on_where_it_was(visit: Visit) -> N
     visit.expect_failed_requests()
 
 
-def test_an_empty_account_says_so_and_fills_by_itself(visit: Visit) -> None:
-    visit.answer(CHATS, lambda route: route.fulfill(json=NOBODY))
+def test_an_empty_list_says_so_and_fills_by_itself(visit: Visit) -> None:
+    visit.answer(CHATS, lambda route: route.fulfill(json=NO_CHATS))
     visit.open_link()
     expect(visit.page.get_by_role("heading", name="No chats yet")).to_be_visible()
     visit.page.unroute(CHATS)
     expect(visit.cards.first).to_be_visible()
 
 
-def test_a_filter_without_chats_says_so(visit: Visit) -> None:
+def test_an_empty_filter_says_so_under_a_heading(visit: Visit) -> None:
     visit.open()
-    visit.answer("**/api/chats?*filter=pinned*", lambda route: route.fulfill(json=NOBODY))
+    visit.answer("**/api/chats?*filter=pinned*", lambda route: route.fulfill(json=NO_CHATS))
     visit.page.get_by_role("link", name="Pinned", exact=True).click()
-    expect(visit.page.get_by_role("heading", name="Nothing pinned")).to_be_visible()
+    heading = visit.page.get_by_role("heading", name="Nothing pinned")
+    expect(heading).to_be_visible()
+    size = "element => parseFloat(getComputedStyle(element).fontSize)"
+    assert heading.evaluate(size) > visit.page.locator(".notice p").evaluate(size)
 
 
 def test_a_picture_that_arrives_later_appears_by_itself(visit: Visit) -> None:
-    """The first answer is as it was before the first picture was cached."""
-    asked: list[Route] = []
+    """The first answer is changed to one from before the first picture was cached."""
+    answered: list[Route] = []
 
     def before_the_first_picture(route: Route) -> None:
         answer = route.fetch()
         page = answer.json() | {"nextCursor": None}
-        if not asked:
+        if not answered:
             for chat in page["chats"]:
                 chat["image"] |= {"status": "pending", "url": None, "sizes": {}}
                 chat["facepile"] = []
-        asked.append(route)
+        answered.append(route)
         route.fulfill(response=answer, json=page)
 
     visit.answer(CHATS, before_the_first_picture)
@@ -120,27 +121,58 @@ def test_a_picture_that_arrives_later_appears_by_itself(visit: Visit) -> None:
     assert {face.status for face in visit.faces()} == {"pending"}
     visit.page.wait_for_function(
         "() => [...document.querySelectorAll('chat-avatar')]"
-        ".filter((one) => one.image.status === 'cached').length > 30"
+        ".filter((avatar) => avatar.image.status === 'cached').length > 30"
     )
     assert all(face.loaded == [True] for face in visit.load_every_face() if face.status == "cached")
 
 
-def test_beeper_that_is_away_is_told_in_a_banner(visit: Visit) -> None:
+def test_a_banner_says_that_beeper_is_offline(visit: Visit) -> None:
     post(visit.clone, "/_demo/faults", {"mode": "offline", "target": "chats"})
     try:
         post(visit.clone, "/api/sync", {})
-        wait_until(lambda: origin(visit.clone) == "offline", seconds=30, what="Beeper known to be offline")
+        wait_until(lambda: origin(visit.clone) == "offline", seconds=30, what="Beeper is known to be offline")
         visit.open()
         banner = visit.page.locator("#banner")
-        expect(banner).to_contain_text("Beeper is offline: pictures and chats are as of")
+        expect(banner).to_contain_text("Beeper is offline: chats and pictures are as of")
         assert len(visit.faces()) >= 50
     finally:
         post(visit.clone, "/_demo/faults", {"mode": "none", "target": "all"})
     post(visit.clone, "/api/sync", {})
-    wait_until(lambda: origin(visit.clone) == "ok", seconds=30, what="Beeper back")
+    wait_until(lambda: origin(visit.clone) == "ok", seconds=30, what="Beeper is back")
     visit.page.reload()
     expect(visit.cards.first).to_be_visible()
     expect(banner).to_be_hidden()
+
+
+def test_a_first_start_while_beeper_is_offline_claims_nothing_that_is_not_known(visit: Visit) -> None:
+    moment = "2026-07-01T12:00:00Z"
+    offline = {"state": "offline", "since": moment, "checkedAt": moment}
+
+    def stats_before_any_sync(route: Route) -> None:
+        answer = route.fetch()
+        never = {"succeededAt": None, "completedAt": None}
+        route.fulfill(response=answer, json=answer.json() | {"lastSync": never, "origin": offline})
+
+    visit.answer(CHATS, lambda route: route.fulfill(json=NO_CHATS))
+    visit.answer("**/api/health", lambda route: route.fulfill(json={"status": "ok", "origin": offline}))
+    visit.answer("**/api/stats", stats_before_any_sync)
+    visit.answer(
+        "**/api/images/uncached*", lambda route: route.fulfill(json={"references": [], "nextCursor": None})
+    )
+    visit.open_link()
+    expect(visit.page.locator(".notice")).to_contain_text("Beeper is offline. Open Beeper on its computer")
+    expect(visit.page.locator("#banner")).to_contain_text("no chats have been read yet")
+    expect(visit.page.locator("#banner")).not_to_contain_text("as of")
+    visit.page.get_by_role("link", name="Operator").click()
+    expect(visit.page.locator(".images").last).to_contain_text("No sync has succeeded yet")
+
+
+def test_no_banner_is_shown_if_the_api_does_not_say_how_beeper_is(visit: Visit) -> None:
+    visit.answer("**/api/health", lambda route: route.fulfill(json={"status": "ok"}))
+    with visit.page.expect_response("**/api/health"):
+        visit.open()
+    expect(visit.cards.first).to_be_visible()
+    expect(visit.page.locator("#banner")).to_be_hidden()
 
 
 def origin(clone: Clone) -> str:

@@ -1,4 +1,4 @@
-"""A browser's tab with the page in it, and everything in it that must never happen."""
+"""Opens the page in a tab, and records everything in it that must never happen."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response
 
 from tests.end_to_end.conftest import Clone
 
-# What a person would see move. Counted from the first paint on, but not within 500 ms of their own input.
+# Sums what a reader sees move, from the first paint on. Moves within 500 ms of their own input do not count.
 _WATCH_LAYOUT = """
 window.moved = 0;
 new PerformanceObserver((list) => {
@@ -38,7 +38,7 @@ FACES = """() => {
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """An avatar as it is painted: its blurs are placeholders that have not been replaced yet."""
+    """An avatar as it is painted. `blurs` counts placeholders that no picture has replaced yet."""
 
     status: str
     wanted: list[str]
@@ -54,7 +54,7 @@ class Face:
 
 @dataclass(slots=True)
 class Visit:
-    """`troubles` are errors of the console, exceptions, blocked content and requests to other hosts."""
+    """A tab with the page. `troubles` are console errors, exceptions and requests to other hosts."""
 
     page: Page
     clone: Clone
@@ -63,23 +63,23 @@ class Visit:
 
     def __post_init__(self) -> None:
         self.page.add_init_script(_WATCH_LAYOUT)
-        self.page.on("console", lambda message: self._heard(message))  # noqa: PLW0108 - Playwright writes to a method
+        self.page.on("console", lambda message: self._on_console(message))  # noqa: PLW0108 - Playwright cannot mark a bound method
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("request", lambda request: self._asked(request))  # noqa: PLW0108 - the same
+        self.page.on("request", lambda request: self._on_request(request))  # noqa: PLW0108 - the same reason
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.clone.port}/"
 
     def open(self, view: str = "") -> None:
-        """A view, in a tab that has the token already."""
+        """Opens a view in a tab that has the token already."""
         keep = f"sessionStorage.setItem('read-token', '{self.clone.read_token}')"
         self.page.add_init_script(keep)
         self.page.goto(f"{self.address}{view}")
         expect(self.page.locator(".skeleton")).to_have_count(0)
 
     def open_link(self) -> None:
-        """As a person does it with the line that `make run` prints."""
+        """Opens the link that `make run` prints."""
         self.page.goto(f"{self.address}#token={self.clone.read_token}")
 
     def bring_admin_token(self) -> None:
@@ -90,14 +90,14 @@ class Visit:
         return self.page.locator("a.card")
 
     def answers(self) -> Iterator[Response]:
-        """Of all requests so far that were answered."""
+        """Returns the answers to all requests so far."""
         return (answer for request in self.requests if (answer := request.response()))
 
     def faces(self) -> list[Face]:
-        return [Face(**one) for one in self.page.evaluate(FACES)]
+        return [Face(**face) for face in self.page.evaluate(FACES)]
 
     def scroll_to_the_end(self) -> None:
-        """As far as there is anything more."""
+        """Scrolls until there are no more chats to load."""
         more = self.page.locator("button.more")
         expect(more).to_have_attribute("aria-busy", "false")
         while more.is_visible():
@@ -110,22 +110,22 @@ class Visit:
             )
 
     def load_every_face(self) -> list[Face]:
-        """Brings each picture that has not loaded into view, until there is none."""
+        """Brings each picture that has not loaded into view, until all have loaded."""
         self.page.evaluate(_SCROLL_TO_FACES, _PATIENCE_MS)
         return self.faces()
 
     def moved(self) -> float:
-        """The cumulative layout shift so far."""
-        # Shifts are told some time after the frame in which they happen.
+        """Returns the cumulative layout shift so far."""
+        # The browser reports a shift some time after the frame in which it happened.
         self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 400)))")
         return float(self.page.evaluate("window.moved"))
 
     def answer(self, pattern: str, handler: Callable[[Route], object]) -> None:
-        """Play the server for what matches."""
-        self.page.route(pattern, lambda route: handler(route))  # noqa: PLW0108 - nor can it write to a built-in
+        """Answers the requests that match the pattern in place of the server."""
+        self.page.route(pattern, lambda route: handler(route))  # noqa: PLW0108 - Playwright cannot mark a built-in either
 
     def only_one_page(self) -> None:
-        """The list ends where its first page ends."""
+        """Makes the list end after its first page."""
 
         def shortened(route: Route) -> None:
             answer = route.fetch()
@@ -134,15 +134,15 @@ class Visit:
         self.answer("**/api/chats?*", shortened)
 
     def expect_failed_requests(self) -> None:
-        """A browser logs every answer above 399; here they are what the test is about."""
-        self.troubles = [one for one in self.troubles if "Failed to load resource" not in one]
+        """Drops the console errors for answers from 400 on, in tests that cause such answers."""
+        self.troubles = [trouble for trouble in self.troubles if "Failed to load resource" not in trouble]
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.troubles.append(message.text)
 
-    def _asked(self, request: Request) -> None:
+    def _on_request(self, request: Request) -> None:
         self.requests.append(request)
-        where = urlsplit(request.url)
-        if where.scheme != "data" and where.netloc != f"127.0.0.1:{self.clone.port}":
-            self.troubles.append(f"asked {request.url}")
+        address = urlsplit(request.url)
+        if address.scheme != "data" and address.netloc != f"127.0.0.1:{self.clone.port}":
+            self.troubles.append(f"requested {request.url}")

@@ -41,8 +41,9 @@ def test_an_entry_point_imports_nothing_that_lambda_lacks(script: Path) -> None:
 def test_pure_modules_import_nothing_that_reaches_out() -> None:
     graph = grimp.build_graph("imagecache", cache_dir=None)
     pure = {module for module in graph.modules if module.split(".")[1:2] and not reaches_out(module)}
+    pure.remove("imagecache.wiring")  # it builds everything
 
-    assert {"imagecache.model", "imagecache.errors", "imagecache.config"} <= pure
+    assert {"imagecache.model", "imagecache.rules", "imagecache.errors", "imagecache.config"} <= pure
     assert {
         (module, imported)
         for module in pure

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from imagecache.config import Config, Dex, Workers
+from imagecache.sources.beeper.auth import BEEPER_SECRETS
+from imagecache.usecases.caching.fetch_image import SECRET_NAMES
 from tests.made_settings import made_settings
 from tests.template.conftest import Resources
 from tests.template.translated import Template, dependencies
@@ -136,9 +138,12 @@ def test_every_right_is_to_named_actions_on_something_of_this_stack(
     template: Template, translated: Resources
 ) -> None:
     own_secrets = (
-        "parameter/${AWS::StackName}/*",
         "/read-token",
         "/admin-token",
+        "/beeper-token",
+        "/media-server-token",
+        "/cf-access-client-id",
+        "/cf-access-client-secret",
         "/distribution-id",
         ":parameter${DexApiKeyParameter}",
     )
@@ -150,6 +155,30 @@ def test_every_right_is_to_named_actions_on_something_of_this_stack(
             for resource in listed(statement["Resource"]):
                 named = dependencies({"Resources": template["Resources"] | {"?": resource}})["?"]
                 assert named or resource["Fn::Sub"].endswith(own_secrets), (function, resource)
+
+
+def readable_secrets(translated: Resources, function: str) -> set[str]:
+    """Returns the names below the stack's path that a function may read; `*` if it may read all."""
+    own = "parameter/${AWS::StackName}/"
+    return {
+        resource["Fn::Sub"].partition(own)[2]
+        for statement in statements(translated, function)
+        if any(action.startswith("ssm:") for action in listed(statement["Action"]))
+        for resource in listed(statement["Resource"])
+        if own in resource["Fn::Sub"]
+    }
+
+
+def test_each_function_may_read_its_own_secrets_and_no_others(translated: Resources) -> None:
+    """The cacher decodes hostile pictures: it must never be able to read the API's tokens."""
+    readable = {name: readable_secrets(translated, name) for name in FUNCTIONS}
+
+    assert {name: secrets for name, secrets in readable.items() if secrets} == {
+        "SyncFunction": set(BEEPER_SECRETS),
+        "CacherFunction": set(SECRET_NAMES),
+        "AuthorizerFunction": {"read-token", "admin-token"},
+        "AdminFunction": {"distribution-id"},
+    }
 
 
 def test_the_api_of_readers_can_change_nothing(translated: Resources) -> None:

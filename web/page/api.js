@@ -1,32 +1,115 @@
-// The API of this page's own origin: requests with the right token, and errors in sentences.
+// Sends requests to the API of this page's own origin, with the right token, and turns failures into ApiError.
 
 import { tokenFor } from "./tokens.js";
 
-/** Something went wrong; `message` says what to do. `status` is 0 when nothing answered. */
+/** @import * as Answer from "./answers.d.ts" */
+/** @import { TokenKind } from "./tokens.js" */
+
+/** A request failed. `message` is a sentence for the reader; `status` is the HTTP status, 0 without any answer. */
 export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} message
+   */
   constructor(status, message) {
     super(message);
+    this.name = "ApiError";
     this.status = status;
   }
 }
 
+/**
+ * Reads a page of chats.
+ *
+ * @param {{ limit: number, filter: string, participants: number, cursor?: string | null }} query
+ * @returns {Promise<Answer.ChatsPage>}
+ */
 export const listChats = (query) => ask(`/api/chats?${parameters(query)}`);
+
+/**
+ * Reads a chat with a page of its members.
+ *
+ * @param {{ chatId: string, participantsCursor: string | null }} query
+ * @returns {Promise<Answer.ChatDetail>}
+ */
 export const readChat = (query) => ask(`/api/chat?${parameters(query)}`);
-export const readHealth = () => ask("/api/health");
-export const readStats = () => ask("/api/stats");
-export const listImages = (query) => ask(`/api/images?${parameters(query)}`);
-export const listUncached = (query) => ask(`/api/images/uncached?${parameters(query)}`);
-export const explain = (sourceUrl) => ask("/api/images/explain", { body: { sourceUrl } });
 
-/** Changes take the admin token. */
-export const change = (what, body = {}) => ask(`/api/${what}`, { body, token: "admin" });
-export const readJob = (jobId) => ask(`/api/jobs/${encodeURIComponent(jobId)}`, { token: "admin" });
-
-function parameters(query) {
-  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
-  return new URLSearchParams(given);
+/**
+ * Reads how Beeper answered the last sync.
+ *
+ * @returns {Promise<Answer.Origin | null>} Null if the answer does not say, as without a valid token.
+ */
+export async function readOrigin() {
+  const health = /** @type {Answer.Health} */ (await ask("/api/health"));
+  return health.origin ?? null;
 }
 
+/** @returns {Promise<Answer.Stats>} */
+export const readStats = () => ask("/api/stats");
+
+/**
+ * Reads a page of cached images by their status.
+ *
+ * @param {{ status: string, cursor: string | null }} query
+ * @returns {Promise<Answer.ImagesPage>}
+ */
+export const listImages = (query) => ask(`/api/images?${parameters(query)}`);
+
+/**
+ * Reads a page of the faces whose picture is not cached.
+ *
+ * @param {{ cursor: string | null }} query
+ * @returns {Promise<Answer.ReferencesPage>}
+ */
+export const listUncached = (query) => ask(`/api/images/uncached?${parameters(query)}`);
+
+/**
+ * Reads the story of a picture.
+ *
+ * @param {string} sourceUrl
+ * @returns {Promise<Answer.Story>}
+ */
+export const explain = (sourceUrl) => ask("/api/images/explain", { body: { sourceUrl } });
+
+/**
+ * Requests a change, with the admin token.
+ *
+ * @param {string} path The path below `/api/`.
+ * @param {object} [body]
+ * @returns {Promise<Answer.Accepted>} The answer; only jobs answer with a `jobId`.
+ */
+export const change = (path, body = {}) => ask(`/api/${path}`, { body, token: "admin" });
+
+/**
+ * Reads the state of a job.
+ *
+ * @param {string} jobId
+ * @returns {Promise<Answer.Job>}
+ */
+export const readJob = (jobId) => ask(`/api/jobs/${encodeURIComponent(jobId)}`, { token: "admin" });
+
+/**
+ * Returns the query string of all values that are set.
+ *
+ * @param {Record<string, string | number | null | undefined>} query
+ * @returns {string}
+ */
+function parameters(query) {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined) given.set(name, String(value));
+  }
+  return given.toString();
+}
+
+/**
+ * Sends a request: POST with a body, GET without one.
+ *
+ * @param {string} path
+ * @param {{ body?: object, token?: TokenKind }} [options]
+ * @returns {Promise<any>} The JSON of the answer.
+ * @throws {ApiError} If there is no answer, or one that reports an error.
+ */
 async function ask(path, { body, token = "read" } = {}) {
   let answer;
   try {
@@ -37,18 +120,18 @@ async function ask(path, { body, token = "read" } = {}) {
         ...(body && { "Content-Type": "application/json" }),
       },
       body: body && JSON.stringify(body),
-      redirect: "error", // a token goes nowhere else
+      redirect: "error", // A redirect could lead the token to another host.
     });
   } catch {
     throw new ApiError(
       0,
-      "The server does not answer. Check the network, or start it again, and try once more.",
+      "The server does not answer. Check your network connection and that the server is running, then try again.",
     );
   }
   const content = await answer.json().catch(() => null);
   if (answer.ok && content) return content;
   throw new ApiError(
     answer.status,
-    content?.message ?? `The server answered ${answer.status}. Try again in a minute.`,
+    content?.message ?? `The server answered with status ${answer.status}. Try again in a minute.`,
   );
 }

@@ -1,30 +1,38 @@
-// GET /api/health → one line, when what is shown may be old: Beeper is away, or wants a new token.
+// Shows a banner while Beeper does not answer the server, because what the page shows may then be old.
 
-import { readHealth } from "./api.js";
-import { exact } from "./moments.js";
+import { listChats, readOrigin } from "./api.js";
+import { bannerText } from "./origin.js";
 
-const EVERY_MS = 60_000;
+const INTERVAL_MS = 60_000;
 
-const SAID = {
-  offline: (since) =>
-    `Beeper is offline: pictures and chats are as of ${since}. Open Beeper on its computer; nothing is lost meanwhile.`,
-  unauthorized: (since) =>
-    `Beeper refuses the token: pictures and chats are as of ${since}. Give the server a new Beeper token.`,
-};
-
-/** Looks now, once a minute, and whenever somebody comes back to this tab. */
-export function watchHealth(banner) {
-  const look = async () => {
+/**
+ * Keeps the banner up to date: now, once a minute, and whenever the reader comes back to this tab.
+ *
+ * @param {HTMLElement} banner
+ * @returns {Promise<void>} Resolves after the first update.
+ */
+export function watchOrigin(banner) {
+  const update = async () => {
     if (document.visibilityState !== "visible") return;
-    const health = await readHealth().catch(() => null); // whatever cannot be read says so itself
-    if (!health) return;
-    const { state, since, checkedAt } = health.origin;
-    const moment = since ?? checkedAt;
-    const text = SAID[state]?.(moment ? exact(moment) : "an earlier day") ?? "";
+    const text = await currentText().catch(() => null);
+    if (text === null) return; // The view itself reports a request that fails.
     banner.hidden = !text;
-    if (banner.textContent !== text) banner.textContent = text; // or screen readers would repeat it
+    if (banner.textContent !== text) banner.textContent = text; // A screen reader repeats a text that is set again.
   };
-  setInterval(look, EVERY_MS);
-  document.addEventListener("visibilitychange", look);
-  return look();
+  setInterval(update, INTERVAL_MS);
+  document.addEventListener("visibilitychange", update);
+  return update();
+}
+
+/**
+ * Returns the text that the banner should have now.
+ *
+ * @returns {Promise<string>} Empty if there is nothing to report.
+ * @throws {import("./api.js").ApiError} If a request fails.
+ */
+export async function currentText() {
+  const origin = await readOrigin();
+  if (!origin || !bannerText(origin, true)) return "";
+  const { chats } = await listChats({ limit: 1, participants: 0, filter: "all" });
+  return bannerText(origin, chats.length > 0);
 }

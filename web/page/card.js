@@ -1,77 +1,142 @@
-// A chat of the API → its card in the list.
+// Draws one chat of the API as a card of the list.
 
 import { element, icon } from "./element.js";
 import { brief, exact } from "./moments.js";
 import { badge } from "./networks.js";
 
+/** @import { ChatImage } from "../avatar.d.ts" */
+/** @import { Chat } from "./answers.d.ts" */
+
+/** The card of a chat. `element` is its list item. */
 export class ChatCard {
   #avatar;
-  #shown = "";
+  #pictures = "";
 
+  /** @param {Chat} chat */
   constructor(chat) {
-    this.#avatar = avatar(chat.title, 56);
+    const face = badgedAvatar(chat, 56);
+    this.#avatar = face.avatar;
     this.update(chat);
     const title = element("span", { className: "title", dir: "auto" }, titleOf(chat));
     const message = element("span", { className: "message", dir: "auto" }, chat.lastMessage ?? "");
-    const face = element("span", { className: "badged" }, this.#avatar, badge(chat.network));
     const link = element(
       "a",
       {
-        href: `#/chat/${encodeURIComponent(chat.chatId)}`,
+        href: chatAddress(chat.chatId),
         className: chat.unreadCount ? "card unread" : "card",
       },
-      face,
-      title,
-      when(chat.lastActivity),
-      message,
-      marks(chat),
+      face.element,
+      element("span", { className: "line" }, title, time(chat.lastActivity)),
+      element("span", { className: "line" }, message, marks(chat)),
     );
     this.element = element("li", {}, link);
   }
 
-  /** Only the picture: it may have arrived since. */
+  /**
+   * Shows the pictures of a later answer; the texts stay as they are.
+   *
+   * @param {Chat} chat
+   */
   update(chat) {
     const pictures = JSON.stringify([chat.image, chat.facepile]);
-    if (pictures === this.#shown) return;
-    this.#shown = pictures;
-    this.#avatar.image = chat.image;
-    this.#avatar.faces = chat.facepile;
+    if (pictures === this.#pictures) return; // To set them again would load them again.
+    this.#pictures = pictures;
+    showPictures(this.#avatar, chat, 56);
   }
 }
 
+/**
+ * Returns the address of a chat's view.
+ *
+ * @param {string} chatId
+ * @returns {string}
+ */
+export function chatAddress(chatId) {
+  return `#/chat/${encodeURIComponent(chatId)}`;
+}
+
+/**
+ * Returns the title of a chat, or a text for a chat that has none.
+ *
+ * @param {Chat} chat
+ * @returns {string}
+ */
 export function titleOf(chat) {
   return chat.title || "Unnamed chat";
 }
 
-/** An avatar beside its name, which a screen reader need not hear twice. */
-export function avatar(name, size, image, faces) {
-  const made = element("chat-avatar", { aria: { hidden: "true" } });
-  return Object.assign(made, { name: name ?? "", size, image, faces });
+/**
+ * Makes an avatar that stands beside its name. It is hidden from screen readers, which would read the name twice.
+ *
+ * @param {string | null} name
+ * @param {number} size The width in CSS pixels.
+ * @param {ChatImage | null} [image]
+ */
+export function avatar(name, size, image = null) {
+  return Object.assign(element("chat-avatar", { aria: { hidden: "true" } }), { name, size, image });
 }
 
-function when(iso) {
+/**
+ * Makes the avatar of a chat with the badge of its network.
+ *
+ * @param {Chat} chat
+ * @param {56 | 96} size The width in CSS pixels.
+ */
+export function badgedAvatar(chat, size) {
+  const face = avatar(chat.title, size);
+  showPictures(face, chat, size);
+  const className = size > 56 ? "badged large" : "badged";
+  return { avatar: face, element: element("span", { className }, face, badge(chat.network)) };
+}
+
+// The last face of a pile reaches into the corner of the badge, so a pile is drawn smaller by this factor.
+const PILE_SCALE = 0.8;
+
+/**
+ * Gives an avatar the pictures of its chat, and the size at which the badge covers none of them.
+ *
+ * @param {HTMLElementTagNameMap["chat-avatar"]} face
+ * @param {Chat} chat
+ * @param {number} size The width in CSS pixels that there is for the avatar.
+ */
+function showPictures(face, chat, size) {
+  const isPile = chat.image.status !== "cached" && chat.facepile.length > 1;
+  face.image = chat.image;
+  face.faces = chat.facepile;
+  face.size = isPile && chat.network ? size * PILE_SCALE : size;
+}
+
+/** @param {string | null} iso */
+function time(iso) {
   return iso ? element("time", { dateTime: iso, title: exact(iso) }, brief(iso)) : element("time");
 }
 
+/** @param {Chat} chat */
 function marks(chat) {
-  const drawn = [
-    ["pinned", chat.isPinned],
-    ["muted", chat.isMuted],
-    ["archived", chat.isArchived],
-  ];
-  const marks = drawn.filter(([, holds]) => holds).map(([name]) => mark(name));
   const network = element("span", { className: "unseen" }, chat.network ? `on ${chat.network}` : "");
-  return element("span", { className: "marks" }, network, ...marks, unread(chat));
+  return element(
+    "span",
+    { className: "marks" },
+    network,
+    chat.isPinned ? mark("pinned", "pinned") : null,
+    chat.isMuted ? mark("muted", "muted") : null,
+    chat.isArchived ? mark("archive", "archived") : null,
+    unread(chat),
+  );
 }
 
-function mark(name) {
-  const drawing = icon(name === "archived" ? "archive" : name);
-  return element("span", { title: name }, drawing, element("span", { className: "unseen" }, name));
+/**
+ * @param {"pinned" | "muted" | "archive"} iconName
+ * @param {string} text What the icon means.
+ */
+function mark(iconName, text) {
+  return element("span", { title: text }, icon(iconName), element("span", { className: "unseen" }, text));
 }
 
+/** @param {Chat} chat */
 function unread({ unreadCount, isMuted }) {
   if (!unreadCount) return null;
-  const text = unreadCount > 99 ? "99+" : String(unreadCount);
-  const words = element("span", { className: "unseen" }, " unread");
-  return element("span", { className: isMuted ? "count quiet" : "count" }, text, words);
+  const count = unreadCount > 99 ? "99+" : String(unreadCount);
+  const unit = element("span", { className: "unseen" }, " unread");
+  return element("span", { className: isMuted ? "count quiet" : "count" }, count, unit);
 }

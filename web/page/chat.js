@@ -1,23 +1,27 @@
-// GET /api/chat → one chat and everybody in it, page by page.
+// Shows one chat and all its members, page by page.
 
 import { readChat } from "./api.js";
-import { avatar, titleOf } from "./card.js";
+import { avatar, badgedAvatar, titleOf } from "./card.js";
 import { element, icon } from "./element.js";
 import { Endless } from "./endless.js";
 import { ago, exact } from "./moments.js";
-import { badge } from "./networks.js";
 import { errorNotice } from "./notice.js";
 
-// Why a face is missing, as far as it concerns whoever looks at a chat.
-const MISSING = { pending: "picture on its way", failed: "picture could not be fetched" };
+/** @import { ApiError } from "./api.js" */
+/** @import { Chat, Participant } from "./answers.d.ts" */
 
+/** @type {Partial<Record<string, string>>} */
+const MISSING_PICTURE = { pending: "picture on its way", failed: "picture could not be fetched" };
+
+/** The view of one chat. `element` is the view, and `heading` takes the focus when it opens. */
 export class ChatView {
   #chatId = "";
+  /** @type {Endless | null} */
   #endless = null;
   #back;
   #face = element("div", { className: "face-space" });
   #facts = element("p");
-  #active = element("p");
+  #lastActive = element("p");
   #people = element("ul", { className: "people", aria: { label: "People" } });
   #status = element("p", { className: "unseen", role: "status" });
   #more = element("button", { type: "button", className: "more", hidden: true }, "More people");
@@ -25,9 +29,9 @@ export class ChatView {
   constructor() {
     this.heading = element("h1", { tabIndex: -1, dir: "auto" });
     this.#back = element("a", { className: "back" }, icon("back"), "All chats");
-    // The heading stays in its place: it has the focus.
-    const words = element("div", {}, this.heading, this.#facts, this.#active);
-    const top = element("div", { className: "chat-top" }, this.#face, words);
+    // The heading has the focus, so it is changed in place instead of being replaced.
+    const texts = element("div", {}, this.heading, this.#facts, this.#lastActive);
+    const top = element("div", { className: "chat-top" }, this.#face, texts);
     this.element = element(
       "section",
       { className: "chat-view" },
@@ -39,19 +43,23 @@ export class ChatView {
     );
   }
 
-  /** `back` is the address of the list that it was opened from. */
+  /**
+   * Shows a chat.
+   *
+   * @param {{ chatId: string, back: string }} route `back` is the address of the list from which the chat was opened.
+   */
   open({ chatId, back }) {
     scrollTo(0, 0);
     this.#back.href = back;
     this.#endless?.stop();
     this.#chatId = chatId;
     this.heading.textContent = "Chat";
-    for (const one of [this.#face, this.#facts, this.#active, this.#people]) one.replaceChildren();
+    for (const part of [this.#face, this.#facts, this.#lastActive, this.#people]) part.replaceChildren();
     this.#endless = new Endless(this.#more, {
       fetchPage: (cursor) => this.#fetch(chatId, cursor),
       failed: (error) => this.#fail(error),
     });
-    return this.#endless.next();
+    this.#endless.next();
   }
 
   close() {
@@ -59,57 +67,69 @@ export class ChatView {
     this.#chatId = "";
   }
 
-  async #fetch(chatId, participantsCursor) {
-    const found = await readChat({ chatId, participantsCursor });
-    if (chatId !== this.#chatId) return null;
-    this.element.querySelector(".notice")?.remove();
-    if (participantsCursor === null) this.#introduce(found.chat);
-    this.#people.append(...found.participants.map(person));
-    const shown = this.#people.childElementCount;
-    this.#status.textContent = `${shown} of ${found.chat.participantCount} people shown`;
-    return found.nextParticipantsCursor;
+  /** Returns to the list from which the chat was opened. */
+  leave() {
+    location.hash = this.#back.hash;
   }
 
+  /**
+   * @param {string} chatId
+   * @param {string | null} participantsCursor
+   */
+  async #fetch(chatId, participantsCursor) {
+    const answer = await readChat({ chatId, participantsCursor });
+    if (chatId !== this.#chatId) return null; // Another chat was opened in the meantime.
+    this.element.querySelector(".notice")?.remove();
+    if (participantsCursor === null) this.#introduce(answer.chat);
+    this.#people.append(...answer.participants.map(person));
+    const shown = this.#people.childElementCount;
+    this.#status.textContent = `${shown} of ${answer.chat.participantCount} people shown`;
+    return answer.nextParticipantsCursor;
+  }
+
+  /** @param {Chat} chat */
   #introduce(chat) {
     document.title = `${titleOf(chat)} · Chats`;
     this.heading.textContent = titleOf(chat);
-    const face = avatar(chat.title, 96, chat.image, chat.facepile);
-    this.#face.replaceChildren(element("span", { className: "badged large" }, face, badge(chat.network)));
+    this.#face.replaceChildren(badgedAvatar(chat, 96).element);
     this.#facts.textContent = facts(chat).join(" · ");
     if (!chat.lastActivity) return;
-    const time = element(
-      "time",
-      { dateTime: chat.lastActivity, title: exact(chat.lastActivity) },
-      ago(chat.lastActivity),
-    );
-    this.#active.replaceChildren("Last active ", time);
+    const properties = { dateTime: chat.lastActivity, title: exact(chat.lastActivity) };
+    const time = element("time", properties, ago(chat.lastActivity));
+    this.#lastActive.replaceChildren("Last active ", time);
   }
 
+  /** @param {ApiError} error */
   #fail(error) {
     this.element.querySelector(".notice")?.remove();
-    this.#more.before(errorNotice(error, () => this.#endless.next()));
+    this.#more.before(errorNotice(error, () => this.#endless?.next()));
   }
 }
 
-function facts(chat) {
-  const count = chat.participantCount;
-  return [
-    chat.type === "group" ? `Group of ${count}` : "Chat",
-    chat.network ? `on ${chat.network}` : null,
-    chat.unreadCount ? `${chat.unreadCount} unread` : null,
-    ...["isPinned", "isMuted", "isArchived"]
-      .filter((flag) => chat[flag])
-      .map((flag) => flag.slice(2).toLowerCase()),
-  ].filter(Boolean);
+/**
+ * Returns what the line below a chat's title says.
+ *
+ * @param {Chat} chat
+ * @returns {string[]}
+ */
+export function facts(chat) {
+  const texts = [chat.type === "group" ? `Group of ${chat.participantCount}` : "Chat"];
+  if (chat.network) texts.push(`on ${chat.network}`);
+  if (chat.unreadCount) texts.push(`${chat.unreadCount} unread`);
+  if (chat.isPinned) texts.push("pinned");
+  if (chat.isMuted) texts.push("muted");
+  if (chat.isArchived) texts.push("archived");
+  return texts;
 }
 
+/** @param {Participant} participant */
 function person({ fullName, username, isSelf, image }) {
   const name = fullName || (username ? `@${username}` : "Unknown");
-  const details = [
-    isSelf ? "you" : null,
-    fullName && username ? `@${username}` : null,
-    MISSING[image.status],
-  ];
+  const details = [];
+  if (isSelf) details.push("you");
+  if (fullName && username) details.push(`@${username}`);
+  const missing = MISSING_PICTURE[image.status];
+  if (missing) details.push(missing);
   return element(
     "li",
     {},
@@ -118,7 +138,7 @@ function person({ fullName, username, isSelf, image }) {
       "div",
       {},
       element("p", { className: "title", dir: "auto" }, name),
-      element("p", { className: "message", dir: "auto" }, details.filter(Boolean).join(" · ")),
+      element("p", { className: "message", dir: "auto" }, details.join(" · ")),
     ),
   );
 }

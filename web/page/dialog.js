@@ -1,10 +1,17 @@
-// <dialog>: the browser keeps the focus inside, and gives it back.
+// Opens dialogs: <dialog> keeps the focus inside, and gives it back to where it was.
 
 import { element } from "./element.js";
 import { tokenForm } from "./notice.js";
 import { dropToken, tokenFor } from "./tokens.js";
 
-/** Open at once; `fill(...children)` replaces what it shows, `close()` ends it. */
+/** @import { Child } from "./element.js" */
+
+/**
+ * Opens a dialog.
+ *
+ * @param {string} title
+ * @param {...Child} children
+ */
 export function openDialog(title, ...children) {
   const body = element("div", { className: "dialog-body" }, ...children);
   const close = element("button", { type: "button", className: "close", aria: { label: "Close" } }, "×");
@@ -18,19 +25,28 @@ export function openDialog(title, ...children) {
   close.onclick = () => dialog.close();
   dialog.onclose = () => dialog.remove();
   dialog.onclick = (event) => {
-    // The backdrop is the dialog itself; a link in it leads to another view.
-    if (event.target === dialog || event.target.closest("a")) dialog.close();
+    // A click on the backdrop has the dialog itself as its target. A link in the dialog leads to another view.
+    const target = /** @type {Element} */ (event.target);
+    if (target === dialog || target.closest("a")) dialog.close();
   };
   document.body.append(dialog);
   dialog.showModal();
   return {
     element: dialog,
-    fill: (...given) => body.replaceChildren(...given.filter(Boolean)),
+    /** @param {...(Node | null)} content Replaces what the dialog shows; null is left out. */
+    fill: (...content) => body.replaceChildren(...content.filter((child) => child !== null)),
     close: () => dialog.close(),
   };
 }
 
-/** Whether the button was pressed that does it. */
+/**
+ * Asks the reader to confirm an action.
+ *
+ * @param {string} title
+ * @param {string} text
+ * @param {string} label The label of the button that confirms.
+ * @returns {Promise<boolean>} True if that button was pressed.
+ */
 export function confirmed(title, text, label) {
   return new Promise((resolve) => {
     const yes = element("button", { type: "button", className: "primary danger" }, label);
@@ -40,22 +56,33 @@ export function confirmed(title, text, label) {
       element("p", {}, text),
       element("div", { className: "choices" }, no, yes),
     );
-    yes.onclick = () => (resolve(true), dialog.close());
+    yes.onclick = () => {
+      resolve(true);
+      dialog.close();
+    };
     no.onclick = () => dialog.close();
     dialog.element.addEventListener("close", () => resolve(false));
   });
 }
 
-/** The answer of a request that takes the admin token, which is asked for where it is missing; null when given up. */
+/**
+ * Sends a request that needs the admin token. Asks for the token if it is missing or refused, and shows any other
+ * error in a dialog.
+ *
+ * @template Answer
+ * @param {() => Promise<Answer>} request
+ * @returns {Promise<Answer | null>} The answer, or null if the request failed or the reader closed the dialog.
+ */
 export async function withAdminToken(request) {
   let wasRefused = false;
   for (;;) {
-    if (!tokenFor("admin") && !(await adminToken(wasRefused))) return null;
+    if (!tokenFor("admin") && !(await askForAdminToken(wasRefused))) return null;
     try {
       return await request();
-    } catch (error) {
+    } catch (cause) {
+      const error = /** @type {import("./api.js").ApiError} */ (cause);
       if (error.status !== 401 && error.status !== 403) {
-        openDialog("That did not work", element("p", { role: "alert" }, error.message));
+        openDialog("The request failed", element("p", { role: "alert" }, error.message));
         return null;
       }
       dropToken("admin");
@@ -64,10 +91,17 @@ export async function withAdminToken(request) {
   }
 }
 
-function adminToken(wasRefused) {
+/**
+ * @param {boolean} wasRefused
+ * @returns {Promise<boolean>} True if a token was entered.
+ */
+function askForAdminToken(wasRefused) {
   return new Promise((resolve) => {
-    const form = tokenForm("admin", () => (resolve(true), dialog.close()), { wasRefused });
-    const dialog = openDialog("Changes need a token", form);
+    const done = () => {
+      resolve(true);
+      dialog.close();
+    };
+    const dialog = openDialog("Changes need a token", tokenForm("admin", done, { wasRefused }));
     dialog.element.addEventListener("close", () => resolve(false));
   });
 }

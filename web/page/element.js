@@ -1,10 +1,27 @@
-// Elements with their children. Text is always text: nothing of a chat is ever parsed as HTML.
+// Makes elements. Text is always inserted as text: nothing that comes from a chat is parsed as HTML.
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @typedef {Partial<HTMLElementTagNameMap[Name]> & { aria?: Record<string, string>, data?: Record<string, string> }}
+ *   Properties The properties of an element; `aria` and `data` are its `aria-` and `data-` attributes.
+ */
+
+/** @typedef {Node | string | null | undefined} Child */
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** `properties` are those of the element; `aria` and `data` are attributes. Children may be null. */
-export function element(name, { aria, data, ...properties } = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
+/**
+ * Makes an element.
+ *
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name
+ * @param {Omit<Properties<Name>, "children">} [properties]
+ * @param {...Child} children Null and undefined are left out.
+ * @returns {HTMLElementTagNameMap[Name]}
+ */
+export function element(name, properties, ...children) {
+  const { aria, data, ...others } = properties ?? /** @type {Properties<Name>} */ ({});
+  const made = Object.assign(document.createElement(name), others);
   for (const [key, value] of Object.entries(aria ?? {})) made.setAttribute(`aria-${key}`, value);
   Object.assign(made.dataset, data);
   made.append(...children.filter((child) => child !== null && child !== undefined));
@@ -19,12 +36,23 @@ const PATHS = {
   back: "M10.8 2.6 5.4 8l5.4 5.4-1.2 1.2L3 8l6.6-6.6z",
 };
 
-/** A small drawing that says nothing a reader would miss. */
+/**
+ * Draws an icon, which is hidden from screen readers: text beside it says the same.
+ *
+ * @param {keyof typeof PATHS} name
+ * @returns {SVGSVGElement}
+ */
 export function icon(name) {
   return drawing(PATHS[name], "icon");
 }
 
-/** One path in a 16 x 16 box. */
+/**
+ * Draws one path in a box of 16 x 16 units.
+ *
+ * @param {string} path
+ * @param {string} className
+ * @returns {SVGSVGElement}
+ */
 export function drawing(path, className) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 16 16");

@@ -1,54 +1,89 @@
-// Explain, retry and forget one image. Changes ask for the admin token first, once.
+// Explains, retries and forgets one picture. Retry and forget need the admin token, which the reader is asked for once.
 
 import { change, explain } from "./api.js";
-import { avatar } from "./card.js";
+import { avatar, chatAddress } from "./card.js";
 import { confirmed, openDialog, withAdminToken } from "./dialog.js";
 import { element } from "./element.js";
 import { exact } from "./moments.js";
 
-// The API tells them in UTC, for programs as well.
+/** @import { ApiError } from "./api.js" */
+/** @import { Story } from "./answers.d.ts" */
+
+// The sentences of the API name moments in UTC.
 const MOMENTS = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g;
 
-export async function tellStory(sourceUrl) {
-  const dialog = openDialog("The story of this picture", element("p", { role: "status" }, "Asking …"));
+/**
+ * Shows the story of a picture in a dialog.
+ *
+ * @param {string} sourceUrl
+ */
+export async function explainImage(sourceUrl) {
+  const dialog = openDialog("The story of this picture", element("p", { role: "status" }, "Loading …"));
   try {
-    dialog.fill(...told(await explain(sourceUrl)));
+    dialog.fill(...storyContent(await explain(sourceUrl)));
   } catch (error) {
-    dialog.fill(element("p", { role: "alert" }, error.message));
+    dialog.fill(element("p", { role: "alert" }, /** @type {ApiError} */ (error).message));
   }
 }
 
+/**
+ * Queues a picture for another download.
+ *
+ * @param {string} sourceUrl
+ * @param {HTMLButtonElement} button The button that was pressed.
+ */
 export async function retryImage(sourceUrl, button) {
   await act(button, "Queued", () => change("images/retry", { sourceUrl }));
 }
 
+/**
+ * Deletes the copies of a picture, if the reader confirms it.
+ *
+ * @param {string} sourceUrl
+ * @param {HTMLButtonElement} button The button that was pressed.
+ */
 export async function forgetImage(sourceUrl, button) {
-  const text = "Its copies are deleted, and no sync brings it back until somebody asks for it again.";
+  const text =
+    "Its copies are deleted, and no sync fetches it again. Only a refresh of this picture brings it back.";
   if (await confirmed("Forget this picture?", text, "Forget it")) {
     await act(button, "Forgotten", () => change("images/forget", { sourceUrl }));
   }
 }
 
-async function act(button, done, request) {
+/**
+ * Sends a change and then disables its button, with the outcome as its label.
+ *
+ * @param {HTMLButtonElement} button
+ * @param {string} outcome
+ * @param {() => Promise<unknown>} request
+ */
+async function act(button, outcome, request) {
   const answer = await withAdminToken(request);
   if (!answer) return;
-  button.textContent = done;
+  button.textContent = outcome;
   button.disabled = true;
 }
 
-function told(story) {
-  const shown = story.shownBy.map(({ chatId, chatTitle }) =>
-    element(
-      "li",
-      {},
-      element("a", { href: `#/chat/${encodeURIComponent(chatId)}`, dir: "auto" }, chatTitle ?? "a chat"),
-    ),
+/** @param {Story} story */
+function storyContent(story) {
+  const chats = story.shownBy.map(({ chatId, chatTitle }) =>
+    element("li", {}, element("a", { href: chatAddress(chatId), dir: "auto" }, chatTitle ?? "Unnamed chat"))
   );
   return [
     story.image.status === "cached" ? avatar("", 96, story.image) : null,
-    ...story.summary.map((sentence) => element("p", {}, sentence.replace(MOMENTS, exact))),
-    shown.length ? element("h3", {}, "Shown by") : null,
-    shown.length ? element("ul", {}, ...shown) : null,
+    ...story.summary.map((sentence) => element("p", {}, inLocalTime(sentence))),
+    chats.length ? element("h3", {}, "Chats that show it") : null,
+    chats.length ? element("ul", {}, ...chats) : null,
     element("code", { className: "source" }, story.sourceUrl.slice(0, 500)),
   ];
+}
+
+/**
+ * Returns a sentence of the API with its moments in the reader's time zone.
+ *
+ * @param {string} sentence
+ * @returns {string}
+ */
+export function inLocalTime(sentence) {
+  return sentence.replace(MOMENTS, (moment) => exact(moment));
 }

@@ -1,47 +1,66 @@
-// Failed images, or faces that are missing → a table with what can be done about each.
+// Lists failed pictures, or faces whose picture is missing, with what can be done about each.
 
 import { listImages, listUncached } from "./api.js";
+import { chatAddress } from "./card.js";
 import { element } from "./element.js";
 import { Endless } from "./endless.js";
-import { forgetImage, retryImage, tellStory } from "./image_actions.js";
+import { explainImage, forgetImage, retryImage } from "./image_actions.js";
 import { ago, exact } from "./moments.js";
 import { errorNotice } from "./notice.js";
 
+/** @import { ImageRow, Reference } from "./answers.d.ts" */
+/** @import { Child } from "./element.js" */
+
+/**
+ * @typedef {object} Row
+ * @property {string | null} sourceUrl
+ * @property {Child[]} cells
+ */
+
+/**
+ * @typedef {object} Kind What a table lists.
+ * @property {string} title
+ * @property {string} empty The text of a table without rows.
+ * @property {string} emptyBeforeSync The same, before any sync has succeeded.
+ * @property {string[]} columns
+ * @property {(cursor: string | null) => Promise<{ rows: Row[], nextCursor: string | null }>} readPage
+ */
+
+/** @type {Record<"failed" | "uncached", Kind>} */
 const KINDS = {
   failed: {
     title: "Failed pictures",
     empty: "No picture has failed.",
+    emptyBeforeSync: "No picture has failed.",
     columns: ["Picture", "Reason", "Failed", "Next try"],
-    page: async (cursor) => {
+    readPage: async (cursor) => {
       const { images, nextCursor } = await listImages({ status: "failed", cursor });
-      return { rows: images, nextCursor };
+      return { rows: images.map(failedRow), nextCursor };
     },
-    cells: (row) => [
-      source(row.sourceUrl),
-      reason(row.reason),
-      time(row.failedAt),
-      time(row.nextAttemptAt, "not by itself"),
-    ],
   },
   uncached: {
     title: "Missing faces",
     empty: "Every face that chats show is cached.",
+    emptyBeforeSync: "No sync has succeeded yet, so the faces of your chats are not known.",
     columns: ["Whose", "Picture", "Status", "Reason"],
-    page: async (cursor) => {
+    readPage: async (cursor) => {
       const { references, nextCursor } = await listUncached({ cursor });
-      return { rows: references, nextCursor };
+      return { rows: references.map(uncachedRow), nextCursor };
     },
-    cells: (row) => [whose(row), source(row.sourceUrl), row.status, reason(row.reason)],
   },
 };
 
+/** A table of pictures with a heading. `element` is its section of the view. */
 export class ImageTable {
   #kind;
+  #hasSynced = true;
   #body = element("tbody");
   #note = element("p", { role: "status", className: "quiet-text" }, "Loading …");
   #more = element("button", { type: "button", className: "more", hidden: true }, "More");
+  /** @type {Endless | null} */
   #endless = null;
 
+  /** @param {keyof typeof KINDS} kind */
   constructor(kind) {
     this.#kind = KINDS[kind];
     const heads = [...this.#kind.columns, "Actions"].map((name) => element("th", { scope: "col" }, name));
@@ -67,72 +86,129 @@ export class ImageTable {
     );
   }
 
-  /** From the beginning. */
-  load() {
+  /**
+   * Loads the table from its beginning.
+   *
+   * @param {{ hasSynced: boolean }} options `hasSynced` is false before any sync has succeeded.
+   */
+  load({ hasSynced }) {
+    this.#hasSynced = hasSynced;
     this.#endless?.stop();
     this.#endless = new Endless(this.#more, {
       fetchPage: (cursor) => this.#fetch(cursor),
-      failed: (error) => this.#note.replaceChildren(errorNotice(error, () => this.load())),
+      failed: (error) => this.#note.replaceChildren(errorNotice(error, () => this.load({ hasSynced }))),
     });
     return this.#endless.next();
   }
 
+  /** @param {string | null} cursor */
   async #fetch(cursor) {
-    const { rows, nextCursor } = await this.#kind.page(cursor);
+    const { rows, nextCursor } = await this.#kind.readPage(cursor);
     if (cursor === null) this.#body.replaceChildren();
     this.#body.append(...rows.map((row) => this.#row(row)));
-    const count = this.#body.childElementCount;
-    this.#note.textContent =
-      count || nextCursor ? `${count} shown${nextCursor ? ", there are more" : ""}` : this.#kind.empty;
+    this.#note.textContent = this.#noteText(this.#body.childElementCount, nextCursor !== null);
     return nextCursor;
   }
 
-  #row(row) {
-    const named = this.#kind
-      .cells(row)
-      .map((cell, at) => element("td", { data: { label: this.#kind.columns[at] } }, cell));
-    return element("tr", {}, ...named, element("td", { className: "actions" }, ...actions(row.sourceUrl)));
+  /**
+   * @param {number} count The number of rows that are shown.
+   * @param {boolean} hasMore
+   */
+  #noteText(count, hasMore) {
+    if (hasMore) return `${count} shown, and there are more`;
+    if (count) return `${count} shown`;
+    return this.#hasSynced ? this.#kind.empty : this.#kind.emptyBeforeSync;
+  }
+
+  /** @param {Row} row */
+  #row({ sourceUrl, cells }) {
+    const named = cells.map((cell, index) =>
+      element("td", { data: { label: this.#kind.columns[index] } }, cell)
+    );
+    return element("tr", {}, ...named, element("td", { className: "actions" }, ...actions(sourceUrl)));
   }
 }
 
+/**
+ * @param {ImageRow} image
+ * @returns {Row}
+ */
+function failedRow({ sourceUrl, reason, failedAt, nextAttemptAt }) {
+  return {
+    sourceUrl,
+    cells: [
+      source(sourceUrl),
+      reasonText(reason),
+      time(failedAt, ""),
+      time(nextAttemptAt, "only on request"),
+    ],
+  };
+}
+
+/**
+ * @param {Reference} reference
+ * @returns {Row}
+ */
+function uncachedRow(reference) {
+  const { chatId, sourceUrl, status, reason } = reference;
+  const owner = element("a", { href: chatAddress(chatId), dir: "auto" }, ownerOf(reference));
+  return { sourceUrl, cells: [owner, source(sourceUrl), status, reasonText(reason)] };
+}
+
+/** @param {string | null} sourceUrl */
 function actions(sourceUrl) {
   if (!sourceUrl) return [];
-  const offered = [
-    ["Explain", tellStory],
-    ["Retry", retryImage],
-    ["Forget", forgetImage],
-  ];
-  return offered.map(([label, act]) => {
-    const onclick = (event) => act(sourceUrl, event.currentTarget);
-    return element(
+  const button = (/** @type {string} */ label, /** @type {typeof retryImage} */ act) =>
+    element(
       "button",
-      { type: "button", onclick, aria: { label: `${label} ${short(sourceUrl)}` } },
+      {
+        type: "button",
+        onclick: (event) => act(sourceUrl, /** @type {HTMLButtonElement} */ (event.currentTarget)),
+        aria: { label: `${label} ${shortUrl(sourceUrl)}` },
+      },
       label,
     );
-  });
+  return [button("Explain", explainImage), button("Retry", retryImage), button("Forget", forgetImage)];
 }
 
+/** @param {string | null} url */
 function source(url) {
-  return url ? element("code", { title: url.slice(0, 500), dir: "ltr" }, short(url)) : "unknown";
+  return url ? element("code", { title: url.slice(0, 500), dir: "ltr" }, shortUrl(url)) : "unknown";
 }
 
-/** Its end tells pictures apart; a data: URL has no end worth reading. */
-function short(url) {
+/**
+ * Shortens a URL to its scheme and its end, which differs from picture to picture. A `data:` URL is cut at its end
+ * instead, where it has only encoded bytes.
+ *
+ * @param {string} url
+ * @returns {string} At most 45 characters.
+ */
+export function shortUrl(url) {
   if (url.startsWith("data:")) return `${url.slice(0, 24)}…`;
   const scheme = url.match(/^[a-z]+:/i)?.[0] ?? "";
   return url.length > 44 ? `${scheme}…${url.slice(-34)}` : url;
 }
 
-function reason(name) {
-  return name ? element("span", { className: "reason" }, name.replaceAll("_", " ")) : "";
+/** @param {string | null} reason */
+function reasonText(reason) {
+  return reason ? element("span", { className: "reason" }, reason.replaceAll("_", " ")) : "";
 }
 
-function whose({ fullName, participantId, chatId, source: from }) {
-  const person = fullName ?? (participantId ? "somebody" : "the chat itself");
-  const name = from === "contact" ? `${person} (contact)` : person;
-  return element("a", { href: `#/chat/${encodeURIComponent(chatId)}`, dir: "auto" }, name);
+/**
+ * Returns whose picture is missing.
+ *
+ * @param {Pick<Reference, "fullName" | "participantId" | "source">} reference
+ * @returns {string}
+ */
+export function ownerOf({ fullName, participantId, source }) {
+  const owner = fullName ?? (participantId ? "an unnamed member" : "the chat itself");
+  return source === "contact" ? `${owner} (contact)` : owner;
 }
 
-function time(iso, otherwise = "") {
+/**
+ * @param {string | null} iso
+ * @param {string} otherwise The text if there is no moment.
+ */
+function time(iso, otherwise) {
   return iso ? element("time", { dateTime: iso, title: exact(iso) }, ago(iso)) : otherwise;
 }

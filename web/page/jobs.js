@@ -1,83 +1,156 @@
-// Sync, backfill and retry: begun here, worked on elsewhere, and followed until they are done.
+// Starts jobs (sync, backfill, retry) and follows their progress until they are over.
 
 import { change, readJob } from "./api.js";
 import { withAdminToken } from "./dialog.js";
 import { element } from "./element.js";
 
-const LOOK_EVERY_MS = 1_000;
+/** @import { ApiError } from "./api.js" */
+/** @import { Job } from "./answers.d.ts" */
 
+/**
+ * @typedef {object} JobButton
+ * @property {string} label
+ * @property {string} running What the job does while it runs.
+ * @property {string} path The path of the API that starts it.
+ */
+
+const INTERVAL_MS = 1_000;
+
+/** @type {JobButton[]} */
 const JOBS = [
-  { label: "Sync now", running: "Reading Beeper's chats", path: "sync" },
+  { label: "Sync now", running: "Reading chats from Beeper", path: "sync" },
   { label: "Fetch missing pictures", running: "Queueing missing pictures", path: "images/backfill" },
-  { label: "Retry failed", running: "Trying failed pictures again", path: "images/retry-failed" },
+  { label: "Retry failed", running: "Queueing failed pictures again", path: "images/retry-failed" },
 ];
 
+/** The buttons that start jobs, and the progress of the job that runs. */
 export class JobPanel {
   #text = element("p");
   #bar = element("progress", { hidden: true, aria: { label: "Progress" } });
-  #changed;
+  #onOver;
+  #buttons = JOBS.map((job) =>
+    element("button", { type: "button", onclick: () => this.#start(job) }, job.label)
+  );
 
-  /** `changed` is called when a job is over. */
-  constructor(changed) {
-    this.#changed = changed;
-    this.buttons = element("div", { className: "jobs" }, ...JOBS.map((job) => this.#button(job)));
+  /** @param {() => void} onOver Called when a job is over. */
+  constructor(onOver) {
+    this.#onOver = onOver;
+    this.buttons = element("div", { className: "jobs" }, ...this.#buttons);
     this.element = element("div", { className: "job", role: "status", hidden: true }, this.#text, this.#bar);
   }
 
-  #button(job) {
-    return element("button", { type: "button", onclick: () => this.#start(job) }, job.label);
-  }
-
+  /** @param {JobButton} job */
   async #start(job) {
-    this.#say(`${job.label}: asking for it …`); // at once: what appears later would move the page
+    this.#say(`${job.label}: starting …`); // Shown at once, because a panel that appears later moves the page.
     const accepted = await withAdminToken(() => change(job.path));
-    if (!accepted) return this.#hide();
-    for (const button of this.buttons.children) button.disabled = true;
+    if (!accepted) {
+      this.element.hidden = true;
+      return;
+    }
+    this.#setDisabled(true);
     try {
       await this.#follow(job, accepted.jobId);
     } catch (error) {
-      this.#say(`${job.label}: ${error.message}`);
+      this.#say(`${job.label}: ${/** @type {ApiError} */ (error).message}`);
     } finally {
       this.#bar.hidden = true;
-      for (const button of this.buttons.children) button.disabled = false;
+      this.#setDisabled(false);
     }
-    this.#changed();
+    this.#onOver();
   }
 
+  /**
+   * Shows the progress of a job until it is over.
+   *
+   * @param {JobButton} button
+   * @param {string} jobId
+   */
   async #follow({ label, running }, jobId) {
     this.#say(`${running} …`);
     this.#bar.hidden = false;
     for (;;) {
-      const { status, progress, result } = await readJob(jobId);
-      const { queued = 0, waiting = 0 } = progress;
-      // What a job has queued goes on becoming pictures after the job itself is done.
-      const isOver = status === "failed" || (status === "done" && !waiting);
-      if (queued) this.#bar.value = (queued - waiting) / queued;
-      else this.#bar.removeAttribute("value");
-      this.#say(isOver ? over(label, status, progress, result) : `${running}: ${counted(progress)}`);
-      if (isOver) break;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      const job = await readJob(jobId);
+      const share = shareDone(job);
+      if (share === null) this.#bar.removeAttribute("value");
+      else this.#bar.value = share;
+      if (isOver(job)) return this.#say(outcomeText(label, job));
+      this.#say(`${running}: ${countsText(job.progress) || "starting"}`);
+      await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
     }
   }
 
-  #hide() {
-    this.element.hidden = true;
+  /** @param {boolean} isDisabled */
+  #setDisabled(isDisabled) {
+    for (const button of this.#buttons) button.disabled = isDisabled;
   }
 
+  /** @param {string} text */
   #say(text) {
     this.element.hidden = false;
     if (this.#text.textContent !== text) this.#text.textContent = text;
   }
 }
 
-function counted(progress) {
-  const told = Object.entries(progress).filter(([, count]) => count);
-  return told.map(([name, count]) => `${count} ${name}`).join(", ") || "starting";
+/**
+ * Returns true when nothing more will change. The pictures that a job has queued are still downloaded after the job
+ * itself is done.
+ *
+ * @param {Pick<Job, "status" | "progress">} job
+ * @returns {boolean}
+ */
+export function isOver({ status, progress }) {
+  return status === "failed" || (status === "done" && !progress.waiting);
 }
 
-function over(label, status, progress, result) {
-  if (status === "failed")
-    return `${label} failed (${result.error ?? "no reason given"}). Its log says more.`;
-  const outcome = result.outcome && result.outcome !== "ok" ? ` (${result.outcome})` : "";
-  return `${label}: done${outcome}, ${counted(progress) === "starting" ? "nothing to do" : counted(progress)}.`;
+/**
+ * Returns how much of the queued pictures is downloaded.
+ *
+ * @param {Pick<Job, "progress">} job
+ * @returns {number | null} From 0 to 1, or null if nothing is queued.
+ */
+export function shareDone({ progress }) {
+  const { queued = 0, waiting = 0 } = progress;
+  return queued ? (queued - waiting) / queued : null;
+}
+
+/**
+ * Returns the counts that are not zero, for example "180 chats, 12 queued".
+ *
+ * @param {Record<string, number>} progress
+ * @returns {string}
+ */
+export function countsText(progress) {
+  return Object.entries(progress)
+    .filter(([, count]) => count)
+    .map(([name, count]) => `${count} ${inWords(name)}`)
+    .join(", ");
+}
+
+/**
+ * Returns the sentence for a job that is over.
+ *
+ * @param {string} label
+ * @param {Pick<Job, "status" | "progress" | "result">} job
+ * @returns {string}
+ */
+export function outcomeText(label, { status, progress, result }) {
+  if (status === "failed") {
+    const reason = result.error ?? "no reason was given";
+    return `${label} failed: ${reason}. The log of the server has the details.`;
+  }
+  const outcome = result.outcome && result.outcome !== "ok" ? ` (${inWords(result.outcome)})` : "";
+  return `${label}: done${outcome}, ${countsText(progress) || "there was nothing to do"}.`;
+}
+
+/**
+ * Returns a name of the API in words: "unnamedBytes" as "unnamed bytes", "queue_full" as "queue full".
+ *
+ * @param {string} name
+ * @returns {string}
+ */
+function inWords(name) {
+  return name
+    .replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    .replaceAll("_", " ")
+    .trim();
 }

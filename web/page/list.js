@@ -1,45 +1,76 @@
-// GET /api/chats → all chats with everybody's face, newest first, one request a page.
+// Shows the list of chats with their faces, newest first; each page of it is one request.
 
-import { listChats } from "./api.js";
+import { listChats, readOrigin } from "./api.js";
 import { ChatCard } from "./card.js";
 import { element } from "./element.js";
 import { Endless } from "./endless.js";
 import { period } from "./moments.js";
 import { errorNotice, notice } from "./notice.js";
+import { noChatsText } from "./origin.js";
 import { Pending } from "./pending.js";
 
+/** @import { ApiError } from "./api.js" */
+/** @import { Chat, ChatsPage } from "./answers.d.ts" */
+
+/**
+ * @typedef {object} Filter
+ * @property {string} label
+ * @property {boolean} isDivided True if the list is divided into periods. The chats of the other filters are few and
+ *   far between, so that nearly every one of them would have a heading of its own.
+ * @property {{ title: string, text: string } | null} empty What an empty list says; null if only an account without
+ *   any chats is empty.
+ */
+
+/** @type {Record<string, Filter>} */
 const FILTERS = {
-  inbox: "Inbox",
-  unread: "Unread",
-  groups: "Groups",
-  pinned: "Pinned",
-  archived: "Archived",
-  all: "All",
+  inbox: { label: "Inbox", isDivided: true, empty: null },
+  unread: {
+    label: "Unread",
+    isDivided: true,
+    empty: { title: "Nothing unread", text: "You have read every message." },
+  },
+  groups: {
+    label: "Groups",
+    isDivided: false,
+    empty: { title: "No groups", text: "Chats with several people appear here." },
+  },
+  pinned: {
+    label: "Pinned",
+    isDivided: false,
+    empty: {
+      title: "Nothing pinned",
+      text: "Pin a chat in Beeper, and it appears here after the next sync.",
+    },
+  },
+  archived: {
+    label: "Archived",
+    isDivided: true,
+    empty: { title: "Nothing archived", text: "Chats that are archived in Beeper appear here." },
+  },
+  all: { label: "All", isDivided: true, empty: null },
 };
 
-const EMPTY = {
-  inbox: ["No chats yet", "The first sync may still be running. This page looks again by itself."],
-  unread: ["Nothing unread", "Everything has been read."],
-  groups: ["No groups", "Chats with several people appear here."],
-  pinned: ["Nothing pinned", "Pin a chat in Beeper, and it appears here after the next sync."],
-  archived: ["Nothing archived", "Chats that are archived in Beeper appear here."],
-  all: ["No chats yet", "The first sync may still be running. This page looks again by itself."],
-};
+const PAGE_SIZE = 50;
+const EMPTY_INTERVAL_MS = 3_000;
 
-const PAGE = 50;
-const WHILE_EMPTY_MS = 3_000;
-
+/** The list of chats. `element` is the view, and `heading` its heading. */
 export class ListView {
+  /** @type {string | null} */
   #filter = null;
-  #cards = new Map(); // by chatId: a chat that moves while we read is shown once
+  /** @type {Map<string, ChatCard>} The cards by chatId: a chat that moves while pages are read is shown once. */
+  #cards = new Map();
+  #isOpen = false;
   #scroll = 0;
-  #left = null; // the chat that was opened from here
+  /** @type {HTMLElement | null} The link of the chat that was opened from here. */
+  #opened = null;
+  /** @type {Endless | null} */
   #endless = null;
   #pending = new Pending(
-    (cursor) => this.#ask(cursor),
+    (cursor) => this.#readPage(cursor),
     (chats) => chats.forEach((chat) => this.#cards.get(chat.chatId)?.update(chat)),
   );
-  #timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
   #body = element("div", { className: "periods" });
   #status = element("p", { className: "unseen", role: "status" });
   #more = element("button", { type: "button", className: "more", hidden: true }, "Older chats");
@@ -49,32 +80,57 @@ export class ListView {
     this.heading = element("h1", { tabIndex: -1 }, "Chats");
     const top = element("div", { className: "view-top" }, this.heading, this.#filters);
     this.element = element("section", { className: "list-view" }, top, this.#status, this.#body, this.#more);
-    for (const [filter, label] of Object.entries(FILTERS)) {
+    for (const [filter, { label }] of Object.entries(FILTERS)) {
       this.#filters.append(element("a", { href: `#/?filter=${filter}`, data: { filter } }, label));
     }
-    this.#body.onclick = (event) => (this.#left = event.target.closest("a") ?? this.#left);
+    this.#body.onclick = (event) => {
+      this.#opened = /** @type {Element} */ (event.target).closest("a") ?? this.#opened;
+    };
   }
 
-  /** The same list again is as it was left: scrolled, loaded, and with the focus where it was. */
+  /**
+   * Shows the chats of a filter. A reader who returns from another view finds the list as they left it: with the pages
+   * that were loaded, its scroll position, and the focus on the chat that was opened.
+   *
+   * @param {{ filter: string }} route An unknown filter means the inbox.
+   */
   open({ filter }) {
-    const wanted = filter in FILTERS ? filter : "inbox";
-    document.title = `${FILTERS[wanted]} · Chats`;
-    if (wanted === this.#filter && this.#cards.size) {
-      scrollTo(0, this.#scroll);
-      this.#left?.focus({ preventScroll: true });
-      this.#pending.resume();
-      return;
-    }
+    const wanted = Object.hasOwn(FILTERS, filter) ? filter : "inbox";
+    const isReturn = wanted === this.#filter && !this.#isOpen && this.#cards.size > 0;
+    this.#isOpen = true;
     this.#filter = wanted;
-    for (const link of this.#filters.children)
-      link.ariaCurrent = link.dataset.filter === wanted ? "page" : null;
-    this.#load();
+    document.title = `${FILTERS[wanted].label} · Chats`;
+    this.#markFilter(wanted);
+    if (!isReturn) return this.refresh();
+    scrollTo(0, this.#scroll);
+    this.#opened?.focus({ preventScroll: true });
+    this.#pending.resume();
   }
 
   close() {
+    this.#isOpen = false;
     this.#scroll = scrollY;
     this.#pending.pause();
     clearTimeout(this.#timer);
+  }
+
+  /** Reads the list again from its beginning. */
+  refresh() {
+    scrollTo(0, 0);
+    this.#load();
+  }
+
+  /**
+   * Marks a filter as the one that is shown, and brings it into view where there is no room for all filters.
+   *
+   * @param {string} filter
+   */
+  #markFilter(filter) {
+    for (const link of this.#filters.querySelectorAll("a")) {
+      const isShown = link.dataset.filter === filter;
+      link.ariaCurrent = isShown ? "page" : null;
+      if (isShown) link.scrollIntoView({ block: "nearest", inline: "center" });
+    }
   }
 
   #load() {
@@ -82,26 +138,33 @@ export class ListView {
     this.#endless?.stop();
     this.#pending.forget();
     this.#cards.clear();
-    this.#left = null;
+    this.#opened = null;
     this.#body.replaceChildren(skeleton());
-    const filter = this.#filter;
-    this.#endless = new Endless(this.#more, {
+    const endless = new Endless(this.#more, {
       fetchPage: async (cursor) => {
-        const page = await this.#ask(cursor);
-        // Somebody was quicker and chose another filter.
-        if (filter !== this.#filter) return null;
+        const page = await this.#readPage(cursor);
+        if (endless !== this.#endless) return null; // Another list was opened in the meantime.
         this.#show(page.chats, cursor);
         return page.nextCursor;
       },
       failed: (error) => this.#fail(error),
     });
-    this.#endless.next();
+    this.#endless = endless;
+    endless.next();
   }
 
-  #ask(cursor) {
-    return listChats({ limit: PAGE, participants: 0, filter: this.#filter, cursor });
+  /**
+   * @param {string | null} cursor
+   * @returns {Promise<ChatsPage>}
+   */
+  #readPage(cursor) {
+    return listChats({ limit: PAGE_SIZE, participants: 0, filter: this.#filter ?? "inbox", cursor });
   }
 
+  /**
+   * @param {Chat[]} chats
+   * @param {string | null} cursor The cursor of their page.
+   */
   #show(chats, cursor) {
     if (cursor === null) this.#body.replaceChildren();
     this.#body.querySelector(".notice")?.remove();
@@ -109,41 +172,65 @@ export class ListView {
       if (this.#cards.has(chat.chatId)) continue;
       const card = new ChatCard(chat);
       this.#cards.set(chat.chatId, card);
-      this.#listOf(period(chat.lastActivity)).append(card.element);
+      this.#sectionList(chat).append(card.element);
     }
     this.#pending.watch(chats, cursor);
-    this.#say();
+    const { label } = this.#shownFilter();
+    const count = this.#cards.size;
+    this.#status.textContent = `${label}: ${count} ${count === 1 ? "chat" : "chats"} shown`;
+    if (!count) this.#showEmpty();
   }
 
-  /** The last list, or a new one where another period begins. */
-  #listOf(name) {
+  #shownFilter() {
+    return FILTERS[this.#filter ?? "inbox"];
+  }
+
+  /**
+   * Returns the list that a chat belongs into: the last one, or a new one where another period begins.
+   *
+   * @param {Chat} chat
+   * @returns {Element}
+   */
+  #sectionList(chat) {
+    const { label, isDivided } = this.#shownFilter();
+    const name = isDivided ? period(chat.lastActivity) : label;
     const last = this.#body.lastElementChild;
-    if (last?.dataset.period === name) return last.lastElementChild;
+    if (last instanceof HTMLElement && last.dataset.period === name && last.lastElementChild) {
+      return last.lastElementChild;
+    }
     const list = element("ul", { className: "cards", aria: { label: name } });
-    this.#body.append(element("section", { data: { period: name } }, element("h2", {}, name), list));
+    const heading = isDivided ? element("h2", {}, name) : null;
+    this.#body.append(element("section", { data: { period: name } }, heading, list));
     return list;
   }
 
-  #say() {
-    const count = this.#cards.size;
-    this.#status.textContent = `${FILTERS[this.#filter]}: ${count} ${count === 1 ? "chat" : "chats"} shown`;
-    if (count) return;
-    const [title, text] = EMPTY[this.#filter];
-    this.#body.replaceChildren(notice(title, text, ["Look again", () => this.#load()]));
-    this.#timer = setTimeout(() => this.#lookAgain(), WHILE_EMPTY_MS);
+  /** Shows why the list is empty, and reads it again until there are chats. */
+  async #showEmpty() {
+    const endless = this.#endless;
+    const { empty } = this.#shownFilter();
+    const origin = empty ? null : await readOrigin().catch(() => null);
+    if (endless !== this.#endless || this.#cards.size) return; // Another list was opened in the meantime.
+    const { title, text } = empty ?? { title: "No chats yet", text: noChatsText(origin) };
+    if (this.#body.querySelector(".notice p")?.textContent !== text) {
+      this.#body.replaceChildren(notice(title, text, { label: "Look again", run: () => this.#load() }));
+    }
+    if (!this.element.isConnected) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#readEmptyAgain(), EMPTY_INTERVAL_MS);
   }
 
-  /** Quietly, until there is something. */
-  async #lookAgain() {
-    const filter = this.#filter;
-    const page = await this.#ask(null).catch(() => null);
-    if (filter !== this.#filter || !this.element.isConnected) return;
+  /** Reads an empty list again without any sign of it, until there are chats. */
+  async #readEmptyAgain() {
+    const endless = this.#endless;
+    const page = await this.#readPage(null).catch(() => null);
+    if (endless !== this.#endless || !this.element.isConnected) return;
     if (page?.chats.length) this.#load();
-    else this.#timer = setTimeout(() => this.#lookAgain(), WHILE_EMPTY_MS);
+    else this.#showEmpty();
   }
 
+  /** @param {ApiError} error */
   #fail(error) {
-    const again = () => (this.#cards.size ? this.#endless.next() : this.#load());
+    const again = () => (this.#cards.size ? this.#endless?.next() : this.#load());
     if (this.#cards.size === 0) this.#body.replaceChildren();
     this.#body.querySelector(".notice")?.remove();
     this.#body.append(errorNotice(error, again));
@@ -151,7 +238,7 @@ export class ListView {
   }
 }
 
-/** What a page of chats will take up, before it is there. */
+/** Makes empty cards that take up the place of a page of chats until it is there. */
 function skeleton() {
   const rows = Array.from({ length: 12 }, () => element("li", { className: "card" }));
   return element("ul", { className: "cards skeleton", aria: { hidden: "true" } }, ...rows);

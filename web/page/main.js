@@ -1,54 +1,99 @@
-// The address → a view: #/?filter=... is the list, #/chat/<chatId> a chat, #/operator the operator's view.
+// Shows the view that the address leads to; route.js describes the addresses.
 
 import "../avatar.js";
-import { watchHealth } from "./banner.js";
+import { watchOrigin } from "./banner.js";
 import { ChatView } from "./chat.js";
 import { ListView } from "./list.js";
 import { OperatorView } from "./operator.js";
+import { readRoute } from "./route.js";
 import { takeTokenFromAddress } from "./tokens.js";
 
-const main = document.querySelector("#main");
-const views = { chats: new ListView(), chat: new ChatView(), operator: new OperatorView() };
+const main = /** @type {HTMLElement} */ (document.querySelector("#main"));
+const banner = /** @type {HTMLElement} */ (document.querySelector("#banner"));
+const chats = new ListView();
+const chat = new ChatView();
+const operator = new OperatorView();
+/** @type {ListView | ChatView | OperatorView | null} */
 let current = null;
 let listAddress = "#/";
 
-function read(hash) {
-  const [path, query = ""] = hash.slice(1).split("?");
-  const chatId = path.match(/^\/chat\/(.+)$/)?.[1];
-  if (chatId) return ["chat", { chatId: decoded(chatId), back: listAddress }];
-  if (path === "/operator") return ["operator", {}];
-  return ["chats", { filter: new URLSearchParams(query).get("filter") ?? "inbox" }];
-}
-
-function decoded(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // typed by hand: the API says that there is no such chat
-  }
-}
-
 function show() {
-  if (location.hash === "#main") return; // the skip link
-  if (takeTokenFromAddress()) location.reload(); // another token sees another account
-  const [name, values] = read(location.hash);
-  const view = views[name];
-  if (name === "chats") listAddress = location.hash || "#/";
+  if (location.hash === "#main") return; // The skip link moves the focus and leads to no other view.
+  if (takeTokenFromAddress()) location.reload(); // Another token may show another account.
+  const route = readRoute(location.hash);
+  switch (route.view) {
+    case "chats":
+      listAddress = location.hash || "#/";
+      bringIn(chats);
+      chats.open(route);
+      break;
+    case "chat":
+      bringIn(chat);
+      chat.open({ chatId: route.chatId, back: listAddress });
+      break;
+    case "operator":
+      bringIn(operator);
+      operator.open();
+      break;
+  }
+  markView(route.view === "operator" ? "operator" : "chats");
+}
+
+/**
+ * Puts a view in the place of the current one, and moves the focus to its heading. The list does the latter itself.
+ *
+ * @param {ListView | ChatView | OperatorView} view
+ */
+function bringIn(view) {
   const isFirst = current === null;
   if (current !== view) {
     current?.close();
     main.replaceChildren(view.element);
+    current = view;
   }
-  current = view;
+  if (!isFirst && view !== chats) view.heading.focus({ preventScroll: true });
+}
+
+/**
+ * Marks a link of the navigation as the view that is shown.
+ *
+ * @param {string} name
+ */
+function markView(name) {
   for (const link of document.querySelectorAll(".top nav a")) {
-    link.ariaCurrent = link.dataset.view === (name === "chat" ? "chats" : name) ? "page" : null;
+    link.ariaCurrent = /** @type {HTMLElement} */ (link).dataset.view === name ? "page" : null;
   }
-  if (!isFirst && name !== "chats") view.heading.focus({ preventScroll: true });
-  view.open(values);
+}
+
+/**
+ * Refreshes the list when the reader presses a link to the list that is shown already: the address does not change
+ * then, so the browser does nothing by itself.
+ *
+ * @param {MouseEvent} event
+ */
+function refreshShownList(event) {
+  const link = /** @type {Element} */ (event.target).closest("a");
+  if (current === chats && link?.hash === listAddress && !opensElsewhere(event)) chats.refresh();
+}
+
+/** @param {MouseEvent} event */
+function opensElsewhere({ ctrlKey, metaKey, shiftKey }) {
+  return ctrlKey || metaKey || shiftKey;
+}
+
+/**
+ * Leaves a chat with the Escape key. A dialog keeps the key for itself.
+ *
+ * @param {KeyboardEvent} event
+ */
+function leaveChat(event) {
+  if (event.key === "Escape" && current === chat && !document.querySelector("dialog[open]")) chat.leave();
 }
 
 takeTokenFromAddress();
 addEventListener("hashchange", show);
-history.scrollRestoration = "manual"; // the views know better: their content comes later
+addEventListener("keydown", leaveChat);
+document.addEventListener("click", refreshShownList);
+history.scrollRestoration = "manual"; // A view restores its own position, as its content arrives later.
 show();
-watchHealth(document.querySelector("#banner"));
+watchOrigin(banner);

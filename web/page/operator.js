@@ -1,4 +1,4 @@
-// What the cache holds, what is missing and why, and what can be done about it.
+// Shows what the cache holds, which pictures are missing and why, and what can be done about it.
 
 import { readStats } from "./api.js";
 import { element } from "./element.js";
@@ -7,6 +7,9 @@ import { JobPanel } from "./jobs.js";
 import { errorNotice } from "./notice.js";
 import { statCards } from "./stats.js";
 
+/** @import { ApiError } from "./api.js" */
+
+/** The operator's view. `element` is the view, and `heading` takes the focus when it opens. */
 export class OperatorView {
   #cards = element("div", { className: "stats", aria: { busy: "true" } });
   #failed = new ImageTable("failed");
@@ -33,7 +36,7 @@ export class OperatorView {
     document.title = "Operator · Chats";
     scrollTo(0, 0);
     this.#isOpen = true;
-    return this.#refresh();
+    this.#refresh();
   }
 
   close() {
@@ -46,10 +49,11 @@ export class OperatorView {
       const stats = await readStats();
       this.#cards.replaceChildren(...statCards(stats));
       this.#cards.ariaBusy = "false";
-      await Promise.all([this.#failed.load(), this.#uncached.load()]);
-      this.#tables.hidden = false; // both at once, or the first would push the second away
+      const hasSynced = stats.lastSync.succeededAt !== null;
+      await Promise.all([this.#failed.load({ hasSynced }), this.#uncached.load({ hasSynced })]);
+      this.#tables.hidden = false; // Both appear together; the first table alone would push the second one down.
     } catch (error) {
-      this.#cards.replaceChildren(errorNotice(error, () => this.#refresh()));
+      this.#cards.replaceChildren(errorNotice(/** @type {ApiError} */ (error), () => this.#refresh()));
     }
   }
 }

@@ -1,58 +1,81 @@
-// Pictures that were still on their way when a page of chats was read: those pages are asked for again.
+// Asks again for pages of chats that had pictures on their way when they were read.
+
+/** @import { Chat, ChatsPage } from "./answers.d.ts" */
 
 const FIRST_WAIT_MS = 3_000;
 const LONGEST_WAIT_MS = 60_000;
+const WAIT_FACTOR = 1.5;
 
+/**
+ * Watches pages of chats, each known by its cursor. A page is read again, ever more rarely, until none of its pictures
+ * is pending.
+ */
 export class Pending {
-  #ask;
+  #readPage;
   #update;
+  /** @type {Set<string | null>} */
   #cursors = new Set();
   #wait = FIRST_WAIT_MS;
-  #timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
-  /** `ask(cursor)` resolves to a page; `update(chats)` is told what it holds now. */
-  constructor(ask, update) {
-    this.#ask = ask;
+  /**
+   * @param {(cursor: string | null) => Promise<ChatsPage>} readPage
+   * @param {(chats: Chat[]) => void} update Called with the chats of a page that was read again.
+   */
+  constructor(readPage, update) {
+    this.#readPage = readPage;
     this.#update = update;
   }
 
-  /** The page of this cursor, if anything in it is pending. */
+  /**
+   * Watches a page if any of its pictures is pending, and stops watching it otherwise.
+   *
+   * @param {Chat[]} chats
+   * @param {string | null} cursor
+   */
   watch(chats, cursor) {
-    if (chats.some(isPending)) this.#cursors.add(cursor);
+    if (chats.some(hasPendingPicture)) this.#cursors.add(cursor);
     else this.#cursors.delete(cursor);
     this.resume();
   }
 
+  /** Reads again from now on, if any page is watched. */
   resume() {
     clearTimeout(this.#timer);
-    if (this.#cursors.size) this.#timer = setTimeout(() => this.#look(), this.#wait);
+    if (this.#cursors.size) this.#timer = setTimeout(() => this.#readAll(), this.#wait);
   }
 
+  /** Stops reading until `resume` is called. */
   pause() {
     clearTimeout(this.#timer);
   }
 
+  /** Stops watching all pages. */
   forget() {
     this.pause();
     this.#cursors.clear();
     this.#wait = FIRST_WAIT_MS;
   }
 
-  async #look() {
-    this.#wait = Math.min(this.#wait * 1.5, LONGEST_WAIT_MS);
-    if (document.visibilityState === "visible")
-      await Promise.all([...this.#cursors].map((one) => this.#lookAt(one)));
+  async #readAll() {
+    this.#wait = Math.min(this.#wait * WAIT_FACTOR, LONGEST_WAIT_MS);
+    if (document.visibilityState === "visible") {
+      await Promise.all([...this.#cursors].map((cursor) => this.#readAgain(cursor)));
+    }
     this.resume();
   }
 
-  async #lookAt(cursor) {
-    const page = await this.#ask(cursor).catch(() => null); // the next look may succeed
+  /** @param {string | null} cursor */
+  async #readAgain(cursor) {
+    const page = await this.#readPage(cursor).catch(() => null); // The next attempt may succeed.
     if (!page || !this.#cursors.has(cursor)) return;
     this.#update(page.chats);
     this.watch(page.chats, cursor);
   }
 }
 
-function isPending({ image, facepile }) {
+/** @param {Chat} chat */
+function hasPendingPicture({ image, facepile }) {
   return [image, ...facepile].some(({ status }) => status === "pending");
 }

@@ -1,65 +1,123 @@
-// GET /api/stats → cards.
+// Draws the figures of /api/stats as cards.
 
 import { element } from "./element.js";
 import { ago, exact } from "./moments.js";
 
+/** @import { Origin, Stats } from "./answers.d.ts" */
+/** @import { Child } from "./element.js" */
+
 const WHOLE = new Intl.NumberFormat("en-GB");
 const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
-const ORIGINS = {
+
+/** @type {Record<Origin["state"], string>} */
+const ORIGIN_STATES = {
   ok: "Connected",
   offline: "Offline",
   unauthorized: "Token refused",
   unknown: "Not asked yet",
 };
 
+/**
+ * Makes the cards.
+ *
+ * @param {Stats} stats
+ * @returns {HTMLElement[]}
+ */
 export function statCards(stats) {
-  const saved = stats.deduplication;
-  const { origin, lastSync } = stats;
+  const { deduplication, lastSync, origin } = stats;
+  const references = WHOLE.format(deduplication.references);
+  const images = WHOLE.format(deduplication.images);
   return [
-    card(
-      "Pictures cached",
-      WHOLE.format(stats.totalCachedImages),
-      `in ${WHOLE.format(stats.totalChatsWithImages)} chats${unshown(stats.orphaned)}`,
-    ),
-    card("Storage", bytes(stats.totalStorageBytes), stored(stats.storage)),
+    card("Pictures cached", WHOLE.format(stats.totalCachedImages), cachedDetail(stats)),
+    card("Storage", bytes(stats.totalStorageBytes), storageDetail(stats)),
     card(
       "Downloads saved",
-      WHOLE.format(saved.downloadsSaved),
-      `${WHOLE.format(saved.references)} faces shown from ${WHOLE.format(saved.images)} pictures`,
+      WHOLE.format(deduplication.downloadsSaved),
+      `${references} faces shown from ${images} pictures`,
     ),
-    card("Bytes saved", bytes(saved.bytesSaved), `${WHOLE.format(saved.blobs)} distinct contents`),
+    card(
+      "Bytes saved",
+      bytes(deduplication.bytesSaved),
+      `${WHOLE.format(deduplication.blobs)} different contents`,
+    ),
     card(
       "On their way",
       WHOLE.format(stats.pending),
       stats.pending ? "queued or being fetched" : "nothing is waiting",
     ),
-    card(
-      "Failed",
-      WHOLE.format(stats.failed),
-      reasons(stats.failedByReason) || "nothing has failed",
-      stats.failed ? "warn" : "",
-    ),
+    card("Failed", WHOLE.format(stats.failed), failedDetail(stats), stats.failed ? "warn" : ""),
     card(
       "Last sync",
-      moment(lastSync.succeededAt),
-      lastSync.completedAt ? `everything: ${ago(lastSync.completedAt)}` : "never everything so far",
+      time(lastSync.succeededAt),
+      lastSync.completedAt ? `of all chats: ${ago(lastSync.completedAt)}` : "not yet of all chats",
     ),
     card(
       "Beeper",
-      ORIGINS[origin.state],
+      ORIGIN_STATES[origin.state],
       origin.checkedAt ? `asked ${ago(origin.checkedAt)}` : "",
       origin.state === "ok" ? "good" : "warn",
     ),
   ];
 }
 
-/** As people count them: 1.2 MB. */
+/**
+ * Formats a number of bytes in decimal units, for example "1.2 MB".
+ *
+ * @param {number} count
+ * @returns {string}
+ */
 export function bytes(count) {
-  const power = count < 1000 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), UNITS.length - 1);
-  const amount = count / 1000 ** power;
-  return `${power ? amount.toFixed(amount < 10 ? 1 : 0) : amount} ${UNITS[power]}`;
+  let power = 0;
+  let amount = count;
+  while (amount >= 1000 && power < UNITS.length - 1) {
+    amount /= 1000;
+    power += 1;
+  }
+  const digits = power > 0 && amount < 10 ? 1 : 0;
+  return `${amount.toFixed(digits)} ${UNITS[power]}`;
 }
 
+/**
+ * Returns in how many chats the cached pictures are shown, and how many are shown by none.
+ *
+ * @param {Pick<Stats, "totalChatsWithImages" | "orphaned">} stats
+ * @returns {string}
+ */
+export function cachedDetail({ totalChatsWithImages, orphaned }) {
+  const chats = `in ${WHOLE.format(totalChatsWithImages)} chats`;
+  return orphaned ? `${chats}; ${WHOLE.format(orphaned)} in no chat` : chats;
+}
+
+/**
+ * Returns what the bytes of the card "Storage" count.
+ *
+ * @param {Pick<Stats, "storage">} stats
+ * @returns {string}
+ */
+export function storageDetail({ storage }) {
+  if (storage.servedBytes === null) return "originals, each stored once";
+  return `originals; pages load from ${bytes(storage.servedBytes)}`;
+}
+
+/**
+ * Returns how many pictures have failed for each reason.
+ *
+ * @param {Pick<Stats, "failedByReason">} stats
+ * @returns {string}
+ */
+export function failedDetail({ failedByReason }) {
+  const counts = Object.entries(failedByReason).map(
+    ([reason, count]) => `${count} ${reason.replaceAll("_", " ")}`,
+  );
+  return counts.join(", ") || "nothing has failed";
+}
+
+/**
+ * @param {string} label
+ * @param {Child} value
+ * @param {string} detail
+ * @param {"" | "good" | "warn"} [tone] The colour of the value.
+ */
 function card(label, value, detail, tone = "") {
   return element(
     "div",
@@ -70,23 +128,7 @@ function card(label, value, detail, tone = "") {
   );
 }
 
-/** As the last sweep counted it; nothing before the first. */
-function unshown(orphaned) {
-  return orphaned ? `; ${WHOLE.format(orphaned)} shown by nobody` : "";
-}
-
-function stored({ servedBytes }) {
-  return servedBytes === null
-    ? "originals, each stored once"
-    : `originals; pages load from ${bytes(servedBytes)}`;
-}
-
-function reasons(byReason) {
-  return Object.entries(byReason)
-    .map(([reason, count]) => `${count} ${reason.replaceAll("_", " ")}`)
-    .join(", ");
-}
-
-function moment(iso) {
+/** @param {string | null} iso */
+function time(iso) {
   return iso ? element("time", { dateTime: iso, title: exact(iso) }, ago(iso)) : "never";
 }

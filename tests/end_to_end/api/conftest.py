@@ -128,9 +128,14 @@ class Running:
 
     @property
     def engine(self) -> dict[str, Any]:
-        """Keywords for `boto3.client`, for what no route leads to."""
-        port = (self.clone.root / ".local" / "beeper" / "state" / "port").read_text()
-        return {"endpoint_url": f"http://127.0.0.1:{port}"}
+        """Returns the keywords for `boto3.client`, for what no route leads to."""
+        engine = json.loads((self.clone.root / ".local" / "access.json").read_text())["engine"]
+        return {
+            "endpoint_url": engine["endpoint"],
+            "aws_access_key_id": "any",
+            "aws_secret_access_key": "any",
+            "aws_session_token": engine["sessionToken"],
+        }
 
     def hits(self, key: str) -> int:
         """How often the account has delivered this image."""

@@ -249,13 +249,14 @@ def test_a_page_of_an_allowed_origin_may_ask_and_no_other(api: Api) -> None:
 def test_tokens_are_in_the_two_announced_lines_alone_and_media_ids_in_no_log(running: Running) -> None:
     """The last test of this stack: it ends the run, to have all that it said and its functions logged."""
     heard = [repr((one.headers, one.body)) for one in running.api.heard]
+    tokens = [*running.api.tokens.values(), running.demo.beeper_token, running.engine["aws_session_token"]]
     output, errors = running.end()
     local = running.clone.root / ".local"
     logs = {path.name: path.read_text(errors="replace") for path in local.rglob("*log*") if path.is_file()}
 
     assert output == "", "beyond the two lines"
     assert logs.keys() >= {"ministack.log", "cloudwatch_logs.json"}
-    for token in (*running.api.tokens.values(), running.demo.beeper_token):
+    for token in tokens:
         assert not [text[:200] for text in heard if token in text]
         assert not [name for name, text in (*logs.items(), ("stderr", errors)) if token in text]
     for key in running.demo.account.deliverable():

@@ -1,0 +1,154 @@
+"""Explains the API's codes: why an image failed, how a sync ended, why a sweep deleted nothing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from imagecache_cli.answers import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A code of the API, what it means, and what the person can do. `advice` is empty if nothing is wrong."""
+
+    code: str
+    text: str
+    advice: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The text with its advice, on one line."""
+        return f"{self.text}: {self.advice}" if self.advice else self.text
+
+
+START_BEEPER = "start Beeper Desktop, and its tunnel if the cache is on AWS"
+NEW_BEEPER_TOKEN = (
+    "create a read-only token in Beeper's settings and store it "  # noqa: S105 - advice about a token
+    "(`make secrets` on AWS, BEEPER_TOKEN for `make run`)"
+)
+
+_OTHER_PICTURE = "only another picture helps: this one is not tried again"
+_OTHER_URL = "only another URL helps: this one is never fetched"
+_RETRIED = "it is tried again by itself; `imagecache retry-failed` tries it now"
+
+# One reason stands for two servers, which only the picture's URL tells apart.
+UNREACHABLE_BEEPER = Explanation(
+    "origin_down", "Beeper, or the media server, could not be reached", f"{START_BEEPER}; {_RETRIED}"
+)
+UNREACHABLE_WEB_SERVER = Explanation(
+    "origin_down",
+    "the web server in the picture's URL could not be reached",
+    f"{_RETRIED}; a site that is gone stays unreachable",
+)
+
+
+def _by_code(explanations: Iterable[Explanation]) -> dict[str, Explanation]:
+    return {explanation.code: explanation for explanation in explanations}
+
+
+# Every reason for which an image is not cached. The last four are of URLs that are never fetched.
+FAILURES = _by_code(
+    (
+        Explanation(
+            "gone",
+            "Beeper, or the web server, no longer has the picture",
+            "`imagecache sync` brings a newer picture if there is one",
+        ),
+        Explanation(
+            "refused",
+            "the picture's server refuses it, or its address may not be requested",
+            "`imagecache explain URL` shows the server's answer",
+        ),
+        Explanation("unsupported", "the file is not a JPEG, PNG, GIF, WebP or AVIF", _OTHER_PICTURE),
+        Explanation("unsupported_heic", "the file is HEIC, which browsers do not show", _OTHER_PICTURE),
+        Explanation("unsupported_svg", "the file is SVG, which can contain scripts", _OTHER_PICTURE),
+        Explanation(
+            "undecodable",
+            "the file is damaged",
+            "`imagecache explain URL` says whether it is tried again; `imagecache retry URL` tries it now",
+        ),
+        Explanation("too_large", "the file is larger than 5 MB or 40 megapixels", _OTHER_PICTURE),
+        Explanation(
+            "crashed",
+            "three workers ended without a result while they had the picture",
+            "`imagecache retry URL` tries it once more",
+        ),
+        Explanation("origin_down", "the server that has the picture could not be reached", _RETRIED),
+        Explanation("malformed", "the URL is malformed", _OTHER_URL),
+        Explanation("outside_media_folder", "the URL names a file outside Beeper's media folder", _OTHER_URL),
+        Explanation("too_long", "the URL is too long", _OTHER_URL),
+        Explanation(
+            "unsupported_scheme", "the URL is neither https, data nor one of Beeper's own", _OTHER_URL
+        ),
+    )
+)
+
+_SYNC_OUTCOMES = _by_code(
+    (
+        Explanation("offline", "Beeper cannot be reached", START_BEEPER),
+        Explanation("unauthorized", "Beeper refuses the token", NEW_BEEPER_TOKEN),
+        Explanation("busy", "another sync is running", "wait for it"),
+        Explanation("superseded", "another sync took over", "wait for it"),
+        Explanation("unfinished", "the time was up", "the sync continues by itself where it stopped"),
+    )
+)
+
+_FORCE_CLEANUP = "`imagecache cleanup --force`"
+_IF_RIGHT = f"if that is right, run {_FORCE_CLEANUP}"
+_SWEEP_REFUSALS = _by_code(
+    (
+        Explanation(
+            "no_recent_sync",
+            "no sync has read every chat within the last 48 hours",
+            f"run `imagecache sync --complete`, or {_FORCE_CLEANUP}",
+        ),
+        Explanation(
+            "offline",
+            "Beeper has not been reached for 48 hours",
+            f"{START_BEEPER}; or run {_FORCE_CLEANUP}",
+        ),
+        Explanation(
+            "scan_failed",
+            "the tables or the stored files could not be read completely",
+            "run `imagecache cleanup` again",
+        ),
+        Explanation(
+            "too_many_images",
+            "more than 50 images, and more than a fifth of all, would be deleted",
+            _IF_RIGHT,
+        ),
+        Explanation(
+            "too_many_blobs",
+            "more than 50 unused files, and more than a fifth of all, would be deleted",
+            _IF_RIGHT,
+        ),
+    )
+)
+
+
+def explain_failure(reason: str) -> Explanation:
+    """Explains why an image is not cached."""
+    return FAILURES.get(reason, Explanation(reason, reason, "`imagecache explain URL` says more"))
+
+
+def explain_refusal(code: str) -> Explanation:
+    """Explains why a sweep deleted nothing, or nothing more."""
+    return _SWEEP_REFUSALS.get(code, Explanation(code, code))
+
+
+def explain_sync(job: Job) -> Explanation:
+    """Explains how a sync that is over ended. The code is `ok` only if it read everything it had to read."""
+    if job.status == "failed":
+        return Explanation("failed", "the sync failed", f"search the function's log for job {job.job_id}")
+    code = str(job.result.get("outcome", "unknown"))
+    # A newer API may have outcomes that this command does not know.
+    return _SYNC_OUTCOMES.get(code, Explanation(code, f"{code}: {_sync_counts(job)}"))
+
+
+def _sync_counts(job: Job) -> str:
+    scope = (
+        "every chat was read" if job.result.get("complete") is True else "the chats that changed were read"
+    )
+    counts = ", ".join(f"{job.result.get(key, 0)} {key}" for key in ("chats", "changed", "queued", "deleted"))
+    refused = job.result.get("refused", 0)
+    refusal = f"; {refused} deletions refused, --force allows them" if refused else ""
+    return f"{scope} ({counts}{refusal})"

@@ -1,0 +1,116 @@
+"""`python -m local.engine_gate`: runs the embedded engine (ministack) for the programs of this run alone.
+
+ministack answers every request. Without the gate any web page in a browser of this machine, and any other
+user of it, could read the stored tokens and run code. The gate checks every path, `/_ministack/` included.
+"""
+
+import hmac
+import os
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+TOKEN_HEADER = "X-Amz-Security-Token"  # noqa: S105 - the name of the header, not what it carries
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+_TOKEN = TOKEN_HEADER.lower().encode()
+_READABLE_BY_ANY_PAGE = (b"access-control-allow-origin", b"*")
+
+
+class Gate:
+    """Passes on the requests that carry this run's session token, and answers 403 to all others.
+
+    An AWS SDK sends its session token as plain text with every request. ministack hands the token of its own
+    environment to the functions, but chooses their access key id itself: so the token is the proof, not the
+    key id. It proves that the caller could read the memory of this run or `.local/access.json`, as only this
+    user can. It does not prove that a request is unchanged: signatures are not checked, because all requests
+    stay on loopback.
+    """
+
+    def __init__(self, engine: Application, *, port: int, token: str) -> None:
+        self._engine, self._token = engine, token.encode()
+        self._own_hosts = {f"127.0.0.1:{port}".encode(), f"localhost:{port}".encode()}
+        self._api_host = re.compile(rb"[0-9a-z]+\.execute-api\.localhost:%d" % port)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Handles one request, or the engine's start and stop, as an ASGI application does."""
+        if scope["type"] == "lifespan":
+            await self._engine(scope, receive, send)
+        elif scope["type"] != "http":
+            # A web page may open a WebSocket to any address without asking, and no program here uses one.
+            await send({"type": "websocket.close", "code": 1008})
+        elif reason := self._why_refused(scope["headers"]):
+            await _refuse(send, reason)
+        else:
+            # The API hands all headers to its functions, which have no use for the token in their input.
+            headers = [(name, value) for name, value in scope["headers"] if name != _TOKEN]
+            await self._engine({**scope, "headers": headers}, receive, _hidden_from_pages(send))
+
+    def _why_refused(self, headers: Headers) -> str | None:
+        """Returns what is wrong with a request, or None if the engine may answer it."""
+        hosts = _values(headers, b"host")
+        asks_api = len(hosts) == 1 and self._api_host.fullmatch(hosts[0])
+        if not asks_api and (len(hosts) != 1 or hosts[0] not in self._own_hosts):
+            # A page may have pointed its own name at this machine (DNS rebinding).
+            return "The engine answers to 127.0.0.1 and localhost only"
+        # The token alone keeps web pages out. These two checks hold even against a page that has learned it:
+        # browsers add the headers themselves, and a page cannot leave them out.
+        if any(name.startswith(b"sec-fetch-") for name, _ in headers):
+            return "The engine does not answer browsers"
+        # The local server passes a page's Origin on to the API, which then decides who may read its answers.
+        if _values(headers, b"origin") and not asks_api:
+            return "The engine does not answer web pages"
+        tokens = _values(headers, _TOKEN)
+        if len(tokens) != 1 or not hmac.compare_digest(tokens[0], self._token):
+            return f"The engine needs the session token of this run in the header {TOKEN_HEADER}"
+        return None
+
+
+def _values(headers: Headers, wanted: bytes) -> list[bytes]:
+    return [value for name, value in headers if name == wanted]
+
+
+async def _refuse(send: Send, reason: str) -> None:
+    body = f"{reason}\n".encode()
+    # Closing the connection keeps the body, which was not read, from being taken for the next request.
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _hidden_from_pages(send: Send) -> Send:
+    """Returns a `send` that drops the header by which ministack lets every web page read its answers."""
+
+    async def send_hidden(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [
+                (name, value)
+                for name, value in message.get("headers", [])
+                if (name.lower(), value) != _READABLE_BY_ANY_PAGE
+            ]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return send_hidden
+
+
+def main() -> None:
+    """Serves ministack behind the gate until a signal stops it."""
+    import ministack.app as ministack  # type: ignore[import-untyped]  # noqa: PLC0415 - importing it loads its state
+
+    port, token = int(os.environ["GATEWAY_PORT"]), os.environ["AWS_SESSION_TOKEN"]
+    ministack.app = Gate(ministack.app, port=port, token=token)  # this is the name that its main() serves
+    ministack.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""What the gate before the engine lets through, and what the engine and its callers then see."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from local.engine_gate import Gate, Headers, Message
+
+TOKEN = (b"x-amz-security-token", b"of-this-run")
+OWN_HOST = (b"host", b"127.0.0.1:4000")
+API_HOST = (b"host", b"0123abcd.execute-api.localhost:4000")
+PAGE = (b"origin", b"http://localhost:3000")
+
+
+class Engine:
+    """Answers everything, as ministack does, with headers that let every page read it."""
+
+    def __init__(self) -> None:
+        self.asked: list[Message] = []
+        self.answered: Headers = [(b"Access-Control-Allow-Origin", b"*"), (b"x-amzn-requestid", b"1")]
+
+    async def __call__(self, scope: Message, _: Any, send: Any) -> None:
+        self.asked.append(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": self.answered})
+        await send({"type": "http.response.body", "body": b"secret"})
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+def ask(engine: Engine, *headers: tuple[bytes, bytes], kind: str = "http") -> list[Message]:
+    """Returns what a caller is sent."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("the gate reads no body")
+
+    scope = {"type": kind, "method": "GET", "path": "/", "headers": list(headers)}
+    asyncio.run(Gate(engine, port=4000, token="of-this-run")(scope, receive, send))
+    return sent
+
+
+@pytest.mark.parametrize("host", [OWN_HOST, (b"host", b"localhost:4000"), API_HOST])
+def test_the_token_of_this_run_passes_and_is_not_handed_on(engine: Engine, host: tuple[bytes, bytes]) -> None:
+    start, body = ask(engine, host, TOKEN, (b"x-amz-target", b"t"))
+    assert engine.asked[0]["headers"] == [host, (b"x-amz-target", b"t")]
+    assert (start["status"], start["headers"]) == (200, [(b"x-amzn-requestid", b"1")])
+    assert body["body"] == b"secret"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [OWN_HOST],
+        [OWN_HOST, (TOKEN[0], b"of-an-older-run")],
+        [OWN_HOST, (TOKEN[0], b"")],
+        [OWN_HOST, TOKEN, TOKEN],
+        [
+            OWN_HOST,
+            (b"authorization", b"AWS4-HMAC-SHA256 Credential=of-this-run/20260101/eu-west-1/s3/aws4_request"),
+        ],
+        [API_HOST],
+        [API_HOST, PAGE],
+    ],
+)
+def test_without_exactly_the_token_nothing_passes(engine: Engine, headers: Headers) -> None:
+    assert ask(engine, *headers)[0]["status"] == 403
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        b"evil.example:4000",
+        b"127.0.0.1.evil.example:4000",
+        b"127.0.0.1",
+        b"127.0.0.1:4001",
+        b"0123abcd.execute-api.localhost.evil.example:4000",
+        b"evil.example/0123abcd.execute-api.localhost:4000",
+        b"pictures.s3.localhost:4000",
+        b"",
+    ],
+)
+def test_another_name_for_this_machine_is_refused(engine: Engine, host: bytes) -> None:
+    assert ask(engine, (b"host", host), TOKEN)[0]["status"] == 403
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize("hosts", [[], [OWN_HOST, OWN_HOST], [OWN_HOST, (b"host", b"evil.example")]])
+def test_it_wants_one_host(engine: Engine, hosts: Headers) -> None:
+    assert ask(engine, *hosts, TOKEN)[0]["status"] == 403
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize("site", [b"cross-site", b"same-site", b"same-origin", b"none"])
+@pytest.mark.parametrize("host", [OWN_HOST, API_HOST])
+def test_a_browser_is_refused_even_with_the_token(
+    engine: Engine, host: tuple[bytes, bytes], site: bytes
+) -> None:
+    assert ask(engine, host, TOKEN, (b"sec-fetch-site", site))[0]["status"] == 403
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize("origin", [PAGE, (b"origin", b"null"), (b"origin", b"")])
+def test_a_page_is_refused_even_with_the_token(engine: Engine, origin: tuple[bytes, bytes]) -> None:
+    assert ask(engine, OWN_HOST, TOKEN, origin)[0]["status"] == 403
+    assert engine.asked == []
+
+
+def test_the_api_hears_from_the_local_server_which_page_asks_and_answers_for_itself(engine: Engine) -> None:
+    engine.answered = [(b"access-control-allow-origin", PAGE[1])]
+    assert ask(engine, API_HOST, TOKEN, PAGE)[0]["headers"] == engine.answered
+    assert engine.asked[0]["headers"] == [API_HOST, PAGE]
+
+
+def test_a_websocket_is_closed_even_with_the_token(engine: Engine) -> None:
+    assert ask(engine, API_HOST, TOKEN, kind="websocket") == [{"type": "websocket.close", "code": 1008}]
+    assert engine.asked == []

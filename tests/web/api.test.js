@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ApiError, change, listChats, readChat, readOrigin } from "../../web/page/api.js";
+import { FakeServer, FakeStorage, setGlobals } from "./fake_browser.js";
+
+/** @import { TestContext } from "node:test" */
+
+/**
+ * Serves answers to a tab that has both tokens.
+ *
+ * @param {TestContext} context
+ * @param {ConstructorParameters<typeof FakeServer>[0]} answers
+ */
+function serve(context, answers) {
+  const server = new FakeServer(answers);
+  const sessionStorage = new FakeStorage({ "read-token": "reading", "admin-token": "changing" });
+  setGlobals(context, { fetch: server.fetch, sessionStorage });
+  return server;
+}
+
+test("a query has the values that are set, encoded", async (context) => {
+  const server = serve(context, { "/api/chats": { body: {} }, "/api/chat": { body: {} } });
+  await listChats({ limit: 50, participants: 0, filter: "all", cursor: null });
+  await readChat({ chatId: "!a&b=c#d:e.local", participantsCursor: "x y" });
+  assert.deepEqual(
+    server.requests.map(({ url }) => url),
+    [
+      "/api/chats?limit=50&participants=0&filter=all",
+      "/api/chat?chatId=%21a%26b%3Dc%23d%3Ae.local&participantsCursor=x+y",
+    ],
+  );
+});
+
+test("reading sends the read token, a change the admin token, and neither follows a redirect", async (context) => {
+  const server = serve(context, { "/api/health": { body: { status: "ok" } }, "/api/sync": { body: {} } });
+  await readOrigin();
+  await change("sync", { force: true });
+  assert.deepEqual(server.requests, [
+    { url: "/api/health", method: "GET", token: "reading", body: null, redirect: "error" },
+    { url: "/api/sync", method: "POST", token: "changing", body: { force: true }, redirect: "error" },
+  ]);
+});
+
+test("an answer about health need not say how Beeper is", async (context) => {
+  serve(context, { "/api/health": { body: { status: "ok" } } });
+  assert.equal(await readOrigin(), null);
+});
+
+test("how Beeper is comes with the answer about health", async (context) => {
+  const origin = { state: "offline", since: null, checkedAt: null };
+  serve(context, { "/api/health": { body: { status: "ok", origin } } });
+  assert.deepEqual(await readOrigin(), origin);
+});
+
+test("an error has the status and the message of the API", async (context) => {
+  serve(context, { "/api/health": { status: 404, body: { message: "There is no such chat.", code: "x" } } });
+  await assert.rejects(readOrigin(), (error) => {
+    assert.ok(error instanceof ApiError);
+    assert.equal(error.status, 404);
+    assert.equal(error.message, "There is no such chat.");
+    return true;
+  });
+});
+
+test("an error without JSON, or an answer without it, is reported with its status", async (context) => {
+  serve(context, { "/api/health": { status: 503, body: "<html>" }, "/api/chats": { body: "<html>" } });
+  await assert.rejects(readOrigin(), { status: 503, message: /status 503\. Try again/ });
+  const query = { limit: 1, participants: 0, filter: "all" };
+  await assert.rejects(listChats(query), { status: 200, message: /status 200\. Try again/ });
+});
+
+test("without any answer the status is 0, and the message says what to check", async (context) => {
+  serve(context, {});
+  await assert.rejects(readOrigin(), { status: 0, message: /^The server does not answer\. Check/ });
+});

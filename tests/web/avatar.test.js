@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+
+/** @type {typeof import("../../web/avatar.js")} */
+let avatar;
+
+before(async () => {
+  // The module defines its element when it is loaded, which needs these parts of a browser.
+  Object.assign(globalThis, {
+    HTMLElement: class {},
+    CSSStyleSheet: class {
+      replaceSync() {}
+    },
+    customElements: { get: () => undefined, define: () => {} },
+  });
+  avatar = await import("../../web/avatar.js");
+});
+
+test("initials are the first letters of the first and the last word, as the API makes them", () => {
+  /** @type {[string, string][]} */
+  const cases = [
+    ["Ada Lovelace", "AL"],
+    ["ada", "A"],
+    ["Juan de la Cruz", "JC"],
+    ["  Łucja \t Óstra ", "ŁÓ"],
+    ["Zoë 🌷", "Z"],
+    ["+49 170 1234567", ""],
+    ["", ""],
+  ];
+  for (const [name, initials] of cases) assert.equal(avatar.initialsOf(name), initials);
+});
+
+test("a letter outside the basic plane is not cut in half", () => {
+  assert.equal(avatar.initialsOf("𝒜da 𝒵oe"), "𝒜𝒵");
+});
+
+test("a name has one hue, and other names have others", () => {
+  assert.equal(avatar.hueOf("Ada Lovelace"), avatar.hueOf("Ada Lovelace"));
+  const hues = ["Ada", "Bob", "Cleo", "Dan", "Eve", "Łucja", ""].map(avatar.hueOf);
+  assert.ok(hues.every((hue) => Number.isInteger(hue) && hue >= 0 && hue < 360));
+  assert.equal(new Set(hues).size, hues.length);
+});
+
+test("a small face offers the browser no large copy", () => {
+  const sizes = { "96": "/images/a/96", "192": "/images/a/192", "640": "/images/a/640" };
+  assert.equal(avatar.sourceSet(sizes, 96, ""), "/images/a/96 96w, /images/a/192 192w");
+  assert.equal(
+    avatar.sourceSet(sizes, 97, ""),
+    "/images/a/96 96w, /images/a/192 192w, /images/a/640 640w",
+  );
+});
+
+test("copies that do not exist are left out, and root-relative addresses get their origin", () => {
+  assert.equal(avatar.sourceSet({ "192": "/a" }, 56, "https://d111.example"), "https://d111.example/a 192w");
+  assert.equal(
+    avatar.sourceSet({ "96": "https://other.example/a" }, 56, "https://d111.example"),
+    "https://other.example/a 96w",
+  );
+  assert.equal(avatar.sourceSet(undefined, 56, ""), "");
+});

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { currentText } from "../../web/page/banner.js";
+import { bannerText, noChatsText } from "../../web/page/origin.js";
+import { FakeServer, FakeStorage, setGlobals } from "./fake_browser.js";
+
+/** @import { TestContext } from "node:test" */
+/** @import { Origin } from "../../web/page/answers.d.ts" */
+
+const SINCE = new Date(2026, 5, 5, 9, 7).toISOString();
+const CHECKED = new Date(2026, 5, 5, 10, 0).toISOString();
+
+/**
+ * @param {Origin["state"]} state
+ * @returns {Origin}
+ */
+const origin = (state) => ({ state, since: SINCE, checkedAt: CHECKED });
+
+test("the banner says from when chats and pictures are, and what to do", () => {
+  const offline = bannerText(origin("offline"), true);
+  assert.match(offline, /^Beeper is offline: chats and pictures are as of 5 Jun 2026, 09:07\. Open Beeper/);
+  const refused = bannerText(origin("unauthorized"), true);
+  assert.match(refused, /^Beeper refuses the server's token: .* 5 Jun 2026, 09:07\. Make a new token/);
+});
+
+test("the banner dates nothing before any chat has been read", () => {
+  const text = bannerText(origin("offline"), false);
+  assert.match(text, /^Beeper is offline, so no chats have been read yet\. Open Beeper/);
+  assert.doesNotMatch(text, /2026/);
+});
+
+test("there is no banner while Beeper answers, or was not asked yet", () => {
+  assert.equal(bannerText(origin("ok"), true), "");
+  assert.equal(bannerText(origin("unknown"), false), "");
+});
+
+test("a state without a moment says that things may be old", () => {
+  const text = bannerText({ state: "offline", since: null, checkedAt: null }, true);
+  assert.match(text, /chats and pictures may be old\./);
+});
+
+test("an empty list blames the first sync only if Beeper can be read", () => {
+  assert.match(noChatsText(origin("offline")), /^Beeper is offline\. Open Beeper/);
+  assert.match(noChatsText(origin("unauthorized")), /^Beeper refuses the server's token\. Make/);
+  assert.match(noChatsText(origin("ok")), /^Beeper is connected/);
+  for (const unknown of [origin("unknown"), null]) assert.match(noChatsText(unknown), /first sync/);
+});
+
+/**
+ * Serves the state of Beeper and a list of chats.
+ *
+ * @param {TestContext} context
+ * @param {{ origin?: Origin }} health
+ * @param {unknown[]} chats
+ */
+function serve(context, health, chats) {
+  const server = new FakeServer({
+    "/api/health": { body: { status: "ok", ...health } },
+    "/api/chats": { body: { chats, nextCursor: null } },
+  });
+  setGlobals(context, { fetch: server.fetch, sessionStorage: new FakeStorage() });
+  return server;
+}
+
+test("the banner asks for chats only if Beeper is away", async (context) => {
+  const away = serve(context, { origin: origin("offline") }, [{}]);
+  assert.match(await currentText(), /as of/);
+  assert.equal(away.requests.length, 2);
+  const well = serve(context, { origin: origin("ok") }, []);
+  assert.equal(await currentText(), "");
+  assert.equal(well.requests.length, 1);
+});
+
+test("the banner knows an account without chats", async (context) => {
+  serve(context, { origin: origin("offline") }, []);
+  assert.match(await currentText(), /no chats have been read yet/);
+});
+
+test("there is no banner if the API does not say how Beeper is", async (context) => {
+  serve(context, {}, []);
+  assert.equal(await currentText(), "");
+});

@@ -1,0 +1,154 @@
+// Tests the texts that the views make of the API's answers.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { titleOf } from "../../web/page/card.js";
+import { facts } from "../../web/page/chat.js";
+import { inLocalTime } from "../../web/page/image_actions.js";
+import { ownerOf, shortUrl } from "../../web/page/image_table.js";
+import { countsText, isOver, outcomeText, shareDone } from "../../web/page/jobs.js";
+import { exact } from "../../web/page/moments.js";
+import { badgeOf } from "../../web/page/networks.js";
+import { sentence } from "../../web/page/notice.js";
+import { bytes, cachedDetail, failedDetail, storageDetail } from "../../web/page/stats.js";
+
+/** @import { Chat } from "../../web/page/answers.d.ts" */
+
+/** @type {Chat} */
+const CHAT = {
+  chatId: "a",
+  network: null,
+  type: "single",
+  title: "Ada",
+  lastActivity: null,
+  lastMessage: null,
+  unreadCount: 0,
+  isArchived: false,
+  isMuted: false,
+  isPinned: false,
+  image: { status: "none" },
+  facepile: [],
+  participantCount: 2,
+};
+
+test("a chat without a title has a name all the same", () => {
+  assert.equal(titleOf(CHAT), "Ada");
+  assert.equal(titleOf({ ...CHAT, title: null }), "Unnamed chat");
+  assert.equal(titleOf({ ...CHAT, title: "" }), "Unnamed chat");
+});
+
+test("the facts of a chat are those that hold", () => {
+  assert.deepEqual(facts(CHAT), ["Chat"]);
+  const group = { ...CHAT, type: /** @type {const} */ ("group"), participantCount: 5, network: "Signal" };
+  assert.deepEqual(facts({ ...group, unreadCount: 3, isPinned: true, isMuted: true, isArchived: true }), [
+    "Group of 5",
+    "on Signal",
+    "3 unread",
+    "pinned",
+    "muted",
+    "archived",
+  ]);
+});
+
+test("a network is known however it is written, and another one has its first letter", () => {
+  assert.ok(badgeOf("WhatsApp").path);
+  assert.deepEqual(badgeOf("iMessage"), badgeOf("i-message"));
+  assert.deepEqual(badgeOf("matrix"), { color: "#59616e", path: null, letter: "M" });
+  assert.equal(badgeOf("🌷net").letter, "🌷");
+  assert.equal(badgeOf("constructor").letter, "C");
+});
+
+test("an error becomes a sentence with one full stop", () => {
+  assert.equal(sentence("no chat has this id"), "No chat has this id.");
+  assert.equal(sentence("Try again."), "Try again.");
+  assert.equal(sentence(""), "");
+});
+
+test("bytes are counted in decimal units", () => {
+  /** @type {[number, string][]} */
+  const cases = [
+    [0, "0 bytes"],
+    [999, "999 bytes"],
+    [1000, "1.0 kB"],
+    [9_940, "9.9 kB"],
+    [48_104, "48 kB"],
+    [1_250_000, "1.3 MB"],
+    [2.5e15, "2500 TB"],
+  ];
+  for (const [count, text] of cases) assert.equal(bytes(count), text);
+});
+
+test("details of the cards", () => {
+  assert.equal(cachedDetail({ totalChatsWithImages: 1200, orphaned: null }), "in 1,200 chats");
+  assert.equal(cachedDetail({ totalChatsWithImages: 3, orphaned: 2 }), "in 3 chats; 2 in no chat");
+  assert.equal(
+    storageDetail({ storage: { originalBytes: 1, servedBytes: null } }),
+    "originals, each stored once",
+  );
+  assert.equal(
+    storageDetail({ storage: { originalBytes: 1, servedBytes: 2000 } }),
+    "originals; pages load from 2.0 kB",
+  );
+  assert.equal(failedDetail({ failedByReason: { gone: 2, origin_down: 1 } }), "2 gone, 1 origin down");
+  assert.equal(failedDetail({ failedByReason: {} }), "nothing has failed");
+});
+
+test("a long address is shortened to the part that tells pictures apart", () => {
+  assert.equal(shortUrl("https://a.example/1.png"), "https://a.example/1.png");
+  const long = `https://a.example/${"x".repeat(60)}/end.png`;
+  assert.equal(shortUrl(long), `https:…${long.slice(-34)}`);
+  assert.ok(shortUrl(long).endsWith("/end.png"));
+  assert.equal(shortUrl(`data:image/png;base64,${"A".repeat(60)}`), "data:image/png;base64,AA…");
+  assert.equal(shortUrl(`data:${"A".repeat(60)}`).length, 25);
+});
+
+test("a missing face belongs to a member, to their contact or to the chat", () => {
+  assert.equal(ownerOf({ fullName: "Ada", participantId: "1", source: "participant" }), "Ada");
+  assert.equal(ownerOf({ fullName: "Ada", participantId: "1", source: "contact" }), "Ada (contact)");
+  assert.equal(ownerOf({ fullName: null, participantId: "1", source: "participant" }), "an unnamed member");
+  assert.equal(ownerOf({ fullName: null, participantId: null, source: "chat" }), "the chat itself");
+});
+
+test("moments in a sentence are in the reader's time zone", () => {
+  const moment = "2026-06-05T09:07:00Z";
+  assert.equal(inLocalTime(`Failed ${moment}, ${moment}.`), `Failed ${exact(moment)}, ${exact(moment)}.`);
+});
+
+test("a job is over when nothing that it has queued is waiting any more", () => {
+  assert.equal(isOver({ status: "running", progress: {} }), false);
+  assert.equal(isOver({ status: "done", progress: { queued: 3, waiting: 1 } }), false);
+  assert.equal(isOver({ status: "done", progress: { queued: 3, waiting: 0 } }), true);
+  assert.equal(isOver({ status: "failed", progress: { queued: 3, waiting: 1 } }), true);
+});
+
+test("the bar of a job shows the share of queued pictures that are downloaded", () => {
+  assert.equal(shareDone({ progress: { queued: 4, waiting: 1 } }), 0.75);
+  assert.equal(shareDone({ progress: { queued: 4 } }), 1);
+  assert.equal(shareDone({ progress: {} }), null);
+});
+
+test("counts are named in words, and those of zero are left out", () => {
+  assert.equal(countsText({ chats: 180, queued: 0, unnamedBytes: 5 }), "180 chats, 5 unnamed bytes");
+  assert.equal(countsText({ chats: 0 }), "");
+});
+
+test("a job that is over says how it ended", () => {
+  /** @type {Record<string, number>} */
+  const none = {};
+  assert.equal(
+    outcomeText("Sync now", { status: "done", progress: { chats: 2 }, result: { outcome: "ok" } }),
+    "Sync now: done, 2 chats.",
+  );
+  assert.equal(
+    outcomeText("Sync now", { status: "done", progress: none, result: { outcome: "out_of_time" } }),
+    "Sync now: done (out of time), there was nothing to do.",
+  );
+  assert.equal(
+    outcomeText("Sync now", { status: "failed", progress: none, result: { error: "AccessDenied" } }),
+    "Sync now failed: AccessDenied. The log of the server has the details.",
+  );
+  assert.match(
+    outcomeText("Sync now", { status: "failed", progress: none, result: {} }),
+    /no reason was given/,
+  );
+});

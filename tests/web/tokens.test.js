@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { dropToken, keepToken, takeTokenFromAddress, tokenFor } from "../../web/page/tokens.js";
+import { FakeStorage, setGlobals } from "./fake_browser.js";
+
+/** @import { TestContext } from "node:test" */
+
+/**
+ * Opens a tab at an address.
+ *
+ * @param {TestContext} context
+ * @param {string} hash
+ */
+function openTab(context, hash) {
+  /** @type {string[]} */
+  const addresses = [];
+  setGlobals(context, {
+    location: { hash, pathname: "/" },
+    history: { replaceState: (/** @type {unknown[]} */ ...[, , url]) => addresses.push(String(url)) },
+    sessionStorage: new FakeStorage(),
+  });
+  return addresses;
+}
+
+test("a token in the address is stored and removed from the address", (context) => {
+  const addresses = openTab(context, "#token=abc%2Bdef");
+  assert.equal(takeTokenFromAddress(), true);
+  assert.equal(tokenFor("read"), "abc+def");
+  assert.deepEqual(addresses, ["/"]);
+});
+
+test("an address without a token is left alone", (context) => {
+  for (const hash of ["", "#/", "#/chat/token=1", "#token="]) {
+    const addresses = openTab(context, hash);
+    assert.equal(takeTokenFromAddress(), false);
+    assert.equal(tokenFor("read"), "");
+    assert.deepEqual(addresses, []);
+  }
+});
+
+test("the two tokens are stored apart, without white space, until they are dropped", (context) => {
+  openTab(context, "");
+  keepToken("read", " one\n");
+  keepToken("admin", "two");
+  dropToken("admin");
+  assert.equal(tokenFor("read"), "one");
+  assert.equal(tokenFor("admin"), "");
+});

@@ -1,0 +1,121 @@
+// Declares what the API answers, as far as this page reads it; docs/openapi.json has the whole.
+
+import type { ChatImage } from "../avatar.d.ts";
+
+/** A moment in UTC, in ISO 8601. */
+type Moment = string;
+
+export interface Chat {
+  chatId: string;
+  network: string | null;
+  type: "single" | "group";
+  title: string | null;
+  lastActivity: Moment | null;
+  lastMessage: string | null;
+  unreadCount: number;
+  isArchived: boolean;
+  isMuted: boolean;
+  isPinned: boolean;
+  image: ChatImage;
+  facepile: ChatImage[];
+  participantCount: number;
+}
+
+export interface ChatsPage {
+  chats: Chat[];
+  nextCursor: string | null;
+}
+
+export interface Participant {
+  fullName: string | null;
+  username: string | null;
+  isSelf: boolean;
+  image: ChatImage;
+}
+
+export interface ChatDetail {
+  chat: Chat;
+  participants: Participant[];
+  nextParticipantsCursor: string | null;
+}
+
+/** How Beeper answered the last sync. `since` is when it began to answer so. */
+export interface Origin {
+  state: "ok" | "offline" | "unauthorized" | "unknown";
+  since: Moment | null;
+  checkedAt: Moment | null;
+}
+
+/** `origin` is missing in an answer to a request without a valid token. */
+export interface Health {
+  status: "ok";
+  origin?: Origin;
+}
+
+export interface Stats {
+  totalCachedImages: number;
+  totalChatsWithImages: number;
+  totalStorageBytes: number;
+  pending: number;
+  failed: number;
+  failedByReason: Record<string, number>;
+  /** Pictures that no chat shows, as the last sweep counted them; null before the first sweep. */
+  orphaned: number | null;
+  storage: { originalBytes: number | null; servedBytes: number | null };
+  deduplication: {
+    references: number;
+    images: number;
+    blobs: number;
+    downloadsSaved: number;
+    bytesSaved: number;
+  };
+  lastSync: { succeededAt: Moment | null; completedAt: Moment | null };
+  origin: Origin;
+}
+
+export interface ImageRow {
+  sourceUrl: string | null;
+  reason: string | null;
+  failedAt: Moment | null;
+  nextAttemptAt: Moment | null;
+}
+
+export interface ImagesPage {
+  images: ImageRow[];
+  nextCursor: string | null;
+}
+
+/** A chat or a member that shows a picture which is not cached. `participantId` is null for the chat's own picture. */
+export interface Reference {
+  chatId: string;
+  participantId: string | null;
+  fullName: string | null;
+  source: "chat" | "participant" | "contact";
+  sourceUrl: string;
+  status: string;
+  reason: string | null;
+}
+
+export interface ReferencesPage {
+  references: Reference[];
+  nextCursor: string | null;
+}
+
+/** The story of one picture. `summary` tells it in sentences. */
+export interface Story {
+  sourceUrl: string;
+  summary: string[];
+  image: ChatImage;
+  shownBy: { chatId: string; chatTitle: string | null }[];
+}
+
+export interface Accepted {
+  jobId: string;
+}
+
+export interface Job {
+  jobId: string;
+  status: "queued" | "running" | "done" | "failed";
+  progress: Record<string, number>;
+  result: { error?: string; outcome?: string };
+}

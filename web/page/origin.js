@@ -1,0 +1,48 @@
+// Describes in sentences how Beeper answered, for the banner and for an empty list of chats.
+
+import { exact } from "./moments.js";
+
+/** @import { Origin } from "./answers.d.ts" */
+
+/**
+ * Returns the text of the banner, or an empty string if Beeper needs no attention.
+ *
+ * @param {Origin} origin
+ * @param {boolean} hasChats True if any chats have been read so far.
+ * @returns {string}
+ */
+export function bannerText(origin, hasChats) {
+  const problem = PROBLEMS[origin.state];
+  if (!problem) return "";
+  if (!hasChats) return `${problem.what}, so no chats have been read yet. ${problem.advice}`;
+  const moment = origin.since ?? origin.checkedAt;
+  const age = moment ? `are as of ${exact(moment)}` : "may be old";
+  return `${problem.what}: chats and pictures ${age}. ${problem.advice}`;
+}
+
+/**
+ * Returns the text of a list without any chats.
+ *
+ * @param {Origin | null} origin Null if it is unknown.
+ * @returns {string}
+ */
+export function noChatsText(origin) {
+  const problem = origin && PROBLEMS[origin.state];
+  if (problem) return `${problem.what}. ${problem.advice} This page looks again by itself.`;
+  if (origin?.state === "ok") {
+    return "Beeper is connected, and chats appear as soon as a sync has read them. This page looks again by itself.";
+  }
+  return "Chats appear when the first sync has read them from Beeper. This page looks again by itself.";
+}
+
+/** @type {Partial<Record<Origin["state"], { what: string, advice: string }>>} */
+const PROBLEMS = {
+  offline: {
+    what: "Beeper is offline",
+    advice: "Open Beeper on its computer; the next sync then reads what is missing.",
+  },
+  unauthorized: {
+    what: "Beeper refuses the server's token",
+    advice: "Make a new token in Beeper and give it to the server.",
+  },
+};
