@@ -52,7 +52,7 @@ class Deliveries:
 def delivered_again_before_each_call(
     stack: Stack, deliveries: Deliveries, *, of: frozenset[str] | None = None
 ) -> Iterator[None]:
-    """Delivers the event again before every AWS call after the first claim, or only before those named in `of`."""
+    """Delivers the event again before every AWS call after the first claim, or only before those in `of`."""
     is_busy = False
 
     def again(model: Any, **_: object) -> None:
