@@ -63,11 +63,11 @@ def at_work(
     return stack.wiring.job_runner.run(job_id, work, time_budget)
 
 
-def told(api: Api, job_id: str) -> dict[str, Any]:
+def read_job(api: Api, job_id: str) -> dict[str, Any]:
     status, answer = api.ask("GET /api/jobs/{jobId}", path={"jobId": job_id})
     assert status == 200
-    known: dict[str, Any] = answer
-    return known
+    job: dict[str, Any] = answer
+    return job
 
 
 def queued(stack: Stack) -> list[str]:
@@ -91,7 +91,7 @@ def test_what_takes_long_is_accepted_and_handed_on(
     status, answer = api.ask(f"POST {path}", body)
     assert (status, answer) == (202, {"jobId": "job0"})
     assert api.sent.events == [(f"{kind}-function", {"jobId": "job0"})]
-    job = told(api, "job0")
+    job = read_job(api, "job0")
     assert (job["kind"], job["status"]) == (kind, "queued")
     known = stack.jobs.read("job0")
     assert known is not None
@@ -130,7 +130,7 @@ def test_a_backfill_queues_what_is_missing_once_and_counts_down_to_nothing(stack
     keys = queued(stack)
     assert len(keys) == len(set(keys)) == 30
     assert "s/1" not in keys
-    assert told(api, "job0")["progress"] == {
+    assert read_job(api, "job0")["progress"] == {
         "chats": 30,
         "queued": 30,
         "waiting": 30,
@@ -141,11 +141,49 @@ def test_a_backfill_queues_what_is_missing_once_and_counts_down_to_nothing(stack
     for key in keys[:20]:
         cache(stack, key, key)
     fail(stack, keys[20], next_attempt_at=NOW + DAY)
-    progress = told(api, "job0")["progress"]
+    progress = read_job(api, "job0")["progress"]
     assert (progress["waiting"], progress["failed"], progress["done"]) == (9, 1, 20)
     api.post("/api/images/backfill")
     assert at_work(stack, "job1").progress == {"chats": 30, "queued": 0}
     assert queued(stack) == []
+
+
+def test_asking_for_a_job_takes_three_calls_however_many_images_wait(stack: Stack, api: Api) -> None:
+    for number in range(12):
+        put(stack, replace(CHAT, chat_id=f"!{number}", participants=(person("P X", f"s/{number}"),)))
+    api.post("/api/images/backfill")
+    at_work(stack, "job0")
+    stack.now += 1000
+    for number in range(6):
+        fail(stack, f"s/{number}", next_attempt_at=NOW + DAY)
+    stack.calls.clear()
+    assert read_job(api, "job0")["progress"] == {
+        "chats": 12,
+        "queued": 12,
+        "waiting": 6,
+        "failed": 6,
+        "done": 0,
+    }
+    assert stack.calls == ["GetItem", "Query", "Query"]
+    few = replace(stack.wiring.job_reader, rows_counted=4)
+    stack.calls.clear()
+    job = few.read("job0")
+    assert stack.calls == ["GetItem", "Query", "Query"]
+    assert job is not None
+    assert job.progress == {"chats": 12, "queued": 12, "waiting": 4, "failed": 4}, "at least so many"
+
+
+def test_asking_for_a_job_that_has_queued_nothing_takes_one_call(stack: Stack, api: Api) -> None:
+    api.post("/api/images/backfill")
+    stack.calls.clear()
+    assert read_job(api, "job0")["progress"] == {
+        "chats": 0,
+        "queued": 0,
+        "waiting": 0,
+        "failed": 0,
+        "done": 0,
+    }
+    assert stack.calls == ["GetItem"]
 
 
 def test_a_backfill_of_active_chats_leaves_the_others_out(stack: Stack, api: Api) -> None:
@@ -168,7 +206,7 @@ def test_a_job_out_of_time_goes_on_where_it_stopped(stack: Stack, api: Api) -> N
         invocations += 1
     assert invocations == 2  # after the first step of the inbox, and after the second: the archive has one
     assert sorted(queued(stack)) == sorted(f"s/{number}" for number in range(24))
-    assert told(api, "job0")["progress"]["chats"] == 24
+    assert read_job(api, "job0")["progress"]["chats"] == 24
 
 
 def test_every_failed_image_is_tried_again_and_only_once(stack: Stack, api: Api) -> None:
@@ -182,7 +220,7 @@ def test_every_failed_image_is_tried_again_and_only_once(stack: Stack, api: Api)
         stack.now += 1000
     keys = queued(stack)
     assert len(keys) == len(set(keys)) == 25
-    assert told(api, "job0")["progress"]["waiting"] == 25
+    assert read_job(api, "job0")["progress"]["waiting"] == 25
     assert "s/good" not in keys
 
 
@@ -196,7 +234,7 @@ def test_a_job_that_fails_says_so_and_is_not_begun_again(stack: Stack, api: Api)
     runner = stack.wiring.job_runner
     with pytest.raises(TimeoutError):
         runner.run("job0", broken, PLENTY_OF_TIME)
-    job = told(api, "job0")
+    job = read_job(api, "job0")
     assert (job["status"], job["result"], job["progress"]["chats"]) == (
         "failed",
         {"error": "TimeoutError"},
@@ -209,7 +247,7 @@ def test_a_job_that_fails_says_so_and_is_not_begun_again(stack: Stack, api: Api)
 def test_a_job_without_a_sign_of_life_has_failed(stack: Stack, api: Api) -> None:
     api.post("/api/images/backfill")
     stack.now += 20 * 60_000 + 1
-    job = told(api, "job0")
+    job = read_job(api, "job0")
     assert (job["status"], job["result"]) == ("failed", {"error": "no sign of life"})
 
 
@@ -234,9 +272,9 @@ def test_a_sync_of_the_apis_tells_how_far_it_is_over_several_invocations(
     api.post("/api/sync", complete=True)
     event = {"jobId": "job0"}
     assert sync(stack, demo, session, event, [900_000, 900_000, 20_000]) == [event]
-    assert told(api, "job0")["status"] == "running"
+    assert read_job(api, "job0")["status"] == "running"
     assert sync(stack, demo, session, event, [900_000]) == []
-    job = told(api, "job0")
+    job = read_job(api, "job0")
     assert (job["status"], job["result"]["outcome"], job["result"]["complete"]) == ("done", "ok", True)
     assert job["result"]["queued"] == job["progress"]["queued"] > 20
     assert job["progress"]["chats"] >= len(demo.account.chats)
@@ -248,5 +286,5 @@ def test_a_sync_of_the_apis_that_cannot_reach_beeper_says_so(
     api.post("/api/sync")
     demo.faults.set("offline")
     sync(stack, demo, session, {"jobId": "job0"}, [900_000])
-    job = told(api, "job0")
+    job = read_job(api, "job0")
     assert (job["status"], job["result"]["outcome"]) == ("done", "offline")

@@ -17,7 +17,7 @@ _SERVED = "images/"
 # The content of a blob never changes, because other bytes are another blob.
 _FOREVER = "public, max-age=31536000, immutable"
 # DeleteObjects' limit.
-_DELETED_PER_CALL = 1000
+_MOST_DELETIONS_PER_CALL = 1000
 _ATTEMPTS = 3
 
 
@@ -99,9 +99,12 @@ class Blobs:
     Keys are derived from the content, so storing it twice writes the same bytes again.
     """
 
-    def __init__(self, *, bucket: str, s3: "S3Client") -> None:
+    def __init__(
+        self, *, bucket: str, s3: "S3Client", deletions_per_call: int = _MOST_DELETIONS_PER_CALL
+    ) -> None:
         self._bucket = bucket
         self._s3 = s3
+        self._deletions_per_call = deletions_per_call
 
     @aws_errors_translated()
     def put(self, blob_id: str, original: bytes, picture: Picture) -> None:
@@ -164,8 +167,8 @@ class Blobs:
         self._delete(list(markers))
 
     def _delete(self, versions: list[Version]) -> None:
-        for start in range(0, len(versions), _DELETED_PER_CALL):
-            self._delete_batch(versions[start : start + _DELETED_PER_CALL])
+        for start in range(0, len(versions), self._deletions_per_call):
+            self._delete_batch(versions[start : start + self._deletions_per_call])
 
     @aws_errors_translated()
     def _delete_batch(self, versions: list[Version]) -> None:
