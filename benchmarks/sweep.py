@@ -8,7 +8,6 @@ each kind it sends.
 import json
 import os
 import re
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -26,10 +25,10 @@ from benchmarks.deployed import counting_clients, deployed_settings
 from imagecache.clock import DAY, now
 from imagecache.config import Config
 from imagecache.model.chat import Chat
+from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.blobs import object_keys
 from imagecache.stores.chats.previews import preview_of
 from imagecache.stores.state.last_sync import LastSync
-from imagecache.usecases.upkeep.sweep_job import sweep_as_told
 from imagecache.wiring import Wiring
 from local.deploy import Stack
 from local.stack import local_stack
@@ -207,16 +206,11 @@ def _sweep_in_this_process() -> dict[str, Any]:
         make_client=counting_clients(calls, {}),
         clock=lambda: now() + _CLOCK_AHEAD,
     )
-    sweep = wiring.sweep
+    sweep_jobs = wiring.sweep_jobs
     megabytes_before = _peak_megabytes()
     started = time.monotonic()
-    job = sweep_as_told(
-        {},
-        sweep=sweep,
-        jobs=wiring.jobs,
-        milliseconds_left=lambda: _TIME_LIMIT_MS,
-        new_id=secrets.token_hex,
-    )
+    time_budget = TimeBudget(lambda: _TIME_LIMIT_MS, reserve_ms=60_000)
+    job = sweep_jobs.work_on(sweep_jobs.job_id({}), time_budget)
     return {
         "seconds": round(time.monotonic() - started, 1),
         "peakMegabytes": _peak_megabytes(),

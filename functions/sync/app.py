@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imagecache.clock import now
 from imagecache.config import Config
+from imagecache.errors import JobOverError, JobTakenError
 from imagecache.metrics import SYNC_SUCCEEDED, put_counts
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
 from imagecache.sources.beeper.chat_api import ChatApi
@@ -32,6 +33,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.append_keys(jobId=event["jobId"])
     try:
         report = sync(event, context)
+    except (JobTakenError, JobOverError) as reason:
+        # Lambda may deliver one event twice. That is no error, and must not ring the alarm on errors.
+        logger.info("nothing to do", extra={"reason": type(reason).__name__})
+        return {"skipped": type(reason).__name__}
     except Exception:
         logger.exception("sync failed")
         raise

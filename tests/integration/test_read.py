@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from demo.service import DemoAccount
+from imagecache.model.access import Role
 from imagecache.model.chat import Chat
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.stores.state.beeper_health import BeeperState
@@ -141,15 +142,24 @@ def test_a_parameter_out_of_bounds_is_refused(stack: Stack, parameters: dict[str
     assert next(iter(parameters)) in answer["message"]
 
 
-def test_health_tells_how_beeper_is_and_since_when(stack: Stack) -> None:
+def test_health_says_nothing_of_the_laptop_to_strangers(stack: Stack) -> None:
+    api = Api(stack)
+    for state in BeeperState:
+        stack.wiring.beeper_health_store.record(state, now=stack.now, fence=1)
+        assert api.ask("GET /api/health", role=None) == (200, {"status": "ok"})
+    for role, status in ((None, 401), (Role.NONE, 401), (Role.READ, 200)):
+        assert api.ask("GET /api/status", role=role)[0] == status
+
+
+def test_status_tells_how_beeper_is_and_since_when(stack: Stack) -> None:
     unknown = {"state": "unknown", "since": None, "checkedAt": None}
     api = Api(stack)
-    assert api.ask("GET /api/health", role=None) == (200, {"status": "ok", "origin": unknown})
+    assert api.get("/api/status") == {"origin": unknown}
     for minute in range(2):
         stack.wiring.beeper_health_store.record(
             BeeperState.OFFLINE, now=1_772_366_400_000 + minute * 60_000, fence=1
         )
-    assert api.get("/api/health")["origin"] == {
+    assert api.get("/api/status")["origin"] == {
         "state": "offline",
         "since": "2026-03-01T12:00:00Z",
         "checkedAt": "2026-03-01T12:01:00Z",

@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from imagecache.imaging.pictures import render
+from imagecache.rules.deletion_brake import is_too_much
 from imagecache.stores.blobs import object_keys
 from imagecache.stores.state.beeper_health import BeeperState
-from imagecache.usecases.upkeep.sweep_blobs import is_too_much
 from tests.integration.conftest import Stack
 from tests.integration.made import fail
 from tests.integration.sweeping import DAY, a_picture, counted, keep, nights, objects, shown, sweep_of, swept
@@ -29,7 +29,7 @@ def orphaned(stack: Stack, count: int) -> None:
     ("gone", "of", "stopped"), [(50, 50, False), (51, 51, True), (51, 254, True), (51, 255, False)]
 )
 def test_more_than_fifty_and_more_than_a_fifth_are_too_much(gone: int, of: int, stopped: bool) -> None:
-    assert is_too_much(gone, of=of) is stopped
+    assert is_too_much(gone, of=of, more_than=50, share=0.2) is stopped
 
 
 def test_so_many_images_are_deleted_only_when_a_person_forces_it(stack: Stack) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
+from imagecache.usecases.upkeep.sweep_counts import SweepCounts
 from tests.integration.conftest import Stack
 from tests.integration.made import request
 from tests.integration.sweeping import (
@@ -106,10 +107,9 @@ def test_what_only_seems_to_be_missing_is_not_touched(stack: Stack, blob: str) -
     row = stack.row("s/ada")
     nights(stack, 2)
     sweep = sweep_of(stack)
-    counts = sweep.row_sweeper.sweep(
-        next(sweep.upkeep.pages(after=None))[0], shown={"s/ada"}, is_whole=lambda _: False, dry_run=False
-    )
-    assert dict(counts) == {"rows": 1}
+    rows, _ = sweep.upkeep.page(after=None)
+    counts = sweep.row_sweeper.sweep(rows, shown={"s/ada"}, is_whole=lambda _: False, dry_run=False)
+    assert counts == SweepCounts(rows=1)
     assert stack.row("s/ada") == row
     assert objects(stack) == set(object_keys(blob))
 
@@ -118,7 +118,7 @@ def test_what_only_seems_to_be_missing_is_not_touched(stack: Stack, blob: str) -
 def test_a_row_that_has_changed_meanwhile_keeps_what_it_has(stack: Stack, blob: str, meanwhile: str) -> None:
     lose(stack, *object_keys(blob))
     upkeep = sweep_of(stack).upkeep
-    [row], _ = next(upkeep.pages(after=None))
+    [row], _ = upkeep.page(after=None)
     stack.cached_images.request_refresh("s/ada", now=stack.now + 1)
     if meanwhile == "another blob":
         keep(stack, "s/ada", "blue")

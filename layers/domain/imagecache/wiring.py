@@ -10,6 +10,7 @@ Pillow. An import at the top of this file would be slow for most functions, and 
 
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property, partial
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from imagecache.clock import DAY, Clock
@@ -56,6 +57,10 @@ if TYPE_CHECKING:
     from imagecache.usecases.operating.change_image import ImageChanges
     from imagecache.usecases.operating.look_up_images import ImageLookup
     from imagecache.usecases.operating.queue_missing import ImageBackfill
+    from imagecache.usecases.operating.read_job import JobReader
+    from imagecache.usecases.operating.redrive_images import ImageRedrive
+    from imagecache.usecases.operating.run_job import JobRunner
+    from imagecache.usecases.operating.start_job import JobStarter
     from imagecache.usecases.reading.explain_image import ImageExplainer
     from imagecache.usecases.reading.list_chats import ChatListing
     from imagecache.usecases.reading.list_uncached import UncachedListing
@@ -63,6 +68,7 @@ if TYPE_CHECKING:
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
     from imagecache.usecases.sync.sync_chats import ChatSync
     from imagecache.usecases.upkeep.sweep_cache import Sweep
+    from imagecache.usecases.upkeep.sweep_job import SweepJobs
 
 MakeClient = Callable[..., Any]
 """Returns the client of a service by its name, as `boto3.client` does; takes botocore's `config`, too."""
@@ -368,6 +374,48 @@ class Wiring:
         )
 
     @cached_property
+    def image_redrive(self) -> "ImageRedrive":
+        from imagecache.usecases.operating.redrive_images import ImageRedrive
+
+        return ImageRedrive(dead_letters=self.dead_letters, images_queue=self.images_queue)
+
+    def job_starter(self, *, functions: Mapping[JobKind, str], new_id: Callable[[], str]) -> "JobStarter":
+        """Builds what starts jobs. `functions` names the function for each kind of job."""
+        from imagecache.usecases.operating.start_job import JobStarter
+
+        return JobStarter(
+            jobs=self.jobs,
+            invocations=self.invocations,
+            functions=functions,
+            clock=self.clock,
+            new_id=new_id,
+        )
+
+    @cached_property
+    def job_runner(self) -> "JobRunner":
+        from imagecache.usecases.operating.run_job import JobRunner
+
+        return JobRunner(jobs=self.jobs, clock=self.clock, new_worker_id=token_hex)
+
+    @cached_property
+    def job_reader(self) -> "JobReader":
+        from imagecache.usecases.operating.read_job import JobReader
+
+        return JobReader(jobs=self.jobs, catalogue=self.catalogue, clock=self.clock)
+
+    @cached_property
+    def sweep_jobs(self) -> "SweepJobs":
+        from imagecache.usecases.upkeep.sweep_job import SweepJobs
+
+        return SweepJobs(
+            sweep=self.sweep,
+            jobs=self.jobs,
+            runner=self.job_runner,
+            clock=self.clock,
+            new_id=token_hex,
+        )
+
+    @cached_property
     def sweep(self) -> "Sweep":
         from imagecache.usecases.upkeep.repair_image import ImageRepair
         from imagecache.usecases.upkeep.sweep_blobs import BlobSweeper
@@ -479,9 +527,9 @@ class Wiring:
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,
             statistics_store=self.statistics_store,
-            jobs=self.jobs,
-            clock=self.clock,
+            job_reader=self.job_reader,
             base_url=self.config.public_base_url,
+            clock=self.clock,
         )
 
     def admin_api(
@@ -494,11 +542,7 @@ class Wiring:
             lookup=self.image_lookup,
             changes=self.image_changes,
             book=self.contact_book,
-            jobs=self.jobs,
-            invocations=self.invocations,
-            functions=functions,
-            clock=self.clock,
-            new_id=new_id,
+            job_starter=self.job_starter(functions=functions, new_id=new_id),
             base_url=self.config.public_base_url,
             log=log,
         )

@@ -9,6 +9,7 @@ from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttrib
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.rules.source_urls import storable_url
@@ -126,6 +127,7 @@ class ParticipantsTable:
         pages = scan(self._dynamodb, table_name=self._table_name, attributes=["imageKey"], index="byImage")
         return (item["imageKey"]["S"] for items, _ in pages for item in items)
 
+    @aws_errors_translated()
     def referring(self, image_key: str, *, limit: int) -> list[Reference]:
         """Returns at most `limit` of the chats and members that have this picture."""
         return [_reference(row) for row in self._row.by_image.query(image_key, limit=limit)]

@@ -1,13 +1,16 @@
 """Handles an event of functions/sync: a scheduled run, or a job that the API has started."""
 
+import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from imagecache.clock import Clock
-from imagecache.model.job import JobStatus
+from imagecache.errors import JobTakenError
+from imagecache.model.job import Job, JobStatus, SyncOrder
 from imagecache.sources.beeper.chat_api import ChatApi
-from imagecache.stores.state.jobs import Job, Jobs
+from imagecache.stores.state.jobs import Jobs
 from imagecache.usecases.sync.sync_chats import ChatSync
 from imagecache.usecases.sync.sync_report import SyncOutcome, SyncReport
 
@@ -20,7 +23,8 @@ _RESULT_FIELDS = ("missing", "deleted", "refused", "unreadable", "complete", "ou
 class SyncJobRunner:
     """Runs sync for one invocation. `remaining_ms` returns how long the invocation can still run.
 
-    `send_event` invokes the same function once more, with another event.
+    `send_event` invokes the same function once more, with another event. `new_worker` returns a name that no
+    other invocation has, under which this one claims a job.
     """
 
     chat_sync: ChatSync
@@ -29,18 +33,18 @@ class SyncJobRunner:
     clock: Clock
     remaining_ms: Callable[[], int]
     send_event: Callable[[Mapping[str, Any]], None]
+    new_worker: Callable[[], str] = secrets.token_hex
 
     def handle(self, event: Mapping[str, Any]) -> SyncReport:
         """Runs sync and returns its report. Sends a further event if the run is not finished.
 
         `{"jobId"}` continues a job; the event of a schedule, and `{"complete", "force"}`, both optional, run
-        sync without one.
+        sync without one. Raises JobTakenError or JobOverError if a job's event has been delivered before.
         """
-        job = self.jobs.read(event["jobId"]) if "jobId" in event else None
-        if job is None:
-            report = self._sync(complete=event.get("complete") is True, force=event.get("force") is True)
+        if "jobId" in event:
+            report = self._work_on(self._claim(event["jobId"]))
         else:
-            report = self._work_on(job)
+            report = self._sync(complete=event.get("complete") is True, force=event.get("force") is True)
         if report.outcome is SyncOutcome.UNFINISHED:
             self.send_event({"jobId": event["jobId"]} if "jobId" in event else {})
         return report
@@ -56,32 +60,39 @@ class SyncJobRunner:
             on_page=on_page,
         )
 
+    def _claim(self, job_id: str) -> Job:
+        return self.jobs.claim(
+            job_id, worker=self.new_worker(), now=self.clock(), milliseconds=self.remaining_ms()
+        )
+
     def _work_on(self, job: Job) -> SyncReport:
         """Runs sync as the job orders it, and records its progress, and its result or error."""
+        if not isinstance(job.order, SyncOrder):
+            raise TypeError(f"job {job.job_id} is not a sync but a {job.kind}")
 
         def record_progress(report: SyncReport) -> None:
-            running = replace(job, status=JobStatus.RUNNING, progress=_progress(job, report))
-            self.jobs.write(running, now=self.clock())
+            self.jobs.save(replace(job, progress=_progress(job, report)), now=self.clock())
 
         try:
-            report = self._sync(
-                complete=job.order["complete"], force=job.order["force"], on_page=record_progress
-            )
+            report = self._sync(complete=job.order.complete, force=job.order.force, on_page=record_progress)
+        except JobTakenError:
+            raise
         except Exception as error:
             failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
-            self.jobs.write(failed, now=self.clock())
+            with suppress(JobTakenError):
+                self.jobs.save(failed, now=self.clock())
             raise
-        if report.outcome is SyncOutcome.UNFINISHED:
-            record_progress(report)
-            return report
         progress = _progress(job, report)
+        if report.outcome is SyncOutcome.UNFINISHED:
+            self.jobs.save(replace(job, progress=progress), now=self.clock(), release=True)
+            return report
         fields = asdict(report)
         result = progress | {name: fields[name] for name in _RESULT_FIELDS}
         done = replace(job, status=JobStatus.DONE, progress=progress, result=result)
-        self.jobs.write(done, now=self.clock())
+        self.jobs.save(done, now=self.clock())
         return report
 
 
 def _progress(job: Job, report: SyncReport) -> dict[str, int]:
     """Returns the counts of the job's earlier invocations and of this one together."""
-    return job.counted({name: getattr(report, name) for name in _PROGRESS_FIELDS})
+    return job.progress_with({name: getattr(report, name) for name in _PROGRESS_FIELDS})
