@@ -20,7 +20,7 @@ _START_SECONDS = 60.0
 
 
 def find_browser() -> Path | None:
-    """The highest milestone, so that a page behaves in a test as it does in a person's browser."""
+    """Returns the first browser that starts: the machine's own, else one that Playwright downloaded."""
     on_path = [Path(path) for name in _NAMES if (path := shutil.which(name))]
     downloaded = sorted(path for path in _DOWNLOADED.rglob("*headless*shell") if path.is_file())
     return next((path for path in (*on_path, _MAC, *downloaded) if _starts(path)), None)

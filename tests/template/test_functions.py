@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.config import Config, Dex, Workers
+from imagecache.config import Config, DexSettings, JobFunctions
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
 from imagecache.sources.beeper.images import IMAGE_SECRETS
 from tests.made_settings import made_settings
@@ -262,8 +262,8 @@ def test_every_function_is_given_the_settings_that_the_code_reads_and_no_others(
 
 
 OWN: dict[str, Callable[[Mapping[str, str]], object]] = {
-    "AdminFunction": Workers.from_env,
-    "ContactsFunction": Dex.from_env,
+    "AdminFunction": JobFunctions.from_env,
+    "ContactsFunction": DexSettings.from_env,
 }
 
 

@@ -1,15 +1,15 @@
-"""The routes of functions/admin: they change something, or have it done in the background."""
+"""The routes of functions/admin, which change something at once, or start a job that does so."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
-from imagecache.api import image_shapes, operation_shapes
-from imagecache.api.contact_routes import contact_routes
+from imagecache.api import operation_shapes
+from imagecache.api.contacts import ContactRoutes
 from imagecache.api.fields import Field
 from imagecache.api.http import Log, Route, Routes
-from imagecache.api.images import LOOKUP_BODY, ONE_BODY, forgotten, looked_up, refreshed, retried
+from imagecache.api.image_changes import ImageChangeRoutes
 from imagecache.api.operation import BACKFILL_BODY, CLEANUP_BODY, SYNC_BODY, accepted
 from imagecache.clock import Clock
 from imagecache.model.access import Role
@@ -23,7 +23,11 @@ from imagecache.usecases.operating.look_up_images import ImageLookup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminApi:
-    """What the routes work with; `functions` are those that work on each kind of job."""
+    """The use cases and stores that the routes use.
+
+    `functions` names the function that works on each kind of job. `base_url` is where pictures are served
+    from, if elsewhere.
+    """
 
     lookup: ImageLookup
     changes: ImageChanges
@@ -37,45 +41,13 @@ class AdminApi:
     log: Log
 
     def routes(self) -> Routes:
-        """By API Gateway's route key."""
+        """Returns the routes by API Gateway's route key."""
+        images = ImageChangeRoutes(
+            lookup=self.lookup, changes=self.changes, base_url=self.base_url, log=self.log
+        )
         start_sync = partial(self._start(JobKind.SYNC), complete=False, force=False)
-        contacts = contact_routes(book=self.book, start_sync=start_sync, base_url=self.base_url)
-        return {**self._of_images(), **self._of_jobs(), **contacts}
-
-    def _of_images(self) -> dict[str, Route]:
-        return {
-            "POST /api/images/lookup": Route(
-                summary="What the cache has of up to 500 source URLs; `enqueue` takes the admin token",
-                body=LOOKUP_BODY,
-                gives=image_shapes.Images,
-                errors=[HTTPStatus.FORBIDDEN],
-                answer=partial(looked_up, lookup=self.lookup, base_url=self.base_url),
-            ),
-            "POST /api/images/refresh": Route(
-                summary="Fetch an image anew; the copy there is stays until then; lifts a forget",
-                role=Role.ADMIN,
-                body=ONE_BODY,
-                gives=image_shapes.Queued,
-                errors=[HTTPStatus.NOT_FOUND],
-                answer=partial(refreshed, changes=self.changes),
-            ),
-            "POST /api/images/retry": Route(
-                summary="Try a failed image now",
-                role=Role.ADMIN,
-                body=ONE_BODY,
-                gives=image_shapes.Queued,
-                errors=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
-                answer=partial(retried, changes=self.changes),
-            ),
-            "POST /api/images/forget": Route(
-                summary="Delete an image and never fetch it again, until a refresh",
-                role=Role.ADMIN,
-                body=ONE_BODY,
-                gives=image_shapes.Forgotten,
-                errors=[HTTPStatus.NOT_FOUND],
-                answer=partial(forgotten, changes=self.changes, log=self.log),
-            ),
-        }
+        contacts = ContactRoutes(book=self.book, start_sync=start_sync, base_url=self.base_url)
+        return {**images.routes(), **self._of_jobs(), **contacts.routes()}
 
     def _of_jobs(self) -> dict[str, Route]:
         missing = "Queue every image that chats show and the cache does not have"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from imagecache.clock import DAY
 from imagecache.model.chat import Chat, Folder
 from imagecache.model.image import ImageStatus
+from imagecache.rules.image_choice import pictures_of
 from imagecache.stores.chats.chat_reader import ChatReader, Position
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
@@ -68,9 +69,10 @@ class ImageBackfill:
     def _shown_by(self, chats: list[Chat]) -> list[tuple[str, str]]:
         members = [one for chat in chats for one in self.participants_table.roster(chat.chat_id).values()]
         contacts = self.contacts_table.several(one.contact_id for one in members if one.contact_id)
-        own = [(one.image and one.image.key, one.source_url) for one in members]
-        stand_ins = [(one.image_key, one.source_url) for one in contacts.values()]
-        return [(key, url) for key, url in [*own, *stand_ins] if key and url]
+        pictures = [
+            picture for one in members for picture in pictures_of(one, contacts.get(one.contact_id or ""))
+        ]
+        return [(one.image.key, one.source_url) for one in pictures if one.image.key and one.source_url]
 
 
 def _places(resume: Any) -> tuple[list[Folder], Position | None]:
