@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from imagecache.config import Config
 from imagecache.model.chat import Chat
 from imagecache.stores.blobs import object_keys
 from imagecache.stores.chats.previews import preview_of
-from imagecache.stores.state.sync_state import Synced
+from imagecache.stores.state.last_sync import LastSync
 from imagecache.usecases.upkeep.sweep_job import sweep_as_told
 from imagecache.wiring import Wiring
 from local.deploy import Stack
@@ -117,11 +117,10 @@ def _fill(stack: Stack, config: Config, size: Size) -> None:
     for number in range(first_chat, last_chat + 1):
         chat = _chat(number, moment)
         wiring.chats_table.put(
-            chat, preview=preview_of(chat), list_fingerprint="l", roster_fingerprint="r", fence=1
+            chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r", fence=1
         )
     # Without a recent complete sync, a sweep deletes nothing.
-    last_sync = replace(Synced(), completed_at=moment + _CLOCK_AHEAD)
-    wiring.sync_state.record_synced(last_sync, fence=1)
+    wiring.last_sync_store.record(LastSync(completed_at=moment + _CLOCK_AHEAD), fence=1)
 
 
 def _image_key(number: int) -> str:
@@ -179,7 +178,7 @@ def _chat(number: int, moment: int) -> Chat:
         image=None,
         participants=(),
         participant_count=_MEMBERS_A_CHAT,
-        has_more_participants=True,
+        roster_is_partial=True,
     )
 
 

@@ -79,7 +79,7 @@ def chat_import(wiring: Wiring, *, dry_run: bool) -> ChatImport:
     return ChatImport(
         chats_table=wiring.chats_table,
         participants_table=wiring.participants_table,
-        sync_state=wiring.sync_state,
+        sync_lock=wiring.sync_lock,
         clock=wiring.clock,
         dry_run=dry_run,
     )

@@ -25,7 +25,7 @@ from imagecache.stores.chats.participants import ParticipantsTable, chat_row
 from imagecache.stores.chats.previews import preview_of
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.images.claims import ImageClaims, Won
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.lock import SyncLock
 from imagecache_migration.convex_snapshot import Snapshot, SnapshotImage
 from imagecache_migration.outcomes import DocumentOutcome, DocumentResult, Outcome, SnapshotFileError
 
@@ -128,7 +128,7 @@ class ImageImport:
         except LeaseLostError:
             return self._outcome_of_another_process(key)
         except Exception:
-            # Without this, three errors of ours would count as three crashes caused by the image.
+            # Without this, three errors of this program would count as three crashes caused by the image.
             self.claims.release(claim)
             raise
         return None
@@ -174,7 +174,7 @@ class ChatImport:
 
     chats_table: ChatsTable
     participants_table: ParticipantsTable
-    sync_state: SyncState
+    sync_lock: SyncLock
     clock: Clock
     dry_run: bool
 
@@ -196,13 +196,13 @@ class ChatImport:
         """Imports some chats under the sync lock, unless a sync is running."""
         if self.dry_run:
             return self._import(documents)
-        fence = self.sync_state.lock(now=self.clock(), milliseconds=_SYNC_LOCK_MS)
+        fence = self.sync_lock.acquire(now=self.clock(), lease_ms=_SYNC_LOCK_MS)
         if fence is None:
             return [DocumentResult(document.document_id, Outcome.SYNC_RUNS) for document in documents]
         try:
             return self._import(documents)
         finally:
-            self.sync_state.unlock(fence)
+            self.sync_lock.release(fence)
 
     def _import(self, documents: list[_ChatDocument]) -> list[DocumentResult]:
         chat_ids = (document.chat.chat_id for document in documents)
@@ -225,7 +225,7 @@ class ChatImport:
             self.participants_table.put(chat.chat_id, members, fence=_OLDEST_FENCE)
             self.chats_table.put(
                 chat,
-                preview=preview_of(chat),
+                preview_json=preview_of(chat),
                 list_fingerprint=_IMPORTED_FINGERPRINT,
                 roster_fingerprint=_IMPORTED_FINGERPRINT,
                 fence=_OLDEST_FENCE,

@@ -11,7 +11,7 @@ import pytest
 
 from imagecache_cli.app import main
 from imagecache_cli.session import Outside
-from local.access import tell_engine
+from local.access import add_engine_access
 from local.engine import REGION, Engine, running_engine
 from local.template import read_template
 from tests.integration.conftest import TABLES
@@ -60,7 +60,7 @@ def outside(engine: Engine, tmp_path: Path) -> Outside:
     (tmp_path / ".local").mkdir()
     access = tmp_path / ".local" / "access.json"
     access.write_text(json.dumps({"url": "http://127.0.0.1:1", "adminToken": "t"}))
-    tell_engine(access, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK)
+    add_engine_access(access, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK)
     return Outside(environment={}, folder=tmp_path)
 
 
@@ -122,7 +122,7 @@ def test_another_stack_is_not_written_to(
     access = outside.folder / ".local" / "access.json"
     another = "the stack another has no CacherFunction, so it is a stack of another application"
     for name, message, code in (("another", another, 2), ("none", "does not exist", 1)):
-        tell_engine(access, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=name)
+        add_engine_access(access, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=name)
         assert main(["--local", "import-convex", exported(tmp_path, broken=False)], outside) == code
         assert message in capsys.readouterr().err
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.access import tell_engine
+from local.access import add_engine_access
 from local.deploy import Stack
 from local.engine import REGION
 from local.template import ROOT
@@ -21,7 +21,7 @@ def clone(small: Stack, tmp_path: Path) -> Path:
     access = tmp_path / ".local" / "access.json"
     access.write_text("{}")
     engine = small.engine
-    tell_engine(access, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=small.name)
+    add_engine_access(access, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=small.name)
     return tmp_path
 
 

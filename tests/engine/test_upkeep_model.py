@@ -42,8 +42,8 @@ from imagecache.usecases.operating.run_job import work_on
 from local.engine import Engine
 from tests.bucket_clock import bucket_clock
 from tests.engine.interleaving import Interleaving
-from tests.integration.accounts import chat_with
 from tests.integration.conftest import DISTRIBUTION_PARAMETER, TABLES, Stack
+from tests.integration.demo_chats import chat_with
 from tests.integration.sweeping import sweep_of
 from tests.tables import create_tables
 
@@ -166,7 +166,7 @@ class UpkeepMachine(RuleBasedStateMachine):
         self.stack.queue = self.stack.wiring.images_queue = queue
         queueing = replace(self.stack.image_queueing, queue=queue)
         self.stack.image_queueing = self.stack.wiring.image_queueing = queueing
-        self.salt = self.stack.sync_state.salt()
+        self.salt = self.stack.wiring.salt()
         self.made = self.jobs = 0
         self.forgetting: set[str] = set()
         self.forgotten: set[str] = set()
@@ -314,7 +314,7 @@ class UpkeepMachine(RuleBasedStateMachine):
             self.session,
             complete=complete,
             force=True,
-            milliseconds_left=lambda: ends - self.stack.now,
+            remaining_ms=lambda: ends - self.stack.now,
         )
 
     def cached(self, body: str) -> None:

@@ -19,7 +19,7 @@ from imagecache.rules.retries import NEVER
 from imagecache.stores.state.jobs import Job
 from imagecache.usecases.operating import queue_missing
 from imagecache.usecases.operating.run_job import Step, work_on
-from imagecache.usecases.sync.sync_job import sync_as_told
+from imagecache.usecases.sync.sync_job import SyncJobRunner
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, cache, fail, person, put
@@ -202,12 +202,15 @@ def sync(
 ) -> list[Any]:
     """Runs as the function does, with so many ms left whenever it asks; the events it sent itself."""
     again: list[Any] = []
-    run = partial(
-        stack.runs().run,
-        stack.chat_api(demo, session),
-        milliseconds_left=lambda: left.pop(0) if len(left) > 1 else left[0],
+    runner = SyncJobRunner(
+        chat_sync=stack.runs(),
+        chat_api=stack.chat_api(demo, session),
+        jobs=stack.jobs,
+        clock=stack.clock,
+        remaining_ms=lambda: left.pop(0) if len(left) > 1 else left[0],
+        send_event=again.append,
     )
-    sync_as_told(event, run=run, again=again.append, jobs=stack.jobs, clock=stack.clock)
+    runner.handle(event)
     return again
 
 

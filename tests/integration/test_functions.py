@@ -14,12 +14,12 @@ from demo.dex import FakeDex
 from demo.listener import Listener, Reply, Request
 from demo.service import DemoAccount
 from imagecache.clock import now
-from imagecache.errors import ConfigError, DexError
+from imagecache.errors import ConfigError, DexError, ListingError
 from imagecache.model.image import ImageMessage
 from imagecache.model.job import JobKind
 from imagecache.queues.images import from_body, to_body
+from imagecache.stores.state.beeper_health import BeeperState
 from imagecache.stores.state.jobs import Job
-from imagecache.stores.state.sync_state import BeeperState
 from local.template import read_template
 from tests.integration.conftest import NOW, Stack
 
@@ -171,7 +171,7 @@ def test_an_image_that_beeper_does_not_have_is_acknowledged_and_recorded(stack: 
 def test_a_missing_token_is_seen_as_unauthorized_not_as_a_crash(stack: Stack) -> None:
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert load("sync")(event("schedule"), Context())["outcome"] == "unauthorized"
-    assert stack.sync_state.origin().state == "unauthorized"
+    assert stack.wiring.beeper_health_store.read().state == "unauthorized"
 
 
 def counted(printed: str) -> list[tuple[str, str, dict[str, str], int]]:
@@ -203,6 +203,55 @@ def test_a_sync_that_succeeds_is_counted_where_its_alarm_looks_and_no_other_is(
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert sync(event("schedule"), Context())["outcome"] == "unauthorized"
     assert counted(capsys.readouterr().out) == []
+
+
+def sync_job(stack: Stack) -> dict[str, str]:
+    """The event of a job that the API has started."""
+    order = {"complete": True, "force": False}
+    job = Job("job0", JobKind.SYNC, now(), now(), order=order)
+    stack.jobs.write(job, now=now())
+    return {"jobId": job.job_id}
+
+
+@pytest.mark.usefixtures("environment")
+def test_sync_logs_how_many_chats_it_skipped_and_their_ids_only_for_debugging(
+    stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Powertools keeps one logger for each service, with the output of the test that made it.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-skips")
+    group = max(demo.account.chats, key=lambda chat: len(chat.people))
+    demo.chat_api.withheld = {group.id}
+    sync = load("sync")
+    assert sync(sync_job(stack), Context())["skipped"] == [group.id]
+    printed = capsys.readouterr().out
+    [line] = [json.loads(line) for line in printed.splitlines() if "_aws" not in line]
+    assert (line["level"], line["outcome"], line["skipped"], line["jobId"]) == ("INFO", "ok", 1, "job0")
+    assert line["function_request_id"] == Context.aws_request_id
+    assert group.id not in printed
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "DEBUG")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-is-debugged")
+    load("sync")({"complete": True}, Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["chatIds"] for line in lines if "chatIds" in line] == [[group.id]]
+
+
+@pytest.mark.usefixtures("environment")
+def test_sync_logs_an_error_with_its_trace_its_request_and_its_job(
+    stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-fails")
+    demo.faults.set("not_found", "chats")
+    sync = load("sync")
+    with pytest.raises(ListingError):
+        sync(sync_job(stack), Context())
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["level"], line["exception_name"], line["jobId"]) == ("ERROR", "ListingError", "job0")
+    assert "chat_api.py" in line["exception"]
+    assert line["function_request_id"] == Context.aws_request_id
+    demo.faults.set("none", "all")
+    sync(event("schedule"), Context())
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" not in line]
+    assert "jobId" not in line, "this run has no job"
 
 
 @pytest.mark.usefixtures("environment")
@@ -254,10 +303,10 @@ def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
 ) -> None:
     swept = load("cleanup")(event("schedule"), Context())
     assert (swept["status"], swept["refused"]) == ("done", ["no_recent_sync"])
-    assert stack.sync_state.statistics()["refused"] == ["no_recent_sync"]
+    assert stack.wiring.statistics_store.read()["refused"] == ["no_recent_sync"]
     [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert (metric["SweepRefused"], metric["service"]) == ([1], "imagecache")
-    stack.sync_state.record_origin(BeeperState.OFFLINE, now=now())
+    stack.wiring.beeper_health_store.record(BeeperState.OFFLINE, now=now(), fence=1)
     assert load("cleanup")(event("schedule"), Context())["refused"] == ["offline"]
     assert "_aws" not in capsys.readouterr().out
 

@@ -22,8 +22,8 @@ from imagecache_migration.convex_snapshot import read_snapshot
 from imagecache_migration.outcomes import DocumentResult, Outcome
 from imagecache_migration.snapshot_archive import open_archive
 from tests.integration import made
-from tests.integration.accounts import chat_with, fill, person
 from tests.integration.conftest import NOW, Stack, stack_on_moto
+from tests.integration.demo_chats import chat_with, fill, person
 from tests.snapshots import CACHED_AT, Export, chat, key, mxc, on_disk, participant, png
 
 MINUTE = 60_000
@@ -94,7 +94,7 @@ def test_an_image_is_stored_as_the_cacher_stores_it_with_the_moment_of_the_origi
     export.image(1)
     assert bring(export) == {"imported": 1}
     row = stack.row(key(1))
-    blob = hashlib.sha256(stack.sync_state.salt() + png(1)).hexdigest()
+    blob = hashlib.sha256(stack.wiring.salt() + png(1)).hexdigest()
     expected = {
         "status": "cached",
         "blobId": blob,
@@ -223,7 +223,7 @@ def killed_after(calls: int, stack: Stack) -> Iterator[None]:
 
 def without_random_values(stack: Stack) -> str:
     """Returns the state without what depends on the salt and on the time of the import."""
-    blob = hashlib.sha256(stack.sync_state.salt() + png(0)).hexdigest()
+    blob = hashlib.sha256(stack.wiring.salt() + png(0)).hexdigest()
     text = str(state(stack)).replace(blob, "<blob>")
     return text.replace(str(NOW), "<now>").replace(str(stack.now), "<now>")
 
@@ -371,12 +371,12 @@ def test_a_chat_that_a_killed_sync_has_begun_is_left_to_the_next_sync(stack: Sta
 
 
 def test_no_chat_is_written_while_sync_runs(stack: Stack, bring: Bring) -> None:
-    fence = stack.sync_state.lock(now=NOW, milliseconds=MINUTE)
+    fence = stack.wiring.sync_lock.acquire(now=NOW, lease_ms=MINUTE)
     assert fence is not None
     assert bring(three_chats()) == {"imported": 2, "sync_runs": 3}
-    stack.sync_state.unlock(fence)
+    stack.wiring.sync_lock.release(fence)
     assert bring(three_chats()) == {"already_there": 2, "imported": 3}
-    assert stack.sync_state.lock(now=NOW, milliseconds=MINUTE) is not None, "the lock was given back"
+    assert stack.wiring.sync_lock.acquire(now=NOW, lease_ms=MINUTE) is not None, "the lock was given back"
 
 
 def test_every_document_is_accounted_for(stack: Stack, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import requests
 from demo.service import DemoAccount
 from imagecache.model.chat import Chat
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.stores.state.sync_state import BeeperState
+from imagecache.stores.state.beeper_health import BeeperState
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
 from tests.integration.made import ADA, CHAT, ME, PLACEHOLDER, cache, fail, person, put, request
@@ -146,7 +146,9 @@ def test_health_tells_how_beeper_is_and_since_when(stack: Stack) -> None:
     api = Api(stack)
     assert api.ask("GET /api/health", role=None) == (200, {"status": "ok", "origin": unknown})
     for minute in range(2):
-        stack.sync_state.record_origin(BeeperState.OFFLINE, now=1_772_366_400_000 + minute * 60_000)
+        stack.wiring.beeper_health_store.record(
+            BeeperState.OFFLINE, now=1_772_366_400_000 + minute * 60_000, fence=1
+        )
     assert api.get("/api/health")["origin"] == {
         "state": "offline",
         "since": "2026-03-01T12:00:00Z",

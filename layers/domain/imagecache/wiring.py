@@ -36,9 +36,14 @@ if TYPE_CHECKING:
     from imagecache.stores.images.claims import ImageClaims
     from imagecache.stores.images.upkeep import ImageUpkeep
     from imagecache.stores.secrets import Secrets
+    from imagecache.stores.state.beeper_health import BeeperHealthStore
     from imagecache.stores.state.circuits import OriginCircuits
+    from imagecache.stores.state.contact_changes import ContactChanges
     from imagecache.stores.state.jobs import Jobs
-    from imagecache.stores.state.sync_state import SyncState
+    from imagecache.stores.state.last_sync import LastSyncStore
+    from imagecache.stores.state.lock import SyncLock
+    from imagecache.stores.state.progress import ProgressStore
+    from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
     from imagecache.usecases.caching.ask_origin import OriginGate
     from imagecache.usecases.caching.cache_batch import BatchCacher
     from imagecache.usecases.caching.cache_image import ImageCacher
@@ -130,10 +135,40 @@ class Wiring:
         return ContactsTable(table_name=self.config.contacts_table, dynamodb=self.client("dynamodb"))
 
     @cached_property
-    def sync_state(self) -> "SyncState":
-        from imagecache.stores.state.sync_state import SyncState
+    def sync_lock(self) -> "SyncLock":
+        from imagecache.stores.state.lock import SyncLock
 
-        return SyncState(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+        return SyncLock(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def progress_store(self) -> "ProgressStore":
+        from imagecache.stores.state.progress import ProgressStore
+
+        return ProgressStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def last_sync_store(self) -> "LastSyncStore":
+        from imagecache.stores.state.last_sync import LastSyncStore
+
+        return LastSyncStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def beeper_health_store(self) -> "BeeperHealthStore":
+        from imagecache.stores.state.beeper_health import BeeperHealthStore
+
+        return BeeperHealthStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def contact_changes(self) -> "ContactChanges":
+        from imagecache.stores.state.contact_changes import ContactChanges
+
+        return ContactChanges(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def statistics_store(self) -> "SweepStatisticsStore":
+        from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
+
+        return SweepStatisticsStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
 
     @cached_property
     def jobs(self) -> "Jobs":
@@ -214,7 +249,7 @@ class Wiring:
             chats_table=self.chats_table,
             participants_table=self.participants_table,
             image_queueing=self.image_queueing,
-            sync_state=self.sync_state,
+            contact_changes=self.contact_changes,
         )
 
     @cached_property
@@ -226,7 +261,12 @@ class Wiring:
             participants_table=self.participants_table,
             image_queueing=self.image_queueing,
             relinker=self.contact_relinker,
-            sync_state=self.sync_state,
+            matcher=self.contact_matcher,
+            sync_lock=self.sync_lock,
+            progress_store=self.progress_store,
+            last_sync_store=self.last_sync_store,
+            beeper_health_store=self.beeper_health_store,
+            contact_changes=self.contact_changes,
             circuits=self.circuits,
             clock=self.clock,
             active_within_days=self.config.active_within_days,
@@ -285,7 +325,10 @@ class Wiring:
     @cached_property
     def salt(self) -> Callable[[], bytes]:
         """Reads the salt of blob ids when it is first needed, then keeps it: it never changes."""
-        return cache(self.sync_state.salt)
+        from imagecache.stores.state.salt import SaltStore
+
+        salt_store = SaltStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+        return cache(salt_store.read)
 
     @cached_property
     def image_changes(self) -> "ImageChanges":
@@ -351,7 +394,9 @@ class Wiring:
             upkeep=self.upkeep,
             catalogue=self.catalogue,
             participants_table=self.participants_table,
-            sync_state=self.sync_state,
+            last_sync_store=self.last_sync_store,
+            beeper_health_store=self.beeper_health_store,
+            statistics_store=self.statistics_store,
             clock=self.clock,
             active_within_days=self.config.active_within_days,
         )
@@ -362,7 +407,7 @@ class Wiring:
 
         return ContactBook(
             contacts_table=self.contacts_table,
-            sync_state=self.sync_state,
+            contact_changes=self.contact_changes,
             chat_reader=self.chat_reader,
             participants_table=self.participants_table,
             cached_images=self.cached_images,
@@ -376,7 +421,7 @@ class Wiring:
 
         return ContactImport(
             contacts_table=self.contacts_table,
-            sync_state=self.sync_state,
+            contact_changes=self.contact_changes,
             region=self.config.default_region,
             clock=self.clock,
         )
@@ -431,7 +476,9 @@ class Wiring:
             image_explainer=self.image_explainer,
             participants_table=self.participants_table,
             catalogue=self.catalogue,
-            sync_state=self.sync_state,
+            last_sync_store=self.last_sync_store,
+            beeper_health_store=self.beeper_health_store,
+            statistics_store=self.statistics_store,
             jobs=self.jobs,
             clock=self.clock,
             base_url=self.config.public_base_url,

@@ -12,8 +12,10 @@ from imagecache.model.job import JobKind
 from imagecache.queues.invocations import Invocations
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.state.beeper_health import BeeperHealth, BeeperHealthStore
 from imagecache.stores.state.jobs import Job, Jobs
-from imagecache.stores.state.sync_state import BeeperHealth, SyncState
+from imagecache.stores.state.last_sync import LastSyncStore
+from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 from imagecache.usecases.operating.run_job import start_job, told
 from imagecache.usecases.reading.count_cache import count_cache
 
@@ -33,15 +35,23 @@ CLEANUP_BODY = (
 JOB_PATH = (Text("jobId", 64, required=True, about="as the 202 told it"),)
 
 
-def health(*, state: SyncState) -> shapes.Health:
+def health(*, beeper_health_store: BeeperHealthStore) -> shapes.Health:
     """`GET /api/health`: public, so no more than this."""
-    return {"status": "ok", "origin": _origin(state.origin())}
+    return {"status": "ok", "origin": _origin(beeper_health_store.read())}
 
 
-def stats(*, catalogue: ImageCatalogue, participants: ParticipantsTable, state: SyncState) -> shapes.Stats:
+def stats(
+    *,
+    catalogue: ImageCatalogue,
+    participants: ParticipantsTable,
+    last_sync_store: LastSyncStore,
+    beeper_health_store: BeeperHealthStore,
+    statistics_store: SweepStatisticsStore,
+) -> shapes.Stats:
     """`GET /api/stats`."""
     counts = count_cache(catalogue=catalogue, participants=participants)
-    synced, swept = state.synced(), state.statistics()
+    last_sync = last_sync_store.read()
+    swept = statistics_store.read()
     return {
         "totalCachedImages": counts.images,
         "totalChatsWithImages": counts.chats,
@@ -63,8 +73,8 @@ def stats(*, catalogue: ImageCatalogue, participants: ParticipantsTable, state: 
             "bytesSaved": counts.bytes_saved,
         },
         "lastSync": {
-            "succeededAt": iso8601(synced.succeeded_at),
-            "completedAt": iso8601(synced.completed_at),
+            "succeededAt": iso8601(last_sync.succeeded_at),
+            "completedAt": iso8601(last_sync.completed_at),
         },
         "lastSweep": {
             "finishedAt": iso8601(swept.get("swept_at")),
@@ -72,7 +82,7 @@ def stats(*, catalogue: ImageCatalogue, participants: ParticipantsTable, state: 
             "deleted": swept.get("deleted"),
             "bytesFreed": swept.get("bytes_freed"),
         },
-        "origin": _origin(state.origin()),
+        "origin": _origin(beeper_health_store.read()),
     }
 
 

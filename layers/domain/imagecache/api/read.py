@@ -13,8 +13,10 @@ from imagecache.clock import Clock
 from imagecache.model.access import Role
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.state.beeper_health import BeeperHealthStore
 from imagecache.stores.state.jobs import Jobs
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.last_sync import LastSyncStore
+from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 from imagecache.usecases.reading.explain_image import ImageExplainer
 from imagecache.usecases.reading.list_chats import ChatListing
 from imagecache.usecases.reading.list_uncached import UncachedListing
@@ -34,7 +36,9 @@ class ReadApi:
     image_explainer: ImageExplainer
     participants_table: ParticipantsTable
     catalogue: ImageCatalogue
-    sync_state: SyncState
+    last_sync_store: LastSyncStore
+    beeper_health_store: BeeperHealthStore
+    statistics_store: SweepStatisticsStore
     jobs: Jobs
     clock: Clock
     base_url: str
@@ -60,14 +64,16 @@ class ReadApi:
                     stats,
                     catalogue=self.catalogue,
                     participants=self.participants_table,
-                    state=self.sync_state,
+                    last_sync_store=self.last_sync_store,
+                    beeper_health_store=self.beeper_health_store,
+                    statistics_store=self.statistics_store,
                 ),
             ),
             "GET /api/health": Route(
                 summary="Whether the API answers, and how Beeper does",
                 role=Role.NONE,
                 gives=operation_shapes.Health,
-                answer=partial(health, state=self.sync_state),
+                answer=partial(health, beeper_health_store=self.beeper_health_store),
             ),
             "GET /api/jobs/{jobId}": Route(
                 summary="Progress and result of a job",

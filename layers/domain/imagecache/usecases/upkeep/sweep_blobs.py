@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from imagecache.clock import DAY
 from imagecache.model.image import SIZES
+from imagecache.rules import deletion_brake
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.usecases.upkeep.sweep_rows import UNANSWERED
@@ -51,7 +52,7 @@ class Stock:
 
 def is_too_much(count: int, *, of: int) -> bool:
     """The brake: a sweep that would delete so much is more likely wrong than right."""
-    return count > 50 and count * 5 > of
+    return deletion_brake.is_too_much(count, of=of, more_than=50, share=0.2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

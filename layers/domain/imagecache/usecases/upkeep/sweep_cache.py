@@ -16,8 +16,10 @@ from imagecache.clock import DAY, Clock
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.stores.images.upkeep import ImageUpkeep
+from imagecache.stores.state.beeper_health import BeeperHealthStore, BeeperState
 from imagecache.stores.state.jobs import Job
-from imagecache.stores.state.sync_state import BeeperState, SyncState
+from imagecache.stores.state.last_sync import LastSyncStore
+from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.operating.queue_missing import ImageBackfill
 from imagecache.usecases.operating.run_job import Counts, Step
@@ -54,7 +56,9 @@ class Sweep:
     upkeep: ImageUpkeep
     catalogue: ImageCatalogue
     participants_table: ParticipantsTable
-    sync_state: SyncState
+    last_sync_store: LastSyncStore
+    beeper_health_store: BeeperHealthStore
+    statistics_store: SweepStatisticsStore
     clock: Clock
     active_within_days: int
 
@@ -156,15 +160,15 @@ class _Run:
             "refused": self.refused,
         }
         if not self._is_dry:
-            self.sweep.sync_state.record_statistics(snapshot)
+            self.sweep.statistics_store.record(snapshot)
         yield {"listed": stock.listed}, None
 
     def _may_delete(self) -> bool:
         """Whether no brake is on. A person's `force` lifts all but one: unanswered means unknown."""
         now = self.sweep.clock()
-        state = self.sweep.sync_state
-        if state.synced().completed_at <= now - _SYNCED_WITHIN and not self._is_forced:
-            offline = state.origin().state is BeeperState.OFFLINE
+        last_sync = self.sweep.last_sync_store.read()
+        if last_sync.completed_at <= now - _SYNCED_WITHIN and not self._is_forced:
+            offline = self.sweep.beeper_health_store.read().state is BeeperState.OFFLINE
             self._refuse(Refusal.OFFLINE if offline else Refusal.NO_RECENT_SYNC)
         return not self.refused and not self._is_dry
 
