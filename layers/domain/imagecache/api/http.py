@@ -59,7 +59,7 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One operation of the API: what it takes, whom it serves, and what it answers.
+    """An operation of the API: what it takes, whom it serves, and what it answers.
 
     `answer` is called with the value of every field, by the field's argument, and returns JSON of the shape
     `gives`. `role` is the token that the route takes. `status` is the status of a success; `errors` are the

@@ -7,7 +7,7 @@ from imagecache.model.image import ImageRef
 
 
 class Folder(StrEnum):
-    """Which list a chat stands in."""
+    """The lists of chats in Beeper."""
 
     INBOX = "inbox"
     ARCHIVE = "archive"
@@ -15,10 +15,11 @@ class Folder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A member of a chat: only the id is stable and always there. `image` is what `img_url` amounts to.
+    """A member of a chat. Only the id is stable, and always present.
 
-    `contact_id` and `contact_image_key` are the contact that this is, and that contact's picture, as sync has
-    decided; Beeper knows nothing of them.
+    `source_url` is the URL of their picture, and `image` its key or the reason why it is never fetched.
+    `contact_id` and `contact_image_key` are set by sync: the contact that the member is, and that contact's
+    picture.
     """
 
     participant_id: str
@@ -36,7 +37,12 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat with the participants listed. `last_activity` is in ms, 0 when Beeper does not say."""
+    """A chat with the members that Beeper lists, which may not be all of them.
+
+    `last_activity` is in ms, 0 if Beeper does not say. `source_url` is the URL of the chat's own picture, and
+    `image` its key or the reason why it is never fetched. `merged_into` is the id of the chat that is shown
+    instead of this one.
+    """
 
     chat_id: str
     account_id: str
@@ -59,7 +65,7 @@ class Chat:
 
     @property
     def folder(self) -> Folder | None:
-        """Where it is listed; nowhere when it is shown by the chat it was merged into."""
+        """The list that has this chat; None if another chat is shown instead of it."""
         if self.merged_into is not None:
             return None
         return Folder.ARCHIVE if self.is_archived else Folder.INBOX
