@@ -89,7 +89,7 @@ class NoBlobs:
 
 
 def cacher_for(stack: Stack, laptop: Laptop, sqs: Any) -> ImageCacher:
-    salt = stack.sync_state.salt()
+    salt = stack.wiring.salt()
     return ImageCacher(
         claims=stack.claims,
         fetcher=stack.fetcher(ImageSources(media={OriginName.MEDIA_SERVER: laptop}, web=GuardedWeb())),

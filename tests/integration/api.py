@@ -49,11 +49,11 @@ class Api:
         functions = {kind: f"{kind.value}-function" for kind in JobKind}
         read_api = replace(stack.wiring.read_api(), base_url=base_url)
         admin_api = stack.wiring.admin_api(functions=functions, new_id=lambda: next(self.ids), log=self.log)
-        admin_api = replace(
-            admin_api,
-            base_url=base_url,
+        starter = replace(
+            admin_api.job_starter,
             invocations=self.sent,  # type: ignore[arg-type]  # moto would run the function
         )
+        admin_api = replace(admin_api, base_url=base_url, job_starter=starter)
         self.routes = {**read_api.routes(), **admin_api.routes()}
 
     def raw(

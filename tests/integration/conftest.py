@@ -65,7 +65,6 @@ class Stack:
         self.catalogue = self.wiring.catalogue
         self.contacts_table = self.wiring.contacts_table
         self.claims = self.wiring.claims
-        self.sync_state = self.wiring.sync_state
         self.jobs = self.wiring.jobs
         self.circuits = self.wiring.circuits
         self.blobs = self.wiring.blobs
@@ -92,11 +91,11 @@ class Stack:
         complete: bool = False,
         force: bool = False,
         active_within_days: int = 0,
-        milliseconds_left: Callable[[], int] = lambda: 900_000,
+        remaining_ms: Callable[[], int] = lambda: 900_000,
     ) -> SyncReport:
         """One run over the demo account."""
         return self.runs(active_within_days).run(
-            self.chat_api(demo, session), milliseconds_left=milliseconds_left, complete=complete, force=force
+            self.chat_api(demo, session), remaining_ms=remaining_ms, complete=complete, force=force
         )
 
     def runs(self, active_within_days: int = 0) -> ChatSync:

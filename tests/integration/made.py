@@ -45,15 +45,16 @@ CHAT = Chat(
     image=None,
     participants=(ME, ADA),
     participant_count=2,
-    has_more_participants=False,
+    roster_is_partial=False,
 )
 
 
 def put(stack: Stack, chat: Chat) -> None:
     """Stores the chat and its roster as a run of sync does."""
     stack.participants_table.put(chat.chat_id, list(chat.participants), fence=1)
-    prints = {"list_fingerprint": "l", "roster_fingerprint": "r"}
-    stack.chats_table.put(chat, preview=preview_of(chat), fence=1, **prints)
+    stack.chats_table.put(
+        chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r", fence=1
+    )
 
 
 def request(key: str) -> ImageMessage:

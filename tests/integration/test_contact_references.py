@@ -8,9 +8,9 @@ import requests
 from demo.chats import Person
 from demo.service import DemoAccount
 from imagecache.model.image import ImageRef, RejectionReason
-from tests.integration.acquaintances import ADA, NUMBER, OTHER_PICTURE, PICTURE, SIGNAL, World, alone
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
+from tests.integration.contacts_world import ADA, NUMBER, OTHER_PICTURE, PICTURE, SIGNAL, World, alone
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from demo.chats import Network, Person
 from demo.media import Media, Picture
 from demo.service import DemoAccount
 from imagecache.queues.images import from_body
-from tests.integration.accounts import chat_with
-from tests.integration.acquaintances import (
+from tests.integration.api import Api
+from tests.integration.conftest import Stack
+from tests.integration.contacts_world import (
     ADA,
     INSTAGRAM,
     NUMBER,
@@ -22,10 +23,9 @@ from tests.integration.acquaintances import (
     World,
     alone,
 )
-from tests.integration.api import Api
-from tests.integration.conftest import Stack
+from tests.integration.demo_chats import chat_with
 
-OWN_STATE = ["UpdateItem", "PutItem", "PutItem", "UpdateItem"]  # lock, origin, synced, unlock
+OWN_STATE = ["UpdateItem", "PutItem", "PutItem", "UpdateItem"]  # lock, last sync, Beeper's health, lock
 
 
 @pytest.fixture
@@ -236,6 +236,18 @@ def test_the_members_of_all_changed_chats_of_a_page_are_looked_up_at_once(world:
     for_contacts, for_images = 2, 5 * 2
     assert world.stack.calls.count("BatchGetItem") == 1 + for_contacts + for_images
     assert world.linked("ada") == [0, 1, 2, 3, 4]
+
+
+def test_a_chat_whose_roster_becomes_unavailable_keeps_the_contacts_of_its_members(world: World) -> None:
+    world.demo.chat_api.is_old = True  # lists no more than five members of a chat
+    others = [Person(f"@{number}:beeper.local", f"Number {number}") for number in range(6)]
+    world.has(chat_with(0, ADA, *others))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    assert world.linked("ada") == [0]
+    world.demo.chat_api.withheld = {"!0:beeper.local"}
+    assert world.sync(complete=True).skipped == ["!0:beeper.local"]
+    assert world.linked("ada") == [0]
 
 
 def test_an_account_without_contacts_looks_up_no_identifiers(world: World) -> None:

@@ -8,9 +8,9 @@ import requests
 from demo.service import DemoAccount
 from imagecache.model.access import Role
 from imagecache.stores.contacts.contacts import ContactsTable
-from tests.integration.acquaintances import ADA, CONTACT, NUMBER, PICTURE, SIGNAL, World, alone
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
+from tests.integration.contacts_world import ADA, CONTACT, NUMBER, PICTURE, SIGNAL, World, alone
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from imagecache.errors import DexError
 from imagecache.model.contact import Identifier, IdentifierKind
 from imagecache.sources.dex import DexApi
 from imagecache.usecases.contacts.import_contacts import ImportReport
-from tests.integration.acquaintances import ADA, INSTAGRAM, OTHER_PICTURE, PICTURE, World, alone
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
+from tests.integration.contacts_world import ADA, INSTAGRAM, OTHER_PICTURE, PICTURE, World, alone
 
 KEY = "d3x-key"
 ADA_IN_DEX: Json = {

@@ -4,6 +4,7 @@ import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import boto3
@@ -14,12 +15,11 @@ from demo.dex import FakeDex
 from demo.listener import Listener, Reply, Request
 from demo.service import DemoAccount
 from imagecache.clock import now
-from imagecache.errors import ConfigError, DexError
+from imagecache.errors import ConfigError, DexError, ListingError, StoreUnavailableError
 from imagecache.model.image import ImageMessage
-from imagecache.model.job import JobKind
+from imagecache.model.job import BackfillOrder, CleanupOrder, JobOrder, SyncOrder, new_job
 from imagecache.queues.images import from_body, to_body
-from imagecache.stores.state.jobs import Job
-from imagecache.stores.state.sync_state import BeeperState
+from imagecache.stores.state.beeper_health import BeeperState
 from local.template import read_template
 from tests.integration.conftest import NOW, Stack
 
@@ -171,7 +171,7 @@ def test_an_image_that_beeper_does_not_have_is_acknowledged_and_recorded(stack: 
 def test_a_missing_token_is_seen_as_unauthorized_not_as_a_crash(stack: Stack) -> None:
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert load("sync")(event("schedule"), Context())["outcome"] == "unauthorized"
-    assert stack.sync_state.origin().state == "unauthorized"
+    assert stack.wiring.beeper_health_store.read().state == "unauthorized"
 
 
 def counted(printed: str) -> list[tuple[str, str, dict[str, str], int]]:
@@ -203,6 +203,53 @@ def test_a_sync_that_succeeds_is_counted_where_its_alarm_looks_and_no_other_is(
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert sync(event("schedule"), Context())["outcome"] == "unauthorized"
     assert counted(capsys.readouterr().out) == []
+
+
+def sync_job(stack: Stack) -> dict[str, str]:
+    """The event of a job that the API has started."""
+    stack.jobs.create(new_job("job0", SyncOrder(complete=True), now=now()))
+    return {"jobId": "job0"}
+
+
+@pytest.mark.usefixtures("environment")
+def test_sync_logs_how_many_chats_it_skipped_and_their_ids_only_for_debugging(
+    stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Powertools keeps one logger for each service, with the output of the test that made it.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-skips")
+    group = max(demo.account.chats, key=lambda chat: len(chat.people))
+    demo.chat_api.withheld = {group.id}
+    sync = load("sync")
+    assert sync(sync_job(stack), Context())["skipped"] == [group.id]
+    printed = capsys.readouterr().out
+    [line] = [json.loads(line) for line in printed.splitlines() if "_aws" not in line]
+    assert (line["level"], line["outcome"], line["skipped"], line["jobId"]) == ("INFO", "ok", 1, "job0")
+    assert line["function_request_id"] == Context.aws_request_id
+    assert group.id not in printed
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "DEBUG")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-is-debugged")
+    load("sync")({"complete": True}, Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["chatIds"] for line in lines if "chatIds" in line] == [[group.id]]
+
+
+@pytest.mark.usefixtures("environment")
+def test_sync_logs_an_error_with_its_trace_its_request_and_its_job(
+    stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-fails")
+    demo.faults.set("not_found", "chats")
+    sync = load("sync")
+    with pytest.raises(ListingError):
+        sync(sync_job(stack), Context())
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["level"], line["exception_name"], line["jobId"]) == ("ERROR", "ListingError", "job0")
+    assert "chat_api.py" in line["exception"]
+    assert line["function_request_id"] == Context.aws_request_id
+    demo.faults.set("none", "all")
+    sync(event("schedule"), Context())
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" not in line]
+    assert "jobId" not in line, "this run has no job"
 
 
 @pytest.mark.usefixtures("environment")
@@ -239,7 +286,7 @@ def test_contacts_come_from_dex_with_the_key_that_the_parameter_names(
     monkeypatch.setenv("DEX_API_KEY_PARAMETER", "/mine/dex-api-key")
     monkeypatch.setenv("SYNC_FUNCTION", "sync")
     contacts = load("contacts")
-    with pytest.raises(boto3.client("lambda").exceptions.ResourceNotFoundException):
+    with pytest.raises(StoreUnavailableError, match="ResourceNotFoundException"):
         contacts(event("schedule"), Context())  # it was about to start a sync
     assert [one.full_name for one in stack.contacts_table.all_contacts()] == ["Ada"]
     assert contacts(event("schedule"), Context())["saved"] == 0
@@ -254,11 +301,11 @@ def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
 ) -> None:
     swept = load("cleanup")(event("schedule"), Context())
     assert (swept["status"], swept["refused"]) == ("done", ["no_recent_sync"])
-    assert stack.sync_state.statistics()["refused"] == ["no_recent_sync"]
+    assert stack.wiring.statistics_store.read()["refused"] == ["no_recent_sync"]
     [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert (metric["SweepRefused"], metric["service"]) == ([1], "imagecache")
-    stack.sync_state.record_origin(BeeperState.OFFLINE, now=now())
-    assert load("cleanup")(event("schedule"), Context())["refused"] == ["offline"]
+    stack.wiring.beeper_health_store.record(BeeperState.OFFLINE, now=now(), fence=1)
+    assert load("cleanup")(event("schedule") | {"id": "next night"}, Context())["refused"] == ["offline"]
     assert "_aws" not in capsys.readouterr().out
 
 
@@ -279,8 +326,8 @@ def test_a_backfill_is_worked_on_by_its_function(stack: Stack, demo: DemoAccount
     for key in synced:
         stack.dynamodb.delete_item(TableName="CachedImagesTable", Key={"imageKey": {"S": key}})
     begun = event("job")
-    job = Job(begun["jobId"], JobKind.BACKFILL, now(), now(), order={"active_within_days": 0})
-    stack.jobs.write(job, now=now())
+    job = new_job(begun["jobId"], BackfillOrder(), now=now())
+    stack.jobs.create(job)
     load("jobs")(begun, Context())
     queued = {from_body(message["body"]).image_key for message in stack.messages()}
     assert queued == synced
@@ -389,3 +436,76 @@ def test_a_function_without_its_table_does_not_start(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("CHATS_TABLE")
     with pytest.raises(ConfigError, match="CHATS_TABLE"):
         load("read")
+
+
+@pytest.fixture
+def log(
+    environment: None,  # noqa: ARG001 - which the name of the service belongs to
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[[], list[dict[str, Any]]]:
+    """Returns the log of the functions that the test loads, line by line, since it was last asked for."""
+    # A logger keeps the output that it was made with: another name makes another logger.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"log-{token_hex()}")
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_an_event_that_lambda_delivers_again_rings_no_alarm(
+    stack: Stack, log: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """Lambda's alarm counts errors, the sweep's counts refusals: the second delivery has neither."""
+    first = load("cleanup")(event("schedule"), Context())
+    assert first["refused"] == ["no_recent_sync"]
+    assert log()[-1]["SweepRefused"] == [1]
+    assert load("cleanup")(event("schedule"), Context()) == {"skipped": "JobOverError"}
+    stack.jobs.create(new_job(event("job")["jobId"], BackfillOrder(), now=now()))
+    load("jobs")(event("job"), Context())
+    load("jobs")(event("job"), Context())
+    assert [line["level"] for line in log()] == ["INFO"] * 3, "and no line of counts, which has no level"
+
+
+def test_every_log_line_of_a_job_names_the_job_and_the_request(
+    stack: Stack, log: Callable[[], list[dict[str, Any]]]
+) -> None:
+    stack.jobs.create(new_job(event("job")["jobId"], BackfillOrder(), now=now()))
+    load("jobs")(event("job"), Context())
+    load("jobs")(event("job"), Context())
+    nightly = event("schedule")
+    load("cleanup")(nightly, Context())
+    load("cleanup")(nightly, Context())
+    lines = [line for line in log() if "level" in line]
+    assert [(line["message"], line["jobId"]) for line in lines] == [
+        ("job", event("job")["jobId"]),
+        ("nothing to do", event("job")["jobId"]),
+        ("sweep", f"nightly-{nightly['id']}"),
+        ("nothing to do", f"nightly-{nightly['id']}"),
+    ]
+    assert {line["function_request_id"] for line in lines} == {Context.aws_request_id}
+
+
+@pytest.mark.parametrize(("name", "order"), [("jobs", BackfillOrder()), ("cleanup", CleanupOrder())])
+def test_an_unexpected_error_is_logged_with_its_trace_and_fails_the_invocation(
+    stack: Stack, log: Callable[[], list[dict[str, Any]]], name: str, order: JobOrder
+) -> None:
+    job_id = event("job")["jobId"]
+    stack.jobs.create(new_job(job_id, order, now=now()))
+    for table in ("BeeperChatsTable", "CachedImagesTable"):
+        stack.dynamodb.delete_table(TableName=table)
+    handler = load(name)
+    with pytest.raises(Exception, match="ResourceNotFoundException"):
+        handler(event("job"), Context())
+    [line] = log()
+    assert (line["level"], line["jobId"]) == ("ERROR", job_id)
+    assert line["function_request_id"] == Context.aws_request_id
+    assert "Traceback" in line["exception"]
+    failed = stack.jobs.read(job_id)
+    assert failed is not None
+    assert failed.status == "failed"
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_function_does_not_work_on_another_functions_job(stack: Stack) -> None:
+    job_id = event("job")["jobId"]
+    stack.jobs.create(new_job(job_id, CleanupOrder(), now=now()))
+    with pytest.raises(TypeError, match="another function works on"):
+        load("jobs")(event("job"), Context())

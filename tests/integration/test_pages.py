@@ -39,7 +39,7 @@ def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
 
 def stack_chat(stack: Stack, chat: Chat) -> None:
     """Stores a chat without members."""
-    stack.chats_table.put(chat, preview="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
+    stack.chats_table.put(chat, preview_json="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
 
 
 def pages(api: Api, **query: str) -> Iterator[list[dict[str, Any]]]:

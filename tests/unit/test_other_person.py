@@ -7,7 +7,7 @@ import pytest
 from imagecache.model.chat import Participant
 from imagecache.rules.image_choice import other_person
 from imagecache.sources.beeper.chat_json import parse_chat
-from tests.recorded import recorded
+from tests.recorded_answers import recorded
 
 CHAT = parse_chat(recorded("list_of_a_new_server")["items"][0])
 ADA = next(one for one in CHAT.participants if one.full_name == "Ada Example")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from imagecache.errors import ConfigError
 from imagecache.model.image import OriginOrder
-from imagecache.model.job import JobKind
+from imagecache.model.job import JOB_TYPES, JobKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +72,8 @@ class JobFunctions:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "JobFunctions":
-        """Reads the settings. Raises ConfigError, which names the variable that is missing or empty."""
-        jobs = _required(environ, "JOBS_FUNCTION")
-        return cls(
-            {
-                JobKind.SYNC: _required(environ, "SYNC_FUNCTION"),
-                JobKind.BACKFILL: jobs,
-                JobKind.RETRY_FAILED: jobs,
-                JobKind.REDRIVE: jobs,
-                JobKind.CLEANUP: _required(environ, "CLEANUP_FUNCTION"),
-            }
-        )
+        """Raises ConfigError naming the variable that is missing."""
+        return cls({kind: _required(environ, job_type.worker.value) for kind, job_type in JOB_TYPES.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ ImageCacheError
 ├── SupersededError                 stop, and write nothing more: another process has taken over
 │   ├── LeaseLostError              ... the image
 │   ├── FencedOffError              ... the sync
-│   └── JobOverError                ... the job, or it has ended
+│   ├── JobTakenError               ... the job
+│   └── JobOverError                ... nothing, but the job has ended
 └── RequestError                    the caller of the API corrects the request
     ├── InvalidRequestError         ... a parameter, a cursor or a body
     ├── UnauthorizedError           ... the token is missing or wrong
@@ -153,6 +154,10 @@ class LeaseLostError(SupersededError):
 
 class FencedOffError(SupersededError):
     """A newer sync run has written here. This run lost its lock and must end."""
+
+
+class JobTakenError(SupersededError):
+    """Another invocation works on this job: Lambda has delivered one event twice, or this one is late."""
 
 
 class JobOverError(SupersededError):

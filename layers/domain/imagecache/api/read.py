@@ -8,13 +8,15 @@ from imagecache.api import operation_shapes
 from imagecache.api.chats import ChatRoutes
 from imagecache.api.http import Route, Routes
 from imagecache.api.images import ImageRoutes
-from imagecache.api.operation import JOB_PATH, health, job_told, stats
+from imagecache.api.operation import JOB_PATH, read_health, read_job, read_status, stats
 from imagecache.clock import Clock
 from imagecache.model.access import Role
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.catalogue import ImageCatalogue
-from imagecache.stores.state.jobs import Jobs
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.beeper_health import BeeperHealthStore
+from imagecache.stores.state.last_sync import LastSyncStore
+from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
+from imagecache.usecases.operating.read_job import JobReader
 from imagecache.usecases.reading.explain_image import ImageExplainer
 from imagecache.usecases.reading.list_chats import ChatListing
 from imagecache.usecases.reading.list_uncached import UncachedListing
@@ -34,8 +36,10 @@ class ReadApi:
     image_explainer: ImageExplainer
     participants_table: ParticipantsTable
     catalogue: ImageCatalogue
-    sync_state: SyncState
-    jobs: Jobs
+    last_sync_store: LastSyncStore
+    beeper_health_store: BeeperHealthStore
+    statistics_store: SweepStatisticsStore
+    job_reader: JobReader
     clock: Clock
     base_url: str
 
@@ -60,14 +64,21 @@ class ReadApi:
                     stats,
                     catalogue=self.catalogue,
                     participants=self.participants_table,
-                    state=self.sync_state,
+                    last_sync_store=self.last_sync_store,
+                    beeper_health_store=self.beeper_health_store,
+                    statistics_store=self.statistics_store,
                 ),
             ),
+            "GET /api/status": Route(
+                summary="Whether Beeper can be reached",
+                gives=operation_shapes.Status,
+                answer=partial(read_status, beeper_health_store=self.beeper_health_store),
+            ),
             "GET /api/health": Route(
-                summary="Whether the API answers, and how Beeper does",
+                summary="Whether the API answers",
                 role=Role.NONE,
                 gives=operation_shapes.Health,
-                answer=partial(health, state=self.sync_state),
+                answer=read_health,
             ),
             "GET /api/jobs/{jobId}": Route(
                 summary="Progress and result of a job",
@@ -75,6 +86,6 @@ class ReadApi:
                 path=JOB_PATH,
                 gives=operation_shapes.Job,
                 errors=[HTTPStatus.NOT_FOUND],
-                answer=partial(job_told, jobs=self.jobs, catalogue=self.catalogue, clock=self.clock),
+                answer=partial(read_job, jobs=self.job_reader),
             ),
         }

@@ -1,4 +1,4 @@
-"""Chats and their members, as sync reads them from Beeper and the API shows them."""
+"""Chats and their members, as sync reads them from Beeper and as the API shows them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from imagecache.model.image import ImageRef
 
 
 class Folder(StrEnum):
-    """The lists of chats in Beeper."""
+    """The list that a chat is in."""
 
     INBOX = "inbox"
     ARCHIVE = "archive"
@@ -15,11 +15,11 @@ class Folder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A member of a chat. Only the id is stable, and always present.
+    """A member of a chat. Only the id never changes and is always known.
 
-    `source_url` is the URL of their picture, and `image` its key or the reason why it is never fetched.
-    `contact_id` and `contact_image_key` are set by sync: the contact that the member is, and that contact's
-    picture.
+    `image` says which image `source_url` names, or why it is never fetched. `contact_id` and
+    `contact_image_key` are the contact that this member is, and that contact's picture. Sync decides them;
+    Beeper knows no contacts.
     """
 
     participant_id: str
@@ -37,11 +37,11 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat with the members that Beeper lists, which may not be all of them.
+    """A chat. `last_activity` is in ms, 0 if Beeper does not say.
 
-    `last_activity` is in ms, 0 if Beeper does not say. `source_url` is the URL of the chat's own picture, and
-    `image` its key or the reason why it is never fetched. `merged_into` is the id of the chat that is shown
-    instead of this one.
+    `participants` are the members that are known here: as listed by Beeper, fetched, or as a stored preview.
+    There are `participant_count` members in all. `roster_is_partial` means that some are not among
+    `participants`.
     """
 
     chat_id: str
@@ -61,11 +61,24 @@ class Chat:
     image: ImageRef | None
     participants: tuple[Participant, ...]
     participant_count: int
-    has_more_participants: bool
+    roster_is_partial: bool
 
     @property
     def folder(self) -> Folder | None:
-        """The list that has this chat; None if another chat is shown instead of it."""
+        """The list that the chat is in. None if it is merged into another chat, which represents it."""
         if self.merged_into is not None:
             return None
         return Folder.ARCHIVE if self.is_archived else Folder.INBOX
+
+    @property
+    def network_name(self) -> str:
+        """The name of the chat's network, see `network_name`."""
+        return network_name(self.network, self.account_id)
+
+
+def network_name(network: str | None, account_id: str) -> str:
+    """Returns the network, or else the account's id, which contains the network's name.
+
+    Old servers do not name the network.
+    """
+    return network or account_id

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import ConflictError
 from imagecache.model.contact import Contact, Identifier, IdentifierKind
 from imagecache.stores.contacts.row import CONTACT_ATTRIBUTES, ContactRow, contact_of, row_values
@@ -92,6 +93,7 @@ class ContactsTable:
         pages = scan(self._dynamodb, table_name=self._table_name, attributes=["imageKey"], index="byImage")
         return (item["imageKey"]["S"] for items, _ in pages for item in items)
 
+    @aws_errors_translated()
     def referring(self, image_key: str, *, limit: int) -> list[str]:
         """Returns the ids of at most `limit` contacts that have this picture."""
         return [row.contact_id for row in self._row.by_image.query(image_key, limit=limit)]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pynamodb.exceptions import DoesNotExist
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.scan import scan
@@ -76,9 +77,10 @@ class ImageCatalogue:
                 break
         return records, after
 
-    def naming(self, blob_id: str) -> Iterator[str]:
-        """Returns the keys of the images whose rows name this content."""
-        return (row.image_key for row in self._row.by_blob.query(blob_id))
+    @aws_errors_translated()
+    def naming(self, blob_id: str) -> list[str]:
+        """Returns the keys of the images whose rows name this blob. Raises StoreUnavailableError."""
+        return [row.image_key for row in self._row.by_blob.query(blob_id)]
 
     def storage(self) -> Iterator[tuple[str, str, int]]:
         """Yields (image key, blob id, bytes of the original) for each image with stored content.

@@ -1,22 +1,19 @@
-"""Reads and writes of cachedImages for the nightly sweep."""
+"""The cachedImages table as the sweep uses it: reads every row, and changes some."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import Attribute
-from pynamodb.exceptions import DeleteError
 
 from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.conditional import is_refusal, updated
+from imagecache.stores.dynamodb.conditional import deleted, updated
 from imagecache.stores.dynamodb.scan import scan
 from imagecache.stores.images.row import ImageRow, has_no_live_lease, image_record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ROWS_A_PAGE = 1000
-_SWEPT_ATTRIBUTES = (
+_ATTRIBUTES = (
     "imageKey",
     "sourceUrl",
     "status",
@@ -30,32 +27,34 @@ _SWEPT_ATTRIBUTES = (
 
 
 class ImageUpkeep:
-    """Rows of cachedImages. Every change is conditional: it is not made if the row has changed meanwhile."""
+    """Reads and changes rows of cachedImages, conditionally, so that what has happened meanwhile counts.
 
-    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+    """
+
+    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient", rows_per_page: int = 1000) -> None:
         self._table_name = table_name
         self._dynamodb = dynamodb
+        self._rows_per_page = rows_per_page
         self._row = bound(ImageRow, table_name=table_name, dynamodb=dynamodb)
 
-    def pages(self, *, after: str | None) -> Iterator[tuple[list[ImageRecord], str | None]]:
-        """Yields the records of all rows in pages, in no order, each with the key to continue after.
+    def page(self, *, after: str | None) -> tuple[list[ImageRecord], str | None]:
+        """Returns the next rows in no order, and the key of the last one, None if there are no more.
 
-        That key is None at the end. The records have only key, URL, status, blob id, file size, and the times
-        of check, refresh request, look-up and orphan mark.
+        `after` is such a key, or None for the first page. Raises StoreUnavailableError.
         """
-        key = {"imageKey": {"S": after}} if after else None
         pages = scan(
             self._dynamodb,
             table_name=self._table_name,
-            attributes=_SWEPT_ATTRIBUTES,
-            after=key,
-            limit=_ROWS_A_PAGE,
+            attributes=_ATTRIBUTES,
+            after={"imageKey": {"S": after}} if after else None,
+            limit=self._rows_per_page,
         )
-        for items, end in pages:
-            yield [image_record(item) for item in items], end["imageKey"]["S"] if end else None
+        items, last_key = next(pages)
+        return [image_record(item) for item in items], last_key["imageKey"]["S"] if last_key else None
 
     def mark_orphaned(self, image_key: str, *, now: int) -> bool:
-        """Marks an image as an orphan since `now`. Returns False if it is marked, forgotten or gone."""
+        """Marks a row as an orphan's. Returns False if it is marked already, forgotten, or gone."""
         markable = (
             ImageRow.image_key.exists()
             & ImageRow.orphaned_at.does_not_exist()
@@ -64,21 +63,14 @@ class ImageUpkeep:
         return updated(self._row(image_key), [ImageRow.orphaned_at.set(now)], markable)
 
     def delete(self, image_key: str, *, orphaned_at: int, now: int) -> bool:
-        """Deletes the row. Returns False if it has another orphan mark or none, or if a worker has it."""
-        try:
-            self._row(image_key).delete(
-                condition=(ImageRow.orphaned_at == orphaned_at) & has_no_live_lease(now)
-            )
-        except DeleteError as error:
-            if is_refusal(error):
-                return False
-            raise
-        return True
+        """Deletes a row. Returns False if it no longer has this very mark, or if a worker has claimed it."""
+        is_unchanged = (ImageRow.orphaned_at == orphaned_at) & has_no_live_lease(now)
+        return deleted(self._row(image_key), is_unchanged)
 
     def lose(self, image_key: str, *, blob_id: str, now: int) -> bool:
-        """Makes an image pending because its objects are missing.
+        """Resets a row to pending because the objects of its blob are missing.
 
-        Returns False if the row names other content by now, or if a worker has it.
+        Returns False if it names another blob by now, or if a worker has claimed it.
         """
         removed: list[Attribute[Any]] = [
             ImageRow.blob_id,

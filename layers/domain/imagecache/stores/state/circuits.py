@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.attributes import NumberAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
-from pynamodb.models import Model
 
 from imagecache.errors import OriginClosedError
 from imagecache.model.image import OriginName
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.conditional import updated
+from imagecache.stores.state.row import StateRow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -87,15 +87,6 @@ class Permit:
     after_bad_answers: bool = False
 
 
-class _Row(Model):
-    name = UnicodeAttribute(hash_key=True)
-    open_until = NumberAttribute(null=True, attr_name="openUntil")
-    cause = UnicodeAttribute(null=True)
-    openings = NumberAttribute(default=0)
-    bad_images = UnicodeSetAttribute(null=True, attr_name="badImages")
-    next_slot_at = NumberAttribute(null=True, attr_name="nextSlotAt")
-
-
 class OriginCircuits:
     """The circuit and the pace of each origin. Times are in ms.
 
@@ -103,7 +94,7 @@ class OriginCircuits:
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
-        self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
+        self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
         self._known_open: dict[OriginName, int] = {}
 
     def known_open_until(self, origin: OriginName) -> int:
@@ -130,14 +121,18 @@ class OriginCircuits:
         if permit.opened_until:
             self._known_open.pop(permit.origin, None)
             close = [
-                _Row.open_until.remove(),
-                _Row.cause.remove(),
-                _Row.openings.remove(),
-                _Row.bad_images.remove(),
+                StateRow.open_until.remove(),
+                StateRow.cause.remove(),
+                StateRow.openings.remove(),
+                StateRow.bad_images.remove(),
             ]
-            updated(self._named(permit.origin), close, _Row.open_until == permit.opened_until)
+            updated(self._named(permit.origin), close, StateRow.open_until == permit.opened_until)
         elif permit.after_bad_answers:
-            updated(self._named(permit.origin), [_Row.bad_images.remove()], _Row.open_until.does_not_exist())
+            updated(
+                self._named(permit.origin),
+                [StateRow.bad_images.remove()],
+                StateRow.open_until.does_not_exist(),
+            )
 
     def answered_badly(self, permit: Permit, image_key: str, *, now: int) -> int:
         """Records a bad answer for one image. Returns until when the circuit is open now, or 0.
@@ -146,7 +141,7 @@ class OriginCircuits:
         """
         row = self._named(permit.origin)
         image = hashlib.sha256(image_key.encode()).hexdigest()[:16]
-        row.update(actions=[_Row.bad_images.add({image})])
+        row.update(actions=[StateRow.bad_images.add({image})])
         if permit.opened_until or len(row.bad_images or ()) >= _BAD_IMAGES_TO_OPEN:
             return self.open(permit.origin, Cause.FAULTY, now=now, probe=permit.opened_until)
         return 0
@@ -162,15 +157,15 @@ class OriginCircuits:
         row = self._read(origin)
         if row.open_until and row.open_until > now and row.open_until != probe:
             return self._remember(origin, int(row.open_until))
-        until = now + _wait_ms(cause, int(row.openings), retry_after)
+        until = now + _wait_ms(cause, int(row.openings or 0), retry_after)
         actions = [
-            _Row.open_until.set(until),
-            _Row.cause.set(cause.value),
-            _Row.openings.set((_Row.openings | 0) + 1),
-            _Row.bad_images.remove(),
+            StateRow.open_until.set(until),
+            StateRow.cause.set(cause.value),
+            StateRow.openings.set((StateRow.openings | 0) + 1),
+            StateRow.bad_images.remove(),
         ]
         # If another worker has opened it in this moment, its time counts.
-        updated(self._named(origin), actions, _equals(_Row.open_until, row.open_until))
+        updated(self._named(origin), actions, _equals(StateRow.open_until, row.open_until))
         return self._remember(origin, until)
 
     def _begin_probe(self, origin: OriginName, open_until: int, now: int) -> int:
@@ -179,12 +174,12 @@ class OriginCircuits:
         if open_until > now:
             raise OriginClosedError(self._remember(origin, open_until), outage=True)
         if not updated(
-            self._named(origin), [_Row.open_until.set(probe_until)], _Row.open_until == open_until
+            self._named(origin), [StateRow.open_until.set(probe_until)], StateRow.open_until == open_until
         ):
             raise OriginClosedError(self._remember(origin, probe_until), outage=True)
         return probe_until
 
-    def _take_slot(self, row: _Row, pace: Pace, now: int) -> int:
+    def _take_slot(self, row: StateRow, pace: Pace, now: int) -> int:
         """Takes the next slot by a conditional update. Returns when (ms) the request may be sent."""
         for _ in range(_ATTEMPTS_FOR_A_SLOT):
             next_slot = int(row.next_slot_at or 0)
@@ -194,19 +189,19 @@ class OriginCircuits:
             at = max(now, next_slot - (pace.burst - 1) * pace.interval_ms)
             if at > now + pace.ahead_ms:
                 raise OriginClosedError(at, outage=False)
-            take = [_Row.next_slot_at.set(next_slot + pace.interval_ms)]
-            if updated(row, take, _equals(_Row.next_slot_at, row.next_slot_at)):
+            take = [StateRow.next_slot_at.set(next_slot + pace.interval_ms)]
+            if updated(row, take, _equals(StateRow.next_slot_at, row.next_slot_at)):
                 return at
             row = self._row.get(row.name, consistent_read=True)
         raise OriginClosedError(now + pace.interval_ms, outage=False)
 
-    def _read(self, origin: OriginName) -> _Row:
+    def _read(self, origin: OriginName) -> StateRow:
         row = self._named(origin)
         with contextlib.suppress(DoesNotExist):
             row.refresh(consistent_read=True)
         return row
 
-    def _named(self, origin: OriginName) -> _Row:
+    def _named(self, origin: OriginName) -> StateRow:
         return self._row(f"origin#{origin.value}")
 
     def _remember(self, origin: OriginName, until: int) -> int:

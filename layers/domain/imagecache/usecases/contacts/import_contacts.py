@@ -16,7 +16,7 @@ from imagecache.rules.source_urls import image_ref, storable_url
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.dex import DexApi, DexContact, DexReading
 from imagecache.stores.contacts.contacts import ContactsTable
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.contact_changes import ContactChanges
 from imagecache.usecases.contacts.count_changes import counted_change
 
 # More than this many deletions at once, and more than this share of Dex's contacts, look like a mistake.
@@ -68,7 +68,7 @@ class ContactImport:
     """
 
     contacts_table: ContactsTable
-    sync_state: SyncState
+    contact_changes: ContactChanges
     region: str
     clock: Clock
 
@@ -103,7 +103,7 @@ class ContactImport:
         to_remove = _to_remove(wanted, stored, report)
         if not to_save and not to_remove:
             return True
-        with counted_change(self.sync_state):
+        with counted_change(self.contact_changes):
             for contact in to_save:
                 if budget.is_used_up():
                     return False

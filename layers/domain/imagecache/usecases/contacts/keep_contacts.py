@@ -15,7 +15,7 @@ from imagecache.stores.chats.chat_reader import ChatReader
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.contact_changes import ContactChanges
 from imagecache.usecases.contacts.count_changes import counted_change
 
 _MOST_LINKS = 100
@@ -61,7 +61,7 @@ class ContactBook:
     """Reads and changes contacts. `region` is the country of phone numbers without a country code."""
 
     contacts_table: ContactsTable
-    sync_state: SyncState
+    contact_changes: ContactChanges
     chat_reader: ChatReader
     participants_table: ParticipantsTable
     cached_images: CachedImages
@@ -110,7 +110,7 @@ class ContactBook:
             kept_by=KeptBy.MANUAL,
             updated_at=self.clock(),
         )
-        with counted_change(self.sync_state):
+        with counted_change(self.contact_changes):
             saved = self.contacts_table.save(contact, before=before)
         [shown] = self._show([saved])
         return shown
@@ -118,7 +118,7 @@ class ContactBook:
     def remove(self, contact_id: str) -> None:
         """Deletes a contact. Its picture is left to the sweep. Raises NotFoundError, ConflictError."""
         contact = self._contact(contact_id)
-        with counted_change(self.sync_state):
+        with counted_change(self.contact_changes):
             self.contacts_table.delete(contact)
 
     def _show(self, contacts: list[Contact]) -> list[ShownContact]:

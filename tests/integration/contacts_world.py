@@ -1,4 +1,4 @@
-"""A stack, an account and the API in one, for tests of contacts."""
+"""A stack, an account and the API together, for tests of contacts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,9 +10,9 @@ from demo.chats import Chat, Network, Person
 from demo.service import DemoAccount
 from imagecache.rules.source_urls import image_key
 from imagecache.usecases.sync.sync_report import SyncReport
-from tests.integration.accounts import NETWORK, chat_with, fill
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
+from tests.integration.demo_chats import NETWORK, chat_with, fill
 from tests.integration.made import cache
 
 PICTURE = "https://pictures.example/ada.jpg"
@@ -27,7 +27,7 @@ CONTACT = "/api/contacts/{contactId}"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A demo account, the stack that reads it, and the API that is asked about it."""
+    """Beeper's account, the stack that syncs it, and the API through which contacts are changed."""
 
     stack: Stack
     demo: DemoAccount
@@ -39,11 +39,9 @@ class World:
         fill(self.demo, list(chats))
 
     def sync(
-        self, *, complete: bool = False, milliseconds_left: Callable[[], int] = lambda: 900_000
+        self, *, complete: bool = False, remaining_ms: Callable[[], int] = lambda: 900_000
     ) -> SyncReport:
-        return self.stack.sync(
-            self.demo, self.session, complete=complete, milliseconds_left=milliseconds_left
-        )
+        return self.stack.sync(self.demo, self.session, complete=complete, remaining_ms=remaining_ms)
 
     def put(self, contact_id: str, picture: str | None = PICTURE, **body: Any) -> Any:
         sent = {**body, **({"imageUrl": picture} if picture else {})}
@@ -61,12 +59,12 @@ class World:
         return answer
 
     def linked(self, contact_id: str) -> list[int]:
-        """Returns the numbers of the chats with a member that is linked to this contact."""
-        found = [one["chatId"] for one in self.contact(contact_id)["linked"]]
-        return sorted(int(chat_id.removeprefix("!").removesuffix(":beeper.local")) for chat_id in found)
+        """Returns the numbers of the chats that have a member who is this contact."""
+        chat_ids = [member["chatId"] for member in self.contact(contact_id)["linked"]]
+        return sorted(int(chat_id.removeprefix("!").removesuffix(":beeper.local")) for chat_id in chat_ids)
 
     def shown(self, number: int = 0) -> tuple[str | None, str]:
-        """Returns whose picture a chat shows, and its status."""
+        """Returns whose picture a chat shows, and the status of that image."""
         [image] = [
             chat["image"]
             for chat in self.api.get("/api/chats")["chats"]
@@ -75,7 +73,7 @@ class World:
         return image["source"], image["status"]
 
     def cached(self, picture: str = PICTURE, blob: str = "b10b") -> None:
-        """Stores a picture as the cacher does."""
+        """Stores the picture as if the cacher had downloaded it."""
         cache(self.stack, image_key(picture), blob)
 
 
