@@ -20,7 +20,7 @@ from imagecache.sources.web_images import GuardedWeb
 from imagecache.usecases.caching.cache_image import ImageCacher
 from imagecache.usecases.caching.fetch_image import ImageSources
 from imagecache.wiring import Wiring
-from tests.made_settings import made_config
+from tests.settings import config_with
 
 
 class StopsAt:
@@ -42,7 +42,7 @@ def cacher_on(access: dict[str, Any], origin: str, *, stage: str | None = None) 
     """Returns a worker with a lease of 3 s whose AWS clients get `access`; it is whole without `stage`."""
     serve = AssetsServe(base_url=origin, token="t", session=punctual_session())
     wiring = Wiring(
-        made_config(claim_lease_seconds=3), make_client=partial(boto3.client, **access), clock=now
+        config_with(claim_lease_seconds=3), make_client=partial(boto3.client, **access), clock=now
     )
     media = {OriginName.BEEPER: StopsAt(stage, serve) if stage else serve}
     return wiring.image_cacher(wiring.image_fetcher(ImageSources(media=media, web=GuardedWeb())))
