@@ -23,7 +23,7 @@ help: ## Show this list
 run: ## Start the system on http://127.0.0.1:8080; PORT= for another port
 	@python=$$($(ENVIRONMENT) run) && exec "$$python" -m local.run
 
-check: style types imports unit ## Check style, types and imports and run the unit tests, in a minute
+check: style types imports javascript unit ## Check style, types and imports and run the unit tests, in a minute
 
 test: $(if $(ONLY),,style types imports javascript template browser) ## Run all checks and tests; ONLY=tests/unit for some
 	@$(DEV) pytest -n 2 --dist loadgroup $(ONLY)
