@@ -80,7 +80,7 @@ def _measure(engine: Engine, origin_name: OriginName, image_count: int) -> dict[
         seconds = time.monotonic() - started
         cpu_seconds = time.process_time() - cpu_started
         hits: dict[str, Any] = demo.hits.as_json()
-    statuses = Counter(state.status.value for state in wiring.cached_images.states(keys).values())
+    statuses = Counter(record.status.value for record in wiring.cached_images.records(keys).values())
     return {
         "origin": origin_name.value,
         "images": image_count,

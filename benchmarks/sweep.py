@@ -8,7 +8,6 @@ each kind it sends.
 import json
 import os
 import re
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,10 @@ from benchmarks.deployed import counting_clients, deployed_settings
 from imagecache.clock import DAY, now
 from imagecache.config import Config
 from imagecache.model.chat import Chat
+from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.blobs import object_keys
 from imagecache.stores.chats.previews import preview_of
-from imagecache.stores.state.sync_state import Synced
-from imagecache.usecases.upkeep.sweep_job import sweep_as_told
+from imagecache.stores.state.last_sync import LastSync
 from imagecache.wiring import Wiring
 from local.deploy import Stack
 from local.stack import local_stack
@@ -117,11 +116,10 @@ def _fill(stack: Stack, config: Config, size: Size) -> None:
     for number in range(first_chat, last_chat + 1):
         chat = _chat(number, moment)
         wiring.chats_table.put(
-            chat, preview=preview_of(chat), list_fingerprint="l", roster_fingerprint="r", fence=1
+            chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r", fence=1
         )
     # Without a recent complete sync, a sweep deletes nothing.
-    last_sync = replace(Synced(), completed_at=moment + _CLOCK_AHEAD)
-    wiring.sync_state.record_synced(last_sync, fence=1)
+    wiring.last_sync_store.record(LastSync(completed_at=moment + _CLOCK_AHEAD), fence=1)
 
 
 def _image_key(number: int) -> str:
@@ -179,7 +177,7 @@ def _chat(number: int, moment: int) -> Chat:
         image=None,
         participants=(),
         participant_count=_MEMBERS_A_CHAT,
-        has_more_participants=True,
+        roster_is_partial=True,
     )
 
 
@@ -208,16 +206,11 @@ def _sweep_in_this_process() -> dict[str, Any]:
         make_client=counting_clients(calls, {}),
         clock=lambda: now() + _CLOCK_AHEAD,
     )
-    sweep = wiring.sweep
+    sweep_jobs = wiring.sweep_jobs
     megabytes_before = _peak_megabytes()
     started = time.monotonic()
-    job = sweep_as_told(
-        {},
-        sweep=sweep,
-        jobs=wiring.jobs,
-        milliseconds_left=lambda: _TIME_LIMIT_MS,
-        new_id=secrets.token_hex,
-    )
+    time_budget = TimeBudget(lambda: _TIME_LIMIT_MS, reserve_ms=60_000)
+    job = sweep_jobs.work_on(sweep_jobs.job_id({}), time_budget)
     return {
         "seconds": round(time.monotonic() - started, 1),
         "peakMegabytes": _peak_megabytes(),

@@ -151,4 +151,4 @@ def _sync_in_this_process(
     with requests.Session() as session:
         secrets = {"beeper-token": demo.beeper_token}
         chat_api = ChatApi(base_url=demo.beeper_url, secrets=secrets, session=session)
-        return asdict(chat_sync.run(chat_api, milliseconds_left=lambda: _TIME_LIMIT_MS, complete=complete))
+        return asdict(chat_sync.run(chat_api, remaining_ms=lambda: _TIME_LIMIT_MS, complete=complete))

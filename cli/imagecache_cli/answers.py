@@ -125,8 +125,8 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """The answer to a health check."""
+class Status:
+    """Whether Beeper can be reached, as far as the last sync knows."""
 
     origin: Origin
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imagecache_cli import tables
-from imagecache_cli.answers import Health, ImageRow, ImageRows, Origin, Stats
+from imagecache_cli.answers import ImageRow, ImageRows, Origin, Stats, Status
 from imagecache_cli.errors import CommandError, RefusedError, UnexpectedAnswerError
 from imagecache_cli.explanations import (
     NEW_BEEPER_TOKEN,
@@ -81,7 +81,7 @@ def render_findings(findings: Iterable[Finding]) -> Table:
 def _examine(session: Session) -> Iterator[Finding]:
     """Yields the findings. Ends early when the API does not answer or refuses the token."""
     try:
-        health = read(Health, session.api.get("/api/health"))
+        session.api.get("/api/health")
     except CommandError as error:
         yield Finding("API", Verdict.BAD, str(error), "correct IMAGECACHE_URL, or start `make run`")
         return
@@ -89,8 +89,9 @@ def _examine(session: Session) -> Iterator[Finding]:
     try:
         is_admin = _has_admin_token(session)
         yield _token(is_admin=is_admin)
+        origin = read(Status, session.api.get("/api/status")).origin
         # Only the admin token may start a sync, which is the one way to ask Beeper now.
-        yield _beeper_now(session, health) if is_admin else _beeper_at_last_sync(health.origin)
+        yield _beeper_now(session, origin) if is_admin else _beeper_at_last_sync(origin)
         stats = read(Stats, session.api.get("/api/stats"))
         unreachable = _unreachable_images(session, stats)
     except CommandError as error:
@@ -122,14 +123,14 @@ def _token(*, is_admin: bool) -> Finding:
     return Finding("token", Verdict.OK, found)
 
 
-def _beeper_now(session: Session, health: Health) -> Finding:
-    """Runs a sync and reports how Beeper answered it."""
+def _beeper_now(session: Session, origin: Origin) -> Finding:
+    """Runs a sync and reports how Beeper answered it. `origin` is what the last sync saw."""
     job_id = start_job(session, "/api/sync", {"complete": False, "force": False})
     _, job = follow_job(session, job_id, is_finished)
     ending = explain_sync(job)
     # The other sync asks Beeper at this moment: its result is the next best answer.
     if ending.code in {"busy", "superseded"}:
-        return _beeper_at_last_sync(health.origin)
+        return _beeper_at_last_sync(origin)
     if ending.code in {"ok", "unfinished"}:
         return Finding("Beeper", Verdict.OK, "answers and accepts its token: a sync has just read it")
     return Finding("Beeper", Verdict.BAD, ending.text, ending.advice)

@@ -117,9 +117,9 @@ def _progress_bar(console: Console) -> Progress:
 
 
 def _draw(bar: Progress, task: TaskID, job: Job) -> None:
-    """Shows how many of the queued images are done. There is no total while the job still counts them."""
+    """Shows how many of the queued images are done. There is no total until the API can count them."""
     completed = job.count("done") + job.count("failed")
-    total = job.count("queued") if "waiting" in job.progress else None
+    total = job.count("queued") if "done" in job.progress else None
     description = f"{job.kind}: {_describe_progress(job) or job.status}"
     bar.update(task, description=description, completed=completed, total=total)
 

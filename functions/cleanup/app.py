@@ -1,7 +1,9 @@
-"""Nightly schedule, or a job that functions/admin has begun → one sweep, as far as time allows."""
+"""Sweeps the cache: every night by a schedule, and whenever the API has started a job for it.
+
+An invocation that runs out of time invokes this function again to continue the sweep.
+"""
 
 import os
-import secrets
 from typing import Any
 
 import boto3
@@ -9,28 +11,45 @@ from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.metrics import SWEEP_REFUSED, emf
+from imagecache.errors import JobOverError, JobTakenError
+from imagecache.metrics import SWEEP_REFUSED, put_counts
 from imagecache.model.job import JobStatus
-from imagecache.usecases.upkeep.sweep_job import needs_a_person, sweep_as_told
+from imagecache.rules.time_budget import TimeBudget
+from imagecache.usecases.upkeep.sweep_job import needs_a_person
 from imagecache.wiring import Wiring
+
+# Time to finish one step, which may repair some hundred images, and to write down where to continue.
+RESERVE_MS = 60_000
 
 config = Config.from_env(os.environ)
 logger = Logger()
 wiring = Wiring(config, make_client=boto3.client, clock=now)
+sweep_jobs = wiring.sweep_jobs
+invocations = wiring.invocations
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = sweep_as_told(
-        event,
-        sweep=wiring.sweep,
-        jobs=wiring.jobs,
-        milliseconds_left=context.get_remaining_time_in_millis,
-        new_id=secrets.token_hex,
-    )
-    told = {"status": job.status, **job.progress, **job.result}
-    logger.info("sweep", extra=told)
+    try:
+        job_id = sweep_jobs.job_id(event)
+        logger.append_keys(jobId=job_id)
+        return work_on(job_id, context)
+    except (JobTakenError, JobOverError) as reason:
+        # Lambda may deliver one event twice. That is no error, and must not ring the alarm on errors.
+        logger.info("nothing to do", extra={"reason": type(reason).__name__})
+        return {"skipped": type(reason).__name__}
+    except Exception:
+        logger.exception("the sweep failed")
+        raise
+
+
+def work_on(job_id: str, context: Any) -> dict[str, Any]:
+    time_budget = TimeBudget(context.get_remaining_time_in_millis, RESERVE_MS)
+    job = sweep_jobs.work_on(job_id, time_budget)
+    report = {"status": job.status, **job.progress, **job.result}
+    logger.info("sweep", extra=report)
     if job.status is JobStatus.RUNNING:
-        wiring.invocations.send(context.function_name, {"jobId": job.job_id})
+        invocations.send(context.function_name, {"jobId": job_id})
     if needs_a_person(job):
-        print(emf({SWEEP_REFUSED: 1}, service=config.service, now=now()))  # noqa: T201 - as the cacher does
-    return told
+        put_counts({SWEEP_REFUSED: 1}, service=config.service)
+    return report

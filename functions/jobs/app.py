@@ -1,7 +1,10 @@
-"""A job that functions/admin has begun, by its id → one backfill, retry or redrive, as far as time allows."""
+"""Works on the job that an event names: a backfill, a retry of failed images, or a redrive.
+
+The API starts a job. An invocation that runs out of time invokes this function again to continue it.
+"""
 
 import os
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -9,26 +12,51 @@ from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
 from imagecache.config import Config
-from imagecache.model.job import JobKind, JobStatus
-from imagecache.usecases.operating.redrive_images import redrive_images
-from imagecache.usecases.operating.run_job import Work, work_on
+from imagecache.errors import JobOverError, JobTakenError
+from imagecache.model.job import BackfillOrder, Job, JobStatus, RedriveOrder, RetryFailedOrder
+from imagecache.rules.time_budget import TimeBudget
+from imagecache.usecases.operating.run_job import Step
 from imagecache.wiring import Wiring
 
-_TIME_TO_STOP = 30_000  # ms
+# Time to finish one step and to write down where to continue.
+RESERVE_MS = 30_000
+
 logger = Logger()
 wiring = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now)
-works: dict[JobKind, Work] = {
-    JobKind.BACKFILL: wiring.image_backfill.backfill,
-    JobKind.RETRY_FAILED: wiring.image_backfill.retry_failed,
-    JobKind.REDRIVE: partial(redrive_images, dead_letters=wiring.dead_letters, queue=wiring.images_queue),
-}
+job_runner = wiring.job_runner
+backfill = wiring.image_backfill
+redrive = wiring.image_redrive
+invocations = wiring.invocations
 
 
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> None:
-    def out_of_time() -> bool:
-        return bool(context.get_remaining_time_in_millis() < _TIME_TO_STOP)
+    job_id = event["jobId"]
+    logger.append_keys(jobId=job_id)
+    try:
+        work_on(job_id, context)
+    except (JobTakenError, JobOverError) as reason:
+        # Lambda may deliver one event twice. That is no error, and must not ring the alarm on errors.
+        logger.info("nothing to do", extra={"reason": type(reason).__name__})
+    except Exception:
+        logger.exception("the job failed")
+        raise
 
-    job = work_on(event["jobId"], works=works, jobs=wiring.jobs, clock=now, out_of_time=out_of_time)
+
+def work_on(job_id: str, context: Any) -> None:
+    time_budget = TimeBudget(context.get_remaining_time_in_millis, RESERVE_MS)
+    job = job_runner.run(job_id, steps_of, time_budget)
     logger.info("job", extra={"kind": job.kind, "status": job.status, "progress": job.progress})
     if job.status is JobStatus.RUNNING:
-        wiring.invocations.send(context.function_name, {"jobId": job.job_id})
+        invocations.send(context.function_name, {"jobId": job_id})
+
+
+def steps_of(job: Job) -> Iterator[Step]:
+    match job.order:
+        case BackfillOrder() as order:
+            return backfill.backfill(job, order)
+        case RetryFailedOrder():
+            return backfill.retry_failed(job)
+        case RedriveOrder():
+            return redrive.redrive(job)
+    raise TypeError(f"job {job.job_id} is a {job.kind}, which another function works on")

@@ -106,8 +106,9 @@ STORY: Json = {
     "moreShownBy": True,
 }
 
-HEALTH: Json = {
-    "status": "ok",
+HEALTH: Json = {"status": "ok"}
+
+STATUS: Json = {
     "origin": {"state": "ok", "since": "2026-11-20T00:00:00Z", "checkedAt": "2026-11-25T09:50:00Z"},
 }
 
@@ -135,7 +136,7 @@ STATS: Json = {
         "deleted": 3,
         "bytesFreed": 1_200_000,
     },
-    "origin": HEALTH["origin"],
+    "origin": STATUS["origin"],
 }
 NEVER_SWEPT: Json = {
     **STATS,

@@ -44,6 +44,7 @@ def test_every_field_that_is_read_is_answered(name: str) -> None:
         ("ImageRow", contract.FAILED_ROW),
         ("Story", contract.STORY),
         ("Health", contract.HEALTH),
+        ("Status", contract.STATUS),
         ("Stats", contract.STATS),
         ("Job", contract.job("sync", "done")),
         ("Forgotten", contract.FORGOTTEN),

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from imagecache_cli.doctor import Finding, Verdict, render_findings
 from tests.cli.conftest import Command
-from tests.cli.contract import FAILED_ROW, HEALTH, STATS, job, synced
+from tests.cli.contract import FAILED_ROW, HEALTH, STATS, STATUS, job, synced
 from tests.cli.fake_api import Answer, FakeApi
 
 Seen = tuple[str, str, str]
@@ -29,7 +29,8 @@ def prepare(
     origin: str = "ok",
     synced_as: dict[str, Any] | None = None,
 ) -> None:
-    api.answer("GET /api/health", {**HEALTH, "origin": {**HEALTH["origin"], "state": origin}})
+    api.answer("GET /api/health", HEALTH)
+    api.answer("GET /api/status", {"origin": {**STATUS["origin"], "state": origin}})
     api.answer("GET /api/stats", {**STATS, **(stats or {})})
     api.answer("POST /api/sync", Answer(202, {"jobId": "job-1"}))
     api.answer("GET /api/jobs/job-1", synced_as or synced("ok"))

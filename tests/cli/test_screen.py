@@ -10,7 +10,7 @@ from imagecache_cli.plain import plain
 from imagecache_cli.reading import read
 from imagecache_cli.tables import render_chats, render_images
 from tests.cli.conftest import Command
-from tests.cli.contract import CHAT, FAILED_ROW, HEALTH, REFERENCE, STATS
+from tests.cli.contract import CHAT, FAILED_ROW, REFERENCE, STATS, STATUS
 from tests.cli.fake_api import Answer, FakeApi
 
 HOSTILE = "\x1b[2J\x07[red]Ada[/] :smile: \u202etxt\x9b31m\ud800\r\nsecond"
@@ -153,6 +153,6 @@ def test_help_needs_no_settings(imagecache: Command, arguments: list[str]) -> No
 
 
 def test_fields_of_a_newer_api_are_ignored(api: FakeApi, imagecache: Command) -> None:
-    api.answer("GET /api/stats", {**STATS, "brandNew": {"a": 1}, "origin": {**HEALTH["origin"], "more": 2}})
+    api.answer("GET /api/stats", {**STATS, "brandNew": {"a": 1}, "origin": {**STATUS["origin"], "more": 2}})
 
     assert imagecache("stats").code == 0

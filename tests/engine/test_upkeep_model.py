@@ -27,25 +27,22 @@ from PIL import Image
 from demo.chats import Person
 from demo.media import Media, Picture
 from demo.service import DemoAccount
-from imagecache.errors import ImageFailedError, NotFoundError
+from imagecache.errors import ClaimHeldError, ImageFailedError, NotFoundError
 from imagecache.imaging.pictures import render
 from imagecache.model.image import FailureReason, Fetched, ImageStatus, OriginName
-from imagecache.model.job import JobKind
+from imagecache.model.job import CleanupOrder, new_job
 from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs, blob_id, object_keys
 from imagecache.stores.cdn import Cdn
-from imagecache.stores.state.jobs import Job
-from imagecache.usecases.caching.cache_image import ClaimHeldError
 from imagecache.usecases.caching.fetch_image import ImageSources
-from imagecache.usecases.operating.run_job import work_on
 from local.engine import Engine
 from tests.bucket_clock import bucket_clock
 from tests.engine.interleaving import Interleaving
-from tests.integration.accounts import chat_with
 from tests.integration.conftest import DISTRIBUTION_PARAMETER, TABLES, Stack
-from tests.integration.sweeping import sweep_of
+from tests.integration.demo_chats import chat_with
+from tests.integration.sweeping import PLENTY_OF_TIME, sweep_of
 from tests.tables import create_tables
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 24 * 3_600_000
@@ -53,7 +50,7 @@ PEOPLE = [Person(f"@{name}:beeper.local", full_name=name) for name in ("Ada", "B
 MEDIA = [Media("local.beeper.com", f"alex_{number}") for number in range(6)]
 COLORS = ["red", "green", "red", "blue", "white", "black"]
 LEASE = 90_000
-DELETIONS = frozenset({"DeleteItem", "DeleteObject"})
+DELETIONS = frozenset({"DeleteItem", "DeleteObjects"})
 NEVER = frozenset[str]()
 which = st.integers(0, 99)
 medias = st.sampled_from(MEDIA)
@@ -167,7 +164,7 @@ class UpkeepMachine(RuleBasedStateMachine):
         self.stack.queue = self.stack.wiring.images_queue = queue
         queueing = replace(self.stack.image_queueing, queue=queue)
         self.stack.image_queueing = self.stack.wiring.image_queueing = queueing
-        self.salt = self.stack.sync_state.salt()
+        self.salt = self.stack.wiring.salt()
         self.made = self.jobs = 0
         self.forgetting: set[str] = set()
         self.forgotten: set[str] = set()
@@ -315,7 +312,7 @@ class UpkeepMachine(RuleBasedStateMachine):
             self.session,
             complete=complete,
             force=True,
-            milliseconds_left=lambda: ends - self.stack.now,
+            remaining_ms=lambda: ends - self.stack.now,
         )
 
     def cached(self, body: str) -> None:
@@ -334,16 +331,10 @@ class UpkeepMachine(RuleBasedStateMachine):
     def swept(self) -> None:
         """Every invocation is a sweep of its own, or goes on with one that was killed."""
         self.jobs += 1
-        now, order = self.stack.now, {"dry_run": False, "force": False}
-        job = self.stack.jobs.write(Job(f"{self.jobs}", JobKind.CLEANUP, now, now, order=order), now=now)
+        job_id = str(self.jobs)
+        self.stack.jobs.create(new_job(job_id, CleanupOrder(), now=self.stack.now))
         sweep = sweep_of(self.stack, refetch_media_after=10 * DAY)
-        work_on(
-            job.job_id,
-            works={JobKind.CLEANUP: sweep.run},
-            jobs=self.stack.jobs,
-            clock=self.stack.clock,
-            out_of_time=lambda: False,
-        )
+        self.stack.wiring.job_runner.run(job_id, sweep.run, PLENTY_OF_TIME)
 
     def forget(self, key: str) -> None:
         with suppress(NotFoundError):

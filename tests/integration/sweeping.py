@@ -1,6 +1,7 @@
 """The sweep over a test's stack, and what the stack holds after it."""
 
 import io
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -9,15 +10,17 @@ from PIL import Image
 from imagecache.imaging.pictures import render
 from imagecache.model.chat import Chat
 from imagecache.model.image import Blob
-from imagecache.model.job import JobKind, JobStatus
+from imagecache.model.job import CleanupOrder, Job, new_job
+from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.blobs import blob_id
-from imagecache.stores.state.jobs import Job
-from imagecache.usecases.operating.run_job import work_on
 from imagecache.usecases.upkeep.sweep_cache import Sweep
 from tests.integration.conftest import Stack
 from tests.integration.made import CHAT, person, put, request
 
 DAY = 24 * 3_600_000
+PLENTY_OF_TIME = TimeBudget(lambda: 900_000, reserve_ms=60_000)
+NO_TIME = TimeBudget(lambda: 50_000, reserve_ms=60_000)
+_job_numbers = itertools.count()
 
 
 def sweep_of(stack: Stack, *, refetch_media_after: int = 0, active_within_days: int = 0) -> Sweep:
@@ -27,18 +30,19 @@ def sweep_of(stack: Stack, *, refetch_media_after: int = 0, active_within_days: 
 
 
 def begun(stack: Stack, *, dry_run: bool = False, force: bool = False) -> Job:
-    order = {"dry_run": dry_run, "force": force}
-    job = Job(f"sweep{stack.now}", JobKind.CLEANUP, created_at=stack.now, updated_at=stack.now, order=order)
-    return stack.jobs.write(job, now=stack.now)
+    """The job of a sweep that no function works on yet."""
+    order = CleanupOrder(dry_run=dry_run, force=force)
+    job = new_job(f"sweep{next(_job_numbers)}", order, now=stack.now)
+    assert stack.jobs.create(job)
+    return job
 
 
 def swept(stack: Stack, sweep: Sweep | None = None, *, a_step_at_a_time: bool = False, **order: bool) -> Job:
     """A whole sweep, in one invocation or in as many as it has steps."""
-    job, works = begun(stack, **order), {JobKind.CLEANUP: (sweep or sweep_of(stack)).run}
-    while job.status not in {JobStatus.DONE, JobStatus.FAILED}:
-        job = work_on(
-            job.job_id, works=works, jobs=stack.jobs, clock=stack.clock, out_of_time=lambda: a_step_at_a_time
-        )
+    job = begun(stack, **order)
+    work = (sweep or sweep_of(stack)).run
+    while not job.is_over:
+        job = stack.wiring.job_runner.run(job.job_id, work, NO_TIME if a_step_at_a_time else PLENTY_OF_TIME)
     return job
 
 
@@ -50,12 +54,12 @@ def counted(job: Job) -> dict[str, int]:
 
 def synced(stack: Stack) -> None:
     """A complete run of sync has just succeeded."""
-    fence = stack.sync_state.lock(now=stack.now, milliseconds=1)
+    fence = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
     assert fence is not None
-    known = stack.sync_state.synced()
+    known = stack.wiring.last_sync_store.read()
     done = replace(known, succeeded_at=stack.now, completed_at=stack.now)
-    stack.sync_state.record_synced(done, fence=fence)
-    stack.sync_state.unlock(fence)
+    stack.wiring.last_sync_store.record(done, fence=fence)
+    stack.wiring.sync_lock.release(fence)
 
 
 def objects(stack: Stack) -> set[str]:
@@ -69,7 +73,7 @@ def keep(stack: Stack, key: str, color: str = "red", *, url: str | None = None) 
     original = a_picture(color)
     picture, blob = render(original), blob_id(b"salt", original)
     asked = replace(request(key), source_url=url) if url else request(key)
-    claim = stack.claims.claim(asked, now=stack.now, lease_seconds=90, nonce="n")
+    claim = stack.won(asked)
     stack.blobs.put(blob, original, picture)
     stored = Blob(blob, picture.content_type, len(original), picture.width, picture.height, "p", "#fff")
     stack.claims.commit(claim, stored, now=stack.now)

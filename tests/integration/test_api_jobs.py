@@ -1,8 +1,7 @@
 """Jobs: accepted at once, worked on elsewhere, followed until what they queued has become pictures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -13,16 +12,27 @@ from imagecache.clock import DAY, HOUR
 from imagecache.errors import JobOverError
 from imagecache.model.contact import Contact, KeptBy
 from imagecache.model.image import ImageRef
-from imagecache.model.job import JobKind, JobStatus
+from imagecache.model.job import (
+    BackfillOrder,
+    CleanupOrder,
+    Job,
+    JobKind,
+    JobOrder,
+    JobStatus,
+    RedriveOrder,
+    RetryFailedOrder,
+    SyncOrder,
+)
 from imagecache.queues.images import from_body
 from imagecache.rules.retries import NEVER
-from imagecache.stores.state.jobs import Job
-from imagecache.usecases.operating import queue_missing
-from imagecache.usecases.operating.run_job import Step, work_on
-from imagecache.usecases.sync.sync_job import sync_as_told
+from imagecache.rules.time_budget import TimeBudget
+from imagecache.usecases.operating.queue_missing import ImageBackfill
+from imagecache.usecases.operating.run_job import Step
+from imagecache.usecases.sync.sync_job import SyncJobRunner
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, cache, fail, person, put
+from tests.integration.sweeping import NO_TIME, PLENTY_OF_TIME
 
 
 @pytest.fixture
@@ -30,17 +40,32 @@ def api(stack: Stack) -> Api:
     return Api(stack)
 
 
-def at_work(stack: Stack, job_id: str, out_of_time: Callable[[], bool] = lambda: False) -> Job:
-    backfill = stack.wiring.image_backfill
-    works = {JobKind.BACKFILL: backfill.backfill, JobKind.RETRY_FAILED: backfill.retry_failed}
-    return work_on(job_id, works=works, jobs=stack.jobs, clock=stack.clock, out_of_time=out_of_time)
+def at_work(
+    stack: Stack,
+    job_id: str,
+    *,
+    time_budget: TimeBudget = PLENTY_OF_TIME,
+    backfill: ImageBackfill | None = None,
+) -> Job:
+    """Works on a job as its function does, for one invocation."""
+    backfill = backfill or stack.wiring.image_backfill
+
+    def work(job: Job) -> Iterator[Step]:
+        match job.order:
+            case BackfillOrder() as order:
+                return backfill.backfill(job, order)
+            case RetryFailedOrder():
+                return backfill.retry_failed(job)
+        raise AssertionError(job.kind)
+
+    return stack.wiring.job_runner.run(job_id, work, time_budget)
 
 
-def told(api: Api, job_id: str) -> dict[str, Any]:
+def read_job(api: Api, job_id: str) -> dict[str, Any]:
     status, answer = api.ask("GET /api/jobs/{jobId}", path={"jobId": job_id})
     assert status == 200
-    known: dict[str, Any] = answer
-    return known
+    job: dict[str, Any] = answer
+    return job
 
 
 def queued(stack: Stack) -> list[str]:
@@ -48,30 +73,23 @@ def queued(stack: Stack) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "kind"),
+    ("path", "body", "kind", "order"),
     [
-        ("/api/sync", {"complete": True}, JobKind.SYNC),
-        ("/api/images/backfill", {"activeWithinDays": 7}, JobKind.BACKFILL),
-        ("/api/images/retry-failed", {}, JobKind.RETRY_FAILED),
-        ("/api/cleanup", {"dryRun": True}, JobKind.CLEANUP),
-        ("/api/redrive", {}, JobKind.REDRIVE),
+        ("/api/sync", {"complete": True}, JobKind.SYNC, SyncOrder(complete=True)),
+        ("/api/images/backfill", {"activeWithinDays": 7}, JobKind.BACKFILL, BackfillOrder(7)),
+        ("/api/images/retry-failed", {}, JobKind.RETRY_FAILED, RetryFailedOrder()),
+        ("/api/cleanup", {"dryRun": True}, JobKind.CLEANUP, CleanupOrder(dry_run=True)),
+        ("/api/redrive", {}, JobKind.REDRIVE, RedriveOrder()),
     ],
 )
 def test_what_takes_long_is_accepted_and_handed_on(
-    stack: Stack, path: str, body: dict[str, Any], kind: JobKind
+    stack: Stack, path: str, body: dict[str, Any], kind: JobKind, order: JobOrder
 ) -> None:
     api = Api(stack)
-    order = {
-        JobKind.SYNC: {"complete": True, "force": False},
-        JobKind.BACKFILL: {"active_within_days": 7},
-        JobKind.RETRY_FAILED: {},
-        JobKind.CLEANUP: {"dry_run": True, "force": False},
-        JobKind.REDRIVE: {},
-    }[kind]
     status, answer = api.ask(f"POST {path}", body)
     assert (status, answer) == (202, {"jobId": "job0"})
     assert api.sent.events == [(f"{kind}-function", {"jobId": "job0"})]
-    job = told(api, "job0")
+    job = read_job(api, "job0")
     assert (job["kind"], job["status"]) == (kind, "queued")
     known = stack.jobs.read("job0")
     assert known is not None
@@ -110,7 +128,7 @@ def test_a_backfill_queues_what_is_missing_once_and_counts_down_to_nothing(stack
     keys = queued(stack)
     assert len(keys) == len(set(keys)) == 30
     assert "s/1" not in keys
-    assert told(api, "job0")["progress"] == {
+    assert read_job(api, "job0")["progress"] == {
         "chats": 30,
         "queued": 30,
         "waiting": 30,
@@ -121,11 +139,49 @@ def test_a_backfill_queues_what_is_missing_once_and_counts_down_to_nothing(stack
     for key in keys[:20]:
         cache(stack, key, key)
     fail(stack, keys[20], next_attempt_at=NOW + DAY)
-    progress = told(api, "job0")["progress"]
+    progress = read_job(api, "job0")["progress"]
     assert (progress["waiting"], progress["failed"], progress["done"]) == (9, 1, 20)
     api.post("/api/images/backfill")
     assert at_work(stack, "job1").progress == {"chats": 30, "queued": 0}
     assert queued(stack) == []
+
+
+def test_asking_for_a_job_takes_three_calls_however_many_images_wait(stack: Stack, api: Api) -> None:
+    for number in range(12):
+        put(stack, replace(CHAT, chat_id=f"!{number}", participants=(person("P X", f"s/{number}"),)))
+    api.post("/api/images/backfill")
+    at_work(stack, "job0")
+    stack.now += 1000
+    for number in range(6):
+        fail(stack, f"s/{number}", next_attempt_at=NOW + DAY)
+    stack.calls.clear()
+    assert read_job(api, "job0")["progress"] == {
+        "chats": 12,
+        "queued": 12,
+        "waiting": 6,
+        "failed": 6,
+        "done": 0,
+    }
+    assert stack.calls == ["GetItem", "Query", "Query"]
+    few = replace(stack.wiring.job_reader, rows_counted=4)
+    stack.calls.clear()
+    job = few.read("job0")
+    assert stack.calls == ["GetItem", "Query", "Query"]
+    assert job is not None
+    assert job.progress == {"chats": 12, "queued": 12, "waiting": 4, "failed": 4}, "at least so many"
+
+
+def test_asking_for_a_job_that_has_queued_nothing_takes_one_call(stack: Stack, api: Api) -> None:
+    api.post("/api/images/backfill")
+    stack.calls.clear()
+    assert read_job(api, "job0")["progress"] == {
+        "chats": 0,
+        "queued": 0,
+        "waiting": 0,
+        "failed": 0,
+        "done": 0,
+    }
+    assert stack.calls == ["GetItem"]
 
 
 def test_a_backfill_of_active_chats_leaves_the_others_out(stack: Stack, api: Api) -> None:
@@ -137,36 +193,32 @@ def test_a_backfill_of_active_chats_leaves_the_others_out(stack: Stack, api: Api
     assert queued(stack) == ["s/new"]
 
 
-def test_a_job_out_of_time_goes_on_where_it_stopped(
-    stack: Stack, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(queue_missing, "_CHATS_A_STEP", 10)
+def test_a_job_out_of_time_goes_on_where_it_stopped(stack: Stack, api: Api) -> None:
+    backfill = replace(stack.wiring.image_backfill, chats_per_step=10)
     for number in range(24):
         people = (person(f"P{number} X", f"s/{number}"),)
         put(stack, replace(CHAT, chat_id=f"!{number}", participants=people, is_archived=number >= 14))
     api.post("/api/images/backfill")
     invocations = 0
-    while at_work(stack, "job0", out_of_time=lambda: True).status is JobStatus.RUNNING:
+    while not at_work(stack, "job0", backfill=backfill, time_budget=NO_TIME).is_over:
         invocations += 1
-    assert invocations == 3  # two steps of the inbox, one of the archive
+    assert invocations == 2  # after the first step of the inbox, and after the second: the archive has one
     assert sorted(queued(stack)) == sorted(f"s/{number}" for number in range(24))
-    assert told(api, "job0")["progress"]["chats"] == 24
+    assert read_job(api, "job0")["progress"]["chats"] == 24
 
 
-def test_every_failed_image_is_tried_again_and_only_once(
-    stack: Stack, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(queue_missing, "_IMAGES_A_STEP", 10)
+def test_every_failed_image_is_tried_again_and_only_once(stack: Stack, api: Api) -> None:
+    backfill = replace(stack.wiring.image_backfill, images_per_step=10)
     for number in range(25):
         fail(stack, f"s/{number}", next_attempt_at=NEVER if number % 2 else NOW + DAY)
     cache(stack, "s/good", "good")
     stack.now += HOUR
     api.post("/api/images/retry-failed")
-    while at_work(stack, "job0", out_of_time=lambda: True).status is JobStatus.RUNNING:
+    while not at_work(stack, "job0", backfill=backfill, time_budget=NO_TIME).is_over:
         stack.now += 1000
     keys = queued(stack)
     assert len(keys) == len(set(keys)) == 25
-    assert told(api, "job0")["progress"]["waiting"] == 25
+    assert read_job(api, "job0")["progress"]["waiting"] == 25
     assert "s/good" not in keys
 
 
@@ -177,23 +229,23 @@ def test_a_job_that_fails_says_so_and_is_not_begun_again(stack: Stack, api: Api)
         yield Step({"chats": 3}, "there")
         raise TimeoutError("mxc://s/secret")
 
-    work = partial(work_on, "job0", works={JobKind.BACKFILL: broken}, jobs=stack.jobs, clock=stack.clock)
+    runner = stack.wiring.job_runner
     with pytest.raises(TimeoutError):
-        work(out_of_time=lambda: False)
-    job = told(api, "job0")
+        runner.run("job0", broken, PLENTY_OF_TIME)
+    job = read_job(api, "job0")
     assert (job["status"], job["result"], job["progress"]["chats"]) == (
         "failed",
         {"error": "TimeoutError"},
         3,
     )
     with pytest.raises(JobOverError):
-        work(out_of_time=lambda: False)
+        runner.run("job0", broken, PLENTY_OF_TIME)
 
 
 def test_a_job_without_a_sign_of_life_has_failed(stack: Stack, api: Api) -> None:
     api.post("/api/images/backfill")
     stack.now += 20 * 60_000 + 1
-    job = told(api, "job0")
+    job = read_job(api, "job0")
     assert (job["status"], job["result"]) == ("failed", {"error": "no sign of life"})
 
 
@@ -202,12 +254,15 @@ def sync(
 ) -> list[Any]:
     """Runs as the function does, with so many ms left whenever it asks; the events it sent itself."""
     again: list[Any] = []
-    run = partial(
-        stack.runs().run,
-        stack.chat_api(demo, session),
-        milliseconds_left=lambda: left.pop(0) if len(left) > 1 else left[0],
+    runner = SyncJobRunner(
+        chat_sync=stack.runs(),
+        chat_api=stack.chat_api(demo, session),
+        jobs=stack.jobs,
+        clock=stack.clock,
+        remaining_ms=lambda: left.pop(0) if len(left) > 1 else left[0],
+        send_event=again.append,
     )
-    sync_as_told(event, run=run, again=again.append, jobs=stack.jobs, clock=stack.clock)
+    runner.handle(event)
     return again
 
 
@@ -217,9 +272,9 @@ def test_a_sync_of_the_apis_tells_how_far_it_is_over_several_invocations(
     api.post("/api/sync", complete=True)
     event = {"jobId": "job0"}
     assert sync(stack, demo, session, event, [900_000, 900_000, 20_000]) == [event]
-    assert told(api, "job0")["status"] == "running"
+    assert read_job(api, "job0")["status"] == "running"
     assert sync(stack, demo, session, event, [900_000]) == []
-    job = told(api, "job0")
+    job = read_job(api, "job0")
     assert (job["status"], job["result"]["outcome"], job["result"]["complete"]) == ("done", "ok", True)
     assert job["result"]["queued"] == job["progress"]["queued"] > 20
     assert job["progress"]["chats"] >= len(demo.account.chats)
@@ -231,5 +286,5 @@ def test_a_sync_of_the_apis_that_cannot_reach_beeper_says_so(
     api.post("/api/sync")
     demo.faults.set("offline")
     sync(stack, demo, session, {"jobId": "job0"}, [900_000])
-    job = told(api, "job0")
+    job = read_job(api, "job0")
     assert (job["status"], job["result"]["outcome"]) == ("done", "offline")

@@ -1,20 +1,19 @@
 """Redrive: dead letters go back into the queue, each once, and none is lost on the way."""
 
-from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from imagecache.model.image import ImageMessage
-from imagecache.model.job import JobKind, JobStatus
+from imagecache.model.job import Job, JobKind, JobStatus, RedriveOrder
 from imagecache.queues.dead_letters import DeadLetters
 from imagecache.queues.images import ImagesQueue, from_body, to_body
-from imagecache.stores.state.jobs import Job
-from imagecache.usecases.operating.redrive_images import redrive_images
-from imagecache.usecases.operating.run_job import start_job, work_on
+from imagecache.rules.time_budget import TimeBudget
+from imagecache.usecases.operating.redrive_images import ImageRedrive
 from tests.integration.api import Sent
 from tests.integration.conftest import NOW, Stack
+from tests.integration.sweeping import NO_TIME, PLENTY_OF_TIME
 
 NONSENSE = [
     "",
@@ -33,21 +32,16 @@ class Dead:
         self.stack = stack
         self.url = stack.sqs.create_queue(QueueName="dead")["QueueUrl"]
         self.letters = DeadLetters(queue_url=self.url, sqs=stack.sqs)
-        job = Job("job0", JobKind.REDRIVE, created_at=NOW, updated_at=NOW)
-        start_job(job, function="jobs", jobs=stack.jobs, invocations=Sent(), now=NOW)  # type: ignore[arg-type] # moto would run it
+        starter = stack.wiring.job_starter(functions={JobKind.REDRIVE: "jobs"}, new_id=lambda: "job0")
+        replace(starter, invocations=Sent()).start(RedriveOrder())  # type: ignore[arg-type] # moto would run it
 
     def has(self, *bodies: str) -> None:
         for body in bodies:
             self.stack.sqs.send_message(QueueUrl=self.url, MessageBody=body or " ")
 
-    def redrive(
-        self, queue: ImagesQueue | None = None, out_of_time: Callable[[], bool] = lambda: False
-    ) -> Job:
-        work = partial(redrive_images, dead_letters=self.letters, queue=queue or self.stack.queue)
-        works = {JobKind.REDRIVE: work}
-        return work_on(
-            "job0", works=works, jobs=self.stack.jobs, clock=self.stack.clock, out_of_time=out_of_time
-        )
+    def redrive(self, queue: ImagesQueue | None = None, time_budget: TimeBudget = PLENTY_OF_TIME) -> Job:
+        redrive = ImageRedrive(dead_letters=self.letters, images_queue=queue or self.stack.queue)
+        return self.stack.wiring.job_runner.run("job0", redrive.redrive, time_budget)
 
     def left(self) -> int:
         """Hidden ones, too."""
@@ -98,7 +92,7 @@ def test_a_redrive_out_of_time_goes_on_with_what_is_left(stack: Stack, dead: Dea
     dead.has(*map(to_body, requests(25)))
     at_once = ImagesQueue(queue_url=dead.url, sqs=stack.sqs)
     invocations = 1
-    while dead.redrive(at_once, out_of_time=lambda: True).status is JobStatus.RUNNING:
+    while not dead.redrive(at_once, NO_TIME).is_over:
         invocations += 1
     assert invocations == 5  # the count, three steps of ten, and nothing left
 

@@ -6,6 +6,7 @@ import pytest
 
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
+from imagecache.usecases.upkeep.sweep_counts import SweepCounts
 from tests.integration.conftest import Stack
 from tests.integration.made import request
 from tests.integration.sweeping import (
@@ -106,10 +107,9 @@ def test_what_only_seems_to_be_missing_is_not_touched(stack: Stack, blob: str) -
     row = stack.row("s/ada")
     nights(stack, 2)
     sweep = sweep_of(stack)
-    counts = sweep.row_sweeper.sweep(
-        next(sweep.upkeep.pages(after=None))[0], shown={"s/ada"}, is_whole=lambda _: False, dry_run=False
-    )
-    assert dict(counts) == {"rows": 1}
+    rows, _ = sweep.upkeep.page(after=None)
+    counts = sweep.row_sweeper.sweep(rows, shown={"s/ada"}, is_whole=lambda _: False, dry_run=False)
+    assert counts == SweepCounts(rows=1)
     assert stack.row("s/ada") == row
     assert objects(stack) == set(object_keys(blob))
 
@@ -118,7 +118,7 @@ def test_what_only_seems_to_be_missing_is_not_touched(stack: Stack, blob: str) -
 def test_a_row_that_has_changed_meanwhile_keeps_what_it_has(stack: Stack, blob: str, meanwhile: str) -> None:
     lose(stack, *object_keys(blob))
     upkeep = sweep_of(stack).upkeep
-    [row], _ = next(upkeep.pages(after=None))
+    [row], _ = upkeep.page(after=None)
     stack.cached_images.request_refresh("s/ada", now=stack.now + 1)
     if meanwhile == "another blob":
         keep(stack, "s/ada", "blue")
@@ -166,7 +166,7 @@ def test_the_snapshot_tells_bytes_orphans_and_refusals(stack: Stack) -> None:
     keep(stack, "s/old", "blue")
     nights(stack, 2)
     swept(stack)
-    snapshot = stack.sync_state.statistics()
+    snapshot = stack.wiring.statistics_store.read()
     originals = len(a_picture("red")) + len(a_picture("blue"))
     served = sum(
         entry["Size"] for entry in stack.s3.list_objects_v2(Bucket="images", Prefix="images/")["Contents"]
@@ -180,4 +180,4 @@ def test_the_snapshot_tells_bytes_orphans_and_refusals(stack: Stack) -> None:
     assert (snapshot["swept_at"], snapshot["refused"]) == (stack.now, [])
     nights(stack, 30)
     swept(stack)
-    assert stack.sync_state.statistics()["orphaned"] == 0
+    assert stack.wiring.statistics_store.read()["orphaned"] == 0

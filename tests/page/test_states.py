@@ -42,7 +42,7 @@ def test_a_token_is_sent_to_the_api_and_nowhere_else(visit: Visit) -> None:
     expect(visit.cards.first).to_be_visible()
     visit.load_every_face()
     with_token = [request for request in visit.requests if "authorization" in request.headers]
-    assert f"{visit.address}api/health" in [request.url for request in with_token]
+    assert f"{visit.address}api/status" in [request.url for request in with_token]
     assert all(request.url.startswith(f"{visit.address}api/") for request in with_token)
     assert not [request.url for request in visit.requests if visit.clone.read_token in request.url]
     assert not [request.url for request in visit.requests if "referer" in request.all_headers()]
@@ -154,7 +154,7 @@ def test_a_first_start_while_beeper_is_offline_claims_nothing_that_is_not_known(
         route.fulfill(response=answer, json=answer.json() | {"lastSync": never, "origin": offline})
 
     visit.answer(CHATS, lambda route: route.fulfill(json=NO_CHATS))
-    visit.answer("**/api/health", lambda route: route.fulfill(json={"status": "ok", "origin": offline}))
+    visit.answer("**/api/status", lambda route: route.fulfill(json={"origin": offline}))
     visit.answer("**/api/stats", stats_before_any_sync)
     visit.answer(
         "**/api/images/uncached*", lambda route: route.fulfill(json={"references": [], "nextCursor": None})
@@ -168,15 +168,15 @@ def test_a_first_start_while_beeper_is_offline_claims_nothing_that_is_not_known(
 
 
 def test_no_banner_is_shown_if_the_api_does_not_say_how_beeper_is(visit: Visit) -> None:
-    visit.answer("**/api/health", lambda route: route.fulfill(json={"status": "ok"}))
-    with visit.page.expect_response("**/api/health"):
+    visit.answer("**/api/status", lambda route: route.fulfill(json={}))
+    with visit.page.expect_response("**/api/status"):
         visit.open()
     expect(visit.cards.first).to_be_visible()
     expect(visit.page.locator("#banner")).to_be_hidden()
 
 
 def origin(clone: Clone) -> str:
-    return str(clone.get("/api/health")["origin"]["state"])
+    return str(clone.get("/api/status")["origin"]["state"])
 
 
 def post(clone: Clone, path: str, body: dict[str, str]) -> None:

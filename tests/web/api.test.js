@@ -32,28 +32,23 @@ test("a query has the values that are set, encoded", async (context) => {
 });
 
 test("reading sends the read token, a change the admin token, and neither follows a redirect", async (context) => {
-  const server = serve(context, { "/api/health": { body: { status: "ok" } }, "/api/sync": { body: {} } });
+  const server = serve(context, { "/api/status": { body: {} }, "/api/sync": { body: {} } });
   await readOrigin();
   await change("sync", { force: true });
   assert.deepEqual(server.requests, [
-    { url: "/api/health", method: "GET", token: "reading", body: null, redirect: "error" },
+    { url: "/api/status", method: "GET", token: "reading", body: null, redirect: "error" },
     { url: "/api/sync", method: "POST", token: "changing", body: { force: true }, redirect: "error" },
   ]);
 });
 
-test("an answer about health need not say how Beeper is", async (context) => {
-  serve(context, { "/api/health": { body: { status: "ok" } } });
-  assert.equal(await readOrigin(), null);
-});
-
-test("how Beeper is comes with the answer about health", async (context) => {
+test("how Beeper is comes with the answer about the status", async (context) => {
   const origin = { state: "offline", since: null, checkedAt: null };
-  serve(context, { "/api/health": { body: { status: "ok", origin } } });
+  serve(context, { "/api/status": { body: { origin } } });
   assert.deepEqual(await readOrigin(), origin);
 });
 
 test("an error has the status and the message of the API", async (context) => {
-  serve(context, { "/api/health": { status: 404, body: { message: "There is no such chat.", code: "x" } } });
+  serve(context, { "/api/status": { status: 404, body: { message: "There is no such chat.", code: "x" } } });
   await assert.rejects(readOrigin(), (error) => {
     assert.ok(error instanceof ApiError);
     assert.equal(error.status, 404);
@@ -63,7 +58,7 @@ test("an error has the status and the message of the API", async (context) => {
 });
 
 test("an error without JSON, or an answer without it, is reported with its status", async (context) => {
-  serve(context, { "/api/health": { status: 503, body: "<html>" }, "/api/chats": { body: "<html>" } });
+  serve(context, { "/api/status": { status: 503, body: "<html>" }, "/api/chats": { body: "<html>" } });
   await assert.rejects(readOrigin(), { status: 503, message: /status 503\. Try again/ });
   const query = { limit: 1, participants: 0, filter: "all" };
   await assert.rejects(listChats(query), { status: 200, message: /status 200\. Try again/ });

@@ -50,12 +50,12 @@ test("an empty list blames the first sync only if Beeper can be read", () => {
  * Serves the state of Beeper and a list of chats.
  *
  * @param {TestContext} context
- * @param {{ origin?: Origin }} health
+ * @param {{ origin: Origin }} status
  * @param {unknown[]} chats
  */
-function serve(context, health, chats) {
+function serve(context, status, chats) {
   const server = new FakeServer({
-    "/api/health": { body: { status: "ok", ...health } },
+    "/api/status": { body: status },
     "/api/chats": { body: { chats, nextCursor: null } },
   });
   setGlobals(context, { fetch: server.fetch, sessionStorage: new FakeStorage() });
@@ -74,9 +74,4 @@ test("the banner asks for chats only if Beeper is away", async (context) => {
 test("the banner knows an account without chats", async (context) => {
   serve(context, { origin: origin("offline") }, []);
   assert.match(await currentText(), /no chats have been read yet/);
-});
-
-test("there is no banner if the API does not say how Beeper is", async (context) => {
-  serve(context, {}, []);
-  assert.equal(await currentText(), "");
 });

@@ -122,8 +122,9 @@ test("a job is over when nothing that it has queued is waiting any more", () => 
 });
 
 test("the bar of a job shows the share of queued pictures that are downloaded", () => {
-  assert.equal(shareDone({ progress: { queued: 4, waiting: 1 } }), 0.75);
-  assert.equal(shareDone({ progress: { queued: 4 } }), 1);
+  assert.equal(shareDone({ progress: { queued: 4, waiting: 1, failed: 1, done: 2 } }), 0.75);
+  assert.equal(shareDone({ progress: { queued: 4, waiting: 1, failed: 1 } }), null, "too many to count");
+  assert.equal(shareDone({ progress: { queued: 4 } }), null, "a sync");
   assert.equal(shareDone({ progress: {} }), null);
 });
 

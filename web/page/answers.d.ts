@@ -46,10 +46,8 @@ export interface Origin {
   checkedAt: Moment | null;
 }
 
-/** `origin` is missing in an answer to a request without a valid token. */
-export interface Health {
-  status: "ok";
-  origin?: Origin;
+export interface Status {
+  origin: Origin;
 }
 
 export interface Stats {

@@ -37,11 +37,11 @@ export const readChat = (query) => ask(`/api/chat?${parameters(query)}`);
 /**
  * Reads how Beeper answered the last sync.
  *
- * @returns {Promise<Answer.Origin | null>} Null if the answer does not say, as without a valid token.
+ * @returns {Promise<Answer.Origin>}
  */
 export async function readOrigin() {
-  const health = /** @type {Answer.Health} */ (await ask("/api/health"));
-  return health.origin ?? null;
+  const status = /** @type {Answer.Status} */ (await ask("/api/status"));
+  return status.origin;
 }
 
 /** @returns {Promise<Answer.Stats>} */

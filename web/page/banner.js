@@ -32,7 +32,7 @@ export function watchOrigin(banner) {
  */
 export async function currentText() {
   const origin = await readOrigin();
-  if (!origin || !bannerText(origin, true)) return "";
+  if (!bannerText(origin, true)) return "";
   const { chats } = await listChats({ limit: 1, participants: 0, filter: "all" });
   return bannerText(origin, chats.length > 0);
 }

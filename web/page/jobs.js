@@ -106,11 +106,12 @@ export function isOver({ status, progress }) {
  * Returns how much of the queued pictures is downloaded.
  *
  * @param {Pick<Job, "progress">} job
- * @returns {number | null} From 0 to 1, or null if nothing is queued.
+ * @returns {number | null} From 0 to 1, or null if that is not known: nothing is queued, or too many pictures wait
+ * for the API to count how many are done.
  */
 export function shareDone({ progress }) {
-  const { queued = 0, waiting = 0 } = progress;
-  return queued ? (queued - waiting) / queued : null;
+  const { queued, waiting, done } = progress;
+  return queued && done !== undefined ? (queued - waiting) / queued : null;
 }
 
 /**

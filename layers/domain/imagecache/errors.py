@@ -9,6 +9,7 @@ ImageCacheError
 │   ├── OriginBusyError             ... when the origin's rate limit allows it
 │   └── OriginFaultyError           ... although only this one answer may have been bad
 ├── OriginClosedError               try later: the origin's circuit or its pace forbids a request now
+├── ClaimHeldError                  let SQS deliver the message again: another worker has the image
 ├── StoreUnavailableError           try later: an AWS service did not answer, or refused
 │   ├── QueueRefusedError           ... SQS did not accept every message
 │   └── InvalidationError           ... CloudFront did not accept an invalidation
@@ -20,7 +21,8 @@ ImageCacheError
 ├── SupersededError                 stop, and write nothing more: another process has taken over
 │   ├── LeaseLostError              ... the image
 │   ├── FencedOffError              ... the sync
-│   └── JobOverError                ... the job, or it has ended
+│   ├── JobTakenError               ... the job
+│   └── JobOverError                ... nothing, but the job has ended
 └── RequestError                    the caller of the API corrects the request
     ├── InvalidRequestError         ... a parameter, a cursor or a body
     ├── UnauthorizedError           ... the token is missing or wrong
@@ -95,6 +97,14 @@ class OriginClosedError(ImageCacheError):
         self.outage = outage
 
 
+class ClaimHeldError(ImageCacheError):
+    """Another worker has this image, until `held_until` (ms since 1970) at the latest."""
+
+    def __init__(self, held_until: int) -> None:
+        super().__init__("another worker has this image")
+        self.held_until = held_until
+
+
 class StoreUnavailableError(ImageCacheError):
     """An AWS service did not answer, or refused for a reason other than a condition of ours."""
 
@@ -144,6 +154,10 @@ class LeaseLostError(SupersededError):
 
 class FencedOffError(SupersededError):
     """A newer sync run has written here. This run lost its lock and must end."""
+
+
+class JobTakenError(SupersededError):
+    """Another invocation works on this job: Lambda has delivered one event twice, or this one is late."""
 
 
 class JobOverError(SupersededError):

@@ -1,16 +1,19 @@
-"""The JSON of how the system does, field by field."""
+"""The JSON of health, status, statistics and jobs, field by field.
+
+Docstrings are published in the OpenAPI document.
+"""
 
 from typing import Literal
 
 from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
 
 from imagecache.api.shapes import Moment
-from imagecache.model.job import JobKind, JobStatus
-from imagecache.stores.state.sync_state import BeeperState
+from imagecache.model.job import JobKind, JobStatus, ResultValue
+from imagecache.stores.state.beeper_health import BeeperState
 
 
 class Origin(TypedDict):
-    """How Beeper answered sync when it was last asked."""
+    """How Beeper answered the last sync, and since when it has answered so."""
 
     state: BeeperState
     since: Moment | None
@@ -18,14 +21,19 @@ class Origin(TypedDict):
 
 
 class Health(TypedDict):
-    """The API answers; and Beeper?"""
+    """The API answers."""
 
     status: Literal["ok"]
+
+
+class Status(TypedDict):
+    """Whether Beeper can be reached, as far as the last sync knows."""
+
     origin: Origin
 
 
 class Deduplication(TypedDict):
-    """What caching by image instead of by chat has saved."""
+    """What is saved by storing each image once instead of once for each chat that shows it."""
 
     references: int
     images: int
@@ -35,21 +43,24 @@ class Deduplication(TypedDict):
 
 
 class LastSync(TypedDict):
-    """When sync last succeeded, and when it last read everything."""
+    """When a sync last succeeded, and when one last read the whole list of chats."""
 
     succeededAt: Moment | None
     completedAt: Moment | None
 
 
 class Storage(TypedDict):
-    """Bytes in the bucket when the last sweep counted them: as fetched, and as pages load them."""
+    """Bytes in the bucket, counted by the last sweep: the originals, and the WebP files that pages load."""
 
     originalBytes: int | None
     servedBytes: int | None
 
 
 class LastSweep(TypedDict):
-    """What the last sweep deleted, images and bytes, and why it refused to go on; nulls before the first."""
+    """Images and bytes that the last sweep deleted, and why it refused to delete.
+
+    Nulls before the first sweep.
+    """
 
     finishedAt: Moment | None
     refused: list[str]
@@ -58,7 +69,10 @@ class LastSweep(TypedDict):
 
 
 class Stats(TypedDict):
-    """What the cache holds, counted now; `orphaned` (shown by nobody) and `storage` by the last sweep."""
+    """What the cache holds, counted now.
+
+    Only `orphaned` (images that nothing shows) and `storage` were counted by the last sweep.
+    """
 
     totalCachedImages: int
     totalChatsWithImages: int
@@ -76,13 +90,18 @@ class Stats(TypedDict):
 
 
 class Accepted(TypedDict):
-    """It goes on in the background: ask `/api/jobs/{jobId}`."""
+    """The job runs in the background. `GET /api/jobs/{jobId}` reports its progress."""
 
     jobId: str
 
 
 class Job(TypedDict):
-    """How far a job has come. Numbers in `progress` and `result` depend on its kind."""
+    """A job's progress. The names in `progress` and `result` depend on its kind.
+
+    A job that queues images is done once all are queued. `waiting`, `failed` and `done` then say what has
+    become of the images. `done` is left out while too many images wait or have failed to count them all;
+    `waiting` and `failed` are then the least that there are.
+    """
 
     jobId: str
     kind: JobKind
@@ -90,4 +109,4 @@ class Job(TypedDict):
     createdAt: Moment | None
     updatedAt: Moment | None
     progress: dict[str, int]
-    result: dict[str, str | int | bool | list[str] | dict[str, float]]
+    result: dict[str, ResultValue]

@@ -4,62 +4,77 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.model.image import ImageMessage
 from imagecache.queues.images import from_body
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-_AT_ONCE = 10  # ReceiveMessage's limit, and DeleteMessageBatch's
-# Seconds that a message stays out of sight: as long as an invocation lasts, so that it is met once.
+# The limit of ReceiveMessage and of DeleteMessageBatch.
+_LETTERS_PER_CALL = 10
+# Seconds for which a received message is hidden. As long as an invocation can last, so that it is met once.
 _HIDDEN_FOR = 900
-# Seconds. Any wait asks all of SQS's servers: without one, an answer may be empty though messages are there.
+# Seconds. Any wait makes SQS ask all of its servers; without one, the answer may be empty although messages
+# are there.
 _WAIT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """`request` is None for what no version of ours has sent."""
+    """A received message. `message` is None if no version of this program can have sent it."""
 
     receipt_handle: str
-    request: ImageMessage | None
+    message: ImageMessage | None
 
 
 class DeadLetters:
-    """Looks at them, and deletes those that are dealt with."""
+    """Receives dead letters, and deletes those that were dealt with.
+
+    Every method raises StoreUnavailableError.
+    """
 
     def __init__(self, *, queue_url: str, sqs: "SQSClient") -> None:
         self._queue_url = queue_url
         self._sqs = sqs
 
+    @aws_errors_translated()
     def count(self) -> int:
-        """How many there are to take, as well as SQS knows."""
+        """Returns approximately how many messages can be received."""
         answer = self._sqs.get_queue_attributes(
             QueueUrl=self._queue_url, AttributeNames=["ApproximateNumberOfMessages"]
         )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
+    @aws_errors_translated()
     def take(self, at_most: int) -> list[DeadLetter]:
-        """Ten or fewer; none when there are no more. What is not deleted is back after 15 minutes."""
+        """Receives up to ten messages; an empty list means that there are no more.
+
+        A message that is not deleted can be received again after 15 minutes.
+        """
         answer = self._sqs.receive_message(
             QueueUrl=self._queue_url,
-            MaxNumberOfMessages=min(at_most, _AT_ONCE),
+            MaxNumberOfMessages=min(at_most, _LETTERS_PER_CALL),
             VisibilityTimeout=_HIDDEN_FOR,
             WaitTimeSeconds=_WAIT,
         )
-        return [DeadLetter(one["ReceiptHandle"], _request(one["Body"])) for one in answer.get("Messages", [])]
+        return [
+            DeadLetter(message["ReceiptHandle"], _message(message["Body"]))
+            for message in answer.get("Messages", [])
+        ]
 
+    @aws_errors_translated()
     def delete(self, letters: Iterable[DeadLetter]) -> None:
-        """At most ten of them. One that SQS keeps all the same is only met again."""
-        handles = [one.receipt_handle for one in letters]
+        """Deletes up to ten messages. A failure is ignored: the message is received and sent once more."""
+        handles = [letter.receipt_handle for letter in letters]
         if handles:
             self._sqs.delete_message_batch(
                 QueueUrl=self._queue_url,
-                Entries=[{"Id": str(index), "ReceiptHandle": one} for index, one in enumerate(handles)],
+                Entries=[{"Id": str(index), "ReceiptHandle": handle} for index, handle in enumerate(handles)],
             )
 
 
-def _request(body: str) -> ImageMessage | None:
+def _message(body: str) -> ImageMessage | None:
     try:
         return from_body(body)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):

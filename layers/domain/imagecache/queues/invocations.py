@@ -1,19 +1,26 @@
-"""Lambda's own queue: functions that are invoked without anybody waiting for the answer."""
+"""Invokes Lambda functions asynchronously: Lambda queues the event, and nobody waits for the answer."""
 
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from imagecache.aws_errors import aws_errors_translated
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
 class Invocations:
-    """Sends events to functions by name."""
+    """Sends events to functions."""
 
     def __init__(self, *, functions: "LambdaClient") -> None:
         self._functions = functions
 
+    @aws_errors_translated()
     def send(self, function: str, event: Mapping[str, Any]) -> None:
-        """At most once: no function of ours is retried by Lambda."""
+        """Queues an event for this function. Raises StoreUnavailableError.
+
+        Lambda may deliver it more than once, even if no attempt fails: the function must recognize the second
+        delivery. It does not repeat a failed one, because the template sets MaximumRetryAttempts to 0.
+        """
         self._functions.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event))

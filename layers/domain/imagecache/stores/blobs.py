@@ -1,23 +1,28 @@
-"""The image bucket: originals/<blobId> exactly as fetched, images/<blobId>/<size>.webp as served."""
+"""The image bucket: originals/<blobId> as downloaded, images/<blobId>/<size>.webp as pages load them."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from imagecache.aws_errors import aws_errors_translated
+from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import NO_VALIDATORS, SIZES, Blob, Picture, Validators
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-# A blob's content never changes: other bytes are another blob.
+_ORIGINAL = "originals/"
+_SERVED = "images/"
+# The content of a blob never changes, because other bytes are another blob.
 _FOREVER = "public, max-age=31536000, immutable"
-
-
-_ORIGINAL, _SERVED = "originals/", "images/"
+# DeleteObjects' limit.
+_MOST_DELETIONS_PER_CALL = 1000
+_ATTEMPTS = 3
 
 
 class Version(NamedTuple):
-    """One version of an object, or a mark that it was deleted; `modified_at` in ms, by S3's clock."""
+    """One version of an object, or a delete marker. `modified_at` is in ms, by S3's clock."""
 
     key: str
     version_id: str
@@ -28,41 +33,44 @@ class Version(NamedTuple):
 
     @property
     def blob_id(self) -> str:
-        """Whose content it is."""
+        """The blob that the object belongs to."""
         return self.key.split("/")[1]
 
     @property
     def is_current(self) -> bool:
-        """Whether it is what is served."""
+        """True if a GET of the key returns this version."""
         return self.is_latest and not self.is_marker
 
     @property
     def is_original(self) -> bool:
-        """Or else it is one of the WebPs."""
+        """True for the bytes as downloaded, False for one of the WebP files."""
         return self.key.startswith(_ORIGINAL)
 
 
-class Deleted(NamedTuple):
-    """How many versions, and their bytes."""
+class DeletedVersions(NamedTuple):
+    """How many object versions were deleted, and how many bytes that freed."""
 
-    versions: int = 0
-    bytes: int = 0
+    versions: int
+    freed_bytes: int
 
 
 def object_keys(blob_id: str) -> tuple[str, ...]:
-    """All objects of a blob, its original first."""
+    """Returns the keys of all objects of a blob, the original's first."""
     return (f"{_ORIGINAL}{blob_id}", *(image_path(blob_id, size).lstrip("/") for size in SIZES))
 
 
 def blob_id(salt: bytes, original: bytes) -> str:
-    """The salt keeps outsiders from testing whose public picture this is by hashing that picture."""
+    """Returns the id of this content.
+
+    Without the salt, outsiders could test whether a certain public picture is stored by hashing that picture.
+    """
     return hashlib.sha256(salt + original).hexdigest()
 
 
 def described(
     blob_id: str, original: bytes, picture: Picture, validators: Validators = NO_VALIDATORS
 ) -> Blob:
-    """What a row says of this content."""
+    """Returns what the row of an image records about this content."""
     return Blob(
         blob_id=blob_id,
         content_type=picture.content_type,
@@ -76,24 +84,31 @@ def described(
 
 
 def image_path(blob_id: str, size: int) -> str:
-    """The path of a WebP below the one domain, and with that its object key."""
+    """Returns the path of a WebP file in the distribution; without its first slash it is the object's key."""
     return f"/images/{blob_id}/{size}.webp"
 
 
 def image_paths(blob_id: str) -> str:
-    """The paths of all sizes, as CloudFront takes them: it counts a wildcard as one path."""
+    """Returns a pattern for the paths of all sizes. CloudFront counts a path with a wildcard as one."""
     return f"/images/{blob_id}/*"
 
 
 class Blobs:
-    """Objects of the image bucket. Content-addressed: storing twice writes the same bytes again."""
+    """Reads and writes the objects of the image bucket. Every method raises StoreUnavailableError.
 
-    def __init__(self, *, bucket: str, s3: "S3Client") -> None:
+    Keys are derived from the content, so storing it twice writes the same bytes again.
+    """
+
+    def __init__(
+        self, *, bucket: str, s3: "S3Client", deletions_per_call: int = _MOST_DELETIONS_PER_CALL
+    ) -> None:
         self._bucket = bucket
         self._s3 = s3
+        self._deletions_per_call = deletions_per_call
 
+    @aws_errors_translated()
     def put(self, blob_id: str, original: bytes, picture: Picture) -> None:
-        """The original first: it may be the last copy there is."""
+        """Stores all objects of a blob, the original first, because it may be the last copy there is."""
         self._s3.put_object(
             Bucket=self._bucket,
             Key=f"{_ORIGINAL}{blob_id}",
@@ -102,8 +117,9 @@ class Blobs:
         )
         self.put_thumbnails(blob_id, picture)
 
+    @aws_errors_translated()
     def put_thumbnails(self, blob_id: str, picture: Picture) -> None:
-        """What is served."""
+        """Stores the WebP files that pages load."""
         for size in SIZES:
             self._s3.put_object(
                 Bucket=self._bucket,
@@ -113,34 +129,68 @@ class Blobs:
                 CacheControl=_FOREVER,
             )
 
+    @aws_errors_translated()
     def original(self, blob_id: str) -> bytes:
-        """Exactly as fetched. Raises ClientError."""
+        """Returns the bytes exactly as they were downloaded.
+
+        Raises StoreUnavailableError if there are none.
+        """
         answer = self._s3.get_object(Bucket=self._bucket, Key=f"{_ORIGINAL}{blob_id}")
         return answer["Body"].read()
 
-    def undelete(self, marker: Version) -> None:
-        """Whatever version the mark hides is served again."""
-        self._s3.delete_object(Bucket=self._bucket, Key=marker.key, VersionId=marker.version_id)
-
     def versions(self, blob_id: str | None = None) -> Iterator[Version]:
-        """Everything that the bucket holds, or that it holds of one blob."""
-        wanted = (_ORIGINAL, _SERVED) if blob_id is None else (_ORIGINAL + blob_id, f"{_SERVED}{blob_id}/")
+        """Yields every version and delete marker in the bucket, or only those of one blob."""
+        prefixes = (_ORIGINAL, _SERVED) if blob_id is None else (_ORIGINAL + blob_id, f"{_SERVED}{blob_id}/")
         pages = self._s3.get_paginator("list_object_versions")
-        for prefix in wanted:
-            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
-                for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                    yield _version(entry)
+        with aws_errors_translated():
+            for prefix in prefixes:
+                for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                    for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                        yield _version(entry)
 
-    def delete_versions(self, blob_id: str, *, before: int) -> Deleted:
-        """Every version last modified before that moment (ms), by its id. Younger ones stay."""
-        doomed = [version for version in self.versions(blob_id) if version.modified_at < before]
-        for version in doomed:
-            self._s3.delete_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
-        return Deleted(len(doomed), sum(version.size for version in doomed))
+    def delete_versions(self, *blob_ids: str, before: int) -> DeletedVersions:
+        """Deletes every version of these blobs that was last modified before this moment (ms); others stay.
+
+        Versions are deleted by their ids, so an object that is stored meanwhile is not affected.
+        """
+        old = [
+            version
+            for blob_id in blob_ids
+            for version in self.versions(blob_id)
+            if version.modified_at < before
+        ]
+        self._delete(old)
+        return DeletedVersions(len(old), sum(version.size for version in old))
+
+    def undelete(self, markers: Iterable[Version]) -> None:
+        """Deletes these delete markers, so that the versions they hide are served again."""
+        self._delete(list(markers))
+
+    def _delete(self, versions: list[Version]) -> None:
+        for start in range(0, len(versions), self._deletions_per_call):
+            self._delete_batch(versions[start : start + self._deletions_per_call])
+
+    @aws_errors_translated()
+    def _delete_batch(self, versions: list[Version]) -> None:
+        """Repeats what S3 refuses: one call may delete some objects and fail for others."""
+        left = versions
+        errors: list[Any] = []
+        for _ in range(_ATTEMPTS):
+            objects: list[ObjectIdentifierTypeDef] = [
+                {"Key": version.key, "VersionId": version.version_id} for version in left
+            ]
+            answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+            errors = answer.get("Errors", [])
+            failed = {(error["Key"], error.get("VersionId")) for error in errors}
+            left = [version for version in left if (version.key, version.version_id) in failed]
+            if not left:
+                return
+        codes = ", ".join(sorted({error["Code"] for error in errors}))
+        raise StoreUnavailableError(f"S3 did not delete {len(left)} object versions: {codes}")
 
 
 def _version(entry: Any) -> Version:
-    """Only the mark of a deletion has no size."""
+    """Builds a Version from an entry of S3's list. Only delete markers have no size."""
     return Version(
         key=entry["Key"],
         version_id=entry["VersionId"],

@@ -1,4 +1,7 @@
-"""Keys → items, in one parallel wave of BatchGetItem, with back-off for what DynamoDB leaves over."""
+"""Reads items by their keys:
+
+BatchGetItem calls side by side, repeated for what DynamoDB leaves unprocessed.
+"""
 
 import random
 import time
@@ -7,14 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from imagecache.aws_errors import aws_errors_translated
+from imagecache.errors import StoreUnavailableError
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # BatchGetItem's limit.
 _KEYS_PER_CALL = 100
-# A page of chats needs four; thousands of identifiers must not become as many threads.
-_AT_ONCE = 20
+# A page of chats needs four calls at once; thousands of identifiers must not become as many threads.
+_MOST_THREADS = 20
 _ATTEMPTS = 8
+# Seconds; doubled with each attempt.
 _FIRST_PAUSE = 0.05
 
 Item = dict[str, Any]
@@ -29,9 +36,9 @@ def batch_get(
     attributes: Sequence[str],
     consistent: bool = False,
 ) -> list[Item]:
-    """The items that exist, in no order, with only `attributes`, as DynamoDB's own JSON.
+    """Returns the items that exist, in no order, with only `attributes`, as DynamoDB's own JSON.
 
-    `consistent`: as the last write left them, at twice the price.
+    `consistent` reads what the last write left, at twice the price. Raises StoreUnavailableError.
     """
     distinct = list(dict.fromkeys(keys))
     names = {f"#{index}": attribute for index, attribute in enumerate(attributes)}
@@ -46,14 +53,15 @@ def batch_get(
         }
         for start in range(0, len(distinct), _KEYS_PER_CALL)
     ]
-    if len(chunks) < 2:  # a thread for one call would only cost
+    if len(chunks) < 2:  # A thread for a single call would only cost time.
         return [item for chunk in chunks for item in _get_all(dynamodb, table_name, chunk)]
-    with ThreadPoolExecutor(max_workers=min(len(chunks), _AT_ONCE)) as pool:
+    with ThreadPoolExecutor(max_workers=min(len(chunks), _MOST_THREADS)) as pool:
         return list(
             chain.from_iterable(pool.map(lambda chunk: _get_all(dynamodb, table_name, chunk), chunks))
         )
 
 
+@aws_errors_translated()
 def _get_all(dynamodb: "DynamoDBClient", table_name: str, request: Any) -> list[Item]:
     items: list[Item] = []
     for attempt in range(_ATTEMPTS):
@@ -62,5 +70,6 @@ def _get_all(dynamodb: "DynamoDBClient", table_name: str, request: Any) -> list[
         request = answer.get("UnprocessedKeys")
         if not request:
             return items
+        # A random pause: several functions that are throttled together must not come back together.
         time.sleep(random.uniform(0, _FIRST_PAUSE * 2**attempt))
-    raise TimeoutError(f"{table_name}: DynamoDB left keys unprocessed {_ATTEMPTS} times")
+    raise StoreUnavailableError(f"{table_name}: DynamoDB left keys unprocessed {_ATTEMPTS} times")

@@ -1,7 +1,12 @@
-"""A table or an index, read from end to end in pages of DynamoDB's own JSON: cheap for every row of it."""
+"""Reads a table or an index from end to end, in DynamoDB's own JSON:
+
+PynamoDB's models cost six times the CPU.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from imagecache.aws_errors import aws_errors_translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,22 +23,25 @@ def scan(
     after: Item | None = None,
     limit: int | None = None,
 ) -> Iterator[tuple[list[Item], Item | None]]:
-    """Pages with only `attributes`, and each one's last key (None at the end). Tables as they are now.
+    """Yields pages of items with only these attributes, each with the key of its last item (None at the end).
 
-    An index may lag behind its table. DynamoDB ends a page at 1 MB, or after `limit` rows.
+    `after` is such a key, after which the scan continues. DynamoDB ends a page at 1 MB, or after `limit`
+    items. Tables are read consistently; an index may lag behind its table. Raises StoreUnavailableError.
     """
     names = {f"#{number}": name for number, name in enumerate(attributes)}
     request: dict[str, Any] = {
         "TableName": table_name,
         "ProjectionExpression": ",".join(names),
         "ExpressionAttributeNames": names,
-        **({"IndexName": index} if index else {"ConsistentRead": True}),
-        **({"Limit": limit} if limit else {}),
     }
-    while True:
-        start: dict[str, Any] = {"ExclusiveStartKey": after} if after else {}
-        answer = dynamodb.scan(**request, **start)
-        after = answer.get("LastEvaluatedKey")
-        yield answer["Items"], after
-        if after is None:
-            return
+    if index:
+        request["IndexName"] = index
+    else:
+        request["ConsistentRead"] = True
+    if after:
+        request["ExclusiveStartKey"] = after
+    if limit:
+        request["Limit"] = limit
+    with aws_errors_translated():
+        for page in dynamodb.get_paginator("scan").paginate(**request):
+            yield page["Items"], page.get("LastEvaluatedKey")

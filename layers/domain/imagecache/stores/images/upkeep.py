@@ -1,22 +1,18 @@
-"""The cachedImages table for the sweep: every row once, and the few changes that it makes to some."""
+"""The cachedImages table as the sweep uses it: reads every row, and changes some."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import Attribute
-from pynamodb.exceptions import DeleteError
 
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.conditional import is_refusal, updated
-from imagecache.stores.dynamodb.scan import Item, scan
-from imagecache.stores.images.row import ImageRow, nobody_works_on_it
+from imagecache.stores.dynamodb.conditional import deleted, updated
+from imagecache.stores.dynamodb.scan import scan
+from imagecache.stores.images.row import ImageRow, has_no_live_lease, image_record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ROWS_A_PAGE = 1000
 _ATTRIBUTES = (
     "imageKey",
     "sourceUrl",
@@ -30,44 +26,35 @@ _ATTRIBUTES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SweptRow:
-    """What the sweep looks at. Times in ms, 0 for never."""
-
-    image_key: str
-    source_url: str
-    status: ImageStatus
-    blob_id: str | None = None
-    file_size: int = 0
-    checked_at: int = 0
-    refresh_requested_at: int = 0
-    looked_up_at: int = 0
-    orphaned_at: int = 0
-
-
 class ImageUpkeep:
-    """Rows of cachedImages. Every change is conditional: what has happened meanwhile counts."""
+    """Reads and changes rows of cachedImages, conditionally, so that what has happened meanwhile counts.
 
-    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+    """
+
+    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient", rows_per_page: int = 1000) -> None:
         self._table_name = table_name
         self._dynamodb = dynamodb
+        self._rows_per_page = rows_per_page
         self._row = bound(ImageRow, table_name=table_name, dynamodb=dynamodb)
 
-    def pages(self, *, after: str | None) -> Iterator[tuple[list[SweptRow], str | None]]:
-        """Every row in no order, and after each page where to go on (None at the end)."""
-        key = {"imageKey": {"S": after}} if after else None
+    def page(self, *, after: str | None) -> tuple[list[ImageRecord], str | None]:
+        """Returns the next rows in no order, and the key of the last one, None if there are no more.
+
+        `after` is such a key, or None for the first page. Raises StoreUnavailableError.
+        """
         pages = scan(
             self._dynamodb,
             table_name=self._table_name,
             attributes=_ATTRIBUTES,
-            after=key,
-            limit=_ROWS_A_PAGE,
+            after={"imageKey": {"S": after}} if after else None,
+            limit=self._rows_per_page,
         )
-        for items, end in pages:
-            yield [_swept(item) for item in items], end["imageKey"]["S"] if end else None
+        items, last_key = next(pages)
+        return [image_record(item) for item in items], last_key["imageKey"]["S"] if last_key else None
 
     def mark_orphaned(self, image_key: str, *, now: int) -> bool:
-        """From now on nobody shows it. Whether it was not marked before, nor forgotten."""
+        """Marks a row as an orphan's. Returns False if it is marked already, forgotten, or gone."""
         markable = (
             ImageRow.image_key.exists()
             & ImageRow.orphaned_at.does_not_exist()
@@ -76,20 +63,16 @@ class ImageUpkeep:
         return updated(self._row(image_key), [ImageRow.orphaned_at.set(now)], markable)
 
     def delete(self, image_key: str, *, orphaned_at: int, now: int) -> bool:
-        """Whether it still had this very mark, and nobody was working on it."""
-        try:
-            self._row(image_key).delete(
-                condition=(ImageRow.orphaned_at == orphaned_at) & nobody_works_on_it(now)
-            )
-        except DeleteError as error:
-            if is_refusal(error):
-                return False
-            raise
-        return True
+        """Deletes a row. Returns False if it no longer has this very mark, or if a worker has claimed it."""
+        is_unchanged = (ImageRow.orphaned_at == orphaned_at) & has_no_live_lease(now)
+        return deleted(self._row(image_key), is_unchanged)
 
     def lose(self, image_key: str, *, blob_id: str, now: int) -> bool:
-        """Its objects are gone: it is to be fetched anew. Whether it still names that blob, in peace."""
-        gone: list[Attribute[Any]] = [
+        """Resets a row to pending because the objects of its blob are missing.
+
+        Returns False if it names another blob by now, or if a worker has claimed it.
+        """
+        removed: list[Attribute[Any]] = [
             ImageRow.blob_id,
             ImageRow.view,
             ImageRow.cached_at,
@@ -98,25 +81,9 @@ class ImageUpkeep:
             ImageRow.etag,
             ImageRow.last_modified,
         ]
-        actions = [ImageRow.status.set(ImageStatus.PENDING.value), *(one.remove() for one in gone)]
-        return updated(self._row(image_key), actions, (ImageRow.blob_id == blob_id) & nobody_works_on_it(now))
-
-
-def _swept(item: Item) -> SweptRow:
-    def text(name: str) -> str:
-        return str(item.get(name, {}).get("S", ""))
-
-    def number(name: str) -> int:
-        return int(item.get(name, {}).get("N", 0))
-
-    return SweptRow(
-        image_key=text("imageKey"),
-        source_url=text("sourceUrl"),
-        status=ImageStatus(text("status")),
-        blob_id=text("blobId") or None,
-        file_size=number("fileSize"),
-        checked_at=number("checkedAt"),
-        refresh_requested_at=number("refreshRequestedAt"),
-        looked_up_at=number("lookedUpAt"),
-        orphaned_at=number("orphanedAt"),
-    )
+        actions = [
+            ImageRow.status.set(ImageStatus.PENDING.value),
+            *(attribute.remove() for attribute in removed),
+        ]
+        condition = (ImageRow.blob_id == blob_id) & has_no_live_lease(now)
+        return updated(self._row(image_key), actions, condition)

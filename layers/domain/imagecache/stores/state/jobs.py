@@ -1,68 +1,145 @@
-"""Rows of syncState for what goes on in the background: how far it has come, and what came of it."""
+"""Rows `job#<id>` of the syncState table: what each job is to do, its progress and its result.
 
-from dataclasses import asdict, dataclass, field, replace
+Lambda may deliver an asynchronous event more than once. An invocation therefore claims the job before it
+works on it, for as long as the invocation can last, and every later write is conditional on that claim: the
+second delivery of an event changes nothing, and an invocation that has outlived its claim cannot overwrite
+the row of the one that has taken over.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.clock import DAY
-from imagecache.model.job import JobKind, JobStatus
+from imagecache.errors import JobOverError, JobTakenError
+from imagecache.model.job import JOB_TYPES, OVER, Job, JobKind, JobOrder, JobStatus
 from imagecache.stores.dynamodb.binding import bound
+from imagecache.stores.dynamodb.conditional import saved, updated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+# In ms. A row is deleted by DynamoDB's time to live.
 _KEPT_FOR = 7 * DAY
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Times in ms. `resume` is where the next invocation goes on, as JSON can carry it."""
-
-    job_id: str
-    kind: JobKind
-    created_at: int
-    updated_at: int
-    status: JobStatus = JobStatus.QUEUED
-    order: dict[str, Any] = field(default_factory=dict)
-    progress: dict[str, int] = field(default_factory=dict)
-    result: dict[str, Any] = field(default_factory=dict)
-    resume: Any = None
-
-    def counted(self, counts: dict[str, int]) -> dict[str, int]:
-        """The progress with more of it."""
-        return {name: self.progress.get(name, 0) + counts.get(name, 0) for name in self.progress | counts}
+_NOT_OVER = [status.value for status in JobStatus if status not in OVER]
 
 
 class _Row(Model):
+    """Times in ms, except `expires_at`, which is in seconds because DynamoDB's time to live wants it so."""
+
     name = UnicodeAttribute(hash_key=True)
-    value = JSONAttribute()
-    expires_at = NumberAttribute(attr_name="expiresAt")  # in seconds: DynamoDB's time to live
+    kind = UnicodeAttribute()
+    order = JSONAttribute()
+    status = UnicodeAttribute()
+    created_at = NumberAttribute(attr_name="createdAt")
+    updated_at = NumberAttribute(attr_name="updatedAt")
+    progress = JSONAttribute()
+    result = JSONAttribute()
+    position = JSONAttribute(null=True)
+    worker = UnicodeAttribute(null=True)
+    held_until = NumberAttribute(null=True, attr_name="heldUntil")
+    expires_at = NumberAttribute(attr_name="expiresAt")
 
 
 class Jobs:
-    """Jobs of the last seven days."""
+    """Reads and writes the jobs of the last seven days. All times in ms.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
 
+    def create(self, job: Job) -> bool:
+        """Writes the row of a new job. Returns False, and changes nothing, if there is a job with this id."""
+        return self._put(job, _Row.name.does_not_exist())
+
+    @aws_errors_translated()
     def read(self, job_id: str) -> Job | None:
-        """None when there is no such job, or no longer."""
+        """Returns the job, or None if there is no such job or it has expired."""
         try:
-            value = self._row.get(_name(job_id), consistent_read=True).value
+            return _job(self._row.get(_name(job_id), consistent_read=True))
         except DoesNotExist:
             return None
-        return Job(**(value | {"kind": JobKind(value["kind"]), "status": JobStatus(value["status"])}))
 
-    def write(self, job: Job, *, now: int) -> Job:
-        """As it is now."""
-        job = replace(job, updated_at=now)
-        expires_at = (job.created_at + _KEPT_FOR) // 1000
-        self._row(_name(job.job_id), value=asdict(job), expires_at=expires_at).save()
-        return job
+    def claim(self, job_id: str, *, worker: str, now: int, milliseconds: int) -> Job:
+        """Takes the job for one invocation and returns it, now running.
+
+        `worker` must be unique to the invocation: the request id is not, as both deliveries of one event may
+        carry the same. `milliseconds` is how long the invocation can last.
+
+        Raises JobTakenError while another invocation works on the job, JobOverError if it has ended or does
+        not exist.
+        """
+        row = self._row(_name(job_id))
+        actions = [
+            _Row.status.set(JobStatus.RUNNING.value),
+            _Row.updated_at.set(now),
+            _Row.worker.set(worker),
+            _Row.held_until.set(now + milliseconds),
+        ]
+        free = _Row.held_until.does_not_exist() | (_Row.held_until < now)
+        if not updated(row, actions, _Row.status.is_in(*_NOT_OVER) & free):
+            job = self.read(job_id)
+            raise JobOverError(job_id) if job is None or job.is_over else JobTakenError(job_id)
+        return _job(row)
+
+    def save(self, job: Job, *, now: int, release: bool = False) -> Job:
+        """Writes a claimed job and returns it as written. Raises JobTakenError if the claim is lost.
+
+        `release` gives up the claim in the same write, so that the next invocation can continue. A job that
+        is over is always released.
+        """
+        written = replace(job, updated_at=now)
+        if release or job.is_over:
+            written = replace(written, worker=None, held_until=0)
+        if not self._put(written, _Row.worker == job.worker):
+            raise JobTakenError(job.job_id)
+        return written
+
+    def _put(self, job: Job, condition: Condition) -> bool:
+        row = self._row(
+            _name(job.job_id),
+            kind=job.kind.value,
+            order=asdict(job.order),
+            status=job.status.value,
+            created_at=job.created_at,
+            updated_at=job.updated_at,
+            progress=dict(job.progress),
+            result=dict(job.result),
+            position=job.position,
+            worker=job.worker,
+            held_until=job.held_until or None,
+            expires_at=(job.created_at + _KEPT_FOR) // 1000,
+        )
+        return saved(row, condition)
 
 
 def _name(job_id: str) -> str:
     return f"job#{job_id}"
+
+
+def _job(row: _Row) -> Job:
+    return Job(
+        job_id=row.name.removeprefix("job#"),
+        order=_order(JobKind(row.kind), row.order),
+        created_at=int(row.created_at),
+        updated_at=int(row.updated_at),
+        status=JobStatus(row.status),
+        progress=row.progress,
+        result=row.result,
+        position=row.position,
+        worker=row.worker,
+        held_until=int(row.held_until or 0),
+    )
+
+
+def _order(kind: JobKind, fields: Mapping[str, Any]) -> JobOrder:
+    """Raises TypeError if these are not the fields of this kind's orders."""
+    return JOB_TYPES[kind].order(**fields)

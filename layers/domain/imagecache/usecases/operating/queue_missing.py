@@ -1,86 +1,118 @@
-"""Backfill and retry: what chats show and the cache does not have → messages, step by step."""
+"""Backfill and retry: queues the images that chats show and the cache does not have, step by step."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from imagecache.clock import DAY
 from imagecache.model.chat import Chat, Folder
 from imagecache.model.image import ImageStatus
+from imagecache.model.job import BackfillOrder, Job, Json, QueueCount
+from imagecache.rules.image_choice import pictures_of
 from imagecache.stores.chats.chat_reader import ChatReader, Position
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.catalogue import ImageCatalogue
-from imagecache.stores.state.jobs import Job
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.operating.run_job import Step
 
-if TYPE_CHECKING:
-    pass
+QueueImages = Callable[[Iterable[tuple[str, str]]], int]
+"""Takes pairs of image key and source URL, and returns how many of these images it has queued."""
 
-_CHATS_A_STEP = 50
-_IMAGES_A_STEP = 100
+
+@dataclass(frozen=True, slots=True)
+class BackfillPosition:
+    """Where a pass over all chats continues: in this folder, after this chat (None: at its beginning)."""
+
+    folder: Folder
+    after: Position | None = None
+
+    def to_json(self) -> Json:
+        """Returns the form in which a job's row keeps the position."""
+        if self.after is None:
+            return [self.folder.value]
+        return [self.folder.value, self.after.last_activity, self.after.chat_id]
+
+    @classmethod
+    def from_json(cls, value: Json) -> "BackfillPosition":
+        """Reads what `to_json` has written; None is the beginning of the pass. Raises ValueError."""
+        match value:
+            case None:
+                return cls(Folder.INBOX)
+            case [str(folder)]:
+                return cls(Folder(folder))
+            case [str(folder), int(last_activity), str(chat_id)]:
+                return cls(Folder(folder), Position(chat_id, last_activity))
+        raise ValueError(f"not a position of a backfill: {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillStep:
+    """What one step of a pass over all chats has done, and where to continue (None after the last chat)."""
+
+    chats: int
+    queued: int
+    position: BackfillPosition | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageBackfill:
-    """Both are idempotent: what is cached, or waits already, is not queued again."""
+    """Queues images. Both jobs may be repeated: what is cached or waits already is not queued again."""
 
     chat_reader: ChatReader
     participants_table: ParticipantsTable
     contacts_table: ContactsTable
     catalogue: ImageCatalogue
     image_queueing: ImageQueueing
+    chats_per_step: int = 50
+    images_per_step: int = 100
 
-    def backfill(self, job: Job) -> Iterator[Step]:
-        """The images of every listed chat, or of those that moved in the last `active_within_days`."""
-        days = job.order["active_within_days"]
+    def backfill(self, job: Job, order: BackfillOrder) -> Iterator[Step]:
+        """Queues the missing images of all chats, or of those active in the last `active_within_days`."""
+        days = order.active_within_days
         oldest = job.created_at - days * DAY if days else 0
-        return self.steps(job.resume, oldest=oldest, request=self.image_queueing.request)
+        position: BackfillPosition | None = BackfillPosition.from_json(job.position)
+        while position is not None:
+            step = self.step(position, oldest=oldest, queue_images=self.image_queueing.request)
+            position = step.position
+            counts: dict[str, int] = {QueueCount.CHATS: step.chats, QueueCount.QUEUED: step.queued}
+            yield Step(counts, position.to_json() if position else None)
 
-    def steps(
-        self, resume: Any, *, oldest: int, request: Callable[[Iterable[tuple[str, str]]], int]
-    ) -> Iterator[Step]:
-        """What chats show that have moved since `oldest` (ms) is handed to `request`, which counts."""
-        folders, after = _places(resume)
-        for folder in folders:
-            while True:
-                page = self.chat_reader.newest(folder, limit=_CHATS_A_STEP, after=after)
-                wanted = [chat for chat in page.chats if chat.last_activity >= oldest]
-                counts = {"chats": len(wanted), "queued": request(self._shown_by(wanted))}
-                after = page.position if len(wanted) == len(page.chats) else None
-                place = [after.last_activity, after.chat_id] if after else []
-                yield Step(counts, [folder.value, *place])
-                if after is None:
-                    break
+    def step(self, position: BackfillPosition, *, oldest: int, queue_images: QueueImages) -> BackfillStep:
+        """Hands the images of the next chats to `queue_images`, if they were active since `oldest` (ms).
+
+        A folder ends at the first chat that is too old, because it is read from the newest chat to the
+        oldest.
+        """
+        page = self.chat_reader.newest(position.folder, limit=self.chats_per_step, after=position.after)
+        chats = [chat for chat in page.chats if chat.last_activity >= oldest]
+        queued = queue_images(self._shown_by(chats))
+        next_position: BackfillPosition | None = None
+        if page.position and len(chats) == len(page.chats):
+            next_position = BackfillPosition(position.folder, page.position)
+        elif position.folder is Folder.INBOX:
+            next_position = BackfillPosition(Folder.ARCHIVE)
+        return BackfillStep(len(chats), queued, next_position)
 
     def retry_failed(self, job: Job) -> Iterator[Step]:
-        """Every failed image once, those that failed for good, too."""
+        """Queues every failed image once, also those that failed for good.
+
+        An invocation that continues the job reads the list again; what was queued or has failed since the job
+        began is left out.
+        """
         failed = [
-            (one.image_key, one.source_url)
-            for one in self.catalogue.needing_attention(ImageStatus.FAILED)
-            if one.source_url and one.queued_at < job.created_at and one.failed_at < job.created_at
+            (image.image_key, image.source_url)
+            for image in self.catalogue.needing_attention(ImageStatus.FAILED)
+            if image.source_url and image.queued_at < job.created_at and image.failed_at < job.created_at
         ]
-        for start in range(0, len(failed), _IMAGES_A_STEP):
-            batch = failed[start : start + _IMAGES_A_STEP]
-            yield Step({"queued": self.image_queueing.request(batch, retry=True)}, "again")
+        for start in range(0, len(failed), self.images_per_step):
+            batch = failed[start : start + self.images_per_step]
+            queued = self.image_queueing.request(batch, retry=True)
+            yield Step({QueueCount.QUEUED: queued}, "again")
 
     def _shown_by(self, chats: list[Chat]) -> list[tuple[str, str]]:
         members = [one for chat in chats for one in self.participants_table.roster(chat.chat_id).values()]
         contacts = self.contacts_table.several(one.contact_id for one in members if one.contact_id)
-        own = [(one.image and one.image.key, one.source_url) for one in members]
-        stand_ins = [(one.image_key, one.source_url) for one in contacts.values()]
-        return [(key, url) for key, url in [*own, *stand_ins] if key and url]
-
-
-def _places(resume: Any) -> tuple[list[Folder], Position | None]:
-    """Folders that are left, and where to go on in the first: it was finished when no place is named."""
-    match resume:
-        case [name]:
-            return _ORDER[_ORDER.index(Folder(name)) + 1 :], None
-        case [name, moment, chat_id]:
-            return _ORDER[_ORDER.index(Folder(name)) :], Position(chat_id, moment)
-    return _ORDER, None
-
-
-_ORDER = [Folder.INBOX, Folder.ARCHIVE]
+        pictures = [
+            picture for one in members for picture in pictures_of(one, contacts.get(one.contact_id or ""))
+        ]
+        return [(one.image.key, one.source_url) for one in pictures if one.image.key and one.source_url]

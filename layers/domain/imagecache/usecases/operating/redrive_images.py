@@ -1,27 +1,53 @@
-"""Redrive: what the dead-letter queue holds → back into the queue of images, step by step."""
+"""Redrive: moves messages from the dead-letter queue back into the queue of images, step by step."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 
+from imagecache.model.job import Job
 from imagecache.queues.dead_letters import DeadLetter, DeadLetters
 from imagecache.queues.images import ImagesQueue
-from imagecache.stores.state.jobs import Job
-from imagecache.usecases.operating.run_job import Counts, Step
+from imagecache.usecases.operating.run_job import Step
 
 
-def redrive_images(job: Job, *, dead_letters: DeadLetters, queue: ImagesQueue) -> Iterator[Step]:
-    """As many as there were at the start: one that fails again is back here, and would be moved for ever."""
-    left = job.resume
-    if left is None:
-        left = dead_letters.count()
-        yield Step({"moved": 0, "unreadable": 0}, left)
-    while left > 0 and (letters := dead_letters.take(left)):
-        left -= len(letters)
-        yield Step(_move(letters, dead_letters, queue), left)
+class RedriveCount(StrEnum):
+    """What a redrive counts: messages that were moved, and messages that it cannot read and leaves there."""
+
+    MOVED = "moved"
+    UNREADABLE = "unreadable"
 
 
-def _move(letters: list[DeadLetter], dead_letters: DeadLetters, queue: ImagesQueue) -> Counts:
-    """Sent, then deleted: a crash between the two costs a second message, which the claim answers."""
-    requests = {one: one.request for one in letters if one.request}
-    queue.send(list(requests.values()))
-    dead_letters.delete(requests)
-    return {"moved": len(requests), "unreadable": len(letters) - len(requests)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRedrive:
+    """Moves dead letters."""
+
+    dead_letters: DeadLetters
+    images_queue: ImagesQueue
+
+    def redrive(self, job: Job) -> Iterator[Step]:
+        """Moves as many messages as there were when the job began.
+
+        A message that fails again comes back to the dead-letter queue. Without that limit, the job would move
+        it for ever.
+        """
+        if isinstance(job.position, int):
+            left = job.position
+        else:
+            left = self.dead_letters.count()
+            yield Step({RedriveCount.MOVED: 0, RedriveCount.UNREADABLE: 0}, left)
+        while left > 0 and (letters := self.dead_letters.take(left)):
+            left -= len(letters)
+            moved = self._move(letters)
+            unreadable = len(letters) - moved
+            yield Step({RedriveCount.MOVED: moved, RedriveCount.UNREADABLE: unreadable}, left)
+
+    def _move(self, letters: list[DeadLetter]) -> int:
+        """Sends the readable messages, then deletes them here, and returns how many there were.
+
+        A crash between the two leaves a second message, which a claim of the image recognizes. The other way
+        round, it would lose the message.
+        """
+        messages = {letter: letter.message for letter in letters if letter.message}
+        self.images_queue.send(list(messages.values()))
+        self.dead_letters.delete(messages)
+        return len(messages)

@@ -1,87 +1,75 @@
-"""A job in the background: begun by the API, worked on by a function, and asked for until it is done."""
+"""Runs one invocation's share of a job, and records after each step how far the job is."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any, NamedTuple
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from imagecache.clock import Clock
-from imagecache.errors import JobOverError
-from imagecache.model.image import ImageStatus
-from imagecache.model.job import JobKind, JobStatus
-from imagecache.queues.invocations import Invocations
-from imagecache.stores.images.catalogue import ImageCatalogue
-from imagecache.stores.state.jobs import Job, Jobs
-
-Counts = dict[str, int]
+from imagecache.errors import JobTakenError
+from imagecache.model.job import Job, JobStatus, Json, ResultValue
+from imagecache.rules.time_budget import TimeBudget
+from imagecache.stores.state.jobs import Jobs
 
 
-class Step(NamedTuple):
-    """What was counted, where to go on (JSON; None at the end), and what else is to be told of the job."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step of a job has done.
 
-    counts: Counts
-    resume: Any
-    facts: Mapping[str, Any] = {}
-
-
-Work = Callable[[Job], Iterator[Step]]
-"""Does a job step by step, each small enough for the time that an invocation has left to stop."""
-
-_SILENCE = 20 * 60_000
-"""Longer than any invocation (ms): whoever worked on a job that says nothing for so long is dead."""
-_QUEUEING = {JobKind.BACKFILL, JobKind.RETRY_FAILED}
-
-
-def start_job(job: Job, *, function: str, jobs: Jobs, invocations: Invocations, now: int) -> Job:
-    """The row first: whoever is invoked finds it, and its `order`."""
-    job = jobs.write(job, now=now)
-    invocations.send(function, {"jobId": job.job_id})
-    return job
-
-
-def work_on(
-    job_id: str, *, works: Mapping[JobKind, Work], jobs: Jobs, clock: Clock, out_of_time: Callable[[], bool]
-) -> Job:
-    """The job as far as this invocation brings it: done, or running with a place to `resume`.
-
-    Raises JobOverError. Whatever else is raised is on the row, too.
+    `counts` are added to the job's progress. `position` is where to continue, None after the last step.
+    `result` replaces the entries of the job's result that have the same names.
     """
-    job = jobs.read(job_id)
-    if job is None or job.status in {JobStatus.DONE, JobStatus.FAILED}:
-        raise JobOverError(job_id)
-    try:
-        for step in works[job.kind](job):
-            job = jobs.write(_after(job, step), now=clock())
-            if step.resume is not None and out_of_time():
-                return job
-    except Exception as error:
-        failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
-        jobs.write(failed, now=clock())
-        raise
-    done = replace(job, status=JobStatus.DONE, result=job.result | job.progress, resume=None)
-    return jobs.write(done, now=clock())
+
+    counts: Mapping[str, int]
+    position: Json
+    result: Mapping[str, ResultValue] = field(default_factory=dict)
+
+
+Work: TypeAlias = Callable[[Job], Iterator[Step]]
+"""Does a job step by step from `job.position` on. No step may take longer than the time budget's reserve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRunner:
+    """Works on jobs that others have created. `new_worker_id` returns an id that was never used before."""
+
+    jobs: Jobs
+    clock: Clock
+    new_worker_id: Callable[[], str]
+
+    def run(self, job_id: str, work: Work, time_budget: TimeBudget) -> Job:
+        """Works on the job until it is done or the time is used up, and returns it as it then is.
+
+        A job that is still running afterwards must be continued by another invocation, which may claim it at
+        once. Whatever `work` raises makes the job fail and is raised again.
+
+        Raises JobTakenError if another invocation works on the job, JobOverError if it has ended or does not
+        exist. In both cases this one has changed nothing since the other took over.
+        """
+        job = self.jobs.claim(
+            job_id, worker=self.new_worker_id(), now=self.clock(), milliseconds=time_budget.remaining_ms()
+        )
+        try:
+            for step in work(job):
+                must_stop = step.position is not None and time_budget.is_used_up()
+                job = self.jobs.save(_after(job, step), now=self.clock(), release=must_stop)
+                if must_stop:
+                    return job
+        except JobTakenError:
+            raise
+        except Exception as error:
+            failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
+            with suppress(JobTakenError):  # The error matters more than who records it.
+                self.jobs.save(failed, now=self.clock())
+            raise
+        done = replace(job, status=JobStatus.DONE, result={**job.result, **job.progress}, position=None)
+        return self.jobs.save(done, now=self.clock())
 
 
 def _after(job: Job, step: Step) -> Job:
     return replace(
         job,
-        status=JobStatus.RUNNING,
-        progress=job.counted(step.counts),
-        result={**job.result, **step.facts},
-        resume=step.resume,
+        progress=job.progress_with(step.counts),
+        result={**job.result, **step.result},
+        position=step.position,
     )
-
-
-def told(job: Job, *, catalogue: ImageCatalogue, now: int) -> Job:
-    """The job as a person hears of it: what it queued goes on becoming pictures after it is done."""
-    if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and now - job.updated_at > _SILENCE:
-        job = replace(job, status=JobStatus.FAILED, result={"error": "no sign of life"})
-    if job.kind not in _QUEUEING:
-        return job
-    waiting = failed = 0
-    for status in (ImageStatus.PENDING, ImageStatus.FAILED):
-        for row in catalogue.needing_attention(status):
-            waiting += row.queued_at >= job.created_at
-            failed += not row.queued_at and row.failed_at >= job.created_at
-    queued = job.progress.get("queued", 0)
-    became = {"waiting": waiting, "failed": failed, "done": max(queued - waiting - failed, 0)}
-    return replace(job, progress={"chats": 0, "queued": 0} | job.progress | became)

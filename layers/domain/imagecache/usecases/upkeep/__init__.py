@@ -1,1 +1,1 @@
-"""The nightly sweep."""
+"""The nightly sweep: deletes what nothing shows any more, and repairs and counts what is left."""

@@ -1,83 +1,88 @@
-"""A row whose objects seem to be missing → undeleted, rebuilt from its original, or fetched anew."""
+"""Repairs an image whose objects seem to be missing from the bucket."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from imagecache.clock import DAY
 from imagecache.errors import ImageFailedError
 from imagecache.imaging.pictures import render
+from imagecache.model.image import ImageRecord
 from imagecache.stores.blobs import Blobs, Version, object_keys
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.upkeep import ImageUpkeep, SweptRow
+from imagecache.stores.images.upkeep import ImageUpkeep
+from imagecache.usecases.upkeep.sweep_counts import RowOutcome
 
+# In ms. A missing original is asked for at most this often.
 _ASKED_AGAIN_AFTER = 7 * DAY
-
-
-class Repair(StrEnum):
-    """What it took; empty for what turned out to be whole."""
-
-    NONE = ""
-    UNDELETED = "undeleted"
-    REBUILT = "rebuilt"
-    REFETCHED = "refetched"
-    LOST = "lost"
-    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRepair:
-    """In a dry run nothing is written, and it is told what it would take."""
+    """Restores what is missing in the least invasive way that is possible:
+
+    UNDELETED: the objects had been deleted but their versions are there, so the delete markers are removed
+    REBUILT: the WebP files were made again from the original
+    REFETCHED: the original is missing, so it is downloaded again while the WebP files are still shown
+    LOST: too little is left to show the image, so it is downloaded as if for the first time
+    DAMAGED: the original cannot be decoded any more, which a person must look at
+    """
 
     blobs: Blobs
     upkeep: ImageUpkeep
     cached_images: CachedImages
 
-    def repair(self, row: SweptRow, *, now: int, dry_run: bool) -> Repair:
-        """Nothing that S3 still has a version of is given up. Raises ClientError."""
+    def repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
+        """Returns what it took to repair the image, or would take in a dry run; None if nothing is missing.
+
+        Never gives up an object of which S3 still has a version. Raises StoreUnavailableError.
+        """
         if row.blob_id is None:
-            return Repair.NONE
+            return None
         versions = list(self.blobs.versions(row.blob_id))
-        hidden = _hidden(versions)
-        there = {one.key for one in versions if one.is_current} | {one.key for one in hidden}
-        missing = [key for key in object_keys(row.blob_id) if key not in there]
-        needed = _needed(row, missing, now) or (Repair.UNDELETED if hidden else Repair.NONE)
+        markers = _hiding_markers(versions)
+        available = {version.key for version in versions if version.is_current}
+        available |= {marker.key for marker in markers}
+        missing = [key for key in object_keys(row.blob_id) if key not in available]
+        needed = _needed(row, missing, now)
+        if needed is None and markers:
+            needed = RowOutcome.UNDELETED
         if dry_run:
             return needed
-        for marker in hidden:
-            self.blobs.undelete(marker)
+        self.blobs.undelete(markers)
         return self._do(needed, row, row.blob_id, now)
 
-    def _do(self, needed: Repair, row: SweptRow, blob_id: str, now: int) -> Repair:
+    def _do(self, needed: RowOutcome | None, row: ImageRecord, blob_id: str, now: int) -> RowOutcome | None:
         match needed:
-            case Repair.REBUILT:
-                return self._rebuilt(blob_id)
-            case Repair.REFETCHED:
+            case RowOutcome.REBUILT:
+                return self._rebuild(blob_id)
+            case RowOutcome.REFETCHED:
                 self.cached_images.request_refresh(row.image_key, now=now)
-            case Repair.LOST if not self.upkeep.lose(row.image_key, blob_id=blob_id, now=now):
-                return Repair.NONE
+            case RowOutcome.LOST if not self.upkeep.lose(row.image_key, blob_id=blob_id, now=now):
+                return None
         return needed
 
-    def _rebuilt(self, blob_id: str) -> Repair:
+    def _rebuild(self, blob_id: str) -> RowOutcome:
         try:
             self.blobs.put_thumbnails(blob_id, render(self.blobs.original(blob_id)))
-        except ImageFailedError:  # it was decoded once: a person must look at what has become of it
-            return Repair.DAMAGED
-        return Repair.REBUILT
+        except ImageFailedError:  # It was decoded once, so something has happened to the stored bytes.
+            return RowOutcome.DAMAGED
+        return RowOutcome.REBUILT
 
 
-def _hidden(versions: list[Version]) -> list[Version]:
-    """Marks of deletions with something left below them: somebody deleted the object, not its versions."""
-    kept = {one.key for one in versions if not one.is_marker}
-    return [one for one in versions if one.is_marker and one.is_latest and one.key in kept]
+def _hiding_markers(versions: list[Version]) -> list[Version]:
+    """Returns the delete markers that hide a version: somebody deleted the object, but not its versions."""
+    kept = {version.key for version in versions if not version.is_marker}
+    return [
+        version for version in versions if version.is_marker and version.is_latest and version.key in kept
+    ]
 
 
-def _needed(row: SweptRow, missing: list[str], now: int) -> Repair:
-    """Without the original the picture goes on being shown, while we ask for it now and then."""
+def _needed(row: ImageRecord, missing: list[str], now: int) -> RowOutcome | None:
+    """Returns what the missing objects require, None if there are none or if it is too early to ask again."""
     if not missing:
-        return Repair.NONE
+        return None
     original, *_ = object_keys(row.blob_id or "")
     if original not in missing:
-        return Repair.REBUILT
+        return RowOutcome.REBUILT
     if missing != [original]:
-        return Repair.LOST
-    return Repair.REFETCHED if row.checked_at <= now - _ASKED_AGAIN_AFTER else Repair.NONE
+        return RowOutcome.LOST
+    return RowOutcome.REFETCHED if row.checked_at <= now - _ASKED_AGAIN_AFTER else None

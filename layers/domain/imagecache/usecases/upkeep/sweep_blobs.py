@@ -1,29 +1,34 @@
-"""The bucket → what it holds of each blob; what no row names, deleted version by version.
+"""Sweeps the image bucket: counts what it holds, and deletes the content that no row names.
 
-A cacher puts a fresh version of every object before its row names the blob. So a blob that no row names has
-no version that matters but young ones, and old ones are deleted by their ids: whoever adopts the same content
-meanwhile has a version of their own.
+A cacher stores a new version of every object before its row names the blob. A blob that no row names
+therefore needs none of its old versions, and the sweep deletes these by their ids. A cacher that stores the
+same content meanwhile has a version of its own, which is too young to be deleted.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from imagecache.clock import DAY
+from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import SIZES
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.images.catalogue import ImageCatalogue
-from imagecache.usecases.upkeep.sweep_rows import UNANSWERED
+from imagecache.usecases.upkeep.sweep_counts import SweepCounts
 
 OBJECT_GRACE = DAY
-"""A version younger than this (ms) when the sweep began is not deleted: its row may still be written."""
+"""A version younger than this (ms) when the sweep began is not deleted, as its row may not exist yet."""
 
-_OBJECTS_OF_A_BLOB = 1 + len(SIZES)
+_OBJECTS_PER_BLOB = 1 + len(SIZES)
 
 
 @dataclass(slots=True)
 class Stock:
-    """What the bucket held when it was listed: current objects and old bytes by blob; bytes in all."""
+    """What the bucket held when it was listed.
+
+    `objects` counts the current objects of each blob, `old_bytes` the bytes of its old versions. `listed` is
+    the number of versions in all, `original_bytes` and `served_bytes` the bytes of current objects.
+    """
 
     objects: Counter[str] = field(default_factory=Counter)
     old_bytes: Counter[str] = field(default_factory=Counter)
@@ -32,37 +37,31 @@ class Stock:
     served_bytes: int = 0
 
     @property
-    def blobs(self) -> int:
-        """How many there are, of which anything is left."""
+    def blob_count(self) -> int:
+        """The number of blobs of which anything is left."""
         return len(self.old_bytes.keys() | self.objects.keys())
 
     def is_whole(self, blob_id: str) -> bool:
-        """Whether all its objects seem to be there."""
-        return self.objects[blob_id] == _OBJECTS_OF_A_BLOB
+        """Returns True if all objects of the blob were listed."""
+        return self.objects[blob_id] == _OBJECTS_PER_BLOB
 
     def unnamed(self, named: Collection[str]) -> list[str]:
-        """Blobs with old versions that no row names."""
+        """Returns the blobs that have old versions and are not among those that rows name."""
         return sorted(blob_id for blob_id in self.old_bytes if blob_id not in named)
-
-    def is_too_much(self, blobs: Collection[str]) -> bool:
-        """Whether deleting them all looks like a mistake."""
-        return is_too_much(len(blobs), of=self.blobs)
-
-
-def is_too_much(count: int, *, of: int) -> bool:
-    """The brake: a sweep that would delete so much is more likely wrong than right."""
-    return count > 50 and count * 5 > of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobSweeper:
-    """Works on the image bucket."""
+    """Lists the image bucket, and deletes blobs."""
 
     blobs: Blobs
     catalogue: ImageCatalogue
 
     def take_stock(self, *, old_before: int) -> Stock:
-        """One listing of the bucket; `old_before` in ms."""
+        """Lists the whole bucket.
+
+        A version counts as old if it was last modified before `old_before` (ms).
+        """
         stock = Stock()
         for version in self.blobs.versions():
             stock.listed += 1
@@ -76,25 +75,23 @@ class BlobSweeper:
                 stock.old_bytes[version.blob_id] += version.size
         return stock
 
-    def named(self) -> set[str]:
-        """Every blob that a row names, by a scan of the index."""
+    def named_blobs(self) -> set[str]:
+        """Returns every blob that a row names, by a scan of the index. Raises StoreUnavailableError."""
         return {blob_id for _, blob_id, _ in self.catalogue.storage()}
 
-    def collect(self, blob_ids: Iterable[str], *, old_before: int) -> Counter[str]:
-        """Delete old versions of what no row names, as each blob is asked once more right before."""
-        counts = Counter[str]()
-        for blob_id in blob_ids:
-            if self._is_named(blob_id):
-                counts["unsure"] += 1
-                continue
-            deleted = self.blobs.delete_versions(blob_id, before=old_before)
-            counts["versionsDeleted"] += deleted.versions
-            counts["bytesFreed"] += deleted.bytes
-        return counts
+    def delete(self, blob_ids: Sequence[str], *, old_before: int) -> SweepCounts:
+        """Deletes the old versions of these blobs, except of those that a row names by now."""
+        unnamed = [blob_id for blob_id in blob_ids if not self._may_be_named(blob_id)]
+        deleted = self.blobs.delete_versions(*unnamed, before=old_before)
+        return SweepCounts(
+            unsure=len(blob_ids) - len(unnamed),
+            versions_deleted=deleted.versions,
+            bytes_freed=deleted.freed_bytes,
+        )
 
-    def _is_named(self, blob_id: str) -> bool:
-        """What is not answered counts as named."""
+    def _may_be_named(self, blob_id: str) -> bool:
+        """Asks once more right before the deletion. Without an answer, the blob counts as named."""
         try:
             return any(self.catalogue.naming(blob_id))
-        except UNANSWERED:
+        except StoreUnavailableError:
             return True

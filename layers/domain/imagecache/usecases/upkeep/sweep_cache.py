@@ -1,40 +1,44 @@
-"""The nightly sweep, as a job in steps: rows, deletions after grace, objects, what is missing, statistics.
+"""The nightly sweep: rows, deletions after a grace, objects, missing images, statistics.
 
-Rows first, so that what they no longer name is collected, and every change to a row is conditional. A second
-sweep beside this one, a crash or a long pause between any two steps, and clocks that are minutes apart cost
-work, never an image: marks wait 30 days, objects a day, and both are asked about once more right before the
-end.
+Rows come first, so that what they no longer name can be collected. Every change to a row is conditional. A
+second sweep at the same time, a crash or a long pause between any two steps, and clocks that differ by
+minutes cost work but never an image: an orphan waits for 30 days and an object for a day, and both are
+checked once more right before they are deleted.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
 
 from imagecache.clock import DAY, Clock
+from imagecache.errors import StoreUnavailableError
+from imagecache.model.job import CleanupOrder, Job, ResultValue
+from imagecache.rules.deletion_brake import is_too_much
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.stores.images.upkeep import ImageUpkeep
-from imagecache.stores.state.jobs import Job
-from imagecache.stores.state.sync_state import BeeperState, SyncState
+from imagecache.stores.state.beeper_health import BeeperHealthStore, BeeperState
+from imagecache.stores.state.last_sync import LastSyncStore
+from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 from imagecache.usecases.caching.queue_images import ImageQueueing
-from imagecache.usecases.operating.queue_missing import ImageBackfill
-from imagecache.usecases.operating.run_job import Counts, Step
+from imagecache.usecases.operating.queue_missing import BackfillPosition, ImageBackfill
+from imagecache.usecases.operating.run_job import Step
 from imagecache.usecases.reading.count_cache import count_cache
-from imagecache.usecases.upkeep.sweep_blobs import OBJECT_GRACE, BlobSweeper, Stock, is_too_much
-from imagecache.usecases.upkeep.sweep_costs import costs
-from imagecache.usecases.upkeep.sweep_rows import UNANSWERED, RowSweeper
+from imagecache.usecases.upkeep.sweep_blobs import OBJECT_GRACE, BlobSweeper, Stock
+from imagecache.usecases.upkeep.sweep_costs import costs_of
+from imagecache.usecases.upkeep.sweep_counts import SweepCounts
+from imagecache.usecases.upkeep.sweep_position import Phase, SweepPosition
+from imagecache.usecases.upkeep.sweep_rows import RowSweeper
 
-if TYPE_CHECKING:
-    pass
-
+# In ms. Without a complete sync since then, it is not known well enough what is shown.
 _SYNCED_WITHIN = 2 * DAY
-_BLOBS_A_STEP = 100
+# More deletions than this, and more than this share of all, need a person's consent.
+_BRAKE_COUNT = 50
+_BRAKE_SHARE = 0.2
 
 
 class Refusal(StrEnum):
-    """Why nothing is deleted."""
+    """Why a sweep deletes nothing."""
 
     NO_RECENT_SYNC = "no_recent_sync"
     OFFLINE = "offline"
@@ -43,9 +47,50 @@ class Refusal(StrEnum):
     TOO_MANY_BLOBS = "too_many_blobs"
 
 
+@dataclass(slots=True)
+class SweepState:
+    """What one invocation knows of its sweep.
+
+    `counts` and `refusals` belong to the whole job. The other attributes are determined when they are first
+    needed in this invocation, and are None until then: `stock` is the listing of the bucket, `shown` the keys
+    of shown images, `unnamed` the blobs that no row names, `deletable` those of them that are still to be
+    deleted.
+    """
+
+    job: Job
+    order: CleanupOrder
+    counts: SweepCounts
+    refusals: list[Refusal]
+    stock: Stock | None = field(default=None)
+    shown: set[str] | None = field(default=None)
+    unnamed: list[str] | None = field(default=None)
+    deletable: list[str] | None = field(default=None)
+
+    @property
+    def old_before(self) -> int:
+        """Versions of objects from before this moment (ms) may be deleted."""
+        return self.job.created_at - OBJECT_GRACE
+
+    def refuse(self, reason: Refusal) -> None:
+        """Puts a brake on: from now on the sweep deletes nothing."""
+        if reason not in self.refusals:
+            self.refusals.append(reason)
+
+    def result(self) -> dict[str, ResultValue]:
+        """Returns what the job's result says beside the counts."""
+        return {
+            "refused": [refusal.value for refusal in self.refusals],
+            "costs": costs_of(self.counts).to_json(),
+        }
+
+
+Progress = tuple[SweepCounts, SweepPosition | None]
+"""What a step has counted, and where to continue (None at the end of the sweep)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """Does jobs of the kind `cleanup`; their orders are `dry_run` and `force`."""
+    """Works on jobs of the kind `cleanup`."""
 
     row_sweeper: RowSweeper
     blob_sweeper: BlobSweeper
@@ -54,141 +99,167 @@ class Sweep:
     upkeep: ImageUpkeep
     catalogue: ImageCatalogue
     participants_table: ParticipantsTable
-    sync_state: SyncState
+    last_sync_store: LastSyncStore
+    beeper_health_store: BeeperHealthStore
+    statistics_store: SweepStatisticsStore
     clock: Clock
     active_within_days: int
+    blobs_per_step: int = 100
 
     def run(self, job: Job) -> Iterator[Step]:
-        """From where the job is; a dry run counts what would be done, and changes nothing."""
-        return _Run(self, job, Counter(job.progress), list(job.result.get("refused", []))).steps()
+        """Sweeps from the job's position on. A dry run changes nothing and counts what would be done.
+
+        Raises TypeError for a job of another kind, StoreUnavailableError if AWS does not answer where the
+        sweep cannot do without.
+        """
+        if not isinstance(job.order, CleanupOrder):
+            raise TypeError(f"job {job.job_id} is no cleanup but a {job.kind}")
+        state = SweepState(
+            job=job,
+            order=job.order,
+            counts=SweepCounts.from_json(job.progress),
+            refusals=refusals(job),
+        )
+        position: SweepPosition | None = SweepPosition.from_json(job.position)
+        while position is not None:
+            counts, position = self._step(position, state)
+            state.counts += counts
+            yield Step(counts.to_json(), position.to_json() if position else None, state.result())
+
+    def _step(self, position: SweepPosition, state: SweepState) -> Progress:
+        match position.phase:
+            case Phase.SWEEP_ROWS:
+                return self._sweep_rows(position, state)
+            case Phase.DELETE_ROWS:
+                return self._delete_rows(position, state)
+            case Phase.COUNT_OBJECTS:
+                return self._count_objects(position, state)
+            case Phase.DELETE_OBJECTS:
+                return self._delete_objects(position, state)
+            case Phase.QUEUE_MISSING:
+                return self._queue_missing(position, state)
+            case Phase.RECORD_STATISTICS:
+                return self._record_statistics(position, state)
+
+    def _sweep_rows(self, position: SweepPosition, state: SweepState) -> Progress:
+        """Does what a page of rows needs, and counts those that are due for deletion."""
+        if state.shown is None:
+            try:
+                state.shown = self.row_sweeper.references.image_keys()
+            except StoreUnavailableError:
+                state.refuse(Refusal.SCAN_FAILED)
+                return SweepCounts(), position.next_phase()
+        rows, last_key = self.upkeep.page(after=position.last_key)
+        counts = self.row_sweeper.sweep(
+            rows,
+            shown=state.shown,
+            is_whole=self._stock(state).is_whole,
+            dry_run=state.order.dry_run,
+        )
+        return counts, position.after_row(last_key)
+
+    def _delete_rows(self, position: SweepPosition, state: SweepState) -> Progress:
+        """Deletes those of a page of rows that are due.
+
+        Only a phase of its own knows how many are due in all.
+        """
+        if self._is_too_much(state.counts.due, of=state.counts.rows, state=state):
+            state.refuse(Refusal.TOO_MANY_IMAGES)
+        if not state.counts.due or not self._may_delete(state):
+            return SweepCounts(), position.next_phase()
+        rows, last_key = self.upkeep.page(after=position.last_key)
+        return self.row_sweeper.delete(rows), position.after_row(last_key)
+
+    def _count_objects(self, position: SweepPosition, state: SweepState) -> Progress:
+        """Counts what the bucket holds.
+
+        A phase of its own, so that it counts once however often it is listed.
+        """
+        stock = self._stock(state)
+        unnamed = self._unnamed_blobs(state)
+        counts = SweepCounts(
+            blobs=stock.blob_count,
+            unnamed=len(unnamed),
+            unnamed_bytes=sum(stock.old_bytes[blob_id] for blob_id in unnamed),
+        )
+        return counts, position.next_phase()
+
+    def _delete_objects(self, position: SweepPosition, state: SweepState) -> Progress:
+        """Deletes the old versions of some blobs that no row names."""
+        if state.deletable is None:
+            state.deletable = self._deletable_blobs(state)
+        if not state.deletable:
+            return SweepCounts(), position.next_phase()
+        batch = state.deletable[: self.blobs_per_step]
+        state.deletable = state.deletable[self.blobs_per_step :]
+        state.stock = None  # The statistics must describe what is left.
+        return self.blob_sweeper.delete(batch, old_before=state.old_before), position
+
+    def _deletable_blobs(self, state: SweepState) -> list[str]:
+        unnamed = self._unnamed_blobs(state)
+        if self._is_too_much(len(unnamed), of=self._stock(state).blob_count, state=state):
+            state.refuse(Refusal.TOO_MANY_BLOBS)
+        return unnamed if self._may_delete(state) else []
+
+    def _queue_missing(self, position: SweepPosition, state: SweepState) -> Progress:
+        """Queues what chats show and the cache does not have: lost since, or not queued by the last sync."""
+        oldest = state.job.created_at - self.active_within_days * DAY if self.active_within_days else 0
+        queueing = self.image_queueing
+        step = self.backfill.step(
+            position.backfill or BackfillPosition.from_json(None),
+            oldest=oldest,
+            queue_images=queueing.count_missing if state.order.dry_run else queueing.request,
+        )
+        return SweepCounts(chats=step.chats, queued=step.queued), position.after_chats(step.position)
+
+    def _record_statistics(self, position: SweepPosition, state: SweepState) -> Progress:
+        """Records what `/api/stats` says of the last sweep. A dry run records nothing."""
+        stock = self._stock(state)
+        if not state.order.dry_run:
+            counts = count_cache(catalogue=self.catalogue, participants=self.participants_table)
+            statistics = asdict(counts) | {
+                "swept_at": self.clock(),
+                "orphaned": state.counts.orphans + state.counts.marked - state.counts.deleted,
+                "original_bytes": stock.original_bytes,
+                "served_bytes": stock.served_bytes,
+                "deleted": state.counts.deleted,
+                "bytes_freed": state.counts.bytes_freed,
+                "refused": [refusal.value for refusal in state.refusals],
+            }
+            self.statistics_store.record(statistics)
+        return SweepCounts(listed=stock.listed), position.next_phase()
+
+    def _is_too_much(self, count: int, *, of: int, state: SweepState) -> bool:
+        return not state.order.force and is_too_much(count, of=of, more_than=_BRAKE_COUNT, share=_BRAKE_SHARE)
+
+    def _may_delete(self, state: SweepState) -> bool:
+        """Returns True if no brake is on.
+
+        A person's `force` lifts all but one: nothing replaces unread references.
+        """
+        last_complete_sync = self.last_sync_store.read().completed_at
+        if last_complete_sync <= self.clock() - _SYNCED_WITHIN and not state.order.force:
+            is_offline = self.beeper_health_store.read().state is BeeperState.OFFLINE
+            state.refuse(Refusal.OFFLINE if is_offline else Refusal.NO_RECENT_SYNC)
+        return not state.refusals and not state.order.dry_run
+
+    def _stock(self, state: SweepState) -> Stock:
+        if state.stock is None:
+            state.stock = self.blob_sweeper.take_stock(old_before=state.old_before)
+        return state.stock
+
+    def _unnamed_blobs(self, state: SweepState) -> list[str]:
+        """Returns the blobs that no row names. Without an answer of DynamoDB, none: it is not known."""
+        if state.unnamed is None:
+            try:
+                state.unnamed = self._stock(state).unnamed(self.blob_sweeper.named_blobs())
+            except StoreUnavailableError:
+                state.refuse(Refusal.SCAN_FAILED)
+                state.unnamed = []
+        return state.unnamed
 
 
-_Place = list[Any]
-_Phase = Callable[[_Place], Iterator[tuple[Counts, _Place | None]]]
-"""A part of the sweep: after each step, what it counted and its place; None when it is over."""
-
-
-@dataclass(slots=True)
-class _Run:
-    """What one invocation does. `totals` and `refused` are of the whole job."""
-
-    sweep: Sweep
-    job: Job
-    totals: Counter[str]
-    refused: list[str]
-    _stock: Stock | None = field(default=None)
-
-    def steps(self) -> Iterator[Step]:
-        phases: list[_Phase] = [self._rows, self._deletions, self._objects, self._missing, self._statistics]
-        first, *place = self.job.resume or [0]
-        for number in range(first, len(phases)):
-            after = [number + 1] if number + 1 < len(phases) else None
-            for counts, end in phases[number](place):
-                self.totals.update(counts)
-                resume = after if end is None else [number, *end]
-                yield Step(dict(counts), resume, self._facts())
-            place = []
-
-    def _rows(self, place: _Place) -> Iterator[tuple[Counts, _Place | None]]:
-        rows = self.sweep.row_sweeper
-        try:
-            shown = rows.references.keys()
-        except UNANSWERED:
-            self._refuse(Refusal.SCAN_FAILED)
-            yield {}, None
-            return
-        for page, after in self.sweep.upkeep.pages(after=place[0] if place else None):
-            counts = rows.sweep(page, shown=shown, is_whole=self._in_stock().is_whole, dry_run=self._is_dry)
-            yield counts, [after] if after else None
-
-    def _deletions(self, place: _Place) -> Iterator[tuple[Counts, _Place | None]]:
-        """Only now, when the number of all is known."""
-        if is_too_much(self.totals["due"], of=self.totals["rows"]) and not self._is_forced:
-            self._refuse(Refusal.TOO_MANY_IMAGES)
-        if not self.totals["due"] or not self._may_delete():
-            yield {}, None
-            return
-        for page, after in self.sweep.upkeep.pages(after=place[0] if place else None):
-            yield self.sweep.row_sweeper.delete(page), [after] if after else None
-
-    def _objects(self, place: _Place) -> Iterator[tuple[Counts, _Place | None]]:
-        stock = self._in_stock()
-        unnamed = self._unnamed(stock)
-        if not place:  # it is looked at anew by each invocation, but counted once
-            freed = sum(stock.old_bytes[one] for one in unnamed)
-            yield {"blobs": stock.blobs, "unnamed": len(unnamed), "unnamedBytes": freed}, ["counted"]
-        if stock.is_too_much(unnamed) and not self._is_forced:
-            self._refuse(Refusal.TOO_MANY_BLOBS)
-        if self._may_delete():
-            for start in range(0, len(unnamed), _BLOBS_A_STEP):
-                some = unnamed[start : start + _BLOBS_A_STEP]
-                self._stock = None  # statistics are of what is left
-                yield self.sweep.blob_sweeper.collect(some, old_before=self._old_before), ["counted"]
-        yield {}, None
-
-    def _unnamed(self, stock: Stock) -> list[str]:
-        try:
-            return stock.unnamed(self.sweep.blob_sweeper.named())
-        except UNANSWERED:
-            self._refuse(Refusal.SCAN_FAILED)
-            return []
-
-    def _missing(self, place: _Place) -> Iterator[tuple[Counts, _Place | None]]:
-        """What a complete run of sync has not queued, or what was lost since then."""
-        days = self.sweep.active_within_days
-        queueing = self.sweep.image_queueing
-        oldest = self.job.created_at - days * DAY if days else 0
-        request = queueing.count_missing if self._is_dry else queueing.request
-        for step in self.sweep.backfill.steps(place or None, oldest=oldest, request=request):
-            yield step.counts, step.resume
-        yield {}, None
-
-    def _statistics(self, _place: _Place) -> Iterator[tuple[Counts, _Place | None]]:
-        stock = self._in_stock()
-        counts = count_cache(catalogue=self.sweep.catalogue, participants=self.sweep.participants_table)
-        snapshot = asdict(counts) | {
-            "swept_at": self.sweep.clock(),
-            "orphaned": self.totals["orphans"] + self.totals["marked"] - self.totals["deleted"],
-            "original_bytes": stock.original_bytes,
-            "served_bytes": stock.served_bytes,
-            "deleted": self.totals["deleted"],
-            "bytes_freed": self.totals["bytesFreed"],
-            "refused": self.refused,
-        }
-        if not self._is_dry:
-            self.sweep.sync_state.record_statistics(snapshot)
-        yield {"listed": stock.listed}, None
-
-    def _may_delete(self) -> bool:
-        """Whether no brake is on. A person's `force` lifts all but one: unanswered means unknown."""
-        now = self.sweep.clock()
-        state = self.sweep.sync_state
-        if state.synced().completed_at <= now - _SYNCED_WITHIN and not self._is_forced:
-            offline = state.origin().state is BeeperState.OFFLINE
-            self._refuse(Refusal.OFFLINE if offline else Refusal.NO_RECENT_SYNC)
-        return not self.refused and not self._is_dry
-
-    def _refuse(self, reason: Refusal) -> None:
-        if reason not in self.refused:
-            self.refused.append(reason.value)
-
-    def _facts(self) -> dict[str, Any]:
-        return {"refused": self.refused, "costs": costs(self.totals)}
-
-    def _in_stock(self) -> Stock:
-        """Listed once in an invocation, when first asked for."""
-        if self._stock is None:
-            self._stock = self.sweep.blob_sweeper.take_stock(old_before=self._old_before)
-        return self._stock
-
-    @property
-    def _old_before(self) -> int:
-        return self.job.created_at - OBJECT_GRACE
-
-    @property
-    def _is_dry(self) -> bool:
-        return bool(self.job.order["dry_run"])
-
-    @property
-    def _is_forced(self) -> bool:
-        return bool(self.job.order["force"])
+def refusals(job: Job) -> list[Refusal]:
+    """Returns why a sweep has deleted nothing so far."""
+    codes = job.result.get("refused", [])
+    return [Refusal(code) for code in codes] if isinstance(codes, list) else []

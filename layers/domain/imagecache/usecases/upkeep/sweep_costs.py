@@ -1,22 +1,27 @@
-"""What a sweep counted → the requests that it takes, and their price."""
+"""Estimates the requests that a sweep takes, and their price."""
 
-from collections import Counter
 from dataclasses import asdict, dataclass
 
-# Dollars, in us-east-1 and us-west-2, on demand (AWS price list, 2026-08).
-_READ_UNIT, _WRITE_UNIT = 0.125e-6, 0.625e-6
-_LIST, _MESSAGE = 5e-6, 0.4e-6
+from imagecache.usecases.upkeep.sweep_counts import SweepCounts
 
-# A consistent read unit is 4 KB, an eventual one 8 KB; a row is about 700 bytes, of an index about 150.
-_ROWS_A_UNIT, _INDEX_ROWS_A_UNIT = 4096 / 700, 8192 / 150
-_VERSIONS_A_LIST = 1000
-# The table, and the index that knows the row.
-_UNITS_A_WRITE = 2
+# Dollars per request, in us-east-1 and us-west-2, on demand (AWS price list, 2026-08).
+_READ_UNIT = 0.125e-6
+_WRITE_UNIT = 0.625e-6
+_LIST = 5e-6
+_MESSAGE = 0.4e-6
+
+# A consistent read unit is 4 KB and an eventually consistent one 8 KB. A row has about 700 bytes, an entry of
+# an index about 150.
+_ROWS_PER_UNIT = 4096 / 700
+_INDEX_ENTRIES_PER_UNIT = 8192 / 150
+_VERSIONS_PER_LIST = 1000
+# One for the table, and one for the index that has an entry for the row.
+_UNITS_PER_WRITE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """DynamoDB in request units, S3 and SQS in requests; an estimate, without Lambda's time."""
+class SweepCosts:
+    """DynamoDB's request units, requests to S3 and SQS. An estimate that leaves out Lambda's time."""
 
     reads: int
     writes: int
@@ -25,6 +30,7 @@ class Costs:
 
     @property
     def dollars(self) -> float:
+        """The price of all of them."""
         return (
             self.reads * _READ_UNIT
             + self.writes * _WRITE_UNIT
@@ -32,20 +38,23 @@ class Costs:
             + self.messages * _MESSAGE
         )
 
+    def to_json(self) -> dict[str, float]:
+        """Returns the costs under the names that the API documents."""
+        return {**asdict(self), "dollars": round(self.dollars, 6)}
 
-def costs(totals: Counter[str]) -> dict[str, float]:
-    """Of a sweep that did all that was counted, as a dry run counts what would be done."""
-    passes = 2 if totals["due"] else 1
-    scans = totals["rows"] * passes / _ROWS_A_UNIT + 2 * totals["rows"] / _INDEX_ROWS_A_UNIT
-    repaired = totals["undeleted"] + totals["rebuilt"] + totals["refetched"] + totals["lost"]
-    reads = scans + totals["marked"] + totals["due"] + totals["unnamed"] + 2 * totals["chats"]
-    fetched = totals["revalidated"] + totals["refetched"] + totals["lost"]
-    changed = totals["marked"] + totals["unmarked"] + totals["due"] + fetched + totals["queued"]
-    lists = 2 + totals["listed"] / _VERSIONS_A_LIST + 2 * (totals["unnamed"] + repaired)
-    found = Costs(
+
+def costs_of(counts: SweepCounts) -> SweepCosts:
+    """Estimates a sweep that did everything that was counted. A dry run counts what would be done."""
+    passes = 2 if counts.due else 1
+    scans = counts.rows * passes / _ROWS_PER_UNIT + 2 * counts.rows / _INDEX_ENTRIES_PER_UNIT
+    reads = scans + counts.marked + counts.due + counts.unnamed + 2 * counts.chats
+    fetched = counts.revalidated + counts.refetched + counts.lost
+    changed = counts.marked + counts.unmarked + counts.due + fetched + counts.queued
+    repaired = counts.undeleted + counts.rebuilt + counts.refetched + counts.lost
+    lists = 2 + counts.listed / _VERSIONS_PER_LIST + 2 * (counts.unnamed + repaired)
+    return SweepCosts(
         reads=round(reads),
-        writes=_UNITS_A_WRITE * changed,
+        writes=_UNITS_PER_WRITE * changed,
         lists=round(lists),
-        messages=fetched + totals["queued"],
+        messages=fetched + counts.queued,
     )
-    return {**asdict(found), "dollars": round(found.dollars, 6)}

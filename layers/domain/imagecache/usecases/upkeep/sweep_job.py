@@ -1,44 +1,49 @@
-"""The nightly schedule, or a person → one job of the sweep's, worked on until it is done."""
+"""Works on the job of a sweep: one that a person has started, or one of its own for the nightly schedule."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from imagecache.model.job import JobKind, JobStatus
-from imagecache.stores.state.jobs import Job, Jobs
-from imagecache.usecases.operating.run_job import work_on
-from imagecache.usecases.upkeep.sweep_cache import Refusal, Sweep
+from imagecache.clock import Clock
+from imagecache.model.job import CleanupOrder, Job, JobStatus, new_job
+from imagecache.rules.time_budget import TimeBudget
+from imagecache.stores.state.jobs import Jobs
+from imagecache.usecases.operating.run_job import JobRunner
+from imagecache.usecases.upkeep.sweep_cache import Refusal, Sweep, refusals
 
-_TIME_TO_STOP = 60_000  # ms: a step may repair some hundred images
-NIGHTLY = {"dry_run": False, "force": False}
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepJobs:
+    """Works on jobs of the kind `cleanup`. `new_id` returns unused job ids."""
 
-def sweep_as_told(
-    event: Mapping[str, Any],
-    *,
-    sweep: Sweep,
-    jobs: Jobs,
-    milliseconds_left: Callable[[], int],
-    new_id: Callable[[], str],
-) -> Job:
-    """As far as this invocation brings it. `{"jobId"}` goes on with a job, anything else begins one.
+    sweep: Sweep
+    jobs: Jobs
+    runner: JobRunner
+    clock: Clock
+    new_id: Callable[[], str]
 
-    Raises JobOverError.
-    """
-    now = sweep.clock()
-    job_id = event.get("jobId")
-    if job_id is None:
-        begun = Job(new_id(), JobKind.CLEANUP, created_at=now, updated_at=now, order=NIGHTLY)
-        job_id = jobs.write(begun, now=now).job_id
-    return work_on(
-        job_id,
-        works={JobKind.CLEANUP: sweep.run},
-        jobs=jobs,
-        clock=sweep.clock,
-        out_of_time=lambda: milliseconds_left() < _TIME_TO_STOP,
-    )
+    def job_id(self, event: Mapping[str, Any]) -> str:
+        """Returns the job that the event names, or else creates one and returns its id.
+
+        The id of a schedule's job is made from the id of the schedule's event: a second delivery of the same
+        event finds the job of the first.
+        """
+        if "jobId" in event:
+            return str(event["jobId"])
+        job_id = f"nightly-{event['id']}" if "id" in event else self.new_id()
+        self.jobs.create(new_job(job_id, CleanupOrder(), now=self.clock()))
+        return job_id
+
+    def work_on(self, job_id: str, time_budget: TimeBudget) -> Job:
+        """Sweeps until the job is done or the time is used up, and returns the job.
+
+        Raises as JobRunner.run does.
+        """
+        return self.runner.run(job_id, self.sweep.run, time_budget)
 
 
 def needs_a_person(job: Job) -> bool:
-    """Whether a sweep that is over refused to delete for more than a laptop that is away."""
-    is_over = job.status is JobStatus.DONE and not job.order["dry_run"]
-    return is_over and bool(set(job.result["refused"]) - {Refusal.OFFLINE})
+    """Returns True if a finished sweep refused to delete for any reason but a laptop that was offline."""
+    is_dry_run = isinstance(job.order, CleanupOrder) and job.order.dry_run
+    is_finished = job.status is JobStatus.DONE
+    return is_finished and not is_dry_run and any(reason is not Refusal.OFFLINE for reason in refusals(job))

@@ -1,92 +1,102 @@
-"""Rows of cachedImages → each marked, un-marked, asked for again, repaired, or deleted after grace."""
+"""Sweeps the rows of cachedImages: marks, unmarks, refreshes, repairs, and after a grace deletes them."""
 
-from collections import Counter
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 from functools import partial
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException
-
 from imagecache.clock import DAY, Clock
-from imagecache.model.image import ImageStatus
+from imagecache.errors import StoreUnavailableError
+from imagecache.model.image import ImageRecord, ImageStatus
+from imagecache.rules.source_urls import may_change
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.upkeep import ImageUpkeep, SweptRow
+from imagecache.stores.images.upkeep import ImageUpkeep
 from imagecache.usecases.caching.queue_images import ImageQueueing
-from imagecache.usecases.upkeep.repair_image import ImageRepair, Repair
+from imagecache.usecases.upkeep.repair_image import ImageRepair
+from imagecache.usecases.upkeep.sweep_counts import RowOutcome, SweepCounts
 
 GRACE = 30 * DAY
-"""How long an image that nobody shows is kept, and a look-up counts as showing it (ms)."""
+"""How long (ms) an orphan is kept, and how long a look-up by another application counts as a reference."""
 
-_STALE_AFTER = 30 * DAY
-UNANSWERED = (BotoCoreError, ClientError, PynamoDBException)
-"""A question that AWS did not answer: nothing is deleted for it."""
-
-_UNSURE = "unsure"
+# In ms. An image of the web may change under the same URL.
+_REVALIDATE_AFTER = 30 * DAY
+_TO_BE_FETCHED = frozenset({RowOutcome.REVALIDATED, RowOutcome.REFETCHED, RowOutcome.LOST})
 
 
-class Task(StrEnum):
-    """What a row needs; and the name under which it is counted."""
+class Task(Enum):
+    """What a row needs."""
 
-    MARK = "marked"
-    UNMARK = "unmarked"
-    DELETE = "due"
-    REVALIDATE = "revalidated"
-    REPAIR = "repaired"
-
-
-_FETCHED = {Task.REVALIDATE.value, Repair.REFETCHED.value, Repair.LOST.value}
+    MARK = auto()
+    UNMARK = auto()
+    DELETE = auto()
+    REVALIDATE = auto()
+    REPAIR = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class References:
-    """Who shows an image: chats and contacts. Whoever looked it up is known by its row."""
+    """Finds out which images chats and contacts show.
+
+    Look-ups by other applications are in the image's own row.
+    """
 
     participants_table: ParticipantsTable
     contacts_table: ContactsTable
 
-    def keys(self) -> set[str]:
-        """Of every image that is shown, by two scans. Raises one of UNANSWERED."""
+    def image_keys(self) -> set[str]:
+        """Returns the keys of all images that are shown, by two scans. Raises StoreUnavailableError."""
         return {*self.participants_table.image_keys(), *self.contacts_table.image_keys()}
 
     def has(self, image_key: str) -> bool:
-        """By two queries. Raises one of UNANSWERED."""
+        """Returns True if the image is shown, by at most two queries. Raises StoreUnavailableError."""
         shown = self.participants_table.referring(image_key, limit=1) or self.contacts_table.referring(
             image_key, limit=1
         )
         return bool(shown)
 
 
-def tasks(row: SweptRow, *, is_shown: bool, is_whole: bool, now: int, refetch_media_after: int) -> list[Task]:
-    """What is to be done. `is_whole`: all objects of its blob seem to be there; times in ms, 0 for never."""
-    if row.status is ImageStatus.FORGOTTEN:  # it must be remembered, or the next sync brings it back
+def tasks(
+    row: ImageRecord, *, is_shown: bool, is_whole: bool, now: int, refetch_media_after: int
+) -> list[Task]:
+    """Returns what the row needs.
+
+    `is_whole` is True if all objects of its blob seem to be there. `refetch_media_after` is the age in ms at
+    which an image from Beeper is asked for again, 0 for never.
+    """
+    if row.status is ImageStatus.FORGOTTEN:  # Without the row, the next sync would bring the image back.
         return []
     if not is_shown:
         if not row.orphaned_at:
             return [Task.MARK]
         return [Task.DELETE] if row.orphaned_at <= now - GRACE else []
-    found = [Task.UNMARK] if row.orphaned_at else []
+    needed = [Task.UNMARK] if row.orphaned_at else []
     if row.blob_id and not is_whole:
-        return [*found, Task.REPAIR]
-    return [*found, Task.REVALIDATE] if _is_stale(row, now, refetch_media_after) else found
+        needed.append(Task.REPAIR)
+    elif _may_have_changed(row, now, refetch_media_after):
+        needed.append(Task.REVALIDATE)
+    return needed
 
 
-def _is_stale(row: SweptRow, now: int, refetch_media_after: int) -> bool:
-    """A media id never changes what it means, an https URL may."""
+def _may_have_changed(row: ImageRecord, now: int, refetch_media_after: int) -> bool:
+    """Returns True if the last check is too long ago.
+
+    The content of a media id never changes, of a URL it may.
+    """
     if row.status is not ImageStatus.CACHED:
         return False
-    is_mutable = row.source_url.lower().startswith("https:")
-    age = _STALE_AFTER if is_mutable else refetch_media_after
+    age = _REVALIDATE_AFTER if may_change(row.source_url or "") else refetch_media_after
     return bool(age) and row.checked_at <= now - age
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowSweeper:
-    """Works on a page of rows at a time, several rows side by side. A dry run only counts."""
+    """Sweeps rows a page at a time, up to `writes_at_once` rows side by side.
+
+    `refetch_media_after` is in ms, 0 for never.
+    """
 
     upkeep: ImageUpkeep
     references: References
@@ -99,13 +109,17 @@ class RowSweeper:
 
     def sweep(
         self,
-        rows: list[SweptRow],
+        rows: Sequence[ImageRecord],
         *,
         shown: Container[str],
         is_whole: Callable[[str], bool],
         dry_run: bool,
-    ) -> Counter[str]:
-        """Everything but deletions, which are counted as due: the brake looks at their number first."""
+    ) -> SweepCounts:
+        """Does what the rows need. Deletions are only counted as due, because the brake needs their number.
+
+        `shown` are the keys of the images that are shown, `is_whole` says whether all objects of a blob seem
+        to be there. A dry run changes nothing and counts what would be done.
+        """
         now = self.clock()
         work = [
             (task, row)
@@ -118,57 +132,69 @@ class RowSweeper:
                 refetch_media_after=self.refetch_media_after,
             )
         ]
-        do = partial(self._would_do if dry_run else self._do, now=now)
+        do = partial(self._do, now=now, dry_run=dry_run)
         with ThreadPoolExecutor(self.writes_at_once) as pool:
-            done = list(pool.map(lambda one: do(*one), work))
+            outcomes = list(pool.map(lambda task_and_row: do(*task_and_row), work))
         if not dry_run:
-            wanted = [row for (_, row), what in zip(work, done, strict=True) if what in _FETCHED]
-            self.image_queueing.send((row.image_key, row.source_url) for row in wanted if row.source_url)
-        due = sum(row.file_size for (_, row), what in zip(work, done, strict=True) if what == Task.DELETE)
-        orphans = sum(bool(row.orphaned_at) for row in rows if row.image_key not in shown)
-        return Counter(what for what in done if what) + Counter(rows=len(rows), dueBytes=due, orphans=orphans)
+            self._queue(
+                row for (_, row), outcome in zip(work, outcomes, strict=True) if outcome in _TO_BE_FETCHED
+            )
+        return replace(
+            SweepCounts.of(outcomes),
+            rows=len(rows),
+            orphans=sum(bool(row.orphaned_at) for row in rows if row.image_key not in shown),
+            due_bytes=sum(row.file_size for task, row in work if task is Task.DELETE),
+        )
 
-    def delete(self, rows: Iterable[SweptRow]) -> Counter[str]:
-        """Those among them whose grace is over, unless somebody shows them after all."""
+    def delete(self, rows: Iterable[ImageRecord]) -> SweepCounts:
+        """Deletes those of the rows whose grace is over, unless something shows them after all."""
         now = self.clock()
         due = [row for row in rows if row.orphaned_at and row.orphaned_at <= now - GRACE]
         with ThreadPoolExecutor(self.writes_at_once) as pool:
-            return sum(pool.map(partial(self._delete, now=now), due), Counter())
+            return SweepCounts.of(pool.map(partial(self._delete, now=now), due))
 
-    def _delete(self, row: SweptRow, *, now: int) -> Counter[str]:
-        if row.looked_up_at > now - GRACE or self._is_shown(row):
-            return Counter({_UNSURE: 1})
-        deleted = self.upkeep.delete(row.image_key, orphaned_at=row.orphaned_at, now=now)
-        return Counter({"deleted": int(deleted)})
+    def _do(self, task: Task, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
+        """Does one task.
 
-    def _is_shown(self, row: SweptRow) -> bool:
-        """Asked of the row alone, right before it is changed. What is not answered counts as shown."""
-        try:
-            return self.references.has(row.image_key)
-        except UNANSWERED:
-            return True
-
-    def _would_do(self, task: Task, row: SweptRow, *, now: int) -> str:
-        return self._repair(row, now=now, dry_run=True) if task is Task.REPAIR else task.value
-
-    def _do(self, task: Task, row: SweptRow, *, now: int) -> str:
-        """Under which name it is counted; empty when there was nothing left to do."""
-        done = True
+        Returns None if there was nothing left to do, because the row has changed meanwhile.
+        """
         match task:
             case Task.REPAIR:
-                return self._repair(row, now=now, dry_run=False)
+                return self._repair(row, now=now, dry_run=dry_run)
+            case Task.DELETE:
+                return RowOutcome.DUE
             case Task.MARK:
-                if self._is_shown(row):
-                    return _UNSURE
-                done = self.upkeep.mark_orphaned(row.image_key, now=now)
+                return RowOutcome.MARKED if dry_run else self._mark(row, now=now)
             case Task.UNMARK:
-                done = self.cached_images.unmark_orphaned(row.image_key)
+                is_done = dry_run or self.cached_images.unmark_orphaned(row.image_key)
+                return RowOutcome.UNMARKED if is_done else None
             case Task.REVALIDATE:
-                done = self.cached_images.revalidate(row.image_key, now=now)
-        return task.value if done else ""
+                is_done = dry_run or self.cached_images.revalidate(row.image_key, now=now)
+                return RowOutcome.REVALIDATED if is_done else None
 
-    def _repair(self, row: SweptRow, *, now: int, dry_run: bool) -> str:
+    def _mark(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
+        if self._may_be_shown(row):
+            return RowOutcome.UNSURE
+        return RowOutcome.MARKED if self.upkeep.mark_orphaned(row.image_key, now=now) else None
+
+    def _delete(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
+        if row.looked_up_at > now - GRACE or self._may_be_shown(row):
+            return RowOutcome.UNSURE
+        is_deleted = self.upkeep.delete(row.image_key, orphaned_at=row.orphaned_at, now=now)
+        return RowOutcome.DELETED if is_deleted else None
+
+    def _repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
         try:
-            return self.repair.repair(row, now=now, dry_run=dry_run).value
-        except UNANSWERED:
-            return _UNSURE
+            return self.repair.repair(row, now=now, dry_run=dry_run)
+        except StoreUnavailableError:
+            return RowOutcome.UNSURE
+
+    def _may_be_shown(self, row: ImageRecord) -> bool:
+        """Asks once more right before a change. Without an answer, the image counts as shown."""
+        try:
+            return self.references.has(row.image_key)
+        except StoreUnavailableError:
+            return True
+
+    def _queue(self, rows: Iterable[ImageRecord]) -> None:
+        self.image_queueing.send((row.image_key, row.source_url) for row in rows if row.source_url)

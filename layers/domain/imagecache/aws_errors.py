@@ -1,0 +1,30 @@
+"""Translates the exceptions of AWS clients for stores and queues: use cases do not know their types."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBConnectionError
+
+from imagecache.errors import StoreUnavailableError
+
+
+@contextmanager
+def aws_errors_translated() -> Iterator[None]:
+    """Raises StoreUnavailableError in place of any error of boto3 or PynamoDB. Also works as a decorator.
+
+    A refused condition is an error of PynamoDB, too: handle it inside of this context. The message is only
+    the code of the error, because AWS's texts may contain keys and URLs.
+    """
+    try:
+        yield
+    except (BotoCoreError, ClientError, PynamoDBConnectionError) as error:
+        raise StoreUnavailableError(_code(error)) from error
+
+
+def _code(error: BotoCoreError | ClientError | PynamoDBConnectionError) -> str:
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code", type(error).__name__)
+    if isinstance(error, PynamoDBConnectionError):
+        return error.cause_response_code or type(error).__name__
+    return type(error).__name__

@@ -1,0 +1,93 @@
+"""What a sweep counts, and what a single row of cachedImages contributes to it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+
+class RowOutcome(StrEnum):
+    """What a sweep has done for a row, or would do in a dry run. Each value is a field of SweepCounts."""
+
+    MARKED = "marked"
+    UNMARKED = "unmarked"
+    DUE = "due"
+    REVALIDATED = "revalidated"
+    UNDELETED = "undeleted"
+    REBUILT = "rebuilt"
+    REFETCHED = "refetched"
+    LOST = "lost"
+    DAMAGED = "damaged"
+    UNSURE = "unsure"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepCounts:
+    """Counts of a sweep. They are added up over its steps; progress and result of its job hold them as JSON.
+
+    rows: rows of cachedImages that were looked at; orphans: those of them with an orphan mark
+    marked, unmarked: rows that got an orphan mark, or lost it because something shows them again
+    due, due_bytes: rows whose grace is over, and the bytes of their originals
+    deleted: rows that were deleted
+    revalidated: rows whose source is asked whether the image has changed
+    undeleted, rebuilt, refetched, lost, damaged: repairs, see ImageRepair
+    unsure: rows and blobs left alone because a last check before the change did not confirm it
+    listed: versions of objects in the bucket; blobs: the blobs that they belong to
+    unnamed, unnamed_bytes: blobs with old versions that no row names, and the bytes of these versions
+    versions_deleted, bytes_freed: versions of objects that were deleted, and their bytes
+    chats, queued: chats that were searched for missing images, and the images that were queued
+    """
+
+    rows: int = 0
+    orphans: int = 0
+    marked: int = 0
+    unmarked: int = 0
+    due: int = 0
+    due_bytes: int = 0
+    deleted: int = 0
+    revalidated: int = 0
+    undeleted: int = 0
+    rebuilt: int = 0
+    refetched: int = 0
+    lost: int = 0
+    damaged: int = 0
+    unsure: int = 0
+    listed: int = 0
+    blobs: int = 0
+    unnamed: int = 0
+    unnamed_bytes: int = 0
+    versions_deleted: int = 0
+    bytes_freed: int = 0
+    chats: int = 0
+    queued: int = 0
+
+    def __add__(self, other: "SweepCounts") -> "SweepCounts":
+        """Returns the sums of both."""
+        return SweepCounts(**{name: getattr(self, name) + getattr(other, name) for name in _JSON_NAMES})
+
+    def to_json(self) -> dict[str, int]:
+        """Returns the counts that are not 0, under the names that the API documents."""
+        counts = {json_name: getattr(self, name) for name, json_name in _JSON_NAMES.items()}
+        return {json_name: count for json_name, count in counts.items() if count}
+
+    @classmethod
+    def from_json(cls, counts: Mapping[str, int]) -> "SweepCounts":
+        """Reads what `to_json` has written, or a sum of several of them."""
+        return cls(**{name: counts.get(json_name, 0) for name, json_name in _JSON_NAMES.items()})
+
+    @classmethod
+    def of(cls, outcomes: Iterable[RowOutcome | None]) -> "SweepCounts":
+        """Counts outcomes of rows. None stands for a row that turned out to need nothing."""
+        counts = dict.fromkeys(RowOutcome, 0)
+        for outcome in outcomes:
+            if outcome is not None:
+                counts[outcome] += 1
+        return cls(**{outcome.value: count for outcome, count in counts.items()})
+
+
+def _camel_case(name: str) -> str:
+    return re.sub("_([a-z])", lambda match: match[1].upper(), name)
+
+
+_JSON_NAMES = {field.name: _camel_case(field.name) for field in fields(SweepCounts)}

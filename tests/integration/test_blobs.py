@@ -1,0 +1,91 @@
+"""The image bucket: versions of objects are deleted by their ids, many in one call."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from imagecache.errors import StoreUnavailableError
+from imagecache.stores.blobs import Blobs
+from tests.integration.conftest import Stack
+
+
+@contextmanager
+def failing(stack: Stack, fail: Callable[[Any], list[dict[str, str]]]) -> Iterator[None]:
+    """S3 reports these errors for single objects, in answers to calls that succeed."""
+
+    def add_errors(parsed: Any, **_: object) -> None:
+        parsed["Errors"] = fail(parsed)
+
+    stack.s3.meta.events.register("after-call.s3.DeleteObjects", add_errors)
+    try:
+        yield
+    finally:
+        stack.s3.meta.events.unregister("after-call.s3.DeleteObjects", add_errors)
+
+
+def error(version_id: str) -> dict[str, str]:
+    return {"Key": "originals/blob", "VersionId": version_id, "Code": "SlowDown", "Message": "slow down"}
+
+
+def test_versions_are_deleted_many_in_one_call(stack: Stack) -> None:
+    for number in range(8):
+        stack.s3.put_object(Bucket="images", Key="originals/blob", Body=b"x" * number)
+    stack.now += 1
+    stack.calls.clear()
+    blobs = Blobs(bucket="images", s3=stack.s3, deletions_per_call=3)
+    assert blobs.delete_versions("blob", before=stack.now) == (8, sum(range(8)))
+    assert stack.calls.count("DeleteObjects") == 3
+    assert "DeleteObject" not in stack.calls
+    assert list(stack.blobs.versions("blob")) == []
+
+
+def test_several_blobs_are_deleted_in_one_call(stack: Stack) -> None:
+    for number in range(5):
+        stack.s3.put_object(Bucket="images", Key=f"originals/blob{number}", Body=b"x")
+    stack.now += 1
+    young = stack.s3.put_object(Bucket="images", Key="originals/blob0", Body=b"young")["VersionId"]
+    blob_ids = [f"blob{number}" for number in range(5)]
+    assert stack.blobs.delete_versions(*blob_ids, before=stack.now) == (5, 5)
+    assert stack.calls.count("DeleteObjects") == 1
+    assert [version.version_id for version in stack.blobs.versions()] == [young]
+
+
+def test_nothing_to_delete_takes_no_call(stack: Stack) -> None:
+    assert stack.blobs.delete_versions("blob", before=stack.now) == (0, 0)
+    stack.blobs.undelete([])
+    assert "DeleteObjects" not in stack.calls
+
+
+def test_a_version_that_s3_fails_to_delete_is_tried_again(stack: Stack) -> None:
+    kept = stack.s3.put_object(Bucket="images", Key="originals/blob", Body=b"x")["VersionId"]
+    stack.s3.put_object(Bucket="images", Key="originals/blob", Body=b"y")
+    stack.now += 1
+    failures = [[error(kept)], [error(kept)], []]
+    with failing(stack, lambda _: failures.pop(0)):
+        assert stack.blobs.delete_versions("blob", before=stack.now).versions == 2
+    assert stack.calls.count("DeleteObjects") == 3
+
+
+def test_a_version_that_s3_does_not_delete_is_an_error_that_names_no_key(stack: Stack) -> None:
+    kept = stack.s3.put_object(Bucket="images", Key="originals/blob", Body=b"x")["VersionId"]
+    stack.now += 1
+    with (
+        failing(stack, lambda _: [error(kept)]),
+        pytest.raises(StoreUnavailableError, match=r"^S3 did not delete 1 object versions: SlowDown$"),
+    ):
+        stack.blobs.delete_versions("blob", before=stack.now)
+    assert stack.calls.count("DeleteObjects") == 3
+
+
+def test_an_undeleted_object_is_served_again(stack: Stack) -> None:
+    keys = [f"images/blob/{size}.webp" for size in (96, 192)]
+    for key in keys:
+        stack.s3.put_object(Bucket="images", Key=key, Body=b"x")
+        stack.s3.delete_object(Bucket="images", Key=key)
+    markers = [version for version in stack.blobs.versions() if version.is_marker]
+    stack.calls.clear()
+    stack.blobs.undelete(markers)
+    assert stack.calls == ["DeleteObjects"]
+    assert {version.key for version in stack.blobs.versions() if version.is_current} == set(keys)
