@@ -1,16 +1,13 @@
 """The routes of functions/read, which change nothing."""
 
 from dataclasses import dataclass
-from functools import partial
-from http import HTTPStatus
 
-from imagecache.api import operation_shapes
 from imagecache.api.chats import ChatRoutes
-from imagecache.api.http import Route, Routes
+from imagecache.api.http import Routes
 from imagecache.api.images import ImageRoutes
-from imagecache.api.operation import JOB_PATH, read_health, read_job, read_status, stats
+from imagecache.api.jobs import JobRoutes
+from imagecache.api.operation import OperationRoutes
 from imagecache.clock import Clock
-from imagecache.model.access import Role
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.stores.state.beeper_health import BeeperHealthStore
@@ -53,39 +50,12 @@ class ReadApi:
             clock=self.clock,
             base_url=self.base_url,
         )
-        return {**chats.routes(), **images.routes(), **self._of_operation()}
-
-    def _of_operation(self) -> dict[str, Route]:
-        return {
-            "GET /api/stats": Route(
-                summary="What the cache holds, counted now",
-                gives=operation_shapes.Stats,
-                answer=partial(
-                    stats,
-                    catalogue=self.catalogue,
-                    participants=self.participants_table,
-                    last_sync_store=self.last_sync_store,
-                    beeper_health_store=self.beeper_health_store,
-                    statistics_store=self.statistics_store,
-                ),
-            ),
-            "GET /api/status": Route(
-                summary="Whether Beeper can be reached",
-                gives=operation_shapes.Status,
-                answer=partial(read_status, beeper_health_store=self.beeper_health_store),
-            ),
-            "GET /api/health": Route(
-                summary="Whether the API answers",
-                role=Role.NONE,
-                gives=operation_shapes.Health,
-                answer=read_health,
-            ),
-            "GET /api/jobs/{jobId}": Route(
-                summary="Progress and result of a job",
-                role=Role.ADMIN,
-                path=JOB_PATH,
-                gives=operation_shapes.Job,
-                errors=[HTTPStatus.NOT_FOUND],
-                answer=partial(read_job, jobs=self.job_reader),
-            ),
-        }
+        operation = OperationRoutes(
+            catalogue=self.catalogue,
+            participants_table=self.participants_table,
+            last_sync_store=self.last_sync_store,
+            beeper_health_store=self.beeper_health_store,
+            statistics_store=self.statistics_store,
+        )
+        jobs = JobRoutes(reader=self.job_reader)
+        return {**chats.routes(), **images.routes(), **operation.routes(), **jobs.routes()}
