@@ -1,4 +1,4 @@
-"""What `import-convex` needs, and what it prints. tests/engine runs it on a stack."""
+"""`import-convex` says what it needs and what became of each document. tests/engine runs it on a stack."""
 
 import contextlib
 import importlib.metadata
