@@ -1,4 +1,4 @@
-"""Whatever answers in place of Beeper, nothing wrong is concluded from it."""
+"""Nothing wrong is concluded from what other programs answer in place of Beeper."""
 
 import json
 import time
@@ -117,7 +117,7 @@ def test_a_list_that_beeper_refuses_is_not_an_empty_list(
 def test_an_error_of_beeper_for_one_chat_concerns_that_chat_alone(
     session: requests.Session, say: Say
 ) -> None:
-    """Otherwise a single chat would end every run at the same place."""
+    """A single chat must not end every run at the same place."""
     with Origin(say) as origin, pytest.raises(ChatUnavailableError):
         api_at(origin, session).with_full_roster(large_group())
 

@@ -1,4 +1,4 @@
-"""What tests look at after a run of sync, and what they look for before it."""
+"""Helpers for tests of sync: they run it, and look at the tables, the queue and the account after it."""
 
 from collections.abc import Callable
 

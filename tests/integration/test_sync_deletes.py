@@ -100,7 +100,7 @@ def test_many_chats_at_once_are_not_deleted_without_force(
 def test_nothing_is_missing_while_something_in_the_list_has_no_id(
     stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
 ) -> None:
-    """What has no id may be any of the chats that seem to be missing."""
+    """The chat without an id may be any of those that seem to be missing."""
     nameless = replace(doomed, id="!nameless:beeper.local", quirks={"id": None})
     demo.account.add_chat(nameless)
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Whatever happens to an account, a complete run makes the tables equal to it.
+"""A complete run makes the tables equal to the account, whatever has happened to the account.
 
 A state machine drives the demo account and the real use case on moto: chats come and go, members join and
 leave, avatars change, files appear, contacts are kept and removed, Beeper goes away at any request or

@@ -1,4 +1,4 @@
-"""Only one run works at a time, however little time it has and whatever the list of chats is like.
+"""Runs work one at a time, and end in an orderly way when time is up or the list of chats is broken.
 
 A run that has lost the lock to a newer one writes nothing.
 """

@@ -85,7 +85,7 @@ def test_a_chat_with_nulls_and_unknown_types_is_read() -> None:
 
 
 def test_a_roster_that_is_absent_or_not_wholly_readable_is_partial() -> None:
-    """Otherwise it would look as if all members had left."""
+    """A roster that was taken for whole would look as if all other members had left."""
     news, bare, holes = parse_page(recorded("list_with_nulls_and_unknowns")).chats
     assert [chat.roster_is_partial for chat in (news, bare, holes)] == [True, True, True]
     assert holes.participant_count == 3

@@ -1,4 +1,4 @@
-"""Whether a chat's roster is fetched, and whether the chat is stored again."""
+"""A chat's roster is fetched, and the chat is stored again, only if it may have changed."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""How long an invocation may go on working before it has to stop in an orderly way."""
+"""The time that an invocation may go on working before it has to stop in an orderly way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ class ChatPage:
 
 
 def parse_page(answer: Json) -> ChatPage:
-    """Parses a list of chats. Raises ListingError if it is none.
+    """Parses a list of chats. Raises ListingError if the answer is not one.
 
     Some servers do not say whether there are more chats. They have more until a page is empty.
     """

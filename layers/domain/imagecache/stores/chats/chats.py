@@ -63,7 +63,7 @@ class ChatRow(Model):
 
 @dataclass(frozen=True, slots=True)
 class StoredChat:
-    """What sync compares a listed chat with.
+    """The attributes of a stored chat that sync compares with the listed chat.
 
     Since `roster_unavailable_since` the chat is stored without its roster; 0 if it has its roster. Since
     `missing_since` Beeper does not list the chat; 0 if it does. Both are in ms.
@@ -79,7 +79,7 @@ class StoredChat:
 
 @dataclass(frozen=True, slots=True)
 class ChatSummary:
-    """What relinking needs of a chat: the network decides a member's contact, the preview shows it."""
+    """The attributes of a chat that relinking needs to find its members' contacts and to show them."""
 
     network_name: str
     preview_json: str

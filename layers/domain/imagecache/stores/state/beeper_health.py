@@ -14,7 +14,7 @@ _NAME = "beeperHealth"
 
 
 class BeeperState(StrEnum):
-    """How Beeper answered when it was last asked."""
+    """The kinds of answer that Beeper gave when it was last asked."""
 
     OK = "ok"
     OFFLINE = "offline"
@@ -24,7 +24,7 @@ class BeeperState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BeeperHealth:
-    """How Beeper answers, since when it has done so, and when it was last asked (ms; 0 for never)."""
+    """The state of Beeper, since when it is in this state, and when it was last asked (ms; 0 for never)."""
 
     state: BeeperState = BeeperState.UNKNOWN
     since: int = 0

@@ -18,7 +18,7 @@ _NAME = "contacts"
 
 @dataclass(frozen=True, slots=True)
 class RelinkPosition:
-    """How many changes of contacts there have been, and how far the members of all chats are linked.
+    """The number of changes of contacts so far, and the position of the relinking that follows them.
 
     All members are linked as of change number `linked`. If a pass over them is under way, it was begun at
     change number `towards`, and `after` is the (chat id, participant id) of the last member it has linked.

@@ -23,7 +23,7 @@ NO_LIMIT = 2**53
 
 @dataclass(frozen=True, slots=True)
 class SyncProgress:
-    """How far a run has read Beeper's list of chats.
+    """The position of a run in Beeper's list of chats, and what it has seen until there.
 
     `newest` is the latest activity seen. The watermark must not pass `watermark_limit`, so that the next run
     reads down to the chats whose roster was unavailable (both in ms). `without_id` means that the list held

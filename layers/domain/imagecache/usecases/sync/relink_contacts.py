@@ -18,7 +18,7 @@ from imagecache.usecases.contacts.match_contacts import ContactMatcher, Person
 
 @dataclass(slots=True)
 class RelinkResult:
-    """What a relinking has done.
+    """The result of a relinking.
 
     `any_contacts` is False only if there has never been a contact. `begun` means that members were looked at,
     `finished` that all of them are linked. `members` counts those who have another contact now, `queued`

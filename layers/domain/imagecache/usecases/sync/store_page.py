@@ -34,9 +34,10 @@ from imagecache.usecases.sync.sync_report import SyncReport
 
 @dataclass(frozen=True, slots=True)
 class PageOutcome:
-    """Whether the whole page is stored; if not, time was up, and the page has to be stored again.
+    """The result of storing a page.
 
-    The watermark must not pass `watermark_limit` (ms), so that the next run reads down to it.
+    If it is not `finished`, time was up, and the page has to be stored again. The watermark must not pass
+    `watermark_limit` (ms), so that the next run reads down to it.
     """
 
     finished: bool

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class SyncOutcome(StrEnum):
-    """How a run ended. None of these is an error.
+    """The ways in which a run can end. None of these is an error.
 
     BUSY: another run holds the sync lock. UNFINISHED: time was up, or contacts have changed meanwhile, and
     the next run continues. SUPERSEDED: this run has lost the lock to a newer one, which goes on in its place.
@@ -22,7 +22,7 @@ class SyncOutcome(StrEnum):
 
 @dataclass(slots=True)
 class SyncReport:
-    """What one run saw and did. It is filled in while the run goes on.
+    """The counts and the outcome of one run. It is filled in while the run goes on.
 
     Of the chats that the list held, `chats` were looked at, `changed` were stored, and `unreadable` have no
     usable id. `skipped` holds the ids, as far as there are any, of those and of chats whose roster was
