@@ -37,7 +37,7 @@ javascript:
 		"$$deno" fmt --check --quiet && "$$deno" lint --quiet && "$$deno" check --quiet web tests/web
 
 template:
-	@$(SAM) printf '%s\n' default prod | xargs -P 2 -n 1 "$$sam" -m samcli validate --lint --config-env
+	@$(SAM) "$$sam" -m samcli validate
 
 openapi: ## docs/openapi.json, from the routes as they are
 	@$(DEV) tools.openapi

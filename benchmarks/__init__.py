@@ -1,0 +1,1 @@
+"""Measurements at sizes that are too large for tests."""

@@ -1,7 +1,7 @@
-"""`make bench ONLY=coldRun`: 400 images of the demo account, none cached yet, through each origin.
+"""`make bench ONLY=coldRun` caches 400 images of the demo account, none cached yet, through each origin.
 
-The real claims, pace and stores on the embedded engine, ten workers in this process, the real clock. The
-media server's own limit (100 requests in 60 s) is on.
+It uses the real claims, pace and stores on the embedded engine, ten workers in this process, and the real
+clock. The media server limits itself to 100 requests in 60 s.
 """
 
 import queue
@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import boto3
-from botocore.config import Config
+from botocore.config import Config as BotoConfig
 
 from demo.service import DemoAccount
 from imagecache.clock import now
@@ -24,103 +24,124 @@ from imagecache.queues.images import from_body
 from imagecache.sources.beeper.images import AssetsServe, MediaOrigin, MediaServer
 from imagecache.sources.transport import punctual_session
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.cache_image import ImageCacher
 from imagecache.usecases.caching.fetch_image import ImageSources
 from imagecache.wiring import Wiring
-from local.engine import Engine, running_engine
+from local.engine import REGION, Engine, running_engine
 from local.template import read_template
 from tests.made_settings import made_config
 
-IMAGES, WORKERS = 400, 10
+_IMAGES = 400
+_WORKERS = 10
+_DEMO_SCALE = 2.5  # has more than 400 images
+_TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 
 
-class Waiting:
-    """As much of SQS as the cacher sends to: a message that waits comes back after its delay."""
+class DelayingQueue:
+    """The part of SQS that the cacher uses: a message that is sent becomes ready after its delay.
+
+    None in place of a message tells a worker to end.
+    """
 
     def __init__(self, keys: list[str]) -> None:
         self.ready: queue.SimpleQueue[ImageMessage | None] = queue.SimpleQueue()
-        self.deferred = 0
+        self.deferrals = 0
         for key in keys:
             self.ready.put(ImageMessage(key, f"mxc://{quote(key)}", now()))
 
     def send_message(self, *, MessageBody: str, DelaySeconds: int, **_: Any) -> None:  # noqa: N803 - boto3's
-        self.deferred += 1
+        self.deferrals += 1
         threading.Timer(DelaySeconds, self.ready.put, [from_body(MessageBody)]).start()
 
 
-def measure(engine: Engine, name: OriginName) -> dict[str, Any]:
-    """One cold run through one origin alone."""
-    with DemoAccount(scale=2.5) as demo, punctual_session() as session:
-        known = [key for key in demo.account.deliverable() if quote(key) == key]
-        keys = [key for key in known if key not in demo.account.not_on_disk][:IMAGES]
-        if len(keys) < IMAGES:
-            sys.exit("the demo account is too small")
+def run(image_count: int = _IMAGES) -> dict[str, Any]:
+    """Returns the figures of one run through each origin."""
+    origins = (OriginName.BEEPER, OriginName.MEDIA_SERVER)
+    with tempfile.TemporaryDirectory() as folder, running_engine(Path(folder)) as engine:
+        return {"runs": [_measure(engine, origin, image_count) for origin in origins]}
+
+
+def _measure(engine: Engine, origin_name: OriginName, image_count: int) -> dict[str, Any]:
+    """Caches images through this origin alone, and returns the figures."""
+    with DemoAccount(scale=_DEMO_SCALE) as demo, punctual_session() as session:
+        keys = _cacheable_keys(demo, image_count)
         origin: MediaOrigin = (
             MediaServer(base_url=demo.media_url, token=demo.media_token, session=session)
-            if name is OriginName.MEDIA_SERVER
+            if origin_name is OriginName.MEDIA_SERVER
             else AssetsServe(base_url=demo.beeper_url, token=demo.beeper_token, session=session)
         )
-        waiting = Waiting(keys)
-        images, cacher = _cacher(engine, ImageSources(media={name: origin}, web=GuardedWeb()), waiting)
-        began, cpu = time.monotonic(), time.process_time()
-        _work(waiting, cacher)
-        seconds, cpu = time.monotonic() - began, time.process_time() - cpu
+        messages = DelayingQueue(keys)
+        wiring = _wiring(engine, messages)
+        sources = ImageSources(media={origin_name: origin}, web=GuardedWeb())
+        cacher = wiring.image_cacher(wiring.image_fetcher(sources))
+        started = time.monotonic()
+        cpu_started = time.process_time()
+        _cache_all(messages, cacher, image_count)
+        seconds = time.monotonic() - started
+        cpu_seconds = time.process_time() - cpu_started
         hits: dict[str, Any] = demo.hits.as_json()
-    statuses = Counter(state.status.value for state in images.states(keys).values())
+    statuses = Counter(record.status.value for record in wiring.cached_images.records(keys).values())
     return {
-        "origin": name.value,
-        "images": IMAGES,
+        "origin": origin_name.value,
+        "images": image_count,
         "cached": statuses["cached"],
         "seconds": round(seconds, 1),
-        "cpuMillisecondsPerImage": round(cpu / IMAGES * 1000, 1),
+        "cpuMillisecondsPerImage": round(cpu_seconds / image_count * 1000, 1),
         "requests": hits["imageHits"],
         "downloadedTwice": sum(count > 1 for count in hits["images"].values()),
         "status429": hits["statuses"].get("429", 0),
-        "deferred": waiting.deferred,
+        "deferred": messages.deferrals,
     }
 
 
-def _work(waiting: Waiting, cacher: ImageCacher) -> None:
-    left = threading.Semaphore(0)
+def _cacheable_keys(demo: DemoAccount, count: int) -> list[str]:
+    """Returns the keys of images that both origins have. Ends the process if there are too few."""
+    # Keys that need percent-encoding are left out, as the URLs of the messages are made from the keys.
+    keys = [
+        key for key in demo.account.deliverable() if quote(key) == key and key not in demo.account.not_on_disk
+    ][:count]
+    if len(keys) < count:
+        sys.exit(f"the demo account has only {len(keys)} images: raise its scale")
+    return keys
+
+
+def _cache_all(messages: DelayingQueue, cacher: ImageCacher, image_count: int) -> None:
+    """Runs the workers until every image has an outcome."""
+    finished = threading.Semaphore(0)
 
     def work() -> None:
-        while request := waiting.ready.get():
-            if cacher.cache(request).result != "deferred":
-                left.release()
+        while message := messages.ready.get():
+            if cacher.cache(message).result != "deferred":
+                finished.release()
 
-    workers = [threading.Thread(target=work) for _ in range(WORKERS)]
+    workers = [threading.Thread(target=work) for _ in range(_WORKERS)]
     for worker in workers:
         worker.start()
-    for _ in range(IMAGES):
-        left.acquire()
+    for _ in range(image_count):
+        finished.acquire()
     for _ in workers:
-        waiting.ready.put(None)
+        messages.ready.put(None)
     for worker in workers:
         worker.join()
 
 
-def _cacher(engine: Engine, sources: ImageSources, waiting: Waiting) -> tuple[CachedImages, ImageCacher]:
-    access = {**engine.access, "config": Config(proxies={}, max_pool_connections=WORKERS)}
+def _wiring(engine: Engine, messages: DelayingQueue) -> Wiring:
+    """Returns the wiring of new tables and a new bucket, with the queue in place of SQS."""
+    access = {**engine.access, "config": BotoConfig(proxies={}, max_pool_connections=_WORKERS)}
     dynamodb: Any = boto3.client("dynamodb", **access)
     s3: Any = boto3.client("s3", **access)
-    names = {}
-    for logical in ("CachedImagesTable", "SyncStateTable"):
-        names[logical] = f"{logical}-{now()}"
-        wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-        properties = read_template()["Resources"][logical]["Properties"]
-        kept = {key: properties[key] for key in wanted if key in properties}
-        dynamodb.create_table(TableName=names[logical], **kept)
-    bucket = f"images-{now()}"
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    settings = made_config(
-        images_table=names["CachedImagesTable"], sync_state_table=names["SyncStateTable"], image_bucket=bucket
+    suffix = now()
+    for logical_id in ("CachedImagesTable", "SyncStateTable"):
+        properties = read_template()["Resources"][logical_id]["Properties"]
+        dynamodb.create_table(
+            TableName=f"{logical_id}-{suffix}",
+            **{name: properties[name] for name in _TABLE_PROPERTIES if name in properties},
+        )
+    s3.create_bucket(Bucket=f"images-{suffix}", CreateBucketConfiguration={"LocationConstraint": REGION})
+    config = made_config(
+        images_table=f"CachedImagesTable-{suffix}",
+        sync_state_table=f"SyncStateTable-{suffix}",
+        image_bucket=f"images-{suffix}",
     )
-    clients = {"dynamodb": dynamodb, "s3": s3, "sqs": waiting}
-    wiring = Wiring(settings, make_client=clients.__getitem__, clock=now)
-    return wiring.cached_images, wiring.image_cacher(wiring.image_fetcher(sources))
-
-
-def run() -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder, running_engine(Path(folder)) as engine:
-        return {"runs": [measure(engine, name) for name in (OriginName.BEEPER, OriginName.MEDIA_SERVER)]}
+    clients = {"dynamodb": dynamodb, "s3": s3, "sqs": messages}
+    return Wiring(config, make_client=clients.__getitem__, clock=now)

@@ -1,10 +1,13 @@
-"""The settings of a deployed function, so that a benchmark can run its use case in its own process."""
+"""What a benchmark needs to run the use case of a deployed function in its own process."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
 
 from imagecache.config import Config
+from imagecache.wiring import MakeClient
 from local.deploy import Stack
 
 
@@ -19,3 +22,17 @@ def deployed_settings(stack: Stack, function: str) -> dict[str, str]:
 def deployed_config(stack: Stack, function: str) -> Config:
     """Returns the configuration that a function reads from its environment."""
     return Config.from_env(deployed_settings(stack, function))
+
+
+def counting_clients(calls: Counter[str], access: Mapping[str, Any]) -> MakeClient:
+    """Returns a maker of AWS clients that count their requests in `calls`, by the name of the operation.
+
+    `access` are keywords for `boto3.client`.
+    """
+
+    def make_client(service: str, **options: Any) -> Any:
+        client: Any = boto3.client(service, **{**access, **options})  # type: ignore[call-overload]  # a name that varies
+        client.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
+        return client
+
+    return make_client

@@ -1,7 +1,8 @@
-"""`make bench ONLY=sweep`: 100,000 rows swept on the embedded engine, in a process of its own.
+"""`make bench ONLY=sweep` sweeps 100,000 rows on the embedded engine.
 
-What the deployed function runs, with the deployed function's own settings, two days after everything was
-stored: how long, how much memory at its peak, and how many requests of each kind.
+The sweep runs in a process of its own, with the settings of the deployed function and a clock that is two
+days ahead. The figures say how long it takes, how much memory it needs at its peak, and how many requests of
+each kind it sends.
 """
 
 import json
@@ -14,50 +15,129 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.config import Config as BotoConfig
 
-from benchmarks.deployed import deployed_settings
+from benchmarks.deployed import counting_clients, deployed_settings
 from imagecache.clock import DAY, now
 from imagecache.config import Config
 from imagecache.model.chat import Chat
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.blobs import object_keys
-from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.previews import preview_of
-from imagecache.stores.state.sync_state import Synced, SyncState
+from imagecache.stores.state.last_sync import LastSync
 from imagecache.wiring import Wiring
 from local.deploy import Stack
 from local.stack import local_stack
 
-_ROWS, _DUE, _ORPHANS, _CONTENTS, _UNNAMED, _MEMBERS = 100_000, 500, 1_000, 10_000, 100, 97
-_AT_ONCE = 8
+_WRITES_AT_ONCE = 8
+_ROWS_A_WRITE = 25  # the most that BatchWriteItem accepts
+_TIME_LIMIT_MS = 900_000
+_CLOCK_AHEAD = 2 * DAY
+_ORPHANED_SINCE = 31 * DAY  # longer than the grace
+_MEMBERS_A_CHAT = 97
 
 
-def key(number: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The number of rows in cachedImages, and what is special about them.
+
+    The first `due` rows are orphans that are deleted; each has content of its own. The next `orphans` rows
+    are not shown by a chat either, but are not marked yet. All rows but the first `due` share `contents`
+    different contents. `unnamed_contents` are stored although no row names them.
+    """
+
+    rows: int = 100_000
+    due: int = 500
+    orphans: int = 1_000
+    contents: int = 10_000
+    unnamed_contents: int = 100
+
+    @property
+    def shown_rows(self) -> range:
+        """The numbers of the rows that a member of a chat shows."""
+        return range(self.due + self.orphans, self.rows)
+
+    def blob_id(self, number: int) -> str:
+        """Returns the id of the content of a row."""
+        return f"{number if number < self.due else self.due + number % self.contents:064x}"
+
+
+_FULL_SIZE = Size()
+
+
+def run(size: Size = _FULL_SIZE) -> dict[str, Any]:
+    """Fills a new stack, sweeps it in another process, and returns the figures."""
+    with tempfile.TemporaryDirectory() as folder, local_stack(Path(folder)) as stack:
+        settings = deployed_settings(stack, "CleanupFunction")
+        _fill(stack, Config.from_env(settings), size)
+        sweep = subprocess.run(
+            [sys.executable, "-m", "benchmarks.sweep"],
+            env=os.environ | settings | stack.engine.environment,
+            capture_output=True,
+            check=True,
+        )
+        figures: dict[str, Any] = json.loads(sweep.stdout)
+        return figures
+
+
+def _fill(stack: Stack, config: Config, size: Size) -> None:
+    """Writes rows as sync and the cacher write them, and the objects that they name."""
+    boto_config = BotoConfig(proxies={}, max_pool_connections=_WRITES_AT_ONCE)
+    access = {**stack.engine.access, "config": boto_config}
+    wiring = Wiring(config, make_client=counting_clients(Counter(), access), clock=now)
+    dynamodb = wiring.client("dynamodb")
+    s3 = wiring.client("s3")
+    moment = now()
+
+    def put_rows(table: str, items: list[dict[str, Any]]) -> None:
+        requests = {table: [{"PutRequest": {"Item": item}} for item in items]}
+        while requests:
+            answer = dynamodb.batch_write_item(RequestItems=requests)
+            requests = answer["UnprocessedItems"]
+
+    def put_objects(blob_id: str) -> None:
+        for name in object_keys(blob_id):
+            s3.put_object(Bucket=config.image_bucket, Key=name, Body=b"a picture")
+
+    image_rows = (_image_row(size, number, moment) for number in range(size.rows))
+    member_rows = map(_member_row, size.shown_rows)
+    named_contents = {size.blob_id(number) for number in range(size.rows)}
+    unnamed_contents = [f"f{number:063x}" for number in range(size.unnamed_contents)]
+    with ThreadPoolExecutor(_WRITES_AT_ONCE) as pool:
+        _finish(pool.map(lambda items: put_rows(config.images_table, items), _batches(image_rows)))
+        _finish(pool.map(lambda items: put_rows(config.participants_table, items), _batches(member_rows)))
+        _finish(pool.map(put_objects, [*sorted(named_contents), *unnamed_contents]))
+    first_chat = size.shown_rows[0] // _MEMBERS_A_CHAT
+    last_chat = size.shown_rows[-1] // _MEMBERS_A_CHAT
+    for number in range(first_chat, last_chat + 1):
+        chat = _chat(number, moment)
+        wiring.chats_table.put(
+            chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r", fence=1
+        )
+    # Without a recent complete sync, a sweep deletes nothing.
+    wiring.last_sync_store.record(LastSync(completed_at=moment + _CLOCK_AHEAD), fence=1)
+
+
+def _image_key(number: int) -> str:
     return f"local.beeper.com/alex_{number:022}"
 
 
-def blob(number: int) -> str:
-    """What is due has content of its own; the others are ten to a content."""
-    return f"{number if number < _DUE else _DUE + number % _CONTENTS:064x}"
-
-
-def _image(number: int, moment: int) -> dict[str, Any]:
-    orphaned = {"orphanedAt": {"N": str(moment - 31 * DAY)}} if number < _DUE else {}
+def _image_row(size: Size, number: int, moment: int) -> dict[str, Any]:
+    orphaned = {"orphanedAt": {"N": str(moment - _ORPHANED_SINCE)}} if number < size.due else {}
     times = {name: {"N": str(moment)} for name in ("cachedAt", "checkedAt")}
     sizes = {name: {"N": "20000"} for name in ("fileSize", "width", "height")}
+    blob_id = size.blob_id(number)
     return {
-        "imageKey": {"S": key(number)},
-        "sourceUrl": {"S": f"mxc://{key(number)}"},
+        "imageKey": {"S": _image_key(number)},
+        "sourceUrl": {"S": f"mxc://{_image_key(number)}"},
         "status": {"S": "cached"},
-        "blobId": {"S": blob(number)},
+        "blobId": {"S": blob_id},
         "contentType": {"S": "image/jpeg"},
-        "view": {"S": json.dumps([blob(number), 640, 480, "3OcRJYB4d3h/iIeHeEh3eIhw+j2w", "#204060"])},
+        "view": {"S": json.dumps([blob_id, 640, 480, "3OcRJYB4d3h/iIeHeEh3eIhw+j2w", "#204060"])},
         "history": {"S": json.dumps([[moment, "beeper", "20000 bytes"]])},
         **times,
         **sizes,
@@ -65,13 +145,13 @@ def _image(number: int, moment: int) -> dict[str, Any]:
     }
 
 
-def _member(number: int) -> dict[str, Any]:
+def _member_row(number: int) -> dict[str, Any]:
     return {
-        "chatId": {"S": f"!{number // _MEMBERS}"},
+        "chatId": {"S": f"!{number // _MEMBERS_A_CHAT}"},
         "participantId": {"S": f"@{number}"},
         "fullName": {"S": f"Person {number}"},
-        "sourceUrl": {"S": f"mxc://{key(number)}"},
-        "imageKey": {"S": key(number)},
+        "sourceUrl": {"S": f"mxc://{_image_key(number)}"},
+        "imageKey": {"S": _image_key(number)},
         "isSelf": {"BOOL": False},
         "isNetworkBot": {"BOOL": False},
         "syncedBy": {"N": "1"},
@@ -96,77 +176,44 @@ def _chat(number: int, moment: int) -> Chat:
         source_url=None,
         image=None,
         participants=(),
-        participant_count=_MEMBERS,
-        has_more_participants=True,
+        participant_count=_MEMBERS_A_CHAT,
+        roster_is_partial=True,
     )
 
 
-def fill(stack: Stack, config: Config) -> None:
-    """Rows as sync and the cacher leave them, and an object for each that they name."""
-    access = {**stack.engine.access, "config": BotoConfig(proxies={}, max_pool_connections=_AT_ONCE)}
-    dynamodb: Any = boto3.client("dynamodb", **access)
-    s3: Any = boto3.client("s3", **access)
-    moment = now()
-    chats = ChatsTable(table_name=config.chats_table, dynamodb=dynamodb)
-    shown = range(_DUE + _ORPHANS, _ROWS)
-
-    def put(table: str, items: list[dict[str, Any]]) -> None:
-        requests = {table: [{"PutRequest": {"Item": item}} for item in items]}
-        while requests:
-            requests = dynamodb.batch_write_item(RequestItems=requests)["UnprocessedItems"]
-
-    def store(blob_id: str) -> None:
-        for name in object_keys(blob_id):
-            s3.put_object(Bucket=config.image_bucket, Key=name, Body=b"a picture")
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        images = _batches(_image(number, moment) for number in range(_ROWS))
-        _all(pool.map(lambda items: put(config.images_table, items), images))
-        _all(pool.map(lambda items: put(config.participants_table, items), _batches(map(_member, shown))))
-        named = {blob(number) for number in range(_ROWS)}
-        _all(pool.map(store, [*sorted(named), *(f"f{number:063x}" for number in range(_UNNAMED))]))
-    prints = {"list_fingerprint": "l", "roster_fingerprint": "r"}
-    for number in range(shown[0] // _MEMBERS, shown[-1] // _MEMBERS + 1):
-        chat = _chat(number, moment)
-        chats.put(chat, preview=preview_of(chat), fence=1, **prints)
-    state = SyncState(table_name=config.sync_state_table, dynamodb=dynamodb)
-    state.record_synced(replace(Synced(), completed_at=moment + 2 * DAY), fence=1)
-
-
 def _batches(items: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """As many as BatchWriteItem takes."""
     batch: list[dict[str, Any]] = []
     for item in items:
         batch.append(item)
-        if len(batch) == 25:
+        if len(batch) == _ROWS_A_WRITE:
             yield batch
             batch = []
     if batch:
         yield batch
 
 
-def _all(results: Iterable[None]) -> None:
+def _finish(results: Iterable[None]) -> None:
+    """Waits for all results of a pool. An error in one of them is raised here."""
     for _ in results:
         pass
 
 
-def swept() -> dict[str, Any]:
-    """In the process that is measured: the function's use case, its AWS calls counted."""
+def _sweep_in_this_process() -> dict[str, Any]:
+    """Sweeps the stack that the environment describes, and returns the figures of this process."""
     calls = Counter[str]()
-
-    def client(service: str) -> Any:
-        made: Any = boto3.client(service)  # type: ignore[call-overload]  # a name that varies
-        made.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
-        return made
-
-    wiring = Wiring(Config.from_env(os.environ), make_client=client, clock=lambda: now() + 2 * DAY)
+    wiring = Wiring(
+        Config.from_env(os.environ),
+        make_client=counting_clients(calls, {}),
+        clock=lambda: now() + _CLOCK_AHEAD,
+    )
     sweep_jobs = wiring.sweep_jobs
-    before, began = _peak_megabytes(), time.monotonic()
-    job = sweep_jobs.work_on(sweep_jobs.job_id({}), TimeBudget(lambda: 900_000, reserve_ms=60_000))
+    megabytes_before = _peak_megabytes()
+    started = time.monotonic()
+    job = sweep_jobs.work_on(sweep_jobs.job_id({}), TimeBudget(lambda: _TIME_LIMIT_MS, reserve_ms=60_000))
     return {
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": round(time.monotonic() - started, 1),
         "peakMegabytes": _peak_megabytes(),
-        "megabytesBefore": before,
+        "megabytesBefore": megabytes_before,
         "awsCalls": dict(sorted(calls.items())),
         "status": job.status,
         **job.result,
@@ -174,22 +221,11 @@ def swept() -> dict[str, Any]:
 
 
 def _peak_megabytes() -> int:
-    """Of this process alone: what getrusage tells is inherited from the one that started it."""
+    """Returns the largest resident size of this process. Linux only."""
+    # getrusage would return the peak of the parent process, if that is larger.
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) // 1024
 
 
-def run() -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder, local_stack(Path(folder)) as stack:
-        settings = deployed_settings(stack, "CleanupFunction")
-        fill(stack, Config.from_env(settings))
-        environment = os.environ | settings | stack.engine.environment
-        child = subprocess.run(
-            [sys.executable, "-m", "benchmarks.sweep"], env=environment, capture_output=True, check=True
-        )
-        told: dict[str, Any] = json.loads(child.stdout)
-        return told
-
-
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(swept()))
+    sys.stdout.write(json.dumps(_sweep_in_this_process()))

@@ -1,14 +1,15 @@
-"""5,000 chats with 60,000 participants into the embedded engine: how long, and how many requests.
+"""`make bench ONLY=sync` syncs 5,000 chats with 60,000 participants into the embedded engine.
 
-The first, complete run is the deployed function itself; the runs over unchanged chats are the same use case
-in this process, so that its AWS calls can be counted.
+It measures how long that takes and how many requests it needs. The first, complete run is the deployed
+function itself. The runs over unchanged chats are the same use case in this process, so that its AWS calls
+can be counted.
 """
 
 import json
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import boto3
 import requests
 from botocore.config import Config as BotoConfig
 
-from benchmarks.deployed import deployed_config
+from benchmarks.deployed import counting_clients, deployed_config
 from demo.account import DEFAULT_NOW
 from demo.chats import Chat, Network, Person
 from demo.media import Media, Picture
@@ -28,28 +29,82 @@ from imagecache.wiring import Wiring
 from local.deploy import Stack
 from local.stack import local_stack
 
-_SINGLES, _GROUPS, _MEMBERS = 4400, 600, 85
 _NETWORK = Network("WhatsApp", "whatsapp")
+_SMALLEST_DEMO_SCALE = 0.03
+_TIME_LIMIT_MS = 900_000
+_LONGEST_INVOCATION_SECONDS = 950
+# Neighbouring groups share most of their members.
+_DISTANCE_OF_GROUPS = 66
 
 
-def fill(demo: DemoAccount) -> int:
-    """The account; returns how many participants it has. Every third person has a picture."""
-    me = Person("@me:beeper.local", full_name="Me", is_self=True)
-    crowd = [_person(number) for number in range(40_000)]
-    for number in range(_SINGLES):
-        _add(demo, number, (me, crowd[number]))
-    for number in range(_GROUPS):
-        start = number * 66
-        _add(demo, _SINGLES + number, (me, *crowd[start : start + _MEMBERS - 1]))
-    return sum(len(chat.people) for chat in demo.account.chats)
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The size of the account. `members` is the number of members of a group, its owner included."""
+
+    single_chats: int = 4_400
+    groups: int = 600
+    members: int = 85
+
+    @property
+    def people(self) -> int:
+        return max(self.single_chats, self.groups * _DISTANCE_OF_GROUPS + self.members)
+
+
+_FULL_SIZE = Size()
+
+
+def run(size: Size = _FULL_SIZE) -> dict[str, Any]:
+    """Returns the figures of a first run, and of an incremental and a complete run without changes."""
+    with tempfile.TemporaryDirectory() as folder, DemoAccount(scale=_SMALLEST_DEMO_SCALE) as demo:
+        parameters = {"BeeperUrl": demo.beeper_url}
+        secrets = {"beeper-token": demo.beeper_token}
+        with local_stack(Path(folder), parameters=parameters, secrets=secrets) as stack:
+            return _measure(stack, demo, size)
+
+
+def _measure(stack: Stack, demo: DemoAccount, size: Size) -> dict[str, Any]:
+    _disable_the_cacher(stack)
+    _fill(demo, size)
+    participants = sum(len(chat.people) for chat in demo.account.chats)
+    result: dict[str, Any] = {"participants": participants, "chats": len(demo.account.chats)}
+    started = time.monotonic()
+    result["firstRun"] = _invoke(stack)
+    result["firstRunSeconds"] = round(time.monotonic() - started, 1)
+    for name, complete in (("unchangedIncremental", False), ("unchangedComplete", True)):
+        demo.hits.reset()
+        calls: Counter[str] = Counter()
+        started = time.monotonic()
+        report = _sync_in_this_process(stack, demo, calls, complete=complete)
+        hits = demo.hits.as_json()
+        result[name] = {
+            "seconds": round(time.monotonic() - started, 1),
+            "outcome": report["outcome"],
+            "changed": report["changed"],
+            "requestsToBeeper": {"chats": hits["chats"], "chat": hits["chat"]},
+            "awsCalls": dict(calls),
+        }
+    return result
+
+
+def _fill(demo: DemoAccount, size: Size) -> None:
+    """Adds single chats, and groups whose members have single chats, too."""
+    owner = Person("@me:beeper.local", full_name="Me", is_self=True)
+    people = [_person(number) for number in range(size.people)]
+    for number in range(size.single_chats):
+        _add_chat(demo, number, (owner, people[number]))
+    for number in range(size.groups):
+        first = number * _DISTANCE_OF_GROUPS
+        members = people[first : first + size.members - 1]
+        _add_chat(demo, size.single_chats + number, (owner, *members))
 
 
 def _person(number: int) -> Person:
+    """Returns a person. Every third has a picture."""
     picture = Picture.remote(Media("local.beeper.com", f"alex_{number}")) if number % 3 == 0 else None
     return Person(f"@{number}:beeper.local", full_name=f"Person {number}", picture=picture)
 
 
-def _add(demo: DemoAccount, number: int, people: tuple[Person, ...]) -> None:
+def _add_chat(demo: DemoAccount, number: int, people: tuple[Person, ...]) -> None:
     demo.account.add_chat(
         Chat(
             id=f"!{number}:beeper.local",
@@ -63,38 +118,19 @@ def _add(demo: DemoAccount, number: int, people: tuple[Person, ...]) -> None:
     )
 
 
-def measure(stack: Stack, demo: DemoAccount) -> dict[str, Any]:
-    _let_the_cacher_rest(stack)
-    result: dict[str, Any] = {"participants": fill(demo), "chats": len(demo.account.chats)}
-    started = time.monotonic()
-    result["firstRun"] = _invoke(stack)
-    result["firstRunSeconds"] = round(time.monotonic() - started, 1)
-    for name, complete in (("unchangedIncremental", False), ("unchangedComplete", True)):
-        demo.hits.reset()
-        calls: Counter[str] = Counter()
-        started = time.monotonic()
-        report = _in_process(stack, demo, calls, complete=complete)
-        hits = demo.hits.as_json()
-        result[name] = {
-            "seconds": round(time.monotonic() - started, 1),
-            "outcome": report["outcome"],
-            "changed": report["changed"],
-            "requestsToBeeper": {"chats": hits["chats"], "chat": hits["chat"]},
-            "awsCalls": dict(calls),
-        }
-    return result
-
-
-def _let_the_cacher_rest(stack: Stack) -> None:
-    """Thousands of pictures would be fetched beside it: that is measured elsewhere."""
+def _disable_the_cacher(stack: Stack) -> None:
+    """Stops the cacher, which would fetch thousands of pictures at the same time."""
     functions = boto3.client("lambda", **stack.engine.access)
     for source in functions.list_event_source_mappings()["EventSourceMappings"]:
         functions.update_event_source_mapping(UUID=source["UUID"], Enabled=False)
 
 
 def _invoke(stack: Stack) -> list[dict[str, Any]]:
-    """The deployed function until it is done: a report per invocation, which ends within 15 minutes."""
-    patient = BotoConfig(read_timeout=950, retries={"total_max_attempts": 1})
+    """Invokes the deployed function until it has read everything, and returns the report of each invocation.
+
+    Raises RuntimeError if the function fails.
+    """
+    patient = BotoConfig(read_timeout=_LONGEST_INVOCATION_SECONDS, retries={"total_max_attempts": 1})
     functions = boto3.client("lambda", **{**stack.engine.access, "config": patient})
     reports: list[dict[str, Any]] = []
     while not reports or reports[-1]["outcome"] in {"unfinished", "busy"}:
@@ -106,21 +142,13 @@ def _invoke(stack: Stack) -> list[dict[str, Any]]:
     return reports
 
 
-def _in_process(stack: Stack, demo: DemoAccount, calls: Counter[str], *, complete: bool) -> dict[str, Any]:
-    def client(service: str) -> Any:
-        made: Any = boto3.client(service, **stack.engine.access)  # type: ignore[call-overload]  # a name that varies
-        made.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
-        return made
-
-    sync = Wiring(deployed_config(stack, "SyncFunction"), make_client=client, clock=now).chat_sync
+def _sync_in_this_process(
+    stack: Stack, demo: DemoAccount, calls: Counter[str], *, complete: bool
+) -> dict[str, Any]:
+    """Runs the use case of the deployed function, counts its AWS calls, and returns its report."""
+    make_client = counting_clients(calls, stack.engine.access)
+    chat_sync = Wiring(deployed_config(stack, "SyncFunction"), make_client=make_client, clock=now).chat_sync
     with requests.Session() as session:
         secrets = {"beeper-token": demo.beeper_token}
-        api = ChatApi(base_url=demo.beeper_url, secrets=secrets, session=session)
-        return asdict(sync.run(api, milliseconds_left=lambda: 900_000, complete=complete))
-
-
-def run() -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder, DemoAccount(scale=0.03) as demo:
-        parameters, secrets = {"BeeperUrl": demo.beeper_url}, {"beeper-token": demo.beeper_token}
-        with local_stack(Path(folder), parameters=parameters, secrets=secrets) as stack:
-            return measure(stack, demo)
+        chat_api = ChatApi(base_url=demo.beeper_url, secrets=secrets, session=session)
+        return asdict(chat_sync.run(chat_api, remaining_ms=lambda: _TIME_LIMIT_MS, complete=complete))

@@ -1,1 +1,1 @@
-"""A Beeper account of invented people, served on this machine."""
+"""Serves a Beeper account of invented people on this machine, for `make run` and for tests."""

@@ -1,4 +1,4 @@
-"""The demo account: what Beeper would know of a made-up person's chats, and the changes a test may make."""
+"""The state of the demo account: the chats, the media files, and the changes that a test can make to them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -11,10 +11,10 @@ from demo.invention import invent
 from demo.media import Media, Picture
 from demo.portraits import Finish, portrait
 
-# A fixed day, so that every start serves the same answers.
 DEFAULT_NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+"""The date of an account in a test: with a fixed date, every start serves the same answers."""
 
-# The first deliverable pictures get the formats that decoders stumble over.
+# The first deliverable pictures get the formats that decoders most often fail on.
 RARE_FINISHES = (
     *(Finish.ANIMATED_GIF, Finish.CMYK_JPEG, Finish.PALETTE_PNG),
     *(Finish.ROTATED_JPEG, Finish.ROTATED_JPEG, Finish.ROTATED_JPEG),
@@ -22,92 +22,108 @@ RARE_FINISHES = (
 
 
 class Account:
-    """Reads need no lock: every change replaces the whole dictionary of chats."""
+    """An invented account. The same seed, scale and date always give the same one.
+
+    `now` is the date of the account: its chats were active in the two years before it. Reading needs no lock,
+    because every change replaces the whole dictionary of chats.
+    """
 
     def __init__(self, *, seed: int = 7, scale: float = 1.0, now: datetime = DEFAULT_NOW) -> None:
         invention = invent(seed, scale, now)
         self.seed = seed
+        self._now = now
         self._changing = Lock()
         self._chats = {chat.id: chat for chat in invention.chats}
-        self._known = {media.key for media in self._media_in_use()}
+        self._media_keys = {media.key for media in self._media_in_use()}
         self._gone = set(invention.gone)
-        self.not_on_disk = self._never_downloaded()
-        deliverable = list(islice(self._in_order_of_use(), 10))
+        self.not_on_disk = self._choose_media_not_on_disk()
+        deliverable = list(islice(self._deliverable_in_order_of_use(), 10))
         self._finishes = dict(zip(deliverable, RARE_FINISHES, strict=False))
-        # One person reached through two accounts: two ids with the same bytes (reference C 3.3).
+        # A person who is reached through two accounts has two media ids with the same bytes.
         self._same_bytes_as = {deliverable[8]: deliverable[9]}
 
     @property
     def chats(self) -> list[Chat]:
-        """Newest activity first, as the list endpoint sorts them."""
+        """All chats, sorted by their newest activity first, as the list endpoint sorts them."""
         return sorted(self._chats.values(), key=lambda chat: (chat.activity_ms, chat.id), reverse=True)
 
     def find_chat(self, chat_id: str) -> Chat | None:
-        """By id or by local id: the real server takes both."""
-        found = self._chats.get(chat_id)
-        return found or next((chat for chat in self._chats.values() if chat.local_id == chat_id), None)
+        """Returns the chat with this id or this local id, as the real server accepts both."""
+        if chat_id in self._chats:
+            return self._chats[chat_id]
+        return next((chat for chat in self._chats.values() if chat.local_id == chat_id), None)
 
     def deliverable(self) -> list[str]:
-        """Keys `<server>/<mediaId>` of the images that chats show now and assets/serve can deliver."""
-        return sorted(set(self._in_order_of_use()))
+        """Returns the keys `<server>/<mediaId>` of the media that chats show and assets/serve can deliver."""
+        return sorted(set(self._deliverable_in_order_of_use()))
 
     def gone(self) -> list[str]:
+        """Returns the keys of the media that chats show although their bytes no longer exist."""
         return sorted(self._gone)
 
     def download(self, media: Media) -> bytes | None:
-        """What assets/serve finds, at the source if need be; None for media that is gone or never was."""
-        if media.key not in self._known or media.key in self._gone:
+        """Returns the bytes that assets/serve delivers, which puts the file on the disk if it was not there.
+
+        Returns None for media that are gone or never existed.
+        """
+        if media.key not in self._media_keys or media.key in self._gone:
             return None
         self.not_on_disk.discard(media.key)
-        finish = self._finishes.get(media.key)
-        return portrait(self.seed, self._same_bytes_as.get(media.key, media.key), finish)
+        return portrait(
+            self.seed, self._same_bytes_as.get(media.key, media.key), self._finishes.get(media.key)
+        )
 
     def read_from_disk(self, media: Media) -> bytes | None:
-        """What the media folder holds: some files are absent until assets/serve was asked for them."""
+        """Returns the bytes in the media folder. Some files appear there only after a `download`."""
         return None if media.key in self.not_on_disk else self.download(media)
 
     def has_folder(self, server: str) -> bool:
-        return any(key.startswith(f"{server}/") for key in self._known)
+        """Returns whether the media folder has a folder for this server."""
+        return any(key.startswith(f"{server}/") for key in self._media_keys)
 
     def set_avatar(self, owner_id: str, picture: Picture | None) -> None:
-        """Changes the picture of a person in every chat, or of the chat that has this id."""
+        """Changes the picture of the chat with this id, or of the person with this id in every chat."""
         if picture and picture.media:
-            self._known.add(picture.media.key)
+            self._media_keys.add(picture.media.key)
 
-        def repaint(chat: Chat) -> Chat:
+        def with_avatar(person: Person) -> Person:
+            return replace(person, picture=picture) if person.id == owner_id else person
+
+        def change(chat: Chat) -> Chat:
             if chat.id == owner_id:
                 return replace(chat, picture=picture)
-            return _with_people(chat, lambda p: replace(p, picture=picture) if p.id == owner_id else p)
+            return _with_people(chat, with_avatar)
 
-        self._change(repaint)
+        self._change_all(change)
 
     def show_as_file(self, key: str) -> None:
-        """Beeper has downloaded the file: its URL turns from mxc: to file: everywhere."""
+        """Changes the URL of these media from mxc: to file: in every chat, as after Beeper's download."""
         self.not_on_disk.discard(key)
 
-        def flip(picture: Picture | None) -> Picture | None:
+        def as_file(picture: Picture | None) -> Picture | None:
             if picture is None or picture.media is None or picture.media.key != key:
                 return picture
             return Picture.on_disk(picture.media)
 
-        def flip_all(chat: Chat) -> Chat:
-            chat = replace(chat, picture=flip(chat.picture))
-            return _with_people(chat, lambda person: replace(person, picture=flip(person.picture)))
+        def change(chat: Chat) -> Chat:
+            chat = replace(chat, picture=as_file(chat.picture))
+            return _with_people(chat, lambda person: replace(person, picture=as_file(person.picture)))
 
-        self._change(flip_all)
+        self._change_all(change)
 
     def lose_media(self, key: str) -> None:
-        """The bytes disappear at their source; the URL stays in the chats."""
+        """Deletes the bytes at their source. The chats keep the URL."""
         self._gone.add(key)
 
     def add_chat(self, chat: Chat) -> None:
-        self._known.update(picture.media.key for picture in chat.pictures if picture.media)
+        """Adds a chat, or replaces the one with the same id."""
+        self._media_keys.update(picture.media.key for picture in chat.pictures if picture.media)
         with self._changing:
             self._chats = {**self._chats, chat.id: chat}
 
     def remove_chat(self, chat_id: str) -> None:
         with self._changing:
-            self._chats = {known: chat for known, chat in self._chats.items() if known != chat_id}
+            self._chats = {key: chat for key, chat in self._chats.items() if key != chat_id}
 
     def add_member(self, chat_id: str, person: Person) -> None:
         chat = self._chats[chat_id]
@@ -115,15 +131,17 @@ class Account:
 
     def remove_member(self, chat_id: str, person_id: str) -> None:
         chat = self._chats[chat_id]
-        self.add_chat(replace(chat, people=tuple(p for p in chat.people if p.id != person_id)))
+        remaining = tuple(person for person in chat.people if person.id != person_id)
+        self.add_chat(replace(chat, people=remaining))
 
     def receive_message(self, chat_id: str, text: str) -> None:
-        """A new message makes its chat the newest: one minute after the last activity of all."""
-        newest = self.chats[0].last_activity or DEFAULT_NOW
-        moved = replace(self._chats[chat_id], last_activity=newest + timedelta(minutes=1), last_message=text)
-        self.add_chat(replace(moved, quirks={}))
+        """Makes the chat the newest: its message comes one minute after the latest activity of all chats."""
+        latest = self.chats[0].last_activity or self._now
+        chat = replace(self._chats[chat_id], last_activity=latest + timedelta(minutes=1), last_message=text)
+        # A quirk could replace the moment of the activity.
+        self.add_chat(replace(chat, quirks={}))
 
-    def _change(self, change: Callable[[Chat], Chat]) -> None:
+    def _change_all(self, change: Callable[[Chat], Chat]) -> None:
         with self._changing:
             self._chats = {chat_id: change(chat) for chat_id, chat in self._chats.items()}
 
@@ -131,15 +149,20 @@ class Account:
         return (picture for chat in self._chats.values() for picture in chat.pictures)
 
     def _media_in_use(self) -> Iterable[Media]:
+        """Returns each of the media once, in the order in which chats show them."""
         return dict.fromkeys(picture.media for picture in self._pictures() if picture.media)
 
-    def _in_order_of_use(self) -> Iterator[str]:
+    def _deliverable_in_order_of_use(self) -> Iterator[str]:
         return (media.key for media in self._media_in_use() if media.key not in self._gone)
 
-    def _never_downloaded(self) -> set[str]:
-        """Every tenth of the media that no chat shows as a file."""
-        files = {p.media for p in self._pictures() if p.media and p.url != p.media.mxc_url}
-        remote = [media.key for media in self._media_in_use() if media not in files]
+    def _choose_media_not_on_disk(self) -> set[str]:
+        """Returns every tenth of the media that no chat shows with a file: URL."""
+        with_file_url = {
+            picture.media
+            for picture in self._pictures()
+            if picture.media and picture.url != picture.media.mxc_url
+        }
+        remote = [media.key for media in self._media_in_use() if media not in with_file_url]
         return set(remote[::10])
 
 

@@ -1,6 +1,7 @@
-"""The made-up person's contacts: faces for people who show none in their chats, in Dex or kept by hand.
+"""The demo account's contacts: pictures for people without one, some in Dex and some kept by hand.
 
-Pictures are data URLs: a page on the web could not be fetched from, and Beeper knows nothing of these.
+The pictures are data: URLs. The cache refuses to fetch from a web server on this machine, and a contact's
+picture is not one of Beeper's media.
 """
 
 import base64
@@ -15,69 +16,76 @@ from demo.chats import Chat, Json, Network, Person
 from demo.people import INSTAGRAM
 from demo.portraits import Finish, portrait
 
-_SIDE = 200
-_BY_HAND = 4
+_SIDE = 200  # pixels; the data: URL must stay below 64 KB, the longest one that the cache accepts
+_CONTACTS_BY_HAND = 4
 
 
-def in_dex(account: Account) -> list[Json]:
-    """Those who can be found by a number or an Instagram name, as Dex says them."""
-    names = Counter(person.username for person, network in _others(account) if network is INSTAGRAM)
-    people: list[Json] = []
-    for number, (person, network) in enumerate(_without_picture(account)):
-        is_named = network is INSTAGRAM and names[person.username] == 1
-        if person.phone_number or is_named:
-            first, _, last = (person.full_name or "Somebody").partition(" ")
-            people.append(
-                {
-                    "id": f"made-up-{number}",
-                    "first_name": first,
-                    "last_name": last or None,
-                    "instagram": f"@{str(person.username).upper()}" if is_named else None,
-                    "image_url": _picture(account, person),
-                    "phones": [{"phone": _written(person.phone_number)}] if person.phone_number else None,
-                    "emails": [],
-                }
-            )
-    return people
+def contacts_in_dex(account: Account) -> list[Json]:
+    """Returns the people who can be found by a phone number or an Instagram name, in Dex's own fields."""
+    username_counts = Counter(
+        person.username for person, network in _people_of_single_chats(account) if network is INSTAGRAM
+    )
+    contacts: list[Json] = []
+    for number, (person, network) in enumerate(_people_without_picture(account)):
+        has_unique_username = network is INSTAGRAM and username_counts[person.username] == 1
+        if not (person.phone_number or has_unique_username):
+            continue
+        first_name, _, last_name = (person.full_name or "Somebody").partition(" ")
+        contacts.append(
+            {
+                "id": f"made-up-{number}",
+                "first_name": first_name,
+                "last_name": last_name or None,
+                # The cache must find the person although people write names in other letters than networks.
+                "instagram": f"@{str(person.username).upper()}" if has_unique_username else None,
+                "image_url": _picture_url(account, person),
+                "phones": [{"phone": _national_form(person.phone_number)}] if person.phone_number else None,
+                "emails": [],
+            }
+        )
+    return contacts
 
 
-def by_hand(account: Account) -> Json:
-    """Some of the others, by contactId, as `PUT /api/contacts/{contactId}` takes them."""
+def contacts_by_hand(account: Account) -> Json:
+    """Returns a few other people by contactId, as `PUT /api/contacts/{contactId}` accepts them."""
     people = [
-        one for one, network in _without_picture(account) if not one.phone_number and network is not INSTAGRAM
+        person
+        for person, network in _people_without_picture(account)
+        if not person.phone_number and network is not INSTAGRAM
     ]
     return {
         f"by-hand-{number}": {
             "fullName": person.full_name,
-            "imageUrl": _picture(account, person),
+            "imageUrl": _picture_url(account, person),
             "participantIds": [person.id],
         }
-        for number, person in enumerate(people[:_BY_HAND])
+        for number, person in enumerate(people[:_CONTACTS_BY_HAND])
     }
 
 
-def _others(account: Account) -> Iterator[tuple[Person, Network]]:
-    """Everybody with a chat of their own, once, by the age of their chats."""
+def _people_of_single_chats(account: Account) -> Iterator[tuple[Person, Network]]:
+    """Returns everybody who has a single chat, once, sorted by the ids of their chats."""
     chats = sorted((chat for chat in account.chats if not chat.is_group), key=lambda chat: chat.id)
-    yield from {person.id: (person, chat.network) for chat in chats for person in _other(chat)}.values()
+    yield from {person.id: (person, chat.network) for chat in chats for person in _others_in(chat)}.values()
 
 
-def _other(chat: Chat) -> list[Person]:
+def _others_in(chat: Chat) -> list[Person]:
     return [person for person in chat.people if not (person.is_self or person.is_network_bot)]
 
 
-def _without_picture(account: Account) -> Iterator[tuple[Person, Network]]:
-    return ((person, network) for person, network in _others(account) if person.picture is None)
+def _people_without_picture(account: Account) -> Iterator[tuple[Person, Network]]:
+    return (
+        (person, network) for person, network in _people_of_single_chats(account) if person.picture is None
+    )
 
 
-def _written(number: str) -> str:
-    """As people write it, where they live: +12015550100 is (201) 555-0100."""
+def _national_form(number: str) -> str:
+    """Returns +12015550100 as (201) 555-0100, which is how an address book has it."""
     return f"({number[2:5]}) {number[5:8]}-{number[8:]}"
 
 
-def _picture(account: Account, person: Person) -> str:
-    """Less than 64 KB, which is where data URLs end."""
+def _picture_url(account: Account, person: Person) -> str:
     face = Image.open(io.BytesIO(portrait(account.seed, f"contact {person.id}", Finish.JPEG)))
-    out = io.BytesIO()
-    face.resize((_SIDE, _SIDE)).save(out, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
+    encoded = io.BytesIO()
+    face.resize((_SIDE, _SIDE)).save(encoded, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded.getvalue()).decode()}"

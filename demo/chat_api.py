@@ -1,4 +1,4 @@
-"""Beeper's client API as far as a reader of chats needs it (reference B)."""
+"""Beeper's client API, as far as a reader of chats needs it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,13 @@ from demo.hits import Hits, Route
 from demo.listener import Reply, Request, json_reply
 from demo.media import OutsideMediaFolderError, UnsupportedSchemeError, media_at
 
-VERSION_HEADER = {"X-Beeper-Desktop-Version": "4.3.89-demo"}
+VERSION = "4.3.89-demo"
+VERSION_HEADER = {"X-Beeper-Desktop-Version": VERSION}
+INFO = {
+    "app": {"name": "Beeper", "version": VERSION, "bundle_id": "com.example.demo"},
+    "server": {"status": "running", "remote_access": False},
+    "endpoints": {"spec": "/v1/spec", "ws_events": "/v1/ws"},
+}
 
 CHAT_PREFIX = "/v1/chats/"
 ROUTES = {"/v1/chats": Route.CHATS, "/v1/assets/serve": Route.ASSETS_SERVE}
@@ -21,6 +27,12 @@ FAULT_TARGETS = {
     Route.CHAT: Target.CHATS,
     Route.ASSETS_SERVE: Target.IMAGES,
 }
+
+DEFAULT_LIMIT = 25
+LARGEST_LIMIT = 200
+DEFAULT_PARTICIPANTS = 100
+MOST_PARTICIPANTS = 500
+ALL_PARTICIPANTS = -1
 
 ERRORS = {
     400: ("Invalid request", "VALIDATION_ERROR"),
@@ -34,9 +46,10 @@ MEDIA_GONE = {"message": "Media not found or no longer available", "code": "SERV
 
 
 class ChatApi:
-    """`is_old`: a server before `limit`, `network` and `maxParticipantCount=-1` (reference B 2.2).
+    """Answers requests for chats, accounts and assets.
 
-    Chats that are `withheld` are listed, but not given by their id.
+    `is_old` makes it behave like an older server, which knows neither `limit` and `network` nor
+    `maxParticipantCount=-1`. A chat whose id is in `withheld` is listed, but answered with 404.
     """
 
     def __init__(self, account: Account, faults: Faults, hits: Hits, token: str) -> None:
@@ -55,7 +68,7 @@ class ChatApi:
     def __call__(self, request: Request) -> Reply:
         route = Route.CHAT if request.path.startswith(CHAT_PREFIX) else ROUTES.get(request.path, Route.OTHER)
         target = Target.CHATS if request.path == "/v1/accounts" else FAULT_TARGETS.get(route, Target.ALL)
-        fault = self._faults.on(target)
+        fault = self._faults.take(target)
         return self._hits.count(route, lambda: fault.apply(lambda: self._answer(request), _refuse))
 
     def _answer(self, request: Request) -> Reply:
@@ -76,18 +89,20 @@ class ChatApi:
         return answer(request) if answer else _refuse(404)
 
     def _list_chats(self, request: Request) -> Reply:
-        limit = _number(request.parameter("limit"), default=25, allowed=range(1, 201))
+        limit = _number(
+            request.parameter("limit"), default=DEFAULT_LIMIT, allowed=range(1, LARGEST_LIMIT + 1)
+        )
         direction = request.parameter("direction") or "before"
         if not self.is_old and (limit is None or direction not in ("before", "after")):
             return _refuse(400)
         accounts = request.query.get("accountIDs")
-        chats = [c for c in self._account.chats if not accounts or c.network.account_id in accounts]
+        chats = [chat for chat in self._account.chats if not accounts or chat.network.account_id in accounts]
         try:
             page = list_page(
                 chats,
                 cursor=request.parameter("cursor"),
                 is_forward=direction == "after",
-                limit=25 if self.is_old or limit is None else limit,
+                limit=DEFAULT_LIMIT if self.is_old or limit is None else limit,
                 is_old=self.is_old,
             )
         except InvalidCursorError:
@@ -95,21 +110,24 @@ class ChatApi:
         return json_reply(200, page)
 
     def _get_chat(self, request: Request) -> Reply:
-        smallest = 0 if self.is_old else -1
-        wanted = request.parameter("maxParticipantCount")
-        count = _number(wanted, default=100, allowed=range(smallest, 501))
+        least = 0 if self.is_old else ALL_PARTICIPANTS
+        count = _number(
+            request.parameter("maxParticipantCount"),
+            default=DEFAULT_PARTICIPANTS,
+            allowed=range(least, MOST_PARTICIPANTS + 1),
+        )
         if count is None:
             return _refuse(400)
         chat = self._account.find_chat(unquote(request.path.removeprefix(CHAT_PREFIX)))
         if chat is None or chat.id in self.withheld:
             return _refuse(404)
-        document = chat.as_json(None if count < 0 else count)
+        document = chat.as_json(None if count == ALL_PARTICIPANTS else count)
         if self.is_old:
             del document["network"]
         return json_reply(200, document)
 
     def _list_accounts(self, _request: Request) -> Reply:
-        listed = {chat.network: chat for chat in self._account.chats if chat.network.is_listed}
+        chats_by_network = {chat.network: chat for chat in self._account.chats if chat.network.is_listed}
         accounts = [
             {
                 "accountID": network.account_id,
@@ -117,7 +135,7 @@ class ChatApi:
                 "status": "connected",
                 "user": next(person.as_json() for person in chat.people if person.is_self),
             }
-            for network, chat in sorted(listed.items(), key=lambda item: item[0].account_id)
+            for network, chat in sorted(chats_by_network.items(), key=lambda item: item[0].account_id)
         ]
         return json_reply(200, accounts)
 
@@ -132,14 +150,7 @@ class ChatApi:
         if image is None:
             return json_reply(502, MEDIA_GONE)
         self._hits.count_image(media.key)
-        return Reply(200, image)  # no Content-Type, like the real one
-
-
-INFO = {
-    "app": {"name": "Beeper", "version": "4.3.89-demo", "bundle_id": "com.example.demo"},
-    "server": {"status": "running", "remote_access": False},
-    "endpoints": {"spec": "/v1/spec", "ws_events": "/v1/ws"},
-}
+        return Reply(200, image)  # without a Content-Type, like the real server
 
 
 def _refuse(status: int) -> Reply:
@@ -148,7 +159,7 @@ def _refuse(status: int) -> Reply:
 
 
 def _number(text: str | None, *, default: int, allowed: range) -> int | None:
-    """None for anything outside of the allowed range."""
+    """Returns the number in a parameter, or `default` without one. Returns None if it is not allowed."""
     if text is None:
         return default
     number = int(text) if text.removeprefix("-").isdecimal() else None

@@ -1,4 +1,8 @@
-"""Pages of the chat list, by a cursor that outlives changes: it names a position, not an index."""
+"""Divides the list of chats into pages.
+
+A cursor names a position in the order of the list and not an index, so it stays valid when chats come, go or
+move.
+"""
 
 import base64
 import binascii
@@ -7,26 +11,33 @@ from collections.abc import Sequence
 
 from demo.chats import Chat, Json
 
-# At most this many participants stand in a list (reference B 2.2).
+# How many of a chat's participants its entry in the list has.
 PARTICIPANTS = 20
 PARTICIPANTS_OF_OLD_SERVERS = 5
 
 Position = tuple[int, str]
+"""The place of a chat in the list: its latest activity (ms), then its id."""
 
 
 class InvalidCursorError(Exception):
-    """A cursor that this server has not made."""
+    """The cursor was not made by this server."""
 
 
 def list_page(
     chats: Sequence[Chat], *, cursor: str | None, is_forward: bool, limit: int, is_old: bool
 ) -> Json:
-    """`chats` newest first; without a cursor the page starts at the newest, whatever the direction."""
-    matching, page = chats, chats[:limit]
+    """Returns the page before the cursor, or with `is_forward` the page after it. `chats` are newest first.
+
+    Without a cursor, the page starts at the newest chat, in both directions. Raises InvalidCursorError.
+    """
+    matching = chats
+    page = chats[:limit]
     if cursor:
-        here = _read_cursor(cursor)
-        matching = [c for c in chats if (_position(c) > here if is_forward else _position(c) < here)]
-        # Forward, too, the nearest ones come first and a page is newest first.
+        start = _read_cursor(cursor)
+        matching = [
+            chat for chat in chats if (_position(chat) > start if is_forward else _position(chat) < start)
+        ]
+        # Also a page of newer chats is sorted newest first, and has those that are nearest to the cursor.
         page = matching[-limit:] if is_forward else matching[:limit]
     return {
         "items": [_item(chat, is_old) for chat in page],

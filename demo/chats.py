@@ -1,4 +1,4 @@
-"""People and chats, and their JSON on the wire (field names: reference B 2.3)."""
+"""People and chats, and their JSON in Beeper's API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,18 @@ Json = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Network:
+    """A chat service and the owner's account on it."""
+
     name: str
     account_id: str
-    is_listed: bool = True  # iMessage may be absent from /v1/accounts (reference B 2.2)
+    # Beeper does not always list iMessage in /v1/accounts.
+    is_listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
+    """A participant of a chat. Networks know different things about people, so most fields may be None."""
+
     id: str
     full_name: str | None = None
     username: str | None = None
@@ -27,6 +32,7 @@ class Person:
     is_network_bot: bool = False
 
     def as_json(self) -> Json:
+        """Returns the participant as Beeper lists it. Fields without a value are absent."""
         optional = {
             "fullName": self.full_name,
             "username": self.username,
@@ -46,6 +52,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
+    """A chat as the account has it. `quirks` replace fields of its JSON.
+
+    Quirks exist because real servers send nulls, numbers as strings, and fields that are not documented.
+    """
+
     id: str
     local_id: str
     network: Network
@@ -60,21 +71,22 @@ class Chat:
     is_muted: bool = False
     is_pinned: bool = False
     merged_into: str | None = None
-    # Replaces fields of the JSON: real servers send nulls, numbers as strings and unknown fields.
     quirks: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def activity_ms(self) -> int:
-        """The sort key of the list; 0 for a chat that was never active."""
+        """The sort key of the list, in ms since 1970; 0 for a chat that was never active."""
         return epoch_ms(self.last_activity) if self.last_activity else 0
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        everyone = (self.picture, *(person.picture for person in self.people))
-        return tuple(picture for picture in everyone if picture is not None)
+        """The chat's own picture, if there is one, and those of its people."""
+        pictures = (self.picture, *(person.picture for person in self.people))
+        return tuple(picture for picture in pictures if picture is not None)
 
-    def as_json(self, most_people: int | None) -> Json:
-        shown = self.people[:most_people]
+    def as_json(self, max_participants: int | None) -> Json:
+        """Returns the chat as Beeper answers, with at most so many participants, or with all for None."""
+        participants = self.people[:max_participants]
         document: Json = {
             "id": self.id,
             "localChatID": self.local_id,
@@ -84,8 +96,8 @@ class Chat:
             "type": "group" if self.is_group else "single",
             "description": None,
             "participants": {
-                "items": [person.as_json() for person in shown],
-                "hasMore": len(shown) < len(self.people),
+                "items": [person.as_json() for person in participants],
+                "hasMore": len(participants) < len(self.people),
                 "total": len(self.people),
             },
             "unreadCount": self.unread,
@@ -104,6 +116,7 @@ class Chat:
         return {name: value for name, value in optional.items() if value is not None}
 
     def preview(self) -> Json | None:
+        """Returns the latest message, or None if the chat has no message."""
         if self.last_message is None or self.last_activity is None:
             return None
         sender = self.people[0]
@@ -122,8 +135,10 @@ class Chat:
 
 
 def epoch_ms(moment: datetime) -> int:
+    """Returns the milliseconds since 1970."""
     return round(moment.timestamp() * 1000)
 
 
 def iso(moment: datetime) -> str:
+    """Returns the moment in UTC with milliseconds, as Beeper writes it: 2026-07-01T12:00:00.000Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,11 +1,14 @@
-"""`/_demo/`: how tests in other processes look at the demo account, break it and change it. No token."""
+"""`/_demo/`: endpoints by which tests in other processes inspect the demo account, break it and change it.
+
+They need no token: the account holds nothing but inventions, and listens on this machine only.
+"""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
 from demo.account import Account
-from demo.address_book import by_hand
+from demo.address_book import contacts_by_hand
 from demo.chat_api import ChatApi
 from demo.chats import Chat, Json, Person
 from demo.faults import Faults
@@ -17,34 +20,40 @@ from demo.people import WHATSAPP
 
 PREFIX = "/_demo/"
 PICTURE_FORMS = {"mxc": Picture.remote, "file": Picture.on_disk, "path": Picture.by_path}
+DEFAULT_SERVER = "local.beeper.com"
 
-Orders = dict[str, Any]  # JSON from a test: a wrong type is answered with 400, not checked here
+# Not checked field by field: a missing or wrong one raises an error that is answered with 400.
+Body = dict[str, Any]
 
 
 class Control:
-    def __init__(self, account: Account, faults: Faults, hits: Hits, api: ChatApi, limit: RateLimit) -> None:
+    """Answers GET with a report and POST with a change. A change that has a report answers with it."""
+
+    def __init__(
+        self, account: Account, faults: Faults, hits: Hits, chat_api: ChatApi, rate_limit: RateLimit
+    ) -> None:
         self._account = account
-        self._chat_api = api
-        self._limit = limit
+        self._chat_api = chat_api
+        self._rate_limit = rate_limit
         self._reports: dict[str, Callable[[], Json]] = {
             "hits": hits.as_json,
             "account": self._summary,
             "faults": faults.as_json,
             "settings": self._settings,
-            "contacts": lambda: by_hand(account),
+            "contacts": lambda: contacts_by_hand(account),
         }
-        self._changes: dict[str, Callable[[Orders], None]] = {
-            "faults": lambda orders: faults.set(**orders),
+        self._changes: dict[str, Callable[[Body], None]] = {
+            "faults": lambda body: faults.set(**body),
             "reset-hits": lambda _: hits.reset(),
             "settings": self._change_settings,
-            "avatar": lambda orders: account.set_avatar(orders["ownerId"], _picture(orders)),
-            "show-as-file": lambda orders: account.show_as_file(orders["key"]),
-            "lose-media": lambda orders: account.lose_media(orders["key"]),
+            "avatar": lambda body: account.set_avatar(body["ownerId"], _picture(body)),
+            "show-as-file": lambda body: account.show_as_file(body["key"]),
+            "lose-media": lambda body: account.lose_media(body["key"]),
             "add-chat": self._add_chat,
-            "remove-chat": lambda orders: account.remove_chat(orders["chatId"]),
-            "add-member": lambda orders: account.add_member(orders["chatId"], _person(orders["person"])),
-            "remove-member": lambda orders: account.remove_member(orders["chatId"], orders["personId"]),
-            "message": lambda orders: account.receive_message(orders["chatId"], orders["text"]),
+            "remove-chat": lambda body: account.remove_chat(body["chatId"]),
+            "add-member": lambda body: account.add_member(body["chatId"], _person(body["person"])),
+            "remove-member": lambda body: account.remove_member(body["chatId"], body["personId"]),
+            "message": lambda body: account.receive_message(body["chatId"], body["text"]),
         }
 
     def __call__(self, request: Request) -> Reply:
@@ -61,43 +70,47 @@ class Control:
 
     def _summary(self) -> Json:
         chats = self._account.chats
-        pictures = {picture.url for chat in chats for picture in chat.pictures}
+        urls = {picture.url for chat in chats for picture in chat.pictures}
         return {
             "seed": self._account.seed,
             "chats": len(chats),
             "groups": sum(chat.is_group for chat in chats),
             "largestGroup": max((len(chat.people) for chat in chats), default=0),
-            "https": sum(url.startswith("https:") for url in pictures),
-            "data": sum(url.startswith("data:") for url in pictures),
+            "https": sum(url.startswith("https:") for url in urls),
+            "data": sum(url.startswith("data:") for url in urls),
             "deliverable": self._account.deliverable(),
             "gone": self._account.gone(),
             "notOnDisk": sorted(self._account.not_on_disk),
         }
 
     def _settings(self) -> Json:
-        return {"oldServer": self._chat_api.is_old, "mediaRateLimit": self._limit.requests}
+        return {"oldServer": self._chat_api.is_old, "mediaRateLimit": self._rate_limit.requests}
 
-    def _change_settings(self, orders: Orders) -> None:
-        self._chat_api.is_old = bool(orders.get("oldServer", self._chat_api.is_old))
-        self._limit.requests = orders.get("mediaRateLimit", self._limit.requests)
+    def _change_settings(self, body: Body) -> None:
+        self._chat_api.is_old = bool(body.get("oldServer", self._chat_api.is_old))
+        self._rate_limit.requests = body.get("mediaRateLimit", self._rate_limit.requests)
 
-    def _add_chat(self, orders: Orders) -> None:
-        """A new chat on WhatsApp with the given people, made the newest by its first message."""
-        chat_id = orders["chatId"]
-        people = tuple(_person(person) for person in orders["people"])
-        is_group = bool(orders.get("isGroup", len(people) > 2))
-        self._account.add_chat(Chat(chat_id, f"local:{chat_id}", WHATSAPP, orders["title"], is_group, people))
+    def _add_chat(self, body: Body) -> None:
+        """Adds a WhatsApp chat with the given people. Its first message makes it the newest."""
+        chat_id = body["chatId"]
+        people = tuple(_person(person) for person in body["people"])
+        is_group = bool(body.get("isGroup", len(people) > 2))
+        self._account.add_chat(Chat(chat_id, f"local:{chat_id}", WHATSAPP, body["title"], is_group, people))
         self._account.receive_message(chat_id, "Hello!")
 
 
-def _person(orders: Orders) -> Person:
-    is_self = bool(orders.get("isSelf", False))
-    return Person(orders["id"], orders.get("fullName"), picture=_picture(orders), is_self=is_self)
+def _person(body: Body) -> Person:
+    is_self = bool(body.get("isSelf", False))
+    return Person(body["id"], body.get("fullName"), picture=_picture(body), is_self=is_self)
 
 
-def _picture(orders: Orders) -> Picture | None:
-    """`mediaId` with optional `server` and `form`, or a `url` of another kind, or neither: no picture."""
-    if "mediaId" in orders:
-        media = Media(orders.get("server", "local.beeper.com"), orders["mediaId"])
-        return PICTURE_FORMS[orders.get("form", "mxc")](media)
-    return Picture(orders["url"]) if "url" in orders else None
+def _picture(body: Body) -> Picture | None:
+    """Returns the picture that a body describes, or None if it describes none.
+
+    Media have a `mediaId`, and optionally a `server` and a `form` (mxc, file or path). Any other picture has
+    a `url`.
+    """
+    if "mediaId" in body:
+        media = Media(body.get("server", DEFAULT_SERVER), body["mediaId"])
+        return PICTURE_FORMS[body.get("form", "mxc")](media)
+    return Picture(body["url"]) if "url" in body else None

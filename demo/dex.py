@@ -1,7 +1,4 @@
-"""Dex's API as far as a reader of contacts needs it (reference E): pages, a key, a limit on requests.
-
-It answers with fields that nobody has asked for and with nulls, in turn as an array and as an object.
-"""
+"""Dex's API, as far as a reader of contacts needs it: pages of contacts, a key, and a limit on requests."""
 
 from collections.abc import Iterable
 from hmac import compare_digest
@@ -11,11 +8,16 @@ from demo.listener import Reply, Request, json_reply
 
 DEMO_KEY = "demo-dex-key"
 PATH = "/api/rest/contacts"
-_UNKNOWN: Json = {"birthday": None, "starred": False, "tags": [{"name": "friends"}], "website": None}
+# Fields that the reader does not use, some of them null, as in Dex's own answers.
+_UNUSED_FIELDS: Json = {"birthday": None, "starred": False, "tags": [{"name": "friends"}], "website": None}
 
 
 class FakeDex:
-    """`people` as Dex would say them, without what is unknown. `busy`: so many requests are put off."""
+    """Serves `people`, each a contact in Dex's own fields.
+
+    The pages are in turn an array, an object with `contacts` and an object with `data`: a reader must accept
+    each form. The first `busy` requests are refused with 429 and `retry_after` (seconds).
+    """
 
     def __init__(self, people: Iterable[Json], *, key: str, busy: int = 0, retry_after: str = "1") -> None:
         self.people = list(people)
@@ -36,7 +38,13 @@ class FakeDex:
         return json_reply(200, self._page(request))
 
     def _page(self, request: Request) -> object:
-        limit, offset = (int(request.parameter(name) or 0) for name in ("limit", "offset"))
-        page = [_UNKNOWN | one for one in self.people[offset : offset + limit]]
-        shapes: tuple[object, ...] = (page, {"contacts": page}, {"data": page, "total": len(self.people)})
-        return shapes[offset // max(limit, 1) % len(shapes)]
+        limit = int(request.parameter("limit") or 0)
+        offset = int(request.parameter("offset") or 0)
+        contacts = [_UNUSED_FIELDS | person for person in self.people[offset : offset + limit]]
+        shapes: tuple[object, ...] = (
+            contacts,
+            {"contacts": contacts},
+            {"data": contacts, "total": len(self.people)},
+        )
+        page_number = offset // max(limit, 1)
+        return shapes[page_number % len(shapes)]

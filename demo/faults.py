@@ -1,4 +1,4 @@
-"""Switches that make the demo servers fail in the ways real ones did (reference A 1.1, B 2.2, C 3.5)."""
+"""Switches by which the demo servers fail, each in a way in which real servers have failed."""
 
 import time
 from collections.abc import Callable
@@ -10,6 +10,8 @@ from demo.listener import HangUpError, Reply
 
 
 class Mode(StrEnum):
+    """The kind of a fault."""
+
     NONE = "none"
     OFFLINE = "offline"  # the connection closes without an answer
     UNAUTHORIZED = "unauthorized"
@@ -17,61 +19,18 @@ class Mode(StrEnum):
     NOT_FOUND = "not_found"
     SLOW = "slow"  # waits `seconds`, then answers
     DRIP = "drip"  # answers one byte every `seconds`
-    WRONG_BYTES = "wrong_bytes"  # no image, but labelled as one
-    HTML = "html"  # a tunnel's page with status 200
-    TUNNEL_DOWN = "tunnel_down"  # the same page with status 530
+    WRONG_BYTES = "wrong_bytes"  # labelled as an image, but not one
+    HTML = "html"  # the page of a tunnel, with status 200
+    TUNNEL_DOWN = "tunnel_down"  # the same page, with status 530
 
 
 class Target(StrEnum):
+    """The requests that a fault applies to."""
+
     ALL = "all"
     CHATS = "chats"  # lists, single chats and accounts
     IMAGES = "images"  # assets/serve
     MEDIA = "media"  # the media server
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    mode: Mode = Mode.NONE
-    seconds: float = 1.0
-    after: int = 0  # so many requests that are still served
-
-    def apply(self, answer: Callable[[], Reply], refuse: Callable[[int], Reply]) -> Reply:
-        """Answers, refuses with a status in the server's own words, or does worse."""
-        if self.mode is Mode.OFFLINE:
-            raise HangUpError
-        if self.mode in REFUSALS:
-            return refuse(REFUSALS[self.mode])
-        if self.mode in SPOILED_REPLIES:
-            return SPOILED_REPLIES[self.mode]
-        if self.mode is Mode.SLOW:
-            time.sleep(self.seconds)
-        pause = self.seconds if self.mode is Mode.DRIP else 0.0
-        return replace(answer(), seconds_per_byte=pause)
-
-
-class Faults:
-    """One fault per target; a target's own fault goes before that of `all`."""
-
-    def __init__(self) -> None:
-        self._by_target: dict[Target, Fault] = {}
-
-    def set(self, mode: str, target: str = Target.ALL, seconds: float = 1.0, after: int = 0) -> None:
-        """`none` ends the fault of its target; for `all` it ends every fault."""
-        fault = Fault(Mode(mode), float(seconds), int(after))
-        others = {} if (mode, target) == (Mode.NONE, Target.ALL) else self._by_target
-        self._by_target = {**others, Target(target): fault}
-
-    def on(self, target: Target) -> Fault:
-        where = target if target in self._by_target else Target.ALL
-        fault = self._by_target.get(where, Fault())
-        if not fault.after:
-            return fault
-        self._by_target = {**self._by_target, where: replace(fault, after=fault.after - 1)}
-        return Fault()
-
-    def as_json(self) -> dict[str, object]:
-        active = {target: fault for target, fault in self._by_target.items() if fault.mode is not Mode.NONE}
-        return {target: {"mode": fault.mode, "seconds": fault.seconds} for target, fault in active.items()}
 
 
 REFUSALS = {Mode.UNAUTHORIZED: 401, Mode.RATE_LIMITED: 429, Mode.NOT_FOUND: 404}
@@ -84,3 +43,58 @@ SPOILED_REPLIES = {
     Mode.HTML: Reply(200, TUNNEL_PAGE, HTML_HEADERS),
     Mode.TUNNEL_DOWN: Reply(530, TUNNEL_PAGE, HTML_HEADERS),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How requests fail. The first `after` requests are still served."""
+
+    mode: Mode = Mode.NONE
+    seconds: float = 1.0
+    after: int = 0
+
+    def apply(self, answer: Callable[[], Reply], refuse: Callable[[int], Reply]) -> Reply:
+        """Returns the reply to one request, spoiled as the mode says. Raises HangUpError.
+
+        `answer` makes the right reply; `refuse` makes the server's own reply for an error status.
+        """
+        if self.mode is Mode.OFFLINE:
+            raise HangUpError
+        if self.mode in REFUSALS:
+            return refuse(REFUSALS[self.mode])
+        if self.mode in SPOILED_REPLIES:
+            return SPOILED_REPLIES[self.mode]
+        if self.mode is Mode.SLOW:
+            time.sleep(self.seconds)
+        seconds_per_byte = self.seconds if self.mode is Mode.DRIP else 0.0
+        return replace(answer(), seconds_per_byte=seconds_per_byte)
+
+
+class Faults:
+    """The active faults: one for each target. A target's own fault takes precedence over that of `all`."""
+
+    def __init__(self) -> None:
+        self._by_target: dict[Target, Fault] = {}
+
+    def set(self, mode: str, target: str = Target.ALL, seconds: float = 1.0, after: int = 0) -> None:
+        """Replaces the fault of a target. `none` ends it; `none` for `all` ends every fault.
+
+        Raises ValueError for an unknown mode or target.
+        """
+        fault = Fault(Mode(mode), float(seconds), int(after))
+        others = {} if (mode, target) == (Mode.NONE, Target.ALL) else self._by_target
+        self._by_target = {**others, Target(target): fault}
+
+    def take(self, target: Target) -> Fault:
+        """Returns the fault for one request, which counts as one of those that are still served."""
+        source = target if target in self._by_target else Target.ALL
+        fault = self._by_target.get(source, Fault())
+        if not fault.after:
+            return fault
+        self._by_target = {**self._by_target, source: replace(fault, after=fault.after - 1)}
+        return Fault()
+
+    def as_json(self) -> dict[str, object]:
+        """Returns the active faults by their target."""
+        active = {target: fault for target, fault in self._by_target.items() if fault.mode is not Mode.NONE}
+        return {target: {"mode": fault.mode, "seconds": fault.seconds} for target, fault in active.items()}

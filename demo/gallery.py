@@ -1,4 +1,4 @@
-"""Hands out picture URLs in the shapes and shares of a real account (reference A 1.3 and C 3.1)."""
+"""Invents picture URLs, with the forms and the shares that a real account has."""
 
 import base64
 import io
@@ -10,18 +10,25 @@ from PIL import Image
 from demo.media import Media, Picture
 
 LETTERS_AND_DIGITS = string.ascii_letters + string.digits
+HOME_SERVER = "local.beeper.com"
+HOME_ID_LENGTHS = (72, 74)
+FOREIGN_ID_LENGTH = 24
+TINY_SIDE = 48  # pixels of a picture in a data: URL
 
 
 class Gallery:
-    """Every n-th picture is special, rather than a random one: each kind then occurs in every account."""
+    """Hands out pictures. `gone` are the keys of media whose bytes do not exist.
+
+    Every n-th picture is special, instead of a random one, so that each kind occurs in every account.
+    """
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
-        self._media_made = 0
+        self._media_count = 0
         self.gone: set[str] = set()
 
     def contact_picture(self, number: int) -> Picture | None:
-        """The picture of the n-th contact; one in seven has none."""
+        """Returns the picture of the n-th contact, or None: one in seven has none."""
         if number % 7 == 6:
             return None
         if number % 60 == 31:
@@ -34,7 +41,10 @@ class Gallery:
         return Picture.on_disk(media) if number % 2 else Picture.remote(media)
 
     def crowd_picture(self, number: int) -> Picture | None:
-        """A member of the big group: 37 % have a picture, nearly all of them not yet downloaded."""
+        """Returns the picture of the n-th member of the largest group, or None.
+
+        37 % of them have a picture, and Beeper has downloaded very few of these.
+        """
         if number * 37 % 100 >= 37:
             return None
         if number == 200:
@@ -43,33 +53,37 @@ class Gallery:
         return Picture.on_disk(media) if number % 20 == 3 else Picture.remote(media)
 
     def group_picture(self, number: int) -> Picture | None:
+        """Returns the picture of the n-th group, or None: one in three has none."""
         if number % 3 == 2:
             return None
-        media = self._home_media()  # a path is not percent-encoded, so only plain ids stand in one
+        # The path of a picture is not percent-encoded, so its id must consist of plain letters.
+        media = self._home_media()
         return Picture.by_path(media) if number % 3 == 0 else Picture.on_disk(media)
 
     def new_media(self) -> Media:
-        """Mostly the owner's own server, then beeper.com, rarely a bridge or a stranger's server."""
-        self._media_made += 1
-        number = self._media_made
+        """Returns media of their own: mostly of the owner's server, then of beeper.com, rarely of others."""
+        self._media_count += 1
+        number = self._media_count
         if number == 9:
-            return Media("beeper.com", "a#b c%d")
+            return Media("beeper.com", "a#b c%d")  # an id that needs percent-encoding
         if number % 25 == 3:
             bridge = "whatsapp" if number % 2 else "signal"
             return Media(f"localhostlocal-{bridge}", str(self._rng.randrange(10**9, 10**11)))
         if number % 40 in (7, 8):
-            return Media("matrix.org" if number % 40 == 7 else "maunium.net", self._random_id(24))
+            server = "matrix.org" if number % 40 == 7 else "maunium.net"
+            return Media(server, self._random_id(FOREIGN_ID_LENGTH))
         if number % 5 == 1:
             return Media("beeper.com", f"{self._rng.getrandbits(160):040x}")
         return self._home_media()
 
     def _home_media(self) -> Media:
-        return Media("local.beeper.com", f"alex_{self._random_id(self._rng.randint(72, 74))}")
+        return Media(HOME_SERVER, f"alex_{self._random_id(self._rng.randint(*HOME_ID_LENGTHS))}")
 
     def _random_id(self, length: int) -> str:
         return "".join(self._rng.choices(LETTERS_AND_DIGITS, k=length))
 
     def _data_url(self) -> str:
         png = io.BytesIO()
-        Image.frombytes("RGB", (12, 12), self._rng.randbytes(12 * 12 * 3)).resize((48, 48)).save(png, "PNG")
+        coloured_squares = Image.frombytes("RGB", (12, 12), self._rng.randbytes(12 * 12 * 3))
+        coloured_squares.resize((TINY_SIDE, TINY_SIDE)).save(png, "PNG")
         return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"

@@ -1,4 +1,4 @@
-"""Counts what the demo servers were asked and what they answered."""
+"""Counts the requests to the demo servers and their answers."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,6 +10,8 @@ from demo.listener import HangUpError, Reply
 
 
 class Route(StrEnum):
+    """The kinds of requests that are counted."""
+
     CHATS = "chats"
     CHAT = "chat"
     ASSETS_SERVE = "assetsServe"
@@ -22,6 +24,8 @@ class Route(StrEnum):
 
 
 class Hits:
+    """The counts since the start, or since the last `reset`."""
+
     def __init__(self) -> None:
         self._lock = Lock()
         self._images_in_progress = 0
@@ -36,7 +40,10 @@ class Hits:
             self._most_images_at_once = self._images_in_progress
 
     def count(self, route: Route, produce: Callable[[], Reply]) -> Reply:
-        """Counts before the reply is sent, so that whoever has the answer finds it counted."""
+        """Returns the reply that `produce` makes, and counts it.
+
+        The count is complete before the reply is sent: a client that has the reply can rely on it.
+        """
         with self._lock:
             self._requests[route] += 1
         try:
@@ -49,6 +56,7 @@ class Hits:
         return reply
 
     def count_image(self, key: str) -> None:
+        """Counts the delivery of an image."""
         with self._lock:
             self._images[key] += 1
 
@@ -57,17 +65,18 @@ class Hits:
             self._malformed_paths += 1
 
     def images(self) -> dict[str, int]:
-        """How often each image was delivered, by its key."""
+        """Returns how often each image was delivered, by its key."""
         with self._lock:
             return dict(self._images)
 
     def as_json(self) -> dict[str, object]:
+        """Returns all counts."""
         with self._lock:
-            counted = {route.value: self._requests[route] for route in Route if route is not Route.OTHER}
+            requests = {route.value: self._requests[route] for route in Route if route is not Route.OTHER}
             return {
                 "images": dict(self._images),
                 "imageHits": self._images.total(),
-                **counted,
+                **requests,
                 "statuses": dict(self._statuses),
                 "malformedPaths": self._malformed_paths,
                 "maxConcurrentImages": self._most_images_at_once,

@@ -1,4 +1,4 @@
-"""Seed, scale and date → the chats that a demo account starts with; the same input gives the same chats."""
+"""Invents the chats that a demo account starts with. The same seed, scale and date give the same chats."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,11 +21,23 @@ from demo.people import (
     invent_self,
 )
 
+# The size of a real account, and of the largest group that was seen in one.
 SINGLE_CHATS = 155
 GROUPS = 23
-CROWD = 552  # the largest group in a recorded answer (reference C 3.1)
+CROWD = 552
+# A small account still has every special case.
+FEWEST_SINGLE_CHATS = 20
+FEWEST_GROUPS = 3
+SMALLEST_CROWD = 30
 
-# WhatsApp leads in the account that the load model was made from.
+SMALLEST_GROUP = 3
+LARGEST_GROUP = 40
+COMMON_GROUP = 8
+
+LONGEST_SILENCE = timedelta(days=730)
+MILLISECOND = timedelta(milliseconds=1)
+
+# As in the real account, most contacts are on WhatsApp.
 CONTACT_NETWORKS = (
     *(WHATSAPP, INSTAGRAM, WHATSAPP, SIGNAL, TELEGRAM),
     *(WHATSAPP, IMESSAGE, INSTAGRAM, DISCORD, TELEGRAM),
@@ -37,39 +49,48 @@ MESSAGES = (
     *("Which platform are you on?", "Here is the recipe: butter, sugar, patience", "ha!"),
 )
 
-# Ids hold any character (design §7): these need percent-encoding in a path.
+# A chat id may contain any character: these must be percent-encoded in a path.
 ODD_CHAT_IDS = ("imsg##thread:7c/9f", "!slash/and%41percent:beeper.local", "!q?mark=1&so on#x:beeper.local")
+FIRST_ODD_CHAT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Invention:
+    """The chats, and the keys of those media in them whose bytes do not exist."""
+
     chats: tuple[Chat, ...]
     gone: frozenset[str]
 
 
 def invent(seed: int, scale: float, now: datetime) -> Invention:
+    """Returns an account whose chats were active in the two years before `now`.
+
+    A scale of 2 gives twice as many chats as a real account has.
+    """
     return _Inventor(Random(seed), now).invent(scale)
 
 
 class _Inventor:
+    """Invents one account. The order of its steps matters: each takes numbers from the same generator."""
+
     def __init__(self, rng: Random, now: datetime) -> None:
         self._rng = rng
         self._now = now
         self._gallery = Gallery(rng)
-        self._chats_made = 0
-        self._people_made = 0
-        portrait = Picture.on_disk(self._gallery.new_media())
-        self._selves = {network: invent_self(network, portrait) for network in NETWORKS}
+        self._chat_count = 0
+        self._person_count = 0
+        own_picture = Picture.on_disk(self._gallery.new_media())
+        self._selves = {network: invent_self(network, own_picture) for network in NETWORKS}
         bot_picture = Picture.on_disk(self._gallery.new_media())
         self._meta_ai = replace(META_AI, picture=bot_picture)
         self._contacts: list[tuple[Person, Network]] = []
 
     def invent(self, scale: float) -> Invention:
-        singles = list(self._single_chats(max(20, round(SINGLE_CHATS * scale))))
+        single_chats = list(self._single_chats(max(FEWEST_SINGLE_CHATS, round(SINGLE_CHATS * scale))))
         chats = [
-            *self._with_merged_chats(singles),
-            *self._groups(max(3, round(GROUPS * scale))),
-            self._crowd(max(30, round(CROWD * scale))),
+            *self._with_merged_chats(single_chats),
+            *self._groups(max(FEWEST_GROUPS, round(GROUPS * scale))),
+            self._crowd(max(SMALLEST_CROWD, round(CROWD * scale))),
             self._note_to_self(),
         ]
         return Invention(tuple(self._with_quirks(chats)), frozenset(self._gallery.gone))
@@ -81,7 +102,8 @@ class _Inventor:
             yield self._chat(network, title, self._pair(number, person, network))
 
     def _next_contact(self, number: int) -> tuple[Person, Network]:
-        if number % 13 == 12:  # a second chat with somebody already known
+        """Returns a new contact, or for every 13th chat one who has a chat already."""
+        if number % 13 == 12:
             return self._contacts[-6]
         network = CONTACT_NETWORKS[number % len(CONTACT_NETWORKS)]
         person = self._new_person(network, self._gallery.contact_picture(number))
@@ -89,47 +111,59 @@ class _Inventor:
         return person, network
 
     def _new_person(self, network: Network, picture: Picture | None) -> Person:
-        self._people_made += 1
-        return invent_person(self._people_made, network, picture)
+        self._person_count += 1
+        return invent_person(self._person_count, network, picture)
 
     def _pair(self, number: int, person: Person, network: Network) -> tuple[Person, ...]:
-        """The owner comes first or last; Meta AI sits in some Instagram chats, twice before the person."""
-        myself = self._selves[network]
+        """Returns the people of a single chat. The owner is the first or the last of the two.
+
+        Some Instagram chats have Meta AI as a third, in two of them before the person.
+        """
+        owner = self._selves[network]
         if network is INSTAGRAM and number in (7, 17):
-            return (self._meta_ai, person, myself)
+            return (self._meta_ai, person, owner)
         if network is INSTAGRAM and number % 4 == 1:
-            return (person, myself, self._meta_ai)
-        return (myself, person) if number % 3 == 0 else (person, myself)
+            return (person, owner, self._meta_ai)
+        return (owner, person) if number % 3 == 0 else (person, owner)
 
     def _with_merged_chats(self, chats: list[Chat]) -> Iterator[Chat]:
-        """Beeper merges two chats with one person; the one merged away stays in the list."""
+        """Returns the chats and some that were merged into them, which Beeper keeps in its list."""
         yield from chats
         for target in chats[10::70]:
-            twin = self._chat(target.network, target.title, target.people)
-            yield replace(twin, merged_into=target.id)
+            merged = self._chat(target.network, target.title, target.people)
+            yield replace(merged, merged_into=target.id)
 
     def _groups(self, count: int) -> Iterator[Chat]:
+        """Returns groups of which the first is as small and the second as large as groups get."""
+        sizes = (SMALLEST_GROUP, LARGEST_GROUP)
         for number in range(count):
             network = GROUP_NETWORKS[number % len(GROUP_NETWORKS)]
-            size = (3, 40)[number] if number < 2 else round(self._rng.triangular(3, 40, 8))
+            size = (
+                sizes[number]
+                if number < len(sizes)
+                else round(self._rng.triangular(SMALLEST_GROUP, LARGEST_GROUP, COMMON_GROUP))
+            )
             people = (self._selves[network], *self._members(network, size - 1))
-            chat = self._chat(network, f"{GROUP_NAMES[number % len(GROUP_NAMES)]} {number + 1}", people)
-            yield replace(chat, is_group=True, picture=self._gallery.group_picture(number))
+            group = self._chat(network, f"{GROUP_NAMES[number % len(GROUP_NAMES)]} {number + 1}", people)
+            yield replace(group, is_group=True, picture=self._gallery.group_picture(number))
 
     def _members(self, network: Network, count: int) -> Iterator[Person]:
-        """Two in three are contacts, some shown by the other form of their URL; the rest are strangers."""
-        # By id: a person with two chats stands in the list of contacts twice.
-        known = list({person.id: person for person, home in self._contacts if home is network}.values())
-        friends = self._rng.sample(known, min(len(known), count * 2 // 3))
+        """Returns the members of a group without its owner: two thirds are contacts, the rest strangers.
+
+        Every third contact is shown with the other form of their picture's URL.
+        """
+        # A person who has two chats is in the list of contacts twice.
+        contacts = list({person.id: person for person, home in self._contacts if home is network}.values())
+        friends = self._rng.sample(contacts, min(len(contacts), count * 2 // 3))
         for number, friend in enumerate(friends):
-            yield friend if number % 3 else self._in_other_form(friend)
+            yield friend if number % 3 else self._with_other_url(friend)
         for number in range(count - len(friends)):
-            stranger = Picture.remote(self._gallery.new_media()) if number % 4 == 0 else None
-            yield self._new_person(network, stranger)
+            picture = Picture.remote(self._gallery.new_media()) if number % 4 == 0 else None
+            yield self._new_person(network, picture)
 
     @staticmethod
-    def _in_other_form(person: Person) -> Person:
-        """Beeper downloads per chat, so one chat may still say mxc: where another says file:."""
+    def _with_other_url(person: Person) -> Person:
+        """Swaps mxc: and file:. Beeper downloads per chat, so two chats may show one picture differently."""
         if person.picture is None or person.picture.media is None:
             return person
         media = person.picture.media
@@ -137,18 +171,20 @@ class _Inventor:
         return replace(person, picture=Picture.remote(media) if is_file else Picture.on_disk(media))
 
     def _crowd(self, size: int) -> Chat:
-        members = (self._new_person(TELEGRAM, self._gallery.crowd_picture(at)) for at in range(size - 1))
-        chat = self._chat(TELEGRAM, "Everybody who likes maps", (self._selves[TELEGRAM], *members))
-        return replace(chat, is_group=True, is_muted=True)
+        members = (
+            self._new_person(TELEGRAM, self._gallery.crowd_picture(number)) for number in range(size - 1)
+        )
+        group = self._chat(TELEGRAM, "Everybody who likes maps", (self._selves[TELEGRAM], *members))
+        return replace(group, is_group=True, is_muted=True)
 
     def _note_to_self(self) -> Chat:
         return self._chat(WHATSAPP, "Note to self", (self._selves[WHATSAPP],))
 
     def _chat(self, network: Network, title: str, people: tuple[Person, ...]) -> Chat:
-        number = self._chats_made
-        self._chats_made += 1
-        # Squared, so that chats crowd towards today; whole milliseconds, as on the wire.
-        age = timedelta(milliseconds=round(timedelta(days=730) / timedelta(milliseconds=1) * self._age()))
+        number = self._chat_count
+        self._chat_count += 1
+        # In whole milliseconds, as on the wire.
+        silence = timedelta(milliseconds=round(LONGEST_SILENCE / MILLISECOND * self._relative_silence()))
         return Chat(
             id=self._chat_id(number, network),
             local_id=str(number + 1),
@@ -156,7 +192,7 @@ class _Inventor:
             title=title,
             is_group=False,
             people=people,
-            last_activity=self._now - age,
+            last_activity=self._now - silence,
             last_message=MESSAGES[number % len(MESSAGES)] if number % 11 else None,
             unread=self._rng.randint(1, 12) if number % 5 == 2 else 0,
             is_archived=number % 9 == 4,
@@ -164,18 +200,20 @@ class _Inventor:
             is_pinned=number % 30 == 1,
         )
 
-    def _age(self) -> float:
+    def _relative_silence(self) -> float:
+        """Returns a number from 0 to 1. The square makes recent activity more common, as in real accounts."""
         return self._rng.random() ** 2
 
     def _chat_id(self, number: int, network: Network) -> str:
-        if 3 <= number < 3 + len(ODD_CHAT_IDS):
-            return ODD_CHAT_IDS[number - 3]
+        odd_number = number - FIRST_ODD_CHAT
+        if 0 <= odd_number < len(ODD_CHAT_IDS):
+            return ODD_CHAT_IDS[odd_number]
         random_part = "".join(self._rng.choices(LETTERS_AND_DIGITS, k=18))
         return f"imsg##thread:{random_part}" if network is IMESSAGE else f"!{random_part}:beeper.local"
 
     @staticmethod
     def _with_quirks(chats: list[Chat]) -> Iterator[Chat]:
-        """What a parser has to tolerate, each in a few chats (reference B 2.3)."""
+        """Gives a few chats each of the oddities that a parser must tolerate."""
         for number, chat in enumerate(chats):
             match number % 40:
                 case 16 if chat.last_activity:

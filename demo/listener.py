@@ -1,4 +1,4 @@
-"""A quiet HTTP/1.1 listener on 127.0.0.1: request → a function → reply."""
+"""A quiet HTTP/1.1 server on 127.0.0.1 that calls one function for each request."""
 
 import json
 import socket
@@ -15,18 +15,23 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    """A request. `path` is not decoded; the names of `headers` are capitalized like "Content-Type"."""
+
     method: str
-    path: str  # as sent, not decoded
+    path: str
     query: Mapping[str, list[str]]
-    headers: Mapping[str, str]  # names as in "Content-Type", however they were sent
+    headers: Mapping[str, str]
     body: bytes
 
     def parameter(self, name: str) -> str | None:
+        """Returns the first value of a query parameter, or None if it is absent."""
         return self.query.get(name, [None])[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """A reply. If `seconds_per_byte` is not 0, its body is sent byte by byte with such pauses."""
+
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -34,7 +39,7 @@ class Reply:
 
 
 class HangUpError(Exception):
-    """Raised in place of a reply: the connection ends without an answer."""
+    """Raised instead of returning a reply: the connection is closed without an answer."""
 
 
 App = Callable[[Request], Reply]
@@ -46,7 +51,7 @@ def json_reply(status: int, document: object) -> Reply:
 
 
 class Listener(ThreadingHTTPServer):
-    """Serves one app on a thread; port 0 takes a free one."""
+    """Serves one app on a thread of its own. Port 0 takes a free port. Raises OSError for a taken one."""
 
     daemon_threads = True
     request_queue_size = 128  # the default of 5 refuses connections under load
@@ -65,7 +70,7 @@ class Listener(ThreadingHTTPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends open connections too: a kept-alive one would otherwise be answered for ever."""
+        """Stops the thread and closes every connection. A kept-alive one would otherwise still be served."""
         self.shutdown()
         self._thread.join()
         self.server_close()
@@ -73,9 +78,10 @@ class Listener(ThreadingHTTPServer):
             _hang_up(connection)
 
     def server_bind(self) -> None:
-        # HTTPServer's own version asks DNS for the name of 127.0.0.1, which takes seconds on some machines.
+        # HTTPServer would look up the name of 127.0.0.1 in DNS, which takes seconds on some machines.
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+        self.server_name = "127.0.0.1"
+        self.server_port = self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
@@ -86,22 +92,26 @@ class Listener(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # clients may leave whenever they like
+        # A client may close its connection at any time.
+        if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Exchange(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # buffered: head and body leave in one packet
+    wbufsize = -1  # buffered, so that head and body leave in one packet
     server: Listener
 
     def answer(self) -> None:
         target = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        query = parse_qs(target.query, keep_blank_values=True)
-        headers = {name.title(): value for name, value in self.headers.items()}
-        request = Request(self.command, target.path, query, headers, body)
+        request = Request(
+            method=self.command,
+            path=target.path,
+            query=parse_qs(target.query, keep_blank_values=True),
+            headers={name.title(): value for name, value in self.headers.items()},
+            body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),
+        )
         try:
             self._send(self.server.app(request))
         except HangUpError:
@@ -126,11 +136,11 @@ class _Exchange(BaseHTTPRequestHandler):
             time.sleep(reply.seconds_per_byte)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
-        """Says nothing: the demo account shares its terminal with `make run`."""
+        """Prints nothing, because the demo account shares its terminal with `make run`."""
 
 
 def _hang_up(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # it has just ended by itself
+        return  # the client has closed it already

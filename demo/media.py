@@ -1,4 +1,4 @@
-"""What a picture is called: its place in Beeper's media folder, and the URL that a chat shows for it."""
+"""The names of pictures: their place in Beeper's media folder, and the URL that a chat shows for them."""
 
 import posixpath
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from urllib.parse import quote, unquote, urlsplit
 
 MEDIA_ROOT = "/Users/alex/Library/Application Support/BeeperTexts/media"
 
-# Bridges on the laptop keep their media in folders named "localhost<bridge>" (reference C 3.1).
+# Bridges that run on the laptop keep their media in folders named `localhost<bridge>`.
 BRIDGE_FOLDER = "localhost"
 
 
 class UnsupportedSchemeError(Exception):
-    """assets/serve knows mxc, localmxc and file only (reference B 2.2)."""
+    """The URL's scheme is not mxc, localmxc or file, which are all that assets/serve supports."""
 
 
 class OutsideMediaFolderError(Exception):
-    """A file URL that leads out of the media folder."""
+    """A file: URL leads out of the media folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One immutable file of Beeper's media folder: `<server>/<media_id>`."""
+    """One immutable file of Beeper's media folder, at `<server>/<media_id>`."""
 
     server: str
     media_id: str
@@ -31,19 +31,19 @@ class Media:
 
     @property
     def mxc_url(self) -> str:
-        """The form before Beeper Desktop has downloaded the file."""
+        """The URL before Beeper Desktop has downloaded the file."""
         if self.server.startswith(BRIDGE_FOLDER):
             return f"localmxc://{self.server.removeprefix(BRIDGE_FOLDER)}/{quote(self.media_id, safe='')}"
         return f"mxc://{self.server}/{quote(self.media_id, safe='')}"
 
     @property
     def file_url(self) -> str:
-        """The form afterwards."""
+        """The URL after the download."""
         return f"file://{quote(MEDIA_ROOT)}/{self.server}/{quote(self.media_id, safe='')}"
 
     @property
     def plain_path(self) -> str:
-        """The form of some chats' own pictures: a path without a scheme (reference B 2.3)."""
+        """The path without a scheme, which some groups have in place of a URL."""
         return f"{MEDIA_ROOT}/{self.key}"
 
 
@@ -56,19 +56,22 @@ class Picture:
 
     @classmethod
     def remote(cls, media: Media) -> "Picture":
+        """Returns the picture as a chat shows it before the download."""
         return cls(media.mxc_url, media)
 
     @classmethod
     def on_disk(cls, media: Media) -> "Picture":
+        """Returns the picture as a chat shows it after the download."""
         return cls(media.file_url, media)
 
     @classmethod
     def by_path(cls, media: Media) -> "Picture":
+        """Returns the picture as some groups show it, with a path in place of a URL."""
         return cls(media.plain_path, media)
 
 
 def media_at(url: str) -> Media:
-    """Finds the media file that a URL handed to assets/serve means."""
+    """Returns the media file that a URL names. Raises UnsupportedSchemeError, OutsideMediaFolderError."""
     parts = urlsplit(url)
     match parts.scheme:
         case "mxc":
@@ -81,8 +84,8 @@ def media_at(url: str) -> Media:
 
 
 def _media_in_folder(host: str, path: str) -> Media:
-    inside = posixpath.normpath(path)
-    if host or not inside.startswith(f"{MEDIA_ROOT}/"):
+    normal_path = posixpath.normpath(path)
+    if host or not normal_path.startswith(f"{MEDIA_ROOT}/"):
         raise OutsideMediaFolderError(path)
-    server, _, media_id = inside.removeprefix(f"{MEDIA_ROOT}/").partition("/")
+    server, _, media_id = normal_path.removeprefix(f"{MEDIA_ROOT}/").partition("/")
     return Media(server, media_id)

@@ -1,4 +1,8 @@
-"""The media server: raw files of Beeper's media folder, checks in the real one's order (reference A 1.1)."""
+"""The media server: it serves the raw files of Beeper's media folder.
+
+It makes the same checks as the real media server, in the same order: the method, the rate limit, the token,
+and then the path.
+"""
 
 import posixpath
 import re
@@ -19,7 +23,7 @@ CORS_HEADERS = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
 }
 FILE_HEADERS = {
-    "Content-Type": "application/octet-stream",  # media files have no extension to tell more
+    "Content-Type": "application/octet-stream",  # media files have no extension that would say more
     "Cache-Control": "private, max-age=3600",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
@@ -33,44 +37,50 @@ MESSAGES = {
 }
 DIRECTORY_MESSAGE = "Forbidden: Directory listing disabled"
 
-ROOT = "/media"  # stands for the media folder; only its prefix matters
+ROOT = "/media"  # in place of the media folder's path, of which only the beginning matters
 BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+WINDOW_SECONDS = 60.0
 
 
 class RateLimit:
-    """A fixed window that starts at its first request; `requests` None switches it off.
+    """Admits a number of requests in each window of 60 seconds, which starts with its first request.
 
-    The real one counts per address; behind a tunnel, as here, there is only one.
+    If `requests` is None, every request is admitted. The real server counts for each address; behind a tunnel
+    all requests have the same one.
     """
-
-    WINDOW_SECONDS = 60.0
 
     def __init__(self, requests: int | None = 100, clock: Callable[[], float] = time.monotonic) -> None:
         self.requests = requests
         self._clock = clock
         self._lock = Lock()
-        self._ends_at = float("-inf")
+        self._window_ends_at = float("-inf")
         self._used = 0
 
     def admits(self) -> bool:
+        """Counts a request, and returns whether it may be served."""
         with self._lock:
             now = self._clock()
-            if now >= self._ends_at:
-                self._ends_at, self._used = now + self.WINDOW_SECONDS, 0
+            if now >= self._window_ends_at:
+                self._window_ends_at = now + WINDOW_SECONDS
+                self._used = 0
             self._used += 1
             return self.requests is None or self._used <= self.requests
 
 
 class MediaServer:
-    def __init__(self, account: Account, faults: Faults, hits: Hits, token: str, limit: RateLimit) -> None:
+    """Answers requests for `/<server>/<mediaId>`."""
+
+    def __init__(
+        self, account: Account, faults: Faults, hits: Hits, token: str, rate_limit: RateLimit
+    ) -> None:
         self._account = account
         self._faults = faults
         self._hits = hits
         self._token = token
-        self._limit = limit
+        self._rate_limit = rate_limit
 
     def __call__(self, request: Request) -> Reply:
-        fault = self._faults.on(Target.MEDIA)
+        fault = self._faults.take(Target.MEDIA)
         return self._hits.count(Route.MEDIA_SERVER, lambda: fault.apply(lambda: self._answer(request), _text))
 
     def _answer(self, request: Request) -> Reply:
@@ -78,7 +88,7 @@ class MediaServer:
             return Reply(200, headers=CORS_HEADERS)
         if request.method != "GET":
             return _text(405)
-        if not self._limit.admits():
+        if not self._rate_limit.admits():
             return _text(429)
         if self._token_of(request) != self._token:
             return _text(401)
@@ -86,25 +96,29 @@ class MediaServer:
 
     @staticmethod
     def _token_of(request: Request) -> str | None:
-        """The header wins over the query."""
+        """Returns the token in the header, or without such a header the one in the query."""
         header = request.headers.get("Authorization", "")
         return header.removeprefix("Bearer ") if header.startswith("Bearer ") else request.parameter("token")
 
     def _decode(self, raw_path: str) -> str:
-        """Malformed percent-encoding ends the real server's process; here only the connection."""
+        """Returns the decoded path. Malformed percent-encoding raises HangUpError.
+
+        The real server's process ends when it is sent such a path, and closes all connections.
+        """
         try:
             if not BROKEN_ESCAPE.search(raw_path):
                 return unquote_to_bytes(raw_path).decode()
         except UnicodeDecodeError:
-            pass  # decodeURIComponent throws for bytes that are not UTF-8, too
+            pass  # the real server's decodeURIComponent throws for bytes that are not UTF-8, too
         self._hits.count_malformed_path()
         raise HangUpError
 
     def _serve(self, path: str) -> Reply:
-        inside = posixpath.normpath(ROOT + path)
-        if inside == ROOT or not inside.startswith(ROOT):  # without a closing slash, like the real check
+        normal_path = posixpath.normpath(ROOT + path)
+        # Compared without a closing slash, like the real server's check.
+        if normal_path == ROOT or not normal_path.startswith(ROOT):
             return _text(403)
-        server, _, media_id = inside.removeprefix(f"{ROOT}/").partition("/")
+        server, _, media_id = normal_path.removeprefix(f"{ROOT}/").partition("/")
         image = self._account.read_from_disk(Media(server, media_id))
         if image is not None:
             self._hits.count_image(f"{server}/{media_id}")

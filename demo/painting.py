@@ -5,9 +5,12 @@ from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-CANVAS = 240  # painted small and enlarged: the shapes need no more, and a picture takes milliseconds
-SIDES = (256, 280, 320, 360, 400, 480, 640)  # what the networks' bridges store (reference C 3.4)
-GRAIN = 22  # steps of brightness; more would push large pictures over 100 KB
+# Pixels. A picture is painted small, which takes milliseconds, and then enlarged: its shapes need no more.
+CANVAS = 240
+# The sizes in which the networks' bridges store pictures, in pixels.
+SIDES = (256, 280, 320, 360, 400, 480, 640)
+# Steps of brightness. With more grain, large pictures would have more than 100 KB.
+GRAIN = 22
 
 Colour = tuple[int, int, int]
 
@@ -20,7 +23,7 @@ LIPS: Colour = (172, 84, 80)
 
 
 def paint(rng: Random) -> Image.Image:
-    """A square RGB picture: four faces to one landscape."""
+    """Returns a square RGB picture: a face, or one time in five a landscape."""
     hue = rng.random()
     canvas = _backdrop(rng, hue)
     if rng.random() < 0.8:
@@ -38,17 +41,21 @@ def _colour(hue: float, lightness: float, saturation: float) -> Colour:
 
 
 def _backdrop(rng: Random, hue: float) -> Image.Image:
-    """A slanted gradient between two neighbouring hues; the middle is cut out, without the turned corners."""
+    """Returns a slanted gradient between two neighbouring hues."""
     slope = Image.linear_gradient("L").resize((400, 400)).rotate(rng.uniform(-40, 40))
+    # Turning the gradient leaves black corners, so only its middle is used.
     middle = slope.crop((80, 80, 80 + CANVAS, 80 + CANVAS))
     return ImageOps.colorize(middle, _colour(hue, 0.9, 0.6), _colour(hue + 0.08, 0.55, 0.4))
 
 
 def _draw_face(rng: Random, canvas: Image.Image) -> None:
     pen = ImageDraw.Draw(canvas)
-    skin, hair = rng.choice(SKINS), rng.choice(HAIRS)
-    x, y = 120 + rng.randint(-10, 10), 108 + rng.randint(-6, 8)
-    width, height = rng.randint(42, 50), rng.randint(54, 62)
+    skin = rng.choice(SKINS)
+    hair = rng.choice(HAIRS)
+    x = 120 + rng.randint(-10, 10)
+    y = 108 + rng.randint(-6, 8)
+    width = rng.randint(42, 50)
+    height = rng.randint(54, 62)
     fringe = rng.randint(16, 32)
     if rng.random() < 0.5:
         pen.rounded_rectangle((x - width - 10, y - 40, x + width + 10, y + 92), 34, fill=hair)
@@ -60,7 +67,8 @@ def _draw_face(rng: Random, canvas: Image.Image) -> None:
 
 
 def _draw_features(rng: Random, pen: ImageDraw.ImageDraw, x: int, y: int, skin: Colour) -> None:
-    iris, smile = rng.choice(EYES), rng.randint(14, 22)
+    iris = rng.choice(EYES)
+    smile = rng.randint(14, 22)
     has_glasses = rng.random() < 0.25
     for eye_x in (x - 18, x + 18):
         pen.ellipse((eye_x - 8, y - 5, eye_x + 8, y + 5), fill=(250, 248, 244))
@@ -74,7 +82,9 @@ def _draw_features(rng: Random, pen: ImageDraw.ImageDraw, x: int, y: int, skin: 
 
 def _draw_landscape(rng: Random, canvas: Image.Image, hue: float) -> None:
     pen = ImageDraw.Draw(canvas)
-    x, y, radius = rng.randint(30, 210), rng.randint(25, 80), rng.randint(12, 26)
+    x = rng.randint(30, 210)
+    y = rng.randint(25, 80)
+    radius = rng.randint(12, 26)
     pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(255, 246, 214))
     drift = rng.uniform(0.02, 0.1)
     for ridge in range(5):
@@ -90,13 +100,13 @@ def _shaded(colour: Colour) -> Colour:
 
 
 def _with_vignette(picture: Image.Image) -> Image.Image:
-    """Light falls off towards the corners, as in every lens."""
+    """Darkens the corners, as a lens does."""
     falloff = Image.radial_gradient("L").point(lambda distance: 255 - distance // 4)
     return ImageChops.multiply(picture, falloff.resize(picture.size).convert("RGB"))
 
 
 def _with_grain(rng: Random, picture: Image.Image) -> Image.Image:
-    # Made at half size and enlarged: it looks like film, and JPEG pays less for it.
+    # Made at half size and then enlarged, grain looks like that of film and compresses better in JPEG.
     half = picture.width // 2
     noise = Image.frombytes("L", (half, half), rng.randbytes(half * half))
     grain = noise.point(lambda level: level * GRAIN // 255).resize(picture.size, Image.Resampling.BILINEAR)

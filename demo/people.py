@@ -1,4 +1,4 @@
-"""Invents people whose names say that they are invented."""
+"""Invents people, with names that say so."""
 
 from demo.chats import Network, Person
 from demo.media import Picture
@@ -30,19 +30,22 @@ META_AI = Person("@instagram_meta_ai:beeper.local", "Meta AI", "meta.ai", is_net
 
 
 def full_name(number: int) -> str:
-    """37 given names and 29 surnames have no common factor, so 1,073 numbers pass before a name returns."""
+    """Returns the name for a number, the same one for the same number."""
+    # 37 given names and 29 surnames have no common factor, so a name repeats only after 1,073 numbers.
     return f"{GIVEN_NAMES[number % len(GIVEN_NAMES)]} {SURNAMES[number % len(SURNAMES)]}"
 
 
 def phone_number(number: int) -> str:
-    """555-0100 to 555-0199 are reserved for fiction in every North American area code."""
+    """Returns the phone number for a number."""
+    # 555-0100 to 555-0199 are reserved for fiction in every North American area code.
     return f"+1{201 + number // 100 % 700}55501{number % 100:02}"
 
 
 def invent_person(number: int, network: Network, picture: Picture | None) -> Person:
+    """Returns a person with what their network knows about people: a phone number, a user name, or less."""
     phone = phone_number(number)
     if network is IMESSAGE:
-        # The address book knows only some of the numbers; the others have neither name nor user name.
+        # Only every second number is in the address book. The others have neither a name nor a user name.
         name = full_name(number) if number % 2 else None
         return Person(f"imsg##participant:{phone}", name, phone_number=phone, picture=picture)
     bridge = network.name.lower()
@@ -55,4 +58,5 @@ def invent_person(number: int, network: Network, picture: Picture | None) -> Per
 
 
 def invent_self(network: Network, picture: Picture) -> Person:
+    """Returns the owner of the account, as a participant of their chats on a network."""
     return Person(f"@alex_{network.account_id}:beeper.com", SELF_NAME, "alex", picture=picture, is_self=True)

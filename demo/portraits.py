@@ -1,4 +1,4 @@
-"""(seed, image key) → the bytes of a photo-like picture, always the same ones."""
+"""Makes the bytes of photo-like pictures. The same seed and image key always give the same bytes."""
 
 import io
 from enum import StrEnum
@@ -13,7 +13,7 @@ EXIF_ORIENTATION = 0x0112
 
 
 class Finish(StrEnum):
-    """How a picture is stored."""
+    """The file format of a picture, and what is unusual about it."""
 
     JPEG = "jpeg"
     PNG = "png"
@@ -25,41 +25,44 @@ class Finish(StrEnum):
 
 
 COMMON_FINISHES = (*[Finish.JPEG] * 7, Finish.PNG, *[Finish.WEBP] * 2)
+"""The formats of most pictures, each as often as it is chosen."""
 
 
 @lru_cache(maxsize=64)  # at most 100 KB each
 def portrait(seed: int, subject: str, finish: Finish | None = None) -> bytes:
-    """`finish` None: one of the common ones, chosen by the subject."""
+    """Returns the picture of a subject, in a common format if `finish` is None."""
     rng = Random(f"{seed}/{subject}")
-    chosen = rng.choice(COMMON_FINISHES)
-    return _encode(paint(rng), finish or chosen)
+    # Chosen in any case: the picture must not depend on whether a format was given.
+    common_finish = rng.choice(COMMON_FINISHES)
+    return _encode(paint(rng), finish or common_finish)
 
 
 def _encode(picture: Image.Image, finish: Finish) -> bytes:
-    out = io.BytesIO()
+    encoded = io.BytesIO()
     match finish:
         case Finish.JPEG:
-            picture.save(out, "JPEG", quality=85)
+            picture.save(encoded, "JPEG", quality=85)
         case Finish.CMYK_JPEG:
-            picture.convert("CMYK").save(out, "JPEG", quality=85)
+            picture.convert("CMYK").save(encoded, "JPEG", quality=85)
         case Finish.ROTATED_JPEG:
             exif = Image.Exif()
             exif[EXIF_ORIENTATION] = 6
-            picture.rotate(90, expand=True).save(out, "JPEG", quality=85, exif=exif)
+            picture.rotate(90, expand=True).save(encoded, "JPEG", quality=85, exif=exif)
         case Finish.WEBP:
-            picture.save(out, "WEBP", quality=85, method=2)
+            picture.save(encoded, "WEBP", quality=85, method=2)
         case Finish.PNG:
-            _at_most(160, picture).save(out, "PNG")
+            _at_most(160, picture).save(encoded, "PNG")
         case Finish.PALETTE_PNG:
-            _at_most(200, picture).quantize(64).save(out, "PNG")
+            _at_most(200, picture).quantize(64).save(encoded, "PNG")
         case Finish.ANIMATED_GIF:
             frames = [_frame(picture, brightness) for brightness in (1.0, 1.1, 1.2, 1.1)]
-            frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=150, loop=0)
-    return out.getvalue()
+            frames[0].save(encoded, "GIF", save_all=True, append_images=frames[1:], duration=150, loop=0)
+    return encoded.getvalue()
 
 
 def _at_most(side: int, picture: Image.Image) -> Image.Image:
-    """Grain does not compress without loss, so lossless pictures stay small to stay under 100 KB."""
+    """Returns the picture with sides of at most `side` pixels."""
+    # Grain does not compress well without loss: larger lossless pictures would have more than 100 KB.
     return picture.resize((side, side)) if picture.width > side else picture
 
 

@@ -1,4 +1,4 @@
-"""The demo account's two servers, started and stopped together."""
+"""Starts and stops the two servers of the demo account."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from demo.account import DEFAULT_NOW, Account
-from demo.address_book import in_dex
+from demo.address_book import contacts_in_dex
 from demo.chat_api import ChatApi
 from demo.control import PREFIX, Control
 from demo.dex import DEMO_KEY, FakeDex
@@ -18,14 +18,16 @@ from demo.hits import Hits
 from demo.listener import Listener, Reply, Request
 from demo.media_server import MediaServer, RateLimit
 
-BEEPER_TOKEN = "demo-beeper-token"  # noqa: S105 - opens nothing but this made-up account
-MEDIA_TOKEN = "demo-media-token"  # noqa: S105 - opens nothing but this made-up account
+BEEPER_TOKEN = "demo-beeper-token"  # noqa: S105 - it opens only an invented account
+MEDIA_TOKEN = "demo-media-token"  # noqa: S105 - it opens only an invented account
 
 
 class DemoAccount:
-    """`with DemoAccount() as demo:` serves at `demo.beeper_url` and `demo.media_url` on free ports.
+    """Serves an invented account at `beeper_url` and `media_url` while it is used in a `with` statement.
 
-    Dex answers where Beeper does: their paths differ.
+    Port 0 takes a free port. Dex is served at `beeper_url`, too, as its paths differ from Beeper's. `clock`
+    counts the seconds of the media server's rate limit; `now` is the date of the account. Raises OSError if a
+    port is taken.
     """
 
     def __init__(
@@ -70,8 +72,8 @@ class DemoAccount:
 
     @cached_property
     def dex(self) -> FakeDex:
-        """The contacts of the same made-up person; painted when somebody asks for them."""
-        return FakeDex(in_dex(self.account), key=DEMO_KEY)
+        """The contacts of the same owner. Their pictures are painted only when they are first needed."""
+        return FakeDex(contacts_in_dex(self.account), key=DEMO_KEY)
 
     def _answer(self, request: Request) -> Reply:
         if request.path == DEX_PATH:

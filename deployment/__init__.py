@@ -1,1 +1,1 @@
-"""Deploys template.yaml to AWS."""
+"""Deploys template.yaml to AWS, with its tokens and its page."""

@@ -1,4 +1,4 @@
-"""web/ → the web bucket, here and on AWS."""
+"""Copies `web/` into the bucket that serves the page, on AWS and in the local stack."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,13 +21,17 @@ _CONTENT_TYPES = {
 
 
 def publish_page(s3: "S3Client", bucket: str, page: Path) -> None:
-    """Make the bucket hold exactly the files of `page`."""
+    """Makes the bucket hold exactly the files below the folder `page`, and deletes everything else in it."""
     files = {path.relative_to(page).as_posix(): path for path in page.rglob("*") if path.is_file()}
-    for listed in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-        if listed["Key"] not in files:
-            s3.delete_object(Bucket=bucket, Key=listed["Key"])
+    for listing in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for published in listing.get("Contents", []):
+            if published["Key"] not in files:
+                s3.delete_object(Bucket=bucket, Key=published["Key"])
     for key, path in files.items():
-        kind = _CONTENT_TYPES.get(path.suffix, "application/octet-stream")
         s3.put_object(
-            Bucket=bucket, Key=key, Body=path.read_bytes(), ContentType=kind, CacheControl="no-cache"
+            Bucket=bucket,
+            Key=key,
+            Body=path.read_bytes(),
+            ContentType=_CONTENT_TYPES.get(path.suffix, "application/octet-stream"),
+            CacheControl="no-cache",
         )

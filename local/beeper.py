@@ -1,4 +1,4 @@
-"""Beeper's address and token → one line that says why its chats cannot be read, if they cannot."""
+"""Asks Beeper for a chat before anything starts, to say at once why its chats cannot be read."""
 
 import urllib.error
 import urllib.request
@@ -7,31 +7,30 @@ from typing import Any
 
 from local.settings import Origin
 
-_SECONDS = 5.0
+_TIMEOUT_SECONDS = 5.0
 
 
-def complaint(beeper: Origin) -> str | None:
-    """What is wrong with it; None: it hands out chats."""
+def find_problem(beeper: Origin) -> str | None:
+    """Returns one line that says why Beeper's chats cannot be read and what to do, or None if they can."""
     request = urllib.request.Request(  # noqa: S310 - the settings allow http(s) only
         f"{beeper.url}/v1/chats?limit=1", headers={"Authorization": f"Bearer {beeper.token}"}
     )
+    # The functions do not use the person's proxies either.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
     try:
-        # As the functions ask: without the person's proxies.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects).open(
-            request, timeout=_SECONDS
-        ):
+        with opener.open(request, timeout=_TIMEOUT_SECONDS):
             return None
     except urllib.error.HTTPError as error:
         if error.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return f"Beeper at {beeper.url} refuses the token ({error.code}): set BEEPER_TOKEN to a new one"
-        return f"Beeper at {beeper.url} answers {error.code}: is this the address of its API?"
+        return f"Beeper at {beeper.url} answers {error.code}: set BEEPER_URL to the address of Beeper's API"
     except OSError as error:
         reason = getattr(error, "reason", error)
-        return f"Beeper at {beeper.url} cannot be reached ({reason}): start it, with its API allowed"
+        return f"Beeper at {beeper.url} cannot be reached ({reason}): start Beeper Desktop, and allow its API"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """The token is for this address only."""
+    """Refuses every redirect, because the token is meant for Beeper's own address only."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Never follow."""
+        """Returns None, which makes the redirect an HTTPError."""

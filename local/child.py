@@ -1,7 +1,8 @@
-"""`python -m local.child SAVED MODULE ARGUMENTS...`: runs a module that ends when its parent does.
+"""Runs a module that ends when its parent does: `python -m local.child SAVED MODULE ARGUMENTS...`.
 
-Our parent holds the other end of stdin. However it dies, SIGKILL included, that pipe closes: then this
-process, and all that it started, is asked to stop. SAVED is touched once the module ended by itself.
+Our parent holds the other end of stdin. However the parent dies, even of SIGKILL, that pipe closes: then this
+process and everything that it started is asked to stop. The file SAVED is made when the module has ended by
+itself.
 """
 
 import os
@@ -11,11 +12,11 @@ import sys
 import threading
 from pathlib import Path
 
-_PATIENCE = 20.0  # seconds to save the state: 60,000 rows take 3
+_SECONDS_TO_SAVE = 20.0  # saving 60,000 rows takes 3 s
 
 
 def main() -> None:
-    """Run the module as `python -m` would."""
+    """Runs the module as `python -m` would, then ends what it has started."""
     saved, *sys.argv = sys.argv[1:]
     threading.Thread(target=_end_with_parent, daemon=True).start()
     status: int | str | None = 0
@@ -25,7 +26,7 @@ def main() -> None:
         status = ending.code
     if not status:
         Path(saved).touch()
-    # Whatever the module started (the functions of the engine) must not outlive it.
+    # The functions that the engine has started must not outlive it.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
     sys.exit(status)
@@ -34,9 +35,9 @@ def main() -> None:
 def _end_with_parent() -> None:
     while os.read(0, 1024):
         pass
-    # To the whole group: a function at work would be waited for.
+    # The functions are asked, too, because the engine would wait for one that is at work.
     os.killpg(0, signal.SIGTERM)
-    threading.Event().wait(_PATIENCE)
+    threading.Event().wait(_SECONDS_TO_SAVE)
     os.killpg(0, signal.SIGKILL)
 
 

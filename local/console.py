@@ -1,4 +1,4 @@
-"""Progress for the person at the terminal: one short line per step, with the seconds since the start."""
+"""Writes to the person at the terminal, one short line at a time."""
 
 import contextlib
 import sys
@@ -9,22 +9,23 @@ _STARTED = time.monotonic()
 
 
 def say(text: str) -> None:
-    """One line of progress on stderr."""
+    """Writes one line of progress to stderr, after the seconds since the program started."""
     _write(f"{time.monotonic() - _STARTED:6.1f} s  {text}\n", sys.stderr)
 
 
 def complain(text: str) -> None:
-    """The one line that says what is wrong."""
-    _write(f"{text}\n", sys.stderr)
+    """Writes to stderr, as one line, what is wrong."""
+    _write(f"{' '.join(text.split())}\n", sys.stderr)
 
 
 def announce(text: str) -> None:
-    """A line that programs may wait for: alone on stdout."""
+    """Writes a line to stdout, which carries nothing else, so that a program can wait for it."""
     _write(f"{text}\n", sys.stdout)
 
 
 def _write(text: str, stream: TextIO) -> None:
-    # The terminal may be closed already (SIGHUP), or whoever read our pipe gone: stop cleanly all the same.
+    # The terminal may be closed (SIGHUP), or the program that reads our pipe may have ended. Neither may keep
+    # us from stopping cleanly.
     with contextlib.suppress(OSError, ValueError):
         stream.write(text)
         stream.flush()

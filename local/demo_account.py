@@ -1,4 +1,4 @@
-"""A folder → the demo account running beside the engine, at the same addresses each time."""
+"""Runs the demo account's servers beside the engine, on the same ports at each start."""
 
 import contextlib
 import json
@@ -14,12 +14,15 @@ from local.engine import free_port
 from local.processes import Child, ChildError, clear_leftovers
 from local.settings import Origin
 
+# They open nothing but the made-up account.
+_BEEPER_TOKEN = "demo-beeper-token"  # noqa: S105
+_MEDIA_TOKEN = "demo-media-token"  # noqa: S105
 _START_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class DemoAccount:
-    """What a Beeper, a media server and a Dex would be."""
+class DemoServers:
+    """The running servers that take the places of Beeper, its media server and Dex."""
 
     child: Child
     port: int
@@ -29,29 +32,36 @@ class DemoAccount:
 
 
 @contextlib.contextmanager
-def demo_account(folder: Path) -> Iterator[DemoAccount]:
-    """Serve it until the end of the block."""
+def demo_account(folder: Path) -> Iterator[DemoServers]:
+    """Serves the demo account until the end of the block. Raises ChildError if its servers do not start.
+
+    `folder` holds their log and a note of their ports.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.resolve()
     clear_leftovers(folder)
-    port, media_port = _ports(folder / "demo-ports.json")
-    beeper = Origin(f"http://127.0.0.1:{port}", "demo-beeper-token")
-    media_server = Origin(f"http://127.0.0.1:{media_port}", "demo-media-token")
+    port, media_port = _kept_ports(folder / "demo-ports.json")
+    beeper = Origin(f"http://127.0.0.1:{port}", _BEEPER_TOKEN)
+    media_server = Origin(f"http://127.0.0.1:{media_port}", _MEDIA_TOKEN)
     arguments = ["--port", str(port), "--media-port", str(media_port)]
     arguments += ["--token", beeper.token, "--media-token", media_server.token]
-    child = Child(folder, "demo", arguments, environment={"PATH": os.defpath, "LANG": "C.UTF-8"})
+    environment = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+    child = Child(folder, "demo", arguments, name="demo", title="the demo account", environment=environment)
     try:
         _wait_until_it_answers(child, port)
-        yield DemoAccount(child, port, beeper, media_server, Origin(beeper.url, DEX_KEY))
+        yield DemoServers(child, port, beeper, media_server, Origin(beeper.url, DEX_KEY))
     finally:
         child.stop()
 
 
-def _ports(note: Path) -> tuple[int, int]:
-    """The addresses are in the stack's parameters: other ones would mean an update at each start."""
-    wanted = json.loads(note.read_text()) if note.exists() else [0, 0]
-    port = free_port(wanted[0])
-    media_port = free_port(wanted[1])
+def _kept_ports(note: Path) -> tuple[int, int]:
+    """Returns the ports of the chat API and the media server: those of the last start, if free.
+
+    The stack's parameters hold these addresses, so other ports mean an update of the stack.
+    """
+    last_port, last_media_port = json.loads(note.read_text()) if note.exists() else (0, 0)
+    port = free_port(last_port)
+    media_port = free_port(last_media_port)
     note.write_text(json.dumps([port, media_port]))
     return port, media_port
 
@@ -63,4 +73,7 @@ def _wait_until_it_answers(child: Child, port: int) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.05)
-    raise ChildError(f"the demo account does not answer on port {port} (see {child.log})")
+    raise ChildError(
+        f"the demo account does not answer on port {port} after {_START_SECONDS:.0f} s;"
+        f" its log is {child.log}"
+    )

@@ -1,4 +1,4 @@
-"""template.yaml → a stack in the engine, by CloudFormation's own API; the engine does the SAM transform."""
+"""Deploys template.yaml into the engine through CloudFormation's API. The engine does the SAM transform."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.engine import ARTIFACTS, REGION, Engine
 from local.packages import Package, build_packages
@@ -18,12 +18,12 @@ from local.template import Template, parameter_values, with_plain_numbers
 
 
 class DeployError(Exception):
-    """The engine refused the template; the message says why."""
+    """The engine refused the template. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A deployed stack: what its template's names became."""
+    """A deployed stack. `resources` maps logical ids of the template to the names in the engine."""
 
     name: str
     engine: Engine
@@ -42,7 +42,12 @@ def deploy(
     parameters: Mapping[str, str],
     secrets: Mapping[str, str],
 ) -> Stack:
-    """Bring the stack to what the template says. A failure kills the engine: nothing half-done is saved."""
+    """Creates the stack, or updates it to what the template says, and returns it.
+
+    `root` is the folder that paths in the template are relative to; layers are built into `builds`. On any
+    failure the engine is killed, so that it does not save a stack that is half updated. Raises DeployError or
+    BuildError, or ChildError if the engine has ended.
+    """
     try:
         packages = build_packages(template, root, builds)
         _put_secrets(engine, name, secrets)
@@ -51,20 +56,24 @@ def deploy(
         _create_or_update(engine, name, with_plain_numbers(deployable, values), values)
         stack = _describe(engine, name, template)
         wire_routes(engine, name, stack.resources, values)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, BotoCoreError):
+            engine.child.check()  # if the engine does not answer because it has ended, its end is the reason
         engine.child.kill()
         raise
     return stack
 
 
 def _put_secrets(engine: Engine, name: str, secrets: Mapping[str, str]) -> None:
+    """Stores the secrets below `/<name>/`, and deletes those of an earlier start that are not given again."""
     ssm = boto3.client("ssm", **engine.access)
-    known = ssm.get_parameters_by_path(Path=f"/{name}")["Parameters"]
+    stored = ssm.get_parameters_by_path(Path=f"/{name}")["Parameters"]
+    # Parameters of other types belong to the template.
     outdated = [
         entry["Name"]
-        for entry in known
+        for entry in stored
         if entry["Type"] == "SecureString" and entry["Name"].rpartition("/")[2] not in secrets
-    ]  # the others are the template's own
+    ]
     if outdated:
         ssm.delete_parameters(Names=outdated)
     for key, value in secrets.items():
@@ -72,7 +81,7 @@ def _put_secrets(engine: Engine, name: str, secrets: Mapping[str, str]) -> None:
 
 
 def _with_packages(engine: Engine, template: Template, packages: list[Package]) -> Template:
-    """The packages in S3, and the template pointing at them."""
+    """Uploads the packages, deletes older ones, and returns the template with the places of the new ones."""
     s3 = boto3.client("s3", **engine.access)
     with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -83,8 +92,8 @@ def _with_packages(engine: Engine, template: Template, packages: list[Package]) 
         if key not in present:
             s3.upload_file(str(package.archive), ARTIFACTS, key)
         resource = resources[package.logical_id]
-        place = {package.property: {"Bucket": ARTIFACTS, "Key": key}}
-        resources[package.logical_id] = {**resource, "Properties": {**resource["Properties"], **place}}
+        properties = {**resource["Properties"], package.property: {"Bucket": ARTIFACTS, "Key": key}}
+        resources[package.logical_id] = {**resource, "Properties": properties}
     for key in present - {package.archive.name for package in packages}:
         s3.delete_object(Bucket=ARTIFACTS, Key=key)
     return {**template, "Resources": resources}
@@ -98,21 +107,24 @@ def _create_or_update(engine: Engine, name: str, template: Template, values: Map
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     }
-    exists = bool(_status(cloudformation, name))
     try:
-        _ = cloudformation.update_stack(**request) if exists else cloudformation.create_stack(**request)
+        if _status(cloudformation, name):
+            cloudformation.update_stack(**request)
+        else:
+            cloudformation.create_stack(**request)
     except ClientError as error:
-        if "No updates" in str(error):
+        if "No updates" in str(error):  # CloudFormation has no error code of its own for this
             return
         raise DeployError(str(error)) from error
     while (status := _status(cloudformation, name)).endswith("IN_PROGRESS"):
         time.sleep(0.05)
     if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         reason = _reason(cloudformation, name) or status
-        raise DeployError(f"{reason} (was template.yaml left as it is? then `make clean` starts over)")
+        raise DeployError(f"{reason} (if you did not change template.yaml, `make clean` starts from nothing)")
 
 
 def _status(cloudformation: Any, name: str) -> str:
+    """Returns the stack's status, or an empty text if there is no such stack."""
     try:
         return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
     except ClientError as error:
@@ -122,6 +134,7 @@ def _status(cloudformation: Any, name: str) -> str:
 
 
 def _reason(cloudformation: Any, name: str) -> str:
+    """Returns why the first three resources that failed did so, or an empty text."""
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]  # newest first
     failures = [event for event in reversed(events) if event["ResourceStatus"].endswith("FAILED")]
     return "; ".join(

@@ -1,28 +1,29 @@
-"""template.yaml → what its CloudFront distribution does with a request: behaviours, origins, headers.
+"""Reads from the template what its CloudFront distribution does with a request: origin, methods and headers.
 
-Read from the template, so that the local server and the deployed one cannot drift apart.
+The local server follows the same description as the deployed distribution, so the two cannot differ.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from local.template import Template, parameter_values
 
-_SECURITY_HEADERS = {
+# Part of a policy's SecurityHeadersConfig: the header that CloudFront sends for it, and its value.
+_SECURITY_HEADERS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
     "ContentTypeOptions": ("X-Content-Type-Options", lambda _: "nosniff"),
-    "ContentSecurityPolicy": ("Content-Security-Policy", lambda policy: policy["ContentSecurityPolicy"]),
-    "FrameOptions": ("X-Frame-Options", lambda policy: policy["FrameOption"]),
-    "ReferrerPolicy": ("Referrer-Policy", lambda policy: policy["ReferrerPolicy"]),
-    # Means nothing over plain http.
-    "StrictTransportSecurity": None,
+    "ContentSecurityPolicy": ("Content-Security-Policy", lambda part: part["ContentSecurityPolicy"]),
+    "FrameOptions": ("X-Frame-Options", lambda part: part["FrameOption"]),
+    "ReferrerPolicy": ("Referrer-Policy", lambda part: part["ReferrerPolicy"]),
 }
+# Browsers ignore Strict-Transport-Security over plain http.
+_NOT_SENT_LOCALLY = {"StrictTransportSecurity"}
 
 
 @dataclass(frozen=True, slots=True)
 class AddedHeader:
-    """A header of a response headers policy. Without `override` the origin's own wins."""
+    """A header of a response headers policy. Without `override` it yields to the origin's own."""
 
     name: str
     value: str
@@ -31,26 +32,26 @@ class AddedHeader:
 
 @dataclass(frozen=True, slots=True)
 class BucketOrigin:
-    """A bucket, and the keys that its policy lets CloudFront read."""
+    """A bucket, by its logical id. `readable` lists patterns of the keys that CloudFront may read."""
 
     resource: str
     readable: tuple[str, ...]
 
     def may_read(self, key: str) -> bool:
-        """Whether the bucket's policy names this key."""
+        """Returns whether the bucket's policy lets CloudFront read this key."""
         return any(matches(pattern, key) for pattern in self.readable)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiOrigin:
-    """An HTTP API."""
+    """An HTTP API, by its logical id. It answers every path that leads to it."""
 
     resource: str
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Which origin answers a path, to which methods, with what added."""
+    """One rule of the distribution. Paths that fit `pattern` are answered by `origin`."""
 
     pattern: str
     origin: BucketOrigin | ApiOrigin
@@ -60,21 +61,24 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The behaviours in the order in which they are tried; the last one matches everything."""
+    """The behaviours in the order in which they are tried. The last one matches every path."""
 
     behaviours: tuple[Behaviour, ...]
     root_object: str
 
     def behaviour(self, path: str) -> Behaviour:
-        """The first one whose pattern matches."""
+        """Returns the first behaviour whose pattern matches the path."""
         return next(behaviour for behaviour in self.behaviours if matches(behaviour.pattern, path))
 
 
 def read_distribution(template: Template) -> Distribution:
-    """The template's one distribution."""
-    resources, parameters = template["Resources"], parameter_values(template, {})
-    (found,) = [r for r in resources.values() if r["Type"] == "AWS::CloudFront::Distribution"]
-    config = found["Properties"]["DistributionConfig"]
+    """Returns the template's distribution. Raises ValueError if there is not exactly one."""
+    resources = template["Resources"]
+    parameters = parameter_values(template, {})
+    (distribution,) = [
+        resource for resource in resources.values() if resource["Type"] == "AWS::CloudFront::Distribution"
+    ]
+    config = distribution["Properties"]["DistributionConfig"]
     origins = {origin["Id"]: _origin(origin, resources) for origin in config["Origins"]}
     described = [*config.get("CacheBehaviors", []), {**config["DefaultCacheBehavior"], "PathPattern": "*"}]
     return Distribution(
@@ -92,36 +96,37 @@ def read_distribution(template: Template) -> Distribution:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """CloudFront's and IAM's patterns: `*` is any run of characters, `?` is one."""
+    """Returns whether a pattern of CloudFront or IAM fits: `*` is any characters, `?` exactly one."""
     escaped = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(escaped, text, re.DOTALL) is not None
 
 
 def _origin(described: Mapping[str, Any], resources: Template) -> BucketOrigin | ApiOrigin:
-    resource = _named(described["DomainName"])
+    resource = _logical_id(described["DomainName"])
     if resources[resource]["Type"] == "AWS::S3::Bucket":
         return BucketOrigin(resource, _readable_keys(resource, resources))
     return ApiOrigin(resource)
 
 
-def _named(value: Any) -> str:
-    """The resource that a `Ref`, `Fn::GetAtt` or `Fn::Sub` names first."""
+def _logical_id(value: Any) -> str:
+    """Returns the logical id that a `Ref`, `Fn::GetAtt` or `Fn::Sub` names first. Raises ValueError."""
     if "Ref" in value:
         return str(value["Ref"])
     if "Fn::GetAtt" in value:
         return str(value["Fn::GetAtt"][0])
-    found = re.search(r"\$\{(\w+)", value["Fn::Sub"])
-    if not found:
-        raise ValueError(f"no resource in {value}")
-    return found[1]
+    match = re.search(r"\$\{(\w+)", value["Fn::Sub"])
+    if not match:
+        raise ValueError(f"this value names no resource: {value}")
+    return match[1]
 
 
 def _readable_keys(bucket: str, resources: Template) -> tuple[str, ...]:
-    """The key patterns that bucket policies allow CloudFront to get."""
+    """Returns the patterns of the keys that the bucket's policies let CloudFront read."""
     policies = [
         resource["Properties"]
         for resource in resources.values()
-        if resource["Type"] == "AWS::S3::BucketPolicy" and _named(resource["Properties"]["Bucket"]) == bucket
+        if resource["Type"] == "AWS::S3::BucketPolicy"
+        and _logical_id(resource["Properties"]["Bucket"]) == bucket
     ]
     return tuple(
         statement["Resource"]["Fn::Sub"].partition("/")[2]
@@ -136,23 +141,27 @@ def _readable_keys(bucket: str, resources: Template) -> tuple[str, ...]:
 def _added_headers(
     policy: Any, resources: Template, parameters: Mapping[str, str]
 ) -> tuple[AddedHeader, ...]:
+    """Returns the headers of a response headers policy, or none where there is no policy."""
     if policy is None:
         return ()
-    config = resources[_named(policy)]["Properties"]["ResponseHeadersPolicyConfig"]
+    config = resources[_logical_id(policy)]["Properties"]["ResponseHeadersPolicyConfig"]
     added = [
         AddedHeader(item["Header"], item["Value"], item["Override"])
         for item in config.get("CustomHeadersConfig", {}).get("Items", [])
     ]
-    for kind, described in config.get("SecurityHeadersConfig", {}).items():
-        if known := _SECURITY_HEADERS[kind]:
-            name, value = known
-            text = _substituted(value(described), parameters)
-            added.append(AddedHeader(name, text, described["Override"]))
+    for kind, part in config.get("SecurityHeadersConfig", {}).items():
+        if kind not in _NOT_SENT_LOCALLY:
+            name, value_of = _SECURITY_HEADERS[kind]
+            value = _substituted(value_of(part), parameters)
+            added.append(AddedHeader(name, value, part["Override"]))
     return tuple(added)
 
 
 def _substituted(text: Any, parameters: Mapping[str, str]) -> str:
-    """`Fn::Sub` with the parameters' defaults: what a header names is never set locally."""
+    """Returns the text, or the text of an `Fn::Sub` with the parameters' default values.
+
+    The local stack leaves every parameter that a header names at its default.
+    """
     if isinstance(text, str):
         return text
-    return re.sub(r"\$\{(\w+)\}", lambda found: parameters[found[1]], text["Fn::Sub"])
+    return re.sub(r"\$\{(\w+)\}", lambda match: parameters[match[1]], text["Fn::Sub"])

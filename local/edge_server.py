@@ -1,7 +1,8 @@
-"""HTTP on 127.0.0.1 → the engine, as CloudFront would have it: which origin, which methods, which headers."""
+"""Serves the page, its API and the pictures on 127.0.0.1, with the same rules as CloudFront."""
 
 import contextlib
 import http.client
+import re
 import shutil
 import socketserver
 import sys
@@ -15,55 +16,75 @@ from local.edge import Behaviour
 from local.edge_site import OriginRequest, RefusedError, Site
 from local.engine_gate import TOKEN_HEADER
 
-_MINE = {"127.0.0.1", "localhost", "[::1]"}
-_HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"}
-_HOP_BY_HOP |= {"transfer-encoding", "upgrade"}
-# The engine refuses requests of browsers, so these headers stay here. The API needs a page's Origin for CORS.
-_OURS_TO_SAY = {"host", TOKEN_HEADER.lower()}
-_FOR_BUCKETS = {"if-none-match", "if-modified-since", "range"}
-_FROM_BUCKETS = {"accept-ranges", "cache-control", "content-encoding", "content-length", "content-range"}
-_FROM_BUCKETS |= {"content-type", "etag", "last-modified"}
-_BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
-_MAX_BODY = 10 * 1024 * 1024  # API Gateway's own limit
-_ORIGIN_SECONDS = 35.0  # API Gateway gives up after 30
+_HOST = "127.0.0.1"
+_OWN_HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.IGNORECASE)
+# Headers that concern one connection, not the request (RFC 9110, section 7.6.1).
+_CONNECTION_HEADERS = {
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+# The server sets these itself, whatever a viewer sends.
+_OWN_REQUEST_HEADERS = {"host", TOKEN_HEADER.lower()}
+_NOT_RELAYED_FROM_API = _CONNECTION_HEADERS | {"server", "date"}
+_RELAYED_TO_BUCKET = {"if-none-match", "if-modified-since", "range"}
+_RELAYED_FROM_BUCKET = {
+    "accept-ranges",
+    "cache-control",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "etag",
+    "last-modified",
+}
+_STATUSES_WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+_MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway's limit
+_ORIGIN_TIMEOUT_SECONDS = 35.0  # API Gateway gives up after 30
+_IDLE_SECONDS = 75  # before a connection that a browser keeps open is closed
 
 
 class EdgeServer(ThreadingHTTPServer):
-    """Holds the port from the start; says 503 until it is given a site."""
+    """Holds its port as soon as it is made, and answers 503 until it is given a site."""
 
     daemon_threads = True
-    request_queue_size = 256  # a page asks for hundreds of pictures at once
+    request_queue_size = 256  # connections that wait: a page asks for hundreds of pictures at once
 
     def __init__(self, port: int) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__((_HOST, port), _Handler)
         self.site: Site | None = None
 
     def server_bind(self) -> None:
-        """Bind without looking up our own name: on some machines that takes seconds."""
+        """Binds without looking up the name of this machine, which takes seconds on some."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]  # it is IPv4
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that went away is no error."""
+        """Reports an error, unless it is that the browser has closed the connection."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[str]:
-        """Answer requests until the end of the block, at the address that it is given."""
+        """Answers requests until the end of the block, and yields the address at which it does."""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{self.server_port}/"
+            yield f"http://{_HOST}:{self.server_port}/"
         finally:
             self.shutdown()
             self.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection of a browser."""
+    """Answers the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
-    timeout = 75
+    timeout = _IDLE_SECONDS
     server: EdgeServer
 
     def _serve(self) -> None:
@@ -72,28 +93,30 @@ class _Handler(BaseHTTPRequestHandler):
             if not self.server.site:
                 raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "Starting")
             request = self.server.site.origin_request(self.command, self.path)
-            connection = http.client.HTTPConnection("127.0.0.1", request.port, timeout=_ORIGIN_SECONDS)
+            connection = http.client.HTTPConnection(_HOST, request.port, timeout=_ORIGIN_TIMEOUT_SECONDS)
             with contextlib.closing(connection):
-                self._relay(self._ask(connection, request), request)
+                self._relay(self._forward(connection, request), request)
         except RefusedError as refusal:
             self._refuse(refusal)
 
     def __getattr__(self, name: str) -> Any:
-        """Every method is served alike (the base class looks for `do_GET` and so on)."""
+        """Returns `_serve` for every method: the base class looks for `do_GET`, `do_POST` and so on."""
         if name.startswith("do_"):
             return self._serve
         raise AttributeError(name)
 
     def _check_host(self) -> None:
-        """A page elsewhere may point a name of its own at 127.0.0.1 (DNS rebinding) to read these chats."""
-        host = self.headers.get("Host", "")
-        name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
-        if (name if port.isdigit() else host).lower() not in _MINE:
+        """Raises RefusedError if the request names another host than this machine.
+
+        A page elsewhere can make its own name mean 127.0.0.1 (DNS rebinding), and would then read the chats.
+        """
+        if not _OWN_HOSTS.fullmatch(self.headers.get("Host", "")):
             raise RefusedError(HTTPStatus.FORBIDDEN, "This server answers to 127.0.0.1 and localhost only")
 
-    def _ask(
+    def _forward(
         self, connection: http.client.HTTPConnection, request: OriginRequest
     ) -> http.client.HTTPResponse:
+        """Sends the request to its origin and returns the answer. Raises RefusedError."""
         body = self._body()
         try:
             connection.putrequest(self.command, request.target, skip_host=True, skip_accept_encoding=True)
@@ -101,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
             if request.token:
                 connection.putheader(TOKEN_HEADER, request.token)
             for name, value in self.headers.items():
-                if self._is_passed_on(name.lower(), to_bucket=request.to_bucket):
+                if _is_sent_to_origin(name.lower(), is_bucket=request.to_bucket):
                     connection.putheader(name, value)
             connection.endheaders(body)
             return connection.getresponse()
@@ -111,55 +134,54 @@ class _Handler(BaseHTTPRequestHandler):
             raise RefusedError(HTTPStatus.BAD_GATEWAY, "The origin does not answer") from error
 
     def _body(self) -> bytes | None:
+        """Returns the body of the viewer's request, or None if it is empty. Raises RefusedError."""
         if "Transfer-Encoding" in self.headers:
             raise RefusedError(HTTPStatus.LENGTH_REQUIRED, "Send a Content-Length")
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal():
-            raise RefusedError(HTTPStatus.BAD_REQUEST, "Content-Length is no number")
-        if int(length) > _MAX_BODY:
-            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "At most 10 MB")
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "Content-Length must be a number")
+        if int(length) > _MAX_BODY_BYTES:
+            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "A body may have 10 MB at most")
         return self.rfile.read(int(length)) if int(length) else None
 
-    @staticmethod
-    def _is_passed_on(name: str, *, to_bucket: bool) -> bool:
-        if to_bucket:
-            return name in _FOR_BUCKETS
-        return name not in _HOP_BY_HOP | _OURS_TO_SAY and not name.startswith("sec-fetch-")
-
     def _relay(self, response: http.client.HTTPResponse, request: OriginRequest) -> None:
+        """Sends an origin's answer to the viewer. Raises RefusedError where S3 would refuse the request."""
         if request.to_bucket and response.status >= HTTPStatus.BAD_REQUEST:
-            # S3 tells nobody whether a key exists who may not list the bucket.
+            # S3 tells only clients that may list the bucket which keys are missing. CloudFront may not.
             raise RefusedError(HTTPStatus.FORBIDDEN, "Access denied")
         headers = self._response_headers(response, request)
-        whole = None if response.headers.get("Content-Length") or self.command == "HEAD" else response.read()
-        if response.status in _BODILESS:
+        # A browser has to be sent a length. An origin that sends none is read to the end first.
+        has_length = bool(response.headers.get("Content-Length")) or self.command == "HEAD"
+        body = None if has_length else response.read()
+        if response.status in _STATUSES_WITHOUT_BODY:
             headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
-        elif whole is not None:
-            headers.append(("Content-Length", str(len(whole))))
+        elif body is not None:
+            headers.append(("Content-Length", str(len(body))))
         self.send_response(response.status)
         for name, value in headers:
             self.send_header(name, value)
         self.end_headers()
-        if whole is not None:
-            self.wfile.write(whole)
+        if body is not None:
+            self.wfile.write(body)
         else:
             shutil.copyfileobj(response, self.wfile)
-        if response.length:  # cut short: only closing tells the browser
+        if response.length:
+            # The origin sent less than it announced, which only the end of the connection shows the browser.
             self.close_connection = True
 
     def _response_headers(
         self, response: http.client.HTTPResponse, request: OriginRequest
     ) -> list[tuple[str, str]]:
-        kept = [
+        relayed = [
             (name, value)
             for name, value in response.getheaders()
-            if (name.lower() in _FROM_BUCKETS if request.to_bucket else name.lower() not in _NOT_RELAYED)
+            if _is_sent_to_viewer(name.lower(), is_bucket=request.to_bucket)
         ]
-        return _with_added(kept, request.behaviour)
+        return _with_added(relayed, request.behaviour)
 
     def _refuse(self, refusal: RefusedError) -> None:
         body = f"{refusal.text}\n".encode()
-        self.close_connection = True  # what is left of the request was not read
+        self.close_connection = True  # the rest of the request was not read
         self.send_response(refusal.status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
@@ -169,18 +191,30 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def version_string(self) -> str:
-        """Python's version is nobody's business."""
+        """Returns the value of the header Server, which must not tell the version of Python."""
         return "imagecache"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
-        """Requests are not logged: their paths hold chat ids."""
+        """Logs nothing, because paths contain chat ids."""
 
 
-_NOT_RELAYED = _HOP_BY_HOP | {"server", "date"}
+def _is_sent_to_origin(name: str, *, is_bucket: bool) -> bool:
+    """Returns whether a header of the viewer's request is sent to the origin. `name` is in lower case."""
+    if is_bucket:
+        return name in _RELAYED_TO_BUCKET
+    # The engine refuses what looks like a browser's request, so Sec-Fetch-* stays here. A page's Origin goes
+    # on, because the API decides by it which pages may read its answers.
+    withheld = _CONNECTION_HEADERS | _OWN_REQUEST_HEADERS
+    return name not in withheld and not name.startswith("sec-fetch-")
+
+
+def _is_sent_to_viewer(name: str, *, is_bucket: bool) -> bool:
+    """Returns whether a header of the origin's answer is sent to the viewer. `name` is in lower case."""
+    return name in _RELAYED_FROM_BUCKET if is_bucket else name not in _NOT_RELAYED_FROM_API
 
 
 def _with_added(headers: list[tuple[str, str]], behaviour: Behaviour | None) -> list[tuple[str, str]]:
-    """The origin's headers with those of the behaviour's response headers policy."""
+    """Returns the origin's headers with those of the behaviour's response headers policy added."""
     for added in behaviour.headers if behaviour else ():
         present = [name for name, _ in headers if name.lower() == added.name.lower()]
         if added.override or not present:

@@ -1,4 +1,4 @@
-"""A viewer's request → the request made to an origin of the deployed stack, or why there is none."""
+"""Decides which request to an origin answers a viewer's request, or why it is refused."""
 
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -9,16 +9,17 @@ from local.edge import ApiOrigin, Behaviour, BucketOrigin, read_distribution
 
 
 class RefusedError(Exception):
-    """A request that is answered with a status and a short text."""
+    """A request is answered with a status and a short text, instead of an origin's answer."""
 
     def __init__(self, status: HTTPStatus, text: str) -> None:
         super().__init__(text)
-        self.status, self.text = status, text
+        self.status = status
+        self.text = text
 
 
 @dataclass(frozen=True, slots=True)
 class OriginRequest:
-    """A request to the engine, or without a token to the demo account."""
+    """A request to the engine. Without a behaviour and a token it goes to the demo account."""
 
     port: int
     host: str
@@ -28,42 +29,47 @@ class OriginRequest:
 
     @property
     def to_bucket(self) -> bool:
-        """Whether S3 answers it."""
+        """Returns whether S3 answers the request."""
         return self.behaviour is not None and isinstance(self.behaviour.origin, BucketOrigin)
 
 
 class Site:
-    """A deployed stack behind its distribution, with the demo account, if any, below `/_demo/`."""
+    """A deployed stack behind its distribution. The demo account, if any, answers below `/_demo/`."""
 
     def __init__(self, stack: Stack, *, demo_port: int | None = None) -> None:
         self._distribution = read_distribution(stack.template)
-        self._resources, self._engine, self._demo_port = stack.resources, stack.engine, demo_port
+        self._resources = stack.resources
+        self._engine = stack.engine
+        self._demo_port = demo_port
 
     def origin_request(self, method: str, target: str) -> OriginRequest:
-        """What is asked of which origin."""
+        """Returns the request to make for a viewer's method and target. Raises RefusedError."""
         path = target.partition("?")[0]
         if not path.startswith("/"):
-            raise RefusedError(HTTPStatus.BAD_REQUEST, "Not a path")
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "The address must begin with a slash")
         if self._demo_port and path.startswith("/_demo/"):
             return OriginRequest(self._demo_port, f"127.0.0.1:{self._demo_port}", target, None, None)
         behaviour = self._distribution.behaviour(path)
         if method not in behaviour.methods:
             raise RefusedError(HTTPStatus.FORBIDDEN, f"{method} is not allowed here")
-        physical, port = self._resources[behaviour.origin.resource], self._engine.port
+        port = self._engine.port
+        name = self._resources[behaviour.origin.resource]
         if isinstance(behaviour.origin, ApiOrigin):
-            # The engine tells its APIs apart by this name, which need not resolve.
-            host = f"{physical}.execute-api.localhost:{port}"
+            # The engine tells its APIs apart by this host name, which does not have to resolve.
+            host = f"{name}.execute-api.localhost:{port}"
         else:
-            # Without the query: `?versions` is the bucket's own business.
-            host, target = f"127.0.0.1:{port}", f"/{physical}/{quote(self._key(behaviour.origin, path))}"
+            # A query such as `?versions` would ask the bucket for more than the object.
+            host = f"127.0.0.1:{port}"
+            target = f"/{name}/{quote(self._key(behaviour.origin, path))}"
         return OriginRequest(port, host, target, behaviour, self._engine.token)
 
     def _key(self, origin: BucketOrigin, path: str) -> str:
+        """Returns the key of the object that a path names. Raises RefusedError if it may not be read."""
         try:
             key = unquote(path, errors="strict").removeprefix("/") or self._distribution.root_object
         except UnicodeDecodeError as error:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, "Not UTF-8") from error
-        # Keys are names, but the engine keeps them as files.
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "The path is not UTF-8") from error
+        # S3 takes a key as one name, but the engine stores objects as files in folders.
         if {"", ".", ".."} & set(key.split("/")) or not key.isprintable() or not origin.may_read(key):
             raise RefusedError(HTTPStatus.FORBIDDEN, "Access denied")
         return key

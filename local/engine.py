@@ -1,6 +1,12 @@
-"""A folder → the embedded engine (ministack) on 127.0.0.1, with the state that its last clean stop saved."""
+"""Runs the embedded engine (ministack) on 127.0.0.1, and keeps its state in a folder between runs.
+
+The folder holds `state`, on which the running engine works; `saved`, the state at the last clean stop; `s3`,
+the objects; `tmp`; and `ministack.log`.
+"""
 
 import contextlib
+import http.client
+import json
 import os
 import secrets
 import shutil
@@ -14,17 +20,18 @@ from typing import Any, Final
 from botocore.config import Config
 
 from local.console import say
-from local.processes import Child, ChildError, clear_leftovers
+from local.processes import STOP_SECONDS, Child, ChildError, clear_leftovers
 
 REGION: Final = "eu-west-1"
 ARTIFACTS: Final = "imagecache-artifacts"  # the bucket of the packages that a deployment uploads
-_KEY: Final = "test"  # an SDK wants a key to sign with, and the engine checks no signature
+_KEY: Final = "test"  # an SDK needs a key to sign with, and the engine checks no signature
+_HOST: Final = "127.0.0.1"
 _START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The running engine and how to reach it."""
+    """A running engine, and how it is reached."""
 
     child: Child
     port: int
@@ -32,7 +39,8 @@ class Engine:
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        """Returns the address for requests to every service."""
+        return f"http://{_HOST}:{self.port}"
 
     @property
     def access(self) -> dict[str, Any]:
@@ -54,21 +62,51 @@ class Engine:
 
 @contextlib.contextmanager
 def running_engine(folder: Path) -> Iterator[Engine]:
-    """Start it with what `folder` holds; stop it at the end, which saves."""
+    """Runs the engine with the state in `folder` until the end of the block, and then saves the state.
+
+    Raises ChildError if the engine does not start.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.resolve()
     clear_leftovers(folder)
-    port, token = _restore(folder), secrets.token_urlsafe(32)
-    child = Child(
-        folder, "local.engine_gate", name="ministack", environment=_environment(folder, port, token)
-    )
+    _lay_out(folder)
+    with _listen_on_kept_port(folder / "state") as listener:
+        port = int(listener.getsockname()[1])
+        token = secrets.token_urlsafe(32)
+        child = Child(
+            folder,
+            "local.engine_gate",
+            [str(listener.fileno())],
+            name="ministack",
+            title="the engine",
+            environment=_environment(folder, port, token),
+            inherited=[listener.fileno()],
+        )
+    engine = Engine(child, port, token)
     try:
-        _wait_until_it_answers(child, port)
-        yield Engine(child, port, token)
+        _wait_until_it_answers(engine)
+        yield engine
     finally:
         if not child.stop():
-            say("the engine had to be killed: what changed since its last clean stop is lost")
+            say(
+                f"the engine did not stop within {STOP_SECONDS:.0f} s and was killed:"
+                " what changed since its last clean stop is lost"
+            )
         shutil.rmtree(folder / "tmp", ignore_errors=True)
+
+
+def listen(wanted: int = 0) -> socket.socket:
+    """Returns a socket that listens on the port `wanted` of 127.0.0.1 or, if that is taken, on any other."""
+    try:
+        return socket.create_server((_HOST, wanted))
+    except OSError:
+        return socket.create_server((_HOST, 0))
+
+
+def free_port(wanted: int = 0) -> int:
+    """Returns `wanted` if nothing listens on it, or else a port that was free a moment ago."""
+    with listen(wanted) as listener:
+        return int(listener.getsockname()[1])
 
 
 def _credentials(token: str) -> dict[str, str]:
@@ -84,7 +122,6 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
         "TMPDIR": str(folder / "tmp"),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
-        "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         **_credentials(token),
@@ -92,22 +129,24 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
         "STATE_DIR": str(folder / "state"),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(folder / "s3"),
-        # Listeners that we do not need, on ports that another stack may hold.
+        # These listeners are not needed, and another stack may hold their ports.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
     }
 
 
-def _restore(folder: Path) -> int:
-    """Lays out the folder for a start and returns the engine's port.
+def _lay_out(folder: Path) -> None:
+    """Prepares the folder for a start.
 
-    The engine runs on a copy, `state`, that replaces `saved` only after a clean stop: killed half-way
-    through saving it would leave files of two different moments.
+    The engine runs on a copy, `state`, that replaces `saved` only after a clean stop: an engine that is
+    killed while it saves leaves files of two different moments.
 
     The objects in `s3` are never removed here, because they may be the last copies of pictures. The engine
     finds its buckets there when it starts, whether its state names them or not.
     """
-    saved, state, mark = folder / "saved", folder / "state", folder / "ministack.saved"
+    saved = folder / "saved"
+    state = folder / "state"
+    mark = folder / "ministack.saved"
     if mark.exists() and state.exists():
         shutil.rmtree(saved, ignore_errors=True)
         state.rename(saved)
@@ -117,15 +156,17 @@ def _restore(folder: Path) -> int:
     (folder / "tmp").mkdir()
     if saved.exists():
         shutil.copytree(saved, state)
-    elif _has_objects(folder / "s3"):
-        # The new stack gets buckets of new names, so it neither uses nor sweeps those of the last run.
-        say(
-            "the last run was killed before it could save its chats; its pictures are kept in "
-            f"{folder / 's3'}, but this run does not use them"
-        )
+        _end_deliveries(state / "sqs.json")
+    else:
+        state.mkdir()
+        if _has_objects(folder / "s3"):
+            # The new stack gets buckets of new names, so it neither uses nor sweeps those of the last run.
+            say(
+                "the last run was killed before it could save its chats; its pictures are kept in "
+                f"{folder / 's3'}, but this run does not use them"
+            )
     for unfinished in (folder / "s3").rglob("*.tmp"):
         unfinished.unlink()  # a write that a kill cut short would come back as an object
-    return _keep_port(state)
 
 
 def _has_objects(s3: Path) -> bool:
@@ -133,41 +174,61 @@ def _has_objects(s3: Path) -> bool:
     return any(bucket.name != ARTIFACTS for bucket in s3.glob("[0-9]*/*"))
 
 
-def _keep_port(state: Path) -> int:
-    """The port of the saved state, or another one written into it.
+def _end_deliveries(queues: Path) -> None:
+    """Makes messages visible again that were being worked on when the engine stopped.
 
-    Queue URLs hold the port: on a different one the queue's event source would be silent for ever.
+    Their workers have ended, and without this the messages would stay hidden for the rest of their visibility
+    timeout, six minutes in our template. The delivery that the stop cut short does not count as a receive:
+    five of those would make a dead letter.
     """
-    state.mkdir(exist_ok=True)
-    note = state / "port"
-    old = int(note.read_text()) if note.exists() else 0
-    port = free_port(old)
-    if old and port != old:
-        say(f"port {old} of the engine is taken: it moves to {port}")
-        for file in state.glob("*.json"):
-            file.write_text(file.read_text().replace(f"localhost:{old}", f"localhost:{port}"))
-    note.write_text(str(port))
-    return port
+    if not queues.exists():
+        return
+    content = json.loads(queues.read_text())
+    now = time.time()
+    for queue in content["payload"]["queues"]["data"].values():
+        for message in queue["messages"]:
+            # A message that was never received is hidden because it was sent with a delay.
+            if message["receive_count"] and message["visible_at"] > now:
+                message["visible_at"] = now
+                message["receive_count"] -= 1
+    queues.write_text(json.dumps(content))
 
 
-def free_port(wanted: int = 0) -> int:
-    """`wanted` if it is free, else one that is."""
-    with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as the servers do, or TIME_WAIT is "taken"
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return free_port()
-        return int(probe.getsockname()[1])
+def _listen_on_kept_port(state: Path) -> socket.socket:
+    """Returns a socket that listens on the port of the saved state, or on another one written into the state.
+
+    Queue URLs hold the port: if it changed and they did not, the queue's event source would be silent for
+    ever.
+    """
+    file = state / "port"
+    old_port = int(file.read_text()) if file.exists() else 0
+    listener = listen(old_port)
+    port = listener.getsockname()[1]
+    if old_port and port != old_port:
+        say(f"another program uses the engine's port {old_port}: the engine moves to {port}")
+        for service in state.glob("*.json"):
+            service.write_text(service.read_text().replace(f"localhost:{old_port}", f"localhost:{port}"))
+    file.write_text(str(port))
+    return listener
 
 
-def _wait_until_it_answers(child: Child, port: int) -> None:
+def _wait_until_it_answers(engine: Engine) -> None:
+    """Returns when the engine has answered a request. Raises ChildError if it ends or takes too long.
+
+    The engine inherited a socket that already listened, so no other program can have the port: whatever
+    answers is the engine, and may be sent the token. A request waits in the socket until the engine serves
+    it.
+    """
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        child.check()
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+    while (seconds := deadline - time.monotonic()) > 0:
+        engine.child.check()
+        connection = http.client.HTTPConnection(_HOST, engine.port, timeout=seconds)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/")
+            connection.getresponse()
             return
         time.sleep(0.05)
-    raise ChildError(f"the engine does not answer on port {port} (see {child.log})")
+    raise ChildError(
+        f"the engine does not answer on port {engine.port} after {_START_SECONDS:.0f} s;"
+        f" its log is {engine.child.log}"
+    )

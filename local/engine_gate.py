@@ -1,14 +1,23 @@
-"""`python -m local.engine_gate`: runs the embedded engine (ministack) for the programs of this run alone.
+"""Runs the embedded engine (ministack) for the programs of this run alone.
+
+`python -m local.engine_gate SOCKET` is given the number of a listening socket that it has inherited.
 
 ministack answers every request. Without the gate any web page in a browser of this machine, and any other
 user of it, could read the stored tokens and run code. The gate checks every path, `/_ministack/` included.
 """
 
+import asyncio
+import contextlib
 import hmac
 import os
 import re
+import resource
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+import hypercorn
+from hypercorn.asyncio import serve
 
 TOKEN_HEADER = "X-Amz-Security-Token"  # noqa: S105 - the name of the header, not what it carries
 
@@ -18,6 +27,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+_KEEP_ALIVE_SECONDS = 75  # what ministack itself uses
 _TOKEN = TOKEN_HEADER.lower().encode()
 _READABLE_BY_ANY_PAGE = (b"access-control-allow-origin", b"*")
 
@@ -33,7 +43,8 @@ class Gate:
     """
 
     def __init__(self, engine: Application, *, port: int, token: str) -> None:
-        self._engine, self._token = engine, token.encode()
+        self._engine = engine
+        self._token = token.encode()
         self._own_hosts = {f"127.0.0.1:{port}".encode(), f"localhost:{port}".encode()}
         self._api_host = re.compile(rb"[0-9a-z]+\.execute-api\.localhost:%d" % port)
 
@@ -52,7 +63,7 @@ class Gate:
             await self._engine({**scope, "headers": headers}, receive, _hidden_from_pages(send))
 
     def _why_refused(self, headers: Headers) -> str | None:
-        """Returns what is wrong with a request, or None if the engine may answer it."""
+        """Returns why a request is refused, or None if the engine may answer it."""
         hosts = _values(headers, b"host")
         asks_api = len(hosts) == 1 and self._api_host.fullmatch(hosts[0])
         if not asks_api and (len(hosts) != 1 or hosts[0] not in self._own_hosts):
@@ -72,10 +83,12 @@ class Gate:
 
 
 def _values(headers: Headers, wanted: bytes) -> list[bytes]:
+    """Returns every value of the header `wanted`, given in lower case. A request may repeat a header."""
     return [value for name, value in headers if name == wanted]
 
 
 async def _refuse(send: Send, reason: str) -> None:
+    """Answers 403 with the reason as text."""
     body = f"{reason}\n".encode()
     # Closing the connection keeps the body, which was not read, from being taken for the next request.
     headers = [
@@ -104,12 +117,24 @@ def _hidden_from_pages(send: Send) -> Send:
 
 
 def main() -> None:
-    """Serves ministack behind the gate until a signal stops it."""
-    import ministack.app as ministack  # type: ignore[import-untyped]  # noqa: PLC0415 - importing it loads its state
+    """Serves ministack behind the gate, on the listening socket that we inherited, until a signal stops us.
 
-    port, token = int(os.environ["GATEWAY_PORT"]), os.environ["AWS_SESSION_TOKEN"]
-    ministack.app = Gate(ministack.app, port=port, token=token)  # this is the name that its main() serves
-    ministack.main()
+    This replaces ministack's own `main`, which would open the port itself: another program could take the
+    port in the moment before, and would be sent the token.
+    """
+    import ministack.app as ministack  # type: ignore[import-untyped]  # noqa: PLC0415 - takes a second
+
+    port = int(os.environ["GATEWAY_PORT"])
+    token = os.environ["AWS_SESSION_TOKEN"]
+    gate: Any = Gate(ministack.app, port=port, token=token)  # hypercorn has a type for every kind of message
+    config = hypercorn.Config()
+    config.bind = [f"fd://{sys.argv[1]}"]
+    config.keep_alive_timeout = _KEEP_ALIVE_SECONDS
+    # A page asks for hundreds of pictures at once, and macOS allows a process 256 open files by default.
+    _, most_open_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # macOS refuses "unlimited"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most_open_files, most_open_files))
+    asyncio.run(serve(gate, config))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Folders named by the template → zip files for the engine, built only when something in them changed.
+"""Packs the folders that the template names into zip files for the engine, when they have changed.
 
-The engine unpacks a layer anew for every worker: 46 MB in 3,263 files, 1.5 s. So each layer is built once,
-into a folder, and its zip file holds nothing but a `.pth` file that puts this folder first on the path.
+The engine unpacks a layer again for every worker: 46 MB in 3,263 files, which takes 1.5 s. So each layer is
+built once, into a folder, and its zip file holds nothing but a `.pth` file that puts this folder first on the
+path.
 """
 
 import contextlib
@@ -19,19 +20,22 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from local.template import Template
 
-_FORGOTTEN_SECONDS = 7 * 86400
+_UNUSED_SECONDS = 7 * 86400
+# Zip files hold a time for each entry. This is the earliest one there can be.
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class BuildError(Exception):
-    """A layer's Makefile failed."""
+    """The Makefile of a layer failed. The message is one line with the reason, and names the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A zip file, and the property of its resource that its place in S3 goes into."""
+    """A zip file, with the resource and the property of the template that it is the content of."""
 
     logical_id: str
     property: str
@@ -39,12 +43,15 @@ class Package:
 
 
 def build_packages(template: Template, root: Path, builds: Path) -> list[Package]:
-    """A package for every function and layer of the template, whose paths are relative to `root`."""
+    """Returns a package for every function and every layer of the template, built below `builds`.
+
+    The template's paths are relative to `root`. Several processes may share `builds`. Raises BuildError.
+    """
     builds = builds.resolve() / f"{platform.python_version()}-{sys.platform}-{platform.machine()}"
     builds.mkdir(parents=True, exist_ok=True)
     packages = []
     with _locked(builds), contextlib.ExitStack() as building:
-        _forget_old(builds)
+        _delete_unused(builds)
         for name, resource in template["Resources"].items():
             if resource["Type"] == "AWS::Serverless::Function":
                 source = root / resource["Properties"]["CodeUri"]
@@ -61,6 +68,7 @@ def build_packages(template: Template, root: Path, builds: Path) -> list[Package
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
+    """Returns the content of every file by its path in the folder, sorted, without compiled Python."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
@@ -71,58 +79,70 @@ def _digest(contents: dict[str, bytes]) -> str:
 
 
 def _zipped(builds: Path, name: str, contents: dict[str, bytes]) -> Path:
-    """A zip file that depends on names and content alone."""
+    """Writes a zip file whose bytes depend on names and contents alone, and returns its path."""
     archive = builds / f"{name}-{_digest(contents)}.zip"
     with zipfile.ZipFile(archive, "w") as target:
         for path, content in contents.items():
-            entry = zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0))
+            entry = zipfile.ZipInfo(path, _ZIP_TIME)
             entry.external_attr = 0o644 << 16
             target.writestr(entry, content)
     return archive
 
 
 def _pointer(built: Path) -> dict[str, bytes]:
-    """A layer whose packages are elsewhere: Python runs what begins with `import` in a `.pth` file."""
+    """Returns the contents of a layer whose packages are in another folder.
+
+    Python executes a line of a `.pth` file that begins with `import`.
+    """
     line = f"import sys; sys.path.insert(0, {str(built / 'python')!r})\n"
     return {"python/lib/local/site-packages/layer.pth": line.encode()}
 
 
 @contextlib.contextmanager
 def _building(name: str, source: Path, built: Path) -> Iterator[None]:
-    """The layer's own Makefile, as `sam build` calls it, but for this very interpreter.
+    """Builds a layer by its own Makefile, as `sam build` does, but for this interpreter.
 
-    Started on entry and awaited on exit, so that several build at once.
+    The build is started on entry and awaited on exit, so that several layers are built at the same time.
     """
-    with tempfile.TemporaryDirectory(dir=built.parent, prefix="unfinished-") as target:
+    log = built.with_suffix(".log")
+    with (
+        tempfile.TemporaryDirectory(dir=built.parent, prefix="unfinished-") as target,
+        log.open("wb") as output,
+    ):
         layer = Path(target, "layer")
-        make = _make(
-            f"build-{name}", f"ARTIFACTS_DIR={layer}", "PLATFORM=", f"PYTHON={sys.executable}", folder=source
-        )
+        variables = [f"ARTIFACTS_DIR={layer}", "PLATFORM=", f"PYTHON={sys.executable}"]
+        make = _start_make(f"build-{name}", *variables, folder=source, output=output)
         try:
             yield
-            output, _ = make.communicate()
+            make.wait()
         finally:
             if make.poll() is None:
                 os.killpg(make.pid, signal.SIGKILL)
                 make.wait()
         if make.returncode:
-            raise BuildError(f"building {name} failed: {(output.strip().splitlines() or ['no output'])[-1]}")
+            raise BuildError(f"building {name} failed: {_reason(log)}; the output is in {log}")
         layer.rename(built)
 
 
-def _make(*arguments: str, folder: Path) -> "subprocess.Popen[str]":
-    # The flags of the `make run` that started us are not for this make.
+def _start_make(*arguments: str, folder: Path, output: IO[bytes]) -> "subprocess.Popen[bytes]":
+    # The flags of the `make run` that started us are not meant for this make.
     environment = {key: value for key, value in os.environ.items() if key not in {"MAKEFLAGS", "MFLAGS"}}
     return subprocess.Popen(
         ["make", *arguments],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=output,
         stderr=subprocess.STDOUT,
-        text=True,
         start_new_session=True,
     )
+
+
+def _reason(log: Path) -> str:
+    """Returns the last line before make's own, which says only which target failed."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    reasons = [line.strip() for line in lines if not line.startswith("make")]
+    return (reasons or lines or ["make gave no reason"])[-1]
 
 
 @contextlib.contextmanager
@@ -132,8 +152,11 @@ def _locked(builds: Path) -> Iterator[None]:
         yield
 
 
-def _forget_old(builds: Path) -> None:
-    """What no start used for a week, and what a killed one left. Functions may still run from the rest."""
+def _delete_unused(builds: Path) -> None:
+    """Deletes what no start has used for a week, and what a killed build has left.
+
+    Functions of another run may still use a layer, so those that are not the newest stay for that week.
+    """
     for path in builds.iterdir():
-        if path.name.startswith("unfinished-") or time.time() - path.stat().st_mtime > _FORGOTTEN_SECONDS:
+        if path.name.startswith("unfinished-") or time.time() - path.stat().st_mtime > _UNUSED_SECONDS:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,4 +1,4 @@
-"""Processes of one stack folder: started, stopped, and found again when their parent was killed."""
+"""Starts and stops the processes of one stack folder, and finds those that a killed run left behind."""
 
 import contextlib
 import fcntl
@@ -13,18 +13,20 @@ from pathlib import Path
 
 from local.template import ROOT
 
-_STOP_SECONDS = 15.0
-_REAP_SECONDS = 2.0  # what we killed but did not start is reaped by init, or in some containers by nobody
+STOP_SECONDS = 15.0
+# Orphans are reaped by the init process, which some containers do not have.
+_REAP_SECONDS = 2.0
 
 
 class ChildError(Exception):
-    """A process of ours did not start, or ended by itself."""
+    """A process of the stack did not start, or ended by itself. The message is one line and names the log."""
 
 
 class Child:
-    """A module running as a process group of its own, which ends when we do (see `local.child`).
+    """Runs a module in a process group of its own, which ends when this process does (see `local.child`).
 
-    `name` names its log, its mark of a clean stop and its errors; it is the last part of `module` by default.
+    `name` is used for its log, `<name>.log`, and for the mark of a clean stop, `<name>.saved`; `title` names
+    it in messages. It inherits the open files `inherited` under the same numbers.
     """
 
     def __init__(
@@ -33,12 +35,15 @@ class Child:
         module: str,
         arguments: Sequence[str] = (),
         *,
-        name: str | None = None,
+        name: str,
+        title: str,
         environment: Mapping[str, str],
+        inherited: Sequence[int] = (),
     ) -> None:
-        self.name = name or module.rpartition(".")[2]
-        self.log, saved = folder / f"{self.name}.log", folder / f"{self.name}.saved"
-        # Python keeps unknown -X options: this one tells later runs whose process it is.
+        self.title = title
+        self.log = folder / f"{name}.log"
+        saved = folder / f"{name}.saved"
+        # Python ignores -X options that it does not know. This one lets later runs find the process.
         command = [sys.executable, "-X", _mark(folder), "-m", "local.child", str(saved), module, *arguments]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -48,28 +53,27 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=dict(environment),
                 cwd=ROOT,
-                start_new_session=True,  # Ctrl-C is for us, who then stop it in order
+                pass_fds=inherited,
+                start_new_session=True,  # Ctrl-C reaches only us, and we stop our children in order
             )
 
     def check(self) -> None:
-        """Complain if it is not running."""
-        if (status := self._process.poll()) is not None:
-            lines = self.log.read_text(errors="replace").strip().splitlines()
-            raise ChildError(
-                f"{self.name} ended with {status}: {lines[-1] if lines else 'no output'} (see {self.log})"
-            )
+        """Raises ChildError if the process has ended."""
+        status = self._process.poll()
+        if status is not None:
+            raise ChildError(f"{self.title} {_how_it_ended(status, self.log)}; its log is {self.log}")
 
     def stop(self) -> bool:
-        """Ask it to end, and make sure that nothing of it is left. False: it had to be killed."""
+        """Asks the process to end, then kills what is left of its group. Returns False if it did not obey."""
         self._signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_STOP_SECONDS)
+            self._process.wait(STOP_SECONDS)
         obeyed = self._process.poll() is not None
         self.kill()
         return obeyed
 
     def kill(self) -> None:
-        """End it and everything it started, at once."""
+        """Ends the process and everything that it started at once."""
         self._signal(signal.SIGKILL)
         self._process.wait()
         deadline = time.monotonic() + _REAP_SECONDS
@@ -79,7 +83,7 @@ class Child:
             self._process.stdin.close()
 
     def _signal(self, number: int) -> bool:
-        """Whether there was anybody to get it."""
+        """Returns whether any process of the group is left to receive the signal. Signal 0 only asks."""
         try:
             os.killpg(self._process.pid, number)
         except (ProcessLookupError, PermissionError):  # macOS: EPERM where only zombies are left
@@ -87,51 +91,67 @@ class Child:
         return True
 
 
+def _how_it_ended(status: int, log: Path) -> str:
+    """Returns the exit status with the last line of the log, which after an exception says what it was."""
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    lines = log.read_text(errors="replace").strip().splitlines()
+    # The log of the engine also has the functions' lines of JSON, which say nothing of its own end.
+    if not lines or lines[-1].startswith("{"):
+        return f"ended with status {status}"
+    return f"ended with status {status}: {lines[-1]}"
+
+
 def _mark(folder: Path) -> str:
     return f"imagecache={folder}"
 
 
 @contextlib.contextmanager
-def only_one(lock: Path, note: str) -> Iterator[str | None]:
-    """Yield None while we hold the lock, or the note of the process that holds it."""
-    with lock.open("a+") as file:
+def try_lock(file: Path, note: str) -> Iterator[str | None]:
+    """Locks `file` until the end of the block, and writes `note` into it for others to read.
+
+    Yields None if this process now holds the lock, or else the note of the process that does.
+    """
+    with file.open("a+") as lock:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            yield file.read().strip() or "another process"
+            lock.seek(0)
+            yield lock.read().strip() or "another process"
             return
-        file.truncate(0)
-        file.write(note)
-        file.flush()
+        lock.truncate(0)
+        lock.write(note)
+        lock.flush()
         yield None
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Wait for what an earlier run left to end, and end what does not.
+    """Waits until the processes that an earlier run left have ended, and kills those that do not end.
 
-    Functions may outlive a killed engine, and would write into the next one.
+    A function can outlive a killed engine, and would then write into the next one.
     """
-    deadline = time.monotonic() + _STOP_SECONDS
-    while found := leftovers(folder):
-        # Those that watch their parent are saving and stopping; orphaned functions have nobody to report to.
-        watched = any(" -m local.child " in command for command in found.values())
-        if not watched or time.monotonic() > deadline:
-            for pid in found:
+    deadline = time.monotonic() + STOP_SECONDS
+    while commands := leftovers(folder):
+        # A child of `local.child` has noticed that its parent is gone, and is saving. Functions without their
+        # engine never end by themselves.
+        is_saving = any(" -m local.child " in command for command in commands.values())
+        if not is_saving or time.monotonic() > deadline:
+            for pid in commands:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
 
 
 def leftovers(folder: Path) -> dict[int, str]:
-    """Our processes of this folder, by what their command lines say: pid → command."""
+    """Returns process id → command line of this folder's processes, recognised by their command lines."""
     child = rf" -X {re.escape(_mark(folder))} -m local\.child "
     function = rf" {re.escape(str(folder / 'tmp'))}/ministack-lambda-.*/_worker\.py$"
-    ours = re.compile(f"{child}|{function}")
-    return {pid: command for pid, command in _commands() if pid != os.getpid() and ours.search(command)}
+    pattern = re.compile(f"{child}|{function}")
+    return {pid: command for pid, command in _commands() if pid != os.getpid() and pattern.search(command)}
 
 
 def _commands() -> Iterator[tuple[int, str]]:
+    """Yields process id and command line of all processes of this user."""
     if not Path("/proc/self/cmdline").exists():  # macOS
         listing = subprocess.run(
             ["ps", "-xww", "-o", "pid=,command="], capture_output=True, text=True, check=True
@@ -140,15 +160,9 @@ def _commands() -> Iterator[tuple[int, str]]:
             pid, _, command = line.strip().partition(" ")
             yield int(pid), command.strip()
         return
-    for entry in Path("/proc").iterdir():
-        # A process may end while we look, and some belong to others.
+    for process in Path("/proc").iterdir():
+        # A process may end while it is read.
         with contextlib.suppress(OSError):
-            if entry.name.isdigit() and entry.stat().st_uid == os.getuid():
-                yield (
-                    int(entry.name),
-                    entry.joinpath("cmdline")
-                    .read_bytes()
-                    .rstrip(b"\0")
-                    .replace(b"\0", b" ")
-                    .decode(errors="replace"),
-                )
+            if process.name.isdigit() and process.stat().st_uid == os.getuid():
+                arguments = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+                yield int(process.name), b" ".join(arguments).decode(errors="replace")

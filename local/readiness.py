@@ -1,4 +1,4 @@
-"""The address of the local server → whether a person would find faces there yet."""
+"""Waits until the local server shows pictures of chats."""
 
 import contextlib
 import http.client
@@ -8,46 +8,53 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-_FACES_SECONDS = 60.0  # an account whose pictures all fail, or that has none, is served all the same
 _API_SECONDS = 60.0
-_NEWS_SECONDS = 2.0
+# An account that has no pictures, or whose pictures all fail, is shown all the same.
+_FACES_SECONDS = 60.0
+_SECONDS_BETWEEN_REPORTS = 2.0
 
 
 class NotReadyError(Exception):
-    """The API does not answer."""
+    """The API of a stack that has just started does not answer. The message is one line."""
 
 
 def wait_for_chats(
     address: str, token: str, *, want_faces: bool, check: Callable[[], None], say: Callable[[str], None]
 ) -> None:
-    """Return when the first page of chats shows a picture; without `want_faces` when the API answers.
+    """Returns when the first page of chats has a picture or, without `want_faces`, when the API answers.
 
-    `check` is called all the time, and raises when waiting is of no use any more.
+    If no picture is cached within a minute, it says so and returns. Calls `check` again and again, which
+    raises an error when waiting has no more use. Raises NotReadyError if the API does not answer within a
+    minute.
     """
-    started = told = time.monotonic()
+    started = time.monotonic()
+    last_report = started
     while True:
         check()
         chats = _first_page(address, token)
         waited = time.monotonic() - started
         if chats is None:
             if waited > _API_SECONDS:
-                raise NotReadyError("the API does not answer (see the log of the engine)")
-        elif not want_faces or _faces(chats):
+                raise NotReadyError(
+                    f"the API does not answer after {_API_SECONDS:.0f} s; the engine's log may say why"
+                )
+        elif not want_faces or _has_faces(chats):
             return
         elif waited > _FACES_SECONDS:
-            say("no picture is cached yet: the page shows what there is")
+            say("no picture is cached yet: the page shows the chats without pictures")
             return
-        elif chats and time.monotonic() - told > _NEWS_SECONDS:
-            told = time.monotonic()
+        elif chats and time.monotonic() - last_report > _SECONDS_BETWEEN_REPORTS:
+            last_report = time.monotonic()
             say(f"{len(chats)} chats on the first page")
         time.sleep(0.2)
 
 
-def _faces(chats: list[dict[str, Any]]) -> int:
-    return sum(1 for chat in chats if (chat.get("image") or {}).get("status") == "cached")
+def _has_faces(chats: list[dict[str, Any]]) -> bool:
+    return any((chat.get("image") or {}).get("status") == "cached" for chat in chats)
 
 
 def _first_page(address: str, token: str) -> list[dict[str, Any]] | None:
+    """Returns the first page of chats, or None if the API does not answer as it should."""
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException, ValueError):
         connection.request("GET", "/api/chats?limit=50", headers={"Authorization": f"Bearer {token}"})

@@ -1,7 +1,7 @@
-"""`make run`: engine, demo account, stack, local server, first sync; then nothing until it is told to stop.
+"""Runs the whole system on this machine until it is stopped: `make run`.
 
-Exit codes: 0 stopped after it was ready; 128 + signal: stopped before; 1: something of ours failed; 2: a
-setting is wrong, the port is taken, or it runs already.
+Exit codes: 0 stopped after it was ready; 128 + the signal's number: stopped before that; 1 one of its
+processes failed; 2 a setting is wrong, the port is taken, or this folder's stack runs already.
 """
 
 import contextlib
@@ -17,33 +17,34 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment.page import publish_page
-from local.access import Access, local_access, tell_engine
-from local.beeper import complaint
+from local.access import Access, add_engine_access, load_or_make_access
+from local.beeper import find_problem
 from local.console import announce, complain, say
-from local.demo_account import demo_account
+from local.demo_account import DemoServers, demo_account
 from local.demo_contacts import bring_contacts, import_from_dex
 from local.deploy import DeployError, Stack
 from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.engine import REGION
 from local.packages import BuildError
-from local.processes import Child, ChildError, only_one
+from local.processes import Child, ChildError, try_lock
 from local.readiness import NotReadyError, wait_for_chats
 from local.settings import Origin, Origins, Settings, SettingsError, read_settings
 from local.stack import STACK_NAME, local_stack, start_first_sync
 from local.template import ROOT, TemplateError, read_template
 
-_DEX = "https://api.getdex.com"
+_DEX_URL = "https://api.getdex.com"
 _STATE = ROOT / ".local"
 _ACCESS = _STATE / "access.json"
-_FAILURES = (BuildError, ChildError, DeployError, NotReadyError, TemplateError)
+_FAILURES = (BuildError, ChildError, DeployError, NotReadyError, TemplateError, BotoCoreError, ClientError)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SECONDS_BETWEEN_CHECKS = 0.5
 
 
 def main() -> int:
-    """The exit code."""
+    """Runs until a signal or a failure, and returns the exit code."""
     _stop_on_signals(ready=False)
-    _forget_aws()
+    _ignore_aws_settings()
     try:
         settings = read_settings(os.environ, read_template())
         with _only_run(settings.port), _edge_server(settings.port) as server, server.serving() as address:
@@ -51,41 +52,38 @@ def main() -> int:
     except SettingsError as error:
         complain(str(error))
         return 2
-    except (*_FAILURES, BotoCoreError, ClientError) as error:
+    except _FAILURES as error:
         complain(f"stopped: {error}")
         return 1
     return 0
 
 
 def _run(settings: Settings, server: EdgeServer, address: str) -> None:
-    access = local_access(_ACCESS, address)
+    """Starts everything in order, announces that it is ready, and returns only by an exception."""
+    access = load_or_make_access(_ACCESS, address)
     with contextlib.ExitStack() as running:
-        if settings.beeper:
-            demo, beeper, media_server = None, settings.beeper, settings.media_server
-            dex = Origin(_DEX, settings.dex_key) if settings.dex_key else None
-        else:
-            demo = running.enter_context(demo_account(_STATE / "demo-account"))
-            beeper, media_server, dex = demo.beeper, demo.media_server, demo.dex
-        wrong = complaint(beeper)
+        demo = None if settings.beeper else running.enter_context(demo_account(_STATE / "demo-account"))
+        origins = _origins(settings, demo)
+        beeper_problem = find_problem(origins.beeper)
         say("starting the engine and deploying template.yaml")
-        # The demo account's chats and one's own are never mixed.
+        # The demo account's chats must never mix with a person's own.
         folder = _STATE / ("demo" if demo else "beeper")
-        stack = running.enter_context(_stack(folder, settings, Origins(beeper, media_server, dex), access))
-        engine = stack.engine
-        tell_engine(_ACCESS, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK_NAME)
-        publish_page(boto3.client("s3", **stack.engine.access), stack.outputs["WebBucket"], ROOT / "web")
+        stack = running.enter_context(_stack(folder, settings, origins, access))
+        _publish(stack)
         server.site = Site(stack, demo_port=demo.port if demo else None)
         if demo:
             bring_contacts(stack, address, access.admin_token)
-        elif dex:
+        elif origins.dex:
             import_from_dex(stack, wait=False)
         start_first_sync(stack)
-        say(wrong or "first sync: reading chats, caching their pictures")
-        children = [stack.engine.child, *([demo.child] if demo else [])]
+        say(beeper_problem or "first sync: reading chats, caching their pictures")
+        children = [stack.engine.child]
+        if demo:
+            children.append(demo.child)
         wait_for_chats(
             address,
             access.read_token,
-            want_faces=not wrong,
+            want_faces=beeper_problem is None,
             check=lambda: _check(children),
             say=say,
         )
@@ -94,7 +92,15 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         announce(f"admin token: {access.admin_token}")
         while True:
             _check(children)
-            time.sleep(0.5)
+            time.sleep(_SECONDS_BETWEEN_CHECKS)
+
+
+def _origins(settings: Settings, demo: DemoServers | None) -> Origins:
+    if demo:
+        return Origins(demo.beeper, demo.media_server, demo.dex)
+    assert settings.beeper  # noqa: S101 - without it there is a demo account
+    dex = Origin(_DEX_URL, settings.dex_key) if settings.dex_key else None
+    return Origins(settings.beeper, settings.media_server, dex)
 
 
 def _stack(
@@ -112,29 +118,40 @@ def _stack(
         parameters["MediaServerUrl"] = origins.media_server.url
         secrets["media-server-token"] = origins.media_server.token
     if origins.dex:
-        parameters |= {"DexUrl": origins.dex.url, "DexApiKeyParameter": f"/{STACK_NAME}/dex-api-key"}
+        parameters["DexUrl"] = origins.dex.url
+        parameters["DexApiKeyParameter"] = f"/{STACK_NAME}/dex-api-key"
         secrets["dex-api-key"] = origins.dex.token
     return local_stack(folder, parameters=parameters, secrets=secrets)
 
 
+def _publish(stack: Stack) -> None:
+    """Stores the page in the web bucket, and the engine's address for `imagecache import-convex`."""
+    engine = stack.engine
+    add_engine_access(_ACCESS, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK_NAME)
+    publish_page(boto3.client("s3", **engine.access), stack.outputs["WebBucket"], ROOT / "web")
+
+
 def _check(children: list[Child]) -> None:
+    """Raises ChildError if one of the processes has ended."""
     for child in children:
         child.check()
 
 
 @contextlib.contextmanager
 def _only_run(port: int) -> Iterator[None]:
+    """Raises SettingsError if another process runs this folder's stack."""
     _STATE.mkdir(exist_ok=True)
-    _STATE.chmod(0o700)  # the state holds tokens in the clear
-    with only_one(_STATE / "run.lock", f"process {os.getpid()}, http://127.0.0.1:{port}/") as other:
-        if other:
+    _STATE.chmod(0o700)  # the state holds tokens as plain text
+    with try_lock(_STATE / "run.lock", f"process {os.getpid()}, http://127.0.0.1:{port}/") as holder:
+        if holder:
             raise SettingsError(
-                f"this folder's stack runs already ({other}): stop it first, or use another clone"
+                f"this folder's stack runs already ({holder}): stop it first, or use another clone"
             )
         yield
 
 
 def _edge_server(port: int) -> EdgeServer:
+    """Returns the local server, which holds the port from now on. Raises SettingsError if that is taken."""
     try:
         return EdgeServer(port)
     except OSError as error:
@@ -143,24 +160,26 @@ def _edge_server(port: int) -> EdgeServer:
         ) from error
 
 
-def _forget_aws() -> None:
-    """A person's own profile has no part in this: it may not exist here, or worse, be used."""
+def _ignore_aws_settings() -> None:
+    """Removes the person's own AWS settings: they may name a missing profile or a real account."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 def _stop_on_signals(*, ready: bool) -> None:
+    """Makes the signals of Ctrl-C, `kill` and a closed terminal stop everything in order."""
+
     def stop(number: int, _: FrameType | None) -> None:
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)  # stopping takes its seconds, and must not be cut short
+        for name in _SIGNALS:
+            signal.signal(name, signal.SIG_IGN)  # stopping takes seconds, and must not be cut short
         say("stopping")
         sys.exit(0 if ready else 128 + number)
 
-    for each in _SIGNALS:
-        # `nohup make run` is meant to outlive its terminal.
-        if not (each == signal.SIGHUP and signal.getsignal(each) == signal.SIG_IGN):
-            signal.signal(each, stop)
+    for name in _SIGNALS:
+        # `nohup make run` ignores SIGHUP, because it is meant to outlive its terminal.
+        if not (name == signal.SIGHUP and signal.getsignal(name) == signal.SIG_IGN):
+            signal.signal(name, stop)
 
 
 if __name__ == "__main__":

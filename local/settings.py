@@ -1,28 +1,33 @@
-"""Environment variables → Settings, or one line that says which variable is wrong and what to do."""
+"""Reads the settings of `make run` from environment variables, or says which one is wrong and what to do."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+import phonenumbers
 
 from local.template import Template
 
+_DEFAULT_PORT = "8080"
+_SHOWN_LENGTH = 40  # characters of a wrong value that a message repeats
+
 
 class SettingsError(Exception):
-    """A variable is missing or malformed; the message names it."""
+    """A variable is missing or wrong. The message is one line that names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A server that knows pictures, with the token it wants."""
+    """A server to read from, with the token that it demands."""
 
     url: str
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Where a stack gets chats, pictures and contacts from."""
+    """The servers from which a stack gets chats, pictures and contacts."""
 
     beeper: Origin
     media_server: Origin | None
@@ -31,74 +36,91 @@ class Origins:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a person may choose. Without `beeper` the demo account plays its part."""
+    """The choices of the person who starts the stack. Without `beeper` it shows the demo account."""
 
     port: int
     beeper: Origin | None
     media_server: Origin | None
     allowed_origins: tuple[str, ...] = ()
     default_region: str | None = None
-    dex_key: str | None = None
+    dex_key: str | None = field(default=None, repr=False)
 
 
 def read_settings(environment: Mapping[str, str], template: Template) -> Settings:
-    """The settings, checked by the patterns that AWS will check them by."""
-    given = {name: value.strip() for name, value in environment.items() if value.strip()}
-    beeper = _origin(given, "BEEPER", template["Parameters"]["BeeperUrl"])
-    media_server = _origin(given, "MEDIA_SERVER", template["Parameters"]["MediaServerUrl"])
+    """Returns the settings, checked by the patterns of the template's parameters, as AWS would check them.
+
+    A variable that is empty counts as not set. Raises SettingsError.
+    """
+    values = {name: value.strip() for name, value in environment.items() if value.strip()}
+    parameters = template["Parameters"]
+    beeper = _origin(values, "BEEPER", parameters["BeeperUrl"])
+    media_server = _origin(values, "MEDIA_SERVER", parameters["MediaServerUrl"])
     if media_server and not beeper:
-        raise SettingsError("MEDIA_SERVER_URL goes with a Beeper: set BEEPER_URL and BEEPER_TOKEN too")
+        raise SettingsError("MEDIA_SERVER_URL is set without BEEPER_TOKEN: set BEEPER_TOKEN, too")
     return Settings(
-        port=_port(given.get("PORT", "8080")),
+        port=_port(values.get("PORT", _DEFAULT_PORT)),
         beeper=beeper,
         media_server=media_server,
-        allowed_origins=_allowed_origins(given.get("ALLOWED_ORIGINS", "")),
-        default_region=_default_region(given.get("DEFAULT_REGION"), template["Parameters"]["DefaultRegion"]),
-        dex_key=given.get("DEX_API_KEY") if beeper else None,
+        allowed_origins=_allowed_origins(values.get("ALLOWED_ORIGINS", "")),
+        default_region=_default_region(values.get("DEFAULT_REGION")),
+        # The demo account has contacts of its own, and a person's contacts must not be mixed with them.
+        dex_key=values.get("DEX_API_KEY") if beeper else None,
     )
 
 
 def _allowed_origins(text: str) -> tuple[str, ...]:
-    origins = tuple(one.strip() for one in text.split(",") if one.strip())
+    origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
     for origin in origins:
         if not re.fullmatch(r"https?://[^/?#@,\s]+", origin):
-            wanted = "addresses without a path, like http://localhost:3000"
-            raise SettingsError(f"ALLOWED_ORIGINS must list {wanted}, not {origin[:40]!r}")
+            raise SettingsError(
+                "ALLOWED_ORIGINS must list addresses without a path, like http://localhost:3000,"
+                f" not {_shown(origin)}"
+            )
     return origins
 
 
-def _default_region(text: str | None, parameter: Mapping[str, str]) -> str | None:
-    if text and not re.fullmatch(parameter["AllowedPattern"], text):
-        raise SettingsError(f"DEFAULT_REGION {parameter['ConstraintDescription']}, not {text[:40]!r}")
+def _default_region(text: str | None) -> str | None:
+    if text is not None and text not in phonenumbers.SUPPORTED_REGIONS:
+        raise SettingsError(
+            "DEFAULT_REGION must be the code of a country in two capital letters, like GB or US,"
+            f" not {_shown(text)}"
+        )
     return text
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
-        raise SettingsError(f"PORT must be a number from 1 to 65535, not {text[:40]!r}: try PORT=8080")
+        raise SettingsError(f"PORT must be a number from 1 to 65535, like 8080, not {_shown(text)}")
     return int(text)
 
 
-def _origin(given: Mapping[str, str], prefix: str, parameter: Mapping[str, str]) -> Origin | None:
-    url, token = given.get(f"{prefix}_URL"), given.get(f"{prefix}_TOKEN")
+def _origin(values: Mapping[str, str], prefix: str, parameter: Mapping[str, str]) -> Origin | None:
+    """Returns the server of the variables `<prefix>_URL` and `<prefix>_TOKEN`, or None if neither is set.
+
+    A URL that is not set is the default of the template's parameter, if that has one.
+    """
+    token = values.get(f"{prefix}_TOKEN")
+    url = values.get(f"{prefix}_URL")
     if url is None and token is None:
         return None
-    if url is None:
-        raise SettingsError(f"{prefix}_TOKEN is set without {prefix}_URL: set both, or neither")
-    url = url.removesuffix("/")
-    if not re.fullmatch(parameter["AllowedPattern"], url) or not _has_host(url):
-        raise SettingsError(f"{prefix}_URL {parameter['ConstraintDescription']}, like http://127.0.0.1:23373")
     if token is None:
-        raise SettingsError(
-            f"{prefix}_URL is set without {prefix}_TOKEN: set {prefix}_TOKEN to its access token"
-        )
+        raise SettingsError(f"{prefix}_URL is set without {prefix}_TOKEN: set {prefix}_TOKEN, too")
+    url = (url or parameter["Default"]).removesuffix("/")
+    if not url:
+        raise SettingsError(f"{prefix}_TOKEN is set without {prefix}_URL: set {prefix}_URL, too")
+    if not re.fullmatch(parameter["AllowedPattern"], url) or not _has_valid_host(url):
+        raise SettingsError(f"{prefix}_URL {parameter['ConstraintDescription']}, like http://127.0.0.1:23373")
     if not re.fullmatch(r"[!-~]+", token):
-        raise SettingsError(f"{prefix}_TOKEN holds spaces or characters that no token has: copy it again")
+        raise SettingsError(f"{prefix}_TOKEN contains characters that no token has: copy it again")
     return Origin(url, token)
 
 
-def _has_host(url: str) -> bool:
+def _has_valid_host(url: str) -> bool:
     try:
         return bool(urlsplit(url).hostname) and urlsplit(url).port != 0
-    except ValueError:  # a port that is no number, or above 65535
+    except ValueError:  # the port is not a number, or above 65535
         return False
+
+
+def _shown(text: str) -> str:
+    return repr(text[:_SHOWN_LENGTH])

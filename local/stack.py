@@ -1,4 +1,4 @@
-"""A folder → template.yaml running in the embedded engine, as `make run` and the tests have it."""
+"""Runs template.yaml in the embedded engine, for `make run` and for tests alike."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -24,9 +24,9 @@ def local_stack(
     parameters: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> Iterator[Stack]:
-    """Start the engine on `folder`, deploy the template into it; stop at the end, which saves.
+    """Starts the engine with the state in `folder`, deploys the template, and stops after the block.
 
-    `secrets` become SecureStrings below `/<name>/`, before any function runs.
+    `secrets` become SecureStrings below `/<name>/` before any function runs. Layers are built into `builds`.
     """
     with running_engine(folder) as engine:
         yield deploy(
@@ -41,6 +41,6 @@ def local_stack(
 
 
 def start_first_sync(stack: Stack) -> None:
-    """Sync now, not when its schedule comes round: the only call of a function that is our own."""
+    """Starts a sync now, instead of when its schedule is due, and does not wait for its end."""
     function: Any = boto3.client("lambda", **stack.engine.access)
     function.invoke(FunctionName=stack.outputs["SyncFunction"], InvocationType="Event", Payload=b"{}")

@@ -1,4 +1,4 @@
-"""template.yaml → what the engine is given: the same resources, with built packages and plain numbers."""
+"""Reads template.yaml and adapts it to the engine, which needs plain numbers where AWS takes references."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,20 +13,20 @@ Template = dict[str, Any]
 
 
 class TemplateError(Exception):
-    """The file is no YAML; the message says where."""
+    """The template is not valid YAML. The message says where."""
 
 
 def read_template(path: Path = TEMPLATE) -> Template:
-    """The template with `!Ref` and its like as `{"Ref": ...}`."""
+    """Returns the template, with `!Ref` and the other short forms written out as `{"Ref": ...}`."""
     try:
-        parsed: Template = yaml_parse(path.read_text())
+        template: Template = yaml_parse(path.read_text())
     except yaml.YAMLError as error:
-        raise TemplateError(f"{path.name}: {' '.join(str(error).split())}") from error
-    return parsed
+        raise TemplateError(f"{path.name} is not valid YAML: {' '.join(str(error).split())}") from error
+    return template
 
 
 def parameter_values(template: Template, overrides: Mapping[str, str]) -> dict[str, str]:
-    """Every parameter's value: the default, unless it is overridden."""
+    """Returns every parameter's value: its override, else its default, else an empty text."""
     declared = template.get("Parameters", {})
     return {
         name: overrides.get(name, str(parameter.get("Default", ""))) for name, parameter in declared.items()
@@ -34,24 +34,26 @@ def parameter_values(template: Template, overrides: Mapping[str, str]) -> dict[s
 
 
 def with_plain_numbers(template: Template, values: Mapping[str, str]) -> Template:
-    """References to Number parameters replaced by their numbers.
+    """Returns the template with each reference to a Number parameter replaced by its number.
 
-    AWS converts what a `Ref` yields to the property's type. The engine hands on a string, and its SQS
+    AWS converts the value of a `Ref` to the type of the property. The engine passes a text on, and its SQS
     poller then dies of a `MaximumConcurrency` of "2".
     """
     declared = template.get("Parameters", {})
     numbers = {
         name: int(values[name]) for name, parameter in declared.items() if parameter["Type"] == "Number"
     }
-    return {**template, "Resources": _resolve(template["Resources"], numbers)}
+    return {**template, "Resources": _with_numbers(template["Resources"], numbers)}
 
 
-def _resolve(node: Any, numbers: Mapping[str, int]) -> Any:
+def _with_numbers(node: Any, numbers: Mapping[str, int]) -> Any:
     if isinstance(node, list):
-        return [_resolve(item, numbers) for item in node]
+        return [_with_numbers(item, numbers) for item in node]
     if not isinstance(node, dict):
         return node
     if node.keys() == {"Ref"} and node["Ref"] in numbers:
         return numbers[node["Ref"]]
-    # Environment variables are strings everywhere.
-    return {key: value if key == "Variables" else _resolve(value, numbers) for key, value in node.items()}
+    # Environment variables are texts on AWS, too.
+    return {
+        key: value if key == "Variables" else _with_numbers(value, numbers) for key, value in node.items()
+    }

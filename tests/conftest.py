@@ -1,4 +1,4 @@
-"""Every test: no account, no network but this machine's own, and nothing left out unseen."""
+"""Keeps every test away from a developer's own accounts and from all other machines."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ import pytest
 pytest_plugins = ["pytester", "tests.skip_rule", "tests.measured"]
 
 LOOPBACK = ("127.", "::1", "localhost")
-# A developer's own account, tunnel or Beeper must never be what a test talks to.
+# Prefixes of variables that could lead a test to a developer's own account, tunnel or Beeper.
 FOREIGN = (
     "AWS_",
     "BEEPER_",
@@ -35,17 +35,17 @@ OURS = {
 
 
 def pytest_configure() -> None:
-    """Before anything is collected: entry points make their clients when they are imported."""
+    """Sets the environment before tests are collected, because entry points make clients when imported."""
     for name in [name for name in os.environ if name.upper().startswith(FOREIGN)]:
         del os.environ[name]
     os.environ |= OURS
 
 
-# Each has one thing for all its tests (a build, a running stack): two workers would make it twice.
+# The tests of each of these folders share a build or a running stack, so one worker runs them all.
 TOGETHER = ("artifacts", "engine", "end_to_end", "page")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own turn of this hook
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own implementation of this hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for folder in TOGETHER:
@@ -54,12 +54,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class OutsideConnectionError(AssertionError):
-    """A test reached for another machine. No OSError, which the code under test would take for an outage."""
+    """A test tried to reach another machine. An OSError would be taken for an outage by the tested code."""
 
 
 @pytest.fixture(scope="session")
 def outside_connections() -> list[str]:
-    """What was reached for since the running test began."""
+    """Returns the hosts that the running test has tried to reach. Each test begins with an empty list."""
     return []
 
 
@@ -78,7 +78,7 @@ def _only_loopback(outside_connections: list[str]) -> Iterator[None]:
         try:
             refuse_outside(address[0])
         except OutsideConnectionError:
-            connecting.close()  # nobody expects this error, so nobody else would
+            connecting.close()  # the tested code does not expect this error, and would leave it open
             raise
 
     def guarded_connect(self: socket.socket, address: Any) -> None:
@@ -90,7 +90,7 @@ def _only_loopback(outside_connections: list[str]) -> Iterator[None]:
         return connect_ex(self, address)
 
     def guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
-        if host and not _is_address(host):  # to look up an address asks nobody
+        if host and not _is_address(host):  # looking up an address sends nothing
             refuse_outside(host)
         return getaddrinfo(host, *args, **kwargs)
 
@@ -103,17 +103,17 @@ def _only_loopback(outside_connections: list[str]) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_outside_connection(outside_connections: list[str]) -> Iterator[None]:
-    """Fails the test that reached out even where its code, or a thread of it, caught the error."""
+    """Fails a test that tried to reach another machine, even if its code or a thread caught the error."""
     outside_connections.clear()
     yield
     if outside_connections:
-        pytest.fail(f"reached for {', '.join(outside_connections)}")
+        pytest.fail(f"the test tried to reach {', '.join(outside_connections)}")
 
 
 def _is_address(host: str | bytes) -> bool:
     name = host.decode() if isinstance(host, bytes) else host
     try:
-        socket.inet_aton(name)  # every spelling that getaddrinfo takes: 127.1, 0x7f000001
+        socket.inet_aton(name)  # accepts every spelling that getaddrinfo does: 127.1, 0x7f000001
     except OSError:
         return ":" in name  # IPv6
     return True

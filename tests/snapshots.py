@@ -1,4 +1,4 @@
-"""Snapshot exports made up for tests, in the format that sources/convex_snapshot.py describes."""
+"""Invented snapshot exports, in the format that imagecache_migration/convex_snapshot.py describes."""
 
 import base64
 import hashlib
@@ -14,13 +14,14 @@ from PIL import Image
 Json = dict[str, Any]
 
 CACHED_AT = 1_762_900_000_123
-"""When the original application had cached every image of these snapshots, ms."""
+"""The moment (ms) at which the original application had cached every image of these snapshots."""
 
 
 def png(shade: int) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (40, 20), (shade % 256, 80, 120)).save(out, "PNG")
-    return out.getvalue()
+    """Returns a picture of one colour. Different shades have different bytes."""
+    encoded = io.BytesIO()
+    Image.new("RGB", (40, 20), (shade % 256, 80, 120)).save(encoded, "PNG")
+    return encoded.getvalue()
 
 
 def mxc(number: int) -> str:
@@ -32,12 +33,12 @@ def on_disk(number: int) -> str:
 
 
 def key(number: int) -> str:
-    """What both are the URLs of."""
+    """Returns the image key of both `mxc(number)` and `on_disk(number)`."""
     return f"local.beeper.com/alex_MediaId{number}"
 
 
 def chat(number: int, **fields: Any) -> Json:
-    """A single chat with Person `number`, as the original's last version stored it."""
+    """Returns a single chat with Person `number`, as the last version of the original stored it."""
     return {
         "_id": f"chat{number}",
         "_creationTime": 1762900000000.5,
@@ -64,7 +65,7 @@ def chat(number: int, **fields: Any) -> Json:
 
 
 def participant(chat_number: int, number: int, **fields: Any) -> Json:
-    """Person `number` among the members of a chat."""
+    """Returns Person `number` as a member of a chat."""
     return {
         "_id": f"participant{chat_number}_{number}",
         "chatId": f"!{chat_number}:beeper.local",
@@ -79,15 +80,16 @@ def participant(chat_number: int, number: int, **fields: Any) -> Json:
 
 @dataclass
 class Export:
-    """The files of a snapshot, and what is in its tables; change any of it before it is written."""
+    """The tables and the files of a snapshot. A test may change any of it before it is written."""
 
     tables: dict[str, list[Any]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
 
     def image(self, number: int, url: str | None = None, content: bytes | None = None, **stored: Any) -> None:
-        """A cached image with its stored file; `stored` are fields of the file's document."""
+        """Adds a cached image with its stored file. `stored` are fields of the file's document."""
         content = png(number) if content is None else content
-        document_id, storage_id = f"image{len(self.table('cachedImages'))}", f"kg{len(self.files)}"
+        document_id = f"image{len(self.table('cachedImages'))}"
+        storage_id = f"kg{len(self.files)}"
         self.table("cachedImages").append(
             {
                 "_id": document_id,
@@ -117,7 +119,7 @@ class Export:
         return self.tables.setdefault(name, [])
 
     def members(self) -> dict[str, bytes]:
-        """All files; a text in a table is written as a line just as it is."""
+        """Returns all files. A text in a table is written as a line of its own, exactly as it is."""
         tables = {
             f"{name}/documents.jsonl": "".join(
                 (line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines

@@ -1,1 +1,1 @@
-"""What developers run: environments, the browser for tests, the OpenAPI document."""
+"""Programs for developers: environments, the API document, and a browser for the page's tests."""

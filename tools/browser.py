@@ -1,6 +1,6 @@
-"""`make browser`: a Chromium for the page's tests, the machine's own or one that is installed now.
+"""`make browser` finds a Chromium for the page's tests, or installs one.
 
-Exit codes: 0 there is one, its path is printed; 1 there is none, and what to do is said.
+Exit codes: 0, and the path of the browser on stdout; 1, and what to do on stderr.
 """
 
 import os
@@ -15,35 +15,35 @@ from local.template import ROOT
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 _DOWNLOADED = ROOT / ".local" / "browsers"
-_SECONDS = 600.0
-_ANSWER_SECONDS = 60.0
+_INSTALL_SECONDS = 600.0
+_START_SECONDS = 60.0
 
 
 def find_browser() -> Path | None:
-    """The first one that starts: what the machine has, then what Playwright has downloaded for us."""
-    on_path = [Path(found) for name in _NAMES if (found := shutil.which(name))]
-    shells = sorted(path for path in _DOWNLOADED.rglob("*headless*shell") if path.is_file())
-    return next((path for path in (*on_path, _MAC, *shells) if _starts(path)), None)
+    """Returns the first browser that starts: the machine's own, else one that Playwright downloaded."""
+    on_path = [Path(path) for name in _NAMES if (path := shutil.which(name))]
+    downloaded = sorted(path for path in _DOWNLOADED.rglob("*headless*shell") if path.is_file())
+    return next((path for path in (*on_path, _MAC, *downloaded) if _starts(path)), None)
 
 
 def main() -> int:
-    """Find one, or install one: Playwright's own, else Debian's."""
-    found = find_browser()
-    for install in (_download, _from_debian):
-        if not found:
+    """Finds a browser, or else installs Playwright's own, or else Debian's. Returns the exit code."""
+    browser = find_browser()
+    for install in (_download, _install_debian_package):
+        if not browser:
             install()
-            found = find_browser()
-    if not found:
-        complain("no Chromium: install chromium or google-chrome, so that it is on PATH")
+            browser = find_browser()
+    if not browser:
+        complain("no Chromium was found: install chromium or google-chrome, so that it is on PATH")
         return 1
-    announce(str(found))
+    announce(str(browser))
     return 0
 
 
 def _starts(path: Path) -> bool:
-    """A download can lack the libraries it needs."""
+    # A downloaded browser may need libraries that the machine does not have.
     try:
-        subprocess.run([path, "--version"], check=True, capture_output=True, timeout=_ANSWER_SECONDS)
+        subprocess.run([path, "--version"], check=True, capture_output=True, timeout=_START_SECONDS)
     except (OSError, subprocess.SubprocessError):
         return False
     return True
@@ -56,7 +56,8 @@ def _download() -> None:
     )
 
 
-def _from_debian() -> None:
+def _install_debian_package() -> None:
+    """Installs Debian's Chromium, if this is a Debian and the user may install packages."""
     if shutil.which("apt-get") and os.geteuid() == 0:
         _try(["apt-get", "update", "-qq"])
         _try(
@@ -66,10 +67,15 @@ def _from_debian() -> None:
 
 
 def _try(command: list[str], **settings: str) -> None:
-    """What it says is of interest only where all of it fails, and then the last line says what to do."""
+    """Runs a command with additional environment variables. A failure is printed and not raised.
+
+    One failure does not matter, because there is another way to install a browser.
+    """
     say(f"no Chromium yet: trying {' '.join(command[-4:])}")
     try:
-        subprocess.run(command, env=os.environ | settings, check=True, capture_output=True, timeout=_SECONDS)
+        subprocess.run(
+            command, env=os.environ | settings, check=True, capture_output=True, timeout=_INSTALL_SECONDS
+        )
     except (OSError, subprocess.SubprocessError) as error:
         say(f"not installed: {error}")
 

@@ -1,15 +1,16 @@
-"""The API's routes, their fields and shapes → docs/openapi.json, an OpenAPI 3.1 document.
+"""Generates docs/openapi.json, an OpenAPI 3.1 document, from the API's routes, fields and shapes.
 
-Nothing is described twice: what a route takes, gives and refuses is read from the routes that serve it.
+Nothing is described twice: what a route takes and answers is read from the routes that serve it.
 """
 
+import dataclasses
 import json
 import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
@@ -26,20 +27,25 @@ from tools.openapi_refusals import REFUSALS, Refusal, RefusalKind, refused
 Json = dict[str, Any]
 
 DOCUMENT = ROOT / "docs" / "openapi.json"
-_NEVER_CALLED: Any = object()
+ApiT = TypeVar("ApiT", ReadApi, AdminApi)
 
 _DESCRIPTION = """\
-Every picture of one's chats, in the one request that asks for the chats.
+Every picture of a Beeper account's chats, in the one request that asks for the chats.
 
-- **Tokens.** `Authorization: Bearer <token>`. The read token reads; what changes something takes the admin
-  token, which reads as well. `GET /api/health` takes none.
-- **Pages.** `nextCursor` is the `cursor` of the next page of the same listing, `null` at the end. It is
-  opaque: one that is damaged or of another listing is a 400. A chat that does not move is shown exactly once.
-- **Empty parameters.** A query parameter with nothing behind its `=` counts as left out, as forms send it.
-- **Pictures.** `url` and `sizes` lead to WebP files that never change. `placeholder` and `color` can be
-  painted before any of them has come.
-- **Unchanged answers.** A GET answers with an `ETag`; sent back as `If-None-Match`, it earns a 304.
-- **Errors.** `message` says what went wrong and what to do about it, `code` tells a program.
+- **Tokens.** `Authorization: Bearer <token>`. The read token reads. Routes that change something take the
+  admin token, which reads as well. `GET /api/health` takes none.
+- **Pages.** `nextCursor` is the `cursor` of the next page of the same listing, and `null` at the end. It is
+  opaque: a damaged one, or one of another listing, is answered with 400. A chat that does not move is shown
+  exactly once, whatever other chats do.
+- **Parameters.** A query parameter that a route does not have is answered with 400. One with an empty value
+  counts as left out, because that is how forms send it.
+- **Pictures.** `url` and `sizes` are WebP files that never change. `placeholder` and `color` can be painted
+  before any of them has arrived.
+- **Unchanged answers.** A GET answers with an `ETag`. Sent back as `If-None-Match`, it is answered with 304
+  if nothing has changed.
+- **Errors.** `message` says what is wrong and what to do about it, `code` is for programs, and `requestId`
+  finds the request in the server's logs. API Gateway itself answers requests without a token, to an unknown
+  path, and beyond its rate limit. Its answers have a `message` alone.
 """
 _TAGS = {
     Role.NONE: ("public", "Takes no token."),
@@ -59,48 +65,33 @@ _IF_NONE_MATCH = {
 
 
 def routes_by_function() -> Mapping[str, Routes]:
-    """The routes of each function of the template, good for being looked at."""
-    never = _NEVER_CALLED
-    return {
-        "ReadFunction": ReadApi(
-            chat_reader=never,
-            participants_table=never,
-            cached_images=never,
-            catalogue=never,
-            contacts_table=never,
-            sync_state=never,
-            job_reader=never,
-            clock=never,
-            base_url="",
-        ).routes(),
-        "AdminFunction": AdminApi(
-            lookup=never,
-            changes=never,
-            book=never,
-            job_starter=never,
-            base_url="",
-            log=never,
-        ).routes(),
-    }
+    """Returns the routes of each function of the template, to be read and not to be called."""
+    return {"ReadFunction": _unusable(ReadApi).routes(), "AdminFunction": _unusable(AdminApi).routes()}
+
+
+def _unusable(api: type[ApiT]) -> ApiT:
+    """Returns an API without any use case or store behind its routes."""
+    nothing: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(api))
+    return api(**nothing)
 
 
 def document() -> Json:
-    """The whole document."""
+    """Returns the whole document."""
     routes = {key: route for of in routes_by_function().values() for key, route in of.items()}
     answers, schemas = _shapes([route.gives for route in routes.values()])
     return {
         "openapi": "3.1.0",
         "info": {"title": "Chat Image Cache", "version": _version(), "description": _DESCRIPTION},
         "servers": [
-            {"url": "http://127.0.0.1:8080", "description": "`make run`; deployed: the stack's Address"}
+            {"url": "http://127.0.0.1:8080", "description": "`make run`; on AWS the Address of the stack"}
         ],
         "tags": [{"name": name, "description": about} for name, about in _TAGS.values()],
         "paths": _paths(routes, answers),
         "components": {
             "schemas": schemas,
             "responses": {
-                "NotModified": {"description": "You have it already.", "headers": {"ETag": _ETAG}},
-                **{one.name: _refusal(one) for one in REFUSALS.values()},
+                "NotModified": {"description": "The answer has not changed.", "headers": {"ETag": _ETAG}},
+                **{kind.name: _refusal(kind) for kind in REFUSALS.values()},
             },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
@@ -108,25 +99,25 @@ def document() -> Json:
 
 
 def text() -> str:
-    """The document as it is committed."""
+    """Returns the document as it is committed."""
     return json.dumps(document(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-class _Plain(GenerateJsonSchema):
-    """Names speak for themselves: `chatId` needs no title `Chatid`."""
+class _WithoutTitles(GenerateJsonSchema):
+    """Generates schemas without titles: `chatId` needs no title `Chatid`."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - as the base class has it
         return False
 
 
 def _shapes(given: Sequence[Any]) -> tuple[list[Json], Json]:
-    """A reference to each of the shapes, and the schemas that these lead to."""
+    """Returns a reference to each of the shapes, and the schemas that these references lead to."""
     every = [*given, Error, Refusal]
-    asked = [(index, "serialization", TypeAdapter(shape)) for index, shape in enumerate(every)]
+    adapters = [(index, "serialization", TypeAdapter(shape)) for index, shape in enumerate(every)]
     answers, definitions = TypeAdapter.json_schemas(
-        asked,  # type: ignore[arg-type]  # a list of tuples whose middle mypy widens to str
+        adapters,  # type: ignore[arg-type]  # a list of tuples whose middle mypy widens to str
         ref_template="#/components/schemas/{model}",
-        schema_generator=_Plain,
+        schema_generator=_WithoutTitles,
     )
     schemas: Json = definitions["$defs"]
     schemas["Moment"] |= {"format": "date-time", "description": "UTC, to the second."}
@@ -162,14 +153,17 @@ def _operation(method: str, path: str, route: Route, answer: Json) -> Json:
                 **({"headers": {"ETag": _ETAG}} if cached else {}),
             },
             **({"304": _ref("responses", "NotModified")} if cached else {}),
-            **{str(one.value): _ref("responses", REFUSALS[one].name) for one in sorted(refused(route))},
+            **{
+                str(status.value): _ref("responses", REFUSALS[status].name)
+                for status in sorted(refused(route))
+            },
         },
     }
     return operation | ({} if route.body is None else {"requestBody": _body(route.body)})
 
 
 def _name(method: str, path: str) -> str:
-    """`GET /api/jobs/{jobId}` is `getJobsJobId`."""
+    """Returns the id of an operation: `getJobsJobId` for `GET /api/jobs/{jobId}`."""
     words = re.findall(r"[A-Za-z]+", path.removeprefix("/api"))
     return method.lower() + "".join(word[0].upper() + word[1:] for word in words)
 
@@ -199,13 +193,13 @@ def _body(fields: Sequence[Field]) -> Json:
 
 
 def _description(field: Field) -> Json:
-    told = [field.about, "takes the admin token" if field.role is Role.ADMIN else ""]
-    sentence = "; ".join(one for one in told if one)
+    parts = [field.about, "takes the admin token" if field.role is Role.ADMIN else ""]
+    sentence = "; ".join(part for part in parts if part)
     return {"description": sentence[0].upper() + sentence[1:] + "."} if sentence else {}
 
 
 def _refusal(kind: RefusalKind) -> Json:
-    shape = Error if kind.of_ours_alone else Refusal
+    shape = Refusal if kind.by_gateway else Error
     return {"description": kind.description, "content": _json_of(_ref("schemas", shape.__name__))}
 
 
@@ -218,7 +212,7 @@ def _ref(kind: str, name: str) -> Json:
 
 
 def main(file: Path = DOCUMENT) -> int:
-    """Write the document. The exit code."""
+    """Writes the document. Returns the exit code."""
     file.write_text(text())
     return 0
 

@@ -1,4 +1,4 @@
-"""What a request may be answered instead of what it asked for, by functions or by API Gateway before them."""
+"""The answers to requests that are refused or fail, by the functions or by API Gateway in front of them."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,52 +11,70 @@ from imagecache.model.access import Role
 
 
 class Refusal(TypedDict):
-    """An error of ours, or one of API Gateway's own, which has no `code`."""
+    """An error of the API, or one of API Gateway itself, which has a `message` alone."""
 
     message: str
     code: NotRequired[str]
+    requestId: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalKind:
-    """An answer that many routes share. Unless it is `of_ours_alone`, API Gateway may give it as well."""
+    """An answer that many routes have. `by_gateway`: API Gateway gives it as well, with a `message` alone."""
 
     name: str
     description: str
-    of_ours_alone: bool = False
+    by_gateway: bool = False
 
 
 REFUSALS = {
     HTTPStatus.BAD_REQUEST: RefusalKind(
-        "BadRequest", "A parameter, a cursor or a body that no request may have.", of_ours_alone=True
+        "BadRequest", "A parameter, a cursor or the body is not valid, or the route has no such parameter."
     ),
-    HTTPStatus.UNAUTHORIZED: RefusalKind("Unauthorized", "No token, or one that is not ours."),
+    HTTPStatus.UNAUTHORIZED: RefusalKind(
+        "Unauthorized",
+        "The token is not valid. Without one, API Gateway answers, with a `message` alone.",
+        by_gateway=True,
+    ),
     HTTPStatus.FORBIDDEN: RefusalKind(
-        "Forbidden", "The read token, where it takes the admin token.", of_ours_alone=True
+        "Forbidden", "The read token was sent, and this takes the admin token."
     ),
-    HTTPStatus.NOT_FOUND: RefusalKind("NotFound", "No such chat, image or job."),
+    HTTPStatus.NOT_FOUND: RefusalKind(
+        "NotFound",
+        "There is no such chat, image, contact or job. An unknown path is answered by API Gateway, with a "
+        "`message` alone.",
+        by_gateway=True,
+    ),
     HTTPStatus.CONFLICT: RefusalKind(
-        "Conflict", "The image is not in the state that this is for.", of_ours_alone=True
+        "Conflict",
+        "The image is not in a state for this, or another request has changed the contact at the same time.",
     ),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: RefusalKind("TooLarge", "A body of more than 4 MB."),
-    HTTPStatus.TOO_MANY_REQUESTS: RefusalKind("TooManyRequests", "Too many requests: slower, please."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: RefusalKind(
+        "TooLarge", "The body has more than 4 MB.", by_gateway=True
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: RefusalKind(
+        "TooManyRequests", "There are too many requests: send fewer.", by_gateway=True
+    ),
     HTTPStatus.INTERNAL_SERVER_ERROR: RefusalKind(
-        "InternalError", "Something of ours failed; it is in the log."
+        "InternalError",
+        "The server has failed. Its log has the details, by the request id in the answer.",
+        by_gateway=True,
     ),
-    HTTPStatus.SERVICE_UNAVAILABLE: RefusalKind("Unavailable", "Nobody is free: try again in a moment."),
+    HTTPStatus.SERVICE_UNAVAILABLE: RefusalKind(
+        "Unavailable", "The server is busy: try again in a moment.", by_gateway=True
+    ),
 }
 
 
 def refused(route: Route) -> set[HTTPStatus]:
-    """The statuses of all that may happen to a request, from what the route takes and whom it serves."""
+    """Returns the statuses that a route may answer with besides its success."""
     statuses = {
+        HTTPStatus.BAD_REQUEST,
         HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.SERVICE_UNAVAILABLE,
         *route.errors,
     }
-    if route.query or route.path or route.body is not None:
-        statuses.add(HTTPStatus.BAD_REQUEST)
     if route.body is not None:
         statuses.add(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     if route.role is not Role.NONE:

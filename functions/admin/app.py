@@ -1,4 +1,4 @@
-"""API Gateway → what changes an image, at once; what takes longer is handed to other functions."""
+"""Serves the routes of the API that change something. What takes long is started as a job elsewhere."""
 
 import os
 import secrets
@@ -6,18 +6,22 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging import correlation_paths
 
 from imagecache.api.http import Response, serve
 from imagecache.clock import now
-from imagecache.config import Config, Workers
+from imagecache.config import Config, JobFunctions
 from imagecache.wiring import Wiring
 
 logger = Logger()
 wiring = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now)
-routes = wiring.admin_api(
-    functions=Workers.from_env(os.environ).by_kind, new_id=lambda: secrets.token_hex(8), log=logger
-).routes()
+admin_api = wiring.admin_api(
+    functions=JobFunctions.from_env(os.environ).by_kind, new_id=lambda: secrets.token_hex(8), log=logger
+)
+routes = admin_api.routes()
 
 
+# Every log line has the request id of API Gateway, which its access log and error answers have, too.
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 def handler(event: dict[str, Any], _context: object) -> Response:
     return serve(event, routes=routes, log=logger)

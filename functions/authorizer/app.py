@@ -1,20 +1,30 @@
-"""API Gateway's question whose token this is → a role for the functions, which answer 401 and 403 themselves.
+"""Tells API Gateway whose token a request carries. The functions behind it answer 401 and 403 themselves.
 
-It always allows: a cached answer serves every route, so it must not depend on the one that was asked for.
+It allows every request, with the role as context. API Gateway caches an answer and uses it for all routes, so
+it must not depend on the route of the request.
 """
 
 import os
 from typing import Any
 
 import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging import correlation_paths
 
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.wiring import Wiring
 
+logger = Logger()
 authorizer = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now).authorizer
 
 
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    role = authorizer.role(event["headers"].get("authorization", ""))
+    try:
+        role = authorizer.role(event["headers"].get("authorization", ""))
+    except Exception:
+        # API Gateway answers the request with a 500 that has no details.
+        logger.exception("the token could not be checked")
+        raise
     return {"isAuthorized": True, "context": {"role": role.value}}

@@ -1,16 +1,18 @@
-"""SQS batch of image URLs → S3 and cachedImages, at most one download per image."""
+"""SQS batch of image messages → the images in S3 and cachedImages, each downloaded at most once."""
 
 import os
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imagecache.clock import now
 from imagecache.config import Config
+from imagecache.metrics import put_counts
+from imagecache.sources.beeper.images import IMAGE_SECRETS
 from imagecache.sources.transport import punctual_session
-from imagecache.usecases.caching.cache_batch import cache_batch, metrics
-from imagecache.usecases.caching.fetch_image import SECRET_NAMES
+from imagecache.usecases.caching.cache_batch import count_results
 from imagecache.wiring import Wiring
 
 config = Config.from_env(os.environ)
@@ -18,19 +20,22 @@ logger = Logger()
 wiring = Wiring(config, make_client=boto3.client, clock=now)
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    # Read for each invocation: tokens get rotated.
-    secrets = wiring.secrets.read(*SECRET_NAMES)
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    # The secrets are read for each invocation, because a rotated token must work at once.
+    secrets = wiring.secrets.read(*IMAGE_SECRETS)
     with punctual_session() as session:
         fetcher = wiring.image_fetcher(wiring.image_sources(secrets, session))
-        deliveries = cache_batch(
-            event["Records"],
-            cacher=wiring.image_cacher(fetcher),
-            at_once=config.fetches_per_invocation,
-            time_left=context.get_remaining_time_in_millis,
-        )
+        batch_cacher = wiring.batch_cacher(wiring.image_cacher(fetcher))
+        deliveries = batch_cacher.cache(event["Records"], remaining_ms=context.get_remaining_time_in_millis)
     for delivery in deliveries:
-        logger.info("image", extra=delivery.for_log(), exc_info=delivery.bug)
-    if counted := metrics(deliveries, service=config.service, now=now()):
-        print(counted)  # noqa: T201 - CloudWatch reads metrics from the log, unwrapped
-    return {"batchItemFailures": [{"itemIdentifier": one.message_id} for one in deliveries if one.error]}
+        if delivery.unexpected_error:
+            logger.error("image", extra=delivery.for_log(), exc_info=delivery.unexpected_error)
+        else:
+            logger.info("image", extra=delivery.for_log())
+    put_counts(count_results(deliveries), service=config.service)
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": delivery.message_id} for delivery in deliveries if delivery.error
+        ]
+    }

@@ -1,7 +1,8 @@
-"""Schedule → the contacts that Dex has; when they have changed, a sync that shows them in the chats."""
+"""Imports the contacts from Dex on a schedule, and starts a sync that shows them if they have changed."""
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -9,25 +10,36 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
-from imagecache.config import Config, Dex
+from imagecache.config import Config, DexSettings
 from imagecache.sources.dex import DexApi
 from imagecache.sources.transport import punctual_session
 from imagecache.stores.secrets import Secrets
+from imagecache.usecases.contacts.import_contacts import ImportReport
 from imagecache.wiring import Wiring
 
-config = Config.from_env(os.environ)
+settings = DexSettings.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(config, make_client=boto3.client, clock=now)
-dex = Dex.from_env(os.environ)
+wiring = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now)
+contact_import = wiring.contact_import
 
 
+@logger.inject_lambda_context
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
-    path, _, name = dex.key_parameter.rpartition("/")
+    try:
+        return asdict(_import_contacts(context.get_remaining_time_in_millis))
+    except Exception:
+        logger.exception("the import of contacts failed")
+        raise
+
+
+def _import_contacts(remaining_ms: Callable[[], int]) -> ImportReport:
+    # The key is read for each invocation, because it may be replaced at any time.
+    path, _, name = settings.key_parameter.rpartition("/")
     key = Secrets(path=path, ssm=wiring.client("ssm")).get(name)
     with punctual_session() as session:
-        api = DexApi(base_url=dex.url, key=key, session=session, sleep=time.sleep)
-        report = wiring.contact_import.run(api, milliseconds_left=context.get_remaining_time_in_millis)
+        dex = DexApi(base_url=settings.url, key=key, session=session, sleep=time.sleep)
+        report = contact_import.run(dex, remaining_ms=remaining_ms)
     logger.info("contacts", extra=asdict(report))
     if report.changed:
-        wiring.invocations.send(dex.sync_function, {})
-    return asdict(report)
+        wiring.invocations.send(settings.sync_function, {})
+    return report

@@ -1,10 +1,11 @@
-"""API Gateway → chats with every picture, and what an operator asks: nothing is changed."""
+"""Serves the routes of the API that change nothing: chats with every picture, and what operators look at."""
 
 import os
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging import correlation_paths
 
 from imagecache.api.http import Response, serve
 from imagecache.clock import now
@@ -12,8 +13,11 @@ from imagecache.config import Config
 from imagecache.wiring import Wiring
 
 logger = Logger()
-routes = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now).read_api().routes()
+wiring = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now)
+routes = wiring.read_api().routes()
 
 
+# Every log line has the request id of API Gateway, which its access log and error answers have, too.
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 def handler(event: dict[str, Any], _context: object) -> Response:
     return serve(event, routes=routes, log=logger)

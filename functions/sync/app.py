@@ -1,4 +1,4 @@
-"""Schedule, a job of the API's, or anybody with {"complete", "force"} → one run over Beeper's chats."""
+"""Syncs Beeper's chats: on a schedule, for a job that the API has started, or for {"complete", "force"}."""
 
 import os
 from dataclasses import asdict
@@ -8,50 +8,59 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
-from imagecache.metrics import SYNC_SUCCEEDED, emf
+from imagecache.metrics import SYNC_SUCCEEDED, put_counts
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.transport import punctual_session
-from imagecache.usecases.sync.sync_job import sync_as_told
-from imagecache.usecases.sync.sync_report import SyncOutcome
+from imagecache.usecases.sync.sync_job import SyncJobRunner
+from imagecache.usecases.sync.sync_report import SyncOutcome, SyncReport
 from imagecache.wiring import Wiring
 
 config = Config.from_env(os.environ)
 logger = Logger()
 wiring = Wiring(config, make_client=boto3.client, clock=now)
+chat_sync = wiring.chat_sync
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Returns the report of one run, which may not be finished: the function then invokes itself again."""
+    if "jobId" in event:
+        logger.append_keys(jobId=event["jobId"])
     try:
-        return sync(event, context)
+        report = sync(event, context)
     except (JobTakenError, JobOverError) as reason:
         # Lambda may deliver one event twice. That is no error, and must not ring the alarm on errors.
         logger.info("nothing to do", extra={"reason": type(reason).__name__})
         return {"skipped": type(reason).__name__}
+    except Exception:
+        logger.exception("sync failed")
+        raise
+    logger.info("sync", extra=report.for_log())
+    if report.skipped:
+        # Ids of chats are personal, so they are logged only when somebody looks for the chats.
+        logger.debug("skipped chats", extra={"chatIds": report.skipped})
+    if report.outcome is SyncOutcome.OK:
+        put_counts({SYNC_SUCCEEDED: 1}, service=config.service)
+    return asdict(report)
 
 
-def sync(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def sync(event: dict[str, Any], context: LambdaContext) -> SyncReport:
+    """Runs sync with the tokens as they are now, because tokens are rotated while this process lives."""
     secrets = wiring.secrets.read(*BEEPER_SECRETS)
     with punctual_session() as session:
-        api = ChatApi(base_url=config.beeper_url, secrets=secrets, session=session)
-        report = sync_as_told(
-            event,
-            run=partial(wiring.chat_sync.run, api, milliseconds_left=context.get_remaining_time_in_millis),
-            again=partial(wiring.invocations.send, context.function_name),
-            claim=lambda job_id: wiring.jobs.claim(
-                job_id,
-                worker=token_hex(),
-                now=now(),
-                milliseconds=context.get_remaining_time_in_millis(),
-            ),
+        runner = SyncJobRunner(
+            chat_sync=chat_sync,
+            chat_api=ChatApi(base_url=config.beeper_url, secrets=secrets, session=session),
             jobs=wiring.jobs,
             clock=now,
+            remaining_ms=context.get_remaining_time_in_millis,
+            send_event=partial(wiring.invocations.send, context.function_name),
+            new_worker_id=token_hex,
         )
-    logger.info("sync", extra=asdict(report))
-    if report.outcome is SyncOutcome.OK:
-        print(emf({SYNC_SUCCEEDED: 1}, service=config.service, now=now()))  # noqa: T201 - as the cacher does
-    return asdict(report)
+        return runner.handle(event)

@@ -1,1 +1,1 @@
-"""Moves the data of the original Convex application into a stack. Not part of any function."""
+"""Moves the data of the original Convex application into a stack. It is not part of any function."""

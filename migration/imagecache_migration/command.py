@@ -1,36 +1,43 @@
-"""`imagecache import-convex`: the original application's images and chats, moved from here into the stack."""
+"""`imagecache import-convex` moves the original application's images and chats into a stack."""
 
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imagecache_cli.access import Engine, find_engine
 from imagecache_cli.errors import SettingsError
 from imagecache_cli.screen import Screen
-from imagecache_migration.convex_report import Report
+from imagecache_cli.session import Options, Outside
+
+if TYPE_CHECKING:
+    from imagecache_migration.convex_report import ImportReport
+
+_INTERRUPTED = 130
 
 
 def import_convex(
     context: typer.Context,
     snapshot: Annotated[
-        Path, typer.Argument(metavar="SNAPSHOT", help="What `npx convex export` wrote: a .zip or a folder.")
+        Path, typer.Argument(metavar="SNAPSHOT", help="The .zip or folder that `npx convex export` wrote.")
     ],
     stack: Annotated[
-        str | None, typer.Option(help="The stack's name on AWS, whose credentials are used.")
+        str | None, typer.Option(help="The name of a stack on AWS. Your AWS credentials are used.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every file, and change nothing.")] = False,
 ) -> None:
-    """Move the images and chats of the Convex application here. Exit code 1 when something was left out."""
-    options, outside = context.meta["options"], context.meta["outside"]
-    place = _place(stack, local=options.wanted.local, folder=outside.folder, clone=outside.clone)
-    screen, report = Screen.open(as_json=options.as_json), Report(dry_run)
+    """Move the images and chats of the Convex application here. Exit code 1 if anything was left out."""
+    options: Options = context.meta["options"]
+    outside: Outside = context.meta["outside"]
+    place = _find_place(stack, options, outside)
+    screen = Screen.open(as_json=options.as_json)
+    worker = _load_worker()
     try:
-        _worker().move(snapshot, place, report, console=screen.err)
-    except KeyboardInterrupt as stopped:
-        screen.note("stopped: what was moved is kept, run it again for the rest")
-        raise typer.Exit(130) from stopped
+        report: ImportReport = worker.move(snapshot, place, dry_run=dry_run, console=screen.err)
+    except KeyboardInterrupt as error:
+        screen.note("stopped: what was moved is kept; run the command again to move the rest")
+        raise typer.Exit(_INTERRUPTED) from error
     screen.show(report.document(), report.shown())
     for note in report.notes():
         screen.note(note)
@@ -38,22 +45,31 @@ def import_convex(
         raise typer.Exit(1)
 
 
-def _place(stack: str | None, *, local: bool, folder: Path, clone: Path | None) -> str | Engine:
-    """A stack's name on AWS, or the engine of `make run`. Raises SettingsError."""
-    if local and stack:
-        raise SettingsError("--local is the stack of `make run`: leave out --stack")
-    if local:
-        return find_engine(folder, clone)
+def _find_place(stack: str | None, options: Options, outside: Outside) -> str | Engine:
+    """Returns the name of a stack on AWS, or the engine of `make run`. Raises SettingsError."""
+    is_local = options.wanted.local
+    if is_local and stack:
+        raise SettingsError("--local and --stack name two different stacks: leave out one of them")
+    if is_local:
+        return find_engine(outside.folder, outside.clone)
     if not stack:
-        raise SettingsError("into which stack? --stack NAME on AWS, or --local beside a running `make run`")
+        raise SettingsError(
+            "the stack is missing: add --stack NAME for one on AWS, or --local while `make run` is running"
+        )
     return stack
 
 
-def _worker() -> ModuleType:
-    """Only here: no other verb needs what it imports, which takes half a second. Raises SettingsError."""
+def _load_worker() -> ModuleType:
+    """Imports what does the work. Raises SettingsError if a package is not installed.
+
+    It is not imported with this module, because every verb of the command line imports this module, and none
+    of the others needs its packages, which take half a second.
+    """
     try:
-        from imagecache_migration import convex_import  # noqa: PLC0415 - as the docstring says
+        from imagecache_migration import convex_import  # noqa: PLC0415 - the docstring says why
     except ModuleNotFoundError as error:
-        wanted = "`pipx install '.[convex]'` in the clone brings what this verb needs"
-        raise SettingsError(f"{(error.name or '').partition('.')[0]} is not installed: {wanted}") from error
+        package = (error.name or "").partition(".")[0]
+        raise SettingsError(
+            f"{package} is not installed: run `pipx install '.[convex]'` in the clone to add what this needs"
+        ) from error
     return convex_import

@@ -1,6 +1,5 @@
-"""What became of a snapshot: counts by result, and the documents that were left out, by their `_id`."""
+"""Reports what became of a snapshot: a count for each outcome, and the `_id` of each document left out."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -8,118 +7,115 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from imagecache_cli.api import Json
+from imagecache_cli.explanations import explain_failure
 from imagecache_cli.plain import plain
 from imagecache_cli.tables import size, table
+from imagecache_migration.convex_snapshot import Snapshot
+from imagecache_migration.outcomes import (
+    DocumentOutcome,
+    DocumentResult,
+    FileProblem,
+    Outcome,
+    is_left_out,
+)
 
-_FINE = {
-    "imported": "moved",
-    "already_there": "here before: left as it is",
-    "same_image": "another form of an image above",
-    "same_chat": "another row of a chat above",
-    "forgotten": "forgotten here on request: it stays away",
-}
-_LEFT_OUT = {
-    "held": "a worker has it now: run this again in a minute",
-    "sync_runs": "a sync runs now: run this again when it is over",
-    "no_id": "it has no chatId, or one that is too long",
-    "file_missing": "its stored file is not in the snapshot",
-    "file_unreadable": "its stored file is damaged",
-    "no_checksum": "the snapshot does not say what its stored file must be",
-    "wrong_size": "its stored file has another size than the snapshot says",
-    "wrong_checksum": "its stored file has another SHA-256 than the snapshot says",
-    "too_large": "more than 5 MB or 40 megapixels",
-    "a_page": "a web page was stored instead of a picture",
-    "undecodable": "its bytes are broken",
-    "unsupported": "no JPEG, PNG, GIF, WebP or AVIF",
-    "unsupported_heic": "HEIC, which browsers do not show",
-    "unsupported_svg": "SVG, which can hold scripts",
-    "rejected_malformed": "its sourceUrl is malformed",
-    "rejected_outside_media_folder": "its sourceUrl is no file of Beeper's",
-    "rejected_too_long": "its sourceUrl is too long",
-    "rejected_unsupported_scheme": "its sourceUrl is neither https, data nor Beeper's",
-}
-MEANINGS = {**_FINE, **_LEFT_OUT}
-_NOTES = {
-    "cachedProfileImageUrl": "a cachedProfileImageUrl of the first design, ignored as the pictures are in"
-    " cachedImages: {}",
-    "pictureOfNobody": "chats that name a picture but nobody whose it is, which the next sync tells: {}",
-}
-_NAMED = 3
+_MOST_IDS_SHOWN = 3
+
+
+def meaning(outcome: DocumentOutcome) -> str:
+    """Returns what an outcome means. Failures and rejections have the texts of the other verbs."""
+    if isinstance(outcome, Outcome | FileProblem):
+        return outcome.meaning
+    return explain_failure(outcome.value).text
 
 
 @dataclass(slots=True)
-class Results:
-    """Of one table."""
+class TableReport:
+    """What became of the documents of one table: their ids by outcome, and the bytes that were imported."""
 
     table: str
-    documents: dict[str, list[str]] = field(default_factory=dict)
-    bytes: int = 0
+    ids_by_outcome: dict[DocumentOutcome, list[str]] = field(default_factory=dict)
+    imported_bytes: int = 0
 
-    def add(self, document_id: str, result: str, *, size: int = 0) -> None:
-        self.documents.setdefault(str(result), []).append(document_id)
-        self.bytes += size
+    def add(self, result: DocumentResult) -> None:
+        self.ids_by_outcome.setdefault(result.outcome, []).append(result.document_id)
+        self.imported_bytes += result.imported_bytes
 
     def counts(self) -> dict[str, int]:
-        return {result: len(ids) for result, ids in self.documents.items()}
+        """Returns the number of documents for each outcome."""
+        return {outcome.value: len(ids) for outcome, ids in self.ids_by_outcome.items()}
 
-    def left_out(self) -> Iterator[tuple[str, list[str]]]:
-        return ((result, ids) for result, ids in self.documents.items() if result not in _FINE)
+    def left_out(self) -> Iterator[tuple[DocumentOutcome, list[str]]]:
+        """Returns the outcomes of documents that should be here and are not, with their ids."""
+        return ((outcome, ids) for outcome, ids in self.ids_by_outcome.items() if is_left_out(outcome))
 
 
 @dataclass(slots=True)
-class Report:
-    """`left_out` counts what has no place here, `unreadable` the lines that are no document, by table."""
+class ImportReport:
+    """What became of a snapshot. `snapshot` also counts what has no place in this system."""
 
+    snapshot: Snapshot
     dry_run: bool
-    images: Results = field(default_factory=lambda: Results("cachedImages"))
-    chats: Results = field(default_factory=lambda: Results("beeperChats"))
-    left_out: Counter[str] = field(default_factory=Counter)
-    unreadable: Counter[str] = field(default_factory=Counter)
+    images: TableReport = field(default_factory=lambda: TableReport("cachedImages"))
+    chats: TableReport = field(default_factory=lambda: TableReport("beeperChats"))
 
     @property
     def has_left_out(self) -> bool:
-        return any([*self.images.left_out(), *self.chats.left_out(), +self.unreadable])
+        """Whether anything should be here and is not, or could not be read."""
+        return any([*self.images.left_out(), *self.chats.left_out(), self.snapshot.unreadable_lines.total()])
 
     def document(self) -> Json:
+        """Returns the report for programs."""
         return {
             "dryRun": self.dry_run,
             "images": self.images.counts(),
-            "bytes": self.images.bytes,
+            "bytes": self.images.imported_bytes,
             "chats": self.chats.counts(),
             "leftOut": [
-                {"table": results.table, "result": result, "_id": document_id}
-                for results in (self.images, self.chats)
-                for result, ids in results.left_out()
+                {"table": report.table, "result": outcome.value, "_id": document_id}
+                for report in (self.images, self.chats)
+                for outcome, ids in report.left_out()
                 for document_id in ids
             ],
-            "unreadableLines": dict(self.unreadable),
-            "cachedProfileImageUrls": self.left_out["cachedProfileImageUrl"],
-            "picturesOfNobody": self.left_out["pictureOfNobody"],
+            "unreadableLines": dict(self.snapshot.unreadable_lines),
+            "cachedProfileImageUrls": self.snapshot.cached_profile_image_urls,
+            "picturesWithoutPerson": self.snapshot.pictures_without_person,
         }
 
     def shown(self) -> RenderableType:
+        """Returns the report for people: a line for each table and outcome."""
         rows = (
-            (results.table, *_row(result, ids))
-            for results in (self.images, self.chats)
-            for result, ids in results.documents.items()
+            (report.table, *_cells(outcome, ids))
+            for report in (self.images, self.chats)
+            for outcome, ids in report.ids_by_outcome.items()
         )
         return table(("table", "rows", "result", "which means", "_id"), rows, long=("which means", "_id"))
 
     def notes(self) -> Iterator[str]:
-        """Lines beside the table."""
-        for name, count in self.unreadable.items():
-            yield f"lines of {name} that are no document, as the last one of a file cut short: {count:,}"
-        for name, text in _NOTES.items():
-            if self.left_out[name]:
-                yield text.format(f"{self.left_out[name]:,}")
-        moved = f"{size(self.images.bytes)} of pictures"
+        """Returns the sentences to print below the report."""
+        for name, count in self.snapshot.unreadable_lines.items():
+            yield f"lines of {name} that are not documents, as if the file had been cut short: {count:,}"
+        if self.snapshot.cached_profile_image_urls:
+            yield (
+                "chats with a cachedProfileImageUrl, which is ignored because the pictures themselves are in "
+                f"cachedImages: {self.snapshot.cached_profile_image_urls:,}"
+            )
+        if self.snapshot.pictures_without_person:
+            yield (
+                "chats with a person's picture but not the person's id, which the next sync adds: "
+                f"{self.snapshot.pictures_without_person:,}"
+            )
+        pictures = f"{size(self.images.imported_bytes)} of pictures"
         if self.dry_run:
-            yield f"a dry run: nothing was changed, {moved} would be moved"
+            yield f"this was a dry run: nothing was changed, and {pictures} would be moved"
         else:
-            yield f"{moved} moved; now `imagecache sync --complete` brings what Beeper knows better"
+            yield f"{pictures} were moved; now run `imagecache sync --complete` to read the rest from Beeper"
 
 
-def _row(result: str, ids: list[str]) -> tuple[str, Text, str, str]:
-    fine = result in _FINE
-    named = "" if fine else ", ".join(map(plain, ids[:_NAMED])) + (", ..." if len(ids) > _NAMED else "")
-    return f"{len(ids):,}", Text(result, style="green" if fine else "red"), MEANINGS[result], named
+def _cells(outcome: DocumentOutcome, ids: list[str]) -> tuple[str, Text, str, str]:
+    """Returns the count, the code, its meaning and, if documents were left out, the first of their ids."""
+    if not is_left_out(outcome):
+        return f"{len(ids):,}", Text(outcome.value, style="green"), meaning(outcome), ""
+    shown_ids = ", ".join(map(plain, ids[:_MOST_IDS_SHOWN]))
+    more = ", ..." if len(ids) > _MOST_IDS_SHOWN else ""
+    return f"{len(ids):,}", Text(outcome.value, style="red"), meaning(outcome), f"{shown_ids}{more}"

@@ -1,19 +1,21 @@
-"""The original application's snapshot export → its cached images, its chats and the images' bytes.
+"""Reads the original application's snapshot export: its cached images, its chats, and the images' bytes.
 
-The format, from the source of the exporter (get-convex/convex-backend, crates/exports: export_storage.rs,
-zip_uploader.rs, tests.rs) and the application's own schema.ts:
+The format is known from the source of the exporter (get-convex/convex-backend, crates/exports:
+export_storage.rs, zip_uploader.rs, tests.rs) and from the application's own schema.ts:
 
-- `<table>/documents.jsonl`: a JSON object a line, with `_id` and `_creationTime` (ms, a float); numbers are
-  floats, and a field that was never set is absent. `generated_schema.jsonl` beside it, and the tables' names
-  in `_tables`, are not needed. Tables of components lie below `_components/<name>/` and are none of ours.
+- `<table>/documents.jsonl`: one JSON object on each line, with `_id` and `_creationTime` (ms, a float).
+  Numbers are floats, and a field that was never set is absent. `generated_schema.jsonl` beside it and the
+  names of the tables in `_tables` are not needed. Tables of components are below `_components/<name>/`; the
+  original application has none.
 - `_storage/documents.jsonl`: `_id`, `_creationTime`, `sha256` (base64 with padding), `size` in bytes,
-  `contentType`, `internalId` (a UUID: what storage ids once were). Every field but `_id` may be null.
-- `_storage/<_id>.<extension>`: the bytes; the extension is a guess by `contentType`, and often absent. They
-  are there only with `--include-file-storage`.
-- `cachedImages`: sourceUrl, convexStorageId, cachedAt (ms); what convexUrl, contentType and fileSize say, the
-  bytes say better.
-- `beeperChats`, `beeperParticipants`: Beeper's own field names, but for the ids, the last message and what a
-  chat knows of the one person it is with (`participantId`, `participantFullName`, `participantImgURL`).
+  `contentType`, and `internalId` (a UUID, which is what storage ids once were). Every field but `_id` may be
+  null.
+- `_storage/<_id>.<extension>`: the bytes. The extension is a guess from `contentType`, and often absent.
+  These files exist only with `--include-file-storage`.
+- `cachedImages`: sourceUrl, convexStorageId and cachedAt (ms). It also has convexUrl, contentType and
+  fileSize, which are not read, because the bytes themselves are more reliable.
+- `beeperChats`, `beeperParticipants`: Beeper's own field names, except for the ids, the last message, and
+  what a chat knows of the person it is with (`participantId`, `participantFullName`, `participantImgURL`).
 """
 
 import base64
@@ -23,42 +25,24 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from imagecache.errors import ImageCacheError, UnreadableChatError
+from imagecache.errors import ImageFailedError, UnreadableChatError
 from imagecache.model.chat import Chat
+from imagecache.model.image import FailureReason
 from imagecache.sources.beeper.chat_json import parse_chat
 from imagecache.sources.transport import MAX_IMAGE_BYTES
+from imagecache_migration.outcomes import FileProblem, SnapshotFileError
 from imagecache_migration.snapshot_archive import Archive, Document, SnapshotError, read_documents, read_file
 
 _SHA256_IN_HEX = re.compile(r"[0-9a-fA-F]{64}")
 _STORED_FILE = re.compile(r"_storage/([A-Za-z0-9-]+)(\.[A-Za-z0-9+-]+)?")
-_LARGEST = 2**53  # exact in a float
-_UNKNOWN = -1
-
-
-class FileTrouble(StrEnum):
-    """Why a stored file is not taken."""
-
-    MISSING = "file_missing"
-    UNREADABLE = "file_unreadable"
-    UNVERIFIABLE = "no_checksum"
-    WRONG_SIZE = "wrong_size"
-    WRONG_CHECKSUM = "wrong_checksum"
-    TOO_LARGE = "too_large"
-
-
-class SnapshotFileError(ImageCacheError):
-    """A stored file that is absent, damaged or not what the snapshot says it is."""
-
-    def __init__(self, trouble: FileTrouble) -> None:
-        super().__init__(trouble.value)
-        self.trouble = trouble
+_LARGEST_NUMBER = 2**53  # up to here, a float is exact
+_UNKNOWN_SIZE = -1
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotImage:
-    """A row of the original's cachedImages; `cached_at` in ms, 0 when it does not say."""
+    """A row of the original's cachedImages. `cached_at` is in ms, 0 if the row does not have it."""
 
     document_id: str
     source_url: str
@@ -68,7 +52,7 @@ class SnapshotImage:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotChat:
-    """A row of the original's beeperChats; None for a chat without an id that can be a key."""
+    """A row of the original's beeperChats. `chat` is None if its id is missing or cannot be a key."""
 
     document_id: str
     chat: Chat | None
@@ -76,7 +60,7 @@ class SnapshotChat:
 
 @dataclass(frozen=True, slots=True)
 class _StoredFile:
-    """What the snapshot says of a file (a size of -1: nothing), and where it is, if it is there."""
+    """What the snapshot says of a stored file. `name` is None if the file itself is not in the snapshot."""
 
     name: str | None
     sha256: bytes | None
@@ -85,77 +69,96 @@ class _StoredFile:
 
 @dataclass(slots=True)
 class Snapshot:
-    """`unreadable` counts lines that are no document, by table; `left_out` what has no place here."""
+    """The content of a snapshot.
+
+    `unreadable_lines` counts the lines that are not documents, by table. `cached_profile_image_urls` counts
+    the chats with a URL that an early version of the application stored in them; `pictures_without_person`
+    counts those with a person's picture but not the person's id. Neither has a place in this system.
+    """
 
     archive: Archive
     images: list[SnapshotImage] = field(default_factory=list)
     chats: list[SnapshotChat] = field(default_factory=list)
-    unreadable: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[str] = field(default_factory=Counter)
+    unreadable_lines: Counter[str] = field(default_factory=Counter)
+    cached_profile_image_urls: int = 0
+    pictures_without_person: int = 0
     files: dict[str, _StoredFile] = field(default_factory=dict)
 
-    def original(self, image: SnapshotImage) -> bytes:
-        """The bytes, which are what the snapshot says they are. Raises SnapshotFileError."""
-        known = self.files.get(image.storage_id)
-        if known is None or known.name is None:
-            raise SnapshotFileError(FileTrouble.MISSING)
-        if known.sha256 is None:
-            raise SnapshotFileError(FileTrouble.UNVERIFIABLE)
-        content = read_file(self.archive, known.name, most=MAX_IMAGE_BYTES)
+    def read_original(self, image: SnapshotImage) -> bytes:
+        """Returns an image's bytes, after a comparison with the size and checksum in the snapshot.
+
+        Raises SnapshotFileError, or ImageFailedError if there are too many bytes.
+        """
+        stored_file = self.files.get(image.storage_id)
+        if stored_file is None or stored_file.name is None:
+            raise SnapshotFileError(FileProblem.MISSING)
+        if stored_file.sha256 is None:
+            raise SnapshotFileError(FileProblem.NO_CHECKSUM)
+        content = read_file(self.archive, stored_file.name, most=MAX_IMAGE_BYTES)
         if content is None:
-            raise SnapshotFileError(FileTrouble.UNREADABLE)
+            raise SnapshotFileError(FileProblem.UNREADABLE)
         if len(content) > MAX_IMAGE_BYTES:
-            raise SnapshotFileError(FileTrouble.TOO_LARGE)
-        if known.size not in {len(content), _UNKNOWN}:
-            raise SnapshotFileError(FileTrouble.WRONG_SIZE)
-        if hashlib.sha256(content).digest() != known.sha256:
-            raise SnapshotFileError(FileTrouble.WRONG_CHECKSUM)
+            raise ImageFailedError(FailureReason.TOO_LARGE)
+        if stored_file.size not in {len(content), _UNKNOWN_SIZE}:
+            raise SnapshotFileError(FileProblem.WRONG_SIZE)
+        if hashlib.sha256(content).digest() != stored_file.sha256:
+            raise SnapshotFileError(FileProblem.WRONG_CHECKSUM)
         return content
 
 
 def read_snapshot(archive: Archive) -> Snapshot:
-    """Everything but the bytes. Raises SnapshotError."""
+    """Reads everything but the images' bytes. Raises SnapshotError if this is not such a snapshot."""
     if "_storage/documents.jsonl" not in archive.names:
         raise SnapshotError(
-            "no stored files in it: export with `npx convex export --include-file-storage --path ...`"
+            "it has no stored files: export it with `npx convex export --include-file-storage --path ...`"
         )
     if not archive.names & {"cachedImages/documents.jsonl", "beeperChats/documents.jsonl"}:
-        raise SnapshotError("neither cachedImages nor beeperChats in it: is it another application's?")
+        raise SnapshotError(
+            "it has neither cachedImages nor beeperChats: it seems to be another application's"
+        )
     snapshot = Snapshot(archive)
-    snapshot.files = _files(snapshot)
+    snapshot.files = _stored_files(snapshot)
     snapshot.images = [_image(document) for document in _documents(snapshot, "cachedImages")]
-    members = _members(snapshot)
-    snapshot.chats = [
-        _chat(document, members, snapshot.left_out) for document in _documents(snapshot, "beeperChats")
-    ]
+    members = _members_by_chat(snapshot)
+    for document in _documents(snapshot, "beeperChats"):
+        person = _person(document)
+        has_person_picture = _text(document, "participantImgURL") != ""
+        snapshot.cached_profile_image_urls += _text(document, "cachedProfileImageUrl") != ""
+        snapshot.pictures_without_person += has_person_picture and not person
+        snapshot.chats.append(_chat(document, person, members.get(_text(document, "chatId"), {})))
     return snapshot
 
 
 def _documents(snapshot: Snapshot, table: str) -> Iterator[Document]:
+    """Returns the documents of a table, none if there is no such table. Counts the lines that are not any."""
     name = f"{table}/documents.jsonl"
     if name not in snapshot.archive.names:
         return
     for document in read_documents(snapshot.archive, name):
         if document is None:
-            snapshot.unreadable[table] += 1
+            snapshot.unreadable_lines[table] += 1
         else:
             yield document
 
 
-def _files(snapshot: Snapshot) -> dict[str, _StoredFile]:
-    """By the id that a row of cachedImages names: `_id`, or `internalId` in very old rows."""
+def _stored_files(snapshot: Snapshot) -> dict[str, _StoredFile]:
+    """Returns the stored files by `_id` and by `internalId`, which very old rows of cachedImages name."""
     names = {match[1]: match[0] for match in map(_STORED_FILE.fullmatch, snapshot.archive.names) if match}
     files: dict[str, _StoredFile] = {}
     for document in _documents(snapshot, "_storage"):
         document_id = _text(document, "_id")
-        stored = _StoredFile(
-            names.get(document_id), _sha256(document), _number(document, "size", absent=_UNKNOWN)
+        internal_id = _text(document, "internalId")
+        stored_file = _StoredFile(
+            name=names.get(document_id),
+            sha256=_sha256(document),
+            size=_number(document, "size", absent=_UNKNOWN_SIZE),
         )
-        files |= {name: stored for name in (document_id, _text(document, "internalId")) if name}
+        files |= {key: stored_file for key in (document_id, internal_id) if key}
     return files
 
 
 def _sha256(document: Document) -> bytes | None:
+    """Returns the checksum, which may be in base64 or in hexadecimal; None if there is none."""
     text = _text(document, "sha256")
     if _SHA256_IN_HEX.fullmatch(text):
         return bytes.fromhex(text)
@@ -175,40 +178,40 @@ def _image(document: Document) -> SnapshotImage:
     )
 
 
-def _members(snapshot: Snapshot) -> dict[str, dict[str, Document]]:
-    """Chat id → participant id → the participant, as Beeper would list it."""
-    found: dict[str, dict[str, Document]] = {}
+def _members_by_chat(snapshot: Snapshot) -> dict[str, dict[str, Document]]:
+    """Returns the members of each chat id by their participant id, as Beeper would list them."""
+    members: dict[str, dict[str, Document]] = {}
     for document in _documents(snapshot, "beeperParticipants"):
         participant_id = _text(document, "participantId")
-        found.setdefault(_text(document, "chatId"), {})[participant_id] = {**document, "id": participant_id}
-    return found
+        member = {**document, "id": participant_id}
+        members.setdefault(_text(document, "chatId"), {})[participant_id] = member
+    return members
 
 
-def _chat(
-    document: Document, members: Mapping[str, dict[str, Document]], left_out: Counter[str]
-) -> SnapshotChat:
-    """Read as Beeper's own lists are, so that the same texts, ids and URLs are taken."""
-    left_out["cachedProfileImageUrl"] += _text(document, "cachedProfileImageUrl") != ""
-    person = _person(document)
-    left_out["pictureOfNobody"] += not person and _text(document, "participantImgURL") != ""
-    roster = members.get(_text(document, "chatId"), {})
-    # First, as the original had chosen whom to show: the rows do not say who is a network's bot.
-    first = {person["id"]: {**roster.get(person["id"], {}), **person}} if person else {}
-    items = [*(first | roster | first).values()]
-    listed = {
+def _chat(document: Document, person: Document, members: Mapping[str, Document]) -> SnapshotChat:
+    """Returns a chat with its members. `person` is the one person of a single chat, else empty.
+
+    The chat is read by the parser for Beeper's own lists, so that the same texts, ids and URLs are accepted.
+    """
+    # The person comes first, because the cache shows the first member that is not a network's bot, and the
+    # original's rows do not say who is one.
+    first = {person["id"]: {**members.get(person["id"], {}), **person}} if person else {}
+    items = [*(first | dict(members) | first).values()]
+    beeper_json = {
         **document,
         "id": document.get("chatId"),
         "preview": {"text": document.get("lastMessage")},
         "participants": {"items": items, "total": document.get("participantCount")},
     }
+    document_id = _text(document, "_id")
     try:
-        return SnapshotChat(_text(document, "_id"), parse_chat(listed))
+        return SnapshotChat(document_id, parse_chat(beeper_json))
     except UnreadableChatError:
-        return SnapshotChat(_text(document, "_id"), None)
+        return SnapshotChat(document_id, None)
 
 
 def _person(document: Document) -> Document:
-    """The one person a single chat is with, as far as the chat's own row knows them; empty without an id."""
+    """Returns what a single chat's row says of the person it is with; nothing without the person's id."""
     if document.get("type") == "group" or not _text(document, "participantId"):
         return {}
     fields = {
@@ -221,16 +224,16 @@ def _person(document: Document) -> Document:
 
 
 def _text(document: Document, name: str) -> str:
-    """Empty when it is absent or no text."""
+    """Returns a text, empty if the field is absent or is not a text."""
     value = document.get(name)
     return value if isinstance(value, str) else ""
 
 
 def _number(document: Document, name: str, *, absent: int = 0) -> int:
-    """Convex's numbers are floats, in some exports texts."""
+    """Returns a whole number from 0, or `absent`. Convex's numbers are floats, and in some exports texts."""
     value = document.get(name)
     try:
         number = int(float(value)) if isinstance(value, str | int | float) else absent
     except (ValueError, OverflowError):
         return absent
-    return number if 0 <= number <= _LARGEST else absent
+    return number if 0 <= number <= _LARGEST_NUMBER else absent

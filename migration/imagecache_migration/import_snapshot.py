@@ -1,237 +1,236 @@
-"""The original application's snapshot → its images and chats in this system; nothing is asked of Beeper.
+"""Imports the images and chats of a snapshot of the original application, without a request to Beeper.
 
-Whatever is here already stays as it is: an import that was cut short is made good by the next one. Images go
-first, as a sync between the two would queue what it finds missing. They are stored as the cacher stores them,
-objects before the row and the row through the claim protocol, so that both may be at work at once. Chats are
-written only while no sync runs: a member who has just left would stay beside its newer roster for ever.
+What is here already stays as it is, so an import that was interrupted is completed by running it again.
+Images are imported before chats, because a sync between the two would queue the images that it does not find.
+They are stored as the cacher stores them: the objects before the row, and the row by the claim protocol. An
+import and the cacher can therefore run at the same time. Chats are written only while no sync is running:
+otherwise a member who has just left a chat would be written beside its newer roster, and stay there.
 """
 
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import StrEnum
 
 from imagecache.clock import Clock
 from imagecache.errors import FencedOffError, ImageFailedError, LeaseLostError, RejectedSourceError
 from imagecache.imaging.pictures import render
 from imagecache.model.chat import Chat
-from imagecache.model.image import Attempt, ImageMessage, ImageStatus, Picture
+from imagecache.model.image import ImageMessage, ImageRecord, ImageStatus, OriginAnswer, Picture
 from imagecache.rules.source_urls import image_key
+from imagecache.sources.beeper.answers import is_html_page
 from imagecache.stores.blobs import Blobs, blob_id, described
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable, chat_row
 from imagecache.stores.chats.previews import preview_of
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.claims import Answer, Claim, ImageClaims
-from imagecache.stores.images.row import RowState
-from imagecache.stores.state.sync_state import SyncState
-from imagecache_migration.convex_snapshot import Snapshot, SnapshotFileError, SnapshotImage
+from imagecache.stores.images.claims import ImageClaims, Won
+from imagecache.stores.state.lock import SyncLock
+from imagecache_migration.convex_snapshot import Snapshot, SnapshotImage
+from imagecache_migration.outcomes import DocumentOutcome, DocumentResult, Outcome, SnapshotFileError
 
 _LEASE_SECONDS = 60
 _CHATS_AT_ONCE = 100
-# Long enough for a hundred of the largest groups; a killed import keeps sync waiting no longer.
-_NO_SYNC_FOR = 600_000
-# Older than any run of sync, which therefore may overwrite it, and a fingerprint that no list has.
-_BEFORE_ANY_SYNC = 0
-_FINGERPRINT = "imported"
-
-
-class Result(StrEnum):
-    """What became of a document, beside the troubles of files, pictures and URLs."""
-
-    IMPORTED = "imported"
-    ALREADY_THERE = "already_there"
-    SAME_IMAGE = "same_image"
-    SAME_CHAT = "same_chat"
-    FORGOTTEN = "forgotten"
-    HELD = "held"
-    SYNC_RUNS = "sync_runs"
-    A_PAGE = "a_page"
-    NO_ID = "no_id"
-
-
-_SETTLED = {Result.IMPORTED, Result.ALREADY_THERE, Result.SAME_IMAGE, Result.FORGOTTEN, Result.HELD}
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """`result` is a Result, FileTrouble or FailureReason, or `rejected_` and a RejectionReason.
-
-    `bytes` are those of an original that was imported.
-    """
-
-    document_id: str
-    result: str
-    bytes: int = 0
+# Long enough to write a hundred of the largest groups. If the import is killed, sync waits no longer.
+_SYNC_LOCK_MS = 600_000
+# Every run of sync has a higher fence, and no list has this fingerprint: the next sync overwrites the row.
+_OLDEST_FENCE = 0
+_IMPORTED_FINGERPRINT = "imported"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageImport:
-    """`at_once` images are decoded and stored side by side; a `dry_run` reads, decodes and writes nothing."""
+    """Imports images, `images_at_once` at the same time. A dry run decodes them and writes nothing."""
 
-    images: CachedImages
+    cached_images: CachedImages
     claims: ImageClaims
     blobs: Blobs
     salt: Callable[[], bytes]
     clock: Clock
-    at_once: int
+    images_at_once: int
     dry_run: bool
     nonce: Callable[[], str] = secrets.token_hex
 
-    def run(self, snapshot: Snapshot) -> Iterator[Outcome]:
-        """One for each row of the original's cachedImages."""
-        by_key: dict[str, list[SnapshotImage]] = {}
-        for image in snapshot.images:
+    def run(self, snapshot: Snapshot) -> Iterator[DocumentResult]:
+        """Imports all images, and returns a result for each row of the original's cachedImages."""
+        documents_by_key: dict[str, list[SnapshotImage]] = {}
+        for document in snapshot.images:
             try:
-                by_key.setdefault(image_key(image.source_url), []).append(image)
+                documents_by_key.setdefault(image_key(document.source_url), []).append(document)
             except RejectedSourceError as error:
-                yield Outcome(image.document_id, f"rejected_{error.reason}")
-        states = self.images.states(by_key)
+                yield DocumentResult(document.document_id, error.reason)
+        records = self.cached_images.records(documents_by_key)
 
-        def bring(key: str) -> list[Outcome]:
-            return self._bring(snapshot, key, by_key[key], states.get(key))
+        def import_key(key: str) -> list[DocumentResult]:
+            return self._import_image(snapshot, key, documents_by_key[key], records.get(key))
 
-        with ThreadPoolExecutor(self.at_once) as pool:
-            for outcomes in pool.map(bring, by_key):
-                yield from outcomes
+        with ThreadPoolExecutor(self.images_at_once) as pool:
+            for results in pool.map(import_key, documents_by_key):
+                yield from results
 
-    def _bring(
-        self, snapshot: Snapshot, key: str, images: list[SnapshotImage], state: RowState | None
-    ) -> list[Outcome]:
-        """One image that may stand there in several forms, mxc and file: the first that is whole is taken."""
-        outcomes: list[Outcome] = []
-        for image in images:
-            if outcomes and outcomes[-1].result in _SETTLED:
-                outcomes.append(Outcome(image.document_id, Result.SAME_IMAGE))
-            else:
-                outcomes.append(self._bring_one(snapshot, key, image, state))
-        return outcomes
+    def _import_image(
+        self, snapshot: Snapshot, key: str, documents: list[SnapshotImage], record: ImageRecord | None
+    ) -> list[DocumentResult]:
+        """Imports one image from the first of its documents whose file is intact.
 
-    def _bring_one(
-        self, snapshot: Snapshot, key: str, image: SnapshotImage, state: RowState | None
-    ) -> Outcome:
-        settled = _settled(state)
-        if settled:
-            return Outcome(image.document_id, settled)
+        The original had a document for each form of a URL, mxc: and file: for example.
+        """
+        results: list[DocumentResult] = []
+        is_settled = False
+        for document in documents:
+            if is_settled:
+                results.append(DocumentResult(document.document_id, Outcome.SAME_IMAGE))
+                continue
+            result = self._import_document(snapshot, key, document, record)
+            results.append(result)
+            is_settled = isinstance(result.outcome, Outcome) and result.outcome.settles_the_image
+        return results
+
+    def _import_document(
+        self, snapshot: Snapshot, key: str, document: SnapshotImage, record: ImageRecord | None
+    ) -> DocumentResult:
+        outcome: DocumentOutcome | None = _outcome_without_import(record)
+        if outcome:
+            return DocumentResult(document.document_id, outcome)
         try:
-            original = snapshot.original(image)
-            if b"<html" in original[:1024].lower():
-                return Outcome(image.document_id, Result.A_PAGE)
+            original = snapshot.read_original(document)
+            if is_html_page(original):
+                return DocumentResult(document.document_id, Outcome.A_PAGE)
             picture = render(original)
         except SnapshotFileError as error:
-            return Outcome(image.document_id, error.trouble)
+            return DocumentResult(document.document_id, error.problem)
         except ImageFailedError as error:
-            return Outcome(image.document_id, error.reason)
+            return DocumentResult(document.document_id, error.reason)
         if not self.dry_run:
-            settled = self._store(key, image, original, picture, state)
-        if settled:
-            return Outcome(image.document_id, settled)
-        return Outcome(image.document_id, Result.IMPORTED, len(original))
+            outcome = self._store(key, document, original, picture, record)
+        if outcome:
+            return DocumentResult(document.document_id, outcome)
+        return DocumentResult(document.document_id, Outcome.IMPORTED, imported_bytes=len(original))
 
     def _store(
-        self, key: str, image: SnapshotImage, original: bytes, picture: Picture, state: RowState | None
-    ) -> Result | None:
-        """None when it is stored; else what somebody else has made of it meanwhile."""
+        self, key: str, document: SnapshotImage, original: bytes, picture: Picture, record: ImageRecord | None
+    ) -> Outcome | None:
+        """Stores the image. Returns None, or the outcome if another process was faster."""
         now = self.clock()
-        if state and state.status is ImageStatus.FAILED:
-            self.images.revive(key, now=now)  # bytes that can be shown are better than any failure
-        request = ImageMessage(key, image.source_url, now)
-        claim = self.claims.claim(request, now=now, lease_seconds=_LEASE_SECONDS, nonce=self.nonce())
-        if claim.answer is not Answer.WON:
-            return self._settled_meanwhile(key)
+        if record and record.status is ImageStatus.FAILED:
+            # Bytes that can be shown are better than any failure, even one for good.
+            self.cached_images.revive(key, now=now)
+        message = ImageMessage(key, document.source_url, now)
+        claim = self.claims.claim(message, now=now, lease_seconds=_LEASE_SECONDS, nonce=self.nonce())
+        if not isinstance(claim, Won):
+            return self._outcome_of_another_process(key)
         try:
-            if claim.is_refresh:  # cached meanwhile, and wanted newer than what we have
+            if claim.is_refresh:
+                # It was cached meanwhile, and a newer picture than the snapshot's is wanted.
                 self.claims.release(claim)
-                return Result.ALREADY_THERE
-            self._commit(claim, image, original, picture)
+                return Outcome.ALREADY_THERE
+            self._commit(claim, document, original, picture)
         except LeaseLostError:
-            return self._settled_meanwhile(key)
+            return self._outcome_of_another_process(key)
         except Exception:
-            self.claims.release(claim)  # or three failures of ours would be the image's
+            # Without this, three errors of ours would count as three crashes caused by the image.
+            self.claims.release(claim)
             raise
         return None
 
-    def _commit(self, claim: Claim, image: SnapshotImage, original: bytes, picture: Picture) -> None:
+    def _commit(self, claim: Won, document: SnapshotImage, original: bytes, picture: Picture) -> None:
+        """Stores the objects and then the row. Raises LeaseLostError."""
         blob = described(blob_id(self.salt(), original), original, picture)
         self.blobs.put(blob.blob_id, original, picture)
         now = self.clock()
-        tried = [Attempt(now, "convex", f"{len(original)} bytes of a snapshot")]
-        # When its origin was asked, and gave it: the original's moment and not ours.
-        self.claims.commit(claim, blob, now=image.cached_at or now, tried=tried)
+        answers = [OriginAnswer(now, "convex", f"{len(original)} bytes of a snapshot")]
+        # The origin was asked when the original cached the image, so that is when a revalidation counts from.
+        self.claims.commit(claim, blob, now=document.cached_at or now, answers=answers)
 
-    def _settled_meanwhile(self, key: str) -> Result:
-        return _settled(self.images.states([key]).get(key)) or Result.HELD
+    def _outcome_of_another_process(self, key: str) -> Outcome:
+        return _outcome_without_import(self.cached_images.records([key]).get(key)) or Outcome.HELD
 
 
-def _settled(state: RowState | None) -> Result | None:
-    """None for what an import may bring, even where the cacher would wait or has given up."""
-    if state is None:
+def _outcome_without_import(record: ImageRecord | None) -> Outcome | None:
+    """Returns why an image is not imported, or None if it may be. `record` is None if it has no row.
+
+    It may also be imported if the cacher would wait or has given up. The claim shows whether a worker has it.
+    """
+    if record is None:
         return None
-    if state.status is ImageStatus.FORGOTTEN:
-        return Result.FORGOTTEN
-    if state.status is ImageStatus.CACHED:
-        return Result.ALREADY_THERE
-    return None  # whether a worker has it in its hands, the claim tells
+    if record.status is ImageStatus.FORGOTTEN:
+        return Outcome.FORGOTTEN
+    if record.status is ImageStatus.CACHED:
+        return Outcome.ALREADY_THERE
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _ChatDocument:
+    """A row of the original's beeperChats whose chat has an id."""
+
+    document_id: str
+    chat: Chat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatImport:
-    """Chats with whom the original knew in them; the next sync reads each of them and completes it."""
+    """Imports chats, with the members that the original has. The next sync completes each of them."""
 
-    chats: ChatsTable
-    participants: ParticipantsTable
-    state: SyncState
+    chats_table: ChatsTable
+    participants_table: ParticipantsTable
+    sync_lock: SyncLock
     clock: Clock
     dry_run: bool
 
-    def run(self, snapshot: Snapshot) -> Iterator[Outcome]:
-        """One for each row of the original's beeperChats."""
-        distinct: dict[str, tuple[str, Chat]] = {}
-        for one in snapshot.chats:
-            if one.chat is None:
-                yield Outcome(one.document_id, Result.NO_ID)
-            elif one.chat.chat_id in distinct:
-                yield Outcome(one.document_id, Result.SAME_CHAT)
+    def run(self, snapshot: Snapshot) -> Iterator[DocumentResult]:
+        """Imports all chats, and returns a result for each row of the original's beeperChats."""
+        documents: dict[str, _ChatDocument] = {}
+        for row in snapshot.chats:
+            if row.chat is None:
+                yield DocumentResult(row.document_id, Outcome.NO_ID)
+            elif row.chat.chat_id in documents:
+                yield DocumentResult(row.document_id, Outcome.SAME_CHAT)
             else:
-                distinct[one.chat.chat_id] = one.document_id, one.chat
-        waiting = [*distinct.values()]
+                documents[row.chat.chat_id] = _ChatDocument(row.document_id, row.chat)
+        waiting = [*documents.values()]
         for start in range(0, len(waiting), _CHATS_AT_ONCE):
-            yield from self._bring(waiting[start : start + _CHATS_AT_ONCE])
+            yield from self._import_between_syncs(waiting[start : start + _CHATS_AT_ONCE])
 
-    def _bring(self, documents: list[tuple[str, Chat]]) -> list[Outcome]:
+    def _import_between_syncs(self, documents: list[_ChatDocument]) -> list[DocumentResult]:
+        """Imports some chats under the sync lock, unless a sync is running."""
         if self.dry_run:
-            return self._bring_absent(documents)
-        fence = self.state.lock(now=self.clock(), milliseconds=_NO_SYNC_FOR)
+            return self._import(documents)
+        fence = self.sync_lock.acquire(now=self.clock(), lease_ms=_SYNC_LOCK_MS)
         if fence is None:
-            return [Outcome(document_id, Result.SYNC_RUNS) for document_id, _ in documents]
+            return [DocumentResult(document.document_id, Outcome.SYNC_RUNS) for document in documents]
         try:
-            return self._bring_absent(documents)
+            return self._import(documents)
         finally:
-            self.state.unlock(fence)
+            self.sync_lock.release(fence)
 
-    def _bring_absent(self, documents: list[tuple[str, Chat]]) -> list[Outcome]:
-        stored = self.chats.stored((chat.chat_id for _, chat in documents), consistent=True)
+    def _import(self, documents: list[_ChatDocument]) -> list[DocumentResult]:
+        chat_ids = (document.chat.chat_id for document in documents)
+        stored = self.chats_table.stored(chat_ids, consistent=True)
         return [
-            Outcome(document_id, Result.ALREADY_THERE if chat.chat_id in stored else self._put(chat))
-            for document_id, chat in documents
+            DocumentResult(
+                document.document_id,
+                Outcome.ALREADY_THERE if document.chat.chat_id in stored else self._put(document.chat),
+            )
+            for document in documents
         ]
 
-    def _put(self, chat: Chat) -> Result:
+    def _put(self, chat: Chat) -> Outcome:
+        """Writes a chat that is not here yet, its members first, as sync does."""
         if self.dry_run:
-            return Result.IMPORTED
-        own = chat_row(chat)
+            return Outcome.IMPORTED
+        own_picture = chat_row(chat)
+        members = [*([own_picture] if own_picture else []), *chat.participants]
         try:
-            self.participants.put(
-                chat.chat_id, [*([own] if own else []), *chat.participants], fence=_BEFORE_ANY_SYNC
-            )
-            self.chats.put(
+            self.participants_table.put(chat.chat_id, members, fence=_OLDEST_FENCE)
+            self.chats_table.put(
                 chat,
-                preview=preview_of(chat),
-                list_fingerprint=_FINGERPRINT,
-                roster_fingerprint=_FINGERPRINT,
-                fence=_BEFORE_ANY_SYNC,
+                preview_json=preview_of(chat),
+                list_fingerprint=_IMPORTED_FINGERPRINT,
+                roster_fingerprint=_IMPORTED_FINGERPRINT,
+                fence=_OLDEST_FENCE,
             )
-        except FencedOffError:  # a sync that was killed half-way has begun with it, and knows better
-            return Result.ALREADY_THERE
-        return Result.IMPORTED
+        except FencedOffError:
+            # A sync was killed after it had written members of this chat. They are newer than the snapshot's.
+            return Outcome.ALREADY_THERE
+        return Outcome.IMPORTED

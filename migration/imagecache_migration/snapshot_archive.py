@@ -1,7 +1,7 @@
-"""A snapshot export, zipped or unpacked, read where it lies.
+"""Reads a snapshot export, zipped or unpacked, without writing anything to the disk.
 
-Nothing is ever unpacked onto the disk, so what a member is called can do no harm; every read has an end, so
-what it inflates to cannot either.
+As nothing is unpacked, the names of an archive's members cannot do any harm. Every read has a limit, so what
+a member inflates to cannot either.
 """
 
 import io
@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -18,35 +19,49 @@ from imagecache.errors import ImageCacheError
 
 Document = dict[str, Any]
 
-# A Convex document ends at 1 MiB, and JSON may write each of its bytes as six.
-_LONGEST_LINE = 6 * 1024 * 1024
-# 5,000 chats and their 60,000 participants are about 40 MB.
-_LARGEST_TABLE = 1024 * 1024 * 1024
-# What a damaged zip raises, by the depth of the damage.
-_BROKEN = (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error)
+_SUPPORTED_COMPRESSION = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+# The errors that a damaged zip file raises, depending on what in it is damaged.
+_DAMAGE = (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is read, in bytes, whatever an archive contains."""
+
+    # A Convex document has at most 1 MiB, and JSON may need six bytes for each of its bytes.
+    line: int = 6 * 1024 * 1024
+    # 5,000 chats with 60,000 participants are about 40 MB.
+    table: int = 1024 * 1024 * 1024
+
+
+DEFAULT_LIMITS = Limits()
 
 
 class SnapshotError(ImageCacheError):
-    """This cannot be read as a snapshot export; the message says what to do."""
+    """This cannot be read as a snapshot export. The message says what to do."""
 
 
 class Archive(Protocol):
-    """Files by their names, `folder/file`."""
+    """Files by their names, `folder/file`, and how much of them may be read."""
 
     names: frozenset[str]
+    limits: Limits
 
     def open(self, name: str) -> io.BufferedReader: ...
 
 
 class _Folder:
-    def __init__(self, root: Path) -> None:
+    """An unpacked snapshot."""
+
+    def __init__(self, root: Path, limits: Limits) -> None:
+        self.limits = limits
         self._root = root.resolve()
         self.names = frozenset(
-            f"{file.parent.name}/{file.name}" for file in root.glob("*/*") if self._is_own(file)
+            f"{file.parent.name}/{file.name}" for file in root.glob("*/*") if self._is_inside(file)
         )
 
-    def _is_own(self, file: Path) -> bool:
-        """A link must not lead to what is not of the snapshot."""
+    def _is_inside(self, file: Path) -> bool:
+        """Returns whether this is a file of the snapshot, and not a link to a file outside."""
         return file.is_file() and file.resolve().is_relative_to(self._root)
 
     def open(self, name: str) -> io.BufferedReader:
@@ -54,66 +69,74 @@ class _Folder:
 
 
 class _Zip:
-    def __init__(self, archive: zipfile.ZipFile) -> None:
+    """A snapshot as it was downloaded."""
+
+    def __init__(self, archive: zipfile.ZipFile, limits: Limits) -> None:
+        self.limits = limits
         self._archive = archive
         self.names = frozenset(archive.namelist())
 
     def open(self, name: str) -> io.BufferedReader:
         member = self._archive.getinfo(name)
-        # What Convex writes; other methods hold what cannot be inflated in pieces.
-        if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            raise zipfile.BadZipFile("unknown method of compression")
+        # Convex writes these methods. Others cannot be inflated in pieces, so a read could have no limit.
+        if member.compress_type not in _SUPPORTED_COMPRESSION:
+            raise zipfile.BadZipFile("unsupported method of compression")
         return io.BufferedReader(cast("io.RawIOBase", self._archive.open(member)))
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[Archive]:
-    """May be read by several threads. Raises SnapshotError."""
+def open_archive(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Archive]:
+    """Opens a snapshot, which several threads may then read. Raises SnapshotError."""
     if path.is_dir():
-        yield _Folder(path)
+        yield _Folder(path, limits)
         return
     try:
         file = path.open("rb")
     except OSError as error:
         raise SnapshotError(f"it cannot be opened: {error.strerror}") from error
-    # Opened by us: a zip that opened its file itself counts its readers, without a lock, to close it.
+    # A ZipFile that opens its file itself closes it after the last reader, and counts these without a lock.
     with file:
         try:
             archive = zipfile.ZipFile(file)
-        except _BROKEN as error:
-            raise SnapshotError("this is no zip file, or a part of one: export it once more") from error
-        yield _Zip(archive)
+        except _DAMAGE as error:
+            raise SnapshotError("it is not a zip file, or only a part of one: export it again") from error
+        yield _Zip(archive, limits)
 
 
 def read_file(archive: Archive, name: str, *, most: int) -> bytes | None:
-    """At most `most + 1` bytes, which says that there are more; None when it cannot be read."""
+    """Returns the content of a file, or None if it cannot be read.
+
+    At most `most + 1` bytes are returned: as many mean that the file has more than `most`.
+    """
     try:
         with archive.open(name) as file:
             return file.read(most + 1)
-    except _BROKEN:
+    except _DAMAGE:
         return None
 
 
 def read_documents(archive: Archive, name: str) -> Iterator[Document | None]:
-    """One JSON object a line; None for each line that is none, as the last one of a file cut short.
+    """Returns the JSON object of each line, or None for a line that is not one. Raises SnapshotError.
 
-    Raises SnapshotError.
+    The last line of a file that was cut short is not a JSON object, for example.
     """
     try:
         with archive.open(name) as file:
-            for line in _lines(file):
+            for line in _lines(file, archive.limits):
                 yield _document(line)
-    except _BROKEN as error:
-        raise SnapshotError(f"{name} is damaged: export the snapshot once more") from error
+    except _DAMAGE as error:
+        raise SnapshotError(f"{name} is damaged: export the snapshot again") from error
 
 
-def _lines(file: io.BufferedReader) -> Iterator[bytes]:
-    """Lines that are too long come in pieces, none of which is JSON."""
-    left = _LARGEST_TABLE
-    while line := file.readline(_LONGEST_LINE):
-        left -= len(line)
-        if left < 0:
-            raise SnapshotError("a table of more than 1 GB is none of a snapshot of chats")
+def _lines(file: io.BufferedReader, limits: Limits) -> Iterator[bytes]:
+    """Returns the lines that are not empty. A line that is too long comes in pieces, which are not JSON."""
+    bytes_left = limits.table
+    while line := file.readline(limits.line):
+        bytes_left -= len(line)
+        if bytes_left < 0:
+            raise SnapshotError(
+                f"a table has more than {limits.table:,} bytes, which no snapshot of chats has"
+            )
         if line.strip():
             yield line
 

@@ -1,4 +1,4 @@
-"""`sam build`, once for all tests of what it makes."""
+"""Fixtures: the result of `sam build`, made once for all tests of this folder."""
 
 import compileall
 import os
@@ -16,24 +16,26 @@ SIZES = pytest.StashKey[dict[str, tuple[int, int]]]()
 
 
 def make(*arguments: str) -> None:
-    """What the `make` around this test run was told is no business of this one."""
+    """Calls make in the root of the repository, which must succeed."""
+    # If make has started the tests, its options are in the environment. They are not meant for this make.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    done = subprocess.run(  # noqa: S603 - our own Makefile
-        ["make", "--no-print-directory", *arguments, f"PYTHON={sys.executable}"],  # noqa: S607 - wherever it is
+    completed = subprocess.run(  # noqa: S603 - our own Makefile
+        ["make", "--no-print-directory", *arguments, f"PYTHON={sys.executable}"],  # noqa: S607 - the make on PATH
         cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
 @pytest.fixture(scope="session")
 def build() -> Path:
-    # Whoever has run the code has these lying about: they must not be shipped.
+    # Running the code leaves bytecode beside it, which must not be shipped.
     compileall.compile_dir(ROOT / "layers/domain/imagecache", quiet=1)
-    folder = f".local/test/{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}/build"  # no two in one folder
+    # A folder for each worker of pytest-xdist, as two builds in one folder would destroy each other.
+    folder = f".local/test/{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}/build"
     make("build", f"BUILD={folder}")
     return ROOT / folder
 
@@ -45,7 +47,7 @@ def template(build: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def layers(build: Path, template: dict[str, Any]) -> dict[str, Path]:
-    """What the runtime puts on sys.path, by the layer's name."""
+    """Returns the folders that the runtime adds to sys.path, by the name of the layer."""
     return {
         name: build / resource["Properties"]["ContentUri"] / "python"
         for name, resource in template["Resources"].items()
@@ -55,7 +57,7 @@ def layers(build: Path, template: dict[str, Any]) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def host_imaging(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pillow for this machine: Lambda's cannot run here."""
+    """Returns the imaging layer built for this machine, because the one for Lambda cannot run here."""
     folder = tmp_path_factory.mktemp("imaging")
     make("-C", "layers/imaging", "build-ImagingLayer", f"ARTIFACTS_DIR={folder}", "PLATFORM=")
     return folder / "python"

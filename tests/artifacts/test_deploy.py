@@ -1,4 +1,4 @@
-"""`make deploy` as far as the embedded engine goes: SAM's own deployment, tokens, page, address."""
+"""`make deploy` against the embedded engine: SAM's own deployment, the tokens, the page, the address."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from local.engine import running_engine
 from tools.environment import ensure_environment
 
 ROOT = Path(__file__).parent.parent.parent
-# What is built once for all these tests is deployed, instead of being built once more.
+# Plays the SAM CLI: skips `sam build`, and deploys what was built once for all tests of this folder.
 SAM = """
 import os, sys
 sam, template, config, verb, *rest = sys.argv[1:]
@@ -31,8 +31,8 @@ def sam(tmp_path_factory: pytest.TempPathFactory, build: Path) -> list[str]:
 
 
 def release(environment: dict[str, str], *command: str) -> str:
-    """What it says on stdout, all of it good."""
-    done = subprocess.run(  # noqa: S603 - our own program
+    """Runs the program, which must succeed, and returns what it prints on stdout."""
+    completed = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "deployment.release", *command],
         cwd=ROOT,
         env=environment,
@@ -41,10 +41,10 @@ def release(environment: dict[str, str], *command: str) -> str:
         text=True,
         check=False,
         timeout=120,
-        start_new_session=True,  # no terminal to ask for secrets at
+        start_new_session=True,  # without a terminal, secrets are read from stdin
     )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done.stdout
+    assert completed.returncode == 0, completed.stderr + completed.stdout
+    return completed.stdout
 
 
 def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
@@ -59,8 +59,8 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
             "STACK": "deployed",
             "BEEPER_URL": "https://beeper.example",
         }
-        chosen = {"PARAMETERS": 'AlarmEmail=me@example.com CleanupSchedule="rate(1 day)"'}
-        ready, admin = release(environment | chosen, "deploy", *sam).splitlines()[-2:]
+        parameters = {"PARAMETERS": 'AlarmEmail=me@example.com CleanupSchedule="rate(1 day)"'}
+        ready, admin = release(environment | parameters, "deploy", *sam).splitlines()[-2:]
         address, _, token = ready.removeprefix("ready ").partition("/#token=")
         ssm = boto3.client("ssm", **engine.access)
         assert secrets(ssm) == {
@@ -70,19 +70,19 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
         }
         assert address.startswith("https://")
         cloudformation = boto3.client("cloudformation", **engine.access)
-        outputs = cloudformation.describe_stacks(StackName="deployed")
-        named = {one["OutputKey"]: one["OutputValue"] for one in outputs["Stacks"][0]["Outputs"]}
-        page = boto3.client("s3", **engine.access).list_objects_v2(Bucket=named["WebBucket"])["Contents"]
+        [stack] = cloudformation.describe_stacks(StackName="deployed")["Stacks"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        page = boto3.client("s3", **engine.access).list_objects_v2(Bucket=outputs["WebBucket"])["Contents"]
         files = {path.relative_to(ROOT / "web") for path in (ROOT / "web").rglob("*") if path.is_file()}
-        assert {one["Key"] for one in page} == {path.as_posix() for path in files}
+        assert {entry["Key"] for entry in page} == {path.as_posix() for path in files}
 
         again = release(environment, "deploy", *sam)
         assert again.splitlines()[-1] == f"ready {address}/"
         assert token not in again
-        assert told_of_alarms(engine.access) == ["me@example.com"]
+        assert alarm_recipients(engine.access) == ["me@example.com"]
         [stack] = cloudformation.describe_stacks(StackName="deployed")["Stacks"]
-        given = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
-        assert (given["BeeperUrl"], given["CleanupSchedule"]) == ("https://beeper.example", "rate(1 day)")
+        kept = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
+        assert (kept["BeeperUrl"], kept["CleanupSchedule"]) == ("https://beeper.example", "rate(1 day)")
 
         ready, admin = release(environment, "tokens").splitlines()
         new = secrets(ssm)
@@ -94,19 +94,22 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
         assert new["beeper-token"] == "b33per"
 
 
-def told_of_alarms(access: dict[str, Any]) -> list[str]:
-    """The addresses that hear of every alarm."""
+def alarm_recipients(access: dict[str, Any]) -> list[str]:
+    """Returns the e-mail addresses that every alarm is sent to."""
     alarms = boto3.client("cloudwatch", **access).describe_alarms()["MetricAlarms"]
     assert len(alarms) == 10
     [topic] = {action for alarm in alarms for action in alarm["AlarmActions"]}
-    listed = boto3.client("sns", **access).list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
-    return [one["Endpoint"] for one in listed if one["Protocol"] == "email"]
+    subscriptions = boto3.client("sns", **access).list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    return [entry["Endpoint"] for entry in subscriptions if entry["Protocol"] == "email"]
 
 
 def secrets(ssm: Any) -> dict[str, str]:
-    """All that is below the stack's name, but for the one parameter that the template itself puts there."""
-    stored = ssm.get_parameters_by_path(Path="/deployed", WithDecryption=True)["Parameters"]
-    plain = [one["Name"] for one in stored if one["Type"] != "SecureString"]
+    """Returns the SecureStrings below the stack's name. The template creates one other parameter there."""
+    parameters = ssm.get_parameters_by_path(Path="/deployed", WithDecryption=True)["Parameters"]
+    plain = [parameter["Name"] for parameter in parameters if parameter["Type"] != "SecureString"]
     assert plain in ([], ["/deployed/distribution-id"])
-    kept = [one for one in stored if one["Name"] not in plain]
-    return {one["Name"].rpartition("/")[2]: one["Value"] for one in kept}
+    return {
+        parameter["Name"].rpartition("/")[2]: parameter["Value"]
+        for parameter in parameters
+        if parameter["Type"] == "SecureString"
+    }

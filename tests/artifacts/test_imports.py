@@ -1,4 +1,4 @@
-"""Every function starts with its own folder, its own layers and its own settings, and nothing else."""
+"""Every function starts with nothing but its own folder, its layers and its settings."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ IMPORT = "import sys; sys.path[:0] = sys.argv[1:]; import app; print(app.handler
 
 @dataclass(frozen=True, slots=True)
 class Lambda:
-    """Imports functions as Lambda does. Bytecode goes elsewhere: the artifacts stay as they were built."""
+    """Imports functions as Lambda does. Writes bytecode elsewhere, so that the artifacts do not change."""
 
     build: Path
     template: dict[str, Any]
@@ -81,10 +81,10 @@ def runtime(
 
 
 def without(package: str, layer: Path, into: Path) -> Path:
-    """The same layer, but for one package."""
-    left = [entry for entry in layer.iterdir() if entry.name != package]
-    assert len(left) == len(list(layer.iterdir())) - 1
-    for entry in left:
+    """Returns a copy of the layer without one package."""
+    remaining = [entry for entry in layer.iterdir() if entry.name != package]
+    assert len(remaining) == len(list(layer.iterdir())) - 1
+    for entry in remaining:
         os.symlink(entry, into / entry.name)
     return into
 
@@ -92,7 +92,9 @@ def without(package: str, layer: Path, into: Path) -> Path:
 def test_all_functions_are_tried(template: dict[str, Any]) -> None:
     kinds = {name: resource["Type"] for name, resource in template["Resources"].items()}
 
-    assert sorted(FUNCTIONS) == sorted(n for n, kind in kinds.items() if kind == "AWS::Serverless::Function")
+    assert sorted(FUNCTIONS) == sorted(
+        name for name, kind in kinds.items() if kind == "AWS::Serverless::Function"
+    )
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -110,7 +112,7 @@ def test_a_function_starts_with_nothing_but_its_artifacts(runtime: Lambda, funct
         ("CacherFunction", "ImagingLayer", "PIL"),
     ],
 )
-def test_a_package_that_a_layer_lacks_is_missed(
+def test_a_function_does_not_start_without_a_package_of_its_layer(
     runtime: Lambda, tmp_path: Path, function: str, layer: str, package: str
 ) -> None:
     layers = runtime.layers | {layer: without(package, runtime.layers[layer], tmp_path)}

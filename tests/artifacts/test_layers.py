@@ -1,4 +1,4 @@
-"""The layers as they would be uploaded: for Lambda's machines, complete, and holding nothing else."""
+"""The layers as they would be uploaded are complete, for Lambda's machines, and contain nothing else."""
 
 import re
 import struct
@@ -18,7 +18,7 @@ MEGABYTE = 1_000_000
 
 
 def foreign_libraries(folder: Path) -> list[str]:
-    """Native files that Lambda's Python 3.13 on arm64 would not load."""
+    """Returns the native files that Lambda's Python 3.13 on arm64 would not load."""
     libraries = [path for path in folder.rglob("*") if re.search(r"\.(?:so|pyd|dylib)(?:$|\.)", path.name)]
     return sorted(str(path.relative_to(folder)) for path in libraries if not _loads(path))
 
@@ -34,7 +34,7 @@ def _loads(library: Path) -> bool:
 
 
 def unwanted(folder: Path) -> list[str]:
-    """Bytecode of whatever Python built the layer, tests, and scripts, which name that Python."""
+    """Returns bytecode and scripts, which are for the Python that built the layer, and tests."""
     return sorted(
         str(path.relative_to(folder))
         for path in folder.rglob("*")
@@ -43,9 +43,9 @@ def unwanted(folder: Path) -> list[str]:
 
 
 def distributions(folder: Path) -> list[str]:
-    """Name and version of what pip installed."""
+    """Returns the names and versions of what pip installed."""
     metadata = [HeaderParser().parsestr(path.read_text()) for path in folder.glob("*.dist-info/METADATA")]
-    return sorted(f"{one['Name'].lower().replace('_', '-')}=={one['Version']}" for one in metadata)
+    return sorted(f"{entry['Name'].lower().replace('_', '-')}=={entry['Version']}" for entry in metadata)
 
 
 def test_every_layer_is_built(layers: dict[str, Path]) -> None:
@@ -56,7 +56,7 @@ def test_every_layer_is_built(layers: dict[str, Path]) -> None:
 
 
 @pytest.mark.parametrize("layer", ["dependencies", "imaging"])
-def test_a_layer_holds_what_its_lock_names(layers: dict[str, Path], layer: str) -> None:
+def test_a_layer_holds_what_its_lock_file_names(layers: dict[str, Path], layer: str) -> None:
     locked = re.findall(
         r"^([\w.-]+==[^ ]+)", (ROOT / "layers" / layer / "requirements.txt").read_text(), re.MULTILINE
     )
@@ -64,7 +64,7 @@ def test_a_layer_holds_what_its_lock_names(layers: dict[str, Path], layer: str) 
     assert distributions(layers[f"{layer.capitalize()}Layer"]) == sorted(locked)
 
 
-def test_our_own_package_is_shipped_whole(layers: dict[str, Path]) -> None:
+def test_every_module_of_our_own_package_is_shipped(layers: dict[str, Path]) -> None:
     written = ROOT / "layers/domain"
     modules = {path.relative_to(written) for path in written.rglob("*.py")}
     shipped = {path.relative_to(layers["DomainLayer"]) for path in layers["DomainLayer"].rglob("*.*")}
@@ -75,7 +75,7 @@ def test_our_own_package_is_shipped_whole(layers: dict[str, Path]) -> None:
 
 def test_native_code_is_for_lambdas_machine_and_python(layers: dict[str, Path]) -> None:
     assert list(layers["ImagingLayer"].glob("PIL/_imaging.cpython-313-aarch64-linux-gnu.so"))
-    assert [found for folder in layers.values() for found in foreign_libraries(folder)] == []
+    assert [library for folder in layers.values() for library in foreign_libraries(folder)] == []
 
 
 def test_native_code_needs_no_newer_libc_than_lambda_has(layers: dict[str, Path]) -> None:
@@ -87,7 +87,9 @@ def test_native_code_needs_no_newer_libc_than_lambda_has(layers: dict[str, Path]
         for wheel in folder.glob("*.dist-info/WHEEL")
     }
     needed = {
-        name: min((int(major), int(minor)) for major, minor in found) for name, found in tags.items() if found
+        name: min((int(major), int(minor)) for major, minor in versions)
+        for name, versions in tags.items()
+        if versions
     }
 
     assert any(name.startswith("pillow") for name in needed)
@@ -95,13 +97,15 @@ def test_native_code_needs_no_newer_libc_than_lambda_has(layers: dict[str, Path]
 
 
 def test_nothing_is_shipped_that_never_runs(layers: dict[str, Path]) -> None:
-    assert [found for folder in layers.values() for found in unwanted(folder)] == []
+    assert [path for folder in layers.values() for path in unwanted(folder)] == []
 
 
 def test_no_package_is_shipped_twice(layers: dict[str, Path]) -> None:
-    """Layers are unpacked over one another: of two, one would win."""
+    """Lambda unpacks layers into one folder, where the second of two packages would replace the first."""
     shipped = [entry.name for folder in layers.values() for entry in folder.iterdir()]
-    names = [one.split("==")[0] for folder in layers.values() for one in distributions(folder)]
+    names = [
+        distribution.split("==")[0] for folder in layers.values() for distribution in distributions(folder)
+    ]
 
     assert sorted(shipped) == sorted(set(shipped))
     assert names == list(dict.fromkeys(names))

@@ -1,5 +1,8 @@
-"""What `import-convex` says before it begins, and what it needs; tests/engine has it at work."""
+"""What `import-convex` needs, and what it prints. tests/engine runs it on a stack."""
 
+import contextlib
+import importlib.metadata
+import io
 import json
 import re
 import subprocess
@@ -8,41 +11,55 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
-import grimp
 import pytest
 
 from imagecache.model.image import FailureReason, RejectionReason
 from imagecache_migration import convex_report
-from imagecache_migration.convex_snapshot import FileTrouble
-from imagecache_migration.import_snapshot import Result
+from imagecache_migration.convex_snapshot import Snapshot
+from imagecache_migration.outcomes import DocumentOutcome, DocumentResult, FileProblem, Outcome
+from imagecache_migration.snapshot_archive import DEFAULT_LIMITS
+from local.template import read_template
 from tests.cli.conftest import Command
+from tests.made_settings import made_settings
 from tests.snapshots import Export
 
 ROOT = Path(__file__).parent.parent.parent
-NEVER_OF_A_SNAPSHOT = {
-    FailureReason.GONE,
-    FailureReason.REFUSED,
-    FailureReason.CRASHED,
-    FailureReason.ORIGIN_DOWN,
-}
+# Prints the packages that are loaded after everything that the import uses has been built.
+LOAD_EVERYTHING = """
+import os, sys
+before = {*sys.modules}
+from imagecache.clock import now
+from imagecache.config import Config
+from imagecache.wiring import Wiring
+from imagecache_cli.access import Engine
+from imagecache_migration import convex_import
+from imagecache_migration.deployed_stack import client_maker
+engine = Engine("http://127.0.0.1:1", "eu-west-1", "imagecache", "token")
+wiring = Wiring(Config.from_env(os.environ), make_client=client_maker(engine), clock=now)
+convex_import.image_import(wiring, dry_run=True)
+convex_import.chat_import(wiring, dry_run=True)
+print(*{name.split(".")[0] for name in {*sys.modules} - before})
+"""
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        ([], "into which stack? --stack NAME on AWS, or --local beside a running `make run`"),
-        (["--local", "--stack", "imagecache"], "leave out --stack"),
+        ([], "the stack is missing: add --stack NAME for one on AWS, or --local while `make run` is running"),
+        (["--local", "--stack", "imagecache"], "leave out one of them"),
         (["--local"], "start `make run` in the clone first"),
     ],
 )
-def test_where_to_is_asked_in_one_line(imagecache: Command, arguments: list[str], said: str) -> None:
+def test_without_one_stack_the_command_says_in_one_line_what_to_do(
+    imagecache: Command, arguments: list[str], message: str
+) -> None:
     ran = imagecache("import-convex", "snapshot.zip", *arguments)
 
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
-    assert said in ran.err
+    assert message in ran.err
 
 
-def test_a_stack_that_is_still_being_made_is_waited_for(imagecache: Command) -> None:
+def test_while_the_stack_is_starting_the_command_says_to_wait(imagecache: Command) -> None:
     _local(imagecache, {"url": "http://127.0.0.1:1", "adminToken": "t"})
 
     ran = imagecache("--local", "import-convex", "snapshot.zip")
@@ -52,11 +69,11 @@ def test_a_stack_that_is_still_being_made_is_waited_for(imagecache: Command) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
-    [(None, "No such file"), (b"PK no zip", "no zip file"), (b"", "no zip file")],
+    ("content", "message"),
+    [(None, "No such file"), (b"PK no zip", "not a zip file"), (b"", "not a zip file")],
 )
-def test_a_file_that_is_no_snapshot_is_refused_before_anything_is_asked(
-    imagecache: Command, content: bytes | None, said: str
+def test_a_file_that_is_not_a_snapshot_is_refused_before_the_stack_is_read(
+    imagecache: Command, content: bytes | None, message: str
 ) -> None:
     file = imagecache.folder / "snapshot.zip"
     if content is not None:
@@ -67,10 +84,10 @@ def test_a_file_that_is_no_snapshot_is_refused_before_anything_is_asked(
 
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert "the snapshot cannot be read: " in ran.err
-    assert said in ran.err
+    assert message in ran.err
 
 
-def test_an_engine_that_has_stopped_is_told_in_one_line(imagecache: Command) -> None:
+def test_an_engine_that_has_stopped_is_reported_in_one_line(imagecache: Command) -> None:
     export = Export()
     export.image(1)
     _engine_at(imagecache, "http://127.0.0.1:1")
@@ -81,7 +98,7 @@ def test_an_engine_that_has_stopped_is_told_in_one_line(imagecache: Command) -> 
     assert "Could not connect" in ran.err
 
 
-def test_what_is_not_installed_is_named_with_what_brings_it(
+def test_a_package_that_is_missing_is_named_with_how_to_install_it(
     imagecache: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "imagecache_migration.convex_import", raising=False)
@@ -91,7 +108,7 @@ def test_what_is_not_installed_is_named_with_what_brings_it(
     ran = imagecache("import-convex", "snapshot.zip", "--stack", "imagecache")
 
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
-    assert "pynamodb is not installed: `pipx install '.[convex]'`" in ran.err
+    assert "pynamodb is not installed: run `pipx install '.[convex]'`" in ran.err
 
 
 def test_no_other_verb_needs_its_packages() -> None:
@@ -102,44 +119,98 @@ def test_no_other_verb_needs_its_packages() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"  # noqa: S603 - our own
 
 
-def test_its_extra_brings_every_package_that_it_reaches() -> None:
+def test_its_extra_installs_every_package_that_it_loads() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    brought = {re.split(r"[^a-z0-9]", one)[0] for one in project["optional-dependencies"]["convex"]}
-    brought |= {re.split(r"[^a-z0-9]", one)[0] for one in project["dependencies"]}
-    graph = grimp.build_graph(
-        "imagecache", "imagecache_cli", "imagecache_migration", include_external_packages=True, cache_dir=None
+    installed = with_their_dependencies(
+        {*project["dependencies"], *project["optional-dependencies"]["convex"]}
     )
 
-    reached = {one.split(".")[0] for one in graph.find_upstream_modules("imagecache_migration.convex_import")}
+    environment = made_settings(read_template())
+    output = subprocess.check_output([sys.executable, "-c", LOAD_EVERYTHING], env=environment, text=True)  # noqa: S603 - our own
 
-    # What only types name, and what comes with boto3 and requests.
-    reached -= {
-        "imagecache",
-        "imagecache_cli",
-        "imagecache_migration",
-        "mypy_boto3_dynamodb",
-        "mypy_boto3_s3",
-        "botocore",
-        "urllib3",
+    distributions = importlib.metadata.packages_distributions()
+    loaded = {
+        normalized(distribution)
+        for module in output.split()
+        for distribution in distributions.get(module, [])
     }
-    assert {one.replace("PIL", "pillow") for one in reached} - sys.stdlib_module_names <= brought
-    assert {"boto3", "PIL", "pynamodb"} <= reached
+    assert loaded - installed == set()
+    assert {"boto3", "pillow", "pynamodb", "rich"} <= loaded
+
+
+def with_their_dependencies(requirements: set[str]) -> set[str]:
+    """Returns the names of the distributions that an install of these requirements brings."""
+    names: set[str] = set()
+    waiting = [*requirements]
+    while waiting:
+        requirement = waiting.pop()
+        name = normalized(re.split(r"[^A-Za-z0-9._-]", requirement)[0])
+        if name not in names and "extra ==" not in requirement:
+            names.add(name)
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # of another platform
+                waiting += importlib.metadata.requires(name) or []
+    return names
+
+
+def normalized(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def test_a_line_that_could_not_be_read_is_something_left_out() -> None:
-    assert convex_report.Report(dry_run=False, unreadable=Counter(beeperChats=1)).has_left_out
-    assert not convex_report.Report(dry_run=False, unreadable=Counter(beeperChats=0)).has_left_out
+    assert report(unreadable_lines=Counter(beeperChats=1)).has_left_out
+    assert not report(unreadable_lines=Counter(beeperChats=0)).has_left_out
 
 
-def test_every_result_has_its_words() -> None:
-    results = {
-        *Result,
-        *FileTrouble,
-        *(set(FailureReason) - NEVER_OF_A_SNAPSHOT),
-        *(f"rejected_{reason}" for reason in RejectionReason),
-    }
+@pytest.mark.parametrize(
+    ("outcome", "left_out"),
+    [
+        (Outcome.IMPORTED, False),
+        (Outcome.ALREADY_THERE, False),
+        (Outcome.SAME_IMAGE, False),
+        (Outcome.SAME_CHAT, False),
+        (Outcome.FORGOTTEN, False),
+        (Outcome.HELD, True),
+        (Outcome.SYNC_RUNS, True),
+        (Outcome.A_PAGE, True),
+        (Outcome.NO_ID, True),
+        (FileProblem.WRONG_SIZE, True),
+        (FailureReason.TOO_LARGE, True),
+        (RejectionReason.MALFORMED, True),
+    ],
+)
+def test_what_should_be_here_and_is_not_is_left_out(outcome: DocumentOutcome, left_out: bool) -> None:
+    finished = report()
+    finished.images.add(DocumentResult("image0", outcome))
 
-    assert convex_report.MEANINGS.keys() == {str(result) for result in results}
+    assert finished.has_left_out is left_out
+
+
+@pytest.mark.parametrize("outcome", [*Outcome, *FileProblem, *FailureReason, *RejectionReason])
+def test_every_outcome_is_explained(outcome: DocumentOutcome) -> None:
+    """An outcome without an explanation would be shown as its code."""
+    assert convex_report.meaning(outcome) != outcome.value
+    assert len(convex_report.meaning(outcome).split()) > 2 or outcome is Outcome.IMPORTED
+
+
+def test_failures_and_rejections_have_the_same_texts_as_in_other_verbs() -> None:
+    assert convex_report.meaning(FailureReason.TOO_LARGE) == "the file is larger than 5 MB or 40 megapixels"
+    assert convex_report.meaning(RejectionReason.MALFORMED) == "the URL is malformed"
+
+
+def report(*, unreadable_lines: Counter[str] | None = None) -> convex_report.ImportReport:
+    archive = NoFiles()
+    snapshot = Snapshot(archive, unreadable_lines=unreadable_lines or Counter())
+    return convex_report.ImportReport(snapshot, dry_run=False)
+
+
+class NoFiles:
+    """An archive without files."""
+
+    names: frozenset[str] = frozenset()
+    limits = DEFAULT_LIMITS
+
+    def open(self, name: str) -> io.BufferedReader:
+        raise FileNotFoundError(name)
 
 
 def _local(command: Command, content: object) -> None:

@@ -1,4 +1,4 @@
-"""What the demo tests hold in their hands: a client per server, and a clock."""
+"""A client for the demo servers, and a clock that tests move."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import requests
 
 
 class Clock:
-    """Stands still until a test moves it."""
+    """A monotonic clock in seconds that stands still until a test changes `now`."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -16,7 +16,7 @@ class Clock:
 
 
 class Client:
-    """Sends the token of its server, until told otherwise."""
+    """Sends requests with the token of its server, or with the one that `use_token` sets."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
@@ -29,9 +29,9 @@ class Client:
     def send(self, method: str, path: str) -> requests.Response:
         return self._session.request(method, self.url + path, timeout=5)
 
-    def order(self, path: str, **orders: Any) -> requests.Response:
-        """Changes the demo account through its control endpoints."""
-        return self._session.post(f"{self.url}/_demo/{path}", json=orders, timeout=5)
+    def control(self, path: str, **body: Any) -> requests.Response:
+        """Changes the demo account by one of its control endpoints."""
+        return self._session.post(f"{self.url}/_demo/{path}", json=body, timeout=5)
 
     def use_token(self, token: str) -> None:
         self._session.headers["Authorization"] = f"Bearer {token}"

@@ -1,4 +1,4 @@
-"""A small demo account behind real sockets, and a client for each of its two servers."""
+"""Fixtures: a small demo account behind real sockets, and a client for each of its two servers."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,8 +1,11 @@
-"""Promises about the made-up people and chats."""
+"""The invented people and chats."""
 
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 
-from demo.account import Account
+from demo.account import DEFAULT_NOW, Account
+from demo.chats import Chat, epoch_ms
 from demo.media import Media, Picture
 
 
@@ -19,8 +22,32 @@ def test_two_accounts_of_one_seed_are_identical(full_account: Account) -> None:
 
 def test_another_seed_makes_other_media(full_account: Account) -> None:
     other = set(Account(seed=8).deliverable())
-    shared = other & set(full_account.deliverable())
-    assert shared == {"beeper.com/a#b c%d"}
+    in_both = other & set(full_account.deliverable())
+    assert in_both == {"beeper.com/a#b c%d"}
+
+
+def test_another_date_moves_every_chat_and_changes_nothing_else(full_account: Account) -> None:
+    later = timedelta(days=100, hours=3)
+    moved = Account(now=DEFAULT_NOW + later)
+
+    def moved_back(chat: Chat) -> Chat:
+        last_activity = chat.last_activity and chat.last_activity - later
+        quirks = chat.quirks
+        if isinstance(quirks.get("lastActivity"), int) and last_activity:
+            quirks = {"lastActivity": epoch_ms(last_activity)}
+        return replace(chat, last_activity=last_activity, quirks=quirks)
+
+    assert [moved_back(chat) for chat in moved.chats] == full_account.chats
+
+
+def test_chats_were_active_today_yesterday_and_before(full_account: Account) -> None:
+    ages = Counter(
+        (DEFAULT_NOW - chat.last_activity).days for chat in full_account.chats if chat.last_activity
+    )
+    assert ages[0] >= 3
+    assert ages[1] >= 1
+    assert min(ages) == 0
+    assert max(ages) > 365
 
 
 def test_default_account_is_as_large_as_a_real_one(full_account: Account) -> None:
@@ -39,7 +66,7 @@ def test_scale_changes_the_number_of_chats() -> None:
     assert len(Account(scale=2).chats) > 350
 
 
-def test_no_person_stands_twice_in_one_chat(full_account: Account) -> None:
+def test_no_person_is_twice_in_one_chat(full_account: Account) -> None:
     for chat in full_account.chats:
         assert len({person.id for person in chat.people}) == len(chat.people)
 
@@ -68,7 +95,7 @@ def test_every_shape_of_picture_url_occurs(full_account: Account) -> None:
     assert all(".invalid/" in url for url in _urls(full_account) if url.startswith("https:"))
 
 
-def test_some_media_stand_as_mxc_in_one_chat_and_as_file_in_another(full_account: Account) -> None:
+def test_some_media_have_an_mxc_url_in_one_chat_and_a_file_url_in_another(full_account: Account) -> None:
     forms: dict[Media, set[str]] = {}
     for chat in full_account.chats:
         for picture in chat.pictures:
@@ -101,7 +128,7 @@ def test_oddities_that_parsers_must_tolerate_occur(full_account: Account) -> Non
     assert any("/" in chat.id for chat in full_account.chats)
 
 
-def test_a_network_bot_stands_before_the_person_in_two_chats(full_account: Account) -> None:
+def test_a_network_bot_is_listed_before_the_person_in_two_chats(full_account: Account) -> None:
     first = [chat for chat in full_account.chats if chat.people[0].is_network_bot]
     assert len(first) == 2
     assert sum(any(p.is_network_bot for p in chat.people) for chat in full_account.chats) > 2
@@ -113,10 +140,10 @@ def test_some_imessage_people_are_bare_numbers(full_account: Account) -> None:
     assert any(person.full_name for person in people)
 
 
-def test_merged_chats_show_nobody_new(full_account: Account) -> None:
-    hidden = [chat for chat in full_account.chats if chat.merged_into]
-    shown = {p.media for c in full_account.chats if not c.merged_into for p in c.pictures}
-    assert all(picture.media in shown for chat in hidden for picture in chat.pictures)
+def test_merged_chats_show_no_new_media(full_account: Account) -> None:
+    merged = [chat for chat in full_account.chats if chat.merged_into]
+    media = {p.media for chat in full_account.chats if not chat.merged_into for p in chat.pictures}
+    assert all(picture.media in media for chat in merged for picture in chat.pictures)
 
 
 def test_a_new_avatar_shows_in_every_chat_of_the_person() -> None:

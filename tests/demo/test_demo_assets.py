@@ -1,4 +1,4 @@
-"""Promises about `/v1/assets/serve`."""
+"""`/v1/assets/serve` delivers media by any of their URLs, and nothing else."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_an_encryption_query_does_not_change_the_asset(demo: DemoAccount, beeper
         ("mxc://beeper.com/never-seen", 502),
     ],
 )
-def test_assets_that_are_not_served(beeper: Client, url: str, status: int) -> None:
+def test_what_is_not_an_asset_is_not_served(beeper: Client, url: str, status: int) -> None:
     assert beeper.get("/v1/assets/serve", url=url).status_code == status
 
 

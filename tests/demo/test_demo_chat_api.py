@@ -1,4 +1,4 @@
-"""Promises about the chat API, over real sockets."""
+"""The chat API, over real sockets."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ from tests.demo.clients import Client
 
 
 def _walk(beeper: Client, **parameters: Any) -> list[dict[str, Any]]:
-    """Every page of the list, newest first."""
+    """Returns every page of the list, newest first."""
     pages = [beeper.get("/v1/chats", **parameters).json()]
     while pages[-1]["hasMore"]:
         pages.append(beeper.get("/v1/chats", cursor=pages[-1]["oldestCursor"], **parameters).json())
@@ -49,7 +49,7 @@ def test_pages_show_every_chat_once_newest_first(demo: DemoAccount, beeper: Clie
     assert all(len(page["items"]) <= limit for page in pages)
 
 
-def test_pages_hold_25_chats_unless_told_otherwise(beeper: Client) -> None:
+def test_pages_hold_25_chats_by_default(beeper: Client) -> None:
     assert len(beeper.get("/v1/chats").json()["items"]) == 25
 
 
@@ -100,9 +100,9 @@ def test_invalid_list_parameters_are_refused(beeper: Client, parameters: dict[st
 
 
 def test_account_ids_narrow_the_list(beeper: Client) -> None:
-    wanted = {"local-signal_ba_demo3", "imessage"}
-    pages = _walk(beeper, accountIDs=sorted(wanted))
-    assert {item["accountID"] for page in pages for item in page["items"]} == wanted
+    accounts = {"local-signal_ba_demo3", "imessage"}
+    pages = _walk(beeper, accountIDs=sorted(accounts))
+    assert {item["accountID"] for page in pages for item in page["items"]} == accounts
 
 
 def test_every_chat_can_be_read_by_its_id_and_its_local_id(demo: DemoAccount, beeper: Client) -> None:
@@ -126,7 +126,7 @@ def test_max_participant_count_is_obeyed(
         assert (len(people["items"]), people["hasMore"], people["total"]) == (shown, shown < 55, 55)
 
 
-def test_a_chat_shows_100_participants_unless_told_otherwise(demo: DemoAccount, beeper: Client) -> None:
+def test_a_chat_shows_100_participants_by_default(demo: DemoAccount, beeper: Client) -> None:
     chat = demo.account.chats[0]
     crowd = tuple(invent_person(number, SIGNAL, None) for number in range(120))
     demo.account.add_chat(replace(chat, people=crowd))

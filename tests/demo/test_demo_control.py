@@ -1,4 +1,4 @@
-"""Promises about faults, hit counters and the endpoints under `/_demo/`."""
+"""The faults, the hit counters and the endpoints under `/_demo/`."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,8 @@ def test_refusing_faults_answer_in_the_words_of_their_server(
     demo: DemoAccount, beeper: Client, media: Client, mode: str, status: int
 ) -> None:
     demo.faults.set(mode)
-    from_chat_api, from_media_server = beeper.get("/v1/chats"), media.get("/")
+    from_chat_api = beeper.get("/v1/chats")
+    from_media_server = media.get("/")
     assert from_chat_api.status_code == from_media_server.status_code == status
     assert set(from_chat_api.json()) == {"message", "code"}
     assert from_media_server.headers["Content-Type"] == "text/plain"
@@ -60,7 +61,7 @@ def test_wrong_bytes_are_labelled_as_an_image(demo: DemoAccount, media: Client, 
     assert answer.content != demo.account.download(asset)
 
 
-def test_slow_answers_late_but_right(demo: DemoAccount, beeper: Client, asset: Media) -> None:
+def test_a_slow_answer_is_late_and_right(demo: DemoAccount, beeper: Client, asset: Media) -> None:
     demo.faults.set("slow", "images", seconds=0.2)
     started = time.monotonic()
     answer = beeper.get("/v1/assets/serve", url=asset.mxc_url)
@@ -76,7 +77,7 @@ def test_drip_sends_the_body_byte_by_byte(demo: DemoAccount, beeper: Client) -> 
     assert time.monotonic() - started >= 0.001 * len(answer.content)
 
 
-def test_a_fault_strikes_its_target_only(
+def test_a_fault_applies_to_its_target_only(
     demo: DemoAccount, beeper: Client, media: Client, asset: Media
 ) -> None:
     demo.faults.set("not_found", "images")
@@ -86,27 +87,27 @@ def test_a_fault_strikes_its_target_only(
 
 
 def test_faults_are_set_and_ended_from_outside(beeper: Client) -> None:
-    assert beeper.order("faults", mode="slow", target="chats", seconds=2).json() == {
+    assert beeper.control("faults", mode="slow", target="chats", seconds=2).json() == {
         "chats": {"mode": "slow", "seconds": 2}
     }
-    beeper.order("faults", mode="offline")
+    beeper.control("faults", mode="offline")
     both = beeper.get("/_demo/faults").json()
     assert set(both) == {"chats", "all"}
-    assert beeper.order("faults", mode="none").json() == {}
+    assert beeper.control("faults", mode="none").json() == {}
     assert beeper.get("/v1/chats").status_code == 200
 
 
-@pytest.mark.parametrize("orders", [{}, {"mode": "explode"}, {"mode": "slow", "target": "moon"}, {"hue": 3}])
-def test_orders_that_mean_nothing_are_refused(beeper: Client, orders: dict[str, str]) -> None:
-    assert beeper.order("faults", **orders).status_code == 400
+@pytest.mark.parametrize("body", [{}, {"mode": "explode"}, {"mode": "slow", "target": "moon"}, {"hue": 3}])
+def test_a_change_that_is_not_valid_is_refused(beeper: Client, body: dict[str, str]) -> None:
+    assert beeper.control("faults", **body).status_code == 400
 
 
 def test_unknown_control_paths_are_404(beeper: Client) -> None:
     assert beeper.get("/_demo/nothing").status_code == 404
-    assert beeper.order("account").status_code == 404
+    assert beeper.control("account").status_code == 404
 
 
-def test_hits_tell_what_was_asked_and_answered(
+def test_hits_count_the_requests_and_the_answers(
     demo: DemoAccount, beeper: Client, media: Client, asset: Media
 ) -> None:
     beeper.get("/v1/chats")
@@ -125,11 +126,11 @@ def test_hits_tell_what_was_asked_and_answered(
         "malformedPaths": 0,
         "maxConcurrentImages": 1,
     }
-    beeper.order("reset-hits")
+    beeper.control("reset-hits")
     assert demo.hits.as_json()["imageHits"] == 0
 
 
-def test_hits_know_how_many_images_were_in_flight_at_once(demo: DemoAccount, asset: Media) -> None:
+def test_hits_count_how_many_images_were_in_progress_at_once(demo: DemoAccount, asset: Media) -> None:
     demo.faults.set("slow", "images", seconds=0.3)
     headers = {"Authorization": f"Bearer {demo.beeper_token}"}
 
@@ -152,40 +153,40 @@ def test_the_summary_lists_what_can_be_delivered(demo: DemoAccount, beeper: Clie
 
 def test_settings_are_changed_from_outside(demo: DemoAccount, beeper: Client) -> None:
     assert beeper.get("/_demo/settings").json() == {"oldServer": False, "mediaRateLimit": 100}
-    changed = beeper.order("settings", oldServer=True, mediaRateLimit=None).json()
+    changed = beeper.control("settings", oldServer=True, mediaRateLimit=None).json()
     assert changed == {"oldServer": True, "mediaRateLimit": None}
     assert (demo.chat_api.is_old, demo.rate_limit.requests) == (True, None)
 
 
 def test_a_chat_is_added_changed_and_removed_from_outside(beeper: Client) -> None:
     people = [{"id": "@me", "isSelf": True}, {"id": "@new", "fullName": "Nova Nemo", "mediaId": "alex_N"}]
-    beeper.order("add-chat", chatId="!new:x", title="Nova", people=people)
+    beeper.control("add-chat", chatId="!new:x", title="Nova", people=people)
     newest = beeper.get("/v1/chats", limit=1).json()["items"][0]
     assert (newest["id"], newest["type"]) == ("!new:x", "single")
     assert newest["participants"]["items"][1]["imgURL"] == "mxc://local.beeper.com/alex_N"
 
-    beeper.order("show-as-file", key="local.beeper.com/alex_N")
-    beeper.order("avatar", ownerId="@me", url="https://me.example.invalid/x.png")
-    beeper.order("add-member", chatId="!new:x", person={"id": "@third"})
-    beeper.order("remove-member", chatId="!new:x", personId="@new")
+    beeper.control("show-as-file", key="local.beeper.com/alex_N")
+    beeper.control("avatar", ownerId="@me", url="https://me.example.invalid/x.png")
+    beeper.control("add-member", chatId="!new:x", person={"id": "@third"})
+    beeper.control("remove-member", chatId="!new:x", personId="@new")
     people_now = beeper.get("/v1/chats/!new:x").json()["participants"]["items"]
     assert [(person["id"], person.get("imgURL")) for person in people_now] == [
         ("@me", "https://me.example.invalid/x.png"),
         ("@third", None),
     ]
 
-    beeper.order("remove-chat", chatId="!new:x")
+    beeper.control("remove-chat", chatId="!new:x")
     assert beeper.get("/v1/chats/!new:x").status_code == 404
 
 
 def test_lost_media_can_no_longer_be_delivered(demo: DemoAccount, beeper: Client, asset: Media) -> None:
-    beeper.order("lose-media", key=asset.key)
+    beeper.control("lose-media", key=asset.key)
     assert beeper.get("/v1/assets/serve", url=asset.mxc_url).status_code == 502
     assert asset.key not in demo.account.deliverable()
 
 
 def test_a_message_from_outside_moves_its_chat_to_the_top(demo: DemoAccount, beeper: Client) -> None:
     quiet = demo.account.chats[-1].id
-    beeper.order("message", chatId=quiet, text="Hello again")
+    beeper.control("message", chatId=quiet, text="Hello again")
     newest = beeper.get("/v1/chats", limit=1).json()["items"][0]
     assert (newest["id"], newest["preview"]["text"]) == (quiet, "Hello again")

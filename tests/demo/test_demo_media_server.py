@@ -1,4 +1,4 @@
-"""Promises about the media server: the checks of the real one, in its order (reference A 1.1)."""
+"""The media server makes the checks of the real one, in the same order."""
 
 import socket
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from tests.demo.clients import Client, Clock
 
 @pytest.fixture
 def image(demo: DemoAccount) -> str:
-    """The key of an image that is on the disk."""
+    """Returns the key of an image that is on the disk."""
     return next(key for key in demo.account.deliverable() if key not in demo.account.not_on_disk)
 
 
@@ -68,7 +68,9 @@ def test_gone_images_are_not_found(demo: DemoAccount, media: Client) -> None:
         ("/elsewhere.example", 404, "File not found"),
     ],
 )
-def test_paths_that_are_no_image(media: Client, path: str, status: int, body: str) -> None:
+def test_a_path_without_an_image_is_refused_or_not_found(
+    media: Client, path: str, status: int, body: str
+) -> None:
     answer = media.get(path)
     assert (answer.status_code, answer.text) == (status, body)
 
@@ -80,11 +82,12 @@ def test_the_token_is_checked_before_the_path(media: Client, image: str) -> None
         assert (answer.status_code, answer.text) == (401, "Unauthorized")
 
 
-def test_the_token_may_stand_in_the_query_but_the_header_wins(demo: DemoAccount, image: str) -> None:
+def test_the_token_may_be_in_the_query_but_a_header_takes_precedence(demo: DemoAccount, image: str) -> None:
     url = f"{demo.media_url}/{quote(image)}"
-    right, wrong = {"token": demo.media_token}, {"Authorization": "Bearer wrong"}
-    assert requests.get(url, params=right, timeout=5).status_code == 200
-    assert requests.get(url, params=right, headers=wrong, timeout=5).status_code == 401
+    query = {"token": demo.media_token}
+    wrong_header = {"Authorization": "Bearer wrong"}
+    assert requests.get(url, params=query, timeout=5).status_code == 200
+    assert requests.get(url, params=query, headers=wrong_header, timeout=5).status_code == 401
     assert requests.get(url, timeout=5).status_code == 401
 
 
@@ -99,7 +102,7 @@ def test_only_get_is_answered(media: Client, image: str) -> None:
 def test_the_101st_request_of_a_window_is_refused_until_the_window_ends(
     media: Client, image: str, clock: Clock
 ) -> None:
-    media.use_token("wrong")  # counted before the token is looked at
+    media.use_token("wrong")  # a request counts before its token is checked
     for _ in range(100):
         assert media.get("/").status_code == 401
     clock.now += 59.9
@@ -110,7 +113,7 @@ def test_the_101st_request_of_a_window_is_refused_until_the_window_ends(
     assert media.get("/").status_code == 401
 
 
-def test_refused_methods_do_not_spend_the_window(media: Client) -> None:
+def test_refused_methods_do_not_count_against_the_limit(media: Client) -> None:
     for _ in range(101):
         assert media.send("HEAD", "/").status_code == 405
     assert media.get("/").status_code == 403
@@ -125,7 +128,7 @@ def test_the_rate_limit_can_be_changed_and_switched_off(demo: DemoAccount, media
 
 @pytest.mark.parametrize("path", ["/beeper.com/100%", "/beeper.com/%zz", "/beeper.com/%ff"])
 def test_a_malformed_path_is_counted_and_hung_up_on(demo: DemoAccount, media: Client, path: str) -> None:
-    # A raw socket: requests would repair the path before sending it.
+    # A raw socket, because the library requests would repair the path before sending it.
     host, port = demo.media_url.removeprefix("http://").split(":")
     assert _raw_get(host, int(port), path, demo.media_token) == b""
     assert demo.hits.as_json()["malformedPaths"] == 1

@@ -1,4 +1,4 @@
-"""Promises about the pictures."""
+"""The pictures: their formats, their sizes, and that each is always the same."""
 
 import io
 
@@ -32,17 +32,17 @@ def test_only_two_of_the_images_share_their_bytes() -> None:
     assert len({_download(account, key) for key in keys}) == len(keys) - 1
 
 
-def test_the_formats_that_decoders_stumble_over_occur_in_every_account() -> None:
+def test_the_formats_that_decoders_fail_on_occur_in_every_account() -> None:
     account = Account(scale=0.1)
-    seen = []
+    pictures = []
     for key in account.deliverable():
         with Image.open(io.BytesIO(_download(account, key))) as picture:
             is_turned = EXIF_ORIENTATION in picture.getexif()
-            seen.append((picture.format, picture.mode, getattr(picture, "n_frames", 1), is_turned))
-    assert seen.count(("GIF", "P", 4, False)) == 1
-    assert seen.count(("JPEG", "CMYK", 1, False)) == 1
-    assert seen.count(("PNG", "P", 1, False)) == 1
-    assert seen.count(("JPEG", "RGB", 1, True)) == 3
+            pictures.append((picture.format, picture.mode, getattr(picture, "n_frames", 1), is_turned))
+    assert pictures.count(("GIF", "P", 4, False)) == 1
+    assert pictures.count(("JPEG", "CMYK", 1, False)) == 1
+    assert pictures.count(("PNG", "P", 1, False)) == 1
+    assert pictures.count(("JPEG", "RGB", 1, True)) == 3
 
 
 def test_every_finish_weighs_between_3_and_100_kb() -> None:

@@ -1,13 +1,18 @@
-"""Promises about `python -m demo`."""
+"""`python -m demo` as a process."""
 
 import signal
 import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
+
+from demo.service import BEEPER_TOKEN
+
+A_DAY = timedelta(days=1)
 
 
 def _free_port() -> int:
@@ -35,13 +40,26 @@ def _wait_until_ready(port: int) -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_both_ports_and_ends_silently(ending: signal.Signals) -> None:
-    port, media_port = _free_port(), _free_port()
+    port = _free_port()
+    media_port = _free_port()
     with _start(port, media_port) as process:
         _wait_until_ready(port)
         assert requests.get(f"http://127.0.0.1:{media_port}/", timeout=5).status_code == 401
         process.send_signal(ending)
         output, _ = process.communicate(timeout=10)
     assert (process.returncode, output) == (0, "")
+
+
+def test_its_newest_chat_is_of_the_last_24_hours() -> None:
+    port = _free_port()
+    with _start(port, _free_port()) as process:
+        _wait_until_ready(port)
+        headers = {"Authorization": f"Bearer {BEEPER_TOKEN}"}
+        page = requests.get(f"http://127.0.0.1:{port}/v1/chats?limit=1", headers=headers, timeout=5).json()
+        process.terminate()
+        process.communicate(timeout=10)
+    newest = datetime.fromisoformat(page["items"][0]["lastActivity"])
+    assert timedelta() < datetime.now(UTC) - newest < A_DAY
 
 
 def test_a_taken_port_is_named() -> None:

@@ -1,4 +1,4 @@
-"""`make run` as a person has it: in a clone of its own, on a port of its own, seen from outside."""
+"""Runs `make run` as a person does: in a clone of its own, on its own port, and observed from outside."""
 
 import contextlib
 import json
@@ -22,20 +22,22 @@ from local.template import ROOT
 
 
 def wait_until(holds: Callable[[], bool], *, seconds: float, what: str) -> None:
-    """Poll until it holds, or fail saying what did not."""
-    end = time.monotonic() + seconds
+    """Waits until the condition holds, or fails the test with `what`, which says what was waited for."""
+    deadline = time.monotonic() + seconds
     while not holds():
-        if time.monotonic() > end:
+        if time.monotonic() > deadline:
             pytest.fail(f"not within {seconds} s: {what}")
         time.sleep(0.2)
 
 
 class Clone:
-    """A copy of this project, and the runs in it; built layers are shared, as they take their time."""
+    """A copy of this project, and the runs in it. Clones share the built layers, which take long to build."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.port = root, free_port()
-        self.read_token = self.admin_token = ""
+        self.root = root
+        self.port = free_port()
+        self.read_token = ""
+        self.admin_token = ""
         self.folders = [root / ".local" / name for name in ("demo", "demo-account", "beeper")]
         self._started: list[subprocess.Popen[str]] = []
         for name in ("local", "demo", "tools", "functions", "layers", "web"):
@@ -46,6 +48,7 @@ class Clone:
         (root / ".local" / "build").symlink_to(ROOT / ".local" / "build")
 
     def run(self, **settings: str) -> "subprocess.Popen[str]":
+        """Starts the stack with these environment variables, and does not wait for it."""
         process = subprocess.Popen(
             [sys.executable, "-m", "local.run"],
             cwd=self.root,
@@ -58,7 +61,7 @@ class Clone:
         return process
 
     def run_until_ready(self, **settings: str) -> "subprocess.Popen[str]":
-        """Fails with what it said on stderr when it ends before."""
+        """Starts the stack and waits until it is ready. If it ends before, the test fails with its stderr."""
         process = self.run(**settings)
         assert process.stdout
         ready = re.fullmatch(
@@ -71,10 +74,11 @@ class Clone:
         return process
 
     def processes(self) -> list[int]:
+        """Returns the process ids of the engine, the functions and the demo account."""
         return [pid for folder in self.folders for pid in leftovers(folder)]
 
     def kill_everything(self, process: "subprocess.Popen[str]") -> None:
-        """SIGKILL to every process of a run, as a power cut would."""
+        """Kills every process of a run at once, as a power cut does."""
         process.kill()
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
@@ -82,26 +86,28 @@ class Clone:
         process.communicate(timeout=30)
 
     def is_clean(self) -> bool:
-        """No process and no temporary folder of it is left."""
+        """Returns whether no process and no temporary folder of any run is left."""
         return not self.processes() and not any((folder / "tmp").exists() for folder in self.folders)
 
     def open(self, path: str) -> Any:
+        """Returns the response to a GET with the read token."""
         token = {"Authorization": f"Bearer {self.read_token}"}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=token)
         return urllib.request.urlopen(request, timeout=30)  # noqa: S310 - our own server
 
     def get(self, path: str) -> Any:
+        """Returns the JSON of a GET with the read token."""
         with self.open(path) as response:
             return json.load(response)
 
     def image_hits(self) -> dict[str, int]:
-        """How often the demo account has delivered each image since it was started."""
+        """Returns image key → how often the demo account has delivered it since it was started."""
         hits: dict[str, int] = self.get("/_demo/hits")["images"]
         return hits
 
     def images(self) -> list[dict[str, Any]]:
-        """Every image object of every page, of chats and of members."""
-        return [one["image"] for chat in self._chats() for one in (chat, *chat["participants"])]
+        """Returns every image of every page, of chats and of members, as the API describes it."""
+        return [shown["image"] for chat in self._chats() for shown in (chat, *chat["participants"])]
 
     def originals(self) -> dict[Path, bytes]:
         """Returns the content of every original on the disk, whichever stack of this clone stored it."""
@@ -118,13 +124,14 @@ class Clone:
                 yield from page["chats"]
 
     def end(self) -> None:
+        """Kills all runs. Their children notice that, and end."""
         for process in self._started:
-            process.kill()  # no matter if it ended: its children see that, too
+            process.kill()
             process.communicate()
 
 
 def stop(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> tuple[int, str]:
-    """The exit code, and what it said on stderr."""
+    """Sends a signal, waits for the end, and returns the exit code and stderr."""
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     return process.returncode, errors

@@ -1,4 +1,4 @@
-"""Contacts in the running stack: from Dex and by hand, into the chats and out of them again."""
+"""Contacts from Dex and by hand get their pictures into the chats of a running stack, and out of them."""
 
 import base64
 import io
@@ -21,8 +21,8 @@ from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.stack import local_stack
 from tests.end_to_end.conftest import wait_until
-from tests.integration.accounts import fill
-from tests.integration.acquaintances import ADA, INSTAGRAM, SIGNAL, WHATSAPP, alone
+from tests.integration.contacts_world import ADA, INSTAGRAM, SIGNAL, WHATSAPP, alone
+from tests.integration.demo_chats import fill
 
 pytestmark = pytest.mark.engine
 
@@ -30,7 +30,8 @@ ADMIN = "admin-token-of-this-test"
 BOB = ["+49 170 7654321"]
 
 
-def face(shade: int) -> str:
+def data_url(shade: int) -> str:
+    """Returns a picture as a data URL. Another shade is another picture."""
     out = io.BytesIO()
     Image.new("RGB", (64, 64), (shade, 80, 120)).save(out, "PNG")
     return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
@@ -39,7 +40,7 @@ def face(shade: int) -> str:
 ADA_IN_DEX: Json = {
     "id": "ada",
     "first_name": "Ada",
-    "source_url": face(10),
+    "source_url": data_url(10),
     "instagram": None,
     "phones": [{"phone_number": "020 7946 0958", "label": None}],
     "emails": None,
@@ -48,7 +49,7 @@ ADA_IN_DEX: Json = {
 
 @dataclass
 class Running:
-    """A deployed stack with a Beeper and a Dex, asked as a page and as its owner would."""
+    """A deployed stack with a made-up Beeper and Dex. Tests ask its API and invoke its functions."""
 
     demo: DemoAccount
     dex: FakeDex
@@ -57,12 +58,14 @@ class Running:
     outputs: Mapping[str, str] = field(default_factory=dict)
 
     def invoke(self, name: str) -> dict[str, Any]:
+        """Invokes the function that this output of the stack names, and returns its report."""
         answer = self.functions.invoke(FunctionName=self.outputs[name], Payload=b"{}")
         report: dict[str, Any] = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, report
         return report
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Returns the JSON of the API's answer to an admin."""
         request = urllib.request.Request(  # noqa: S310 - our own server
             self.address.rstrip("/") + path,
             method=method,
@@ -73,7 +76,7 @@ class Running:
             return json.load(answer)
 
     def faces(self) -> dict[int, tuple[str | None, str, str | None]]:
-        """Whose picture each chat shows, its state and its address."""
+        """Returns number of the chat → whose picture it shows, the picture's status and its URL."""
         chats = self.ask("GET", "/api/chats")["chats"]
         return {
             int(chat["chatId"][1:2]): (chat["image"]["source"], chat["image"]["status"], chat["image"]["url"])
@@ -81,18 +84,19 @@ class Running:
         }
 
     def wait_for(self, *numbers: int, seconds: float = 40) -> set[str | None]:
-        """The pictures' addresses, when exactly these chats show a contact's."""
+        """Waits until exactly these chats show a contact's picture, and returns the pictures' URLs."""
 
         def holds() -> bool:
-            shown = {number for number, one in self.faces().items() if one[:2] == ("contact", "cached")}
-            others = [one for number, one in self.faces().items() if number not in numbers]
-            return shown == set(numbers) and all(one[1] == "none" for one in others)
+            faces = self.faces()
+            with_contact = {number for number, face in faces.items() if face[:2] == ("contact", "cached")}
+            other_statuses = {status for number, (_, status, _) in faces.items() if number not in numbers}
+            return with_contact == set(numbers) and other_statuses <= {"none"}
 
         wait_until(holds, seconds=seconds, what=f"contacts' faces in {numbers}: {self.faces()}")
         return {url for _, status, url in self.faces().values() if status == "cached"}
 
     def sync_until_done(self, job_id: str) -> None:
-        """A sync that was under way when the job began has not seen its change: one more has."""
+        """Waits until a job is over. If another sync was running, which missed the change, runs one more."""
         job: dict[str, Any] = {}
 
         def is_over() -> bool:
@@ -117,8 +121,12 @@ def running(tmp_path: Path) -> Iterator[Running]:
             "DexApiKeyParameter": "/imagecache/dex-api-key",
             "DefaultRegion": "GB",
         }
-        secrets = {"beeper-token": demo.beeper_token, "dex-api-key": "d3x", "admin-token": ADMIN}
-        secrets["read-token"] = "read-token-of-this-test"
+        secrets = {
+            "beeper-token": demo.beeper_token,
+            "dex-api-key": "d3x",
+            "admin-token": ADMIN,
+            "read-token": "read-token-of-this-test",
+        }
         running = Running(demo, dex)
         with (
             local_stack(tmp_path, parameters=parameters, secrets=secrets) as stack,
@@ -132,7 +140,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     listener.stop()
 
 
-def test_contacts_come_stand_in_clash_take_over_and_go(running: Running) -> None:
+def test_chats_show_contacts_as_they_are_imported_changed_and_deleted(running: Running) -> None:
     bob = ADA.__class__("@bob:beeper.local", "Bob", phone_number="+491707654321")
     fill(running.demo, [alone(SIGNAL, ADA, 0), alone(WHATSAPP, bob, 1), alone(INSTAGRAM, bob, 2)])
     assert running.invoke("SyncFunction")["outcome"] == "ok"
@@ -145,17 +153,19 @@ def test_contacts_come_stand_in_clash_take_over_and_go(running: Running) -> None
     with urllib.request.urlopen(running.address.rstrip("/") + str(ada), timeout=30) as picture:  # noqa: S310 - our own server
         assert picture.headers["content-type"] == "image/webp"
 
-    put = running.ask("PUT", "/api/contacts/bob", {"imageUrl": face(90), "identifiers": {"phone": BOB}})
+    put = running.ask("PUT", "/api/contacts/bob", {"imageUrl": data_url(90), "identifiers": {"phone": BOB}})
     running.sync_until_done(put["jobId"])
     assert ada in running.wait_for(0, 1, 2)
-    other = running.ask("PUT", "/api/contacts/bob2", {"imageUrl": face(200), "identifiers": {"phone": BOB}})
-    assert [one["heldBy"] for one in other["contact"]["clashes"]] == ["bob"]
+    other = running.ask(
+        "PUT", "/api/contacts/bob2", {"imageUrl": data_url(200), "identifiers": {"phone": BOB}}
+    )
+    assert [clash["heldBy"] for clash in other["contact"]["clashes"]] == ["bob"]
     running.sync_until_done(other["jobId"])
-    of_bob = running.wait_for(0, 1, 2)
+    with_bob = running.wait_for(0, 1, 2)
     running.sync_until_done(running.ask("DELETE", "/api/contacts/bob")["jobId"])
-    wait_until(lambda: running.wait_for(0, 1, 2) != of_bob, seconds=40, what="the next claimant's face")
+    wait_until(lambda: running.wait_for(0, 1, 2) != with_bob, seconds=40, what="the next claimant's face")
     linked = running.ask("GET", "/api/contacts/bob2")["linked"]
-    assert sorted(one["chatId"] for one in linked) == ["!1:beeper.local", "!2:beeper.local"]
+    assert sorted(member["chatId"] for member in linked) == ["!1:beeper.local", "!2:beeper.local"]
 
     del running.dex.people[0]
     assert running.invoke("ContactsFunction")["removed"] == 1

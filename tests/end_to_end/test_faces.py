@@ -1,4 +1,4 @@
-"""The main job, from one command to a page of faces, and through everything that may end it."""
+"""One command leads to a page of faces, which survives a stop, an edit and a power cut."""
 
 import signal
 from collections.abc import Iterable, Mapping
@@ -12,10 +12,12 @@ pytestmark = pytest.mark.engine
 
 
 def all_cached(clone: Clone, deliverable: Iterable[str], hits: Mapping[str, int]) -> bool:
+    """Returns whether every picture that can be delivered was delivered, and none waits."""
     return hits.keys() >= set(deliverable) and "pending" not in {image["status"] for image in clone.images()}
 
 
 def assert_every_url_loads(clone: Clone) -> int:
+    """Requests every thumbnail of every page, and returns how many different ones there are."""
     paths = {path for image in clone.images() for path in image["sizes"].values()}
     for path in paths:
         with clone.open(path) as answer:
@@ -34,11 +36,11 @@ def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: C
     )
     hits = clone.image_hits()
     assert hits == dict.fromkeys(hits, 1)
-    shown = assert_every_url_loads(clone)
-    assert shown > 3 * 150
-    of_contacts = [image["status"] for image in clone.images() if image["source"] == "contact"]
-    assert set(of_contacts) == {"cached"}
-    assert len(of_contacts) >= 20, "of chats, and of their members"
+    thumbnails = assert_every_url_loads(clone)
+    assert thumbnails > 3 * 150
+    statuses_of_contacts = [image["status"] for image in clone.images() if image["source"] == "contact"]
+    assert set(statuses_of_contacts) == {"cached"}
+    assert len(statuses_of_contacts) >= 20, "of chats, and of their members"
     assert stop(first, signal.SIGINT)[0] == 0
     assert clone.is_clean()
 
@@ -46,14 +48,14 @@ def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: C
     function.write_text(function.read_text().replace("config.public_base_url", '"https://edited.example"'))
     second = clone.run_until_ready()
     paths = {path for image in clone.images() for path in image["sizes"].values()}
-    assert len(paths) == shown, "the state was kept"
+    assert len(paths) == thumbnails, "the state was kept"
     assert all(path.startswith("https://edited.example/images/") for path in paths), "new code serves"
     assert clone.image_hits() == {}
     assert stop(second, signal.SIGTERM)[0] == 0
 
 
 def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
-    """With an account of a third: what a cut leaves half-done does not depend on how much else there is."""
+    """The account is small, because what a cut leaves unfinished does not depend on the rest."""
     with DemoAccount(scale=0.35) as demo:
         beeper = {"BEEPER_URL": demo.beeper_url, "BEEPER_TOKEN": demo.beeper_token}
         deliverable = demo.account.deliverable()
@@ -76,9 +78,10 @@ def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
 
 
 def test_two_clones_run_side_by_side(clone: Clone, another_clone: Clone) -> None:
-    here, there = clone.run_until_ready(), another_clone.run_until_ready()
-    for one in (clone, another_clone):
-        assert len(one.get("/api/chats")["chats"]) > 0
-    assert (stop(here)[0], stop(there)[0]) == (0, 0)
+    first = clone.run_until_ready()
+    second = another_clone.run_until_ready()
+    for running in (clone, another_clone):
+        assert len(running.get("/api/chats")["chats"]) > 0
+    assert (stop(first)[0], stop(second)[0]) == (0, 0)
     assert clone.is_clean()
     assert another_clone.is_clean()

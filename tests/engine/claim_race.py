@@ -1,4 +1,4 @@
-"""`python -m tests.engine.claim_race EMULATOR ROUNDS`, in a network of its own: races, told as JSON.
+"""`python -m tests.engine.claim_race EMULATOR ROUNDS`, in a network of its own: prints races as JSON.
 
 32 workers claim one image, then, when the winner's lease has lapsed, claim it again; in the end as many ask
 the media server's pace for a slot.
@@ -17,13 +17,15 @@ from botocore.config import Config
 
 from imagecache.errors import LeaseLostError, OriginClosedError
 from imagecache.model.image import Blob, ImageMessage, OriginName
-from imagecache.stores.images.claims import Answer, Claim, ImageClaims
+from imagecache.stores.images.claims import Claim, ImageClaims, Won
 from imagecache.stores.state.circuits import OriginCircuits
 from tests.engine.dynamodb_local import dynamodb_local
 from tests.tables import create_tables
 
 NOW = 1_800_000_000_000
-WORKERS, LEASE_SECONDS, SLOTS_WANTED = 32, 90, 200
+WORKERS = 32
+LEASE_SECONDS = 90
+SLOTS_WANTED = 200
 BLOB = Blob("b10b", "image/png", 10, 64, 64)
 
 
@@ -46,28 +48,29 @@ def main() -> None:
 
 
 def race(claims: ImageClaims, pool: ThreadPoolExecutor, key: str) -> dict[str, Any]:
-    """Counts of the answers to the first claims and to those after the lease; whose commit counted."""
+    """Returns counts of the results before and after the lease has lapsed, and which commits held."""
     together = threading.Barrier(WORKERS)
 
     def all_claim(now: int) -> list[Claim]:
         def claim(worker: int) -> Claim:
             together.wait()
-            request = ImageMessage(key, f"mxc://{key}", now)
-            return claims.claim(request, now=now, lease_seconds=LEASE_SECONDS, nonce=f"{worker}.{now}")
+            message = ImageMessage(key, f"mxc://{key}", now)
+            return claims.claim(message, now=now, lease_seconds=LEASE_SECONDS, nonce=f"{worker}.{now}")
 
         return list(pool.map(claim, range(WORKERS)))
 
-    first, second = all_claim(NOW), all_claim(NOW + LEASE_SECONDS * 1000 + 1)
-    winners = [claim for claim in (*first, *second) if claim.answer is Answer.WON]
+    first = all_claim(NOW)
+    second = all_claim(NOW + LEASE_SECONDS * 1000 + 1)
+    winners = [claim for claim in (*first, *second) if isinstance(claim, Won)]
     return {
-        "first": Counter(claim.answer for claim in first),
-        "second": Counter(claim.answer for claim in second),
+        "first": Counter(type(claim).__name__ for claim in first),
+        "second": Counter(type(claim).__name__ for claim in second),
         "attempts": [claim.attempts for claim in winners],
         "committed": [_commits(claims, claim) for claim in winners],
     }
 
 
-def _commits(claims: ImageClaims, claim: Claim) -> bool:
+def _commits(claims: ImageClaims, claim: Won) -> bool:
     try:
         claims.commit(claim, BLOB, now=NOW)
     except LeaseLostError:
@@ -75,12 +78,12 @@ def _commits(claims: ImageClaims, claim: Claim) -> bool:
     return True
 
 
-def take_slots(origins: OriginCircuits, pool: ThreadPoolExecutor) -> list[int]:
-    """Moments (ms from now) at which those that got a slot may ask."""
+def take_slots(circuits: OriginCircuits, pool: ThreadPoolExecutor) -> list[int]:
+    """Returns the moments (ms from now) at which the callers that got a permit may send their requests."""
 
     def slot(_: int) -> int | None:
         try:
-            return origins.admit(OriginName.MEDIA_SERVER, now=NOW).at - NOW
+            return circuits.acquire(OriginName.MEDIA_SERVER, now=NOW).at - NOW
         except OriginClosedError:
             return None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-from imagecache.clock import now
+from imagecache.clock import Clock, now
 from imagecache.model.image import Fetched, ImageMessage, OriginName
 from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.beeper.images import AssetsServe
@@ -22,28 +22,31 @@ from imagecache.usecases.caching.fetch_image import ImageSources
 from imagecache.wiring import Wiring
 from tests.made_settings import made_config
 
+LEASE_SECONDS = 60
+
 
 class StopsAt:
-    """The origin, for a worker that gets no further than its stage."""
+    """An origin at which a worker stops: it prints its stage and waits to be killed."""
 
     def __init__(self, stage: str, origin: AssetsServe) -> None:
         self._stage = stage
         self._origin = origin
 
-    def fetch(self, source: MediaLocation) -> Fetched:
+    def fetch(self, location: MediaLocation) -> Fetched:
         if self._stage == "download":
-            self._origin.fetch(source)
-        print(self._stage, flush=True)  # noqa: T201 - what the caller waits for
-        time.sleep(60)
-        raise AssertionError("nobody killed me")
+            self._origin.fetch(location)
+        print(self._stage, flush=True)  # noqa: T201 - the test reads it
+        time.sleep(600)
+        raise AssertionError("the test did not kill this process")
 
 
-def cacher_on(access: dict[str, Any], origin: str, *, stage: str | None = None) -> ImageCacher:
-    """Returns a worker with a lease of 3 s whose AWS clients get `access`; it is whole without `stage`."""
+def cacher_on(
+    access: dict[str, Any], origin: str, *, stage: str | None = None, clock: Clock = now
+) -> ImageCacher:
+    """Returns a worker whose AWS clients get `access`. With a `stage`, it stops there."""
     serve = AssetsServe(base_url=origin, token="t", session=punctual_session())
-    wiring = Wiring(
-        made_config(claim_lease_seconds=3), make_client=partial(boto3.client, **access), clock=now
-    )
+    config = made_config(claim_lease_seconds=LEASE_SECONDS)
+    wiring = Wiring(config, make_client=partial(boto3.client, **access), clock=clock)
     media = {OriginName.BEEPER: StopsAt(stage, serve) if stage else serve}
     return wiring.image_cacher(wiring.image_fetcher(ImageSources(media=media, web=GuardedWeb())))
 

@@ -12,21 +12,23 @@ from botocore.config import Config
 from PIL import Image
 
 from imagecache.clock import now
+from imagecache.errors import ClaimHeldError, OriginClosedError
 from imagecache.model.image import Fetched, ImageMessage, OriginName
 from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.state.circuits import OriginCircuits
-from imagecache.usecases.caching.cache_image import ClaimHeldError, ImageCacher
+from imagecache.usecases.caching.cache_image import ImageCacher
 from imagecache.usecases.caching.fetch_image import ImageSources
 from imagecache.wiring import Wiring
 from local.engine import Engine
 from tests.made_settings import made_config
 
-WORKERS, ROUNDS = 32, 100
+WORKERS = 32
+ROUNDS = 100
 
 
 class Origin:
-    """Counts who asks for what."""
+    """An origin that counts the requests for each image."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -35,9 +37,9 @@ class Origin:
         Image.new("RGB", (8, 8), "teal").save(out, "PNG")
         self._image = out.getvalue()
 
-    def fetch(self, source: MediaLocation) -> Fetched:
+    def fetch(self, location: MediaLocation) -> Fetched:
         with self._lock:
-            self.hits[source.key] = self.hits.get(source.key, 0) + 1
+            self.hits[location.key] = self.hits.get(location.key, 0) + 1
         return Fetched(self._image)
 
 
@@ -48,7 +50,7 @@ def cacher(engine: Engine, origin: Origin) -> ImageCacher:
     return wiring.image_cacher(wiring.image_fetcher(sources))
 
 
-def request(key: str) -> ImageMessage:
+def message(key: str) -> ImageMessage:
     return ImageMessage(key, f"mxc://{key}", now())
 
 
@@ -60,7 +62,7 @@ def test_32_workers_on_one_image_download_it_once_in_each_of_100_rounds(engine_w
     def work(key: str) -> str:
         together.wait()
         try:
-            return shared.cache(request(key)).result
+            return shared.cache(message(key)).result
         except ClaimHeldError:
             return "held"
 
@@ -78,13 +80,13 @@ def test_32_workers_get_no_more_slots_than_the_pace_allows(engine_with_tables: E
         "dynamodb",
         **{**engine_with_tables.access, "config": Config(proxies={}, max_pool_connections=WORKERS)},
     )
-    origins = OriginCircuits(table_name="SyncStateTable", dynamodb=dynamodb)
+    circuits = OriginCircuits(table_name="SyncStateTable", dynamodb=dynamodb)
     moment = now()
 
     def slot(_: int) -> int | None:
         try:
-            return origins.admit(OriginName.MEDIA_SERVER, now=moment).at
-        except Exception:  # noqa: BLE001 - closed, or too many at once: no slot
+            return circuits.acquire(OriginName.MEDIA_SERVER, now=moment).at
+        except OriginClosedError:
             return None
 
     with ThreadPoolExecutor(WORKERS) as pool:

@@ -13,11 +13,11 @@ from tests.engine.claim_race import WORKERS
 from tests.engine.dynamodb_local import NOT_HERE, OWN_NETWORK, emulator
 
 ROUNDS = 10
-Told = dict[str, Any]
+Raced = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def told() -> Told:
+def raced() -> Raced:
     folder = emulator()
     if folder is None:
         pytest.skip(NOT_HERE)
@@ -25,22 +25,22 @@ def told() -> Told:
     ended = subprocess.run(  # noqa: S603 - fixed arguments
         command, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=120
     )
-    answer: Told = json.loads(ended.stdout)
+    answer: Raced = json.loads(ended.stdout)
     return answer
 
 
-def test_of_32_workers_that_claim_an_image_one_wins_in_every_round(told: Told) -> None:
-    assert [race["first"] for race in told["races"]] == [{"won": 1, "held": WORKERS - 1}] * ROUNDS
+def test_of_32_workers_that_claim_an_image_one_wins_in_every_round(raced: Raced) -> None:
+    assert [race["first"] for race in raced["races"]] == [{"Won": 1, "Held": WORKERS - 1}] * ROUNDS
 
 
-def test_a_lapsed_lease_is_taken_over_by_one_worker_and_only_its_commit_counts(told: Told) -> None:
-    assert [race["second"] for race in told["races"]] == [{"won": 1, "held": WORKERS - 1}] * ROUNDS
-    assert [race["attempts"] for race in told["races"]] == [[1, 2]] * ROUNDS
-    assert [race["committed"] for race in told["races"]] == [[False, True]] * ROUNDS
+def test_a_lapsed_lease_is_taken_over_by_one_worker_and_only_its_commit_counts(raced: Raced) -> None:
+    assert [race["second"] for race in raced["races"]] == [{"Won": 1, "Held": WORKERS - 1}] * ROUNDS
+    assert [race["attempts"] for race in raced["races"]] == [[1, 2]] * ROUNDS
+    assert [race["committed"] for race in raced["races"]] == [[False, True]] * ROUNDS
 
 
-def test_no_two_workers_get_the_same_slot_of_the_pace(told: Told) -> None:
-    slots = told["slots"]
+def test_no_two_workers_get_the_same_slot_of_the_pace(raced: Raced) -> None:
+    slots = raced["slots"]
     assert slots[:10] == [0] * 10
     assert all(later - earlier >= 750 for earlier, later in itertools.pairwise(slots[9:]))
     assert 10 < len(slots) <= 10 + 10_000 // 750

@@ -1,4 +1,4 @@
-"""The SQS event source: delivery, partial failures, and the batch of a worker that died."""
+"""The SQS event source delivers messages, and delivers again those of a failed or killed worker."""
 
 import boto3
 
@@ -9,7 +9,7 @@ VISIBILITY = 3.0
 
 
 def send(stack: Stack, *bodies: str) -> None:
-    """All at once: without a delay the poller may find the first before the last has arrived."""
+    """Sends all bodies as one batch. Without the delay the poller could find the first one alone."""
     sqs = boto3.client("sqs", **stack.engine.access)
     sqs.send_message_batch(
         QueueUrl=stack.outputs["WorkQueue"],
@@ -24,13 +24,13 @@ def test_messages_reach_the_function(small: Stack) -> None:
     wait_for({"plain a 1", "plain b 1"}, small)
 
 
-def test_only_the_refused_message_comes_back_and_after_the_visibility_timeout(small: Stack) -> None:
+def test_only_a_refused_message_is_delivered_again_and_after_the_visibility_timeout(small: Stack) -> None:
     send(small, "refuse a", "accepted a")
     wait_for({"refuse a 1", "accepted a 1"}, small)
     assert wait_for({"refuse a 2"}, small) > VISIBILITY / 2
     assert "accepted a 2" not in seen(small)
 
 
-def test_batch_of_a_killed_worker_is_delivered_again(small: Stack) -> None:
+def test_the_batch_of_a_killed_worker_is_delivered_again(small: Stack) -> None:
     send(small, "before b", "die b")
     wait_for({"before b 2", "die b 2"}, small, seconds=30.0)

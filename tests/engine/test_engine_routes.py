@@ -1,4 +1,4 @@
-"""The HTTP API, whose description the engine ignores and `local.routes` applies."""
+"""The HTTP API has the routes of its description, which the engine ignores and `local.routes` applies."""
 
 import http.client
 import json
@@ -21,23 +21,23 @@ def ask(stack: Stack, path: str, *, method: str = "GET", token: str | None = Non
         return response.status, json.loads(response.read())
 
 
-def test_route_is_found_by_the_api_named_in_the_host_header(small: Stack) -> None:
+def test_the_host_name_of_a_request_names_the_api_that_answers(small: Stack) -> None:
     assert ask(small, "/api/public?a=b%2Fc") == (
         200,
         {"greeting": "hello", "route": "GET /api/public", "role": None, "query": "a=b%2Fc"},
     )
 
 
-def test_unknown_path_and_method_are_404(small: Stack) -> None:
+def test_an_unknown_path_or_method_is_404(small: Stack) -> None:
     assert ask(small, "/api/nothing", token="friend")[0] == 404
     assert ask(small, "/api/greeting", method="DELETE", token="friend")[0] == 404
 
 
-def test_every_method_of_a_path_has_its_route(small: Stack) -> None:
+def test_another_method_of_a_path_is_another_route(small: Stack) -> None:
     assert ask(small, "/api/greeting", method="POST", token="friend")[1]["route"] == "POST /api/greeting"
 
 
-def test_authorizer_answers_401_403_and_hands_its_context_on(small: Stack) -> None:
+def test_the_authorizer_refuses_with_401_or_403_and_passes_on_its_context(small: Stack) -> None:
     assert ask(small, "/api/greeting")[0] == 401
     assert ask(small, "/api/greeting", token="wrong")[0] == 403
     status, answer = ask(small, "/api/greeting", token="friend")

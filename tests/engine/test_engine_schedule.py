@@ -1,4 +1,4 @@
-"""Schedules (`ScheduleV2`: EventBridge Scheduler)."""
+"""Schedules (`ScheduleV2`, EventBridge Scheduler) call their functions."""
 
 import boto3
 
@@ -6,13 +6,13 @@ from local.deploy import Stack
 from tests.engine.conftest import wait_for
 
 
-def test_due_schedule_calls_its_function(small: Stack) -> None:
+def test_a_schedule_that_is_due_calls_its_function(small: Stack) -> None:
     """The engine looks for due schedules every 10 seconds."""
     wait_for({"tick"}, small, seconds=25)
 
 
 def test_rates_and_crons_are_registered_and_enabled(small: Stack) -> None:
-    """Their firing is not waited for: a rate's first time is after a whole period."""
+    """The test does not wait for a call: a rate's first one is due after a whole period."""
     scheduler = boto3.client("scheduler", **small.engine.access)
     schedules = [
         scheduler.get_schedule(Name=entry["Name"]) for entry in scheduler.list_schedules()["Schedules"]

@@ -1,15 +1,19 @@
-"""What survives which end of the engine."""
+"""The state of the engine survives a clean stop, and its objects survive a kill."""
 
 import re
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
+from local import engine
 from local.deploy import Stack
+from local.engine import running_engine
+from local.processes import Child
 from tests.engine.conftest import seen, wait_for
 from tests.engine.test_engine_queue import send
 from tests.engine.test_engine_routes import ask
@@ -18,6 +22,7 @@ Start = Callable[[], AbstractContextManager[Stack]]
 
 
 def remember(stack: Stack, name: str) -> None:
+    """Stores a row and an object of this name."""
     dynamodb = boto3.client("dynamodb", **stack.engine.access)
     dynamodb.put_item(TableName=stack.outputs["SeenTable"], Item={"name": {"S": name}})
     s3 = boto3.client("s3", **stack.engine.access)
@@ -32,15 +37,19 @@ def files(folder: Path) -> dict[Path, bytes]:
 
 def objects(stack: Stack, bucket: str | None = None) -> dict[str, bytes]:
     """Returns key → content of the stack's bucket, or of another one."""
-    s3, bucket = boto3.client("s3", **stack.engine.access), bucket or stack.outputs["Objects"]
+    s3 = boto3.client("s3", **stack.engine.access)
+    bucket = bucket or stack.outputs["Objects"]
     keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
     return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
 
-def test_clean_stop_keeps_rows_objects_and_names_and_a_kill_keeps_those_of_the_last_one(start: Start) -> None:
+def test_a_clean_stop_keeps_everything_and_a_kill_keeps_objects_and_the_rows_of_the_last_clean_stop(
+    start: Start,
+) -> None:
     with start() as stack:
         remember(stack, "first")
-        names, token = stack.outputs, stack.engine.token
+        names = stack.outputs
+        token = stack.engine.token
     with start() as stack:
         assert stack.engine.token != token, "a token opens one run"
         assert stack.outputs == names
@@ -58,7 +67,7 @@ def test_clean_stop_keeps_rows_objects_and_names_and_a_kill_keeps_those_of_the_l
         assert ask(stack, "/api/public")[0] == 200
 
 
-def test_stack_killed_before_its_first_clean_stop_is_made_anew_and_its_objects_are_kept(
+def test_a_stack_killed_before_its_first_clean_stop_is_deployed_again_and_its_objects_are_kept(
     start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with start() as stack:
@@ -74,8 +83,8 @@ def test_stack_killed_before_its_first_clean_stop_is_made_anew_and_its_objects_a
             assert objects(stack, bucket) == {"kept/lost": b"lost"}
             assert "lost" not in seen(stack)
             assert objects(stack) == {}
-            said = f"pictures are kept in {tmp_path / 'stack' / 's3'},"
-            assert capsys.readouterr().err.count(said) == 1, end
+            notice = f"pictures are kept in {tmp_path / 'stack' / 's3'},"
+            assert capsys.readouterr().err.count(notice) == 1, end
             if end == "killed again":
                 stack.engine.child.kill()
     with start() as stack:
@@ -84,8 +93,8 @@ def test_stack_killed_before_its_first_clean_stop_is_made_anew_and_its_objects_a
     assert "pictures are kept" not in capsys.readouterr().err, "the last run was stopped cleanly"
 
 
-def test_queue_still_reaches_its_function_when_the_port_had_to_change(start: Start, tmp_path: Path) -> None:
-    """Queue URLs hold the port; where it changed and they did not, the event source is silent."""
+def test_a_queue_still_reaches_its_function_when_the_port_had_to_change(start: Start, tmp_path: Path) -> None:
+    """Queue URLs hold the port: if it changed and they did not, the event source would be silent."""
     with start() as stack:
         port = stack.engine.port
         assert re.match(rf"http://localhost:{port}/", stack.outputs["WorkQueue"])
@@ -95,3 +104,46 @@ def test_queue_still_reaches_its_function_when_the_port_had_to_change(start: Sta
         send(stack, "moved")
         wait_for({"moved 1"}, stack)
     assert (tmp_path / "stack" / "state" / "port").read_text() == str(stack.engine.port)
+
+
+def test_a_message_that_was_being_worked_on_at_a_clean_stop_is_delivered_after_the_next_start(
+    tmp_path: Path,
+) -> None:
+    """Its worker has ended, so it must not stay hidden until its visibility timeout is over."""
+    with running_engine(tmp_path) as first:
+        sqs: Any = boto3.client("sqs", **first.access)
+        queue = sqs.create_queue(QueueName="work", Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
+        sqs.send_message(QueueUrl=queue, MessageBody="interrupted")
+        sqs.send_message(QueueUrl=queue, MessageBody="delayed", DelaySeconds=900)
+        assert [message["Body"] for message in received(sqs, queue)] == ["interrupted"]
+    with running_engine(tmp_path) as second:
+        sqs = boto3.client("sqs", **second.access)
+        [message] = received(sqs, queue)
+        assert (message["Body"], message["Attributes"]["ApproximateReceiveCount"]) == ("interrupted", "1")
+        assert received(sqs, queue) == [], "it is hidden again while it is worked on"
+
+
+def received(sqs: Any, queue: str) -> list[dict[str, Any]]:
+    answer = sqs.receive_message(
+        QueueUrl=queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["ApproximateReceiveCount"]
+    )
+    return list(answer.get("Messages", []))
+
+
+def test_no_program_can_take_the_port_between_its_choice_and_the_start_of_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be sent the token, which opens the engine."""
+    refusals = []
+
+    class AttackedChild(Child):
+        def __init__(self, *arguments: Any, environment: dict[str, str], **options: Any) -> None:
+            with pytest.raises(OSError, match="in use") as refusal:
+                socket.create_server(("127.0.0.1", int(environment["GATEWAY_PORT"])))
+            refusals.append(refusal)
+            super().__init__(*arguments, environment=environment, **options)
+
+    monkeypatch.setattr(engine, "Child", AttackedChild)
+    with running_engine(tmp_path) as running:
+        assert boto3.client("s3", **running.access).list_buckets()["Buckets"] == []
+    assert len(refusals) == 1

@@ -1,4 +1,4 @@
-"""Conditional writes, which everything that must happen once hangs on."""
+"""The engine's conditional writes are atomic: every claim and lock relies on that."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,7 +7,7 @@ import boto3
 from local.deploy import Stack
 
 
-def test_conditional_put_has_one_winner_under_16_threads(small: Stack) -> None:
+def test_a_conditional_put_has_one_winner_among_16_threads(small: Stack) -> None:
     dynamodb = boto3.client("dynamodb", **small.engine.access)
 
     def put(name: str, writer: int) -> bool:

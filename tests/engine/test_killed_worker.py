@@ -4,7 +4,6 @@ import io
 import os
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,12 +12,13 @@ import pytest
 from PIL import Image
 
 from imagecache.clock import now
+from imagecache.errors import ClaimHeldError
 from imagecache.model.image import ImageMessage
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.usecases.caching.cache_image import ClaimHeldError, ImageCacher
+from imagecache.usecases.caching.cache_image import ImageCacher
 from local.engine import Engine
 from local.template import ROOT
-from tests.engine.doomed_worker import cacher_on
+from tests.engine.doomed_worker import LEASE_SECONDS, cacher_on
 from tests.hostile.origin import Origin, answer
 
 STAGES = {"claim": "beeper.com/killed-after-its-claim", "download": "beeper.com/killed-after-its-download"}
@@ -31,7 +31,7 @@ def png() -> bytes:
 
 
 def kill_at(stage: str, key: str, origin: Origin, engine: Engine) -> None:
-    """A worker in a process of its own gets that far, and no further."""
+    """Starts a worker in a process of its own, and kills it when it has reached that stage."""
     command = [sys.executable, "-m", "tests.engine.doomed_worker", stage, key, origin.url]
     environment = {**os.environ, **engine.environment}
     with subprocess.Popen(  # noqa: S603 - our own code
@@ -43,12 +43,17 @@ def kill_at(stage: str, key: str, origin: Origin, engine: Engine) -> None:
 
 
 def results_of(crowd: int, survivor: ImageCacher, key: str) -> list[str]:
-    """What many deliveries of the same message come to, at once."""
+    """Returns the results of many deliveries of one message at once, without those that met a lease."""
     with ThreadPoolExecutor(crowd) as pool:
         work = [pool.submit(survivor.cache, ImageMessage(key, f"mxc://{key}", now())) for _ in range(crowd)]
-    errors = [type(one.exception()) for one in work if one.exception()]
+    errors = [type(future.exception()) for future in work if future.exception()]
     assert set(errors) <= {ClaimHeldError}
-    return [one.result().result for one in work if not one.exception()]
+    return [future.result().result for future in work if not future.exception()]
+
+
+def after_the_lease() -> int:
+    """The clock of a worker that comes when the lease of the killed one has lapsed."""
+    return now() + LEASE_SECONDS * 1000 + 1
 
 
 def test_a_worker_killed_at_work_costs_at_most_a_second_download(engine_with_tables: Engine) -> None:
@@ -58,11 +63,11 @@ def test_a_worker_killed_at_work_costs_at_most_a_second_download(engine_with_tab
     for stage, key in STAGES.items():
         with Origin(answer("200 OK", png())) as origin:
             kill_at(stage, key, origin, engine_with_tables)
-            survivor = cacher_on(engine_with_tables.access, origin.url)
-            with pytest.raises(ClaimHeldError) as held:
-                survivor.cache(ImageMessage(key, f"mxc://{key}", now()))
-            time.sleep(max(held.value.held_until - now(), 0) / 1000 + 0.01)
+            early = cacher_on(engine_with_tables.access, origin.url)
+            with pytest.raises(ClaimHeldError):
+                early.cache(ImageMessage(key, f"mxc://{key}", now()))
+            survivor = cacher_on(engine_with_tables.access, origin.url, clock=after_the_lease)
             assert results_of(8, survivor, key).count("cached") == 1
             hits[stage] = len(origin.requests)
     assert hits == {"claim": 1, "download": 2}
-    assert {state.status.value for state in rows.states(STAGES.values()).values()} == {"cached"}
+    assert {record.status.value for record in rows.records(STAGES.values()).values()} == {"cached"}

@@ -1,6 +1,6 @@
-"""A laptop that is away for an hour or a week, on a replaced clock: nothing is lost, and waiting is cheap.
+"""A laptop that is offline for an hour or a week, on a replaced clock: nothing is lost, and waiting is cheap.
 
-On the engine, because moto takes four times as long for the thousands of conditional writes.
+These tests run on the engine, because moto takes four times as long for thousands of conditional writes.
 """
 
 import heapq
@@ -29,27 +29,27 @@ from tests.integration.test_origins import most_in_a_minute
 
 @dataclass
 class Laptop:
-    """A media server that is away at times."""
+    """A media server that is down at times."""
 
     stack: Stack
     down: Callable[[int], OriginDownError | None]
     asked: list[int] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
 
-    def fetch(self, source: MediaLocation) -> Fetched:
+    def fetch(self, location: MediaLocation) -> Fetched:
         self.stack.now += 20
         self.asked.append(self.stack.now)
         if error := self.down(self.stack.now):
             raise error
-        self.served.append(source.key)
+        self.served.append(location.key)
         out = io.BytesIO()
-        number = int(source.media_id)
+        number = int(location.media_id)
         Image.new("RGB", (4, 4), (number % 256, number // 256, 7)).save(out, "PNG")
         return Fetched(out.getvalue())
 
 
 class Sqs:
-    """As much of SQS as the cacher uses, on the replaced clock."""
+    """The part of SQS that the cacher uses, on the replaced clock."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -67,7 +67,7 @@ class Sqs:
         heapq.heappush(self._waiting, (due, next(self._order), body, receives))
 
     def deliver(self, cacher: ImageCacher, *, until: int) -> None:
-        """Every message that is due, in order, until the queue or the time ends."""
+        """Delivers every message that is due, in order, until the queue or the time ends."""
         while self._waiting and self._waiting[0][0] <= until:
             due, _, body, receives = heapq.heappop(self._waiting)
             self._stack.now = max(self._stack.now, due)
@@ -85,11 +85,11 @@ class Sqs:
 
 class NoBlobs:
     def put(self, blob_id: str, original: bytes, picture: Picture) -> None:
-        """Objects are other tests' matter."""
+        """Stores nothing: other tests look at the objects."""
 
 
 def cacher_for(stack: Stack, laptop: Laptop, sqs: Any) -> ImageCacher:
-    salt = stack.sync_state.salt()
+    salt = stack.wiring.salt()
     return ImageCacher(
         claims=stack.claims,
         fetcher=stack.fetcher(ImageSources(media={OriginName.MEDIA_SERVER: laptop}, web=GuardedWeb())),
@@ -102,17 +102,17 @@ def cacher_for(stack: Stack, laptop: Laptop, sqs: Any) -> ImageCacher:
 
 
 def ask_for(sqs: Sqs, stack: Stack, keys: list[str]) -> None:
-    """As sync does: those that need work, message first."""
-    states = stack.cached_images.states(keys)
+    """Queues the images that need work as sync does, the message before the row."""
+    records = stack.cached_images.records(keys)
     for key in keys:
-        if needs_work(states.get(key), stack.now):
-            request = ImageMessage(key, f"mxc://{key}", stack.now)
-            sqs.send_message(MessageBody=to_body(request))
-            stack.cached_images.mark_queued(request)
+        if needs_work(records.get(key), stack.now):
+            message = ImageMessage(key, f"mxc://{key}", stack.now)
+            sqs.send_message(MessageBody=to_body(message))
+            stack.cached_images.mark_queued(message)
 
 
 def statuses(stack: Stack, keys: list[str]) -> set[str]:
-    return {state.status.value for state in stack.cached_images.states(keys).values()}
+    return {record.status.value for record in stack.cached_images.records(keys).values()}
 
 
 def test_an_hours_outage_in_a_backfill_of_500_loses_nothing(stack: Stack) -> None:
@@ -151,14 +151,14 @@ def test_an_outage_of_a_week_costs_next_to_nothing_and_heals_by_itself(
             assert statuses(stack, keys) == {"failed"}
     assert (len(sqs), sqs.dead, statuses(stack, keys)) == (0, [], {"cached"})
     assert sorted(laptop.served) == sorted(keys)
-    # 8 waits at first, then one message for each try: every 6 hours at last.
+    # First 8 deferrals, then one message for each attempt; the last attempts are 6 hours apart.
     assert sqs.sent / len(keys) < 50
     assert len(laptop.asked) - len(keys) < 7 * 24 * 5
 
 
 def test_a_message_carries_how_often_it_waited_and_since_when(stack: Stack) -> None:
     laptop = Laptop(stack, lambda _: OriginDownError("offline"))
-    request = ImageMessage("beeper.com/1", "mxc://beeper.com/1", NOW - 5, deferrals=2)
+    message = ImageMessage("beeper.com/1", "mxc://beeper.com/1", NOW - 5, deferrals=2)
     bodies: list[str] = []
 
     class Caught:
@@ -166,5 +166,5 @@ def test_a_message_carries_how_often_it_waited_and_since_when(stack: Stack) -> N
             bodies.append(sent["MessageBody"])
 
     cacher = cacher_for(stack, laptop, Caught())
-    assert cacher.cache(request).result == "deferred"
+    assert cacher.cache(message).result == "deferred"
     assert from_body(bodies[0]) == ImageMessage("beeper.com/1", "mxc://beeper.com/1", NOW - 5, deferrals=3)

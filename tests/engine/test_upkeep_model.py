@@ -27,7 +27,7 @@ from PIL import Image
 from demo.chats import Person
 from demo.media import Media, Picture
 from demo.service import DemoAccount
-from imagecache.errors import ImageFailedError, NotFoundError
+from imagecache.errors import ClaimHeldError, ImageFailedError, NotFoundError
 from imagecache.imaging.pictures import render
 from imagecache.model.image import FailureReason, Fetched, ImageStatus, OriginName
 from imagecache.model.job import CleanupOrder, new_job
@@ -36,13 +36,12 @@ from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.blobs import Blobs, blob_id, object_keys
 from imagecache.stores.cdn import Cdn
-from imagecache.usecases.caching.cache_image import ClaimHeldError
 from imagecache.usecases.caching.fetch_image import ImageSources
 from local.engine import Engine
 from tests.bucket_clock import bucket_clock
 from tests.engine.interleaving import Interleaving
-from tests.integration.accounts import chat_with
 from tests.integration.conftest import DISTRIBUTION_PARAMETER, TABLES, Stack
+from tests.integration.demo_chats import chat_with
 from tests.integration.sweeping import PLENTY_OF_TIME, sweep_of
 from tests.tables import create_tables
 
@@ -165,7 +164,7 @@ class UpkeepMachine(RuleBasedStateMachine):
         self.stack.queue = self.stack.wiring.images_queue = queue
         queueing = replace(self.stack.image_queueing, queue=queue)
         self.stack.image_queueing = self.stack.wiring.image_queueing = queueing
-        self.salt = self.stack.sync_state.salt()
+        self.salt = self.stack.wiring.salt()
         self.made = self.jobs = 0
         self.forgetting: set[str] = set()
         self.forgotten: set[str] = set()
@@ -313,7 +312,7 @@ class UpkeepMachine(RuleBasedStateMachine):
             self.session,
             complete=complete,
             force=True,
-            milliseconds_left=lambda: ends - self.stack.now,
+            remaining_ms=lambda: ends - self.stack.now,
         )
 
     def cached(self, body: str) -> None:

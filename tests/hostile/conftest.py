@@ -1,4 +1,4 @@
-"""A web of one host, for all that its server may answer."""
+"""One https host on the web, whose server the tests write."""
 
 import ssl
 from collections.abc import Iterator

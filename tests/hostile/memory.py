@@ -30,7 +30,7 @@ def peak_kb() -> int:
 def grown_by(work: Callable[[], object]) -> int:
     """KB between the memory before the work and its highest moment."""
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # what lies free in the process would hide a growth
+    ctypes.CDLL(None).malloc_trim(0)  # free memory within the process would hide a growth
     Path("/proc/self/clear_refs").write_text("5")  # proc(5): the peak becomes what is used now
     before = peak_kb()
     work()

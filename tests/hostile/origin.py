@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that says exactly what it is told, byte by byte: raw sockets, no HTTP library."""
+"""A server on 127.0.0.1 that sends exactly the bytes that a test chooses: raw sockets, no HTTP library."""
 
 import contextlib
 import datetime
@@ -21,7 +21,7 @@ Say = Callable[[socket.socket], None]
 
 
 class Origin:
-    """`with Origin(say) as origin`: every request is answered by `say`, `origin.requests` holds them."""
+    """`with Origin(say) as origin`: `say` answers every request, `origin.requests` has their heads."""
 
     def __init__(self, say: Say, *, tls: ssl.SSLContext | None = None) -> None:
         self._say = say
@@ -61,7 +61,7 @@ class Origin:
 
 
 def _head(connection: socket.socket) -> str:
-    """A request up to its empty line; empty when there is none."""
+    """Returns a request up to its empty line, or an empty text if the client has hung up."""
     head = b""
     while b"\r\n\r\n" not in head:
         part = connection.recv(4096)
@@ -72,7 +72,7 @@ def _head(connection: socket.socket) -> str:
 
 
 def answer(status: str, body: bytes = b"", *headers: str, length: int | None = None) -> Say:
-    """A whole answer; `length` may lie."""
+    """Sends a whole answer. `length` is its Content-Length if that is to be wrong."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers]
 
     def say(connection: socket.socket) -> None:
@@ -82,7 +82,7 @@ def answer(status: str, body: bytes = b"", *headers: str, length: int | None = N
 
 
 def until_close(status: str, body: bytes, *headers: str) -> Say:
-    """An answer without a length, which ends with its connection."""
+    """Sends an answer without a length, which ends with its connection."""
 
     def say(connection: socket.socket) -> None:
         connection.sendall("\r\n".join([f"HTTP/1.1 {status}", *headers]).encode() + b"\r\n\r\n" + body)
@@ -102,20 +102,23 @@ def cut_short(status: str, body: bytes, length: int) -> Say:
     return say
 
 
-def drip(first: bytes, *, seconds: float) -> Say:
-    """`first` at once, then one byte at a time, for ever."""
+def drip(first: bytes) -> Say:
+    """Sends `first` at once, then 20 single bytes a second.
+
+    It ends after a minute, so that a client without a deadline fails its test instead of waiting for ever.
+    """
 
     def say(connection: socket.socket) -> None:
         connection.sendall(first)
-        while True:
-            time.sleep(seconds)
+        for _ in range(20 * 60):
+            time.sleep(0.05)
             connection.sendall(b"x")
 
     return say
 
 
 class Flood:
-    """A body without length and without end; `sent` counts what the client took."""
+    """A body without length and without end. `sent` counts the bytes that the client took."""
 
     def __init__(self, head: bytes = b"HTTP/1.1 200 OK\r\n\r\n") -> None:
         self._head = head
@@ -130,7 +133,7 @@ class Flood:
 
 @contextlib.contextmanager
 def certificate(host: str) -> Iterator[tuple[ssl.SSLContext, str]]:
-    """A server's TLS for `host`, and the file of the throwaway authority that vouches for it."""
+    """Yields a server's TLS context for `host`, and the file of the authority that clients have to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.datetime.now(datetime.UTC)

@@ -1,12 +1,12 @@
-"""What the two Beeper origins may answer: the image's failure or the origin's, in time and in bounds."""
+"""Answers of the two origins of Beeper's media: which are failures of the image, and which of the origin."""
 
 import contextlib
 import gzip
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
-from functools import partial
 
 import pytest
 import requests
@@ -23,9 +23,10 @@ from imagecache.rules.source_urls import MediaLocation, parse_source_url
 from imagecache.sources import transport
 from imagecache.sources.beeper.auth import access_headers
 from imagecache.sources.beeper.images import AssetsServe, MediaServer
-from imagecache.sources.transport import MAX_IMAGE_BYTES, punctual_session
+from imagecache.sources.transport import MAX_IMAGE_BYTES, TimeLimits, punctual_session
 from tests.hostile.origin import Flood, Origin, Say, answer, cut_short, drip, until_close
 
+A_MINUTE = 60  # seconds: how long `drip` would keep a client without a deadline
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(100)
 PAGE = b"<!DOCTYPE html><html><title>error code: 1033</title></html>"
 GONE_FOR_GOOD = b'{"message": "no longer available", "code": "SERVE_ASSET_ERROR"}'
@@ -38,7 +39,7 @@ def session() -> Iterator[requests.Session]:
         yield session
 
 
-def source() -> MediaLocation:
+def location() -> MediaLocation:
     parsed = parse_source_url("mxc://local.beeper.com/alex_a%23b%25")
     assert isinstance(parsed, MediaLocation)
     return parsed
@@ -49,7 +50,7 @@ def fetch(request: pytest.FixtureRequest, session: requests.Session) -> Fetch:
     """Through either of the two adapters."""
 
     def fetch(url: str) -> bytes:
-        fetched: Fetched = request.param(base_url=url, token="secret", session=session).fetch(source())
+        fetched: Fetched = request.param(base_url=url, token="secret", session=session).fetch(location())
         return fetched.content
 
     return fetch
@@ -94,12 +95,12 @@ def test_an_origin_that_does_not_serve_is_at_fault_itself(
 
 
 @pytest.mark.parametrize(
-    ("wish", "seconds"), [("120", 120), (None, None), ("soon", None), ("-5", None), ("99999999999", 86_400)]
+    ("header", "seconds"), [("120", 120), (None, None), ("soon", None), ("-5", None), ("99999999999", 86_400)]
 )
-def test_how_long_a_busy_origin_wants_to_be_left_alone_is_handed_on(
-    fetch: Fetch, wish: str | None, seconds: int | None
+def test_the_retry_after_header_of_a_busy_origin_is_in_the_error(
+    fetch: Fetch, header: str | None, seconds: int | None
 ) -> None:
-    headers = [f"Retry-After: {wish}"] if wish else []
+    headers = [f"Retry-After: {header}"] if header else []
     say = answer("429 Too Many Requests", b"", *headers)
     with Origin(say) as origin, pytest.raises(OriginBusyError) as caught:
         fetch(origin.url)
@@ -107,18 +108,18 @@ def test_how_long_a_busy_origin_wants_to_be_left_alone_is_handed_on(
 
 
 def test_retry_after_may_be_a_date() -> None:
-    wish = transport.retry_after({"Retry-After": formatdate(time.time() + 100, usegmt=True)})
-    assert wish is not None
-    assert 97 <= wish <= 100
+    seconds = transport.retry_after({"Retry-After": formatdate(time.time() + 100, usegmt=True)})
+    assert seconds is not None
+    assert 97 <= seconds <= 100
 
 
-def test_the_one_502_that_is_final_is_told_from_the_others(session: requests.Session) -> None:
+def test_the_one_502_that_is_final_is_distinguished_from_the_others(session: requests.Session) -> None:
     with Origin(answer("502 Bad Gateway", GONE_FOR_GOOD)) as origin:
         with pytest.raises(ImageFailedError) as caught:
-            AssetsServe(base_url=origin.url, token="t", session=session).fetch(source())
+            AssetsServe(base_url=origin.url, token="t", session=session).fetch(location())
         assert caught.value.reason is FailureReason.GONE
         with pytest.raises(OriginFaultyError):
-            MediaServer(base_url=origin.url, token="t", session=session).fetch(source())
+            MediaServer(base_url=origin.url, token="t", session=session).fetch(location())
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_the_one_502_that_is_final_is_told_from_the_others(session: requests.Ses
         ("403 Forbidden", FailureReason.REFUSED),
     ],
 )
-def test_what_the_origin_says_of_the_image_is_the_images_failure(
+def test_a_final_status_of_the_origin_is_a_failure_of_the_image(
     fetch: Fetch, status: str, reason: FailureReason
 ) -> None:
     with Origin(answer(status, b"File not found")) as origin, pytest.raises(ImageFailedError) as caught:
@@ -148,15 +149,13 @@ def test_what_the_origin_says_of_the_image_is_the_images_failure(
     ],
     ids=["body", "header", "status line", "nothing", "chunk size"],
 )
-def test_a_byte_at_a_time_outlives_no_deadline(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch, first: bytes
-) -> None:
-    monkeypatch.setattr("imagecache.sources.beeper.images.Deadline", partial(transport.Deadline, 0.5))
-    with Origin(drip(first, seconds=0.05)) as origin:
+def test_a_byte_at_a_time_outlives_no_deadline(session: requests.Session, first: bytes) -> None:
+    limits = TimeLimits(total_seconds=0.5)
+    with Origin(drip(first)) as origin:
         began = time.monotonic()
         with pytest.raises(OriginFaultyError):
-            AssetsServe(base_url=origin.url, token="t", session=session).fetch(source())
-        assert time.monotonic() - began < 1.5
+            AssetsServe(base_url=origin.url, token="t", session=session, limits=limits).fetch(location())
+        assert time.monotonic() - began < A_MINUTE / 2
 
 
 @pytest.mark.parametrize(
@@ -188,32 +187,36 @@ def test_no_more_than_64_kb_beyond_the_cap_are_read(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(transport, "bytearray", Counting, raising=False)
     with punctual_session() as session, Origin(Flood()) as origin, pytest.raises(ImageFailedError):
-        MediaServer(base_url=origin.url, token="t", session=session).fetch(source())
+        MediaServer(base_url=origin.url, token="t", session=session).fetch(location())
     assert MAX_IMAGE_BYTES < taken <= MAX_IMAGE_BYTES + 64 * 1024
 
 
-def test_what_stands_behind_an_answer_is_not_taken_for_the_next_one(session: requests.Session) -> None:
+def test_bytes_after_an_answer_are_not_taken_for_the_next_answer(session: requests.Session) -> None:
     other = answer("200 OK", b"another image, hidden behind the first")
-    first, following = b"1" * 30, b"2" * 30
+    first = b"1" * 30
+    following = b"2" * 30
     bodies = iter([first, following])
+
+    hidden_is_sent = threading.Event()
 
     def say(connection: socket.socket) -> None:
         body = next(bodies)
         answer("200 OK", body)(connection)
         if body == first:
             other(connection)
+            hidden_is_sent.set()
 
     with Origin(say) as origin:
         serve = AssetsServe(base_url=origin.url, token="t", session=session)
-        assert serve.fetch(source()).content == first
-        time.sleep(0.05)
-        assert serve.fetch(source()).content == following
+        assert serve.fetch(location()).content == first
+        assert hidden_is_sent.wait(A_MINUTE)
+        assert serve.fetch(location()).content == following
 
 
 def test_tokens_travel_in_headers_and_paths_are_encoded_once(session: requests.Session) -> None:
     access = access_headers({"cf-access-client-id": "id", "cf-access-client-secret": "hush"})
     with Origin(answer("200 OK", IMAGE)) as origin:
-        MediaServer(base_url=origin.url, token="secret", session=session, headers=access).fetch(source())
+        MediaServer(base_url=origin.url, token="secret", session=session, headers=access).fetch(location())
     [request] = origin.requests
     lines = request.split("\r\n")
     assert lines[0] == "GET /local.beeper.com/alex_a%23b%25 HTTP/1.1"
@@ -221,7 +224,7 @@ def test_tokens_travel_in_headers_and_paths_are_encoded_once(session: requests.S
     assert {"CF-Access-Client-Id: id", "CF-Access-Client-Secret: hush"} <= set(lines)
 
 
-def test_half_a_pair_of_access_headers_is_none() -> None:
+def test_half_a_pair_of_access_headers_is_not_sent() -> None:
     assert access_headers({"cf-access-client-id": "id"}) == {}
 
 
@@ -231,19 +234,20 @@ def test_the_environment_adds_no_password_and_no_proxy(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with Origin(answer("200 OK", IMAGE)) as origin:
-        assert MediaServer(base_url=origin.url, token="t", session=session).fetch(source()).content == IMAGE
+        assert MediaServer(base_url=origin.url, token="t", session=session).fetch(location()).content == IMAGE
 
 
 def test_an_origin_that_does_not_even_connect_is_down_and_not_slow(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    session: requests.Session,
 ) -> None:
-    monkeypatch.setattr("imagecache.sources.beeper.images.CONNECT_SECONDS", 0.3)
+    limits = TimeLimits(connect_seconds=0.3)
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for waiting in [stack.enter_context(socket.socket()) for _ in range(3)]:  # nobody accepts
+        # Nothing accepts these connections, so the queue of the listening socket fills up.
+        for waiting in [stack.enter_context(socket.socket()) for _ in range(3)]:
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
         with pytest.raises(OriginDownError) as caught:
-            AssetsServe(base_url=url, token="t", session=session).fetch(source())
+            AssetsServe(base_url=url, token="t", session=session, limits=limits).fetch(location())
     assert not isinstance(caught.value, OriginFaultyError)

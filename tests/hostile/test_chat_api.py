@@ -1,4 +1,4 @@
-"""What may answer in place of Beeper's list of chats, and what is concluded from it."""
+"""Whatever answers in place of Beeper, nothing wrong is concluded from it."""
 
 import json
 import time
@@ -7,14 +7,19 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from imagecache.errors import ChatUnavailableError, ListingError, OriginDownError, OriginUnauthorizedError
+from imagecache.errors import (
+    ChatUnavailableError,
+    ListingError,
+    OriginBusyError,
+    OriginDownError,
+    OriginUnauthorizedError,
+)
 from imagecache.model.chat import Chat
-from imagecache.sources.beeper import chat_api
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.beeper.chat_json import parse_chat
 from imagecache.sources.transport import punctual_session
 from tests.hostile.origin import Origin, Say, answer, cut_short, drip
-from tests.recorded import FOLDER, recorded
+from tests.recorded_answers import FOLDER, recorded
 
 PAGE = b"<!DOCTYPE html><html><title>error code: 1033</title></html>"
 LOGIN = answer("302 Found", b"", "Location: https://login.example/")
@@ -28,7 +33,7 @@ def session() -> Iterator[requests.Session]:
 
 
 def said(name: str, status: str = "200 OK") -> Say:
-    """A recorded answer."""
+    """Returns a server's behaviour: it sends a recorded answer."""
     return answer(status, (FOLDER / f"{name}.json").read_bytes(), "Content-Type: application/json")
 
 
@@ -36,14 +41,14 @@ def api_at(origin: Origin, session: requests.Session) -> ChatApi:
     return ChatApi(base_url=origin.url, secrets=SECRETS, session=session)
 
 
-def crowd() -> Chat:
+def large_group() -> Chat:
     return parse_chat(recorded("group_of_552_excerpt"))
 
 
-SOMEBODY_ELSE = [
+OTHER_PROGRAMS = [
     (answer("401 Unauthorized", b"{}"), OriginUnauthorizedError),
     (LOGIN, OriginUnauthorizedError),
-    (answer("429 Too Many Requests", b"{}"), OriginDownError),
+    (answer("429 Too Many Requests", b"{}"), OriginBusyError),
     (answer("502 Bad Gateway", b"{}"), OriginDownError),
     (answer("530 ", b"error code: 1033"), OriginDownError),
     (answer("200 OK", PAGE), OriginDownError),
@@ -57,26 +62,27 @@ SOMEBODY_ELSE = [
 ]
 
 
-@pytest.mark.parametrize(("say", "expected"), SOMEBODY_ELSE)
-def test_whoever_else_answers_says_nothing_of_any_chat(
+@pytest.mark.parametrize(("say", "expected"), OTHER_PROGRAMS)
+def test_an_answer_by_another_program_says_nothing_about_any_chat(
     session: requests.Session, say: Say, expected: type[OriginDownError]
 ) -> None:
     with Origin(say) as origin:
         api = api_at(origin, session)
-        for ask in (lambda: api.page(None), lambda: api.with_full_roster(crowd()), lambda: api.exists("!a")):
+        for ask in (
+            lambda: api.page(None),
+            lambda: api.with_full_roster(large_group()),
+            lambda: api.exists("!a"),
+        ):
             with pytest.raises(OriginDownError) as caught:
                 ask()
             assert type(caught.value) is expected
 
 
-def test_an_answer_that_never_ends_is_left_in_time(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(chat_api, "_TIMEOUT", (0.3, 0.3))
+def test_an_answer_that_never_ends_is_given_up_in_time(session: requests.Session) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
     started = time.monotonic()
-    with Origin(drip(head, seconds=0.05)) as origin, pytest.raises(OriginDownError):
-        api_at(origin, session).page(None)
+    with Origin(drip(head)) as origin, pytest.raises(OriginDownError):
+        ChatApi(base_url=origin.url, secrets=SECRETS, session=session, timeout=(0.3, 0.3)).page(None)
     assert time.monotonic() - started < 3
 
 
@@ -90,7 +96,7 @@ def test_an_answer_that_never_ends_is_left_in_time(
         (answer("200 OK", b"[]"), ListingError),
     ],
 )
-def test_a_list_that_beeper_itself_does_not_give_is_not_an_empty_one(
+def test_a_list_that_beeper_refuses_is_not_an_empty_list(
     session: requests.Session, say: Say, expected: type[Exception]
 ) -> None:
     with Origin(say) as origin, pytest.raises(expected) as caught:
@@ -108,19 +114,19 @@ def test_a_list_that_beeper_itself_does_not_give_is_not_an_empty_one(
         answer("200 OK", b"{}"),
     ],
 )
-def test_a_chat_that_beeper_itself_does_not_give_is_that_chats_trouble(
+def test_an_error_of_beeper_for_one_chat_concerns_that_chat_alone(
     session: requests.Session, say: Say
 ) -> None:
-    """A single one would otherwise end every run at the same place."""
+    """Otherwise a single chat would end every run at the same place."""
     with Origin(say) as origin, pytest.raises(ChatUnavailableError):
-        api_at(origin, session).with_full_roster(crowd())
+        api_at(origin, session).with_full_roster(large_group())
 
 
-def test_a_chat_whose_members_are_withheld_is_a_part_and_not_empty(session: requests.Session) -> None:
-    body = json.dumps({"id": crowd().chat_id, "participants": None}).encode()
+def test_a_chat_whose_members_are_withheld_is_partial_and_not_empty(session: requests.Session) -> None:
+    body = json.dumps({"id": large_group().chat_id, "participants": None}).encode()
     with Origin(answer("200 OK", body)) as origin:
-        full = api_at(origin, session).with_full_roster(crowd())
-    assert (full.participants, full.participant_count, full.has_more_participants) == ((), 552, True)
+        full = api_at(origin, session).with_full_roster(large_group())
+    assert (full.participants, full.participant_count, full.roster_is_partial) == ((), 552, True)
 
 
 def test_only_a_404_of_the_chat_itself_means_that_it_is_gone(session: requests.Session) -> None:

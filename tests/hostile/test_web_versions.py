@@ -1,4 +1,4 @@
-"""How a web server names a version, and what it may answer to the question whether that is still there."""
+"""Validators of a web server, and its answers to conditional requests."""
 
 import pytest
 
@@ -7,13 +7,14 @@ from imagecache.model.image import NO_VALIDATORS, Fetched, Unchanged, Validators
 from tests.hostile.origin import Say, answer
 from tests.hostile.web import IMAGE, Web, conditions, in_turn, moved
 
-MONDAY, TUESDAY = "Mon, 05 Oct 2026 07:28:00 GMT", "Tue, 06 Oct 2026 07:28:00 GMT"
+MONDAY = "Mon, 05 Oct 2026 07:28:00 GMT"
+TUESDAY = "Tue, 06 Oct 2026 07:28:00 GMT"
 KNOWN = Validators('"v1"', MONDAY)
 NEW = answer("200 OK", IMAGE, 'ETag: "v2"')
 NOT_MODIFIED = answer("304 Not Modified")
 
 
-def test_how_the_server_names_this_version_is_handed_on(web: Web) -> None:
+def test_the_validators_of_the_answer_are_returned(web: Web) -> None:
     say = answer("200 OK", IMAGE, 'ETag: W/"v1"', f"Last-Modified: {MONDAY}")
     assert web.fetch(say) == Fetched(IMAGE, Validators('W/"v1"', MONDAY))
 
@@ -32,16 +33,16 @@ def test_how_the_server_names_this_version_is_handed_on(web: Web) -> None:
         f"Last-Modified: {MONDAY}, {TUESDAY}",
     ],
 )
-def test_a_name_that_could_do_harm_when_sent_back_is_not_kept(web: Web, name: str) -> None:
+def test_a_malformed_validator_is_not_kept(web: Web, name: str) -> None:
     assert web.fetch(answer("200 OK", IMAGE, name)) == Fetched(IMAGE)
 
 
-def test_where_a_redirect_leads_today_says_nothing_of_tomorrow(web: Web) -> None:
+def test_validators_of_the_target_of_a_redirect_are_not_kept(web: Web) -> None:
     assert web.fetch(in_turn(moved("/b.jpg"), NEW)) == Fetched(IMAGE)
 
 
 @pytest.mark.parametrize(
-    ("known", "asked"),
+    ("cached", "asked"),
     [
         (NO_VALIDATORS, {}),
         (Validators(etag='W/"v1"'), {"If-None-Match": 'W/"v1"'}),
@@ -49,10 +50,10 @@ def test_where_a_redirect_leads_today_says_nothing_of_tomorrow(web: Web) -> None
         (KNOWN, {"If-None-Match": '"v1"', "If-Modified-Since": MONDAY}),
     ],
 )
-def test_it_is_asked_for_any_version_but_the_one_we_have(
-    web: Web, known: Validators, asked: dict[str, str]
+def test_the_request_is_for_any_version_but_the_cached_one(
+    web: Web, cached: Validators, asked: dict[str, str]
 ) -> None:
-    assert web.fetch(NEW, known=known) == Fetched(IMAGE, Validators('"v2"'))
+    assert web.fetch(NEW, cached=cached) == Fetched(IMAGE, Validators('"v2"'))
     assert [conditions(request) for request in web.asked] == [asked]
 
 
@@ -65,26 +66,26 @@ def test_it_is_asked_for_any_version_but_the_one_we_have(
         (["ETag: *", "Last-Modified: now"], KNOWN),
     ],
 )
-def test_what_is_not_modified_keeps_its_names_but_for_those_that_it_says_anew(
+def test_a_304_keeps_the_validators_except_those_that_it_replaces(
     web: Web, said: list[str], named: Validators
 ) -> None:
-    assert web.fetch(answer("304 Not Modified", b"", *said), known=KNOWN) == Unchanged(named)
+    assert web.fetch(answer("304 Not Modified", b"", *said), cached=KNOWN) == Unchanged(named)
     assert len(web.asked) == 1
 
 
 def test_a_304_that_names_another_version_is_not_believed(web: Web) -> None:
     other = answer("304 Not Modified", b"", 'ETag: "v2"')
-    assert web.fetch(in_turn(other, NEW), known=KNOWN) == Fetched(IMAGE, Validators('"v2"'))
+    assert web.fetch(in_turn(other, NEW), cached=KNOWN) == Fetched(IMAGE, Validators('"v2"'))
     assert [len(conditions(request)) for request in web.asked] == [2, 0]
 
 
 def test_only_the_sources_own_url_is_asked_about_a_version(web: Web) -> None:
-    assert web.fetch(in_turn(moved("/b.jpg"), NEW), known=KNOWN) == Fetched(IMAGE)
+    assert web.fetch(in_turn(moved("/b.jpg"), NEW), cached=KNOWN) == Fetched(IMAGE)
     assert [len(conditions(request)) for request in web.asked] == [2, 0]
 
 
 @pytest.mark.parametrize(
-    ("says", "known"),
+    ("says", "cached"),
     [
         ([NOT_MODIFIED], NO_VALIDATORS),
         ([moved("/b.jpg"), NOT_MODIFIED], KNOWN),
@@ -92,8 +93,8 @@ def test_only_the_sources_own_url_is_asked_about_a_version(web: Web) -> None:
     ],
     ids=["never asked", "asked elsewhere", "asked for anything"],
 )
-def test_a_304_that_nobody_asked_for_is_the_servers_own_fault(
-    web: Web, says: list[Say], known: Validators
+def test_a_304_to_an_unconditional_request_is_an_error_of_the_server(
+    web: Web, says: list[Say], cached: Validators
 ) -> None:
     with pytest.raises(OriginDownError, match="status 304"):
-        web.fetch(in_turn(*says), known=known)
+        web.fetch(in_turn(*says), cached=cached)

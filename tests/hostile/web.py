@@ -1,4 +1,4 @@
-"""The guard of `sources/web_images.py` with a server of ours in the place of one public address."""
+"""`GuardedWeb` with a server of the test in the place of one public address."""
 
 import itertools
 import socket
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from imagecache.model.image import NO_VALIDATORS, Fetched, Unchanged, Validators
 from imagecache.rules.source_urls import WebLocation, parse_source_url
+from imagecache.sources.transport import TIME_LIMITS, TimeLimits
 from imagecache.sources.web_images import GuardedWeb
 from tests.hostile.origin import Origin, Say, answer
 
@@ -17,7 +18,7 @@ Resolve = Callable[[str, int], list[str]]
 
 
 class Web:
-    """`reached` are the addresses that it wanted, `asked` the requests of the last fetch."""
+    """`reached` are the addresses that it connected to, `asked` the requests of the last fetch."""
 
     def __init__(self, tls: tuple[ssl.SSLContext, str]) -> None:
         self._context, self._authority = tls
@@ -29,7 +30,8 @@ class Web:
         say: Say,
         url: str = f"https://{HOST}/a.jpg",
         resolve: Resolve = lambda _host, _port: [PUBLIC],
-        known: Validators = NO_VALIDATORS,
+        cached: Validators = NO_VALIDATORS,
+        limits: TimeLimits = TIME_LIMITS,
     ) -> Fetched | Unchanged:
         with Origin(say, tls=self._context) as origin:
 
@@ -37,11 +39,11 @@ class Web:
                 self.reached.append(address)
                 return "127.0.0.1", origin.port
 
-            web = GuardedWeb(resolve=resolve, reach=reach, ca_certs=self._authority)
-            source = parse_source_url(url)
-            assert isinstance(source, WebLocation)
+            web = GuardedWeb(resolve=resolve, reach=reach, ca_certs=self._authority, limits=limits)
+            location = parse_source_url(url)
+            assert isinstance(location, WebLocation)
             try:
-                return web.fetch(source, known)
+                return web.fetch(location, cached)
             finally:
                 self.asked = origin.requests
 
@@ -52,7 +54,7 @@ class Web:
 
 
 def in_turn(*says: Say) -> Say:
-    """One after the other, the last one for ever."""
+    """Answers with each of them in turn, then with the last one again and again."""
     following = itertools.chain(says, itertools.repeat(says[-1]))
 
     def say(connection: socket.socket) -> None:
@@ -66,6 +68,6 @@ def moved(location: str) -> Say:
 
 
 def conditions(request: str) -> dict[str, str]:
-    """The headers of a request that make it conditional."""
+    """Returns the headers of a request that make it conditional."""
     headers = dict(line.split(": ", 1) for line in request.split("\r\n")[1:] if line)
     return {name: value for name, value in headers.items() if name.startswith("If-")}

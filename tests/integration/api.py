@@ -1,4 +1,4 @@
-"""The API on moto: the routes of both functions, called with events as API Gateway makes them."""
+"""The API on moto: the routes of both functions, called with events like those of API Gateway."""
 
 import base64
 import gzip
@@ -15,10 +15,12 @@ from imagecache.model.access import Role
 from imagecache.model.job import JobKind
 from tests.integration.conftest import Stack
 
+REQUEST_ID = "JKJaXmPLvHcESHA="
+
 
 @dataclass
 class Sent:
-    """Invocations that were asked for, in order."""
+    """The invocations that were requested, in order."""
 
     events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
@@ -28,7 +30,7 @@ class Sent:
 
 @dataclass
 class Logged:
-    """What was logged."""
+    """Keeps what is logged."""
 
     lines: list[tuple[object, Mapping[str, object]]] = field(default_factory=list)
 
@@ -39,7 +41,7 @@ class Logged:
 
 
 class Api:
-    """Every answer is compared with the shape that the OpenAPI document promises."""
+    """Calls routes, and compares every answer with the shape that the OpenAPI document promises."""
 
     def __init__(self, stack: Stack, base_url: str = "") -> None:
         self.sent, self.log = Sent(), Logged()
@@ -64,10 +66,11 @@ class Api:
         body: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """As Lambda answers; `role` None: the authorizer was not asked."""
-        event: dict[str, Any] = {"routeKey": route, "headers": headers or {}, "requestContext": {}}
+        """Returns the answer of the function. With `role` None the authorizer was not asked."""
+        context: dict[str, Any] = {"requestId": REQUEST_ID}
         if role is not None:
-            event["requestContext"] = {"authorizer": {"lambda": {"role": role.value}}}
+            context["authorizer"] = {"lambda": {"role": role.value}}
+        event: dict[str, Any] = {"routeKey": route, "headers": headers or {}, "requestContext": context}
         if query:
             event["queryStringParameters"] = dict(query)
         if path:
@@ -77,7 +80,7 @@ class Api:
         return serve(event, routes=self.routes, log=self.log)
 
     def ask(self, route: str, sent: Any = None, **options: Any) -> tuple[int, Any]:
-        """Status and answer; `sent` is the body."""
+        """Returns status and answer; `sent` is the body."""
         body = None if sent is None else json.dumps(sent)
         response = self.raw(route, body=body, **options)
         answer = json.loads(unpacked(response))
@@ -86,13 +89,13 @@ class Api:
         return response["statusCode"], answer
 
     def get(self, path: str, /, **query: str) -> Any:
-        """The answer of a GET that must succeed."""
+        """Returns the answer of a GET that must succeed."""
         status, answer = self.ask(f"GET {path}", query=query, role=Role.READ)
         assert status == 200, answer
         return answer
 
     def post(self, path: str, /, **body: Any) -> Any:
-        """The answer of an admin's POST that must succeed."""
+        """Returns the answer of a POST with the admin token that must succeed."""
         status, answer = self.ask(f"POST {path}", body)
         assert status in {200, 202}, answer
         return answer

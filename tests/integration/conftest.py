@@ -12,12 +12,14 @@ import requests
 from moto import mock_aws
 
 from demo.service import DemoAccount
-from imagecache.model.image import OriginName
-from imagecache.queues.images import from_body
+from imagecache.model.image import ImageMessage, OriginName
+from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.beeper.images import AssetsServe
 from imagecache.sources.transport import punctual_session
 from imagecache.sources.web_images import GuardedWeb
+from imagecache.stores.images.claims import Won
+from imagecache.usecases.caching.cache_batch import BatchCacher
 from imagecache.usecases.caching.cache_image import ImageCacher
 from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources
 from imagecache.usecases.sync.sync_chats import ChatSync
@@ -63,7 +65,6 @@ class Stack:
         self.catalogue = self.wiring.catalogue
         self.contacts_table = self.wiring.contacts_table
         self.claims = self.wiring.claims
-        self.sync_state = self.wiring.sync_state
         self.jobs = self.wiring.jobs
         self.circuits = self.wiring.circuits
         self.blobs = self.wiring.blobs
@@ -90,11 +91,11 @@ class Stack:
         complete: bool = False,
         force: bool = False,
         active_within_days: int = 0,
-        milliseconds_left: Callable[[], int] = lambda: 900_000,
+        remaining_ms: Callable[[], int] = lambda: 900_000,
     ) -> SyncReport:
         """One run over the demo account."""
         return self.runs(active_within_days).run(
-            self.chat_api(demo, session), milliseconds_left=milliseconds_left, complete=complete, force=force
+            self.chat_api(demo, session), remaining_ms=remaining_ms, complete=complete, force=force
         )
 
     def runs(self, active_within_days: int = 0) -> ChatSync:
@@ -105,8 +106,19 @@ class Stack:
         sources = ImageSources(media={OriginName.BEEPER: serve}, web=GuardedWeb())
         return self.wiring.image_cacher(self.fetcher(sources))
 
+    def batch_cacher(self, cacher: ImageCacher, *, queue: ImagesQueue | None = None) -> BatchCacher:
+        """Works on one message at a time, because moto is not thread-safe."""
+        return replace(self.wiring.batch_cacher(cacher), queue=queue or self.queue, at_once=1)
+
     def fetcher(self, sources: ImageSources) -> ImageFetcher:
-        return replace(self.wiring.image_fetcher(sources), sleep=self.sleep)
+        gate = replace(self.wiring.origin_gate, sleep=self.sleep)
+        return replace(self.wiring.image_fetcher(sources), gate=gate)
+
+    def won(self, message: ImageMessage, *, nonce: str = "n") -> Won:
+        """Claims an image that nothing keeps from being claimed."""
+        claim = self.claims.claim(message, now=self.now, lease_seconds=90, nonce=nonce)
+        assert isinstance(claim, Won)
+        return claim
 
     def sleep(self, seconds: float) -> None:
         self.now += round(seconds * 1000)

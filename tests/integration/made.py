@@ -1,4 +1,4 @@
-"""Chats and images made up for tests, and put where sync and the cacher would put them."""
+"""Makes chats and images up, and stores them as sync and the cacher do."""
 
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import Blob, FailureReason, ImageMessage, ImageRef
@@ -11,7 +11,7 @@ PLACEHOLDER = "3OcRJYB4d3h/iIeHeEh3eIhw+j2w"
 def person(
     name: str, image: str | None = None, *, is_self: bool = False, is_bot: bool = False
 ) -> Participant:
-    """`Ada Lovelace` is `@ada`; `image` is a key, seen as mxc."""
+    """Returns a member: `Ada Lovelace` has the id `@ada`. `image` is the key of their picture."""
     return Participant(
         participant_id=f"@{name.split(maxsplit=1)[0].lower()}",
         full_name=name,
@@ -45,15 +45,16 @@ CHAT = Chat(
     image=None,
     participants=(ME, ADA),
     participant_count=2,
-    has_more_participants=False,
+    roster_is_partial=False,
 )
 
 
 def put(stack: Stack, chat: Chat) -> None:
-    """The chat and its roster, as a run of sync leaves them."""
+    """Stores the chat and its roster as a run of sync does."""
     stack.participants_table.put(chat.chat_id, list(chat.participants), fence=1)
-    prints = {"list_fingerprint": "l", "roster_fingerprint": "r"}
-    stack.chats_table.put(chat, preview=preview_of(chat), fence=1, **prints)
+    stack.chats_table.put(
+        chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r", fence=1
+    )
 
 
 def request(key: str) -> ImageMessage:
@@ -61,10 +62,10 @@ def request(key: str) -> ImageMessage:
 
 
 def cache(stack: Stack, key: str, blob: str, size: int = 10) -> None:
-    claim = stack.claims.claim(request(key), now=stack.now, lease_seconds=90, nonce="n")
+    claim = stack.won(request(key))
     stack.claims.commit(claim, Blob(blob, "image/png", size, 640, 480, PLACEHOLDER, "#204060"), now=stack.now)
 
 
 def fail(stack: Stack, key: str, *, next_attempt_at: int = NOW + 1) -> None:
-    claim = stack.claims.claim(request(key), now=stack.now, lease_seconds=90, nonce="n")
+    claim = stack.won(request(key))
     stack.claims.fail(claim, FailureReason.GONE, now=stack.now, next_attempt_at=next_attempt_at)

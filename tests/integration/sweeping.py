@@ -54,12 +54,12 @@ def counted(job: Job) -> dict[str, int]:
 
 def synced(stack: Stack) -> None:
     """A complete run of sync has just succeeded."""
-    fence = stack.sync_state.lock(now=stack.now, milliseconds=1)
+    fence = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
     assert fence is not None
-    known = stack.sync_state.synced()
+    known = stack.wiring.last_sync_store.read()
     done = replace(known, succeeded_at=stack.now, completed_at=stack.now)
-    stack.sync_state.record_synced(done, fence=fence)
-    stack.sync_state.unlock(fence)
+    stack.wiring.last_sync_store.record(done, fence=fence)
+    stack.wiring.sync_lock.release(fence)
 
 
 def objects(stack: Stack) -> set[str]:
@@ -73,7 +73,7 @@ def keep(stack: Stack, key: str, color: str = "red", *, url: str | None = None) 
     original = a_picture(color)
     picture, blob = render(original), blob_id(b"salt", original)
     asked = replace(request(key), source_url=url) if url else request(key)
-    claim = stack.claims.claim(asked, now=stack.now, lease_seconds=90, nonce="n")
+    claim = stack.won(asked)
     stack.blobs.put(blob, original, picture)
     stored = Blob(blob, picture.content_type, len(original), picture.width, picture.height, "p", "#fff")
     stack.claims.commit(claim, stored, now=stack.now)

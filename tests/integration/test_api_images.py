@@ -1,4 +1,4 @@
-"""Images by themselves: looked up, listed, explained, fetched anew, tried again, forgotten."""
+"""Images by themselves: looked up, listed, explained, refreshed, retried and forgotten."""
 
 import json
 from collections import Counter
@@ -31,7 +31,7 @@ def queued(stack: Stack) -> list[str]:
     return [from_body(message["body"]).image_key for message in stack.messages()]
 
 
-def test_a_look_up_knows_each_url_as_it_was_sent(stack: Stack, api: Api) -> None:
+def test_a_look_up_answers_each_url_as_it_was_sent(stack: Stack, api: Api) -> None:
     cache(stack, "s/ada", "ada")
     fail(stack, "s/bob")
     stack.cached_images.mark_queued(request("s/eve"))
@@ -71,6 +71,17 @@ def test_a_look_up_counts_as_a_reference_and_is_written_once_a_day(stack: Stack,
         assert len(stack.writes()) - before == (0 if moment == NOW + DAY - 1 else 1)
     assert stack.row("s/ada")["lookedUpAt"] == str(NOW + DAY)
     assert stack.row("s/unknown") == {}
+
+
+def test_a_look_up_of_a_forgotten_picture_says_that_it_was_forgotten(stack: Stack, api: Api) -> None:
+    cache(stack, "s/ada", "ada")
+    stack.cached_images.forget("s/ada")
+    for enqueue in (False, True):
+        answer = api.post("/api/images/lookup", sourceUrls=[FILE, "mxc://s/new"], enqueue=enqueue)
+        image = answer["images"][FILE]
+        assert (image["status"], image["reason"], image["url"]) == ("none", "forgotten", None)
+        assert answer["images"]["mxc://s/new"]["reason"] is None
+    assert queued(stack) == ["s/new"]
 
 
 def test_five_hundred_urls_are_looked_up_and_one_more_is_not(api: Api) -> None:
@@ -114,7 +125,7 @@ def iso(milliseconds: int) -> str:
 
 
 @pytest.mark.parametrize("status", ["failed", "cached"])
-def test_a_long_list_goes_on_by_cursors(stack: Stack, api: Api, status: str) -> None:
+def test_a_long_list_continues_by_cursors(stack: Stack, api: Api, status: str) -> None:
     for number in range(130):
         key = {"imageKey": {"S": f"s/{number:03}"}, "status": {"S": status}}
         due = {"nextAttemptAt": {"N": str(NOW + number)}} if status == "failed" else {}
@@ -162,7 +173,7 @@ def story(api: Api, url: str) -> dict[str, Any]:
     return told
 
 
-def test_a_failed_image_is_explained_in_plain_words(
+def test_a_failed_image_is_explained_in_sentences(
     stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
 ) -> None:
     key = "local.beeper.com/alex_nobody"
@@ -180,10 +191,11 @@ def test_a_failed_image_is_explained_in_plain_words(
     assert told["nextAttemptAt"] == iso(due)
     assert told["shownBy"] == [{"chatId": "!ada", "chatTitle": "Ada Lovelace", "participantId": "@ada"}]
     assert told["summary"] == [
-        "It lies in Beeper's media folder: Beeper is asked for it, or the media server.",
+        "It is in Beeper's media folder, and is fetched from Beeper or the media server.",
         f"It failed once, last at {iso(NOW)}: Beeper, or the web, no longer has it.",
-        f"{iso(NOW)}: asked beeper, the answer was: gone: SERVE_ASSET_ERROR.",
-        f"The first sync after {iso(due)} tries it again; retry does so now.",
+        f"{iso(NOW)}: beeper was asked and answered: gone: SERVE_ASSET_ERROR.",
+        f"The first sync after {iso(due)} tries it again; a retry does so now.",
+        "If another picture has replaced it, the next sync brings that one.",
         "Shown by Ada Lovelace.",
     ]
 
@@ -191,14 +203,14 @@ def test_a_failed_image_is_explained_in_plain_words(
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("mxc://s/unknown", "Nobody has asked for it yet."),
+        ("mxc://s/unknown", "It was never queued."),
         ("mxc://s/cached", "Pages show it."),
-        ("mxc://s/final", "It is not tried again by itself: retry asks for it once more."),
-        ("mxc://s/pending", f"It waits in the queue since {iso(NOW)}."),
-        ("mxc://s/forgotten", "Only a refresh brings it back."),
-        ("mxc://s/held", f"A worker has it now, until {iso(NOW + 90_000)} at the latest."),
-        ("https://x.example/a", "It is somewhere on the web and is fetched over https."),
-        ("data:,x", "The picture is within its own URL."),
+        ("mxc://s/final", "It is not tried again by itself; a retry tries it once more."),
+        ("mxc://s/pending", f"It has been waiting in the queue since {iso(NOW)}."),
+        ("mxc://s/forgotten", "Only a refresh fetches it again."),
+        ("mxc://s/held", f"A worker is fetching it now, until {iso(NOW + 90_000)} at the latest."),
+        ("https://x.example/a", "It is on the web, and is fetched by https."),
+        ("data:,x", "It is contained in its URL."),
         (
             "ftp://x/y",
             "This URL is never fetched: only https, data and Beeper's own kinds of URLs are fetched.",
@@ -236,11 +248,14 @@ def test_a_retry_does_not_wait_for_the_next_attempt(stack: Stack, api: Api) -> N
     assert (status, answer["code"]) == (409, "conflict")
 
 
-@pytest.mark.parametrize("wish", ["refresh", "retry", "forget"])
-def test_a_wish_for_what_is_unknown_or_never_fetched_says_so(stack: Stack, api: Api, wish: str) -> None:
-    assert api.ask(f"POST /api/images/{wish}", {"sourceUrl": "mxc://s/unknown"})[0] == 404
-    status, answer = api.ask(f"POST /api/images/{wish}", {"sourceUrl": "ftp://x/y"})
-    assert (status, answer["message"]) == (400, "this URL is never fetched: unsupported_scheme")
+@pytest.mark.parametrize("change", ["refresh", "retry", "forget"])
+def test_a_change_of_an_unknown_image_or_of_one_that_is_never_fetched_is_refused(
+    stack: Stack, api: Api, change: str
+) -> None:
+    assert api.ask(f"POST /api/images/{change}", {"sourceUrl": "mxc://s/unknown"})[0] == 404
+    status, answer = api.ask(f"POST /api/images/{change}", {"sourceUrl": "ftp://x/y"})
+    why = "only https, data and Beeper's own kinds of URLs are fetched"
+    assert (status, answer["message"]) == (400, f"This URL is never fetched: {why}")
     assert stack.row("s/unknown") == {}
 
 
@@ -255,7 +270,7 @@ def stored(stack: Stack, key: str, blob: str) -> None:
         stack.s3.put_object(Bucket="images", Key=name, Body=b"x")
 
 
-def test_a_forgotten_picture_is_deleted_and_neither_message_nor_sync_brings_it_back(
+def test_a_forgotten_picture_is_deleted_and_neither_a_message_nor_a_sync_restores_it(
     stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
 ) -> None:
     stack.sync(demo, session)
@@ -292,7 +307,7 @@ def test_versions_younger_than_a_lease_are_left_to_the_sweep(stack: Stack, api: 
     assert objects(stack) == {"originals/young", "images/young/96.webp"}
 
 
-def test_no_answer_that_was_not_asked_for_it_holds_a_media_id(stack: Stack, api: Api) -> None:
+def test_pages_of_chats_statistics_and_health_have_no_media_ids(stack: Stack, api: Api) -> None:
     put(stack, CHAT)
     fail(stack, "s/ada")
     for path in ("/api/chats", "/api/stats", "/api/health"):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -30,7 +29,7 @@ from imagecache.rules.retries import NEVER
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.usecases.operating.queue_missing import ImageBackfill
 from imagecache.usecases.operating.run_job import Step
-from imagecache.usecases.sync.sync_job import sync_as_told
+from imagecache.usecases.sync.sync_job import SyncJobRunner
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, cache, fail, person, put
@@ -256,13 +255,16 @@ def sync(
 ) -> list[Any]:
     """Runs as the function does, with so many ms left whenever it asks; the events it sent itself."""
     again: list[Any] = []
-    claim = partial(stack.jobs.claim, worker=token_hex(), now=stack.now, milliseconds=900_000)
-    run = partial(
-        stack.runs().run,
-        stack.chat_api(demo, session),
-        milliseconds_left=lambda: left.pop(0) if len(left) > 1 else left[0],
+    runner = SyncJobRunner(
+        chat_sync=stack.runs(),
+        chat_api=stack.chat_api(demo, session),
+        jobs=stack.jobs,
+        clock=stack.clock,
+        remaining_ms=lambda: left.pop(0) if len(left) > 1 else left[0],
+        send_event=again.append,
+        new_worker_id=token_hex,
     )
-    sync_as_told(event, run=run, again=again.append, claim=claim, jobs=stack.jobs, clock=stack.clock)
+    runner.handle(event)
     return again
 
 

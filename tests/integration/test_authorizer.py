@@ -1,4 +1,4 @@
-"""A token is worth its role and nothing else is worth anything; a rotated one works within a minute."""
+"""The authorizer knows two tokens and nothing else, and a replaced one within a minute."""
 
 import boto3
 import pytest
@@ -36,7 +36,7 @@ def authorizer(stack: Stack) -> Authorizer:
         ("", Role.NONE),
     ],
 )
-def test_only_a_token_of_ours_has_a_role(authorizer: Authorizer, header: str, role: Role) -> None:
+def test_only_the_two_tokens_have_a_role(authorizer: Authorizer, header: str, role: Role) -> None:
     assert authorizer.role(header) is role
 
 
@@ -51,6 +51,6 @@ def test_a_rotated_token_works_within_a_minute_and_the_old_one_no_longer(
     assert (authorizer.role("Bearer r3ad"), authorizer.role("Bearer n3w")) == (Role.NONE, Role.READ)
 
 
-def test_a_stack_without_tokens_lets_nobody_in(stack: Stack) -> None:
+def test_no_request_has_a_role_in_a_stack_without_tokens(stack: Stack) -> None:
     nobody = Authorizer(secrets=Secrets(path="/none", ssm=boto3.client("ssm")), clock=stack.clock)
     assert {nobody.role(header) for header in ("Bearer ", "Bearer x", "Bearer None")} == {Role.NONE}

@@ -1,55 +1,87 @@
-"""A batch of messages: each has its own fate, and its own line in the log."""
+"""A batch of messages: each has its own outcome, and its own line in the log."""
 
 import json
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 import requests
 
 from demo.service import DemoAccount
+from imagecache.errors import ClaimHeldError
+from imagecache.metrics import put_counts
 from imagecache.model.image import ImageMessage, Picture
-from imagecache.queues.images import to_body
-from imagecache.usecases.caching.cache_batch import Delivery, NoTimeError, cache_batch, metrics
-from imagecache.usecases.caching.cache_image import ImageCacher, Outcome
+from imagecache.queues.images import ImagesQueue, from_body, to_body
+from imagecache.usecases.caching.cache_batch import Delivery, count_results
+from imagecache.usecases.caching.cache_image import ImageCacher, Outcome, Result
 from tests.integration.conftest import NOW, Stack
-from tests.integration.test_cacher import request_for
+from tests.integration.test_cacher import message_for
 
 DATA = "data:text/html,<b>no%20image</b>"
 
 
-def batch(records: list[Any], cacher: ImageCacher) -> list[Delivery]:
-    return cache_batch(records, cacher=cacher, at_once=1, time_left=lambda: 60_000)
+def delivered(stack: Stack, cacher: ImageCacher, records: list[Any]) -> list[Delivery]:
+    """Works on a batch in an invocation that has a minute left."""
+    return stack.batch_cacher(cacher).cache(records, remaining_ms=lambda: 60_000)
 
 
-def test_in_a_batch_each_message_has_its_own_fate(
-    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
-) -> None:
-    held = demo.account.deliverable()[0]
-    stack.claims.claim(request_for(held), now=stack.now, lease_seconds=90, nonce="other")
-    bodies = {
-        "good": to_body(request_for(key)),
-        "data": to_body(ImageMessage("data:x", DATA, NOW)),
-        "gone": to_body(request_for(demo.account.gone()[0])),
-        "held": to_body(request_for(held)),
-        "nonsense": "{}",
-    }
-    for body in bodies.values():
+def received(stack: Stack, *bodies: str) -> list[dict[str, str]]:
+    """Sends messages through SQS, and returns the records of the event with which Lambda delivers them."""
+    for body in bodies:
         stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody=body)
-    received: list[Any] = []
+    records: list[dict[str, str]] = []
     while batch := stack.sqs.receive_message(QueueUrl=stack.queue_url, MaxNumberOfMessages=10).get(
         "Messages"
     ):
-        received += batch
+        records += [
+            {
+                "messageId": message["MessageId"],
+                "body": message["Body"],
+                "receiptHandle": message["ReceiptHandle"],
+            }
+            for message in batch
+        ]
+    return records
+
+
+class RecordedQueue:
+    """The part of SQS that the cacher uses: what was sent again, and for how long messages are hidden (s)."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[ImageMessage, int]] = []
+        self.hidden: dict[str, int] = {}
+
+    def change_message_visibility(self, *, ReceiptHandle: str, VisibilityTimeout: int, **_: object) -> None:  # noqa: N803 - boto3's
+        self.hidden[ReceiptHandle] = VisibilityTimeout
+
+    def send_message(self, *, MessageBody: str, DelaySeconds: int, **_: object) -> None:  # noqa: N803 - boto3's
+        self.sent.append((from_body(MessageBody), DelaySeconds))
+
+
+def test_in_a_batch_each_message_has_its_own_outcome(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
+) -> None:
+    held = demo.account.deliverable()[0]
+    stack.won(message_for(held), nonce="other")
+    bodies = {
+        "good": to_body(message_for(key)),
+        "data": to_body(ImageMessage("data:x", DATA, NOW)),
+        "gone": to_body(message_for(demo.account.gone()[0])),
+        "held": to_body(message_for(held)),
+        "malformed": "{}",
+    }
     names = {body: name for name, body in bodies.items()}
-    records = [
-        {"messageId": names[one["Body"]], "body": one["Body"], "receiptHandle": one["ReceiptHandle"]}
-        for one in received
-    ]
-    deliveries = cache_batch(records, cacher=stack.cacher(demo, session), at_once=1, time_left=lambda: 60_000)
-    assert {one.message_id for one in deliveries if one.error} == {"held", "nonsense"}
-    results = {one.message_id: one.outcome.result for one in deliveries if one.outcome}
-    assert results == {"good": "cached", "data": "failed", "gone": "failed"}
-    assert {one.message_id: type(one.bug) for one in deliveries if one.bug} == {"nonsense": KeyError}
+    records = [{**record, "messageId": names[record["body"]]} for record in received(stack, *bodies.values())]
+    deliveries = delivered(stack, stack.cacher(demo, session), records)
+    results = {delivery.message_id: delivery.outcome.result for delivery in deliveries if delivery.outcome}
+    assert results == {"good": Result.CACHED, "data": Result.FAILED, "gone": Result.FAILED}
+    assert {delivery.message_id for delivery in deliveries if delivery.error} == {"held", "malformed"}
+    unexpected = {
+        delivery.message_id: type(delivery.unexpected_error)
+        for delivery in deliveries
+        if delivery.unexpected_error
+    }
+    assert unexpected == {"malformed": KeyError}
 
 
 def test_ten_messages_of_which_three_fail_in_different_ways_bring_back_exactly_those(
@@ -57,26 +89,24 @@ def test_ten_messages_of_which_three_fail_in_different_ways_bring_back_exactly_t
 ) -> None:
     keys = [key for key in demo.account.deliverable() if quote(key) == key][-9:]
     held, denied, *good = keys
-    stack.claims.claim(request_for(held), now=stack.now, lease_seconds=90, nonce="other")
-    bodies = [to_body(request_for(key)) for key in keys] + ["{}"]
-    for _ in bodies:
-        stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody="any")
-    received = stack.sqs.receive_message(QueueUrl=stack.queue_url, MaxNumberOfMessages=10)["Messages"]
-    records = [
-        {"messageId": str(number), "body": body, "receiptHandle": one["ReceiptHandle"]}
-        for number, (body, one) in enumerate(zip(bodies, received, strict=True))
-    ]
+    stack.won(message_for(held), nonce="other")
+    bodies = [*(to_body(message_for(key)) for key in keys), "{}"]
+    order = {body: str(number) for number, body in enumerate(bodies)}
+    records = sorted(
+        ({**record, "messageId": order[record["body"]]} for record in received(stack, *bodies)),
+        key=lambda record: int(record["messageId"]),
+    )
     cacher = stack.cacher(demo, session)
     put = stack.blobs.put
 
     def put_or_not(blob_id: str, original: bytes, picture: Picture) -> None:
         if demo.hits.as_json()["images"] == {denied: 1}:
-            raise RuntimeError("the bucket is away")
+            raise RuntimeError("the bucket cannot be written")
         put(blob_id, original, picture)
 
-    stack.blobs.put = put_or_not  # type: ignore[method-assign] # a bucket that is away for a moment
-    deliveries = batch(records, cacher)
-    failed = {one.message_id: type(one.error).__name__ for one in deliveries if one.error}
+    stack.blobs.put = put_or_not  # type: ignore[method-assign] # a bucket that fails for one image
+    deliveries = delivered(stack, cacher, records)
+    failed = {delivery.message_id: type(delivery.error).__name__ for delivery in deliveries if delivery.error}
     assert failed == {"0": "ClaimHeldError", "1": "RuntimeError", "9": "KeyError"}
     assert {stack.row(key)["status"] for key in good} == {"cached"}
 
@@ -85,36 +115,87 @@ def test_a_batch_in_which_all_fail_names_them_all(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     records = [{"messageId": str(n), "body": "no JSON", "receiptHandle": "r"} for n in range(10)]
-    deliveries = batch(records, stack.cacher(demo, session))
-    assert [one.message_id for one in deliveries if one.error] == [str(n) for n in range(10)]
+    deliveries = delivered(stack, stack.cacher(demo, session), records)
+    assert [delivery.message_id for delivery in deliveries if delivery.error] == [str(n) for n in range(10)]
 
 
-def test_an_invocation_that_ends_soon_begins_with_nothing_more(
+def test_a_message_for_which_there_is_no_time_is_sent_again_as_it_is_and_acknowledged(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
-    stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody="any")
-    [one] = stack.sqs.receive_message(QueueUrl=stack.queue_url)["Messages"]
-    record = {"messageId": "1", "body": to_body(request_for(key)), "receiptHandle": one["ReceiptHandle"]}
+    message = ImageMessage(key, f"mxc://{key}?encryptedFileInfoJSON=key", NOW - 5, deferrals=3)
+    [record] = received(stack, to_body(message))
     left = iter([60_000, 20_000])
-    cacher = stack.cacher(demo, session)
-    [delivery] = cache_batch([record], cacher=cacher, at_once=1, time_left=lambda: next(left))
-    assert type(delivery.error) is NoTimeError
+    sqs = RecordedQueue()
+    queue = ImagesQueue(queue_url="images", sqs=sqs)  # type: ignore[arg-type] # what is used of it
+    batch_cacher = stack.batch_cacher(stack.cacher(demo, session), queue=queue)
+    [delivery] = batch_cacher.cache([record], remaining_ms=lambda: next(left))
+    assert (delivery.error, delivery.outcome) == (None, Outcome(Result.NOT_BEGUN))
+    assert sqs.sent == [(message, 1)]
     assert stack.row(key) == {}
+    assert demo.hits.as_json()["imageHits"] == 0
 
 
-def test_one_line_of_metrics_counts_a_batch_by_result() -> None:
-    deliveries = [Delivery("1", Outcome("cached"), None, 5), Delivery("2", Outcome("cached"), None, 5)]
-    deliveries += [Delivery("3", Outcome("lost"), None, 5), Delivery("4", Outcome("unchanged"), None, 5)]
-    line = json.loads(metrics(deliveries, service="my-stack", now=NOW))
-    assert (line["ImagesCached"], line["service"]) == (2, "my-stack")
-    assert line["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "ImagesCached", "Unit": "Count"}]
-    assert metrics([], service="my-stack", now=NOW) == ""
+def test_a_held_message_is_hidden_until_the_lease_ends(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
+) -> None:
+    stack.won(message_for(key), nonce="other")
+    stack.now += 30_000
+    sqs = RecordedQueue()
+    queue = ImagesQueue(queue_url="images", sqs=sqs)  # type: ignore[arg-type] # what is used of it
+    batch_cacher = stack.batch_cacher(stack.cacher(demo, session), queue=queue)
+    records = [{"messageId": "1", "body": to_body(message_for(key)), "receiptHandle": "receipt"}]
+    [delivery] = batch_cacher.cache(records, remaining_ms=lambda: 60_000)
+    assert type(delivery.error) is ClaimHeldError
+    assert sqs.hidden == {"receipt": 60}
+
+
+def test_a_very_short_invocation_begins_with_a_message(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str
+) -> None:
+    [record] = received(stack, to_body(message_for(key)))
+    [delivery] = stack.batch_cacher(stack.cacher(demo, session)).cache([record], remaining_ms=lambda: 2_000)
+    assert delivery.outcome is not None
+    assert delivery.outcome.result is Result.CACHED
+
+
+def test_only_results_that_need_attention_are_counted() -> None:
+    deliveries = [
+        Delivery("1", Outcome(Result.CACHED), None, 5),
+        Delivery("2", Outcome(Result.CACHED), None, 5),
+        Delivery("3", Outcome(Result.DEFERRED), None, 5),
+        Delivery("4", Outcome(Result.LOST), None, 5),
+        Delivery("5", Outcome(Result.UNCHANGED), None, 5),
+        Delivery("6", Outcome(Result.NOT_BEGUN), None, 5),
+        Delivery("7", None, KeyError(), 5),
+    ]
+    assert count_results(deliveries) == {"ImagesCached": 2, "ImagesDeferred": 1}
+
+
+def test_counts_are_one_line_whose_only_dimension_is_the_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    put_counts({"ImagesCached": 2, "ImagesFailed": 1}, service="my-stack")
+    [line] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line["_aws"]["CloudWatchMetrics"] == [
+        {
+            "Namespace": "imagecache",
+            "Dimensions": [["service"]],
+            "Metrics": [
+                {"Name": "ImagesCached", "Unit": "Count"},
+                {"Name": "ImagesFailed", "Unit": "Count"},
+            ],
+        }
+    ]
+    assert (line["service"], line["ImagesCached"], line["ImagesFailed"]) == ("my-stack", [2], [1])
+
+
+def test_nothing_is_printed_where_nothing_was_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    put_counts({}, service="my-stack")
+    assert capsys.readouterr().out == ""
 
 
 def test_a_log_line_names_neither_url_nor_media_id(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
-    records = [{"messageId": "1", "body": to_body(request_for(key)), "receiptHandle": "r"}]
-    [delivery] = cache_batch(records, cacher=stack.cacher(demo, session), at_once=1, time_left=lambda: 60_000)
-    assert delivery.outcome == Outcome("cached", bytes=int(stack.row(key)["fileSize"]))
+    records = [{"messageId": "1", "body": to_body(message_for(key)), "receiptHandle": "r"}]
+    [delivery] = delivered(stack, stack.cacher(demo, session), records)
+    assert delivery.outcome == Outcome(Result.CACHED, bytes=int(stack.row(key)["fileSize"]))
     assert delivery.for_log().keys() == {"messageId", "milliseconds", "result", "reason", "bytes"}

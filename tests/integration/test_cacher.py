@@ -1,4 +1,4 @@
-"""A queue message becomes a stored image: once, whole, and whatever goes wrong is recorded."""
+"""A queue message becomes a stored image: once, and whole. Whatever goes wrong is recorded."""
 
 import io
 
@@ -8,14 +8,14 @@ from PIL import Image
 
 from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
+from imagecache.errors import ClaimHeldError
 from imagecache.model.image import ImageMessage, Picture
 from imagecache.rules.retries import NEVER
 from imagecache.stores.blobs import blob_id
-from imagecache.usecases.caching.cache_image import ClaimHeldError
 from tests.integration.conftest import NOW, Stack
 
 
-def request_for(key: str) -> ImageMessage:
+def message_for(key: str) -> ImageMessage:
     return ImageMessage(key, f"mxc://{key}", NOW)
 
 
@@ -26,7 +26,7 @@ def keys_in(stack: Stack) -> list[str]:
 def test_a_message_leaves_the_original_and_a_webp_of_each_size(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
-    assert stack.cacher(demo, session).cache(request_for(key)).result == "cached"
+    assert stack.cacher(demo, session).cache(message_for(key)).result == "cached"
     blob = stack.row(key)["blobId"]
     assert keys_in(stack) == [
         f"images/{blob}/192.webp",
@@ -35,7 +35,7 @@ def test_a_message_leaves_the_original_and_a_webp_of_each_size(
         f"originals/{blob}",
     ]
     original = stack.s3.get_object(Bucket="images", Key=f"originals/{blob}")["Body"].read()
-    assert blob == blob_id(stack.sync_state.salt(), original)
+    assert blob == blob_id(stack.wiring.salt(), original)
     served = stack.s3.get_object(Bucket="images", Key=f"images/{blob}/192.webp")
     assert served["ContentType"] == "image/webp"
     assert served["CacheControl"] == "public, max-age=31536000, immutable"
@@ -47,7 +47,7 @@ def test_a_second_delivery_downloads_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
     cacher = stack.cacher(demo, session)
-    assert [cacher.cache(request_for(key)).result for _ in range(3)] == [
+    assert [cacher.cache(message_for(key)).result for _ in range(3)] == [
         "cached",
         "deduplicated",
         "deduplicated",
@@ -64,7 +64,7 @@ def test_every_image_the_account_delivers_ends_cached(
     assert {key: stack.row(key)["status"] for key in deliverable} == dict.fromkeys(deliverable, "cached")
     hits = demo.hits.as_json()["images"]
     assert hits == dict.fromkeys(deliverable, 1)
-    # A media id holds the owner's user name: no object's name may tell it.
+    # A media id contains the owner's user name, so no object may be named after it.
     assert not [name for name in keys_in(stack) if "alex" in name or "beeper" in name]
 
 
@@ -81,16 +81,16 @@ def test_a_failure_is_recorded_by_class_and_tried_again_in_its_time(
     fault, reason, wait = case
     demo.faults.set(fault, "images")
     cacher = stack.cacher(demo, session)
-    assert cacher.cache(request_for(key)).reason == reason
+    assert cacher.cache(message_for(key)).reason == reason
     row = stack.row(key)
     assert (row["status"], row["reason"]) == ("failed", reason)
     due = int(row["nextAttemptAt"])
     assert due == NEVER if wait == NEVER else NOW + wait <= due <= NOW + wait * 1.25
     demo.faults.set("none", "all")
-    assert cacher.cache(request_for(key)).result == "deduplicated"
+    assert cacher.cache(message_for(key)).result == "deduplicated"
     if wait != NEVER:
         stack.now = due
-        assert cacher.cache(request_for(key)).result == "cached"
+        assert cacher.cache(message_for(key)).result == "cached"
 
 
 @pytest.mark.parametrize("fault", ["offline", "unauthorized", "rate_limited", "tunnel_down", "html"])
@@ -99,57 +99,59 @@ def test_an_image_whose_origin_is_down_waits_and_fails_only_after_two_hours(
 ) -> None:
     demo.faults.set(fault, "images")
     cacher = stack.cacher(demo, session)
-    assert cacher.cache(request_for(key)).result == "deferred"
+    assert cacher.cache(message_for(key)).result == "deferred"
     assert (stack.row(key)["status"], "lease" in stack.row(key)) == ("pending", False)
     stack.now += 2 * HOUR
-    assert cacher.cache(request_for(key)).reason == "origin_down"
+    assert cacher.cache(message_for(key)).reason == "origin_down"
     due = int(stack.row(key)["nextAttemptAt"])
     assert stack.now + HOUR // 6 <= due <= stack.now + HOUR // 3
     demo.faults.set("none", "all")
     stack.now = due
-    assert cacher.cache(request_for(key)).result == "cached"
+    assert cacher.cache(message_for(key)).result == "cached"
 
 
 def test_an_image_that_is_gone_for_good_is_named_as_gone(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     gone = demo.account.gone()[0]
-    assert stack.cacher(demo, session).cache(request_for(gone)).reason == "gone"
+    assert stack.cacher(demo, session).cache(message_for(gone)).reason == "gone"
 
 
 def test_an_image_that_kills_its_worker_ends_as_crashed_and_is_not_fetched_again(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
     for _ in range(2):
-        stack.claims.claim(request_for(key), now=stack.now, lease_seconds=90, nonce="killed")
+        stack.won(message_for(key), nonce="killed")
         stack.now += 90_001
-    assert stack.cacher(demo, session).cache(request_for(key)).reason == "crashed"
+    assert stack.cacher(demo, session).cache(message_for(key)).reason == "crashed"
     assert demo.hits.as_json()["imageHits"] == 0
 
 
-def test_a_held_image_comes_back_when_its_lease_ends(
+def test_a_held_image_is_reported_with_the_end_of_its_lease(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
-    stack.claims.claim(request_for(key), now=stack.now, lease_seconds=90, nonce="other")
+    stack.won(message_for(key), nonce="other")
     with pytest.raises(ClaimHeldError) as caught:
-        stack.cacher(demo, session).cache(request_for(key))
+        stack.cacher(demo, session).cache(message_for(key))
     assert caught.value.held_until == NOW + 90_000
 
 
 def test_the_loser_of_a_race_leaves_nothing_behind(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
-    slow, fast = stack.cacher(demo, session), stack.cacher(demo, session)
-    put, results = stack.blobs.put, []
+    slow = stack.cacher(demo, session)
+    fast = stack.cacher(demo, session)
+    put = stack.blobs.put
+    results = []
 
     def overtaken(blob_id: str, original: bytes, picture: Picture) -> None:
         put(blob_id, original, picture)
         stack.blobs.put = put  # type: ignore[method-assign] # only the first worker stalls
         stack.now += 90_001
-        results.append(fast.cache(request_for(key)).result)
+        results.append(fast.cache(message_for(key)).result)
 
     stack.blobs.put = overtaken  # type: ignore[method-assign] # a worker that stalls at the worst moment
-    results.append(slow.cache(request_for(key)).result)
+    results.append(slow.cache(message_for(key)).result)
     assert results == ["cached", "lost"]
     blob = stack.row(key)["blobId"]
     assert {name.split("/")[1] for name in keys_in(stack)} == {blob}, "what the loser stored is the same"

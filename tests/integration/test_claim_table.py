@@ -1,4 +1,4 @@
-"""What becomes of a claimed image that was refreshed, forgotten, undecodable or asked about."""
+"""Claimed images that are refreshed, forgotten, undecodable or waiting for their origin."""
 
 import io
 from dataclasses import replace
@@ -10,24 +10,24 @@ from imagecache.clock import HOUR
 from imagecache.errors import ImageFailedError, LeaseLostError, OriginDownError
 from imagecache.model.image import (
     NO_VALIDATORS,
-    Attempt,
     Blob,
     FailureReason,
     Fetched,
     ImageMessage,
     ImageStatus,
+    OriginAnswer,
     OriginName,
     Validators,
 )
 from imagecache.rules.retries import NEVER
 from imagecache.rules.source_urls import MediaLocation, WebLocation
-from imagecache.stores.images.claims import Answer, Claim
+from imagecache.stores.images.claims import Claim, Settled, SettledReason, Won
 from imagecache.usecases.caching.cache_image import ImageCacher
 from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.integration.conftest import NOW, Stack
 
 KEY = "beeper.com/ada"
-REQUEST = ImageMessage(KEY, f"mxc://{KEY}", NOW)
+MESSAGE = ImageMessage(KEY, f"mxc://{KEY}", NOW)
 BLOB = Blob("b10b", "image/png", 10, 64, 64, "hash", "#102030")
 
 
@@ -38,13 +38,13 @@ def png(color: str) -> bytes:
 
 
 class Answers:
-    """An origin that gives its answers in turn, the last one for ever."""
+    """An origin that gives its answers in turn, and then the last one again and again."""
 
     def __init__(self, *answers: bytes | Fetched | Exception) -> None:
         self._answers = list(answers)
         self.asked = 0
 
-    def fetch(self, _source: MediaLocation | WebLocation, _known: Validators = NO_VALIDATORS) -> Fetched:
+    def fetch(self, _location: MediaLocation | WebLocation, _cached: Validators = NO_VALIDATORS) -> Fetched:
         answer = self._answers[min(self.asked, len(self._answers) - 1)]
         self.asked += 1
         if isinstance(answer, Exception):
@@ -57,82 +57,78 @@ def cacher(stack: Stack, *, web: Answers | None = None, **media: Answers) -> Ima
         media={OriginName(name): origin for name, origin in media.items()},
         web=web or Answers(),  # type: ignore[arg-type] # what is used of it
     )
-    return ImageCacher(
-        claims=stack.claims,
-        fetcher=stack.fetcher(sources),
-        blobs=stack.blobs,
-        queue=stack.queue,
-        salt=stack.sync_state.salt,
-        lease_seconds=90,
-        clock=stack.clock,
-    )
+    return stack.wiring.image_cacher(stack.fetcher(sources))
 
 
 def claim(stack: Stack) -> Claim:
-    return stack.claims.claim(REQUEST, now=stack.now, lease_seconds=90, nonce="mine")
+    return stack.claims.claim(MESSAGE, now=stack.now, lease_seconds=90, nonce="mine")
+
+
+def won(stack: Stack) -> Won:
+    return stack.won(MESSAGE, nonce="mine")
 
 
 def test_a_refresh_downloads_once_however_often_it_is_delivered(stack: Stack) -> None:
     origin = Answers(png("red"), png("blue"))
     at_work = cacher(stack, beeper=origin)
-    assert at_work.cache(REQUEST).result == "cached"
+    assert at_work.cache(MESSAGE).result == "cached"
     before = stack.row(KEY)["blobId"]
     stack.now += HOUR
     assert stack.cached_images.request_refresh(KEY, now=stack.now)
     stack.now += 5
-    assert [at_work.cache(REQUEST).result for _ in range(3)] == ["cached", "deduplicated", "deduplicated"]
+    assert [at_work.cache(MESSAGE).result for _ in range(3)] == ["cached", "deduplicated", "deduplicated"]
     assert (origin.asked, stack.row(KEY)["blobId"] != before) == (2, True)
 
 
 def test_while_it_is_refreshed_the_old_image_is_shown(stack: Stack) -> None:
-    stack.claims.commit(claim(stack), BLOB, now=NOW)
+    stack.claims.commit(won(stack), BLOB, now=NOW)
     stack.cached_images.request_refresh(KEY, now=NOW + 1)
-    assert claim(stack).is_refresh
+    assert won(stack).is_refresh
     assert stack.cached_images.views([KEY])[KEY].status is ImageStatus.CACHED
 
 
 @pytest.mark.parametrize("answer", [ImageFailedError(FailureReason.GONE), b"\x89PNG\r\n\x1a\n broken"])
-def test_a_refresh_that_fails_leaves_the_last_good_image_and_is_over(
+def test_a_refresh_that_fails_leaves_the_last_good_image_and_is_not_retried(
     stack: Stack, answer: bytes | Exception
 ) -> None:
     origin = Answers(png("red"), answer)
     at_work = cacher(stack, beeper=origin)
-    at_work.cache(REQUEST)
+    at_work.cache(MESSAGE)
     good = stack.cached_images.views([KEY])
     stack.cached_images.request_refresh(KEY, now=NOW + 1)
     stack.now += HOUR
-    assert [at_work.cache(REQUEST).result for _ in range(2)] == ["failed", "deduplicated"]
+    assert [at_work.cache(MESSAGE).result for _ in range(2)] == ["failed", "deduplicated"]
     row = stack.row(KEY)
     assert (row["status"], stack.cached_images.views([KEY]), origin.asked) == ("cached", good, 2)
     assert row["checkedAt"] == str(stack.now)
     assert {"reason", "nextAttemptAt", "refreshRequestedAt", "lease"}.isdisjoint(row)
 
 
-def test_what_was_forgotten_is_not_brought_back_by_work_in_flight(stack: Stack) -> None:
-    in_flight = claim(stack)
+def test_a_worker_in_progress_cannot_commit_a_forgotten_image(stack: Stack) -> None:
+    in_flight = won(stack)
     stack.cached_images.forget(KEY)
     with pytest.raises(LeaseLostError):
         stack.claims.commit(in_flight, BLOB, now=NOW)
     with pytest.raises(LeaseLostError):
         stack.claims.release(in_flight)
-    assert claim(stack).answer is Answer.DONE
+    assert claim(stack) == Settled(SettledReason.FORGOTTEN)
     assert set(stack.row(KEY)) == {"imageKey", "status", "sourceUrl"}
 
 
-def test_of_what_was_forgotten_nothing_is_kept_but_its_name(stack: Stack) -> None:
-    stack.claims.commit(claim(stack), BLOB, now=NOW)
+def test_of_a_forgotten_image_only_key_url_and_status_are_kept(stack: Stack) -> None:
+    stack.claims.commit(won(stack), BLOB, now=NOW)
     stack.cached_images.forget(KEY)
     assert set(stack.row(KEY)) == {"imageKey", "status", "sourceUrl"}
 
 
-def test_an_explicit_refresh_lifts_forgetting(stack: Stack) -> None:
+def test_a_refresh_of_a_forgotten_image_makes_it_claimable(stack: Stack) -> None:
     claim(stack)
     stack.cached_images.forget(KEY)
     assert stack.cached_images.request_refresh(KEY, now=NOW)
-    assert claim(stack).answer is Answer.WON
+    assert isinstance(claim(stack), Won)
 
 
-def test_nothing_is_refreshed_that_is_not_known(stack: Stack) -> None:
+def test_an_image_without_a_row_is_not_refreshed(stack: Stack) -> None:
     assert not stack.cached_images.request_refresh(KEY, now=NOW)
     assert stack.row(KEY) == {}
 
@@ -140,60 +136,55 @@ def test_nothing_is_refreshed_that_is_not_known(stack: Stack) -> None:
 def test_bytes_that_fail_to_decode_twice_hours_apart_are_given_up(stack: Stack) -> None:
     broken = b"\x89PNG\r\n\x1a\n broken, and longer than nothing"
     at_work = cacher(stack, beeper=Answers(broken))
-    assert at_work.cache(REQUEST).reason is FailureReason.UNDECODABLE
+    assert at_work.cache(MESSAGE).reason is FailureReason.UNDECODABLE
     due = int(stack.row(KEY)["nextAttemptAt"])
     assert NOW + 6 * HOUR <= due < NEVER
     stack.now = due
-    assert at_work.cache(REQUEST).reason is FailureReason.UNDECODABLE
+    assert at_work.cache(MESSAGE).reason is FailureReason.UNDECODABLE
     assert int(stack.row(KEY)["nextAttemptAt"]) == NEVER
 
 
-def test_other_broken_bytes_are_another_beginning(stack: Stack) -> None:
+def test_other_broken_bytes_are_tried_again(stack: Stack) -> None:
     broken = b"\x89PNG\r\n\x1a\n broken, and longer than nothing"
     at_work = cacher(stack, beeper=Answers(broken, broken + b"!"))
     for _ in range(2):
-        assert at_work.cache(REQUEST).reason is FailureReason.UNDECODABLE
+        assert at_work.cache(MESSAGE).reason is FailureReason.UNDECODABLE
         stack.now = int(stack.row(KEY)["nextAttemptAt"])
     assert stack.now < NEVER
 
 
-def test_the_last_five_attempts_are_told(stack: Stack) -> None:
+def test_the_history_has_the_answer_of_each_origin_that_was_asked(stack: Stack) -> None:
     at_work = cacher(
         stack,
         beeper=Answers(ImageFailedError(FailureReason.GONE, "status 404")),
         media_server=Answers(b"x" * 9),
     )
-    moments = []
-    for _ in range(4):
-        moments.append(stack.now)
-        at_work.cache(REQUEST)
-        stack.now = int(stack.row(KEY)["nextAttemptAt"])
-        if stack.now == NEVER:
-            break
-    told = list(history(stack, KEY))
-    assert told[:2] == [Attempt(NOW, "beeper", "gone: status 404"), Attempt(NOW, "media_server", "9 bytes")]
-    assert len(told) <= 5
+    at_work.cache(MESSAGE)
+    assert history(stack, KEY) == (
+        OriginAnswer(NOW, "beeper", "gone: status 404"),
+        OriginAnswer(NOW, "media_server", "9 bytes"),
+    )
 
 
-def history(stack: Stack, key: str) -> tuple[Attempt, ...]:
-    facts = stack.catalogue.facts(key)
-    assert facts is not None
-    return facts.history
+def history(stack: Stack, key: str) -> tuple[OriginAnswer, ...]:
+    record = stack.catalogue.record(key)
+    assert record is not None
+    return record.history
 
 
-def test_no_more_than_five_attempts_are_kept(stack: Stack) -> None:
-    tried = [Attempt(n, "web", "status 500" + "x" * 500) for n in range(9)]
-    stack.claims.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW, tried=tried)
+def test_no_more_than_five_answers_are_kept_and_none_is_long(stack: Stack) -> None:
+    answers = [OriginAnswer(n, "web", "status 500" + "x" * 500) for n in range(9)]
+    stack.claims.fail(won(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW, answers=answers)
     kept = history(stack, KEY)
-    assert [one.at for one in kept] == [4, 5, 6, 7, 8]
-    assert all(len(one.answer) <= 100 for one in kept)
+    assert [answer.at for answer in kept] == [4, 5, 6, 7, 8]
+    assert all(len(answer.answer) <= 100 for answer in kept)
 
 
-def test_waiting_for_an_origin_counts_as_no_attempt(stack: Stack) -> None:
+def test_deferrals_do_not_count_as_attempts(stack: Stack) -> None:
     origin = Answers(*[OriginDownError("offline")] * 6, png("red"))
     at_work = cacher(stack, beeper=origin)
     for number in range(6):
-        assert at_work.cache(replace(REQUEST, deferrals=number)).result == "deferred"
+        assert at_work.cache(replace(MESSAGE, deferrals=number)).result == "deferred"
         assert stack.row(KEY)["attempts"] == "0"
         stack.now += HOUR // 4
-    assert at_work.cache(REQUEST).result == "cached"
+    assert at_work.cache(MESSAGE).result == "cached"

@@ -8,9 +8,9 @@ import requests
 from demo.chats import Person
 from demo.service import DemoAccount
 from imagecache.model.image import ImageRef, RejectionReason
-from tests.integration.acquaintances import ADA, NUMBER, OTHER_PICTURE, PICTURE, SIGNAL, World, alone
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
+from tests.integration.contacts_world import ADA, NUMBER, OTHER_PICTURE, PICTURE, SIGNAL, World, alone
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def world(stack: Stack, demo: DemoAccount, session: requests.Session) -> World:
 
 
 def missing(world: World) -> list[tuple[str, str, str, str | None]]:
-    """Whose pictures are not cached, and why."""
+    """Returns the pictures that are not cached: whose, the URL, the status and the reason."""
     references = world.api.get("/api/images/uncached")["references"]
     return [(one["source"], one["sourceUrl"], one["status"], one["reason"]) for one in references]
 
@@ -34,7 +34,7 @@ def test_a_contacts_picture_is_missing_until_it_is_cached(world: World) -> None:
 
 
 def test_a_contacts_picture_that_is_never_fetched_is_missing_with_the_reason(world: World) -> None:
-    """The API takes none such; from Dex they come."""
+    """The API refuses such a picture, but Dex may have one."""
     world.has(alone(SIGNAL, ADA))
     world.put("ada", None, identifiers={"phone": NUMBER})
     known, url = world.stack.contacts_table.several(["ada"])["ada"], "ftp://pictures.example/ada.jpg"
@@ -56,7 +56,7 @@ def test_a_contacts_picture_counts_as_a_reference_in_each_chat_that_shows_it(wor
     assert (saved["references"], saved["images"], saved["downloadsSaved"]) == (3, 1, 2)
 
 
-def test_the_owners_own_contact_makes_no_chat_one_with_a_picture(world: World) -> None:
+def test_the_owners_own_contact_does_not_count_as_a_picture_of_a_chat(world: World) -> None:
     me = replace(ADA, id="@me:beeper.local", is_self=True)
     world.has(replace(alone(SIGNAL, Person("@bob:beeper.local", "Bob")), people=(me,)))
     world.put("me", identifiers={"phone": NUMBER})

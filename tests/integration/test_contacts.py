@@ -1,4 +1,4 @@
-"""Contacts: whose picture stands in for whom, and that every change of them reaches every chat."""
+"""Contacts: their pictures are shown for members without one, and every change of them reaches every chat."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,8 +10,9 @@ from demo.chats import Network, Person
 from demo.media import Media, Picture
 from demo.service import DemoAccount
 from imagecache.queues.images import from_body
-from tests.integration.accounts import chat_with
-from tests.integration.acquaintances import (
+from tests.integration.api import Api
+from tests.integration.conftest import Stack
+from tests.integration.contacts_world import (
     ADA,
     INSTAGRAM,
     NUMBER,
@@ -22,10 +23,9 @@ from tests.integration.acquaintances import (
     World,
     alone,
 )
-from tests.integration.api import Api
-from tests.integration.conftest import Stack
+from tests.integration.demo_chats import chat_with
 
-OWN_STATE = ["UpdateItem", "PutItem", "PutItem", "UpdateItem"]  # lock, origin, synced, unlock
+OWN_STATE = ["UpdateItem", "PutItem", "PutItem", "UpdateItem"]  # lock, last sync, Beeper's health, lock
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def world(stack: Stack, demo: DemoAccount, session: requests.Session) -> World:
 
 @dataclass(frozen=True)
 class Found:
-    """Somebody in a chat, and what a contact must claim to be them."""
+    """A member of a chat, and the identifiers by which a contact is found for them."""
 
     network: Network
     by: dict[str, Any]
@@ -72,7 +72,9 @@ def test_a_person_without_a_picture_shows_that_of_their_contact(world: World, fo
 
 
 @pytest.mark.parametrize("found", NOBODY.values(), ids=NOBODY)
-def test_nobody_is_taken_for_somebody_else(world: World, found: Found) -> None:
+def test_a_member_is_not_linked_to_a_contact_without_an_identifier_in_common(
+    world: World, found: Found
+) -> None:
     world.has(alone(found.network, found.person))
     world.put("ada", **found.by)
     world.sync()
@@ -87,7 +89,7 @@ def test_an_old_servers_account_names_the_network(world: World) -> None:
     assert world.linked("ada") == [0]
 
 
-def test_by_hand_comes_before_instagram_before_whatsapp_before_any_number(world: World) -> None:
+def test_a_link_by_hand_wins_over_instagram_over_whatsapp_over_any_number(world: World) -> None:
     world.has(alone(INSTAGRAM, ADA, 0), alone(WHATSAPP, ADA, 1), alone(SIGNAL, ADA, 2))
     world.put("number", identifiers={"phone": NUMBER})
     world.put("whatsapp", identifiers={"whatsapp": NUMBER})
@@ -100,7 +102,7 @@ def test_by_hand_comes_before_instagram_before_whatsapp_before_any_number(world:
     assert [world.linked(name) for name in (*by_rule, "hand")] == [[], [], [], [0, 1, 2]]
 
 
-def test_a_link_by_hand_stays_whatever_else_is_claimed_later(world: World) -> None:
+def test_a_link_by_hand_stays_whatever_identifiers_other_contacts_get_later(world: World) -> None:
     world.has(alone(INSTAGRAM, ADA))
     world.put("hand", participantIds=[ADA.id])
     world.sync()
@@ -110,7 +112,7 @@ def test_a_link_by_hand_stays_whatever_else_is_claimed_later(world: World) -> No
     assert world.linked("hand") == [0]
 
 
-def test_of_two_claims_the_older_counts_and_the_next_takes_over_when_it_goes(world: World) -> None:
+def test_the_older_claimant_holds_an_identifier_and_the_next_one_gets_it_afterwards(world: World) -> None:
     world.has(alone(SIGNAL, ADA))
     world.put("zoe", OTHER_PICTURE, fullName="Zoe", identifiers={"phone": NUMBER})
     clashing = world.put("ada", identifiers={"phone": ["+44 20 7946 0958"], "email": ["ada@example.com"]})
@@ -149,7 +151,7 @@ def test_a_change_reaches_chats_that_are_stored_though_beeper_is_away(world: Wor
     assert [world.shown(number) for number in (0, 1)] == [("contact", "cached")] * 2
 
 
-def test_a_contact_that_is_removed_or_loses_its_picture_stands_in_nowhere(world: World) -> None:
+def test_a_contact_that_is_removed_or_loses_its_picture_is_shown_nowhere(world: World) -> None:
     world.has(alone(SIGNAL, ADA, 0), alone(WHATSAPP, ADA, 1))
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
@@ -167,7 +169,7 @@ def test_a_contact_that_is_removed_or_loses_its_picture_stands_in_nowhere(world:
     assert world.stack.contacts_table.referring(PICTURE, limit=9) == []
 
 
-def test_ones_own_picture_comes_first_unless_it_cannot_be_shown(world: World) -> None:
+def test_a_members_own_picture_comes_first_unless_it_cannot_be_shown(world: World) -> None:
     own = Picture.remote(Media("local.beeper.com", "alex_ada"))
     world.has(alone(SIGNAL, replace(ADA, picture=own)))
     world.put("ada", identifiers={"phone": NUMBER})
@@ -203,7 +205,7 @@ def test_a_member_far_down_the_roster_shows_their_contact_too(world: World) -> N
     assert (len(pictures), pictures[ADA.id]) == (27, "pending")
 
 
-def test_a_page_with_contacts_is_one_query_and_one_wave(world: World) -> None:
+def test_a_page_with_contacts_takes_one_query_and_one_look_up(world: World) -> None:
     world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
@@ -212,7 +214,7 @@ def test_a_page_with_contacts_is_one_query_and_one_wave(world: World) -> None:
     assert world.stack.calls == ["Query", "BatchGetItem"]
 
 
-def test_a_run_over_unchanged_chats_and_contacts_writes_nothing_and_looks_nobody_up(world: World) -> None:
+def test_a_run_over_unchanged_chats_and_contacts_writes_only_its_own_state(world: World) -> None:
     world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
@@ -223,7 +225,7 @@ def test_a_run_over_unchanged_chats_and_contacts_writes_nothing_and_looks_nobody
     assert world.stack.calls.count("BatchGetItem") == 1, "the chats"
 
 
-def test_people_of_changed_chats_are_looked_up_once_for_a_page(world: World) -> None:
+def test_the_members_of_all_changed_chats_of_a_page_are_looked_up_at_once(world: World) -> None:
     world.has(*(alone(SIGNAL, ADA, number) for number in range(5)))
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
@@ -236,7 +238,19 @@ def test_people_of_changed_chats_are_looked_up_once_for_a_page(world: World) -> 
     assert world.linked("ada") == [0, 1, 2, 3, 4]
 
 
-def test_an_account_without_contacts_looks_nobody_up(world: World) -> None:
+def test_a_chat_whose_roster_becomes_unavailable_keeps_the_contacts_of_its_members(world: World) -> None:
+    world.demo.chat_api.is_old = True  # lists no more than five members of a chat
+    others = [Person(f"@{number}:beeper.local", f"Number {number}") for number in range(6)]
+    world.has(chat_with(0, ADA, *others))
+    world.put("ada", identifiers={"phone": NUMBER})
+    world.sync()
+    assert world.linked("ada") == [0]
+    world.demo.chat_api.withheld = {"!0:beeper.local"}
+    assert world.sync(complete=True).skipped == ["!0:beeper.local"]
+    assert world.linked("ada") == [0]
+
+
+def test_an_account_without_contacts_looks_up_no_identifiers(world: World) -> None:
     world.has(alone(SIGNAL, ADA))
     world.stack.calls.clear()
     world.sync()

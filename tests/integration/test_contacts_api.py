@@ -1,4 +1,4 @@
-"""The routes of contacts: what they take, what they give, and what they refuse."""
+"""The routes of contacts: what they take, what they answer, and what they refuse."""
 
 from typing import Any
 
@@ -7,9 +7,10 @@ import requests
 
 from demo.service import DemoAccount
 from imagecache.model.access import Role
-from tests.integration.acquaintances import ADA, CONTACT, NUMBER, PICTURE, SIGNAL, World, alone
+from imagecache.stores.contacts.contacts import ContactsTable
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
+from tests.integration.contacts_world import ADA, CONTACT, NUMBER, PICTURE, SIGNAL, World, alone
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def world(stack: Stack, demo: DemoAccount, session: requests.Session) -> World:
     return World(stack, demo, session, Api(stack))
 
 
-def test_a_contact_is_answered_as_it_is_understood_and_a_sync_is_started(world: World) -> None:
+def test_a_put_answers_the_identifiers_in_normal_form_and_starts_a_sync(world: World) -> None:
     sent = {
         "fullName": "Ada Lovelace",
         "imageUrl": PICTURE,
@@ -52,17 +53,17 @@ def test_a_contact_is_answered_as_it_is_understood_and_a_sync_is_started(world: 
     }
 
 
-def test_the_key_to_an_encrypted_picture_is_stored_nowhere(world: World) -> None:
+def test_the_key_of_an_encrypted_picture_is_not_stored(world: World) -> None:
     contact = world.put("ada", "mxc://beeper.com/abc?encryptedFileInfoJSON=%7B%22key%22%7D")
     assert contact["imageUrl"] == "mxc://beeper.com/abc"
 
 
-def test_whoever_puts_many_starts_no_sync_with_each(world: World) -> None:
+def test_a_client_that_puts_many_contacts_need_not_start_a_sync_with_each(world: World) -> None:
     status, answer = world.api.ask(f"PUT {CONTACT}", {"withoutSync": True}, path={"contactId": "ada"})
     assert (status, answer["jobId"], world.api.sent.events) == (200, None, [])
 
 
-def test_a_contact_tells_for_whom_it_stands(world: World) -> None:
+def test_a_contact_lists_the_members_that_it_is_linked_to(world: World) -> None:
     world.has(alone(SIGNAL, ADA))
     world.put("ada", fullName="Ada", identifiers={"phone": NUMBER})
     assert world.contact("ada")["linked"] == []
@@ -77,7 +78,10 @@ def test_the_story_of_a_contacts_picture_names_the_contact(world: World) -> None
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
     story = world.api.ask("POST /api/images/explain", {"sourceUrl": PICTURE})[1]
-    assert story["summary"][-1] == "It stands in where the contact ada is met without a picture."
+    assert (
+        story["summary"][-1]
+        == 'Shown for the contact "ada" wherever that person has no picture of their own.'
+    )
     assert "No chat shows it." not in story["summary"]
 
 
@@ -87,10 +91,13 @@ def test_a_removal_starts_a_sync_too(world: World) -> None:
     assert [event["jobId"] for _, event in world.api.sent.events] == ["job0", "job1"]
 
 
-def test_every_contact_is_listed_once_though_claims_lie_between_them(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_every_contact_is_listed_once_though_rows_of_identifiers_are_among_them(
+    stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    monkeypatch.setattr("imagecache.stores.contacts.contacts._LOOKED_AT", 3)
+    stack.wiring.contacts_table = ContactsTable(
+        table_name="ContactsTable", dynamodb=stack.dynamodb, rows_per_page=3
+    )
+    world = World(stack, demo, session, Api(stack))
     for number in range(7):
         world.put(f"c{number}", None, identifiers={"email": [f"{number}@example.com", "all@example.com"]})
     seen: list[str] = []
@@ -110,19 +117,25 @@ def test_every_contact_is_listed_once_though_claims_lie_between_them(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"identifiers": {"phone": ["12"]}}, "phone '12' is none"),
-        ({"identifiers": {"whatsapp": ["ask Ada"]}}, "whatsapp 'ask Ada' is none"),
-        ({"identifiers": {"email": ["ada"]}}, "email 'ada' is none"),
-        ({"identifiers": {"instagram": ["Ada Lovelace"]}}, "instagram 'Ada Lovelace' is none"),
-        ({"identifiers": {"telegram": ["ada"]}}, "identifiers may hold lists of instagram, whatsapp"),
-        ({"identifiers": ["ada"]}, "identifiers may hold lists of"),
+        ({"identifiers": {"phone": ["12"]}}, "'12' is not a valid phone number: include the country code"),
+        (
+            {"identifiers": {"whatsapp": ["ask Ada"]}},
+            "'ask Ada' is not a valid WhatsApp number: include the country code",
+        ),
+        ({"identifiers": {"email": ["ada"]}}, "'ada' is not a valid e-mail address: write it in full"),
+        (
+            {"identifiers": {"instagram": ["Ada Lovelace"]}},
+            "'Ada Lovelace' is not a valid Instagram user name: it has no spaces",
+        ),
+        ({"identifiers": {"telegram": ["ada"]}}, "identifiers may have lists of instagram, whatsapp"),
+        ({"identifiers": ["ada"]}, "identifiers may have lists of"),
         ({"identifiers": {"phone": "12"}}, "phone must be a list"),
-        ({"imageUrl": "http://pictures.example/ada.jpg"}, "imageUrl is never fetched: unsupported_scheme"),
+        ({"imageUrl": "http://pictures.example/ada.jpg"}, "imageUrl is never fetched: only https, data"),
         ({"participantIds": [""]}, "participantIds must be a text"),
-        ({"name": "Ada"}, "the body may hold"),
+        ({"name": "Ada"}, "the body may have fullName, imageUrl"),
     ],
 )
-def test_what_cannot_be_is_refused_by_its_name_and_nothing_is_written(
+def test_what_is_not_valid_is_refused_with_the_reason_and_nothing_is_written(
     world: World, body: dict[str, Any], said: str
 ) -> None:
     status, answer = world.api.ask(f"PUT {CONTACT}", body, path={"contactId": "ada"})
@@ -132,7 +145,9 @@ def test_what_cannot_be_is_refused_by_its_name_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("contact_id", ["id#phone#+442079460958", "a/b", "a b", "", "x" * 129])
-def test_an_id_that_is_no_path_or_could_be_a_claim_is_refused(world: World, contact_id: str) -> None:
+def test_an_id_that_is_no_part_of_a_path_or_the_key_of_an_identifier_is_refused(
+    world: World, contact_id: str
+) -> None:
     status, answer = world.api.ask(f"GET {CONTACT}", path={"contactId": contact_id})
     assert (status, answer["message"][:9]) == (400, "contactId")
 
@@ -147,12 +162,12 @@ def test_a_contact_that_is_not_there_is_not_found(world: World, method: str) -> 
 @pytest.mark.parametrize(
     "route", ["GET /api/contacts", f"GET {CONTACT}", f"PUT {CONTACT}", f"DELETE {CONTACT}"]
 )
-def test_contacts_are_for_the_admin_alone(world: World, route: str) -> None:
+def test_contacts_take_the_admin_token(world: World, route: str) -> None:
     status, _ = world.api.ask(route, path={"contactId": "ada"}, role=Role.READ)
     assert status == 403
 
 
-def test_a_contact_that_somebody_else_has_changed_is_not_overwritten(
+def test_a_contact_that_was_changed_at_the_same_time_is_not_overwritten(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put("ada", fullName="Ada")
@@ -162,7 +177,7 @@ def test_a_contact_that_somebody_else_has_changed_is_not_overwritten(
     status, answer = world.api.ask(f"PUT {CONTACT}", {"fullName": "A"}, path={"contactId": "ada"})
     assert (status, answer["code"]) == (409, "conflict")
     assert world.api.ask(f"DELETE {CONTACT}", path={"contactId": "ada"})[0] == 409
-    [ada] = world.stack.contacts_table.everybody()
+    [ada] = world.stack.contacts_table.all_contacts()
     assert ada.full_name == "Ada Lovelace"
 
 
@@ -170,7 +185,7 @@ def rows(stack: Stack) -> set[str]:
     return {item["contactId"]["S"] for item in stack.dynamodb.scan(TableName="ContactsTable")["Items"]}
 
 
-def test_nothing_is_left_of_identifiers_that_nobody_has_any_more(world: World) -> None:
+def test_the_rows_of_identifiers_that_no_contact_has_any_more_are_deleted(world: World) -> None:
     world.put("ada", identifiers={"phone": NUMBER, "email": ["ada@example.com"]})
     world.put("bob", identifiers={"phone": NUMBER})
     world.put("ada", identifiers={"phone": NUMBER})
@@ -180,12 +195,12 @@ def test_nothing_is_left_of_identifiers_that_nobody_has_any_more(world: World) -
     assert rows(world.stack) == set()
 
 
-def test_a_claim_that_a_crash_has_left_over_holds_nobody_up(
+def test_a_claimant_that_a_crash_has_left_behind_is_passed_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put("ada", identifiers={"phone": NUMBER})
     with monkeypatch.context() as patch:
-        patch.delattr("imagecache.stores.contacts.contacts.ContactsTable._release")
+        patch.delattr("imagecache.stores.contacts.contacts.ContactsTable._remove_claimant")
         assert world.api.ask(f"DELETE {CONTACT}", path={"contactId": "ada"})[0] == 500
     assert world.put("bob", identifiers={"phone": NUMBER})["clashes"] == []
     world.has(alone(SIGNAL, ADA))

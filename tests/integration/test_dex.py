@@ -1,4 +1,4 @@
-"""Dex's contacts: read to the end whatever Dex does, and never a reason to lose somebody."""
+"""The import from Dex: complete whatever Dex answers, and never a reason to lose a contact."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from imagecache.errors import DexError
 from imagecache.model.contact import Identifier, IdentifierKind
 from imagecache.sources.dex import DexApi
 from imagecache.usecases.contacts.import_contacts import ImportReport
-from tests.integration.acquaintances import ADA, INSTAGRAM, OTHER_PICTURE, PICTURE, World, alone
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
+from tests.integration.contacts_world import ADA, INSTAGRAM, OTHER_PICTURE, PICTURE, World, alone
 
 KEY = "d3x-key"
 ADA_IN_DEX: Json = {
@@ -32,7 +32,7 @@ ADA_IN_DEX: Json = {
 
 @dataclass
 class Served:
-    """A Dex on a free port, and an import that reads it."""
+    """A fake Dex on a free port, and the import that reads it. Pauses between requests are only recorded."""
 
     stack: Stack
     dex: FakeDex
@@ -46,10 +46,10 @@ class Served:
 
         imports = self.stack.wiring.contact_import
         api = DexApi(base_url=self.url, key=KEY, session=self.session, sleep=self.slept.append)
-        return imports.run(api, milliseconds_left=left)
+        return imports.run(api, remaining_ms=left)
 
     def names(self) -> dict[str, str | None]:
-        return {one.contact_id: one.full_name for one in self.stack.contacts_table.everybody()}
+        return {one.contact_id: one.full_name for one in self.stack.contacts_table.all_contacts()}
 
 
 @pytest.fixture
@@ -65,11 +65,11 @@ def people(count: int) -> list[Json]:
     return [{"id": number, "first_name": f"Number {number}"} for number in range(count)]
 
 
-def test_a_person_of_dex_is_found_by_all_that_dex_knows(served: Served) -> None:
+def test_every_identifier_that_dex_has_is_imported(served: Served) -> None:
     served.dex.people = [ADA_IN_DEX]
     report = served.run()
     assert (report.saved, report.skipped, report.changed) == (1, 1, True)
-    [ada] = served.stack.contacts_table.everybody()
+    [ada] = served.stack.contacts_table.all_contacts()
     assert (ada.contact_id, ada.full_name, ada.image_key) == ("dex:5f3a", "Ada Lovelace", PICTURE)
     assert set(ada.identifiers) == {
         Identifier(IdentifierKind.INSTAGRAM, "ada.lovelace"),
@@ -79,7 +79,9 @@ def test_a_person_of_dex_is_found_by_all_that_dex_knows(served: Served) -> None:
     }
 
 
-def test_a_monstrous_person_is_cut_to_size_and_hurts_nobody(served: Served) -> None:
+def test_a_person_with_endless_fields_is_cut_to_our_limits_and_the_others_are_imported(
+    served: Served,
+) -> None:
     numbers = [{"phone": f"+4420794{number:05}"} for number in range(2000)]
     monster: Json = {
         "id": "m",
@@ -90,30 +92,30 @@ def test_a_monstrous_person_is_cut_to_size_and_hurts_nobody(served: Served) -> N
     served.dex.people = [monster, {"id": "i" * 200, "first_name": "Endless"}, *people(1)]
     report = served.run()
     assert (report.saved, report.unreadable) == (2, 1)
-    [known] = [one for one in served.stack.contacts_table.everybody() if one.contact_id == "dex:m"]
+    [known] = [one for one in served.stack.contacts_table.all_contacts() if one.contact_id == "dex:m"]
     assert (len(known.full_name or ""), known.source_url, len(known.identifiers)) == (500, None, 50)
 
 
-def test_pages_are_read_to_the_end_without_haste_in_whatever_shape_they_come(served: Served) -> None:
+def test_pages_are_read_to_the_end_with_a_pause_before_each(served: Served) -> None:
     served.dex.people = people(300)
     assert served.run().read == 300
     assert served.dex.requests == 4, "three whole pages, and an empty one that ends them"
     assert served.slept == [0.1, 0.1, 0.1]
 
 
-def test_a_busy_dex_is_asked_again_when_it_wishes(served: Served) -> None:
+def test_a_busy_dex_is_asked_again_after_the_time_that_it_names(served: Served) -> None:
     served.dex.people, served.dex.busy = people(2), 2
     assert served.run().saved == 2
     assert served.slept == [1, 1]
 
 
-def test_a_dex_that_stays_busy_is_left_alone_in_the_end(served: Served) -> None:
+def test_an_import_ends_when_dex_stays_busy(served: Served) -> None:
     served.dex.people, served.dex.busy = people(2), 99
     report = served.run()
     assert (report.outcome, report.changed, served.dex.requests) == ("offline", False, 5)
     served.slept.clear()
     assert served.run(milliseconds=20_500).outcome == "offline"
-    assert served.slept == [], "a pause that outlives the function is none"
+    assert served.slept == [], "a pause longer than the time that is left"
 
 
 def test_a_key_that_is_refused_changes_nothing(served: Served) -> None:
@@ -133,7 +135,7 @@ def test_an_import_without_changes_writes_nothing(served: Served) -> None:
     assert served.stack.writes() == []
 
 
-def test_who_is_gone_from_dex_is_removed_and_a_contact_kept_by_hand_is_left_alone(
+def test_a_contact_that_dex_no_longer_has_is_removed_unless_it_is_kept_by_hand(
     served: Served, demo: DemoAccount
 ) -> None:
     world = World(served.stack, demo, served.session, Api(served.stack))
@@ -152,7 +154,7 @@ def test_who_is_gone_from_dex_is_removed_and_a_contact_kept_by_hand_is_left_alon
 @pytest.mark.parametrize(
     ("left", "unreadable", "outcome"), [(40, 0, (10, 0)), (39, 0, (0, 11)), (45, 1, (0, 5))]
 )
-def test_very_many_removals_or_somebody_without_an_id_remove_nobody(
+def test_nothing_is_removed_if_it_would_be_very_much_or_dex_lists_people_without_an_id(
     served: Served, left: int, unreadable: int, outcome: tuple[int, int]
 ) -> None:
     served.dex.people = people(50)
@@ -163,7 +165,7 @@ def test_very_many_removals_or_somebody_without_an_id_remove_nobody(
     assert (report.removed, report.refused) == outcome
 
 
-def test_an_import_that_is_out_of_time_removes_nobody_and_is_made_good_by_the_next(served: Served) -> None:
+def test_an_import_that_is_out_of_time_removes_nothing_and_the_next_one_completes_it(served: Served) -> None:
     served.dex.people = people(150)
     assert served.run(milliseconds=20_050).outcome == "unfinished"
     assert served.names() == {}
@@ -178,7 +180,9 @@ def test_an_import_that_is_out_of_time_removes_nobody_and_is_made_good_by_the_ne
     [Reply(200, b"<html>", {}), json_reply(200, {"rows": []}), json_reply(400, []), json_reply(200, "text")],
     ids=["a page", "another object", "another status", "a text"],
 )
-def test_what_is_no_list_of_contacts_is_an_error_and_changes_nothing(served: Served, answer: Reply) -> None:
+def test_an_answer_without_a_list_of_contacts_is_an_error_and_changes_nothing(
+    served: Served, answer: Reply
+) -> None:
     served.dex.people = people(3)
     served.run()
     other = Listener(0, lambda _: answer)
@@ -190,7 +194,7 @@ def test_what_is_no_list_of_contacts_is_an_error_and_changes_nothing(served: Ser
     assert len(served.names()) == 3
 
 
-def test_a_dex_that_does_not_obey_the_offset_is_not_read_for_ever(served: Served) -> None:
+def test_an_import_ends_when_dex_ignores_the_offset(served: Served) -> None:
     def same_page(_: Request) -> Reply:
         return json_reply(200, people(100))
 
@@ -202,7 +206,7 @@ def test_a_dex_that_does_not_obey_the_offset_is_not_read_for_ever(served: Served
     other.stop()
 
 
-def test_a_face_from_dex_is_shown_after_the_sync_that_it_asks_for(served: Served, demo: DemoAccount) -> None:
+def test_a_picture_from_dex_is_shown_after_the_next_sync(served: Served, demo: DemoAccount) -> None:
     world = World(served.stack, demo, served.session, Api(served.stack))
     world.has(alone(INSTAGRAM, ADA))
     world.sync()

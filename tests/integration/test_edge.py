@@ -1,4 +1,4 @@
-"""What CloudFront hears of a forgotten picture, and that the picture is forgotten whatever it answers."""
+"""CloudFront drops its copies of a forgotten picture, which is forgotten whatever CloudFront answers."""
 
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ def api(stack: Stack) -> Api:
 
 @pytest.fixture
 def distribution(stack: Stack) -> str:  # noqa: ARG001 - moto is at work
-    """One that the parameter names, as the template does."""
+    """Creates a distribution, and the parameter with its id as the template has it."""
     cloudfront: Any = boto3.client("cloudfront")
     target = {"TargetOriginId": "images", "ViewerProtocolPolicy": "https-only", "CachePolicyId": "c"}
     bucket = "images.s3.amazonaws.com"
@@ -44,7 +44,7 @@ def name_distribution(distribution_id: str) -> None:
 
 
 def invalidated(distribution_id: str) -> list[tuple[str, list[str]]]:
-    """Reference and paths of each; CloudFront does nothing for one with a reference that it knows."""
+    """Returns the reference and the paths of each invalidation."""
     cloudfront: Any = boto3.client("cloudfront")
     listed = cloudfront.list_invalidations(DistributionId=distribution_id)["InvalidationList"]
     told = [
@@ -74,7 +74,7 @@ def test_cloudfront_drops_every_size_of_a_forgotten_picture_each_time(
     assert len({reference for reference, _ in told}) == 2
 
 
-def test_content_that_another_image_shows_stays_at_the_edge(
+def test_content_that_another_image_shows_stays_in_cloudfront(
     stack: Stack, api: Api, distribution: str
 ) -> None:
     cache(stack, "s/ada", "same")
@@ -84,13 +84,13 @@ def test_content_that_another_image_shows_stays_at_the_edge(
 
 
 @pytest.mark.usefixtures("distribution")
-def test_a_picture_that_was_never_there_needs_no_invalidation(stack: Stack, api: Api) -> None:
+def test_a_picture_that_was_never_cached_needs_no_invalidation(stack: Stack, api: Api) -> None:
     stack.cached_images.mark_queued(request("s/ada"))
     assert [forget(api), forget(api)] == ["not_needed", "not_needed"]
 
 
 @pytest.mark.parametrize(("named", "trouble"), [(None, "ParameterNotFound"), ("EGONE", "NoSuchDistribution")])
-def test_a_picture_is_forgotten_though_cloudfront_could_not_be_told(
+def test_a_picture_is_forgotten_although_the_invalidation_fails(
     stack: Stack, api: Api, named: str | None, trouble: str
 ) -> None:
     if named:
@@ -103,7 +103,7 @@ def test_a_picture_is_forgotten_though_cloudfront_could_not_be_told(
     ]
 
 
-def test_a_picture_is_forgotten_though_cloudfront_does_not_answer(stack: Stack) -> None:
+def test_a_picture_is_forgotten_although_cloudfront_does_not_answer(stack: Stack) -> None:
     nobody = partial(boto3.client, config=PATIENCE, endpoint_url="http://127.0.0.1:9")
     stack.wiring.cdn = Cdn(parameter=DISTRIBUTION_PARAMETER, make_client=nobody)
     api = Api(stack)

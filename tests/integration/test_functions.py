@@ -4,7 +4,6 @@ import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import boto3
@@ -15,11 +14,11 @@ from demo.dex import FakeDex
 from demo.listener import Listener, Reply, Request
 from demo.service import DemoAccount
 from imagecache.clock import now
-from imagecache.errors import ConfigError, StoreUnavailableError
+from imagecache.errors import ConfigError, DexError, ListingError, StoreUnavailableError
 from imagecache.model.image import ImageMessage
-from imagecache.model.job import BackfillOrder, CleanupOrder, JobOrder, new_job
+from imagecache.model.job import BackfillOrder, CleanupOrder, JobOrder, SyncOrder, new_job
 from imagecache.queues.images import from_body, to_body
-from imagecache.stores.state.sync_state import BeeperState
+from imagecache.stores.state.beeper_health import BeeperState
 from local.template import read_template
 from tests.integration.conftest import NOW, Stack
 
@@ -44,7 +43,7 @@ def event(name: str) -> dict[str, Any]:
 
 
 class Context:
-    """What of Lambda's context a function looks at."""
+    """The parts of Lambda's context that a function reads."""
 
     function_name = "sync"
     memory_limit_in_mb = 512
@@ -93,7 +92,7 @@ def test_sync_then_cacher_then_read_serve_a_page_of_faces(stack: Stack, demo: De
         {"messageId": one["messageId"], "body": one["body"], "receiptHandle": "r"} for one in stack.messages()
     ]
     assert load("cacher")({"Records": records}, Context()) == {"batchItemFailures": []}
-    answer = load("read")(event("chats"), None)
+    answer = load("read")(event("chats"), Context())
     assert (answer["statusCode"], answer["headers"]["cache-control"]) == (200, "private, no-cache")
     chats = json.loads(answer["body"])["chats"]
     assert len(chats) == 10
@@ -119,6 +118,47 @@ def test_the_cacher_reports_exactly_the_messages_that_must_come_again(
 
 
 @pytest.mark.usefixtures("environment")
+def test_a_message_for_which_there_is_no_time_is_sent_again_and_not_reported_as_failed(
+    stack: Stack, demo: DemoAccount
+) -> None:
+    key = demo.account.deliverable()[0]
+    stack.sqs.send_message(
+        QueueUrl=stack.queue_url, MessageBody=to_body(ImageMessage(key, f"mxc://{key}", NOW))
+    )
+    [message] = stack.sqs.receive_message(QueueUrl=stack.queue_url)["Messages"]
+    record = {"messageId": "1", "body": message["Body"], "receiptHandle": message["ReceiptHandle"]}
+    left = iter([60_000, 20_000])
+    context = Context()
+    context.get_remaining_time_in_millis = lambda: next(left)  # type: ignore[method-assign] # time passes
+    assert load("cacher")({"Records": [record]}, context) == {"batchItemFailures": []}
+    counts = stack.sqs.get_queue_attributes(
+        QueueUrl=stack.queue_url, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
+    )
+    assert counts["Attributes"] == {"ApproximateNumberOfMessagesDelayed": "1"}
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_cacher_logs_an_unexpected_exception_as_an_error_with_its_trace_and_message(
+    demo: DemoAccount,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Powertools keeps one logger for each service, with the output of the test that made it.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "cacher-that-logs")
+    key = demo.account.deliverable()[0]
+    bodies = {"good": to_body(ImageMessage(key, f"mxc://{key}", NOW)), "malformed": "{}"}
+    records = [{"messageId": name, "body": body, "receiptHandle": "r"} for name, body in bodies.items()]
+    load("cacher")({"Records": records}, Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    logged = {line["messageId"]: line for line in lines if "messageId" in line}
+    assert {name: line["level"] for name, line in logged.items()} == {"good": "INFO", "malformed": "ERROR"}
+    assert {line["function_request_id"] for line in logged.values()} == {Context.aws_request_id}
+    assert logged["malformed"]["exception_name"] == "KeyError"
+    assert "queues/images.py" in logged["malformed"]["exception"]
+    assert "exception" not in logged["good"]
+
+
+@pytest.mark.usefixtures("environment")
 def test_an_image_that_beeper_does_not_have_is_acknowledged_and_recorded(stack: Stack) -> None:
     records = event("images")
     assert load("cacher")(records, Context()) == {"batchItemFailures": []}
@@ -130,14 +170,14 @@ def test_an_image_that_beeper_does_not_have_is_acknowledged_and_recorded(stack: 
 def test_a_missing_token_is_seen_as_unauthorized_not_as_a_crash(stack: Stack) -> None:
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert load("sync")(event("schedule"), Context())["outcome"] == "unauthorized"
-    assert stack.sync_state.origin().state == "unauthorized"
+    assert stack.wiring.beeper_health_store.read().state == "unauthorized"
 
 
 def counted(printed: str) -> list[tuple[str, str, dict[str, str], int]]:
     """What CloudWatch takes from a log: namespace, metric, dimensions, value."""
     lines = [json.loads(line) for line in printed.splitlines()]
     return [
-        (about["Namespace"], metric["Name"], {name: line[name] for name in names}, line[metric["Name"]])
+        (about["Namespace"], metric["Name"], {name: line[name] for name in names}, sum(line[metric["Name"]]))
         for line in lines
         for about in line.get("_aws", {}).get("CloudWatchMetrics", [])
         for metric in about["Metrics"]
@@ -162,6 +202,53 @@ def test_a_sync_that_succeeds_is_counted_where_its_alarm_looks_and_no_other_is(
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert sync(event("schedule"), Context())["outcome"] == "unauthorized"
     assert counted(capsys.readouterr().out) == []
+
+
+def sync_job(stack: Stack) -> dict[str, str]:
+    """The event of a job that the API has started."""
+    stack.jobs.create(new_job("job0", SyncOrder(complete=True), now=now()))
+    return {"jobId": "job0"}
+
+
+@pytest.mark.usefixtures("environment")
+def test_sync_logs_how_many_chats_it_skipped_and_their_ids_only_for_debugging(
+    stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Powertools keeps one logger for each service, with the output of the test that made it.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-skips")
+    group = max(demo.account.chats, key=lambda chat: len(chat.people))
+    demo.chat_api.withheld = {group.id}
+    sync = load("sync")
+    assert sync(sync_job(stack), Context())["skipped"] == [group.id]
+    printed = capsys.readouterr().out
+    [line] = [json.loads(line) for line in printed.splitlines() if "_aws" not in line]
+    assert (line["level"], line["outcome"], line["skipped"], line["jobId"]) == ("INFO", "ok", 1, "job0")
+    assert line["function_request_id"] == Context.aws_request_id
+    assert group.id not in printed
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "DEBUG")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-is-debugged")
+    load("sync")({"complete": True}, Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["chatIds"] for line in lines if "chatIds" in line] == [[group.id]]
+
+
+@pytest.mark.usefixtures("environment")
+def test_sync_logs_an_error_with_its_trace_its_request_and_its_job(
+    stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-fails")
+    demo.faults.set("not_found", "chats")
+    sync = load("sync")
+    with pytest.raises(ListingError):
+        sync(sync_job(stack), Context())
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["level"], line["exception_name"], line["jobId"]) == ("ERROR", "ListingError", "job0")
+    assert "chat_api.py" in line["exception"]
+    assert line["function_request_id"] == Context.aws_request_id
+    demo.faults.set("none", "all")
+    sync(event("schedule"), Context())
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" not in line]
+    assert "jobId" not in line, "this run has no job"
 
 
 @pytest.mark.usefixtures("environment")
@@ -189,7 +276,7 @@ def test_sync_reads_the_chats_behind_a_tunnel_that_cloudflare_access_guards(
 def test_contacts_come_from_dex_with_the_key_that_the_parameter_names(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dex = FakeDex([{"id": 1, "first_name": "Ada", "source_url": "https://pictures.example/a.jpg"}], key="d3x")
+    dex = FakeDex([{"id": 1, "first_name": "Ada", "image_url": "https://pictures.example/a.jpg"}], key="d3x")
     tunnel = Listener(0, dex)
     tunnel.start()
     ssm = boto3.client("ssm")
@@ -200,7 +287,7 @@ def test_contacts_come_from_dex_with_the_key_that_the_parameter_names(
     contacts = load("contacts")
     with pytest.raises(StoreUnavailableError, match="ResourceNotFoundException"):
         contacts(event("schedule"), Context())  # it was about to start a sync
-    assert [one.full_name for one in stack.contacts_table.everybody()] == ["Ada"]
+    assert [one.full_name for one in stack.contacts_table.all_contacts()] == ["Ada"]
     assert contacts(event("schedule"), Context())["saved"] == 0
     ssm.put_parameter(Name="/mine/dex-api-key", Value="old", Type="SecureString", Overwrite=True)
     assert contacts(event("schedule"), Context())["outcome"] == "unauthorized"
@@ -213,10 +300,10 @@ def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
 ) -> None:
     swept = load("cleanup")(event("schedule"), Context())
     assert (swept["status"], swept["refused"]) == ("done", ["no_recent_sync"])
-    assert stack.sync_state.statistics()["refused"] == ["no_recent_sync"]
+    assert stack.wiring.statistics_store.read()["refused"] == ["no_recent_sync"]
     [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert (metric["SweepRefused"], metric["service"]) == ([1], "imagecache")
-    stack.sync_state.record_origin(BeeperState.OFFLINE, now=now())
+    stack.wiring.beeper_health_store.record(BeeperState.OFFLINE, now=now(), fence=1)
     assert load("cleanup")(event("schedule") | {"id": "next night"}, Context())["refused"] == ["offline"]
     assert "_aws" not in capsys.readouterr().out
 
@@ -226,9 +313,9 @@ def test_the_authorizer_always_allows_and_says_whose_token_it_is() -> None:
     boto3.client("ssm").put_parameter(Name="/imagecache/read-token", Value="r3ad", Type="SecureString")
     asked = event("authorizer")
     handler = load("authorizer")
-    assert handler(asked, None) == {"isAuthorized": True, "context": {"role": "read"}}
+    assert handler(asked, Context()) == {"isAuthorized": True, "context": {"role": "read"}}
     asked["headers"]["authorization"] = "Bearer other"
-    assert handler(asked, None) == {"isAuthorized": True, "context": {"role": "none"}}
+    assert handler(asked, Context()) == {"isAuthorized": True, "context": {"role": "none"}}
 
 
 @pytest.mark.usefixtures("environment")
@@ -260,9 +347,87 @@ def test_an_admins_wish_is_done_at_once(
     stack.drain(stack.cacher(demo, requests.Session()))
     key = demo.account.deliverable()[0]
     asked = event("forget") | {"body": json.dumps({"sourceUrl": f"mxc://{key}"})}
-    answer = load("admin")(asked, None)
+    answer = load("admin")(asked, Context())
     assert (answer["statusCode"], json.loads(answer["body"])["status"]) == (200, "forgotten")
     assert stack.row(key)["status"] == "forgotten"
+
+
+@pytest.fixture
+def log_lines(
+    environment: None,  # noqa: ARG001 - it sets the service, too
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> Callable[[], list[dict[str, Any]]]:
+    """Returns what functions have logged since the last call.
+
+    Powertools keeps the logger of each service, and with it the output of the test that made it. So each of
+    these tests has a service of its own.
+    """
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_request_that_fails_is_an_error_in_the_log_that_its_request_id_finds(
+    stack: Stack, log_lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    read, asked = load("read"), event("chats")
+    stack.dynamodb.delete_table(TableName="BeeperChatsTable")
+    answer = read(asked, Context())
+    request_id = asked["requestContext"]["requestId"]
+    assert answer["statusCode"] == 500
+    assert json.loads(answer["body"]) == {
+        "message": f"Internal error. Details are in the server log (request id {request_id}).",
+        "code": "internal",
+        "requestId": request_id,
+    }
+    [line] = log_lines()
+    assert (line["level"], line["correlation_id"]) == ("ERROR", request_id)
+    assert line["function_request_id"] == Context.aws_request_id
+    assert "list_chats.py" in repr(line["trace"])
+
+
+def test_every_log_line_of_a_change_has_the_request_id(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, log_lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    for name in ("SYNC_FUNCTION", "JOBS_FUNCTION", "CLEANUP_FUNCTION"):
+        monkeypatch.setenv(name, "a-function")
+    asked = event("forget")
+    url = json.loads(asked["body"])["sourceUrl"]
+    stack.cached_images.mark_queued(ImageMessage(url.removeprefix("mxc://"), url, NOW))
+    assert load("admin")(asked, Context())["statusCode"] == 200
+    [line] = log_lines()
+    assert (line["message"], line["level"]) == ("forget", "INFO")
+    assert line["correlation_id"] == asked["requestContext"]["requestId"]
+
+
+def test_an_authorizer_that_fails_is_an_error_in_the_log_that_the_request_id_finds(
+    log_lines: Callable[[], list[dict[str, Any]]],
+) -> None:
+    asked = event("authorizer")
+    del asked["headers"]
+    with pytest.raises(KeyError):
+        load("authorizer")(asked, Context())
+    [line] = log_lines()
+    assert (line["level"], line["exception_name"]) == ("ERROR", "KeyError")
+    assert line["correlation_id"] == asked["requestContext"]["requestId"]
+
+
+def test_an_import_of_contacts_that_fails_is_an_error_in_the_log_with_its_trace(
+    monkeypatch: pytest.MonkeyPatch, log_lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    tunnel = Listener(0, lambda _: Reply(200, b"<html>", {}))
+    tunnel.start()
+    monkeypatch.setenv("DEX_URL", tunnel.url)
+    monkeypatch.setenv("DEX_API_KEY_PARAMETER", "/mine/dex-api-key")
+    monkeypatch.setenv("SYNC_FUNCTION", "sync")
+    with pytest.raises(DexError):
+        load("contacts")(event("schedule"), Context())
+    tunnel.stop()
+    [line] = log_lines()
+    assert (line["level"], line["exception_name"]) == ("ERROR", "DexError")
+    assert line["function_request_id"] == Context.aws_request_id
+    assert "dex.py" in line["exception"]
 
 
 @pytest.mark.usefixtures("environment")
@@ -272,34 +437,26 @@ def test_a_function_without_its_table_does_not_start(monkeypatch: pytest.MonkeyP
         load("read")
 
 
-@pytest.fixture
-def log(
-    environment: None,  # noqa: ARG001 - which the name of the service belongs to
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Callable[[], list[dict[str, Any]]]:
-    """Returns the log of the functions that the test loads, line by line, since it was last asked for."""
-    # A logger keeps the output that it was made with: another name makes another logger.
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"log-{token_hex()}")
-    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-
 def test_an_event_that_lambda_delivers_again_rings_no_alarm(
-    stack: Stack, log: Callable[[], list[dict[str, Any]]]
+    stack: Stack, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     """Lambda's alarm counts errors, the sweep's counts refusals: the second delivery has neither."""
     first = load("cleanup")(event("schedule"), Context())
     assert first["refused"] == ["no_recent_sync"]
-    assert log()[-1]["SweepRefused"] == [1]
+    assert log_lines()[-1]["SweepRefused"] == [1]
     assert load("cleanup")(event("schedule"), Context()) == {"skipped": "JobOverError"}
     stack.jobs.create(new_job(event("job")["jobId"], BackfillOrder(), now=now()))
     load("jobs")(event("job"), Context())
     load("jobs")(event("job"), Context())
-    assert [line["level"] for line in log()] == ["INFO"] * 3, "and no line of counts, which has no level"
+    stack.jobs.create(new_job("job0", SyncOrder(), now=now()))
+    stack.jobs.claim("job0", worker="first", now=now(), milliseconds=900_000)
+    assert load("sync")({"jobId": "job0"}, Context()) == {"skipped": "JobTakenError"}
+    levels = [line["level"] for line in log_lines()]
+    assert levels == ["INFO"] * 4, "and no line of counts, which has no level"
 
 
 def test_every_log_line_of_a_job_names_the_job_and_the_request(
-    stack: Stack, log: Callable[[], list[dict[str, Any]]]
+    stack: Stack, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     stack.jobs.create(new_job(event("job")["jobId"], BackfillOrder(), now=now()))
     load("jobs")(event("job"), Context())
@@ -307,7 +464,7 @@ def test_every_log_line_of_a_job_names_the_job_and_the_request(
     nightly = event("schedule")
     load("cleanup")(nightly, Context())
     load("cleanup")(nightly, Context())
-    lines = [line for line in log() if "level" in line]
+    lines = [line for line in log_lines() if "level" in line]
     assert [(line["message"], line["jobId"]) for line in lines] == [
         ("job", event("job")["jobId"]),
         ("nothing to do", event("job")["jobId"]),
@@ -319,7 +476,7 @@ def test_every_log_line_of_a_job_names_the_job_and_the_request(
 
 @pytest.mark.parametrize(("name", "order"), [("jobs", BackfillOrder()), ("cleanup", CleanupOrder())])
 def test_an_unexpected_error_is_logged_with_its_trace_and_fails_the_invocation(
-    stack: Stack, log: Callable[[], list[dict[str, Any]]], name: str, order: JobOrder
+    stack: Stack, log_lines: Callable[[], list[dict[str, Any]]], name: str, order: JobOrder
 ) -> None:
     job_id = event("job")["jobId"]
     stack.jobs.create(new_job(job_id, order, now=now()))
@@ -328,7 +485,7 @@ def test_an_unexpected_error_is_logged_with_its_trace_and_fails_the_invocation(
     handler = load(name)
     with pytest.raises(Exception, match="ResourceNotFoundException"):
         handler(event("job"), Context())
-    [line] = log()
+    [line] = log_lines()
     assert (line["level"], line["jobId"]) == ("ERROR", job_id)
     assert line["function_request_id"] == Context.aws_request_id
     assert "Traceback" in line["exception"]

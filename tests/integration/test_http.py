@@ -1,7 +1,9 @@
-"""Whatever is sent, the answer is JSON with a status that says whose turn it is."""
+"""Every answer is JSON, with a status and a sentence that say what to do, whatever was sent."""
 
 import base64
 import gzip
+import hashlib
+import inspect
 import json
 from http import HTTPStatus
 from typing import Any
@@ -9,8 +11,9 @@ from typing import Any
 import pytest
 
 from imagecache.api.http import Route, serve
+from imagecache.errors import RequestError
 from imagecache.model.access import Role
-from tests.integration.api import Api, Logged, unpacked
+from tests.integration.api import REQUEST_ID, Api, Logged, unpacked
 from tests.integration.conftest import Stack
 
 
@@ -28,7 +31,7 @@ def test_every_route_but_health_takes_a_token(api: Api) -> None:
             assert (status, answer["code"]) == (401, "unauthorized"), route
 
 
-def test_what_changes_or_tells_of_jobs_or_contacts_takes_the_admins(api: Api) -> None:
+def test_changes_jobs_and_contacts_take_the_admin_token(api: Api) -> None:
     refused = {route for route in api.routes if api.ask(route, {}, role=Role.READ)[0] == 403}
     assert refused == {
         "GET /api/jobs/{jobId}",
@@ -48,7 +51,7 @@ def test_what_changes_or_tells_of_jobs_or_contacts_takes_the_admins(api: Api) ->
     assert api.sent.events == []
 
 
-def test_to_queue_by_a_look_up_takes_the_admins_token_too(api: Api) -> None:
+def test_a_look_up_that_enqueues_takes_the_admin_token(api: Api) -> None:
     sent = {"sourceUrls": ["mxc://s/a"], "enqueue": True}
     assert api.ask("POST /api/images/lookup", sent, role=Role.READ)[0] == 403
     assert api.ask("POST /api/images/lookup", sent | {"enqueue": False}, role=Role.READ)[0] == 200
@@ -82,7 +85,7 @@ def test_a_long_answer_is_compressed_when_asked(asked: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ["", "br", "gzip;q=0", "gzip; q=0.0", "x-gzip"])
-def test_nobody_gets_what_they_did_not_ask_for(asked: str) -> None:
+def test_an_answer_is_not_compressed_unless_asked(asked: str) -> None:
     answer = answer_with(["x" * 2000], **{"accept-encoding": asked})
     assert "content-encoding" not in answer["headers"]
     assert answer["headers"]["vary"] == "accept-encoding"
@@ -99,11 +102,11 @@ def test_nobody_gets_what_they_did_not_ask_for(asked: str) -> None:
         ('{"sourceUrl": 1}', "sourceUrl"),
         ('{"sourceUrl": ""}', "sourceUrl"),
         (json.dumps({"sourceUrl": "x" * 65_537}), "sourceUrl"),
-        ('{"sourceUrl": "\\ud800"}', "sourceUrl"),
-        ('{"sourceUrl": "x", "extra": 1}', "extra"),
+        ('{"sourceUrl": "\\ud800"}', "sourceUrl contains invalid Unicode (an unpaired surrogate)"),
+        ('{"sourceUrl": "x", "extra": 1}', "'extra' is not a field of the body: the body may have sourceUrl"),
     ],
 )
-def test_a_body_that_no_route_takes_is_refused_in_a_sentence(api: Api, body: str, said: str) -> None:
+def test_a_body_that_is_not_valid_is_refused_with_the_reason(api: Api, body: str, said: str) -> None:
     response = api.raw("POST /api/images/explain", body=body)
     answer = json.loads(response["body"])
     assert (response["statusCode"], answer["code"]) == (400, "bad_request")
@@ -115,7 +118,7 @@ def test_a_body_of_more_than_4_mb_is_too_large(api: Api) -> None:
     assert (response["statusCode"], json.loads(response["body"])["code"]) == (413, "too_large")
 
 
-def test_a_body_in_base64_is_read_as_well(api: Api) -> None:
+def test_a_body_in_base64_is_decoded(api: Api) -> None:
     event = {
         "routeKey": "POST /api/images/explain",
         "requestContext": {"authorizer": {"lambda": {"role": "read"}}},
@@ -127,25 +130,102 @@ def test_a_body_in_base64_is_read_as_well(api: Api) -> None:
     assert damaged["statusCode"] == 400
 
 
-def test_a_bug_is_a_500_whose_text_stays_here_and_in_no_log() -> None:
+def test_a_bug_is_a_500_with_the_request_id_and_its_text_is_in_no_log() -> None:
     def broken() -> Any:
         raise KeyError("mxc://local.beeper.com/alex_secret")
 
     log = Logged()
     routes = {"GET /x": Route(answer=broken, gives=dict, summary="", role=Role.NONE)}
-    answer = serve({"routeKey": "GET /x"}, routes=routes, log=log)
+    event = {"routeKey": "GET /x", "requestContext": {"requestId": REQUEST_ID}}
+    answer = serve(event, routes=routes, log=log)
     assert answer["statusCode"] == HTTPStatus.INTERNAL_SERVER_ERROR
     assert json.loads(answer["body"]) == {
-        "message": "something of ours failed; it is in the log",
+        "message": f"Internal error. Details are in the server log (request id {REQUEST_ID}).",
         "code": "internal",
+        "requestId": REQUEST_ID,
     }
     [(message, extra)] = log.lines
-    assert (message, extra["error"]) == ("GET /x", "KeyError")
+    assert (message, extra["route"], extra["error"]) == ("the request failed", "GET /x", "KeyError")
     assert "alex_secret" not in repr(extra)
     assert "broken" in repr(extra["trace"])
 
 
-def test_an_answer_of_the_api_is_for_its_asker_alone(api: Api) -> None:
+def test_every_refusal_has_the_request_id(api: Api) -> None:
+    for role, query, code in (
+        (Role.NONE, {}, "unauthorized"),
+        (Role.READ, {"limit": "0"}, "bad_request"),
+    ):
+        _, answer = api.ask("GET /api/chats", role=role, query=query)
+        assert (answer["code"], answer["requestId"]) == (code, REQUEST_ID)
+
+
+def test_every_error_that_a_request_may_raise_has_a_status() -> None:
+    raised = RequestError.__subclasses__()
+    assert len(raised) >= 6
+    for error in raised:
+
+        def refuse(error: type[RequestError] = error) -> Any:
+            raise error("no")
+
+        routes = {"GET /x": Route(answer=refuse, gives=dict, summary="", role=Role.NONE)}
+        assert 400 <= serve({"routeKey": "GET /x"}, routes=routes, log=Logged())["statusCode"] < 500
+
+
+def test_an_unknown_query_parameter_is_refused_and_the_known_ones_are_named(api: Api) -> None:
+    """A misspelt filter must not list everything."""
+    status, answer = api.ask("GET /api/chats", query={"limit": "5", "acountId": "x"})
+    assert (status, answer["code"]) == (400, "bad_request")
+    known = "limit, cursor, filter, accountId, participants"
+    assert answer["message"] == f"'acountId' is not a query parameter: the query may have {known}"
+    for route, sent in (("GET /api/stats", None), ("POST /api/images/explain", {"sourceUrl": "mxc://s/a"})):
+        status, answer = api.ask(route, sent, query={"limit": ""})
+        assert status == 400
+        assert answer["message"] == "'limit' is not a query parameter: this takes no query parameters"
+    assert api.ask("GET /api/chats", query={"x": "1"}, role=Role.NONE)[0] == 401
+
+
+def test_every_field_of_a_route_is_an_argument_of_its_handler(api: Api) -> None:
+    for key, route in api.routes.items():
+        fields = [*route.path, *route.query, *(route.body or ())]
+        arguments = {field.argument: None for field in fields}
+        assert len(arguments) == len(fields), key
+        inspect.signature(route.answer).bind(**arguments)
+
+
+POSITIONS = [
+    ("GET /api/images", {"status": "failed"}, "images failed", ["", 1]),
+    ("GET /api/images", {"status": "failed"}, "images failed", ["k"]),
+    ("GET /api/images", {"status": "failed"}, "images failed", ["k", True]),
+    ("GET /api/images", {"status": "failed"}, "images failed", ["k", 10**40]),
+    ("GET /api/images", {"status": "failed"}, "images failed", ["\ud800", 1]),
+    ("GET /api/images", {"status": "cached"}, "images cached", [""]),
+    ("GET /api/images", {"status": "cached"}, "images cached", ["x" * 2049]),
+    ("GET /api/images", {"status": "cached"}, "images cached", ["k", 1]),
+    ("GET /api/images/uncached", {}, "uncached", ["", ""]),
+    ("GET /api/images/uncached", {}, "uncached", ["a", "x" * 1025]),
+    ("GET /api/images/uncached", {}, "uncached", "ab"),
+    ("GET /api/contacts", {}, "contacts", ""),
+    ("GET /api/contacts", {}, "contacts", "x" * 2049),
+    ("GET /api/chats", {}, "chats inbox ", [["inbox", 1, "\ud800"]]),
+    ("GET /api/chats", {}, "chats inbox ", [["inbox", True, "!a"]]),
+    ("GET /api/chats", {}, "chats inbox ", []),
+]
+
+
+@pytest.mark.parametrize(("route", "query", "listing", "position"), POSITIONS)
+def test_an_invented_cursor_is_a_bad_request_and_no_failure(
+    api: Api, route: str, query: dict[str, str], listing: str, position: Any
+) -> None:
+    # As a client could write it: in ASCII, so that JSON can carry half of a surrogate pair.
+    text = json.dumps(position)
+    digest = hashlib.sha256(f"{listing}\n{text}".encode()).hexdigest()[:8]
+    cursor = base64.urlsafe_b64encode((digest + text).encode()).decode().rstrip("=")
+    status, answer = api.ask(route, query={**query, "cursor": cursor})
+    assert (status, answer["code"]) == (400, "bad_request")
+    assert "damaged" in answer["message"]
+
+
+def test_an_answer_may_not_be_kept_by_shared_caches(api: Api) -> None:
     headers = api.raw("GET /api/chats")["headers"]
     assert headers["cache-control"] == "private, no-cache"
     assert headers["x-content-type-options"] == "nosniff"

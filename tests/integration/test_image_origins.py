@@ -1,4 +1,4 @@
-"""What becomes of an image as its origins answer, stand in for each other, or ask to be left alone."""
+"""Images whose origins answer, fail, replace each other, or ask for a pause."""
 
 import contextlib
 from dataclasses import replace
@@ -20,21 +20,21 @@ from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.sources.beeper.images import AssetsServe, MediaServer
 from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.integration.conftest import NOW, Stack
-from tests.integration.test_claim_table import KEY, REQUEST, Answers, cacher, png
+from tests.integration.test_claim_table import KEY, MESSAGE, Answers, cacher, history, png
 
 
-def test_what_a_web_server_wishes_is_honoured(stack: Stack) -> None:
+def test_an_image_is_not_tried_again_before_its_web_server_allows_it(stack: Stack) -> None:
     url = "https://pictures.example/a.jpg"
     at_work = cacher(stack, web=Answers(OriginBusyError("status 429", retry_after=7200)))
     assert at_work.cache(ImageMessage(url, url, NOW)).reason is FailureReason.ORIGIN_DOWN
     assert int(stack.row(url)["nextAttemptAt"]) == NOW + 7_200_000
 
 
-def test_three_images_that_come_too_late_end_the_questions_and_one_alone_does_not(stack: Stack) -> None:
+def test_three_images_that_are_too_slow_open_the_circuit_and_one_alone_does_not(stack: Stack) -> None:
     origin = Answers(OriginFaultyError("late"))
     at_work = cacher(stack, beeper=origin)
     for _ in range(5):
-        at_work.cache(REQUEST)
+        at_work.cache(MESSAGE)
     assert origin.asked == 5
     for key in ("beeper.com/bob", "beeper.com/cem", "beeper.com/dia"):
         assert at_work.cache(ImageMessage(key, f"mxc://{key}", NOW)).result == "deferred"
@@ -43,8 +43,8 @@ def test_three_images_that_come_too_late_end_the_questions_and_one_alone_does_no
 
 def test_waiting_for_the_pace_spends_none_of_the_waits_that_an_outage_has(stack: Stack) -> None:
     with contextlib.suppress(OriginClosedError):
-        while True:  # others take every slot there is
-            stack.circuits.admit(OriginName.MEDIA_SERVER, now=NOW)
+        while True:  # other workers take every slot
+            stack.circuits.acquire(OriginName.MEDIA_SERVER, now=NOW)
     sent: list[str] = []
 
     class Caught:
@@ -58,7 +58,7 @@ def test_waiting_for_the_pace_spends_none_of_the_waits_that_an_outage_has(stack:
     assert [from_body(body) for body in sent] == [old]
 
 
-def test_how_a_web_server_names_a_version_is_kept_until_it_names_none(stack: Stack) -> None:
+def test_validators_are_kept_until_an_answer_has_none(stack: Stack) -> None:
     url = "https://pictures.example/a.jpg"
     monday = Fetched(png("red"), Validators('"v1"', "Mon, 05 Oct 2026 07:28:00 GMT"))
     at_work = cacher(stack, web=Answers(monday, png("blue")))
@@ -70,7 +70,8 @@ def test_how_a_web_server_names_a_version_is_kept_until_it_names_none(stack: Sta
     assert {"etag", "lastModified"}.isdisjoint(stack.row(url))
 
 
-GONE, DOWN = ImageFailedError(FailureReason.GONE), OriginDownError("offline")
+GONE = ImageFailedError(FailureReason.GONE)
+DOWN = OriginDownError("offline")
 
 
 @pytest.mark.parametrize(
@@ -85,12 +86,12 @@ GONE, DOWN = ImageFailedError(FailureReason.GONE), OriginDownError("offline")
     ],
 )
 @pytest.mark.parametrize("first", ["beeper", "media_server"])
-def test_each_origin_stands_in_for_the_other_and_beepers_word_is_final(
+def test_each_origin_is_the_fallback_of_the_other_and_beepers_answer_is_final(
     stack: Stack, beeper: bytes | Exception, media_server: bytes | Exception, result: str, first: str
 ) -> None:
     origins = {"beeper": Answers(beeper), "media_server": Answers(media_server)}
     order = origins if first == "beeper" else dict(reversed(origins.items()))
-    assert cacher(stack, **order).cache(REQUEST).result == result
+    assert cacher(stack, **order).cache(MESSAGE).result == result
 
 
 def test_an_image_the_media_server_lacks_is_served_by_beeper(
@@ -111,6 +112,4 @@ def test_an_image_the_media_server_lacks_is_served_by_beeper(
     )
     at_work = replace(cacher(stack), fetcher=stack.fetcher(sources))
     assert at_work.cache(ImageMessage(key, f"mxc://{key}", NOW)).result == "cached"
-    facts = stack.catalogue.facts(key)
-    assert facts is not None
-    assert facts.history[0].answer == "gone: status 404"
+    assert history(stack, key)[0].answer == "gone: status 404"

@@ -1,5 +1,6 @@
-"""cachedImages: what the conditional writes let through."""
+"""The conditional writes of cachedImages: which of them change a row, and how."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,22 +9,33 @@ from hypothesis import strategies as st
 
 from imagecache.clock import DAY, HOUR
 from imagecache.errors import LeaseLostError
-from imagecache.model.image import Blob, FailureReason, ImageMessage, ImageStatus, ImageView
+from imagecache.model.image import (
+    BadBytes,
+    Blob,
+    FailureReason,
+    ImageMessage,
+    ImageRecord,
+    ImageStatus,
+    ImageView,
+    OriginAnswer,
+    Validators,
+)
 from imagecache.rules.retries import NEVER
-from imagecache.stores.images.claims import Answer, Claim, answer_to_claim, new_lease
-from imagecache.stores.images.row import RowState
+from imagecache.stores.images.claims import Claim, Held, Won, decide_claim
+from imagecache.stores.images.row import new_lease
 from tests.integration.conftest import NOW, Stack
 
 KEY = "beeper.com/ada"
-REQUEST = ImageMessage(KEY, "mxc://beeper.com/ada?encryptedFileInfoJSON=secret", NOW)
+MESSAGE = ImageMessage(KEY, "mxc://beeper.com/ada?encryptedFileInfoJSON=secret", NOW)
 BLOB = Blob(blob_id="b10b", content_type="image/png", file_size=1000, width=640, height=480)
 
 MOMENTS = st.sampled_from([0, NOW - DAY, NOW - 1, NOW, NOW + 1, NEVER])
-LEASES = st.sampled_from([None, *(new_lease(now=NOW + ms, seconds=0, nonce="x") for ms in (-HOUR, -1, 0, 1))])
-ROWS = st.none() | st.builds(
-    RowState,
+ENDS_OF_LEASES = st.sampled_from([0, *(NOW + ms for ms in (-HOUR, -1, 0, 1))])
+RECORDS = st.none() | st.builds(
+    ImageRecord,
+    image_key=st.just(KEY),
     status=st.sampled_from(ImageStatus),
-    lease=LEASES,
+    held_until=ENDS_OF_LEASES,
     next_attempt_at=MOMENTS,
     checked_at=MOMENTS,
     refresh_requested_at=MOMENTS,
@@ -31,42 +43,119 @@ ROWS = st.none() | st.builds(
 
 
 def claim(stack: Stack, nonce: str = "mine") -> Claim:
-    return stack.claims.claim(REQUEST, now=stack.now, lease_seconds=90, nonce=nonce)
+    return stack.claims.claim(MESSAGE, now=stack.now, lease_seconds=90, nonce=nonce)
 
 
-def store(stack: Stack, row: RowState | None) -> None:
+def store(stack: Stack, record: ImageRecord | None) -> None:
     stack.dynamodb.delete_item(TableName="CachedImagesTable", Key={"imageKey": {"S": KEY}})
-    if row is None:
+    if record is None:
         return
-    item: dict[str, Any] = {"imageKey": {"S": KEY}, "status": {"S": row.status.value}}
-    item |= {"lease": {"S": row.lease}} if row.lease else {}
+    item: dict[str, Any] = {"imageKey": {"S": KEY}, "status": {"S": record.status.value}}
+    if record.held_until:
+        item["lease"] = {"S": new_lease(ends_at=record.held_until, nonce="x")}
     for name, moment in (
-        ("nextAttemptAt", row.next_attempt_at),
-        ("checkedAt", row.checked_at),
-        ("refreshRequestedAt", row.refresh_requested_at),
+        ("nextAttemptAt", record.next_attempt_at),
+        ("checkedAt", record.checked_at),
+        ("refreshRequestedAt", record.refresh_requested_at),
     ):
         item[name] = {"N": str(moment)}
     stack.dynamodb.put_item(TableName="CachedImagesTable", Item=item)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
-@given(row=ROWS)
-def test_the_conditional_write_and_the_rules_agree_on_every_row(stack: Stack, row: RowState | None) -> None:
-    store(stack, row)
-    assert claim(stack).answer is answer_to_claim(row, NOW)
+@given(record=RECORDS)
+def test_the_conditional_write_and_the_rules_agree_on_every_row(
+    stack: Stack, record: ImageRecord | None
+) -> None:
+    store(stack, record)
+    refusal = decide_claim(record, NOW)
+    result = claim(stack)
+    assert isinstance(result, Won) if refusal is None else result == refusal
+
+
+def test_every_attribute_of_a_row_is_in_its_record(stack: Stack) -> None:
+    item: dict[str, Any] = {
+        "imageKey": {"S": KEY},
+        "status": {"S": "failed"},
+        "sourceUrl": {"S": "mxc://beeper.com/ada"},
+        "reason": {"S": "undecodable"},
+        "lease": {"S": new_lease(ends_at=NOW, nonce="x")},
+        "badBytes": {"S": "abc@7"},
+        "history": {"S": '[[5,"web","status 500"]]'},
+        "blobId": {"S": "b10b"},
+        "contentType": {"S": "image/png"},
+        "etag": {"S": '"v1"'},
+        "lastModified": {"S": "Mon, 05 Oct 2026 07:28:00 GMT"},
+    }
+    numbers = [
+        "queuedAt",
+        "nextAttemptAt",
+        "refreshRequestedAt",
+        "checkedAt",
+        "cachedAt",
+        "failedAt",
+        "lookedUpAt",
+        "orphanedAt",
+        "attempts",
+        "failures",
+        "fileSize",
+    ]
+    item |= {name: {"N": str(number)} for number, name in enumerate(numbers, start=1)}
+    stack.dynamodb.put_item(TableName="CachedImagesTable", Item=item)
+    assert stack.catalogue.record(KEY) == ImageRecord(
+        image_key=KEY,
+        status=ImageStatus.FAILED,
+        source_url="mxc://beeper.com/ada",
+        reason=FailureReason.UNDECODABLE,
+        held_until=NOW,
+        queued_at=1,
+        next_attempt_at=2,
+        refresh_requested_at=3,
+        checked_at=4,
+        cached_at=5,
+        failed_at=6,
+        looked_up_at=7,
+        orphaned_at=8,
+        attempts=9,
+        failures=10,
+        file_size=11,
+        blob_id="b10b",
+        content_type="image/png",
+        validators=Validators('"v1"', "Mon, 05 Oct 2026 07:28:00 GMT"),
+        bad_bytes=BadBytes("abc", 7),
+        history=(OriginAnswer(5, "web", "status 500"),),
+    )
+
+
+def test_what_a_claim_wins_is_what_the_row_remembers(stack: Stack) -> None:
+    answers = [OriginAnswer(NOW, "beeper", "9 bytes")]
+    bad_bytes = BadBytes("abc", NOW)
+    stack.claims.fail(
+        stack.won(MESSAGE),
+        FailureReason.UNDECODABLE,
+        now=NOW,
+        next_attempt_at=NOW,
+        answers=answers,
+        bad_bytes=bad_bytes,
+    )
+    again = stack.won(MESSAGE)
+    assert (again.failures, again.bad_bytes, again.history) == (1, bad_bytes, tuple(answers))
+    stack.claims.commit(again, replace(BLOB, validators=Validators('"v1"')), now=NOW)
+    stack.cached_images.revalidate(KEY, now=NOW + 1)
+    refresh = stack.won(MESSAGE)
+    assert (refresh.is_refresh, refresh.blob_id, refresh.validators) == (True, "b10b", Validators('"v1"'))
+    assert (refresh.failures, refresh.bad_bytes) == (0, None)
 
 
 def test_a_claimed_image_is_held_until_its_lease_ends(stack: Stack) -> None:
-    assert claim(stack).answer is Answer.WON
-    second = claim(stack, "other")
-    assert (second.answer, second.held_until) == (Answer.HELD, NOW + 90_000)
+    assert isinstance(claim(stack), Won)
+    assert claim(stack, "other") == Held(NOW + 90_000)
 
 
 def test_a_lapsed_lease_is_taken_over_and_its_holder_can_record_nothing(stack: Stack) -> None:
-    slow = claim(stack, "slow")
+    slow = stack.won(MESSAGE, nonce="slow")
     stack.now += 90_001
-    fast = claim(stack, "fast")
-    assert fast.answer is Answer.WON
+    fast = stack.won(MESSAGE, nonce="fast")
     with pytest.raises(LeaseLostError):
         stack.claims.commit(slow, BLOB, now=stack.now)
     with pytest.raises(LeaseLostError):
@@ -78,16 +167,16 @@ def test_a_lapsed_lease_is_taken_over_and_its_holder_can_record_nothing(stack: S
 def test_every_claim_counts_as_an_attempt_until_an_outcome_is_recorded(stack: Stack) -> None:
     attempts = []
     for _ in range(3):
-        attempts.append(claim(stack).attempts)
+        attempts.append(stack.won(MESSAGE).attempts)
         stack.now += 90_001
     assert attempts == [1, 2, 3]
-    stack.claims.fail(claim(stack), FailureReason.CRASHED, now=stack.now, next_attempt_at=stack.now)
-    assert claim(stack).attempts == 1
+    stack.claims.fail(stack.won(MESSAGE), FailureReason.CRASHED, now=stack.now, next_attempt_at=stack.now)
+    assert stack.won(MESSAGE).attempts == 1
 
 
-def test_a_commit_leaves_what_a_page_needs_and_nothing_of_the_work(stack: Stack) -> None:
-    stack.cached_images.mark_queued(REQUEST)
-    stack.claims.commit(claim(stack), BLOB, now=NOW + 5)
+def test_a_commit_leaves_what_a_page_needs_and_nothing_of_the_claim(stack: Stack) -> None:
+    stack.cached_images.mark_queued(MESSAGE)
+    stack.claims.commit(stack.won(MESSAGE), BLOB, now=NOW + 5)
     row = stack.row(KEY)
     assert {"lease", "attempts", "queuedAt", "nextAttemptAt", "reason", "failures"}.isdisjoint(row)
     assert row["cachedAt"] == str(NOW + 5)
@@ -96,17 +185,21 @@ def test_a_commit_leaves_what_a_page_needs_and_nothing_of_the_work(stack: Stack)
     }
 
 
-def test_an_image_that_is_cached_at_last_remembers_no_failure(stack: Stack) -> None:
+def test_a_cached_image_remembers_no_failure(stack: Stack) -> None:
     stack.claims.fail(
-        claim(stack), FailureReason.UNDECODABLE, now=NOW, next_attempt_at=NOW, bad_bytes="abc@1"
+        stack.won(MESSAGE),
+        FailureReason.UNDECODABLE,
+        now=NOW,
+        next_attempt_at=NOW,
+        bad_bytes=BadBytes("abc", 1),
     )
     assert {"reason", "failures", "nextAttemptAt", "badBytes"} <= set(stack.row(KEY))
-    stack.claims.commit(claim(stack), BLOB, now=NOW)
+    stack.claims.commit(stack.won(MESSAGE), BLOB, now=NOW)
     assert {"reason", "failures", "nextAttemptAt", "badBytes"}.isdisjoint(stack.row(KEY))
 
 
-def test_only_a_failed_image_that_nobody_works_on_is_made_due(stack: Stack) -> None:
-    stack.claims.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW)
+def test_only_a_failed_image_without_a_live_lease_is_made_due(stack: Stack) -> None:
+    stack.claims.fail(stack.won(MESSAGE), FailureReason.GONE, now=NOW, next_attempt_at=NOW)
     claim(stack)
     stack.cached_images.revive(KEY, now=NOW + 1)
     assert stack.row(KEY)["nextAttemptAt"] == str(NOW)
@@ -115,33 +208,33 @@ def test_only_a_failed_image_that_nobody_works_on_is_made_due(stack: Stack) -> N
     assert stack.row(KEY)["nextAttemptAt"] == str(stack.now)
 
 
-def test_a_failed_image_says_why(stack: Stack) -> None:
-    stack.claims.fail(claim(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW + DAY)
+def test_the_view_of_a_failed_image_has_the_reason(stack: Stack) -> None:
+    stack.claims.fail(stack.won(MESSAGE), FailureReason.GONE, now=NOW, next_attempt_at=NOW + DAY)
     assert stack.cached_images.views([KEY]) == {KEY: ImageView(ImageStatus.FAILED, reason="gone")}
 
 
 def test_failures_in_a_row_are_counted(stack: Stack) -> None:
     for failures in range(3):
-        won = claim(stack)
+        won = stack.won(MESSAGE)
         assert won.failures == failures
         stack.claims.fail(won, FailureReason.GONE, now=NOW, next_attempt_at=NOW)
 
 
-def test_key_material_never_rests_in_the_table(stack: Stack) -> None:
-    stack.cached_images.mark_queued(REQUEST)
+def test_key_material_is_never_stored_in_the_table(stack: Stack) -> None:
+    stack.cached_images.mark_queued(MESSAGE)
     assert stack.row(KEY)["sourceUrl"] == "mxc://beeper.com/ada"
     claim(stack)
     assert stack.row(KEY)["sourceUrl"] == "mxc://beeper.com/ada"
 
 
 def test_marking_as_queued_never_undoes_a_faster_worker(stack: Stack) -> None:
-    stack.claims.commit(claim(stack), BLOB, now=NOW)
-    stack.cached_images.mark_queued(REQUEST)
+    stack.claims.commit(stack.won(MESSAGE), BLOB, now=NOW)
+    stack.cached_images.mark_queued(MESSAGE)
     assert (stack.row(KEY)["status"], "queuedAt" in stack.row(KEY)) == ("cached", False)
 
 
-def test_more_keys_than_one_call_takes_are_looked_up_in_one_wave(stack: Stack) -> None:
+def test_more_keys_than_one_call_takes_are_all_looked_up(stack: Stack) -> None:
     keys = [f"beeper.com/{number}" for number in range(250)]
-    for key in keys[::2]:
+    for key in keys[::10]:
         stack.cached_images.mark_queued(ImageMessage(key, f"mxc://{key}", NOW))
-    assert stack.cached_images.states(keys).keys() == set(keys[::2])
+    assert stack.cached_images.records(keys).keys() == set(keys[::10])

@@ -1,4 +1,4 @@
-"""What the original application had is here afterwards, once, and whatever was here is as it was."""
+"""An import brings what the original application had, once, and changes nothing that was here before."""
 
 import hashlib
 import itertools
@@ -14,16 +14,17 @@ import requests
 
 from demo.service import DemoAccount
 from imagecache.errors import StoreUnavailableError
-from imagecache.model.image import ImageMessage, ImageStatus
+from imagecache.model.image import ImageMessage, ImageStatus, RejectionReason
 from imagecache.rules.retries import NEVER
 from imagecache.sources.transport import MAX_IMAGE_BYTES
 from imagecache.stores.chats.participants import Reference
+from imagecache_migration.convex_import import chat_import, image_import
 from imagecache_migration.convex_snapshot import read_snapshot
-from imagecache_migration.import_snapshot import ChatImport, ImageImport, Outcome
+from imagecache_migration.outcomes import DocumentResult, Outcome
 from imagecache_migration.snapshot_archive import open_archive
 from tests.integration import made
-from tests.integration.accounts import chat_with, fill, person
 from tests.integration.conftest import NOW, Stack, stack_on_moto
+from tests.integration.demo_chats import chat_with, fill, person
 from tests.snapshots import CACHED_AT, Export, chat, key, mxc, on_disk, participant, png
 
 MINUTE = 60_000
@@ -32,41 +33,29 @@ Bring = Callable[..., Counter[str]]
 
 @pytest.fixture
 def bring(stack: Stack, tmp_path: Path) -> Bring:
-    """The import of an export: how often each result, of images and of chats."""
+    """Imports an export, and returns how often each outcome occurred, of images and of chats."""
 
     def bring(export: Export, *, dry_run: bool = False) -> Counter[str]:
         images, chats = imported(stack, export, tmp_path / "snapshot.zip", dry_run=dry_run)
-        return Counter(outcome.result for outcome in [*images, *chats])
+        return Counter(result.outcome.value for result in [*images, *chats])
 
     return bring
 
 
 def imported(
     stack: Stack, export: Export, path: Path, *, dry_run: bool = False
-) -> tuple[list[Outcome], list[Outcome]]:
-    images = ImageImport(
-        images=stack.cached_images,
-        claims=stack.claims,
-        blobs=stack.blobs,
-        salt=stack.sync_state.salt,
-        clock=stack.clock,
-        at_once=1,
-        dry_run=dry_run,
-    )
-    chats = ChatImport(
-        chats=stack.chats_table,
-        participants=stack.participants_table,
-        state=stack.sync_state,
-        clock=stack.clock,
-        dry_run=dry_run,
-    )
+) -> tuple[list[DocumentResult], list[DocumentResult]]:
+    """Imports an export, and returns the results of images and those of chats."""
+    # One image at a time, because moto is not thread-safe.
+    images = replace(image_import(stack.wiring, dry_run=dry_run), images_at_once=1)
+    chats = chat_import(stack.wiring, dry_run=dry_run)
     with open_archive(export.zipped(path)) as archive:
         snapshot = read_snapshot(archive)
         return [*images.run(snapshot)], [*chats.run(snapshot)]
 
 
 def three_chats() -> Export:
-    """Chat 0 and 1 with one person each, 2 a group of both; their two pictures are cached."""
+    """Returns two single chats and a group of both people. The pictures of the two are cached."""
     export = Export()
     for number in (0, 1):
         export.image(number)
@@ -84,7 +73,7 @@ def three_chats() -> Export:
 
 
 def state(stack: Stack) -> dict[str, Any]:
-    """Every row and every object, but for what is random or counts attempts."""
+    """Returns every row and every object, without the values that are random or count attempts."""
     tables = {
         name: sorted(
             (
@@ -95,7 +84,7 @@ def state(stack: Stack) -> dict[str, Any]:
         )
         for name in ("BeeperChatsTable", "ChatParticipantsTable", "CachedImagesTable")
     }
-    objects = [one["Key"] for one in stack.s3.list_objects_v2(Bucket="images").get("Contents", [])]
+    objects = [entry["Key"] for entry in stack.s3.list_objects_v2(Bucket="images").get("Contents", [])]
     return {**tables, "objects": objects}
 
 
@@ -106,7 +95,7 @@ def test_an_image_is_stored_as_the_cacher_stores_it_with_the_moment_of_the_origi
     export.image(1)
     assert bring(export) == {"imported": 1}
     row = stack.row(key(1))
-    blob = hashlib.sha256(stack.sync_state.salt() + png(1)).hexdigest()
+    blob = hashlib.sha256(stack.wiring.salt() + png(1)).hexdigest()
     expected = {
         "status": "cached",
         "blobId": blob,
@@ -130,7 +119,7 @@ def test_an_image_is_stored_as_the_cacher_stores_it_with_the_moment_of_the_origi
 def test_nothing_that_was_imported_is_downloaded(
     stack: Stack, demo: DemoAccount, session: requests.Session, bring: Bring
 ) -> None:
-    """Sync finds the chats changed, completes them, and asks for no picture but the one that is new."""
+    """Sync finds that the chats have changed, completes them, and queues only the one picture that is new."""
     fill(
         demo,
         [chat_with(0, person(0)), chat_with(1, person(1)), chat_with(2, person(0), person(1), person(2))],
@@ -138,8 +127,8 @@ def test_nothing_that_was_imported_is_downloaded(
     export = three_chats()
     for number in (0, 1):
         export.table("cachedImages")[number]["sourceUrl"] = f"mxc://local.beeper.com/alex_{number}"
-    for one in [*export.table("beeperChats"), *export.table("beeperParticipants")]:
-        one.update({name: url.replace("MediaId", "") for name, url in one.items() if "mxc://" in str(url)})
+    for row in [*export.table("beeperChats"), *export.table("beeperParticipants")]:
+        row.update({name: url.replace("MediaId", "") for name, url in row.items() if "mxc://" in str(url)})
     assert bring(export) == {"imported": 5}
 
     report = stack.sync(demo, session)
@@ -159,7 +148,7 @@ def test_chats_are_shown_with_their_pictures_before_any_sync(stack: Stack, bring
     assert bring(three_chats()) == {"imported": 5}
     listed = stack.chat_reader.several(f"!{number}:beeper.local" for number in range(3))
     shown = {
-        one.chat_id: [member.image and member.image.key for member in one.participants] for one in listed
+        chat.chat_id: [member.image and member.image.key for member in chat.participants] for chat in listed
     }
     assert shown == {
         "!0:beeper.local": [key(0)],
@@ -183,7 +172,7 @@ def test_a_second_import_changes_nothing(stack: Stack, bring: Bring) -> None:
     stack.calls.clear()
     assert bring(three_chats()) == {"already_there": 5}
     assert state(stack) == before
-    assert stack.writes() == ["UpdateItem"] * 2, "the lock of sync, taken and given back"
+    assert stack.writes() == ["UpdateItem"] * 2, "the sync lock, taken and given back"
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(stack: Stack, bring: Bring) -> None:
@@ -196,17 +185,18 @@ def test_a_dry_run_says_the_same_and_writes_nothing(stack: Stack, bring: Bring) 
 
 
 class KilledError(Exception):
-    """The command ends here, as if its process had been killed."""
+    """The command ends here, as if its process were killed."""
 
 
 def test_killed_before_any_call_and_run_again_it_ends_the_same(tmp_path: Path) -> None:
-    """Before each of its calls in turn; what it had leased is free again after a while."""
+    """It is killed before each of its calls in turn. What it had leased is free again after a while."""
     export = Export()
     export.image(0)
     export.tables["beeperChats"] = [chat(0), chat(1)]
     with stack_on_moto() as stack:
         imported(stack, export, tmp_path / "s.zip")
-        calls, whole = len(stack.calls), without_what_is_random(stack)
+        calls = len(stack.calls)
+        complete = without_random_values(stack)
     assert calls > 12
     for survived in range(calls):
         with stack_on_moto() as stack:
@@ -214,7 +204,7 @@ def test_killed_before_any_call_and_run_again_it_ends_the_same(tmp_path: Path) -
                 imported(stack, export, tmp_path / "s.zip")
             stack.now += 10 * MINUTE + 1
             imported(stack, export, tmp_path / "s.zip")
-            assert without_what_is_random(stack) == whole, f"killed after {survived} calls"
+            assert without_random_values(stack) == complete, f"killed after {survived} calls"
 
 
 @contextmanager
@@ -232,14 +222,14 @@ def killed_after(calls: int, stack: Stack) -> Iterator[None]:
         client.meta.events.unregister("before-call.*.*", kill)
 
 
-def without_what_is_random(stack: Stack) -> str:
-    """The salt, and when it was done."""
-    blob = hashlib.sha256(stack.sync_state.salt() + png(0)).hexdigest()
-    known = str(state(stack)).replace(blob, "<blob>")
-    return known.replace(str(NOW), "<now>").replace(str(stack.now), "<now>")
+def without_random_values(stack: Stack) -> str:
+    """Returns the state without what depends on the salt and on the time of the import."""
+    blob = hashlib.sha256(stack.wiring.salt() + png(0)).hexdigest()
+    text = str(state(stack)).replace(blob, "<blob>")
+    return text.replace(str(NOW), "<now>").replace(str(stack.now), "<now>")
 
 
-def test_one_image_in_several_forms_is_stored_once_from_the_first_that_is_whole(
+def test_one_image_in_several_forms_is_stored_once_from_the_first_intact_file(
     stack: Stack, bring: Bring
 ) -> None:
     export = Export()
@@ -262,7 +252,7 @@ def test_one_image_in_several_forms_is_stored_once_from_the_first_that_is_whole(
         (b"\0" * (MAX_IMAGE_BYTES + 1), "too_large"),
     ],
 )
-def test_bytes_that_are_no_picture_are_left_out_by_name_and_harm_no_other(
+def test_bytes_that_are_not_a_picture_are_left_out_with_their_reason_and_harm_no_other(
     stack: Stack, bring: Bring, content: bytes, result: str
 ) -> None:
     export = Export()
@@ -272,14 +262,14 @@ def test_bytes_that_are_no_picture_are_left_out_by_name_and_harm_no_other(
     assert stack.row(key(1)) == {}
 
 
-def test_a_url_that_is_never_fetched_is_left_out_by_its_reason(stack: Stack, bring: Bring) -> None:
+def test_a_url_that_is_never_fetched_is_left_out_with_its_reason(stack: Stack, bring: Bring) -> None:
     export = Export()
     for url in ("ftp://pictures.example/1.png", "file:///etc/passwd", "", "https://pictures.example/1.png"):
         export.image(1, url=url)
     assert bring(export) == {
-        "rejected_unsupported_scheme": 1,
-        "rejected_outside_media_folder": 1,
-        "rejected_malformed": 1,
+        "unsupported_scheme": 1,
+        "outside_media_folder": 1,
+        "malformed": 1,
         "imported": 1,
     }
     assert [row["imageKey"] for row in state(stack)["CachedImagesTable"]] == [
@@ -297,9 +287,7 @@ def test_what_was_forgotten_is_not_brought_back(stack: Stack, bring: Bring) -> N
     assert state(stack) == before
 
 
-def test_what_is_cached_already_is_left_as_it_is_though_a_newer_one_is_wanted(
-    stack: Stack, bring: Bring
-) -> None:
+def test_a_cached_image_is_left_as_it_is_even_if_a_refresh_is_requested(stack: Stack, bring: Bring) -> None:
     made.cache(stack, key(1), "b10b")
     stack.cached_images.request_refresh(key(1), now=NOW + 1)
     before = state(stack)
@@ -309,7 +297,7 @@ def test_what_is_cached_already_is_left_as_it_is_though_a_newer_one_is_wanted(
     assert state(stack) == before
 
 
-def test_what_a_worker_has_in_its_hands_is_left_to_it(stack: Stack, bring: Bring) -> None:
+def test_an_image_that_a_worker_has_claimed_is_left_to_it(stack: Stack, bring: Bring) -> None:
     export = Export()
     export.image(1)
     request = ImageMessage(key(1), mxc(1), NOW)
@@ -320,17 +308,17 @@ def test_what_a_worker_has_in_its_hands_is_left_to_it(stack: Stack, bring: Bring
 
 
 @pytest.mark.parametrize(
-    ("interfere", "result"),
+    ("interfere", "outcome"),
     [
-        (lambda stack: stack, "already_there"),
-        (lambda stack: stack.cached_images.forget(key(1)), "forgotten"),
-        (lambda stack: stack.cached_images.request_refresh(key(1), now=NOW + 9), "already_there"),
+        (lambda stack: stack, Outcome.ALREADY_THERE),
+        (lambda stack: stack.cached_images.forget(key(1)), Outcome.FORGOTTEN),
+        (lambda stack: stack.cached_images.request_refresh(key(1), now=NOW + 9), Outcome.ALREADY_THERE),
     ],
 )
 def test_a_cacher_that_is_faster_wins_and_the_import_leaves_nothing_behind(
-    stack: Stack, tmp_path: Path, interfere: Callable[[Stack], object], result: str
+    stack: Stack, tmp_path: Path, interfere: Callable[[Stack], object], outcome: Outcome
 ) -> None:
-    """In the moment between looking and claiming."""
+    """The cacher caches the image after the import has read its row and before the import claims it."""
     export = Export()
     export.image(1)
 
@@ -338,24 +326,15 @@ def test_a_cacher_that_is_faster_wins_and_the_import_leaves_nothing_behind(
         made.cache(stack, key(1), "b10b")
         return str(interfere(stack))
 
-    late = ImageImport(
-        images=stack.cached_images,
-        claims=stack.claims,
-        blobs=stack.blobs,
-        salt=stack.sync_state.salt,
-        clock=stack.clock,
-        at_once=1,
-        dry_run=False,
-        nonce=nonce,
-    )
+    slower = replace(image_import(stack.wiring, dry_run=False), images_at_once=1, nonce=nonce)
     with open_archive(export.zipped(tmp_path / "s.zip")) as archive:
-        assert [*late.run(read_snapshot(archive))] == [Outcome("image0", result, bytes=0)]
+        assert [*slower.run(read_snapshot(archive))] == [DocumentResult("image0", outcome)]
     assert state(stack)["objects"] == []
     assert stack.row(key(1)).get("blobId") in {None, "b10b"}
 
 
 @pytest.mark.parametrize("due", [NOW + 1, NEVER])
-def test_bytes_are_better_than_a_failure_even_a_final_one(stack: Stack, bring: Bring, due: int) -> None:
+def test_imported_bytes_replace_a_failure_even_one_for_good(stack: Stack, bring: Bring, due: int) -> None:
     made.fail(stack, key(1), next_attempt_at=due)
     export = Export()
     export.image(1)
@@ -364,7 +343,7 @@ def test_bytes_are_better_than_a_failure_even_a_final_one(stack: Stack, bring: B
     assert (row["status"], {"reason", "nextAttemptAt", "failures"} & row.keys()) == ("cached", set())
 
 
-def test_a_refusal_of_aws_is_not_counted_against_the_image(stack: Stack, tmp_path: Path) -> None:
+def test_an_error_of_aws_is_not_counted_as_an_attempt_of_the_image(stack: Stack, tmp_path: Path) -> None:
     export = Export()
     export.image(1)
     stack.s3.delete_bucket(Bucket="images")
@@ -373,7 +352,7 @@ def test_a_refusal_of_aws_is_not_counted_against_the_image(stack: Stack, tmp_pat
     assert (stack.row(key(1))["attempts"], "lease" in stack.row(key(1))) == ("0", False)
 
 
-def test_a_chat_that_is_here_is_left_as_it_is(stack: Stack, bring: Bring) -> None:
+def test_a_chat_that_is_here_already_is_left_as_it_is(stack: Stack, bring: Bring) -> None:
     export = Export()
     export.tables["beeperChats"] = [chat(1), chat(1, title="Twice"), chat(2, chatId=None)]
     made.put(stack, replace(made.CHAT, chat_id="!1:beeper.local"))
@@ -382,8 +361,8 @@ def test_a_chat_that_is_here_is_left_as_it_is(stack: Stack, bring: Bring) -> Non
     assert state(stack) == before
 
 
-def test_what_a_killed_sync_has_begun_is_left_to_the_next_one(stack: Stack, bring: Bring) -> None:
-    """Its members are there, the chat is not yet."""
+def test_a_chat_that_a_killed_sync_has_begun_is_left_to_the_next_sync(stack: Stack, bring: Bring) -> None:
+    """The chat's members are stored, and the chat itself is not."""
     export = Export()
     export.tables["beeperChats"] = [chat(1)]
     stack.participants_table.put("!1:beeper.local", [made.person("1:beeper.local")], fence=3)
@@ -393,22 +372,22 @@ def test_what_a_killed_sync_has_begun_is_left_to_the_next_one(stack: Stack, brin
 
 
 def test_no_chat_is_written_while_sync_runs(stack: Stack, bring: Bring) -> None:
-    fence = stack.sync_state.lock(now=NOW, milliseconds=MINUTE)
+    fence = stack.wiring.sync_lock.acquire(now=NOW, lease_ms=MINUTE)
     assert fence is not None
     assert bring(three_chats()) == {"imported": 2, "sync_runs": 3}
-    stack.sync_state.unlock(fence)
+    stack.wiring.sync_lock.release(fence)
     assert bring(three_chats()) == {"already_there": 2, "imported": 3}
-    assert stack.sync_state.lock(now=NOW, milliseconds=MINUTE) is not None, "given back"
+    assert stack.wiring.sync_lock.acquire(now=NOW, lease_ms=MINUTE) is not None, "the lock was given back"
 
 
 def test_every_document_is_accounted_for(stack: Stack, tmp_path: Path) -> None:
     export = three_chats()
     export.image(9, url="nowhere")
     images, chats = imported(stack, export, tmp_path / "s.zip")
-    assert {one.document_id: one.result for one in images} == {
-        "image0": "imported",
-        "image1": "imported",
-        "image2": "rejected_malformed",
+    assert {result.document_id: result.outcome for result in images} == {
+        "image0": Outcome.IMPORTED,
+        "image1": Outcome.IMPORTED,
+        "image2": RejectionReason.MALFORMED,
     }
-    assert {one.document_id for one in chats} == {"chat0", "chat1", "chat2"}
-    assert sum(one.bytes for one in images) == len(png(0)) + len(png(1))
+    assert {result.document_id for result in chats} == {"chat0", "chat1", "chat2"}
+    assert sum(result.imported_bytes for result in images) == len(png(0)) + len(png(1))

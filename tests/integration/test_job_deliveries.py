@@ -22,7 +22,7 @@ from imagecache.model.job import (
     new_job,
 )
 from imagecache.usecases.operating.run_job import Step
-from imagecache.usecases.sync.sync_job import sync_as_told
+from imagecache.usecases.sync.sync_job import SyncJobRunner
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, person, put
 from tests.integration.sweeping import NO_TIME, PLENTY_OF_TIME, keep, nights, shown
@@ -145,9 +145,16 @@ def test_a_sync_that_is_delivered_twice_is_done_and_counted_once(
     begun(stack, SyncOrder())
 
     def deliver() -> None:
-        claim = partial(stack.jobs.claim, worker=token_hex(), now=stack.now, milliseconds=900_000)
-        run = partial(stack.runs().run, stack.chat_api(demo, session), milliseconds_left=lambda: 900_000)
-        sync_as_told(EVENT, run=run, again=again.append, claim=claim, jobs=stack.jobs, clock=stack.clock)
+        runner = SyncJobRunner(
+            chat_sync=stack.runs(),
+            chat_api=stack.chat_api(demo, session),
+            jobs=stack.jobs,
+            clock=stack.clock,
+            remaining_ms=lambda: 900_000,
+            send_event=again.append,
+            new_worker_id=token_hex,
+        )
+        runner.handle(EVENT)
 
     again: list[Any] = []
     deliveries = Deliveries(deliver)

@@ -1,4 +1,4 @@
-"""One row per origin keeps all workers gentle: never more than it allows, and nobody while it is down."""
+"""One row for each origin limits all workers: to its pace, and to no request while it is down."""
 
 import random
 
@@ -9,34 +9,35 @@ from imagecache.model.image import OriginName
 from imagecache.stores.state.circuits import Cause, OriginCircuits, Permit
 from tests.integration.conftest import NOW, Stack
 
-MEDIA, BEEPER = OriginName.MEDIA_SERVER, OriginName.BEEPER
+MEDIA = OriginName.MEDIA_SERVER
+BEEPER = OriginName.BEEPER
 MINUTE = 60_000
 
 
-def admit(stack: Stack, origin: OriginName = BEEPER) -> Permit:
-    return stack.circuits.admit(origin, now=stack.now)
+def acquire(stack: Stack, origin: OriginName = BEEPER) -> Permit:
+    return stack.circuits.acquire(origin, now=stack.now)
 
 
 def closed_until(stack: Stack, origin: OriginName = BEEPER) -> int:
     with pytest.raises(OriginClosedError) as caught:
-        admit(stack, origin)
+        acquire(stack, origin)
     return caught.value.until
 
 
 def most_in_a_minute(moments: list[int]) -> int:
-    """The most of any 60 s, which begins with one of them."""
+    """Returns the most moments in any 60 s that begin with one of them."""
     moments = sorted(moments)
     return max(sum(start <= other <= start + MINUTE for other in moments) for start in moments)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_sixty_seconds_see_more_than_ninety_requests(stack: Stack, seed: int) -> None:
-    """Whoever asks: a crowd at once, a trickle, or a crowd again after a pause."""
+    """However they come: many at once, a few at a time, or many again after a pause."""
     dice = random.Random(seed)
     moments: list[int] = []
     while len(moments) < 250:
         try:
-            moments.append(admit(stack, MEDIA).at)
+            moments.append(acquire(stack, MEDIA).at)
         except OriginClosedError as closed:
             stack.now = closed.until - 10_000  # slots are given ten seconds ahead
         stack.now += dice.choice([0, 0, 0, 1, 700, 3_000 if seed else 0, 61_000 if seed == 2 else 0])
@@ -44,29 +45,29 @@ def test_no_sixty_seconds_see_more_than_ninety_requests(stack: Stack, seed: int)
 
 
 def test_four_hundred_images_take_less_than_five_minutes_at_that_pace(stack: Stack) -> None:
-    admitted = 0
-    while admitted < 400:
+    permits = 0
+    while permits < 400:
         try:
-            last = admit(stack, MEDIA).at
-            admitted += 1
+            last = acquire(stack, MEDIA).at
+            permits += 1
         except OriginClosedError as closed:
             stack.now = closed.until
     assert last - NOW < 5 * MINUTE
 
 
-def test_a_slot_in_a_distant_future_is_a_mistake_of_some_clock(stack: Stack) -> None:
+def test_a_slot_in_a_distant_future_is_ignored(stack: Stack) -> None:
     stack.now += 365 * 24 * 60 * MINUTE
-    admit(stack, MEDIA)
+    acquire(stack, MEDIA)
     stack.now = NOW
-    assert admit(stack, MEDIA).at == NOW
+    assert acquire(stack, MEDIA).at == NOW
 
 
 def test_beeper_itself_has_no_pace(stack: Stack) -> None:
-    assert {admit(stack).at for _ in range(200)} == {NOW}
+    assert {acquire(stack).at for _ in range(200)} == {NOW}
 
 
 @pytest.mark.parametrize(
-    ("cause", "wish", "wait"),
+    ("cause", "retry_after", "wait"),
     [
         (Cause.BUSY, None, MINUTE),
         (Cause.BUSY, 120, 2 * MINUTE),
@@ -74,36 +75,37 @@ def test_beeper_itself_has_no_pace(stack: Stack) -> None:
         (Cause.OUTAGE, None, MINUTE),
     ],
 )
-def test_an_open_circuit_stops_everybody_until_its_reset(
-    stack: Stack, cause: Cause, wish: int | None, wait: int
+def test_an_open_circuit_refuses_every_request_until_its_time_is_over(
+    stack: Stack, cause: Cause, retry_after: int | None, wait: int
 ) -> None:
-    assert stack.circuits.open(BEEPER, cause, now=NOW, retry_after=wish) == NOW + wait
+    assert stack.circuits.open(BEEPER, cause, now=NOW, retry_after=retry_after) == NOW + wait
     assert closed_until(stack) == NOW + wait
-    assert admit(stack, MEDIA).origin is MEDIA
+    assert acquire(stack, MEDIA).origin is MEDIA
 
 
-def test_after_its_reset_one_probe_is_let_through_and_its_success_opens_the_way(stack: Stack) -> None:
+def test_after_that_time_one_probe_is_allowed_and_its_success_closes_the_circuit(stack: Stack) -> None:
     stack.now = stack.circuits.open(BEEPER, Cause.OUTAGE, now=NOW)
-    probe = admit(stack)
+    probe = acquire(stack)
     assert closed_until(stack) == stack.now + 30_000
     stack.circuits.succeeded(probe)
-    assert admit(stack) == Permit(BEEPER, stack.now)
+    assert acquire(stack) == Permit(BEEPER, stack.now)
 
 
-def test_a_probe_whose_worker_died_is_followed_by_another(stack: Stack) -> None:
+def test_a_probe_without_an_outcome_is_followed_by_another(stack: Stack) -> None:
     stack.now = stack.circuits.open(BEEPER, Cause.OUTAGE, now=NOW)
-    admit(stack)
+    acquire(stack)
     stack.now += 30_000
-    assert admit(stack).opened_until
+    assert acquire(stack).opened_until
 
 
-def test_outages_are_asked_about_ever_more_rarely_up_to_a_quarter_of_an_hour(stack: Stack) -> None:
-    waits, probe = [], 0
+def test_each_failed_probe_doubles_the_wait_up_to_a_quarter_of_an_hour(stack: Stack) -> None:
+    waits = []
+    probe = 0
     for _ in range(6):
         until = stack.circuits.open(BEEPER, Cause.OUTAGE, now=stack.now, probe=probe)
         waits.append((until - stack.now) // MINUTE)
         stack.now = until
-        probe = admit(stack).opened_until
+        probe = acquire(stack).opened_until
     assert waits == [1, 2, 4, 8, 15, 15]
 
 
@@ -113,25 +115,25 @@ def test_many_who_see_the_same_outage_open_the_circuit_once(stack: Stack) -> Non
 
 
 def test_an_answer_from_before_does_not_close_a_circuit(stack: Stack) -> None:
-    early = admit(stack)
+    early = acquire(stack)
     until = stack.circuits.open(BEEPER, Cause.BUSY, now=NOW)
     stack.circuits.succeeded(early)
     assert closed_until(stack) == until
 
 
 def bad_answers(stack: Stack, *image_keys: str) -> list[int]:
-    """Until when each bad answer in a row has closed the origin, in ms from now; 0: not at all."""
-    closed = [stack.circuits.answered_badly(admit(stack), key, now=stack.now) for key in image_keys]
-    return [until and until - stack.now for until in closed]
+    """Returns for how long (ms) each bad answer in a row has opened the circuit; 0 if it has not."""
+    ends = [stack.circuits.answered_badly(acquire(stack), key, now=stack.now) for key in image_keys]
+    return [end and end - stack.now for end in ends]
 
 
-def test_bad_answers_for_three_images_in_a_row_close_an_origin(stack: Stack) -> None:
+def test_bad_answers_for_three_images_in_a_row_open_the_circuit(stack: Stack) -> None:
     assert bad_answers(stack, "a", "b") == [0, 0]
-    stack.circuits.succeeded(admit(stack))
+    stack.circuits.succeeded(acquire(stack))
     assert bad_answers(stack, "a", "b", "c") == [0, 0, MINUTE]
 
 
-def test_one_image_that_is_always_late_closes_no_origin(stack: Stack) -> None:
+def test_one_image_that_is_always_late_opens_no_circuit(stack: Stack) -> None:
     assert bad_answers(stack, *["late"] * 9, "other") == [0] * 10
 
 
@@ -141,7 +143,7 @@ def test_images_that_are_always_late_keep_the_others_waiting_for_no_more_than_a_
         stack.now += MINUTE
         assert bad_answers(stack, "a") == [MINUTE]
     stack.now += MINUTE
-    stack.circuits.succeeded(admit(stack))
+    stack.circuits.succeeded(acquire(stack))
     assert bad_answers(stack, "a", "b") == [0, 0]
 
 
@@ -149,10 +151,10 @@ def test_another_process_sees_the_same_circuit(stack: Stack) -> None:
     stack.circuits.open(BEEPER, Cause.UNAUTHORIZED, now=NOW)
     other = OriginCircuits(table_name="SyncStateTable", dynamodb=stack.dynamodb)
     with pytest.raises(OriginClosedError):
-        other.admit(BEEPER, now=NOW)
+        other.acquire(BEEPER, now=NOW)
 
 
-def test_health_costs_no_write(stack: Stack) -> None:
+def test_successful_requests_cost_no_write(stack: Stack) -> None:
     for _ in range(5):
-        stack.circuits.succeeded(admit(stack))
+        stack.circuits.succeeded(acquire(stack))
     assert stack.writes() == []

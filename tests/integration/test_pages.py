@@ -1,4 +1,4 @@
-"""Lists go on where they stopped: every match once, no page short, in a bounded number of requests."""
+"""Listings continue where they stopped: every match once, no page short, in a bounded number of requests."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,14 +10,13 @@ import pytest
 from imagecache.model.access import Role
 from imagecache.model.chat import Chat
 from imagecache.model.image import ImageRef
-from imagecache.usecases.reading import list_chats
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, ME, cache, fail, person, put, request
 
 
 def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
-    """So many chats, the newest first; every third is a group, every fifth archived, every seventh unread."""
+    """Stores chats, newest first: every third is a group, every fifth archived, every seventh unread."""
     chats = [
         replace(
             CHAT,
@@ -39,8 +38,8 @@ def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
 
 
 def stack_chat(stack: Stack, chat: Chat) -> None:
-    """A chat without anybody in it."""
-    stack.chats_table.put(chat, preview="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
+    """Stores a chat without members."""
+    stack.chats_table.put(chat, preview_json="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
 
 
 def pages(api: Api, **query: str) -> Iterator[list[dict[str, Any]]]:
@@ -98,10 +97,14 @@ def test_a_chat_that_does_not_move_is_shown_once_while_others_do(stack: Stack, a
     assert max(seen.values()) == 1
 
 
-def test_a_filter_that_matches_nothing_ends_after_bounded_work_with_a_cursor(
-    stack: Stack, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(list_chats, "_LOOKED_AT", 5)
+def api_with(stack: Stack, *, chats_per_query: int) -> Api:
+    """Returns the API with Queries so small that a page needs several of them."""
+    stack.wiring.chat_listing = replace(stack.wiring.chat_listing, chats_per_query=chats_per_query)
+    return Api(stack)
+
+
+def test_a_filter_that_matches_nothing_ends_after_bounded_work_with_a_cursor(stack: Stack) -> None:
+    api = api_with(stack, chats_per_query=5)
     made(stack, 60)
     stack.calls.clear()
     first = api.get("/api/chats", accountId="telegram")
@@ -111,11 +114,9 @@ def test_a_filter_that_matches_nothing_ends_after_bounded_work_with_a_cursor(
     assert rest == {"chats": [], "nextCursor": None}
 
 
-def test_what_a_bounded_search_has_not_seen_yet_is_not_overtaken(
-    stack: Stack, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The archive's match is found at once, the inbox's newer one only by the second request."""
-    monkeypatch.setattr(list_chats, "_LOOKED_AT", 2)
+def test_what_a_bounded_search_has_not_seen_yet_is_not_overtaken(stack: Stack) -> None:
+    """The match in the archive is found at once, the newer one in the inbox only by the second request."""
+    api = api_with(stack, chats_per_query=2)
     for number in range(20):
         stack_chat(stack, replace(CHAT, chat_id=f"!{number}", account_id="x", last_activity=NOW - number))
     stack_chat(stack, replace(CHAT, chat_id="!newer", last_activity=NOW - 100))
@@ -125,7 +126,7 @@ def test_what_a_bounded_search_has_not_seen_yet_is_not_overtaken(
 
 
 @pytest.mark.parametrize("chosen", [*WANTED])
-def test_a_cursor_holds_for_its_own_listing_alone(stack: Stack, api: Api, chosen: str) -> None:
+def test_a_cursor_is_valid_for_its_own_listing_only(stack: Stack, api: Api, chosen: str) -> None:
     made(stack, 30)
     cursor = api.get("/api/chats", filter="all", limit="2")["nextCursor"]
     status, answer = api.ask("GET /api/chats", query={"filter": chosen, "cursor": cursor})
@@ -178,7 +179,7 @@ def test_a_chat_of_one_person_has_no_facepile(stack: Stack, api: Api) -> None:
     assert faces(api) == []
 
 
-def test_a_forgotten_picture_is_none(stack: Stack, api: Api) -> None:
+def test_a_forgotten_picture_is_not_shown(stack: Stack, api: Api) -> None:
     put(stack, CHAT)
     cache(stack, "s/ada", "ada")
     stack.cached_images.forget("s/ada")
@@ -186,7 +187,7 @@ def test_a_forgotten_picture_is_none(stack: Stack, api: Api) -> None:
     assert (image["status"], image["source"], image["url"], image["initials"]) == ("none", None, None, "AL")
 
 
-def test_urls_are_absolute_where_the_page_lives_elsewhere(stack: Stack) -> None:
+def test_urls_are_absolute_if_the_page_has_another_address(stack: Stack) -> None:
     put(stack, CHAT)
     cache(stack, "s/ada", "ada")
     page = Api(stack, base_url="https://images.example").get("/api/chats")

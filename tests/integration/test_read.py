@@ -1,4 +1,4 @@
-"""A page of chats carries every picture: one query, one wave, the same choice everywhere."""
+"""A page of chats has every picture, and the same rule chooses each of them."""
 
 from collections import Counter
 from dataclasses import replace
@@ -11,7 +11,7 @@ from demo.service import DemoAccount
 from imagecache.model.access import Role
 from imagecache.model.chat import Chat
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.stores.state.sync_state import BeeperState
+from imagecache.stores.state.beeper_health import BeeperState
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
 from tests.integration.made import ADA, CHAT, ME, PLACEHOLDER, cache, fail, person, put, request
@@ -115,7 +115,7 @@ def test_every_chat_is_shown_once_newest_first_however_long_the_pages_are(
         assert moments == sorted(moments, reverse=True)
 
 
-def test_archived_chats_are_a_list_of_their_own(
+def test_the_filter_archived_lists_the_archived_chats(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     stack.sync(demo, session)
@@ -145,7 +145,7 @@ def test_a_parameter_out_of_bounds_is_refused(stack: Stack, parameters: dict[str
 def test_health_says_nothing_of_the_laptop_to_strangers(stack: Stack) -> None:
     api = Api(stack)
     for state in BeeperState:
-        stack.sync_state.record_origin(state, now=stack.now)
+        stack.wiring.beeper_health_store.record(state, now=stack.now, fence=1)
         assert api.ask("GET /api/health", role=None) == (200, {"status": "ok"})
     for role, status in ((None, 401), (Role.NONE, 401), (Role.READ, 200)):
         assert api.ask("GET /api/status", role=role)[0] == status
@@ -156,7 +156,9 @@ def test_status_tells_how_beeper_is_and_since_when(stack: Stack) -> None:
     api = Api(stack)
     assert api.get("/api/status") == {"origin": unknown}
     for minute in range(2):
-        stack.sync_state.record_origin(BeeperState.OFFLINE, now=1_772_366_400_000 + minute * 60_000)
+        stack.wiring.beeper_health_store.record(
+            BeeperState.OFFLINE, now=1_772_366_400_000 + minute * 60_000, fence=1
+        )
     assert api.get("/api/status")["origin"] == {
         "state": "offline",
         "since": "2026-03-01T12:00:00Z",

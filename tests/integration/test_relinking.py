@@ -1,6 +1,9 @@
-"""Linking everybody anew: bounded by time, resumed, and right after a crash at any call."""
+"""Relinking members to contacts stops in time, is continued where it stopped, and survives any crash."""
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,24 +11,23 @@ import requests
 
 from demo.service import DemoAccount
 from imagecache.clock import HOUR
+from imagecache.rules.time_budget import TimeBudget
 from imagecache.usecases.caching.queue_images import ImageQueueing
-from tests.integration.acquaintances import ADA, NUMBER, OTHER_PICTURE, SIGNAL, World, alone
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
+from tests.integration.contacts_world import ADA, NUMBER, OTHER_PICTURE, SIGNAL, World, alone
 
 CHATS = 4
 
 
 class KilledError(Exception):
-    """The function ends here, as if its process had been killed."""
+    """Raised where the process of the function is killed."""
 
 
 @pytest.fixture
-def world(
-    stack: Stack, demo: DemoAccount, session: requests.Session, monkeypatch: pytest.MonkeyPatch
-) -> World:
-    """Ada in four chats, stored before there was any contact; a relinking looks at three members a step."""
-    monkeypatch.setattr("imagecache.stores.chats.participants._LOOKED_AT", 3)
+def world(stack: Stack, demo: DemoAccount, session: requests.Session) -> World:
+    """Ada in four chats, stored before there was any contact. Relinking takes three members at a time."""
+    stack.wiring.contact_relinker = replace(stack.wiring.contact_relinker, members_per_step=3)
     world = World(stack, demo, session, Api(stack))
     world.has(*(alone(SIGNAL, ADA, number) for number in range(CHATS)))
     world.sync()
@@ -37,11 +39,11 @@ def assert_shown_everywhere(world: World) -> None:
     assert world.linked("ada") == list(range(CHATS))
 
 
-def test_a_relinking_that_is_out_of_time_goes_on_in_the_next_run(world: World) -> None:
+def test_a_relinking_that_is_out_of_time_is_continued_by_the_next_run(world: World) -> None:
     world.put("ada", identifiers={"phone": NUMBER})
     enough, none = 900_000, 29_999
     times = itertools.chain([enough, enough], itertools.repeat(none))
-    report = world.sync(milliseconds_left=lambda: next(times))
+    report = world.sync(remaining_ms=lambda: next(times))
     assert report.outcome == "unfinished"
     assert 0 < len(world.linked("ada")) < CHATS
     world.stack.calls.clear()
@@ -51,16 +53,16 @@ def test_a_relinking_that_is_out_of_time_goes_on_in_the_next_run(world: World) -
     assert_shown_everywhere(world)
 
 
-def test_a_change_during_a_relinking_is_not_passed_over(world: World) -> None:
+def test_a_change_during_a_relinking_is_not_missed(world: World) -> None:
     world.put("zoe", OTHER_PICTURE, identifiers={"email": ["zoe@example.com"]})
     times = itertools.chain([900_000, 900_000], itertools.repeat(29_999))
-    assert world.sync(milliseconds_left=lambda: next(times)).outcome == "unfinished"
+    assert world.sync(remaining_ms=lambda: next(times)).outcome == "unfinished"
     world.put("ada", identifiers={"phone": NUMBER})
     world.sync()
     assert_shown_everywhere(world)
 
 
-def test_a_change_while_a_run_is_under_way_is_the_next_runs_and_that_comes_at_once(
+def test_a_change_during_a_run_is_linked_by_the_next_run_which_comes_at_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put("zoe", OTHER_PICTURE)
@@ -68,7 +70,7 @@ def test_a_change_while_a_run_is_under_way_is_the_next_runs_and_that_comes_at_on
     due = ImageQueueing.request_due
 
     def meanwhile(requests: ImageQueueing) -> int:
-        """Near the end of the run."""
+        """Changes a contact near the end of the run."""
         monkeypatch.setattr(ImageQueueing, "request_due", due)
         world.put("ada", identifiers={"phone": NUMBER})
         return due(requests)
@@ -79,8 +81,10 @@ def test_a_change_while_a_run_is_under_way_is_the_next_runs_and_that_comes_at_on
     assert_shown_everywhere(world)
 
 
-def test_a_crash_at_any_call_of_a_relinking_heals_in_the_next_run(world: World) -> None:
-    left = 10_000
+@contextmanager
+def killed_after(stack: Stack, calls: int) -> Iterator[None]:
+    """Ends the process, as it were, at the AWS call that follows so many others."""
+    left = calls
 
     def count(**_: object) -> None:
         nonlocal left
@@ -88,36 +92,62 @@ def test_a_crash_at_any_call_of_a_relinking_heals_in_the_next_run(world: World) 
         if left < 0:
             raise KilledError
 
-    for service in (world.stack.dynamodb, world.stack.sqs):
+    services = (stack.dynamodb, stack.sqs)
+    for service in services:
         service.meta.events.register("before-call.*.*", count)
     try:
-        for calls in range(6, 20, 2):
-            world.put("ada", OTHER_PICTURE, identifiers={"phone": NUMBER})
-            left = calls
-            with pytest.raises(KilledError):
-                world.sync()
-            left = 10_000
-            world.stack.now += HOUR  # its lease lapses
-            world.sync()
-            assert_shown_everywhere(world)
-            world.put("ada", OTHER_PICTURE, identifiers={})
-            world.sync()
+        yield
     finally:
-        for service in (world.stack.dynamodb, world.stack.sqs):
+        for service in services:
             service.meta.events.unregister("before-call.*.*", count)
 
 
-def test_a_crash_in_the_middle_of_a_change_is_made_good_by_the_next_run(
+def is_killed_while_relinking(world: World, calls: int) -> bool:
+    """Relinks under the sync lock. Returns True if that was killed after so many AWS calls."""
+    wiring = world.stack.wiring
+    budget = TimeBudget(lambda: 900_000, reserve_ms=0)
+    fence = wiring.sync_lock.acquire(now=world.stack.now, lease_ms=HOUR)
+    assert fence is not None
+    world.stack.now += HOUR + 1  # so that the next run does not have to wait for a dead one
+    try:
+        with killed_after(world.stack, calls):
+            wiring.contact_relinker.run(fence=fence, images_since=0, time_budget=budget)
+    except KilledError:
+        return True
+    return False
+
+
+def test_a_crash_at_any_call_of_a_relinking_is_repaired_by_the_next_run(world: World) -> None:
+    killed = True
+    calls = 0
+    while killed:
+        world.put("ada", OTHER_PICTURE, identifiers={"phone": NUMBER})
+        is_killed_while_relinking(world, calls)
+        world.sync()
+        assert_shown_everywhere(world)
+        world.put("ada", OTHER_PICTURE, identifiers={})
+        killed = is_killed_while_relinking(world, calls)
+        world.sync()
+        assert [world.shown(number) for number in range(CHATS)] == [(None, "none")] * CHATS
+        assert world.linked("ada") == []
+        calls += 1
+    assert calls > 15, "a relinking makes more calls than that"
+
+
+def test_a_crash_in_the_middle_of_a_change_is_repaired_by_the_next_run(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put("ada", OTHER_PICTURE)
     world.sync()
-    counted = iter([world.stack.sync_state.count_contact_change])
+    count = world.stack.wiring.contact_changes.count
+    counts = itertools.count(1)
 
-    def count_once() -> None:
-        next(counted)()
+    def killed_at_the_second() -> None:
+        if next(counts) > 1:
+            raise KilledError
+        count()
 
-    monkeypatch.setattr(world.stack.sync_state, "count_contact_change", count_once)
+    monkeypatch.setattr(world.stack.wiring.contact_changes, "count", killed_at_the_second)
     status = world.api.ask(
         "PUT /api/contacts/{contactId}",
         {"imageUrl": OTHER_PICTURE, "identifiers": {"phone": NUMBER}},
@@ -129,15 +159,13 @@ def test_a_crash_in_the_middle_of_a_change_is_made_good_by_the_next_run(
 
 
 @pytest.mark.parametrize("step", ["members", "link"])
-def test_a_run_that_lost_its_lease_links_nobody(
-    world: World, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_a_superseded_run_links_no_member(world: World, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     world.put("ada", identifiers={"phone": NUMBER})
     participants = world.stack.participants_table
     do = getattr(participants, step)
 
     def overtaken(*members: Any, **how: Any) -> Any:
-        """Another run has begun and ended, and then the contact was removed, before this one goes on."""
+        """Pauses the run: meanwhile another one syncs, the contact is removed, and a third one syncs."""
         monkeypatch.setattr(participants, step, do)
         found = do(*members, **how)
         world.stack.now += HOUR

@@ -1,4 +1,4 @@
-"""An https image is asked about again: what the answer changes, and who may record it."""
+"""Revalidation of an https image: what an answer changes, and which worker may record it."""
 
 import socket
 import ssl
@@ -10,8 +10,7 @@ import pytest
 from imagecache.clock import DAY
 from imagecache.model.image import FailureReason, ImageMessage
 from imagecache.sources.web_images import GuardedWeb
-from imagecache.stores.images.claims import Answer, Claim
-from imagecache.usecases.caching.cache_image import ImageCacher
+from imagecache.stores.images.claims import Claim, Won
 from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.hostile.origin import Origin, Say, answer, certificate
 from tests.hostile.web import HOST, PUBLIC, conditions
@@ -19,8 +18,9 @@ from tests.integration.conftest import NOW, Stack
 from tests.integration.test_claim_table import history, png
 
 URL = f"https://{HOST}/ada.png"
-REQUEST = ImageMessage(URL, URL, NOW)
-MONDAY, TUESDAY = "Mon, 05 Oct 2026 07:28:00 GMT", "Tue, 06 Oct 2026 07:28:00 GMT"
+MESSAGE = ImageMessage(URL, URL, NOW)
+MONDAY = "Mon, 05 Oct 2026 07:28:00 GMT"
+TUESDAY = "Tue, 06 Oct 2026 07:28:00 GMT"
 NAMED = answer("200 OK", png("red"), 'ETag: "v1"', f"Last-Modified: {MONDAY}")
 NAMELESS = answer("200 OK", png("red"))
 UNCHANGED = answer("304 Not Modified")
@@ -28,7 +28,7 @@ ANY_BUT_V1 = {"If-None-Match": '"v1"', "If-Modified-Since": MONDAY}
 
 
 class Site:
-    """A web server with its answers in turn, and a worker; `meanwhile` happens just before it is asked."""
+    """A web server that gives `says` in turn, and a worker. `meanwhile` runs before the worker connects."""
 
     def __init__(self, stack: Stack, tls: ssl.SSLContext, authority: str) -> None:
         self._stack = stack
@@ -36,15 +36,7 @@ class Site:
         self.origin = Origin(self._say, tls=tls)
         self.meanwhile: list[Callable[[], object]] = []
         web = GuardedWeb(resolve=lambda _host, _port: [PUBLIC], reach=self._reach, ca_certs=authority)
-        self._cacher = ImageCacher(
-            claims=stack.claims,
-            fetcher=stack.fetcher(ImageSources(media={}, web=web)),
-            blobs=stack.blobs,
-            queue=stack.queue,
-            salt=stack.sync_state.salt,
-            lease_seconds=90,
-            clock=stack.clock,
-        )
+        self._cacher = stack.wiring.image_cacher(stack.fetcher(ImageSources(media={}, web=web)))
 
     def _say(self, connection: socket.socket) -> None:
         self.says.pop(0)(connection)
@@ -55,10 +47,10 @@ class Site:
         return "127.0.0.1", self.origin.port
 
     def cache(self) -> str:
-        return self._cacher.cache(REQUEST).result
+        return self._cacher.cache(MESSAGE).result
 
     def cached_a_month_ago(self, say: Say = NAMED) -> dict[str, Any]:
-        """The row as it was before somebody wished to know whether it still holds."""
+        """Caches the image, and requests revalidation a month later. Returns the row before the request."""
         self.says = [say]
         assert self.cache() == "cached"
         row = self._stack.row(URL)
@@ -89,13 +81,14 @@ def versions(stack: Stack) -> int:
 
 
 def other_worker(stack: Stack) -> Claim:
-    return stack.claims.claim(REQUEST, now=stack.now, lease_seconds=90, nonce="other")
+    return stack.claims.claim(MESSAGE, now=stack.now, lease_seconds=90, nonce="other")
 
 
-def test_what_has_not_changed_is_not_downloaded_however_often_the_message_comes(
+def test_an_unchanged_image_is_not_downloaded_however_often_the_message_comes(
     stack: Stack, site: Site
 ) -> None:
-    before, objects = site.cached_a_month_ago(), versions(stack)
+    before = site.cached_a_month_ago()
+    objects = versions(stack)
     site.says = [UNCHANGED]
     assert [site.cache() for _ in range(3)] == ["unchanged", "deduplicated", "deduplicated"]
     assert site.asked() == [{}, ANY_BUT_V1]
@@ -103,10 +96,10 @@ def test_what_has_not_changed_is_not_downloaded_however_often_the_message_comes(
     assert after.pop("history") != before.pop("history")
     assert after == {**before, "checkedAt": str(stack.now)}
     assert versions(stack) == objects
-    assert [one.answer for one in history(stack, URL)][-1] == "unchanged"
+    assert history(stack, URL)[-1].answer == "unchanged"
 
 
-def test_a_304_may_name_the_version_anew(stack: Stack, site: Site) -> None:
+def test_a_304_may_replace_the_validators(stack: Stack, site: Site) -> None:
     site.cached_a_month_ago()
     site.says = [answer("304 Not Modified", b"", 'ETag: W/"v1"', f"Last-Modified: {TUESDAY}")]
     assert site.cache() == "unchanged"
@@ -124,7 +117,9 @@ def test_changed_bytes_are_a_new_blob_at_a_new_url(stack: Stack, site: Site) -> 
     assert "lastModified" not in after
 
 
-def test_the_same_bytes_under_another_name_stay_what_they_were(stack: Stack, site: Site) -> None:
+def test_the_same_bytes_with_other_validators_keep_their_blob_and_the_time_of_caching(
+    stack: Stack, site: Site
+) -> None:
     before = site.cached_a_month_ago()
     site.says = [answer("200 OK", png("red"), 'ETag: "v2"')]
     assert site.cache() == "cached"
@@ -134,7 +129,7 @@ def test_the_same_bytes_under_another_name_stay_what_they_were(stack: Stack, sit
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "403 Forbidden", "503 Service Unavailable"])
-def test_a_source_that_vanishes_leaves_us_ours_and_is_asked_the_same_next_time(
+def test_a_source_that_vanishes_leaves_the_cached_copy_and_its_validators(
     stack: Stack, site: Site, status: str
 ) -> None:
     before = site.cached_a_month_ago()
@@ -147,14 +142,14 @@ def test_a_source_that_vanishes_leaves_us_ours_and_is_asked_the_same_next_time(
     assert site.asked() == [{}, ANY_BUT_V1, ANY_BUT_V1]
 
 
-def test_a_server_that_names_no_version_is_asked_for_the_bytes(site: Site) -> None:
+def test_a_server_without_validators_is_asked_for_the_bytes(site: Site) -> None:
     site.cached_a_month_ago(NAMELESS)
     site.says = [NAMELESS]
     assert site.cache() == "cached"
     assert site.asked() == [{}, {}]
 
 
-def test_what_is_forgotten_while_its_server_is_asked_stays_forgotten(stack: Stack, site: Site) -> None:
+def test_an_image_that_is_forgotten_during_revalidation_stays_forgotten(stack: Stack, site: Site) -> None:
     site.cached_a_month_ago()
     site.says = [UNCHANGED]
     site.meanwhile = [lambda: stack.cached_images.forget(URL)]
@@ -168,7 +163,7 @@ def test_a_worker_whose_lease_lapsed_cannot_record_that_nothing_has_changed(stac
 
     def overtaken() -> None:
         stack.now += 90_001
-        assert other_worker(stack).answer is Answer.WON
+        assert isinstance(other_worker(stack), Won)
 
     site.meanwhile = [overtaken]
     assert site.cache() == "lost"
@@ -177,9 +172,7 @@ def test_a_worker_whose_lease_lapsed_cannot_record_that_nothing_has_changed(stac
 
 
 @pytest.mark.parametrize("name", ['ETag: "v1"', f"Last-Modified: {MONDAY}"])
-def test_an_explicit_refresh_wants_the_bytes_whatever_the_server_says(
-    stack: Stack, site: Site, name: str
-) -> None:
+def test_an_explicit_refresh_sends_no_conditions(stack: Stack, site: Site, name: str) -> None:
     site.cached_a_month_ago(answer("200 OK", png("red"), name))
     assert stack.cached_images.request_refresh(URL, now=stack.now)
     site.says = [NAMED]
@@ -187,7 +180,7 @@ def test_an_explicit_refresh_wants_the_bytes_whatever_the_server_says(
     assert site.asked() == [{}, {}]
 
 
-def test_an_explicit_refresh_is_not_answered_by_a_question_under_way(stack: Stack, site: Site) -> None:
+def test_an_explicit_refresh_takes_the_lease_of_a_revalidation(stack: Stack, site: Site) -> None:
     site.cached_a_month_ago()
     site.says = [UNCHANGED, NAMED]
     operator = stack.wiring.image_changes
@@ -198,7 +191,7 @@ def test_an_explicit_refresh_is_not_answered_by_a_question_under_way(stack: Stac
     assert site.asked() == [{}, ANY_BUT_V1, {}]
 
 
-def test_an_explicit_refresh_leaves_a_download_under_way_alone(stack: Stack, site: Site) -> None:
+def test_an_explicit_refresh_does_not_interrupt_a_download(stack: Stack, site: Site) -> None:
     site.cached_a_month_ago()
     site.says = [NAMED]
     stack.cached_images.request_refresh(URL, now=stack.now)
@@ -208,8 +201,7 @@ def test_an_explicit_refresh_leaves_a_download_under_way_alone(stack: Stack, sit
 
 def test_only_a_cached_image_is_revalidated(stack: Stack) -> None:
     assert not stack.cached_images.revalidate(URL, now=NOW)
-    failed = other_worker(stack)
-    stack.claims.fail(failed, FailureReason.GONE, now=NOW, next_attempt_at=NOW)
+    stack.claims.fail(stack.won(MESSAGE), FailureReason.GONE, now=NOW, next_attempt_at=NOW)
     assert not stack.cached_images.revalidate(URL, now=NOW)
     stack.cached_images.forget(URL)
     assert not stack.cached_images.revalidate(URL, now=NOW)

@@ -5,18 +5,19 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from imagecache.stores.chats import chats, participants
+from imagecache.stores.chats.chats import ChatRow
+from imagecache.stores.chats.participants import ParticipantRow
 from imagecache.stores.contacts.row import ContactRow
 from imagecache.stores.images.row import ImageRow
-from imagecache.stores.state import sync_state
+from imagecache.stores.state.row import StateRow
 from local.template import read_template
 
 MODELS: list[tuple[str, type[Model]]] = [
-    ("BeeperChatsTable", chats._Row),
-    ("ChatParticipantsTable", participants._Row),
+    ("BeeperChatsTable", ChatRow),
+    ("ChatParticipantsTable", ParticipantRow),
     ("CachedImagesTable", ImageRow),
     ("ContactsTable", ContactRow),
-    ("SyncStateTable", sync_state._Row),
+    ("SyncStateTable", StateRow),
 ]
 
 

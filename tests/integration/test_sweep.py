@@ -250,4 +250,4 @@ def test_a_sweep_is_told_as_the_job_that_it_is(stack: Stack) -> None:
 def held(stack: Stack) -> list[object]:
     """Rows, objects and the last snapshot."""
     rows = stack.dynamodb.scan(TableName="CachedImagesTable")["Items"]
-    return [sorted(map(str, rows)), objects(stack), stack.sync_state.statistics()]
+    return [sorted(map(str, rows)), objects(stack), stack.wiring.statistics_store.read()]

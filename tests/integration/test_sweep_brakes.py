@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from imagecache.imaging.pictures import render
 from imagecache.rules.deletion_brake import is_too_much
 from imagecache.stores.blobs import object_keys
-from imagecache.stores.state.sync_state import BeeperState
+from imagecache.stores.state.beeper_health import BeeperState
 from tests.integration.conftest import Stack
 from tests.integration.made import fail
 from tests.integration.sweeping import DAY, a_picture, counted, keep, nights, objects, shown, sweep_of, swept
@@ -61,12 +61,12 @@ def test_nothing_is_deleted_when_the_last_complete_sync_is_two_days_old(
     orphaned(stack, 1)
     stack.blobs.put("loose", a_picture("red"), render(a_picture("red")))
     stack.now += 2 * DAY
-    stack.sync_state.record_origin(state, now=stack.now)
+    stack.wiring.beeper_health_store.record(state, now=stack.now, fence=1)
     job = swept(stack)
     assert job.result["refused"] == [reason]
     assert counted(job) == {"due": 1, "unnamed": 1, "unnamedBytes": job.progress["unnamedBytes"]}
     assert objects(stack) == set(object_keys("loose"))
-    assert stack.sync_state.statistics()["refused"] == [reason]
+    assert stack.wiring.statistics_store.read()["refused"] == [reason]
     assert swept(stack, force=True).result["deleted"] == 1
 
 

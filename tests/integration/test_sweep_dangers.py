@@ -74,7 +74,7 @@ def test_content_that_a_cacher_adopts_while_it_is_deleted_is_not_lost(stack: Sta
     blob = blob_id(b"salt", original)
     stack.blobs.put(blob, original, render(original))
     nights(stack, 2)
-    claim = stack.claims.claim(request("s/ada"), now=stack.now, lease_seconds=90, nonce="n")
+    claim = stack.won(request("s/ada"))
     with before(stack, "s3.DeleteObjects", lambda: stack.blobs.put(blob, original, render(original))):
         assert counted(swept(stack))["versionsDeleted"] == 4
     stack.claims.commit(claim, Blob(blob, "image/png", len(original), 32, 32), now=stack.now)
@@ -158,7 +158,7 @@ def test_a_listing_of_beepers_that_is_a_part_costs_no_image(
         report = stack.sync(demo, session, complete=True)
         swept(stack)
     assert report.refused == len(hidden)
-    assert set(stack.cached_images.states(keys)) == keys
+    assert set(stack.cached_images.records(keys)) == keys
     assert not any("orphanedAt" in stack.row(key) for key in keys)
 
 
@@ -231,7 +231,7 @@ def test_clocks_that_are_minutes_apart_cost_no_image(stack: Stack, skew: int) ->
     original = a_picture("red")
     blob = blob_id(b"salt", original)
     synced(stack)
-    claim = stack.claims.claim(request("s/ada"), now=stack.now, lease_seconds=90, nonce="n")
+    claim = stack.won(request("s/ada"))
     stack.blobs.put(blob, original, render(original))
     stack.now += skew
     assert counted(swept(stack)).keys() <= {"queued"}, "it may take the lease for lapsed"

@@ -166,7 +166,7 @@ def test_the_snapshot_tells_bytes_orphans_and_refusals(stack: Stack) -> None:
     keep(stack, "s/old", "blue")
     nights(stack, 2)
     swept(stack)
-    snapshot = stack.sync_state.statistics()
+    snapshot = stack.wiring.statistics_store.read()
     originals = len(a_picture("red")) + len(a_picture("blue"))
     served = sum(
         entry["Size"] for entry in stack.s3.list_objects_v2(Bucket="images", Prefix="images/")["Contents"]
@@ -180,4 +180,4 @@ def test_the_snapshot_tells_bytes_orphans_and_refusals(stack: Stack) -> None:
     assert (snapshot["swept_at"], snapshot["refused"]) == (stack.now, [])
     nights(stack, 30)
     swept(stack)
-    assert stack.sync_state.statistics()["orphaned"] == 0
+    assert stack.wiring.statistics_store.read()["orphaned"] == 0

@@ -1,41 +1,24 @@
-"""Beeper's chats come into the tables, change with it, and cost nothing while they do not change."""
+"""Chats are stored as Beeper lists them, change with it, and cost nothing while they do not change."""
 
 from dataclasses import replace
 
 import pytest
 import requests
 
-from demo.chats import Chat as DemoChat
 from demo.chats import Person
 from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
 from imagecache.model.chat import Chat, Folder
-from imagecache.queues.images import from_body
 from imagecache.stores.chats.participants import CHAT_ROW
-from imagecache.stores.state.sync_state import BeeperState
+from imagecache.stores.state.beeper_health import BeeperState
 from tests.integration.conftest import Stack
-
-
-def stored_chat_ids(stack: Stack) -> set[str]:
-    return set(stack.chats_table.missing_since())
-
-
-def listed(demo: DemoAccount) -> set[str]:
-    return {chat.id for chat in demo.account.chats}
-
-
-def queued_keys(stack: Stack) -> list[str]:
-    return [from_body(message["body"]).image_key for message in stack.messages()]
-
-
-def other_of_a_pair(demo: DemoAccount) -> tuple[DemoChat, Person]:
-    chat = next(chat for chat in demo.account.chats if len(chat.people) == 2 and not chat.merged_into)
-    return chat, next(person for person in chat.people if not person.is_self)
-
-
-def requests_for_chats(demo: DemoAccount) -> int:
-    hits = demo.hits.as_json()
-    return int(str(hits["chats"])) + int(str(hits["chat"]))
+from tests.integration.sync_results import (
+    chat_of_two,
+    listed_chat_ids,
+    queued_keys,
+    requests_for_chats,
+    stored_chat_ids,
+)
 
 
 def test_the_first_run_stores_every_chat_with_every_member(
@@ -43,7 +26,7 @@ def test_the_first_run_stores_every_chat_with_every_member(
 ) -> None:
     report = stack.sync(demo, session)
     assert (report.outcome, report.complete, report.changed) == ("ok", True, len(demo.account.chats))
-    assert stored_chat_ids(stack) == listed(demo)
+    assert stored_chat_ids(stack) == listed_chat_ids(demo)
     for chat in demo.account.chats:
         assert stack.participants_table.roster(chat.id).keys() - {CHAT_ROW} == {
             person.id for person in chat.people
@@ -59,13 +42,13 @@ def test_a_run_over_unchanged_chats_writes_nothing_but_its_own_state(
         demo.hits.reset()
         report = stack.sync(demo, session, complete=complete)
         assert (report.outcome, report.changed, report.queued) == ("ok", 0, 0)
-        own_state = {"lock", "unlock", "origin", "synced"}
+        own_state = "lock, last sync, Beeper's health, lock"
         assert stack.writes() == ["UpdateItem", "PutItem", "PutItem", "UpdateItem"], own_state
         if not complete:
             assert requests_for_chats(demo) <= 3
 
 
-def test_a_chat_that_only_moved_costs_one_write(
+def test_a_chat_with_a_new_message_costs_one_write(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     stack.sync(demo, session)
@@ -121,7 +104,7 @@ def test_a_member_who_left_is_removed_and_one_who_joined_is_added(
     assert roster["@new:beeper.local"].full_name == "Nobody New"
 
 
-def test_a_partial_roster_never_removes_anybody(
+def test_a_partial_roster_removes_no_member(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     group = max(demo.account.chats, key=lambda chat: len(chat.people))
@@ -137,7 +120,7 @@ def test_a_partial_roster_never_removes_anybody(
 def test_a_name_is_never_replaced_by_an_id_or_a_number(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    chat, other = other_of_a_pair(demo)
+    chat, other = chat_of_two(demo)
     me = next(person for person in chat.people if person.is_self)
     named = replace(chat, title="Ada", people=(me, replace(other, full_name="Ada Lovelace")))
     demo.account.add_chat(named)
@@ -170,12 +153,14 @@ def test_old_servers_with_short_pages_and_short_rosters_are_read_completely(
 ) -> None:
     demo.chat_api.is_old = True
     stack.sync(demo, session)
-    assert stored_chat_ids(stack) == listed(demo)
+    assert stored_chat_ids(stack) == listed_chat_ids(demo)
     group = max(demo.account.chats, key=lambda chat: len(chat.people))
-    assert stack.participants_table.roster(group.id).keys() - {CHAT_ROW} == {one.id for one in group.people}
+    assert stack.participants_table.roster(group.id).keys() - {CHAT_ROW} == {
+        person.id for person in group.people
+    }
 
 
-def test_a_crash_before_a_chat_is_written_heals_in_the_next_run(
+def test_a_crash_before_a_chat_is_written_is_repaired_by_the_next_run(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     put, victim = stack.chats_table.put, demo.account.chats[5].id
@@ -191,7 +176,7 @@ def test_a_crash_before_a_chat_is_written_heals_in_the_next_run(
     stack.chats_table.put = put  # type: ignore[method-assign] # as above
     assert victim not in stored_chat_ids(stack)
     stack.sync(demo, session)
-    assert stored_chat_ids(stack) == listed(demo)
+    assert stored_chat_ids(stack) == listed_chat_ids(demo)
     keys = queued_keys(stack)
     assert len(keys) == len(set(keys))
 
@@ -206,17 +191,17 @@ def test_a_crash_before_a_chat_is_written_heals_in_the_next_run(
         ("unauthorized", "unauthorized"),
     ],
 )
-def test_a_beeper_that_cannot_be_asked_is_a_quiet_outcome_that_changes_nothing(
+def test_a_beeper_that_cannot_be_reached_is_reported_and_changes_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session, fault: str, outcome: str
 ) -> None:
     stack.sync(demo, session)
-    before, synced = stored_chat_ids(stack), stack.sync_state.synced()
+    before, synced = stored_chat_ids(stack), stack.wiring.last_sync_store.read()
     stack.now += DAY
     demo.faults.set(fault, "chats")
     assert stack.sync(demo, session).outcome == outcome
-    assert stack.sync_state.origin().state == outcome
-    assert (stored_chat_ids(stack), stack.sync_state.synced()) == (before, synced)
+    assert stack.wiring.beeper_health_store.read().state == outcome
+    assert (stored_chat_ids(stack), stack.wiring.last_sync_store.read()) == (before, synced)
     assert set(stack.chats_table.missing_since().values()) == {0}
     demo.faults.set("none", "all")
     stack.sync(demo, session)
-    assert stack.sync_state.origin().state is BeeperState.OK
+    assert stack.wiring.beeper_health_store.read().state is BeeperState.OK

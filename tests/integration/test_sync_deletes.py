@@ -1,4 +1,4 @@
-"""A chat is deleted only when two complete runs have missed it and Beeper itself says that it is gone."""
+"""A chat is deleted only if two complete runs have missed it and Beeper itself answers that it is gone."""
 
 from dataclasses import replace
 
@@ -8,12 +8,12 @@ import requests
 from demo.chats import Chat as DemoChat
 from demo.service import DemoAccount
 from tests.integration.conftest import Stack
-from tests.integration.test_sync import stored_chat_ids
+from tests.integration.sync_results import stored_chat_ids, sync_with
 
 
 @pytest.fixture
 def doomed(stack: Stack, demo: DemoAccount, session: requests.Session) -> DemoChat:
-    """A chat that is stored, and then no longer in Beeper."""
+    """A chat that is stored, and has then been removed from Beeper."""
     stack.sync(demo, session)
     chat = demo.account.chats[4]
     demo.account.remove_chat(chat.id)
@@ -41,7 +41,7 @@ def test_a_chat_is_deleted_with_its_members_by_the_second_complete_run(
     assert stack.participants_table.roster(doomed.id) == {}
 
 
-def test_any_sighting_clears_the_mark(
+def test_a_chat_that_is_listed_again_is_no_longer_missing(
     stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
 ) -> None:
     complete_run(stack, demo, session)
@@ -66,12 +66,12 @@ def test_a_chat_that_beeper_does_not_list_but_still_has_is_kept(
 
     api.page = without_it  # type: ignore[assignment,method-assign] # a list that lacks one chat
     stack.now += 60_000
-    report = stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    report = sync_with(stack, api, complete=True)
     assert (report.deleted, report.refused) == (0, 0)
     assert set(stack.chats_table.missing_since().values()) == {0}
 
 
-def test_a_server_that_gives_no_clear_word_deletes_nothing(
+def test_a_server_that_refuses_to_answer_for_a_chat_deletes_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
 ) -> None:
     complete_run(stack, demo, session)
@@ -80,7 +80,7 @@ def test_a_server_that_gives_no_clear_word_deletes_nothing(
     demo.faults.set("unauthorized", "chats")
     api.page = {None: page}.__getitem__  # type: ignore[assignment,method-assign] # only the list still answers
     stack.now += 60_000
-    report = stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    report = sync_with(stack, api, complete=True)
     assert (report.outcome, report.deleted) == ("unauthorized", 0)
     assert doomed.id in stored_chat_ids(stack)
 
@@ -100,7 +100,7 @@ def test_many_chats_at_once_are_not_deleted_without_force(
 def test_nothing_is_missing_while_something_in_the_list_has_no_id(
     stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
 ) -> None:
-    """It may be any of the chats that seem to be missing."""
+    """What has no id may be any of the chats that seem to be missing."""
     nameless = replace(doomed, id="!nameless:beeper.local", quirks={"id": None})
     demo.account.add_chat(nameless)
     for _ in range(3):
@@ -113,7 +113,7 @@ def test_nothing_is_missing_while_something_in_the_list_has_no_id(
     assert complete_run(stack, demo, session) == (0, 1, 0)
 
 
-def test_a_chat_whose_id_is_too_long_keeps_no_other_one_alive(
+def test_a_chat_whose_id_is_too_long_keeps_no_other_chat_from_being_deleted(
     stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
 ) -> None:
     demo.account.add_chat(replace(doomed, id="!long:beeper.local", quirks={"id": "x" * 1025}))
@@ -121,7 +121,7 @@ def test_a_chat_whose_id_is_too_long_keeps_no_other_one_alive(
     assert complete_run(stack, demo, session) == (0, 1, 0)
 
 
-def test_a_chat_that_is_listed_but_not_given_is_not_missing(
+def test_a_chat_whose_roster_is_unavailable_is_not_missing(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     stack.sync(demo, session)
@@ -132,7 +132,7 @@ def test_a_chat_that_is_listed_but_not_given_is_not_missing(
     assert group.id in stored_chat_ids(stack)
 
 
-def test_an_outage_on_the_way_marks_nothing_as_missing(
+def test_an_outage_between_two_pages_marks_no_chat_as_missing(
     stack: Stack, demo: DemoAccount, session: requests.Session, doomed: DemoChat
 ) -> None:
     for number in range(30):
@@ -146,6 +146,6 @@ def test_an_outage_on_the_way_marks_nothing_as_missing(
         return page(cursor)
 
     api.page = then_offline  # type: ignore[assignment,method-assign] # the laptop sleeps after page one
-    report = stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+    report = sync_with(stack, api, complete=True)
     assert report.outcome == "offline"
     assert stack.chats_table.missing_since()[doomed.id] == 0

@@ -1,4 +1,4 @@
-"""The images that chats show: asked for once, again when that makes sense, no longer when they are gone."""
+"""The images that chats show are queued once, and again when a download may have another outcome."""
 
 import requests
 
@@ -8,7 +8,7 @@ from imagecache.clock import DAY, HOUR
 from imagecache.model.image import FailureReason, ImageMessage
 from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.conftest import Stack
-from tests.integration.test_sync import other_of_a_pair, queued_keys
+from tests.integration.sync_results import chat_of_two, queued_keys
 
 
 def test_every_image_that_can_be_fetched_is_queued_exactly_once(
@@ -25,7 +25,7 @@ def test_a_new_avatar_of_a_quiet_chat_is_a_change(
 ) -> None:
     stack.sync(demo, session)
     stack.messages()
-    chat, other = other_of_a_pair(demo)
+    chat, other = chat_of_two(demo)
     demo.account.set_avatar(other.id, Picture.remote(Media("local.beeper.com", "alex_New")))
     stack.sync(demo, session, complete=True)
     assert queued_keys(stack) == ["local.beeper.com/alex_New"]
@@ -46,7 +46,7 @@ def test_a_new_picture_of_the_chat_itself_is_a_change(
 
 
 def test_a_removed_avatar_is_removed(stack: Stack, demo: DemoAccount, session: requests.Session) -> None:
-    chat, other = other_of_a_pair(demo)
+    chat, other = chat_of_two(demo)
     demo.account.set_avatar(other.id, Picture.remote(Media("local.beeper.com", "alex_New")))
     demo.account.set_avatar(chat.id, Picture.remote(Media("local.beeper.com", "alex_Chat")))
     stack.sync(demo, session)
@@ -69,10 +69,10 @@ def test_an_image_that_moves_to_disk_is_still_the_same_image(
     assert stack.sync(demo, session, complete=True).queued == 0
 
 
-def test_an_image_that_was_gone_and_appears_on_disk_earns_one_more_try(
+def test_an_image_that_was_gone_and_appears_on_disk_is_tried_once_more(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    _, other = other_of_a_pair(demo)
+    _, other = chat_of_two(demo)
     media = Media("local.beeper.com", "alex_Lost")
     demo.account.set_avatar(other.id, Picture.remote(media))
     stack.sync(demo, session)
@@ -90,7 +90,7 @@ def test_an_image_that_was_gone_and_appears_on_disk_earns_one_more_try(
 
 
 def fail(stack: Stack, key: str, url: str, *, due: int) -> None:
-    claim = stack.claims.claim(ImageMessage(key, url, stack.now), now=stack.now, lease_seconds=90, nonce="n")
+    claim = stack.won(ImageMessage(key, url, stack.now))
     stack.claims.fail(claim, FailureReason.GONE, next_attempt_at=due, now=stack.now)
 
 
@@ -119,7 +119,7 @@ def test_a_message_that_was_lost_is_sent_again_after_three_hours(
     assert stack.sync(demo, session).queued == queued
 
 
-def test_images_of_chats_that_rest_are_left_out_on_request(
+def test_images_of_inactive_chats_are_left_out_on_request(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     newest = stack.chat_api(demo, session).page(None).chats[0].last_activity
@@ -129,7 +129,7 @@ def test_images_of_chats_that_rest_are_left_out_on_request(
     assert 0 < few < everything
 
 
-def test_a_token_that_is_refused_keeps_the_cacher_from_asking_too(
+def test_a_token_that_was_refused_to_sync_is_not_used_by_the_cacher(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     cacher, key = stack.cacher(demo, session), demo.account.deliverable()[0]

@@ -28,10 +28,11 @@ from imagecache.model.contact import Identifier, IdentifierKind
 from imagecache.model.image import Blob, ImageStatus
 from imagecache.queues.images import from_body
 from imagecache.rules.names import better_name
-from imagecache.sources.beeper import chat_api
+from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.stores.chats.participants import CHAT_ROW
-from tests.integration.accounts import chat_with
+from imagecache.stores.images.claims import Won
 from tests.integration.conftest import Stack, stack_on_moto
+from tests.integration.demo_chats import chat_with
 
 PEOPLE = [Person(f"@{name}:beeper.local", full_name=name) for name in ("Ada", "Bob", "Eve", "Joe", "Zoe")]
 MEDIA = [Media("local.beeper.com", f"alex_{number}") for number in range(6)]
@@ -55,7 +56,6 @@ class AccountMachine(RuleBasedStateMachine):
         self.demo = self.resources.enter_context(DemoAccount(scale=0.03))
         self.session = self.resources.enter_context(requests.Session())
         patch = self.resources.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(chat_api, "_PAGE_LIMIT", 2)
         patch.setattr(chat_pages, "PARTICIPANTS", 3)
         self.countdown: int | None = None
         for client in (self.stack.dynamodb, self.stack.sqs):
@@ -170,11 +170,11 @@ class AccountMachine(RuleBasedStateMachine):
     )
     def beeper_goes_away_at_some_request(self, fault: str, requests_before: int, complete: bool) -> None:
         self.demo.faults.set(fault, "chats", after=requests_before)
-        missing, synced = self.marked_missing(), self.stack.sync_state.synced()
+        missing, synced = self.marked_missing(), self.stack.wiring.last_sync_store.read()
         outcome = self.run(complete=complete)
         self.demo.faults.set("none", "all")
         if outcome != "ok":
-            assert self.stack.sync_state.synced() == synced
+            assert self.stack.wiring.last_sync_store.read() == synced
             assert not (self.marked_missing() - missing) & {chat.id for chat in self.demo.account.chats}
         served = {"ok"} if requests_before else set()
         assert outcome in served | {"unauthorized" if fault == "unauthorized" else "offline"}
@@ -213,7 +213,14 @@ class AccountMachine(RuleBasedStateMachine):
 
     def run(self, *, complete: bool) -> str:
         self.stack.now += 60_000
-        report = self.stack.sync(self.demo, self.session, complete=complete, force=True)
+        api = ChatApi(
+            base_url=self.demo.beeper_url,
+            secrets={"beeper-token": self.demo.beeper_token},
+            session=self.session,
+            chats_per_page=2,
+        )
+        sync = self.stack.runs()
+        report = sync.run(api, remaining_ms=lambda: 900_000, complete=complete, force=True)
         return report.outcome.value
 
     def marked_missing(self) -> set[str]:
@@ -246,11 +253,11 @@ class AccountMachine(RuleBasedStateMachine):
         counted = Counter(request.image_key for request in requested)
         assert self.killed or set(counted.values()) <= {1}
         self.killed = False
-        states = self.stack.cached_images.states(counted)
+        states = self.stack.cached_images.records(counted)
         assert {key: states[key].status for key in counted} == dict.fromkeys(counted, ImageStatus.PENDING)
         for request in requested:
             claim = self.stack.claims.claim(request, now=self.stack.now, lease_seconds=90, nonce="n")
-            if claim.lease:
+            if isinstance(claim, Won):
                 self.stack.claims.commit(claim, Blob("b", "image/png", 1, 1, 1), now=self.stack.now)
         pictures = [one for chat in self.demo.account.chats for one in chat.pictures]
         present = {person.id for chat in self.demo.account.chats for person in chat.people}

@@ -1,4 +1,4 @@
-"""A run over answers in the shapes that were recorded, from a server that says nothing else."""
+"""A run over recorded answers, from a server that gives no other ones."""
 
 from collections.abc import Iterator
 
@@ -11,8 +11,8 @@ from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.stores.chats.participants import CHAT_ROW
 from imagecache.usecases.sync.sync_report import SyncReport
 from tests.integration.conftest import Stack
-from tests.integration.test_sync import queued_keys, stored_chat_ids
-from tests.recorded import recorded
+from tests.integration.sync_results import queued_keys, stored_chat_ids, sync_with
+from tests.recorded_answers import recorded
 
 CROWD = recorded("group_of_552_excerpt")
 PAGES = {
@@ -24,22 +24,22 @@ PAGES = {
 }
 
 
-def say(request: Request) -> Reply:
+def answer(request: Request) -> Reply:
     if request.path == "/v1/chats":
         return json_reply(200, PAGES[request.parameter("cursor")])
     if "crowd" not in request.path:
         return json_reply(404, recorded("error_of_v1"))
-    # A server that refuses -1, and of 552 members gives a part.
+    # This server refuses -1, and returns only a part of 552 members.
     refuses = request.parameter("maxParticipantCount") == "-1"
     return json_reply(400, recorded("error_of_v1")) if refuses else json_reply(200, CROWD)
 
 
 @pytest.fixture
 def report(stack: Stack, session: requests.Session) -> Iterator[SyncReport]:
-    server = Listener(0, say)
+    server = Listener(0, answer)
     server.start()
     api = ChatApi(base_url=server.url, secrets={"beeper-token": "t"}, session=session)
-    yield stack.runs().run(api, milliseconds_left=lambda: 900_000)
+    yield sync_with(stack, api)
     server.stop()
 
 
@@ -95,7 +95,7 @@ def test_key_material_is_in_no_table(stack: Stack, report: SyncReport) -> None:
         assert "encryptedFileInfoJSON" not in str(rows)
 
 
-def test_names_as_long_as_networks_allow_them_stop_no_run(stack: Stack, session: requests.Session) -> None:
+def test_names_as_long_as_networks_allow_are_stored(stack: Stack, session: requests.Session) -> None:
     long = "\x00" * 10_000  # six bytes each in the preview
     url = "file:///" + "x" * 450_000 + "/media/beeper.com/a"
     people = [{"id": f"@{n}", "fullName": long, "username": long} for n in range(30)]
@@ -105,7 +105,7 @@ def test_names_as_long_as_networks_allow_them_stop_no_run(stack: Stack, session:
     server = Listener(0, lambda _: json_reply(200, {"items": [chat], "hasMore": False}))
     server.start()
     api = ChatApi(base_url=server.url, secrets={"beeper-token": "t"}, session=session)
-    report = stack.runs().run(api, milliseconds_left=lambda: 900_000)
+    report = sync_with(stack, api)
     server.stop()
     assert (report.outcome, stored_chat_ids(stack)) == ("ok", {"!long"})
     assert len(stack.participants_table.roster("!long")) == 31, "and the chat's own picture"

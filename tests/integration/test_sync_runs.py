@@ -1,4 +1,7 @@
-"""One run at a time, through time limits and broken lists; a run that lost its lease writes nothing."""
+"""Only one run works at a time, however little time it has and whatever the list of chats is like.
+
+A run that has lost the lock to a newer one writes nothing.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,81 +10,95 @@ import pytest
 import requests
 
 from demo.service import DemoAccount
-from imagecache.errors import FencedOffError, ListingError
+from imagecache.clock import HOUR
+from imagecache.errors import (
+    FencedOffError,
+    ImageCacheError,
+    ListingError,
+    OriginDownError,
+    OriginUnauthorizedError,
+)
+from imagecache.model.image import OriginName
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.beeper.chat_json import ChatPage
-from imagecache.stores.state.sync_state import Progress, Synced, short_hash
-from tests.integration.accounts import chat_with, fill
+from imagecache.stores.state.beeper_health import BeeperState
+from imagecache.stores.state.last_sync import LastSync
+from imagecache.stores.state.progress import SyncProgress, short_hash
 from tests.integration.conftest import NOW, Stack
-from tests.integration.test_sync import listed, queued_keys, requests_for_chats, stored_chat_ids
-
-
-def minutes(*left: int) -> Callable[[], int]:
-    """A clock that runs down: what is left at each look, the last one for ever."""
-    looks = list(left)
-    return lambda: 60_000 * (looks.pop(0) if len(looks) > 1 else looks[0])
+from tests.integration.demo_chats import chat_with, fill
+from tests.integration.sync_results import (
+    listed_chat_ids,
+    minutes,
+    queued_keys,
+    requests_for_chats,
+    stored_chat_ids,
+    sync_with,
+)
 
 
 def test_a_second_run_while_one_runs_does_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    assert stack.sync_state.lock(now=stack.now, milliseconds=960_000) == 1
+    assert stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=960_000) == 1
     assert stack.sync(demo, session).outcome == "busy"
     assert requests_for_chats(demo) == 0
 
 
-def test_the_lease_of_a_run_that_was_killed_lapses(
+def test_the_lock_of_a_run_that_was_killed_expires(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stack.sync_state.lock(now=stack.now, milliseconds=960_000)
+    stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=960_000)
     stack.now += 960_001
     assert stack.sync(demo, session).outcome == "ok"
 
 
-def test_a_run_that_lost_its_lease_writes_nothing(
+def test_every_write_of_a_superseded_run_is_refused(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stale = stack.sync_state.lock(now=stack.now, milliseconds=1)
+    stale = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
     assert stale == 1
     stack.now += 2
     stack.sync(demo, session)
     chat = stack.chat_api(demo, session).page(None).chats[0]
-    prints = {"list_fingerprint": "stale", "roster_fingerprint": "stale"}
     writes: list[Callable[[], None]] = [
-        lambda: stack.chats_table.put(chat, preview="[]", fence=stale, **prints),
+        lambda: stack.chats_table.put(
+            chat, preview_json="[]", list_fingerprint="stale", roster_fingerprint="stale", fence=stale
+        ),
         lambda: stack.chats_table.delete(chat.chat_id, fence=stale),
         lambda: stack.chats_table.mark_missing(chat.chat_id, since=NOW, fence=stale),
         lambda: stack.participants_table.put(chat.chat_id, list(chat.participants), fence=stale),
         lambda: stack.participants_table.remove(
             chat.chat_id, [chat.participants[0].participant_id], fence=stale
         ),
-        lambda: stack.sync_state.record_synced(Synced(watermark=1), fence=stale),
+        lambda: stack.wiring.last_sync_store.record(LastSync(watermark=1), fence=stale),
     ]
     for write in writes:
         with pytest.raises(FencedOffError):
             write()
-    stack.sync_state.unlock(stale)
+    stack.wiring.sync_lock.release(stale)
     assert stack.sync(demo, session).changed == 0
 
 
-def test_a_run_out_of_time_goes_on_where_it_stopped(
+def test_a_run_out_of_time_is_continued_where_it_stopped(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     demo.chat_api.is_old = True
-    first = stack.sync(demo, session, milliseconds_left=minutes(*[15] * 20, 0))
+    first = stack.sync(demo, session, remaining_ms=minutes(*[15] * 20, 0))
     assert first.outcome == "unfinished"
     assert 0 < len(stored_chat_ids(stack)) < len(demo.account.chats)
-    assert stack.sync_state.synced().watermark == 0, "the watermark moves only after everything is stored"
+    assert stack.wiring.last_sync_store.read().watermark == 0, (
+        "the watermark moves only after everything is stored"
+    )
     second = stack.sync(demo, session)
     assert (second.outcome, second.complete) == ("ok", True)
-    assert stored_chat_ids(stack) == listed(demo)
+    assert stored_chat_ids(stack) == listed_chat_ids(demo)
     assert set(stack.chats_table.missing_since().values()) == {0}, "what the first part saw is not missing"
-    assert stack.sync_state.progress() is None
+    assert stack.wiring.progress_store.read() is None
     keys = queued_keys(stack)
     assert len(keys) == len(set(keys))
 
 
-def test_what_an_unfinished_run_left_is_not_taken_up_after_a_complete_one(
+def test_an_unfinished_run_is_not_resumed_after_a_complete_one(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     demo.chat_api.is_old = True  # 25 chats a page
@@ -89,29 +106,57 @@ def test_what_an_unfinished_run_left_is_not_taken_up_after_a_complete_one(
     stack.sync(demo, session)
     for chat in demo.account.chats:
         demo.account.receive_message(chat.id, "hello")
-    assert stack.sync(demo, session, milliseconds_left=minutes(*[15] * 27, 0)).outcome == "unfinished"
+    assert stack.sync(demo, session, remaining_ms=minutes(*[15] * 27, 0)).outcome == "unfinished"
     assert stack.sync(demo, session, complete=True).outcome == "ok"
-    assert stack.sync_state.progress() is None
+    assert stack.wiring.progress_store.read() is None
     demo.account.receive_message(demo.account.chats[0].id, "again")
     assert stack.sync(demo, session).changed == 1
 
 
-def test_progress_of_tens_of_thousands_of_chats_is_kept(stack: Stack) -> None:
+def test_progress_of_tens_of_thousands_of_chats_is_read_as_it_was_recorded(stack: Stack) -> None:
     seen = frozenset(short_hash(str(number)) for number in range(90_000))
-    progress = Progress(
+    progress = SyncProgress(
         True,
         False,
         NOW,
         newest=7,
-        oldest_skipped=5,
+        watermark_limit=5,
         without_id=True,
         cursor="c",
         pages=9,
         seen_chats=seen,
         seen_cursors=frozenset({b"8 bytes!"}),
     )
-    stack.sync_state.record_progress(progress, fence=1)
-    assert stack.sync_state.progress() == replace(progress, resumed=True)
+    stack.wiring.progress_store.record(progress, fence=1)
+    assert stack.wiring.progress_store.read() == replace(progress, resumed=True)
+
+
+@pytest.mark.parametrize(
+    "error", [ListingError("not a list"), OriginDownError("asleep"), OriginUnauthorizedError("status 401")]
+)
+def test_a_superseded_run_writes_nothing_when_its_list_cannot_be_read(
+    stack: Stack, session: requests.Session, error: ImageCacheError
+) -> None:
+    newer_progress = SyncProgress(complete=False, force=False, started_at=NOW, cursor="c")
+
+    class Superseded(ChatApi):
+        """A newer run takes over, and is itself out of time, while this one waits for a page."""
+
+        def page(self, cursor: str | None) -> ChatPage:  # noqa: ARG002 - as ChatApi has it
+            stack.now += HOUR
+            newer = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=HOUR)
+            assert newer is not None
+            stack.wiring.progress_store.record(newer_progress, fence=newer)
+            stack.wiring.beeper_health_store.record(BeeperState.OK, now=stack.now, fence=newer)
+            stack.calls.clear()
+            raise error
+
+    api = Superseded(base_url="http://127.0.0.1:1", secrets={}, session=session)
+    assert sync_with(stack, api).outcome == "superseded"
+    assert stack.wiring.progress_store.read() == replace(newer_progress, resumed=True)
+    assert stack.wiring.beeper_health_store.read().state is BeeperState.OK
+    assert stack.circuits.known_open_until(OriginName.BEEPER) == 0
+    assert stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1) is None, "the newer run keeps the lock"
 
 
 class Circling(ChatApi):
@@ -145,13 +190,15 @@ def test_a_list_that_does_not_end_is_an_error_and_deletes_nothing(
     stack.sync(demo, session)
     api = server(base_url="http://127.0.0.1:1", secrets={}, session=session)
     with pytest.raises(ListingError):
-        stack.runs().run(api, milliseconds_left=lambda: 900_000, complete=True)
+        sync_with(stack, api, complete=True)
     assert api.asked == pages
     assert set(stack.chats_table.missing_since().values()) == {0}
     assert stack.sync(demo, session).outcome == "ok", "the lease was given back"
 
 
-def test_a_list_that_is_none_is_an_error(stack: Stack, demo: DemoAccount, session: requests.Session) -> None:
+def test_an_answer_that_is_not_a_list_is_an_error(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
     demo.faults.set("not_found", "chats")
     with pytest.raises(ListingError):
         stack.sync(demo, session)

@@ -1,15 +1,17 @@
-"""`.local/access.json`, which holds what opens the stack."""
+"""`.local/access.json` holds the tokens, and only its user may read it."""
 
 import json
 from pathlib import Path
 
-from local.access import local_access, tell_engine
+from local.access import add_engine_access, load_or_make_access
+
+ADDRESS = "http://127.0.0.1:8080/"
 
 
-def test_the_file_is_for_its_user_alone_and_forgets_the_engine_of_the_last_run(tmp_path: Path) -> None:
+def test_a_start_keeps_the_tokens_and_removes_the_engine_of_the_last_run(tmp_path: Path) -> None:
     file = tmp_path / "access.json"
-    access = local_access(file, "http://127.0.0.1:8080/")
-    tell_engine(file, endpoint="http://127.0.0.1:4000", region="eu-west-1", token="t", stack="s")
+    access = load_or_make_access(file, ADDRESS)
+    add_engine_access(file, endpoint="http://127.0.0.1:4000", region="eu-west-1", token="t", stack="s")
     assert file.stat().st_mode & 0o777 == 0o600
     assert json.loads(file.read_text())["engine"] == {
         "endpoint": "http://127.0.0.1:4000",
@@ -17,6 +19,6 @@ def test_the_file_is_for_its_user_alone_and_forgets_the_engine_of_the_last_run(t
         "sessionToken": "t",
         "stack": "s",
     }
-    assert local_access(file, "http://127.0.0.1:8080/") == access
+    assert load_or_make_access(file, ADDRESS) == access
     assert file.stat().st_mode & 0o777 == 0o600
     assert "engine" not in json.loads(file.read_text())

@@ -1,4 +1,4 @@
-"""Which browser the page's tests open."""
+"""`find_browser` chooses the browser of the page's tests."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tools import browser
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A PATH of its own, and nothing downloaded."""
+    """Gives the test an empty PATH and a machine without any browser."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(browser, "_DOWNLOADED", tmp_path / "browsers")
     monkeypatch.setattr(browser, "_MAC", tmp_path / "no Mac")
@@ -23,13 +23,13 @@ def program(path: Path, *, status: int) -> Path:
     return path
 
 
-def test_a_browser_that_does_not_start_is_passed_over(machine: Path) -> None:
+def test_a_browser_that_does_not_start_is_skipped(machine: Path) -> None:
     program(machine / "chromium", status=127)
     chrome = program(machine / "google-chrome", status=0)
     assert browser.find_browser() == chrome
 
 
-def test_what_was_downloaded_serves_where_the_machine_has_none(machine: Path) -> None:
+def test_a_downloaded_browser_is_used_if_the_machine_has_none(machine: Path) -> None:
     folder = machine / "browsers" / "chromium_headless_shell-1" / "chrome-linux64"
     assert browser.find_browser() is None
     shell = program(folder / "chrome-headless-shell", status=0)

@@ -1,4 +1,4 @@
-"""What the template's distribution does with a path."""
+"""The template's distribution leads each path to its origin, and adds its headers."""
 
 import pytest
 
@@ -19,12 +19,12 @@ DISTRIBUTION = read_distribution(read_template())
         ("/api/chats", "HttpApi"),
     ],
 )
-def test_path_leads_to_its_origin(path: str, resource: str) -> None:
+def test_a_path_leads_to_its_origin(path: str, resource: str) -> None:
     assert DISTRIBUTION.behaviour(path).origin.resource == resource
 
 
 def test_no_path_reads_an_original() -> None:
-    """The image bucket's policy names images/* alone, whatever behaviours may be added."""
+    """The image bucket's policy allows images/* only, whatever behaviours are added."""
     for behaviour in DISTRIBUTION.behaviours:
         if isinstance(behaviour.origin, BucketOrigin) and behaviour.origin.resource == "ImageBucket":
             assert behaviour.origin.readable == ("images/*",)
@@ -39,7 +39,7 @@ def test_only_the_api_takes_changes() -> None:
             assert behaviour.methods == {"GET", "HEAD"}
 
 
-def test_page_and_pictures_carry_the_headers_of_their_policies() -> None:
+def test_page_and_pictures_are_sent_with_the_headers_of_their_policies() -> None:
     page = {header.name: header.value for header in DISTRIBUTION.behaviour("/").headers}
     picture = {header.name: header.value for header in DISTRIBUTION.behaviour("/images/x").headers}
     assert page["Content-Security-Policy"].startswith("default-src 'none'")
@@ -49,7 +49,7 @@ def test_page_and_pictures_carry_the_headers_of_their_policies() -> None:
     assert picture["Cross-Origin-Resource-Policy"] == "cross-origin"
 
 
-def test_first_page_is_the_default_root_object() -> None:
+def test_the_root_is_answered_with_index_html() -> None:
     assert DISTRIBUTION.root_object == "index.html"
 
 
@@ -64,5 +64,5 @@ def test_first_page_is_the_default_root_object() -> None:
         ("/a[bc]", "/ab", False),
     ],
 )
-def test_patterns_are_cloudfronts(pattern: str, text: str, *, expected: bool) -> None:
+def test_patterns_fit_as_in_cloudfront(pattern: str, text: str, *, expected: bool) -> None:
     assert matches(pattern, text) is expected

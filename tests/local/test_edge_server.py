@@ -1,4 +1,4 @@
-"""The local server, before an engine that writes down what it is asked."""
+"""The local server forwards requests as CloudFront does, here to an engine that records them."""
 
 import http.client
 import threading
@@ -16,20 +16,20 @@ from local.engine import Engine
 from local.engine_gate import TOKEN_HEADER
 from local.template import read_template
 
-TOKEN = "of-this-run"
+TOKEN = "token-of-this-run"
 RESOURCES = {"ImageBucket": "pictures", "WebBucket": "web", "HttpApi": "0123abcd"}
-Asked = tuple[str, str, dict[str, str], bytes]
-Answer = tuple[int, dict[str, str], bytes]
+Recorded = tuple[str, str, dict[str, str], bytes]  # method, target, headers, body
+Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
 
 
 class FakeEngine(ThreadingHTTPServer):
-    """Answers with what `answer` holds."""
+    """Records each request, and answers with `answer`."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _FakeEngineHandler)
-        self.asked: list[Asked] = []
+        self.recorded: list[Recorded] = []
         self.tokens: list[list[str]] = []
         self.answer: Answer = (200, {"Content-Type": "text/plain"}, b"body")
 
@@ -40,7 +40,7 @@ class _FakeEngineHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.asked.append((self.command, self.path, headers, body))
+        self.server.recorded.append((self.command, self.path, headers, body))
         self.server.tokens.append(self.headers.get_all(TOKEN_HEADER, []))
         status, headers, content = self.server.answer
         self.send_response(status)
@@ -95,7 +95,7 @@ def ask(
         )
 
 
-def test_api_is_asked_by_its_own_name_with_all_that_the_viewer_sent(
+def test_the_api_is_asked_under_its_own_host_name_with_all_that_the_viewer_sent(
     edge: EdgeServer, engine: FakeEngine
 ) -> None:
     engine.answer = (418, {"Content-Type": "application/json", "X-Trace": "1", "Server": "engine"}, b"{}")
@@ -103,7 +103,7 @@ def test_api_is_asked_by_its_own_name_with_all_that_the_viewer_sent(
     status, received, body = ask(
         edge, "/api/chats?a=b%2Fc&a=d", method="POST", body=b"hello", headers=headers
     )
-    method, target, sent, sent_body = engine.asked[0]
+    method, target, sent, sent_body = engine.recorded[0]
     assert (method, target, sent_body) == ("POST", "/api/chats?a=b%2Fc&a=d", b"hello")
     assert sent["host"] == f"0123abcd.execute-api.localhost:{engine.server_port}"
     assert (sent["authorization"], sent["cookie"], sent["accept-encoding"]) == ("Bearer t", "c=1", "gzip")
@@ -111,37 +111,39 @@ def test_api_is_asked_by_its_own_name_with_all_that_the_viewer_sent(
 
 
 @pytest.mark.parametrize("target", ["/api/chats", "/images/0a/96.webp"])
-def test_the_engine_is_shown_the_token_of_its_run_and_nothing_by_which_it_knows_browsers(
+def test_the_engine_is_sent_the_token_of_its_run_and_no_header_that_marks_a_browser(
     edge: EdgeServer, engine: FakeEngine, target: str
 ) -> None:
     browser = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "X-Amz-Security-Token": "a guess"}
     assert ask(edge, target, headers=browser)[0] == 200
-    _, _, sent, _ = engine.asked[0]
+    _, _, sent, _ = engine.recorded[0]
     assert engine.tokens == [[TOKEN]]
     assert not [name for name in sent if name.startswith("sec-fetch-")]
 
 
-def test_the_origin_of_a_page_reaches_the_api_alone(edge: EdgeServer, engine: FakeEngine) -> None:
+def test_the_origin_of_a_page_is_sent_to_the_api_only(edge: EdgeServer, engine: FakeEngine) -> None:
     for target in ("/api/chats", "/images/0a/96.webp"):
         assert ask(edge, target, headers={"Origin": "http://localhost:3000"})[0] == 200
-    assert [sent.get("origin") for _, _, sent, _ in engine.asked] == ["http://localhost:3000", None]
+    assert [sent.get("origin") for _, _, sent, _ in engine.recorded] == ["http://localhost:3000", None]
 
 
-def test_the_demo_account_is_not_shown_the_token(edge: EdgeServer, engine: FakeEngine) -> None:
+def test_the_demo_account_is_not_sent_the_token(edge: EdgeServer, engine: FakeEngine) -> None:
     edge.site = Site(edge_stack(engine), demo_port=engine.server_port)
     assert ask(edge, "/_demo/hits")[0] == 200
     assert engine.tokens == [[]]
 
 
-def test_picture_comes_from_the_bucket_without_query_or_cookies(edge: EdgeServer, engine: FakeEngine) -> None:
+def test_the_bucket_is_asked_for_a_picture_without_query_and_cookies(
+    edge: EdgeServer, engine: FakeEngine
+) -> None:
     engine.answer = (
         200,
         {"Content-Type": "image/webp", "ETag": '"e"', "Cache-Control": "immutable", "x-amz-version-id": "v"},
         b"RIFF",
     )
     status, received, body = ask(edge, "/images/0a/96.webp?versions", headers={"Cookie": "c=1"})
-    assert engine.asked[0][1] == "/pictures/images/0a/96.webp"
-    assert "cookie" not in engine.asked[0][2]
+    assert engine.recorded[0][1] == "/pictures/images/0a/96.webp"
+    assert "cookie" not in engine.recorded[0][2]
     assert (status, body) == (200, b"RIFF")
     assert (received["content-type"], received["etag"], received["cache-control"]) == (
         "image/webp",
@@ -152,21 +154,21 @@ def test_picture_comes_from_the_bucket_without_query_or_cookies(edge: EdgeServer
     assert "x-amz-version-id" not in received
 
 
-def test_picture_that_did_not_change_is_not_sent_again(edge: EdgeServer, engine: FakeEngine) -> None:
+def test_a_picture_that_did_not_change_is_not_sent_again(edge: EdgeServer, engine: FakeEngine) -> None:
     engine.answer = (304, {"ETag": '"e"'}, b"")
     status, received, body = ask(edge, "/images/0a/96.webp", headers={"If-None-Match": '"e"'})
-    assert engine.asked[0][2]["if-none-match"] == '"e"'
+    assert engine.recorded[0][2]["if-none-match"] == '"e"'
     assert (status, received["etag"], body) == (304, '"e"', b"")
 
 
-def test_head_has_the_headers_and_no_body(edge: EdgeServer) -> None:
+def test_head_is_answered_with_headers_and_no_body(edge: EdgeServer) -> None:
     status, received, body = ask(edge, "/images/0a/96.webp", method="HEAD")
     assert (status, received["content-length"], body) == (200, "4", b"")
 
 
-def test_root_is_the_first_page(edge: EdgeServer, engine: FakeEngine) -> None:
+def test_the_root_is_answered_with_the_first_page(edge: EdgeServer, engine: FakeEngine) -> None:
     assert ask(edge, "/")[0] == 200
-    assert engine.asked[0][1] == "/web/index.html"
+    assert engine.recorded[0][1] == "/web/index.html"
 
 
 @pytest.mark.parametrize(
@@ -183,18 +185,22 @@ def test_root_is_the_first_page(edge: EdgeServer, engine: FakeEngine) -> None:
         "//127.0.0.1/",
     ],
 )
-def test_odd_paths_reach_no_bucket(edge: EdgeServer, engine: FakeEngine, target: str) -> None:
+def test_a_path_that_leaves_its_folder_reaches_no_bucket(
+    edge: EdgeServer, engine: FakeEngine, target: str
+) -> None:
     assert ask(edge, target)[0] == 403
-    assert engine.asked == []
+    assert engine.recorded == []
 
 
-def test_originals_are_looked_for_where_there_are_none(edge: EdgeServer, engine: FakeEngine) -> None:
+def test_a_request_for_an_original_goes_to_the_web_bucket_which_has_none(
+    edge: EdgeServer, engine: FakeEngine
+) -> None:
     ask(edge, "/originals/0a")
     ask(edge, "/%6friginals/0a")
-    assert [target for _, target, _, _ in engine.asked] == ["/web/originals/0a"] * 2
+    assert [target for _, target, _, _ in engine.recorded] == ["/web/originals/0a"] * 2
 
 
-def test_missing_object_looks_like_a_forbidden_one(edge: EdgeServer, engine: FakeEngine) -> None:
+def test_a_missing_object_is_answered_like_a_forbidden_one(edge: EdgeServer, engine: FakeEngine) -> None:
     engine.answer = (404, {"Content-Type": "application/xml"}, b"<Error><Key>secret</Key></Error>")
     assert ask(edge, "/images/nothing")[0::2] == (403, b"Access denied\n")
 
@@ -202,43 +208,43 @@ def test_missing_object_looks_like_a_forbidden_one(edge: EdgeServer, engine: Fak
 @pytest.mark.parametrize(
     ("method", "target"), [("POST", "/"), ("DELETE", "/images/0a/96.webp"), ("TRACE", "/api/chats")]
 )
-def test_methods_that_the_template_does_not_name_are_refused(
+def test_a_method_that_the_template_does_not_name_is_refused(
     edge: EdgeServer, engine: FakeEngine, method: str, target: str
 ) -> None:
     assert ask(edge, target, method=method)[0] == 403
-    assert engine.asked == []
+    assert engine.recorded == []
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "localhost:"]
 )
-def test_other_names_for_this_machine_are_refused(edge: EdgeServer, engine: FakeEngine, host: str) -> None:
-    """DNS rebinding: somebody's page makes its own name mean 127.0.0.1."""
+def test_another_host_name_is_refused(edge: EdgeServer, engine: FakeEngine, host: str) -> None:
+    """A page elsewhere can make its own name mean 127.0.0.1 (DNS rebinding)."""
     assert ask(edge, "/api/chats", headers={"Host": host})[0] == 403
-    assert engine.asked == []
+    assert engine.recorded == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8080", "LOCALHOST", "[::1]:8080"])
-def test_its_own_names_are_served(edge: EdgeServer, host: str) -> None:
+def test_its_own_host_names_are_served(edge: EdgeServer, host: str) -> None:
     assert ask(edge, "/api/chats", headers={"Host": host})[0] == 200
 
 
-def test_body_without_a_length_is_refused(edge: EdgeServer) -> None:
+def test_a_body_without_a_length_is_refused(edge: EdgeServer) -> None:
     assert ask(edge, "/api/chats", method="POST", headers={"Transfer-Encoding": "chunked"})[0] == 411
 
 
-def test_origin_that_is_gone_is_a_bad_gateway(edge: EdgeServer, engine: FakeEngine) -> None:
+def test_an_origin_that_does_not_answer_is_a_bad_gateway(edge: EdgeServer, engine: FakeEngine) -> None:
     engine.shutdown()
     engine.server_close()
     assert ask(edge, "/api/chats")[0] == 502
 
 
-def test_it_says_that_it_is_starting_until_there_is_a_stack(edge: EdgeServer) -> None:
+def test_it_answers_503_until_there_is_a_stack(edge: EdgeServer) -> None:
     edge.site = None
     assert ask(edge, "/")[0::2] == (503, b"Starting\n")
 
 
-def test_connection_serves_one_request_after_another(edge: EdgeServer) -> None:
+def test_a_connection_serves_one_request_after_another(edge: EdgeServer) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", edge.server_port, timeout=10)) as connection:
         for _ in range(3):
             connection.request("GET", "/images/0a/96.webp")

@@ -1,4 +1,4 @@
-"""What the gate before the engine lets through, and what the engine and its callers then see."""
+"""The gate passes on requests with the token of this run, without the token, and refuses all others."""
 
 import asyncio
 from typing import Any
@@ -7,22 +7,22 @@ import pytest
 
 from local.engine_gate import Gate, Headers, Message
 
-TOKEN = (b"x-amz-security-token", b"of-this-run")
+TOKEN = (b"x-amz-security-token", b"token-of-this-run")
 OWN_HOST = (b"host", b"127.0.0.1:4000")
 API_HOST = (b"host", b"0123abcd.execute-api.localhost:4000")
 PAGE = (b"origin", b"http://localhost:3000")
 
 
 class Engine:
-    """Answers everything, as ministack does, with headers that let every page read it."""
+    """Answers every request, as ministack does, with headers that let every page read the answer."""
 
     def __init__(self) -> None:
-        self.asked: list[Message] = []
-        self.answered: Headers = [(b"Access-Control-Allow-Origin", b"*"), (b"x-amzn-requestid", b"1")]
+        self.received: list[Message] = []
+        self.response_headers: Headers = [(b"Access-Control-Allow-Origin", b"*"), (b"x-amzn-requestid", b"1")]
 
     async def __call__(self, scope: Message, _: Any, send: Any) -> None:
-        self.asked.append(scope)
-        await send({"type": "http.response.start", "status": 200, "headers": self.answered})
+        self.received.append(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": self.response_headers})
         await send({"type": "http.response.body", "body": b"secret"})
 
 
@@ -32,7 +32,7 @@ def engine() -> Engine:
 
 
 def ask(engine: Engine, *headers: tuple[bytes, bytes], kind: str = "http") -> list[Message]:
-    """Returns what a caller is sent."""
+    """Sends a request with these headers through the gate, and returns the messages of the answer."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -42,14 +42,16 @@ def ask(engine: Engine, *headers: tuple[bytes, bytes], kind: str = "http") -> li
         raise AssertionError("the gate reads no body")
 
     scope = {"type": kind, "method": "GET", "path": "/", "headers": list(headers)}
-    asyncio.run(Gate(engine, port=4000, token="of-this-run")(scope, receive, send))
+    asyncio.run(Gate(engine, port=4000, token="token-of-this-run")(scope, receive, send))
     return sent
 
 
 @pytest.mark.parametrize("host", [OWN_HOST, (b"host", b"localhost:4000"), API_HOST])
-def test_the_token_of_this_run_passes_and_is_not_handed_on(engine: Engine, host: tuple[bytes, bytes]) -> None:
+def test_a_request_with_the_token_passes_and_the_token_is_taken_out(
+    engine: Engine, host: tuple[bytes, bytes]
+) -> None:
     start, body = ask(engine, host, TOKEN, (b"x-amz-target", b"t"))
-    assert engine.asked[0]["headers"] == [host, (b"x-amz-target", b"t")]
+    assert engine.received[0]["headers"] == [host, (b"x-amz-target", b"t")]
     assert (start["status"], start["headers"]) == (200, [(b"x-amzn-requestid", b"1")])
     assert body["body"] == b"secret"
 
@@ -63,15 +65,18 @@ def test_the_token_of_this_run_passes_and_is_not_handed_on(engine: Engine, host:
         [OWN_HOST, TOKEN, TOKEN],
         [
             OWN_HOST,
-            (b"authorization", b"AWS4-HMAC-SHA256 Credential=of-this-run/20260101/eu-west-1/s3/aws4_request"),
+            (
+                b"authorization",
+                b"AWS4-HMAC-SHA256 Credential=token-of-this-run/20260101/eu-west-1/s3/aws4_request",
+            ),
         ],
         [API_HOST],
         [API_HOST, PAGE],
     ],
 )
-def test_without_exactly_the_token_nothing_passes(engine: Engine, headers: Headers) -> None:
+def test_a_request_without_exactly_the_token_is_refused(engine: Engine, headers: Headers) -> None:
     assert ask(engine, *headers)[0]["status"] == 403
-    assert engine.asked == []
+    assert engine.received == []
 
 
 @pytest.mark.parametrize(
@@ -87,15 +92,15 @@ def test_without_exactly_the_token_nothing_passes(engine: Engine, headers: Heade
         b"",
     ],
 )
-def test_another_name_for_this_machine_is_refused(engine: Engine, host: bytes) -> None:
+def test_another_host_name_is_refused(engine: Engine, host: bytes) -> None:
     assert ask(engine, (b"host", host), TOKEN)[0]["status"] == 403
-    assert engine.asked == []
+    assert engine.received == []
 
 
 @pytest.mark.parametrize("hosts", [[], [OWN_HOST, OWN_HOST], [OWN_HOST, (b"host", b"evil.example")]])
-def test_it_wants_one_host(engine: Engine, hosts: Headers) -> None:
+def test_a_request_must_name_one_host(engine: Engine, hosts: Headers) -> None:
     assert ask(engine, *hosts, TOKEN)[0]["status"] == 403
-    assert engine.asked == []
+    assert engine.received == []
 
 
 @pytest.mark.parametrize("site", [b"cross-site", b"same-site", b"same-origin", b"none"])
@@ -104,21 +109,21 @@ def test_a_browser_is_refused_even_with_the_token(
     engine: Engine, host: tuple[bytes, bytes], site: bytes
 ) -> None:
     assert ask(engine, host, TOKEN, (b"sec-fetch-site", site))[0]["status"] == 403
-    assert engine.asked == []
+    assert engine.received == []
 
 
 @pytest.mark.parametrize("origin", [PAGE, (b"origin", b"null"), (b"origin", b"")])
 def test_a_page_is_refused_even_with_the_token(engine: Engine, origin: tuple[bytes, bytes]) -> None:
     assert ask(engine, OWN_HOST, TOKEN, origin)[0]["status"] == 403
-    assert engine.asked == []
+    assert engine.received == []
 
 
-def test_the_api_hears_from_the_local_server_which_page_asks_and_answers_for_itself(engine: Engine) -> None:
-    engine.answered = [(b"access-control-allow-origin", PAGE[1])]
-    assert ask(engine, API_HOST, TOKEN, PAGE)[0]["headers"] == engine.answered
-    assert engine.asked[0]["headers"] == [API_HOST, PAGE]
+def test_the_api_is_sent_the_origin_of_a_page_and_its_cors_answer_passes(engine: Engine) -> None:
+    engine.response_headers = [(b"access-control-allow-origin", PAGE[1])]
+    assert ask(engine, API_HOST, TOKEN, PAGE)[0]["headers"] == engine.response_headers
+    assert engine.received[0]["headers"] == [API_HOST, PAGE]
 
 
 def test_a_websocket_is_closed_even_with_the_token(engine: Engine) -> None:
     assert ask(engine, API_HOST, TOKEN, kind="websocket") == [{"type": "websocket.close", "code": 1008}]
-    assert engine.asked == []
+    assert engine.received == []

@@ -1,4 +1,4 @@
-"""Processes end with us, whichever way that is."""
+"""A child process ends with its parent, and says why it ended before."""
 
 import os
 import signal
@@ -10,22 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import Child, ChildError, clear_leftovers, leftovers, only_one
+from local.processes import Child, ChildError, clear_leftovers, leftovers, try_lock
 from local.template import ROOT
 
-ENVIRONMENT = {"PATH": os.defpath}
 PARENT = """
 import sys, time
 from pathlib import Path
 from local.processes import Child
-child = Child(Path(sys.argv[1]), "tests.local.family", environment={})
+Child(Path(sys.argv[1]), "tests.local.spawner", name="spawner", title="the spawner", environment={})
 time.sleep(600)
 """
 
 
-def family(folder: Path) -> list[int]:
-    """The child and the process that it started, once both are there."""
-    log = folder / "family.log"
+def start_child(folder: Path, module: str, *arguments: str) -> Child:
+    name = module.rpartition(".")[2]
+    environment = {"PATH": os.defpath}
+    return Child(folder, module, arguments, name=name, title="the child", environment=environment)
+
+
+def spawned_processes(folder: Path) -> list[int]:
+    """Waits until `spawner.py` runs, and returns its process id and that of the process it has started."""
+    log = folder / "spawner.log"
     wait_until(lambda: log.exists() and log.read_text().endswith("\n"))
     return [int(pid) for pid in log.read_text().split()]
 
@@ -37,32 +42,42 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def alive(pid: int) -> bool:
-    """Running, and no mere zombie that nobody has looked at."""
+def is_running(pid: int) -> bool:
+    """Returns whether a process exists and is not a zombie, which has ended but was not waited for."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except ProcessLookupError:
         return False
-    except FileNotFoundError:  # gone meanwhile, or macOS, which has no /proc
+    except FileNotFoundError:  # it has ended meanwhile, or this is macOS, which has no /proc
         return not Path("/proc/self").exists()
 
 
-def test_stopping_leaves_nothing_of_the_family(tmp_path: Path) -> None:
-    child = Child(tmp_path, "tests.local.family", environment=ENVIRONMENT)
-    members = family(tmp_path)
+def end_of(child: Child) -> str:
+    """Waits until a child ends by itself, and returns the message about it."""
+    child._process.wait(10)
+    with pytest.raises(ChildError) as caught:
+        child.check()
+    child.stop()
+    return str(caught.value)
+
+
+def test_stopping_a_child_ends_what_it_has_started(tmp_path: Path) -> None:
+    child = start_child(tmp_path, "tests.local.spawner")
+    pids = spawned_processes(tmp_path)
     assert child.stop()
-    assert not [pid for pid in members if alive(pid)]
+    assert not [pid for pid in pids if is_running(pid)]
 
 
-def test_family_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], cwd=ROOT) as parent:  # noqa: S603 - our own code
-        members = family(tmp_path)
+def test_a_child_and_what_it_has_started_end_when_its_parent_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PARENT, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT) as parent:  # noqa: S603 - our own code
+        pids = spawned_processes(tmp_path)
         parent.send_signal(signal.SIGKILL)
-    wait_until(lambda: not [pid for pid in members if alive(pid)])
+    wait_until(lambda: not [pid for pid in pids if is_running(pid)])
 
 
-def test_function_that_outlived_a_killed_engine_is_ended(tmp_path: Path) -> None:
+def test_a_function_that_outlived_a_killed_engine_is_ended(tmp_path: Path) -> None:
     """It would write into the next engine."""
     worker = tmp_path / "tmp" / "ministack-lambda-Sync-x1" / "_worker.py"
     worker.parent.mkdir(parents=True)
@@ -73,28 +88,64 @@ def test_function_that_outlived_a_killed_engine_is_ended(tmp_path: Path) -> None
         assert function.wait(5) == -signal.SIGKILL
 
 
-def test_processes_that_only_mention_the_folder_are_not_ours(tmp_path: Path) -> None:
+def test_a_process_that_only_mentions_the_folder_is_left_alone(tmp_path: Path) -> None:
     mention = str(tmp_path / "tmp" / "ministack-lambda-Sync-x1" / "_worker.py.log")
-    command = [sys.executable, "-c", "import time; time.sleep(600)", mention]
-    with subprocess.Popen(command) as other:  # noqa: S603 - our own code
-        time.sleep(0.2)
+    command = [sys.executable, "-c", "print(flush=True); import time; time.sleep(600)", mention]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:  # noqa: S603 - our own code
+        assert other.stdout
+        other.stdout.readline()
         assert leftovers(tmp_path) == {}
         other.kill()
 
 
-def test_child_that_ended_by_itself_is_reported_with_its_last_words(tmp_path: Path) -> None:
-    child = Child(tmp_path, "no_such_module", environment=ENVIRONMENT)
-    child._process.wait(10)
-    with pytest.raises(ChildError, match="no_such_module"):
-        child.check()
-    child.stop()
+def test_a_child_that_ended_by_itself_is_reported_with_the_last_line_of_its_log(tmp_path: Path) -> None:
+    reported = end_of(start_child(tmp_path, "no_such_module"))
+    log = tmp_path / "no_such_module.log"
+    assert reported == f"the child ended with status 1: {log.read_text().splitlines()[-1]}; its log is {log}"
+    assert "no_such_module" in log.read_text().splitlines()[-1]
 
 
-def test_lock_has_one_holder_and_names_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "end"),
+    [("sys.exit(3)", "ended with status 3"), ("os.kill(os.getpid(), 9)", "was ended by SIGKILL")],
+)
+def test_a_log_line_of_json_is_not_taken_for_the_reason_of_an_end(tmp_path: Path, how: str, end: str) -> None:
+    (tmp_path / "logs_json.py").write_text(
+        f"""import os, sys\nprint('{{"level": "INFO"}}', flush=True)\n{how}\n"""
+    )
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(tmp_path)}
+    child = Child(tmp_path, "logs_json", name="logs_json", title="the child", environment=environment)
+    assert end_of(child) == f"the child {end}; its log is {tmp_path / 'logs_json.log'}"
+
+
+def test_a_child_inherits_the_files_that_are_named_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "asks.py").write_text(
+        "import os, sys\n"
+        "def is_open(number):\n"
+        "    try: return bool(os.fstat(number))\n"
+        "    except OSError: return False\n"
+        "print([is_open(int(number)) for number in sys.argv[1:]])\n"
+        "sys.exit(1)\n"
+    )
+    with (tmp_path / "first").open("w") as first, (tmp_path / "second").open("w") as second:
+        numbers = [first.fileno(), second.fileno()]
+        child = Child(
+            tmp_path,
+            "asks",
+            [str(number) for number in numbers],
+            name="asks",
+            title="the child",
+            environment={"PATH": os.defpath, "PYTHONPATH": str(tmp_path)},
+            inherited=numbers[:1],
+        )
+        assert "[True, False]" in end_of(child)
+
+
+def test_a_lock_has_one_holder_and_names_it_to_others(tmp_path: Path) -> None:
     with (
-        only_one(tmp_path / "lock", "process 1") as holder,
-        only_one(tmp_path / "lock", "process 2") as second,
+        try_lock(tmp_path / "lock", "process 1") as first,
+        try_lock(tmp_path / "lock", "process 2") as second,
     ):
-        assert (holder, second) == (None, "process 1")
-    with only_one(tmp_path / "lock", "process 3") as holder:
-        assert holder is None
+        assert (first, second) == (None, "process 1")
+    with try_lock(tmp_path / "lock", "process 3") as third:
+        assert third is None

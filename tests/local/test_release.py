@@ -1,4 +1,4 @@
-"""`make deploy` says what is missing before anything is built, and keeps tokens off the command line."""
+"""`make deploy` says what is missing before anything is built; tokens never appear on a command line."""
 
 import getpass
 
@@ -30,20 +30,20 @@ def test_a_wrong_setting_is_named_in_one_line(
     for name, value in (GOOD | change).items():
         monkeypatch.setenv(name, value)
     assert main("deploy", ["false"]) == 2
-    said = capsys.readouterr().err
-    assert complaint in said
-    assert said.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert complaint in errors
+    assert errors.count("\n") == 1
 
 
-def test_tokens_are_asked_for_unseen_and_stored_as_secure_strings(
+def test_secrets_are_typed_unseen_and_stored_as_secure_strings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("STACK", "imagecache")
     monkeypatch.setattr(getpass, "getpass", lambda prompt: "s3cret" if "Beeper" in prompt else "")
     with mock_aws():
         assert main("secrets", []) == 0
-        parameters = boto3.client("ssm").get_parameters_by_path(Path="/imagecache", WithDecryption=True)
-    assert [(one["Name"], one["Type"], one["Value"]) for one in parameters["Parameters"]] == [
+        stored = boto3.client("ssm").get_parameters_by_path(Path="/imagecache", WithDecryption=True)
+    assert [(entry["Name"], entry["Type"], entry["Value"]) for entry in stored["Parameters"]] == [
         ("/imagecache/beeper-token", "SecureString", "s3cret")
     ]
     assert "s3cret" not in "".join(capsys.readouterr())

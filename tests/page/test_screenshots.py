@@ -12,7 +12,6 @@ from tests.page.visit import Visit
 pytestmark = pytest.mark.engine
 
 FOLDER = ROOT / ".local" / "test" / "screenshots"
-THE_DEMO_ACCOUNTS_DAY = "2026-07-01T12:00:00Z"
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
@@ -29,8 +28,6 @@ VIEWS: dict[str, tuple[str, dict[str, Any]]] = {
 def test_each_view_is_saved_as_a_picture(new_visit: Callable[..., Visit], name: str) -> None:
     view, settings = VIEWS[name]
     visit = new_visit(timezone_id="UTC", **settings)
-    if name != "operator":  # The moments of the operator's view are of today.
-        visit.page.clock.set_fixed_time(THE_DEMO_ACCOUNTS_DAY)
     visit.only_one_page()
     visit.open(view)
     if name == "chat":

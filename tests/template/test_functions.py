@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from imagecache.config import Config, Dex, Workers
+from imagecache.config import Config, DexSettings, JobFunctions
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
-from imagecache.usecases.caching.fetch_image import SECRET_NAMES
+from imagecache.sources.beeper.images import IMAGE_SECRETS
 from tests.made_settings import made_settings
 from tests.template.conftest import Resources
 from tests.template.translated import Template, dependencies
@@ -175,7 +175,7 @@ def test_each_function_may_read_its_own_secrets_and_no_others(translated: Resour
 
     assert {name: secrets for name, secrets in readable.items() if secrets} == {
         "SyncFunction": set(BEEPER_SECRETS),
-        "CacherFunction": set(SECRET_NAMES),
+        "CacherFunction": set(IMAGE_SECRETS),
         "AuthorizerFunction": {"read-token", "admin-token"},
         "AdminFunction": {"distribution-id"},
     }
@@ -262,8 +262,8 @@ def test_every_function_is_given_the_settings_that_the_code_reads_and_no_others(
 
 
 OWN: dict[str, Callable[[Mapping[str, str]], object]] = {
-    "AdminFunction": Workers.from_env,
-    "ContactsFunction": Dex.from_env,
+    "AdminFunction": JobFunctions.from_env,
+    "ContactsFunction": DexSettings.from_env,
 }
 
 

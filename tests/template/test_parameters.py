@@ -1,4 +1,4 @@
-"""What a person may change, what they are told afterwards, and the two sets of settings for `sam`."""
+"""What a person may change, what they are told afterwards, and the settings for `sam`."""
 
 import re
 import tomllib
@@ -122,19 +122,25 @@ def test_whoever_deployed_is_told_where_everything_is(template: Template) -> Non
     }
 
 
-def test_deploying_asks_by_default_and_never_in_production() -> None:
+def test_a_deployment_at_a_terminal_asks_first() -> None:
     settings = tomllib.loads((ROOT / "samconfig.toml").read_text())
 
     assert settings["default"]["deploy"]["parameters"]["confirm_changeset"] is True
-    assert settings["prod"]["deploy"]["parameters"]["confirm_changeset"] is False
-    names = [settings[env]["global"]["parameters"]["stack_name"] for env in ("default", "prod")]
-    assert names == ["imagecache", "imagecache-prod"]
+    assert settings["default"]["global"]["parameters"]["stack_name"] == "imagecache"
+
+
+def test_validating_the_template_lints_it() -> None:
+    """`make template` passes no option of its own."""
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())
+
+    assert settings["default"]["validate"]["parameters"]["lint"] is True
 
 
 def test_whatever_samconfig_overrides_is_a_parameter(template: Template) -> None:
     settings = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    environments = [value for value in settings.values() if isinstance(value, dict)]
     overrides = " ".join(
-        settings[env]["deploy"]["parameters"].get("parameter_overrides", "") for env in ("default", "prod")
+        environment["deploy"]["parameters"].get("parameter_overrides", "") for environment in environments
     )
 
     assert {pair.split("=")[0] for pair in overrides.split()} <= set(template["Parameters"])

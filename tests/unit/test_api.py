@@ -1,4 +1,4 @@
-"""What the API makes of values, cursors and names."""
+"""The values, cursors and names of the API."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.api import cursor
-from imagecache.api.fields import Choice, Flag, Text, Texts, Whole, argument, read_all
+from imagecache.api.fields import Choice, Flag, Text, Texts, Whole, read_all
 from imagecache.api.image import initials
 from imagecache.api.moments import iso8601
 from imagecache.errors import InvalidRequestError
@@ -48,12 +48,17 @@ def test_a_list_of_other_things_is_a_bad_request(value: Any) -> None:
         Texts("sourceUrls", 3, 9).read(value)
 
 
-def test_fields_are_arguments_in_snake_case() -> None:
-    assert [argument(Flag(name)) for name in ("limit", "accountId", "activeWithinDays")] == [
+def test_the_argument_of_a_field_is_its_name_in_snake_case() -> None:
+    assert [Flag(name).argument for name in ("limit", "accountId", "activeWithinDays")] == [
         "limit",
         "account_id",
         "active_within_days",
     ]
+
+
+def whatever(position: Any) -> Any:
+    """Accepts every position."""
+    return position
 
 
 positions = st.recursive(
@@ -64,7 +69,7 @@ positions = st.recursive(
 @given(positions)
 def test_a_cursor_comes_back_as_the_position_it_was_made_of(position: Any) -> None:
     text = cursor.write("chats", position)
-    assert cursor.read("chats", text) == position
+    assert cursor.read("chats", text, parse=whatever) == position
 
 
 def test_the_end_of_a_listing_has_no_cursor() -> None:
@@ -74,7 +79,7 @@ def test_the_end_of_a_listing_has_no_cursor() -> None:
 @given(st.text())
 def test_a_made_up_cursor_is_a_bad_request(text: str) -> None:
     with pytest.raises(InvalidRequestError):
-        cursor.read("chats", text)
+        cursor.read("chats", text, parse=whatever)
 
 
 @given(position=st.integers(0, 40), replacement=st.sampled_from("abcXYZ019-_"))
@@ -84,12 +89,41 @@ def test_a_cursor_with_one_letter_changed_is_a_bad_request(position: int, replac
     damaged = text[:position] + replacement + text[position + 1 :]
     if damaged != text:
         with pytest.raises(InvalidRequestError):
-            cursor.read("chats", damaged)
+            cursor.read("chats", damaged, parse=whatever)
 
 
 def test_a_cursor_of_another_listing_is_a_bad_request() -> None:
     with pytest.raises(InvalidRequestError, match="another listing"):
-        cursor.read("chats inbox", cursor.write("chats archive", ["x"]))
+        cursor.read("chats inbox", cursor.write("chats archive", ["x"]), parse=whatever)
+
+
+def test_a_position_that_its_listing_does_not_have_is_a_bad_request() -> None:
+    with pytest.raises(InvalidRequestError, match="damaged"):
+        cursor.read("chats", cursor.write("chats", ["x"]), parse=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_key"),
+    [
+        ("a", True),
+        ("é" * 4, True),
+        ("é" * 5, False),
+        ("", False),
+        ("\ud800", False),
+        (1, False),
+        (None, False),
+    ],
+)
+def test_a_key_is_a_text_of_one_byte_up_to_its_limit(value: Any, is_key: bool) -> None:
+    assert cursor.is_key(value, max_bytes=8) is is_key
+
+
+@pytest.mark.parametrize(
+    ("value", "is_moment"),
+    [(0, True), (2**53, True), (2**53 + 1, False), (-1, False), (True, False), (1.0, False), ("1", False)],
+)
+def test_a_moment_is_a_whole_number_of_milliseconds(value: Any, is_moment: bool) -> None:
+    assert cursor.is_moment(value) is is_moment
 
 
 @pytest.mark.parametrize(
@@ -108,7 +142,7 @@ def test_initials_are_letters_of_the_first_and_the_last_word(name: str | None, l
     assert initials(name) == letters
 
 
-def test_a_moment_that_nobody_knows_is_null() -> None:
+def test_a_moment_outside_of_the_calendar_is_null() -> None:
     assert iso8601(0) is None
     assert iso8601(2**53) is None
     assert iso8601(1_772_366_400_999) == "2026-03-01T12:00:00Z"

@@ -1,4 +1,4 @@
-"""Beeper's JSON is read whatever shape its fields have today."""
+"""Chats are read whatever type their fields have."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from imagecache.errors import UnreadableChatError
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.sources.beeper.chat_json import parse_chat
-from tests.recorded import recorded
+from tests.recorded_answers import recorded
 
 COMPLETE = recorded("list_of_a_new_server")["items"][0]
 
@@ -18,7 +18,7 @@ def test_a_chat_needs_nothing_but_an_id() -> None:
 
 
 @pytest.mark.parametrize("item", [None, "chat", 7, [], {}, {"id": ""}, {"id": None}, {"id": "x" * 1025}])
-def test_what_cannot_be_a_chat_is_unreadable(item: object) -> None:
+def test_an_item_without_a_usable_id_is_unreadable(item: object) -> None:
     with pytest.raises(UnreadableChatError):
         parse_chat(item)
 
@@ -41,7 +41,7 @@ def test_what_cannot_be_a_chat_is_unreadable(item: object) -> None:
         ({}, 0),
     ],
 )
-def test_moments_come_as_iso_8601_or_as_milliseconds(value: object, milliseconds: int) -> None:
+def test_a_date_is_iso_8601_or_a_number_of_milliseconds(value: object, milliseconds: int) -> None:
     assert parse_chat({"id": "x", "lastActivity": value}).last_activity == milliseconds
 
 

@@ -1,49 +1,58 @@
-"""The table of answers to a claim, row by row (design: at most one download per image)."""
+"""The table of answers to a claim, row by row: an image is downloaded at most once."""
 
 import pytest
 
 from imagecache.clock import DAY, HOUR
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.retries import NEVER
-from imagecache.stores.images.claims import Answer, answer_to_claim, new_lease
-from imagecache.stores.images.row import RowState, lease_ends_at
+from imagecache.stores.images.claims import Held, Settled, SettledReason, decide_claim
+from imagecache.stores.images.row import lease_ends_at, new_lease
 
 NOW = 1_800_000_000_000
-LIVE = new_lease(now=NOW - 1000, seconds=90, nonce="other")
-LAPSED = new_lease(now=NOW - 91_000, seconds=90, nonce="other")
+LAPSED = NOW - 1
+LIVE = NOW + 89_000
 PENDING, CACHED, FAILED, FORGOTTEN = ImageStatus
 
+
+def row(status: ImageStatus, **attributes: int) -> ImageRecord:
+    return ImageRecord(image_key="s/ada", status=status, **attributes)  # type: ignore[arg-type] # numbers only
+
+
+FREE = None
+IS_CACHED = Settled(SettledReason.CACHED)
+IS_FORGOTTEN = Settled(SettledReason.FORGOTTEN)
 ROWS = [
-    ("no row", None, Answer.WON),
-    ("pending without a lease", RowState(PENDING, queued_at=NOW), Answer.WON),
-    ("pending with a lapsed lease", RowState(PENDING, lease=LAPSED), Answer.WON),
-    ("pending with a live lease", RowState(PENDING, lease=LIVE), Answer.HELD),
-    ("failed and due", RowState(FAILED, next_attempt_at=NOW), Answer.WON),
-    ("failed and due, worked on", RowState(FAILED, lease=LIVE, next_attempt_at=NOW), Answer.HELD),
-    ("failed, not yet due", RowState(FAILED, next_attempt_at=NOW + 1), Answer.NOT_DUE),
-    ("failed for good", RowState(FAILED, next_attempt_at=NEVER), Answer.DONE),
-    ("cached", RowState(CACHED, checked_at=NOW - DAY), Answer.DONE),
+    ("no row", None, FREE),
+    ("pending without a lease", row(PENDING, queued_at=NOW), FREE),
+    ("pending with a lapsed lease", row(PENDING, held_until=LAPSED), FREE),
+    ("pending with a live lease", row(PENDING, held_until=LIVE), Held(LIVE)),
+    ("pending, the lease ends now", row(PENDING, held_until=NOW), Held(NOW)),
+    ("failed and due", row(FAILED, next_attempt_at=NOW), FREE),
+    ("failed and due, worked on", row(FAILED, held_until=LIVE, next_attempt_at=NOW), Held(LIVE)),
+    ("failed, not yet due", row(FAILED, next_attempt_at=NOW + 1), Settled(SettledReason.NOT_DUE)),
+    ("failed for good", row(FAILED, next_attempt_at=NEVER), Settled(SettledReason.FAILED_FOR_GOOD)),
+    ("cached", row(CACHED, checked_at=NOW - DAY), IS_CACHED),
+    ("refresh requested", row(CACHED, checked_at=NOW - DAY, refresh_requested_at=NOW - HOUR), FREE),
     (
-        "refresh wanted",
-        RowState(CACHED, checked_at=NOW - DAY, refresh_requested_at=NOW - HOUR),
-        Answer.WON,
+        "refresh requested, worked on",
+        row(CACHED, held_until=LIVE, checked_at=NOW - DAY, refresh_requested_at=NOW - HOUR),
+        Held(LIVE),
     ),
-    (
-        "refresh wanted, worked on",
-        RowState(CACHED, lease=LIVE, checked_at=NOW - DAY, refresh_requested_at=NOW - HOUR),
-        Answer.HELD,
-    ),
-    ("refreshed", RowState(CACHED, checked_at=NOW, refresh_requested_at=NOW - HOUR), Answer.DONE),
-    ("found unchanged", RowState(CACHED, checked_at=NOW), Answer.DONE),
-    ("forgotten", RowState(FORGOTTEN), Answer.DONE),
-    ("forgotten while worked on", RowState(FORGOTTEN, lease=LIVE), Answer.DONE),
+    ("refreshed", row(CACHED, checked_at=NOW, refresh_requested_at=NOW - HOUR), IS_CACHED),
+    ("found unchanged", row(CACHED, checked_at=NOW), IS_CACHED),
+    ("forgotten", row(FORGOTTEN), IS_FORGOTTEN),
+    ("forgotten while worked on", row(FORGOTTEN, held_until=LIVE), IS_FORGOTTEN),
 ]
 
 
-@pytest.mark.parametrize(("row", "answer"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
-def test_a_claim_is_answered_as_the_table_says(row: RowState | None, answer: Answer) -> None:
-    assert answer_to_claim(row, NOW) is answer
+@pytest.mark.parametrize(("record", "refusal"), [case[1:] for case in ROWS], ids=[case[0] for case in ROWS])
+def test_a_claim_is_decided_as_the_table_says(
+    record: ImageRecord | None, refusal: Held | Settled | None
+) -> None:
+    assert decide_claim(record, NOW) == refusal
 
 
-def test_a_lease_ends_when_it_says() -> None:
-    assert lease_ends_at(LIVE) == NOW - 1000 + 90_000
+def test_a_lease_says_when_it_ends_and_sorts_by_that() -> None:
+    early, late = new_lease(ends_at=NOW, nonce="z"), new_lease(ends_at=NOW + 1, nonce="a")
+    assert [lease_ends_at(lease) for lease in (early, late)] == [NOW, NOW + 1]
+    assert early < late

@@ -41,7 +41,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "ninety", "1.5"])
-def test_a_number_that_is_none_is_named(value: str) -> None:
+def test_a_number_that_is_not_valid_is_named(value: str) -> None:
     with pytest.raises(ConfigError, match="CLAIM_LEASE_SECONDS"):
         Config.from_env(ENVIRONMENT | {"CLAIM_LEASE_SECONDS": value})
 

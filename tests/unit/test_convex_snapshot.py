@@ -1,4 +1,4 @@
-"""What is read out of a snapshot export, and what in it can do no harm."""
+"""What is read from a snapshot export, and that a hostile one does no harm."""
 
 import io
 import os
@@ -9,27 +9,29 @@ from typing import Any
 
 import pytest
 
+from imagecache.errors import ImageFailedError
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.sources.transport import MAX_IMAGE_BYTES
-from imagecache_migration.convex_snapshot import Snapshot, SnapshotFileError, SnapshotImage, read_snapshot
-from imagecache_migration.snapshot_archive import SnapshotError, open_archive
+from imagecache_migration.convex_snapshot import Snapshot, SnapshotImage, read_snapshot
+from imagecache_migration.outcomes import FileProblem, SnapshotFileError
+from imagecache_migration.snapshot_archive import DEFAULT_LIMITS, Limits, SnapshotError, open_archive
 from tests.snapshots import CACHED_AT, Export, chat, key, mxc, on_disk, participant, png
 
 Write = Callable[[Export, Path], Path]
 
 
-def read(export: Export, path: Path) -> Snapshot:
-    with open_archive(export.unpacked(path)) as archive:
+def read(export: Export, path: Path, limits: Limits = DEFAULT_LIMITS) -> Snapshot:
+    with open_archive(export.unpacked(path), limits) as archive:
         return read_snapshot(archive)
 
 
-def trouble(export: Export, path: Path) -> str:
-    """Why the only image's file is not taken, from a zip."""
+def problem(export: Export, path: Path) -> FileProblem:
+    """Returns why the only image's file cannot be imported from a zip."""
     with open_archive(export.zipped(path / "s.zip")) as archive:
         snapshot = read_snapshot(archive)
         with pytest.raises(SnapshotFileError) as refused:
-            snapshot.original(snapshot.images[0])
-    return refused.value.trouble
+            snapshot.read_original(snapshot.images[0])
+    return refused.value.problem
 
 
 def one_image(**stored: Any) -> Export:
@@ -44,7 +46,7 @@ def test_images_are_read_with_their_bytes_from_a_zip_or_a_folder(write: Write, t
     export.image(2, url=on_disk(2), content=png(7))
     with open_archive(write(export, tmp_path)) as archive:
         snapshot = read_snapshot(archive)
-        contents = [snapshot.original(image) for image in snapshot.images]
+        contents = [snapshot.read_original(image) for image in snapshot.images]
     assert snapshot.images == [
         SnapshotImage("image0", mxc(1), "kg0", CACHED_AT),
         SnapshotImage("image1", on_disk(2), "kg1", CACHED_AT),
@@ -58,7 +60,7 @@ def test_a_file_is_found_whatever_its_extension_was_guessed_to_be(extension: str
     export.files = {f"_storage/kg0{extension}": png(1)}
     with open_archive(export.unpacked(tmp_path)) as archive:
         snapshot = read_snapshot(archive)
-        assert snapshot.original(snapshot.images[0]) == png(1)
+        assert snapshot.read_original(snapshot.images[0]) == png(1)
 
 
 def test_a_row_may_name_its_file_by_the_older_id(tmp_path: Path) -> None:
@@ -66,7 +68,7 @@ def test_a_row_may_name_its_file_by_the_older_id(tmp_path: Path) -> None:
     export.table("cachedImages")[0]["convexStorageId"] = "0a1b-kg0"
     with open_archive(export.unpacked(tmp_path)) as archive:
         snapshot = read_snapshot(archive)
-        assert snapshot.original(snapshot.images[0]) == png(1)
+        assert snapshot.read_original(snapshot.images[0]) == png(1)
 
 
 def test_a_checksum_may_be_hexadecimal_and_a_size_unknown(tmp_path: Path) -> None:
@@ -74,29 +76,29 @@ def test_a_checksum_may_be_hexadecimal_and_a_size_unknown(tmp_path: Path) -> Non
     export = one_image(content=b"abc", sha256=abc, size=None)
     with open_archive(export.unpacked(tmp_path)) as archive:
         snapshot = read_snapshot(archive)
-        assert snapshot.original(snapshot.images[0]) == b"abc"
+        assert snapshot.read_original(snapshot.images[0]) == b"abc"
 
 
 @pytest.mark.parametrize(
-    ("stored", "word"),
+    ("stored", "expected"),
     [
-        ({"sha256": "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="}, "wrong_checksum"),  # that of "abc"
-        ({"sha256": None}, "no_checksum"),
-        ({"sha256": "ungWv48Bz"}, "no_checksum"),
-        ({"size": 3.0}, "wrong_size"),
-        ({"_id": "kg9", "internalId": None}, "file_missing"),
+        ({"sha256": "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="}, FileProblem.WRONG_CHECKSUM),  # of "abc"
+        ({"sha256": None}, FileProblem.NO_CHECKSUM),
+        ({"sha256": "ungWv48Bz"}, FileProblem.NO_CHECKSUM),
+        ({"size": 3.0}, FileProblem.WRONG_SIZE),
+        ({"_id": "kg9", "internalId": None}, FileProblem.MISSING),
     ],
 )
-def test_a_file_is_taken_only_when_it_is_what_the_snapshot_says(
-    stored: dict[str, Any], word: str, tmp_path: Path
+def test_a_file_is_read_only_if_it_is_what_the_snapshot_says(
+    stored: dict[str, Any], expected: FileProblem, tmp_path: Path
 ) -> None:
-    assert trouble(one_image(**stored), tmp_path) == word
+    assert problem(one_image(**stored), tmp_path) is expected
 
 
 def test_a_file_that_was_not_exported_is_missing(tmp_path: Path) -> None:
     export = one_image()
     export.files = {}
-    assert trouble(export, tmp_path) == "file_missing"
+    assert problem(export, tmp_path) is FileProblem.MISSING
 
 
 def test_a_bomb_is_inflated_no_further_than_the_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,37 +116,33 @@ def test_a_bomb_is_inflated_no_further_than_the_cap(tmp_path: Path, monkeypatch:
     with open_archive(path) as archive:
         snapshot = read_snapshot(archive)
         monkeypatch.setattr(zipfile.ZipExtFile, "read", counted)
-        with pytest.raises(SnapshotFileError, match="too_large"):
-            snapshot.original(snapshot.images[0])
+        with pytest.raises(ImageFailedError, match="too_large"):
+            snapshot.read_original(snapshot.images[0])
     assert MAX_IMAGE_BYTES < inflated < MAX_IMAGE_BYTES + 100_000
 
 
-def test_a_table_that_inflates_without_end_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("imagecache_migration.snapshot_archive._LARGEST_TABLE", 10_000)
+def test_a_table_that_is_larger_than_any_of_a_snapshot_is_refused(tmp_path: Path) -> None:
     export = one_image()
     export.tables["beeperChats"] = [chat(number) for number in range(100)]
-    with pytest.raises(SnapshotError, match="none of a snapshot of chats"):
-        read(export, tmp_path)
+    with pytest.raises(SnapshotError, match="more than 10,000 bytes"):
+        read(export, tmp_path, Limits(table=10_000))
 
 
-def test_a_line_without_end_is_no_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imagecache_migration.snapshot_archive._LONGEST_LINE", 2_000)
+def test_a_line_that_is_longer_than_any_document_is_not_a_document(tmp_path: Path) -> None:
     export = one_image()
     export.table("cachedImages").insert(0, {"_id": "long", "sourceUrl": "x" * 10_000})
-    snapshot = read(export, tmp_path)
+    snapshot = read(export, tmp_path, Limits(line=2_000))
     assert [image.document_id for image in snapshot.images] == ["image0"]
-    assert snapshot.unreadable["cachedImages"] > 0
+    assert snapshot.unreadable_lines["cachedImages"] > 0
 
 
 def test_a_name_that_leads_elsewhere_is_never_opened(tmp_path: Path) -> None:
-    """Nothing is unpacked, and only names of stored files are looked for."""
+    """Nothing is unpacked, and only the names of stored files are used."""
     export = one_image()
     export.files = {"../kg0.bin": png(1), "_storage/../kg0.bin": png(1), "/_storage/kg0.bin": png(1)}
     before = set(tmp_path.parent.iterdir())
-    assert trouble(export, tmp_path) == "file_missing"
-    assert (set(tmp_path.parent.iterdir()), [one.name for one in tmp_path.iterdir()]) == (before, ["s.zip"])
+    assert problem(export, tmp_path) is FileProblem.MISSING
+    assert (set(tmp_path.parent.iterdir()), [file.name for file in tmp_path.iterdir()]) == (before, ["s.zip"])
 
 
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
@@ -156,7 +154,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     with open_archive(folder) as archive:
         snapshot = read_snapshot(archive)
         with pytest.raises(SnapshotFileError, match="file_missing"):
-            snapshot.original(snapshot.images[0])
+            snapshot.read_original(snapshot.images[0])
 
 
 def test_a_damaged_member_harms_no_other(tmp_path: Path) -> None:
@@ -170,8 +168,8 @@ def test_a_damaged_member_harms_no_other(tmp_path: Path) -> None:
     with open_archive(tmp_path / "damaged.zip") as damaged:
         snapshot = read_snapshot(damaged)
         with pytest.raises(SnapshotFileError, match="file_unreadable"):
-            snapshot.original(snapshot.images[0])
-        assert snapshot.original(snapshot.images[1]) == png(2)
+            snapshot.read_original(snapshot.images[0])
+        assert snapshot.read_original(snapshot.images[1]) == png(2)
 
 
 @pytest.mark.parametrize("line", ['{"_id": "cut off', "[]", "\\ud800", "[" * 100_000])
@@ -179,7 +177,7 @@ def test_a_line_that_is_no_document_is_counted_and_the_rest_is_read(line: str, t
     export = one_image()
     export.table("cachedImages").append(line)
     snapshot = read(export, tmp_path)
-    assert ([image.document_id for image in snapshot.images], snapshot.unreadable) == (
+    assert ([image.document_id for image in snapshot.images], snapshot.unreadable_lines) == (
         ["image0"],
         {"cachedImages": 1},
     )
@@ -202,7 +200,7 @@ def test_fields_may_be_missing_null_extra_or_of_another_kind(tmp_path: Path) -> 
         SnapshotImage("", "", "", CACHED_AT),
         SnapshotImage("c", "", "", 7),
     ]
-    assert [one.chat and one.chat.chat_id for one in snapshot.chats] == [None, "!d"]
+    assert [row.chat and row.chat.chat_id for row in snapshot.chats] == [None, "!d"]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +210,7 @@ def test_fields_may_be_missing_null_extra_or_of_another_kind(tmp_path: Path) -> 
         ({"_storage/documents.jsonl": b"", "users/documents.jsonl": b""}, "another application's"),
     ],
 )
-def test_what_is_no_snapshot_of_ours_is_refused(
+def test_an_export_of_another_application_is_refused(
     members: dict[str, bytes], complaint: str, tmp_path: Path
 ) -> None:
     with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
@@ -222,10 +220,10 @@ def test_what_is_no_snapshot_of_ours_is_refused(
         read_snapshot(opened)
 
 
-def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_a_zip_file_is_refused(tmp_path: Path) -> None:
     whole = one_image().zipped(tmp_path / "s.zip").read_bytes()
     (tmp_path / "half.zip").write_bytes(whole[: len(whole) // 2])
-    for name, complaint in {"half.zip": "no zip file", "none.zip": "No such file"}.items():
+    for name, complaint in {"half.zip": "not a zip file", "none.zip": "No such file"}.items():
         with pytest.raises(SnapshotError, match=complaint), open_archive(tmp_path / name):
             pass
 
@@ -240,7 +238,7 @@ def test_other_methods_of_compression_are_not_inflated(tmp_path: Path) -> None:
         read_snapshot(opened)
 
 
-def test_a_chat_has_whom_the_original_knew_in_it_and_whom_it_showed_first(tmp_path: Path) -> None:
+def test_a_chat_has_the_members_of_the_original_and_the_shown_person_first(tmp_path: Path) -> None:
     export = Export()
     export.tables["beeperChats"] = [chat(1, participantImgURL=on_disk(1), phoneNumber="+442079460958")]
     export.tables["beeperParticipants"] = [
@@ -249,9 +247,9 @@ def test_a_chat_has_whom_the_original_knew_in_it_and_whom_it_showed_first(tmp_pa
         participant(1, 1, username="one", imgURL=mxc(5)),
         participant(2, 3),
     ]
-    [one] = read(export, tmp_path).chats
-    assert one.chat is not None
-    people = one.chat.participants
+    [row] = read(export, tmp_path).chats
+    assert row.chat is not None
+    people = row.chat.participants
     assert [person.participant_id for person in people] == [
         "@1:beeper.local",
         "@9:beeper.local",
@@ -268,15 +266,15 @@ def test_a_chat_has_whom_the_original_knew_in_it_and_whom_it_showed_first(tmp_pa
         ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME),
     ]
     assert [person.is_self for person in people] == [False, True, False]
-    assert (one.chat.last_activity, one.chat.last_message, one.chat.unread_count) == (
+    assert (row.chat.last_activity, row.chat.last_message, row.chat.unread_count) == (
         1762899999999,
         "hello",
         1,
     )
-    assert (one.chat.title, one.chat.network, one.chat.participant_count) == ("Person 1", "WhatsApp", 3)
+    assert (row.chat.title, row.chat.network, row.chat.participant_count) == ("Person 1", "WhatsApp", 3)
 
 
-def test_what_has_no_place_here_is_counted(tmp_path: Path) -> None:
+def test_what_has_no_place_in_this_system_is_counted(tmp_path: Path) -> None:
     export = Export()
     export.tables["beeperChats"] = [
         chat(1, cachedProfileImageUrl="https://happy-otter-123.convex.cloud/1"),
@@ -284,5 +282,5 @@ def test_what_has_no_place_here_is_counted(tmp_path: Path) -> None:
         chat(3, type="group"),
     ]
     snapshot = read(export, tmp_path)
-    assert snapshot.left_out == {"cachedProfileImageUrl": 1, "pictureOfNobody": 2}
-    assert [one.chat and len(one.chat.participants) for one in snapshot.chats] == [1, 0, 0]
+    assert (snapshot.cached_profile_image_urls, snapshot.pictures_without_person) == (1, 2)
+    assert [row.chat and len(row.chat.participants) for row in snapshot.chats] == [1, 0, 0]

@@ -1,13 +1,14 @@
-"""However an identifier is written, it is the same one."""
+"""An identifier has one normal form, however it is written."""
 
 import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagecache.api import contact_shapes
 from imagecache.model.chat import Participant
 from imagecache.model.contact import Identifier, IdentifierKind
-from imagecache.rules.identifiers import identifier, identifiers_of
+from imagecache.rules.identifiers import RULES, WRITTEN_KINDS, identifier, identifiers_of
 
 INSTAGRAM, WHATSAPP, PHONE, EMAIL = (
     IdentifierKind.INSTAGRAM,
@@ -58,17 +59,19 @@ def value(kind: IdentifierKind, text: str, region: str = "GB") -> str | None:
         (EMAIL, "ada @example.com", None),
     ],
 )
-def test_every_notation_has_one_form(kind: IdentifierKind, text: str, expected: str | None) -> None:
+def test_every_notation_has_the_same_normal_form(
+    kind: IdentifierKind, text: str, expected: str | None
+) -> None:
     assert value(kind, text) == expected
 
 
-def test_a_number_without_its_country_is_where_its_owner_lives() -> None:
+def test_a_number_without_a_country_code_belongs_to_the_region() -> None:
     assert value(PHONE, "0412 345 678", "AU") == "+61412345678"
     assert value(PHONE, "(201) 555-0100", "US") == "+12015550100"
 
 
 @given(names, st.booleans(), st.booleans())
-def test_instagram_knows_neither_case_nor_at(name: str, at: bool, upper: bool) -> None:
+def test_instagram_names_ignore_case_and_at(name: str, at: bool, upper: bool) -> None:
     written = ("@" if at else "") + (name.upper() if upper else name)
     assert value(INSTAGRAM, written) == name
 
@@ -84,15 +87,26 @@ def test_a_phone_number_is_the_same_in_every_notation(region: str, notation: int
 
 
 @given(st.sampled_from(list(IdentifierKind)), st.text(max_size=40), regions)
-def test_the_one_form_of_the_one_form_is_itself(kind: IdentifierKind, text: str, region: str) -> None:
+def test_the_normal_form_of_a_normal_form_is_itself(kind: IdentifierKind, text: str, region: str) -> None:
     once = value(kind, text, region)
     assert once is None or value(kind, once, region) == once
 
 
 @given(st.sampled_from([PHONE, WHATSAPP]), st.text("+0123456789 ()-./extA٣", max_size=30), regions)
-def test_whatever_is_taken_for_a_number_is_e164(kind: IdentifierKind, text: str, region: str) -> None:
+def test_every_number_that_is_accepted_becomes_e164(kind: IdentifierKind, text: str, region: str) -> None:
     number = value(kind, text, region)
     assert number is None or (number[0] == "+" and number[1:].isascii() and number[1:].isdigit())
+
+
+def test_every_kind_has_a_rule_and_every_written_one_a_field_in_the_answers() -> None:
+    assert set(RULES) == set(IdentifierKind)
+    assert [kind.value for kind in WRITTEN_KINDS] == list(contact_shapes.Identifiers.__annotations__)
+
+
+@pytest.mark.parametrize("kind", IdentifierKind)
+def test_the_example_in_a_hint_is_valid(kind: IdentifierKind) -> None:
+    example = RULES[kind].hint.partition("for example ")[2]
+    assert identifier(kind, example, region="DE") is not None
 
 
 def somebody(participant_id: str = "@ada", **known: str) -> Participant:
@@ -100,7 +114,7 @@ def somebody(participant_id: str = "@ada", **known: str) -> Participant:
     return Participant(participant_id, is_self=False, is_network_bot=False, **(fields | known))  # type: ignore[arg-type]  # as above
 
 
-def test_a_person_is_looked_for_by_hand_then_by_network_then_by_number_then_by_address() -> None:
+def test_identifiers_come_in_the_order_by_hand_network_number_address() -> None:
     ada = somebody(username="Ada", phone_number="+442079460958", email="ada@example.com")
     anywhere = [Identifier(PHONE, "+442079460958"), Identifier(EMAIL, "ada@example.com")]
     own = Identifier(IdentifierKind.PARTICIPANT, "@ada")
@@ -118,6 +132,8 @@ def test_a_person_is_looked_for_by_hand_then_by_network_then_by_number_then_by_a
         ("Ada@example.com", Identifier(EMAIL, "ada@example.com")),
     ],
 )
-def test_imessage_says_who_somebody_is_in_the_id_alone(handle: str, expected: Identifier) -> None:
+def test_the_number_or_address_of_imessage_is_taken_from_the_participant_id(
+    handle: str, expected: Identifier
+) -> None:
     known = identifiers_of(somebody(f"imsg##participant:{handle}"), network="iMessage", region="GB")
     assert known[1:] == [expected]

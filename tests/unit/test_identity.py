@@ -1,4 +1,4 @@
-"""One image has one key, whatever Beeper calls it today."""
+"""Source URLs: an image has one key in every form of URL, and each scheme has one meaning."""
 
 import base64
 import json
@@ -10,8 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.errors import RejectedSourceError
-from imagecache.model.image import RejectionReason
-from imagecache.rules.source_urls import MediaLocation, image_key, parse_source_url, storable_url
+from imagecache.model.image import ImageRef, LocationKind, RejectionReason
+from imagecache.rules.source_urls import (
+    MediaLocation,
+    image_key,
+    image_ref,
+    is_on_disk,
+    location_kind,
+    may_change,
+    parse_source_url,
+    storable_url,
+)
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "image_keys.json").read_text())
 
@@ -22,7 +31,7 @@ def test_every_known_form_has_the_key_of_its_image(case: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("url", VECTORS["rejected"], ids=repr)
-def test_what_is_no_image_of_beepers_has_no_key(url: str) -> None:
+def test_a_url_outside_these_forms_has_no_key(url: str) -> None:
     with pytest.raises(RejectedSourceError):
         image_key(url)
 
@@ -64,7 +73,7 @@ def test_schemes_that_are_never_fetched_are_named(url: str) -> None:
     assert caught.value.reason is RejectionReason.UNSUPPORTED_SCHEME
 
 
-def test_a_web_url_is_normalised_where_that_cannot_change_its_meaning() -> None:
+def test_a_web_url_is_normalised_without_a_change_of_its_meaning() -> None:
     assert image_key("HTTPS://Example.COM:443/A%20b?Q=1#face") == "https://example.com/A%20b?Q=1"
     assert image_key("https://example.com") == "https://example.com/"
     assert image_key("https://example.com:8443/a") == "https://example.com:8443/a"
@@ -93,6 +102,29 @@ def test_a_bare_path_is_not_percent_encoded() -> None:
     assert isinstance(source, MediaLocation)
     assert source.key == "beeper.com/100%x y"
     assert source.url == "file:///u/media/beeper.com/100%25x%20y"
+
+
+def test_a_url_names_an_image_or_the_reason_why_not() -> None:
+    assert image_ref("mxc://beeper.com/a") == ImageRef("beeper.com/a")
+    assert image_ref("ftp://beeper.com/a") == ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME)
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "on_disk", "changes"),
+    [
+        ("mxc://beeper.com/a", LocationKind.BEEPER, False, False),
+        ("LOCALMXC://whatsapp/a", LocationKind.BEEPER, False, False),
+        ("File:///u/media/beeper.com/a", LocationKind.BEEPER, True, False),
+        ("/u/media/beeper.com/a", LocationKind.BEEPER, True, False),
+        ("HTTPS://example.com/a", LocationKind.WEB, False, True),
+        ("data:,a", LocationKind.DATA, False, False),
+        ("ftp://example.com/a", LocationKind.REJECTED, False, False),
+        ("avatar.png", LocationKind.REJECTED, False, False),
+        ("", LocationKind.REJECTED, False, False),
+    ],
+)
+def test_each_scheme_has_one_meaning(url: str, kind: LocationKind, on_disk: bool, changes: bool) -> None:
+    assert (location_kind(url), is_on_disk(url), may_change(url)) == (kind, on_disk, changes)
 
 
 def test_key_material_is_not_stored() -> None:

@@ -1,4 +1,4 @@
-"""Whose face a single chat shows: never the owner's, and a network's bot only where there is nobody else."""
+"""The picture of a single chat is never the owner's, and a bot's only if there is nobody else."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 from imagecache.model.chat import Participant
 from imagecache.rules.image_choice import other_person
 from imagecache.sources.beeper.chat_json import parse_chat
-from tests.recorded import recorded
+from tests.recorded_answers import recorded
 
 CHAT = parse_chat(recorded("list_of_a_new_server")["items"][0])
 ADA = next(one for one in CHAT.participants if one.full_name == "Ada Example")
@@ -36,6 +36,6 @@ def test_a_note_to_self_shows_nobody() -> None:
     assert other_person(replace(CHAT, participants=(ME,))) is None
 
 
-def test_the_bot_of_a_recorded_chat_stands_first_and_is_passed_over() -> None:
+def test_the_bot_that_a_recorded_chat_lists_first_is_passed_over() -> None:
     assert CHAT.participants[0].is_network_bot
     assert other_person(CHAT) == ADA

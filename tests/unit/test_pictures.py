@@ -59,12 +59,12 @@ def test_a_picture_held_sideways_is_turned_upright() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_size_told_is_that_of_the_upright_picture(orientation: int) -> None:
+def test_the_recorded_size_is_that_of_the_upright_picture(orientation: int) -> None:
     exif = Image.Exif()
-    exif[0x0112] = orientation  # from 5 on it lies on its side
+    exif[0x0112] = orientation  # 5 to 8 are turned by a quarter
     picture = render(encoded(Image.new("RGB", (60, 30)), "JPEG", exif=exif))
-    told = (picture.width, picture.height)
-    assert told == size_of(picture.thumbnails[96]) == ((60, 30) if orientation < 5 else (30, 60))
+    recorded = (picture.width, picture.height)
+    assert recorded == size_of(picture.thumbnails[96]) == ((60, 30) if orientation < 5 else (30, 60))
 
 
 def test_nothing_of_the_original_but_its_pixels_is_served() -> None:

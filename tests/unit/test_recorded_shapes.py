@@ -1,4 +1,4 @@
-"""What Beeper has been seen to answer, old servers and new, is read to the last field that is kept."""
+"""Recorded answers of old and new servers are read to the last field that is stored."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from imagecache.errors import ListingError
 from imagecache.model.chat import Folder
 from imagecache.model.image import ImageRef
 from imagecache.sources.beeper.chat_json import parse_chat, parse_page
-from tests.recorded import FOLDER, recorded
+from tests.recorded_answers import FOLDER, recorded
 
 
 def test_an_old_server_names_no_network_and_five_of_nine_members() -> None:
@@ -17,7 +17,7 @@ def test_an_old_server_names_no_network_and_five_of_nine_members() -> None:
     assert (hikers.chat_id, hikers.network, hikers.type) == ("!hikers:beeper.local", None, "group")
     assert (hikers.last_activity, hikers.unread_count, hikers.is_muted) == (1_760_639_400_000, 4, True)
     assert hikers.last_message == "Boots on at nine"
-    assert (len(hikers.participants), hikers.participant_count, hikers.has_more_participants) == (5, 9, True)
+    assert (len(hikers.participants), hikers.participant_count, hikers.roster_is_partial) == (5, 9, True)
     assert [one.image.key if one.image else None for one in hikers.participants] == [
         None,
         "local.beeper.com/alex_Qw3rTy01",
@@ -40,13 +40,13 @@ def test_a_new_server_gives_chats_pictures_merges_and_marked_bots() -> None:
     assert (ada.folder, ada.last_activity) == (Folder.INBOX, 1_780_222_530_250)
     assert (old.merged_into, old.folder) == (ada.chat_id, None)
     assert old.participants[1].image == ImageRef("https://cdn.example.com/ada.jpg?size=640")
-    assert (note.participant_count, note.has_more_participants) == (1, False)
+    assert (note.participant_count, note.roster_is_partial) == (1, False)
     assert page.next_cursor is None
 
 
-def test_a_crowd_mixes_every_kind_of_url_and_is_known_to_be_a_part() -> None:
+def test_an_excerpt_of_a_large_group_has_every_kind_of_url_and_is_partial() -> None:
     chat = parse_chat(recorded("group_of_552_excerpt"))
-    assert (len(chat.participants), chat.participant_count, chat.has_more_participants) == (12, 552, True)
+    assert (len(chat.participants), chat.participant_count, chat.roster_is_partial) == (12, 552, True)
     assert [one.image.key for one in chat.participants if one.image] == [
         "local.beeper.com/alex_Mem01",
         "beeper.com/0a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
@@ -70,11 +70,11 @@ def test_epochs_and_numbers_and_flags_as_texts_are_the_same_facts() -> None:
         ("17", False),
         ("@me", True),
     ]
-    assert (first.has_more_participants, second.has_more_participants) == (False, False)
+    assert (first.roster_is_partial, second.roster_is_partial) == (False, False)
     assert page.next_cursor == "1780218000000"
 
 
-def test_nulls_and_unknown_types_are_chats_all_the_same() -> None:
+def test_a_chat_with_nulls_and_unknown_types_is_read() -> None:
     page = parse_page(recorded("list_with_nulls_and_unknowns"))
     news, bare, holes = page.chats
     assert (news.type, news.title, news.last_activity, news.image) == ("single", None, 0, None)
@@ -84,14 +84,14 @@ def test_nulls_and_unknown_types_are_chats_all_the_same() -> None:
     assert page.next_cursor is None
 
 
-def test_a_roster_that_is_absent_or_cannot_be_read_whole_is_a_part_of_one() -> None:
-    """Or everybody would have left."""
+def test_a_roster_that_is_absent_or_not_wholly_readable_is_partial() -> None:
+    """Otherwise it would look as if all members had left."""
     news, bare, holes = parse_page(recorded("list_with_nulls_and_unknowns")).chats
-    assert [chat.has_more_participants for chat in (news, bare, holes)] == [True, True, True]
+    assert [chat.roster_is_partial for chat in (news, bare, holes)] == [True, True, True]
     assert holes.participant_count == 3
 
 
-def test_what_has_no_id_that_can_be_a_key_is_counted_and_named_as_far_as_it_can_be() -> None:
+def test_a_chat_without_a_usable_id_is_counted_and_named_if_it_has_one() -> None:
     assert parse_page(recorded("list_with_nulls_and_unknowns")).unreadable == ["", "", "!" + "x" * 1100]
 
 
@@ -116,12 +116,12 @@ def test_a_picture_that_beeper_has_downloaded_keeps_its_key() -> None:
     ],
     ids=str,
 )
-def test_what_is_no_list_is_an_error_and_not_an_empty_list(answer: dict[str, object]) -> None:
+def test_an_answer_that_is_not_a_list_is_an_error_and_not_an_empty_list(answer: dict[str, object]) -> None:
     with pytest.raises(ListingError):
         parse_page(answer)
 
 
-def test_a_server_that_does_not_say_whether_there_is_more_is_asked_until_it_has_none() -> None:
+def test_a_server_that_does_not_say_whether_there_is_more_has_more_until_a_page_is_empty() -> None:
     page = recorded("list_of_an_old_server")
     del page["hasMore"]
     assert parse_page(page).next_cursor == "1760515200000"
@@ -129,12 +129,12 @@ def test_a_server_that_does_not_say_whether_there_is_more_is_asked_until_it_has_
     assert parse_page(page | {"hasMore": False}).next_cursor is None
 
 
-def test_a_cursor_is_handed_back_as_it_came() -> None:
+def test_a_cursor_is_kept_exactly_as_the_server_spells_it() -> None:
     assert parse_page({"items": [], "hasMore": True, "oldestCursor": " a= "}).next_cursor == " a= "
 
 
 def test_no_recorded_answer_names_a_picture_that_is_refused() -> None:
-    """So that the fixtures stay what they claim to be."""
+    """The fixtures must stay free of such pictures, or other tests would prove less than they seem to."""
     assert len(list(FOLDER.glob("*.json"))) >= 10
     for path in FOLDER.glob("list_*.json"):
         for chat in parse_page(recorded(path.stem)).chats:

@@ -1,22 +1,22 @@
-"""When a failed image is tried again, and how long a message waits."""
+"""Tests of the rules of waiting: when a failed image is tried again, and how long a message waits."""
 
 import pytest
 
 from imagecache.clock import DAY, HOUR
-from imagecache.model.image import FailureReason, ImageMessage
-from imagecache.rules.retries import NEVER, bad_bytes, deferral, failed_before, may_wait, next_attempt_at
+from imagecache.model.image import BadBytes, FailureReason, ImageMessage
+from imagecache.rules.retries import NEVER, deferral, failed_before, may_wait, next_attempt_at
 
 NOW = 1_800_000_000_000
 
 
-def test_an_image_that_is_gone_is_asked_for_ever_more_rarely() -> None:
+def test_the_wait_for_an_image_that_is_gone_doubles_up_to_30_days() -> None:
     waits = [
         next_attempt_at(FailureReason.GONE, failures=failures, now=0, jitter=0) for failures in range(1, 8)
     ]
     assert [wait // DAY for wait in waits] == [1, 2, 4, 8, 16, 30, 30]
 
 
-def test_an_image_whose_origin_is_down_is_tried_every_six_hours_at_last() -> None:
+def test_the_wait_for_an_origin_that_is_down_doubles_up_to_six_hours() -> None:
     waits = [
         next_attempt_at(FailureReason.ORIGIN_DOWN, failures=failures, now=0, jitter=0)
         for failures in range(1, 9)
@@ -27,22 +27,25 @@ def test_an_image_whose_origin_is_down_is_tried_every_six_hours_at_last() -> Non
 def test_undecodable_bytes_get_a_second_chance_hours_later_and_no_third() -> None:
     assert next_attempt_at(FailureReason.UNDECODABLE, failures=1, now=0, jitter=0) == 6 * HOUR
     due = 6 * HOUR
-    remembered = bad_bytes("abc", 0)
+    remembered = BadBytes("abc", 0)
     assert failed_before(remembered, "abc", due)
-    assert next_attempt_at(FailureReason.UNDECODABLE, failures=2, now=due, jitter=0, hopeless=True) == NEVER
+    assert next_attempt_at(FailureReason.UNDECODABLE, failures=2, now=due, jitter=0, is_final=True) == NEVER
 
 
-@pytest.mark.parametrize("remembered", [None, bad_bytes("other", 0), bad_bytes("abc", 6 * HOUR - 1)])
+@pytest.mark.parametrize("remembered", [None, BadBytes("other", 0), BadBytes("abc", 6 * HOUR - 1)])
 def test_other_bytes_or_the_same_a_moment_ago_do_not_count_as_the_second_failure(
-    remembered: str | None,
+    remembered: BadBytes | None,
 ) -> None:
     assert not failed_before(remembered, "abc", 6 * HOUR)
 
 
-def test_the_wish_of_an_origin_is_honoured_when_it_is_longer_than_ours() -> None:
-    wish = 9 * HOUR
-    assert next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=0, jitter=0, not_before=wish) == wish
-    assert next_attempt_at(FailureReason.GONE, failures=1, now=0, jitter=0, not_before=wish) == DAY
+def test_no_attempt_is_made_before_the_time_that_the_origin_asked_for() -> None:
+    not_before = 9 * HOUR
+    assert (
+        next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=0, jitter=0, not_before=not_before)
+        == not_before
+    )
+    assert next_attempt_at(FailureReason.GONE, failures=1, now=0, jitter=0, not_before=not_before) == DAY
 
 
 def test_a_message_waits_longer_each_time_but_never_longer_than_sqs_can() -> None:
@@ -73,7 +76,7 @@ def test_a_message_waits_at_most_eight_times_or_two_hours_and_only_before_the_fi
     "reason",
     [FailureReason.REFUSED, FailureReason.UNSUPPORTED, FailureReason.TOO_LARGE, FailureReason.CRASHED],
 )
-def test_what_trying_again_cannot_mend_is_final(reason: FailureReason) -> None:
+def test_a_reason_without_a_retry_policy_is_final(reason: FailureReason) -> None:
     assert next_attempt_at(reason, failures=1, now=0, jitter=0) == NEVER
 
 

@@ -1,4 +1,4 @@
-"""ThumbHash as published: what another implementation (thumbhash-python 1.0.1) makes of the same pixels."""
+"""ThumbHashes are those that another implementation (thumbhash-python 1.0.1) computes of the same pixels."""
 
 import pytest
 
@@ -19,7 +19,7 @@ VEIL = b"".join(bytes([x * 60, 10, y * 30, x * 80]) for y in range(8) for x in r
     ids=["one pixel", "landscape", "translucent"],
 )
 def test_pixels_have_their_published_hash(width: int, height: int, rgba: bytes, expected: str) -> None:
-    """To one step of a coefficient: sums in another order round another way."""
+    """Each coefficient may differ by one step, because sums in another order are rounded differently."""
     found = thumbhash(width, height, rgba).hex()
     assert len(found) == len(expected)
     assert all(abs(int(a, 16) - int(b, 16)) <= 1 for a, b in zip(found, expected, strict=True))

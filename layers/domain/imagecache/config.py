@@ -1,4 +1,4 @@
-"""The environment → one frozen Config: the only place that reads a setting."""
+"""The settings of the functions, read from the environment variables that template.yaml sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,11 @@ from imagecache.model.job import JOB_TYPES, JobKind
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What template.yaml hands to every function. Times in seconds. `service` is the stack's name."""
+    """The settings of every function; template.yaml describes each one.
+
+    `service` is the name of the stack. `media_server_url` and `public_base_url` may be empty: there is no
+    media server, or the page and the pictures have the same address.
+    """
 
     service: str
     chats_table: str
@@ -35,7 +39,7 @@ class Config:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Config":
-        """Raises ConfigError naming the variable that is missing or malformed."""
+        """Reads the settings. Raises ConfigError, which names the variable that is missing or malformed."""
         return cls(
             service=_required(environ, "POWERTOOLS_SERVICE_NAME"),
             chats_table=_required(environ, "CHATS_TABLE"),
@@ -47,8 +51,8 @@ class Config:
             images_queue_url=_required(environ, "IMAGES_QUEUE_URL"),
             dead_letter_queue_url=_required(environ, "DEAD_LETTER_QUEUE_URL"),
             beeper_url=_required(environ, "BEEPER_URL"),
-            media_server_url=_given(environ, "MEDIA_SERVER_URL"),
-            public_base_url=_given(environ, "PUBLIC_BASE_URL"),
+            media_server_url=_setting(environ, "MEDIA_SERVER_URL"),
+            public_base_url=_setting(environ, "PUBLIC_BASE_URL"),
             secrets_path=_required(environ, "SECRETS_PATH"),
             origin_order=_origin_order(environ),
             claim_lease_seconds=_whole(environ, "CLAIM_LEASE_SECONDS", least=1),
@@ -61,49 +65,55 @@ class Config:
 
 
 @dataclass(frozen=True, slots=True)
-class Workers:
-    """The extra settings of functions/admin: the name of the function that works on each kind of job."""
+class JobFunctions:
+    """The further settings of functions/admin: the name of the function that works on each kind of job."""
 
     by_kind: Mapping[JobKind, str]
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Workers":
-        """Raises ConfigError naming the variable that is missing."""
+    def from_env(cls, environ: Mapping[str, str]) -> "JobFunctions":
+        """Reads the settings. Raises ConfigError, which names the variable that is missing or empty."""
         return cls({kind: _required(environ, job_type.worker.value) for kind, job_type in JOB_TYPES.items()})
 
 
 @dataclass(frozen=True, slots=True)
-class Dex:
-    """What template.yaml hands to functions/contacts beside that. No key's name: there is no Dex."""
+class DexSettings:
+    """The further settings of functions/contacts.
+
+    `key_parameter` is the name of the SSM parameter with Dex's API key; empty if Dex is not configured.
+    `sync_function` is the name of the function that links the imported contacts.
+    """
 
     url: str
     key_parameter: str
     sync_function: str
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Dex":
-        """Raises ConfigError naming the variable that is missing."""
+    def from_env(cls, environ: Mapping[str, str]) -> "DexSettings":
+        """Reads the settings. Raises ConfigError, which names the variable that is missing or empty."""
         return cls(
             url=_required(environ, "DEX_URL"),
-            key_parameter=_given(environ, "DEX_API_KEY_PARAMETER"),
+            key_parameter=_setting(environ, "DEX_API_KEY_PARAMETER"),
             sync_function=_required(environ, "SYNC_FUNCTION"),
         )
 
 
-def _given(environ: Mapping[str, str], name: str) -> str:
-    """A setting that may be empty but not absent: a missing one is a mistake in the template."""
+def _setting(environ: Mapping[str, str], name: str) -> str:
+    """Returns a setting that may be empty. One that is absent is a mistake in the template."""
     if name not in environ:
         raise ConfigError(f"environment variable {name} is not set")
     return environ[name]
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:
-    if not _given(environ, name):
+    """Returns a setting that may not be empty."""
+    if not _setting(environ, name):
         raise ConfigError(f"environment variable {name} is empty")
     return environ[name]
 
 
 def _whole(environ: Mapping[str, str], name: str, *, least: int) -> int:
+    """Returns a whole number that is at least `least`."""
     value = _required(environ, name)
     if not value.isdecimal() or int(value) < least:
         raise ConfigError(f"environment variable {name} must be a whole number from {least}, not {value!r}")
@@ -111,6 +121,7 @@ def _whole(environ: Mapping[str, str], name: str, *, least: int) -> int:
 
 
 def _origin_order(environ: Mapping[str, str]) -> OriginOrder:
+    """Returns the order in which Beeper's two origins are asked."""
     value = _required(environ, "ORIGIN_ORDER")
     if value not in set(OriginOrder):
         raise ConfigError(f"environment variable ORIGIN_ORDER must be one of {', '.join(OriginOrder)}")

@@ -9,6 +9,7 @@ ImageCacheError
 │   ├── OriginBusyError             ... when the origin's rate limit allows it
 │   └── OriginFaultyError           ... although only this one answer may have been bad
 ├── OriginClosedError               try later: the origin's circuit or its pace forbids a request now
+├── ClaimHeldError                  let SQS deliver the message again: another worker has the image
 ├── StoreUnavailableError           try later: an AWS service did not answer, or refused
 │   ├── QueueRefusedError           ... SQS did not accept every message
 │   └── InvalidationError           ... CloudFront did not accept an invalidation
@@ -94,6 +95,14 @@ class OriginClosedError(ImageCacheError):
         super().__init__("the origin's circuit is open" if outage else "too many requests at once")
         self.until = until
         self.outage = outage
+
+
+class ClaimHeldError(ImageCacheError):
+    """Another worker has this image, until `held_until` (ms since 1970) at the latest."""
+
+    def __init__(self, held_until: int) -> None:
+        super().__init__("another worker has this image")
+        self.held_until = held_until
 
 
 class StoreUnavailableError(ImageCacheError):

@@ -1,42 +1,29 @@
-"""Writes counts to the log in CloudWatch's embedded metric format (EMF), from where CloudWatch takes them."""
+"""The metrics that functions write into their logs, from which CloudWatch reads them."""
 
-import json
 from collections.abc import Mapping
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-# The metrics that alarms of template.yaml watch.
+NAMESPACE = "imagecache"
+
 SYNC_SUCCEEDED = "SyncSucceeded"
 SWEEP_REFUSED = "SweepRefused"
-
-_NAMESPACE = "imagecache"
+IMAGES_CACHED = "ImagesCached"
+IMAGES_DEDUPLICATED = "ImagesDeduplicated"
+IMAGES_DEFERRED = "ImagesDeferred"
+IMAGES_FAILED = "ImagesFailed"
 
 
 def put_counts(counts: Mapping[str, int], *, service: str) -> None:
-    """Prints one line with these counts, or nothing if there are none.
+    """Prints one line with these counts, by the names above; prints nothing if there are none.
 
-    `service` is the name of the stack, which tells the stacks of an account apart. It is the only dimension,
-    because CloudWatch bills every combination of dimensions as a metric of its own ($0.30 a month).
+    `service` is the name of the stack. It is the only dimension, because each combination of dimensions is a
+    metric of its own with its own price.
     """
     if not counts:
         return
-    metrics = EphemeralMetrics(namespace=_NAMESPACE, service=service)
+    # The other class of Powertools, Metrics, keeps its counts in the process, for all of its instances.
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
     for name, count in counts.items():
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
+        metrics.add_metric(name, MetricUnit.Count, count)
     metrics.flush_metrics()
-
-
-def emf(counts: Mapping[str, int], *, service: str, now: int) -> str:
-    """One line, empty when nothing was counted. `service` tells the stacks of an account apart.
-
-    No other dimension: each combination is a metric, and costs $0.30 for a month of use, by the hour.
-    """
-    if not counts:
-        return ""
-    definition = {
-        "Namespace": "imagecache",
-        "Dimensions": [["service"]],
-        "Metrics": [{"Name": name, "Unit": "Count"} for name in counts],
-    }
-    about = {"_aws": {"Timestamp": now, "CloudWatchMetrics": [definition]}, "service": service}
-    return json.dumps(about | dict(counts))

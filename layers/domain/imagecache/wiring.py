@@ -37,9 +37,16 @@ if TYPE_CHECKING:
     from imagecache.stores.images.claims import ImageClaims
     from imagecache.stores.images.upkeep import ImageUpkeep
     from imagecache.stores.secrets import Secrets
+    from imagecache.stores.state.beeper_health import BeeperHealthStore
     from imagecache.stores.state.circuits import OriginCircuits
+    from imagecache.stores.state.contact_changes import ContactChanges
     from imagecache.stores.state.jobs import Jobs
-    from imagecache.stores.state.sync_state import SyncState
+    from imagecache.stores.state.last_sync import LastSyncStore
+    from imagecache.stores.state.lock import SyncLock
+    from imagecache.stores.state.progress import ProgressStore
+    from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
+    from imagecache.usecases.caching.ask_origin import OriginGate
+    from imagecache.usecases.caching.cache_batch import BatchCacher
     from imagecache.usecases.caching.cache_image import ImageCacher
     from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources
     from imagecache.usecases.caching.queue_images import ImageQueueing
@@ -54,6 +61,10 @@ if TYPE_CHECKING:
     from imagecache.usecases.operating.redrive_images import ImageRedrive
     from imagecache.usecases.operating.run_job import JobRunner
     from imagecache.usecases.operating.start_job import JobStarter
+    from imagecache.usecases.reading.explain_image import ImageExplainer
+    from imagecache.usecases.reading.list_chats import ChatListing
+    from imagecache.usecases.reading.list_uncached import UncachedListing
+    from imagecache.usecases.reading.show_chat import ChatViewer
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
     from imagecache.usecases.sync.sync_chats import ChatSync
     from imagecache.usecases.upkeep.sweep_cache import Sweep
@@ -130,10 +141,40 @@ class Wiring:
         return ContactsTable(table_name=self.config.contacts_table, dynamodb=self.client("dynamodb"))
 
     @cached_property
-    def sync_state(self) -> "SyncState":
-        from imagecache.stores.state.sync_state import SyncState
+    def sync_lock(self) -> "SyncLock":
+        from imagecache.stores.state.lock import SyncLock
 
-        return SyncState(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+        return SyncLock(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def progress_store(self) -> "ProgressStore":
+        from imagecache.stores.state.progress import ProgressStore
+
+        return ProgressStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def last_sync_store(self) -> "LastSyncStore":
+        from imagecache.stores.state.last_sync import LastSyncStore
+
+        return LastSyncStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def beeper_health_store(self) -> "BeeperHealthStore":
+        from imagecache.stores.state.beeper_health import BeeperHealthStore
+
+        return BeeperHealthStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def contact_changes(self) -> "ContactChanges":
+        from imagecache.stores.state.contact_changes import ContactChanges
+
+        return ContactChanges(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def statistics_store(self) -> "SweepStatisticsStore":
+        from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
+
+        return SweepStatisticsStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
 
     @cached_property
     def jobs(self) -> "Jobs":
@@ -214,7 +255,7 @@ class Wiring:
             chats_table=self.chats_table,
             participants_table=self.participants_table,
             image_queueing=self.image_queueing,
-            sync_state=self.sync_state,
+            contact_changes=self.contact_changes,
         )
 
     @cached_property
@@ -226,25 +267,45 @@ class Wiring:
             participants_table=self.participants_table,
             image_queueing=self.image_queueing,
             relinker=self.contact_relinker,
-            sync_state=self.sync_state,
+            matcher=self.contact_matcher,
+            sync_lock=self.sync_lock,
+            progress_store=self.progress_store,
+            last_sync_store=self.last_sync_store,
+            beeper_health_store=self.beeper_health_store,
+            contact_changes=self.contact_changes,
             circuits=self.circuits,
             clock=self.clock,
             active_within_days=self.config.active_within_days,
         )
 
     def image_sources(self, secrets: Mapping[str, str], session: "requests.Session") -> "ImageSources":
-        """Builds the adapters of the configured origins. `secrets`: the values of SECRET_NAMES that exist."""
-        from imagecache.usecases.caching.fetch_image import image_sources
+        """Builds the configured sources of images. `secrets` holds the values of IMAGE_SECRETS that exist."""
+        from imagecache.sources.beeper.images import media_origins
+        from imagecache.sources.web_images import GuardedWeb
+        from imagecache.usecases.caching.fetch_image import ImageSources
 
-        return image_sources(config=self.config, secrets=secrets, session=session)
+        media = media_origins(
+            beeper_url=self.config.beeper_url,
+            media_server_url=self.config.media_server_url,
+            order=self.config.origin_order,
+            secrets=secrets,
+            session=session,
+        )
+        return ImageSources(media=media, web=GuardedWeb())
+
+    @cached_property
+    def origin_gate(self) -> "OriginGate":
+        from imagecache.usecases.caching.ask_origin import OriginGate
+
+        return OriginGate(circuits=self.circuits, clock=self.clock)
 
     def image_fetcher(self, sources: "ImageSources") -> "ImageFetcher":
         from imagecache.usecases.caching.fetch_image import ImageFetcher
 
-        return ImageFetcher(sources=sources, circuits=self.circuits, clock=self.clock)
+        return ImageFetcher(sources=sources, gate=self.origin_gate)
 
     def image_cacher(self, fetcher: "ImageFetcher") -> "ImageCacher":
-        """Builds the cacher of one invocation: the fetcher holds its HTTP session and its tokens."""
+        """Builds the cacher of one invocation: the fetcher has its HTTP session and its tokens."""
         from imagecache.usecases.caching.cache_image import ImageCacher
 
         return ImageCacher(
@@ -257,10 +318,23 @@ class Wiring:
             clock=self.clock,
         )
 
+    def batch_cacher(self, cacher: "ImageCacher") -> "BatchCacher":
+        from imagecache.usecases.caching.cache_batch import BatchCacher
+
+        return BatchCacher(
+            cacher=cacher,
+            queue=self.images_queue,
+            clock=self.clock,
+            at_once=self.config.fetches_per_invocation,
+        )
+
     @cached_property
     def salt(self) -> Callable[[], bytes]:
         """Reads the salt of blob ids when it is first needed, then keeps it: it never changes."""
-        return cache(self.sync_state.salt)
+        from imagecache.stores.state.salt import SaltStore
+
+        salt_store = SaltStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+        return cache(salt_store.read)
 
     @cached_property
     def image_changes(self) -> "ImageChanges":
@@ -368,7 +442,9 @@ class Wiring:
             upkeep=self.upkeep,
             catalogue=self.catalogue,
             participants_table=self.participants_table,
-            sync_state=self.sync_state,
+            last_sync_store=self.last_sync_store,
+            beeper_health_store=self.beeper_health_store,
+            statistics_store=self.statistics_store,
             clock=self.clock,
             active_within_days=self.config.active_within_days,
         )
@@ -379,7 +455,7 @@ class Wiring:
 
         return ContactBook(
             contacts_table=self.contacts_table,
-            sync_state=self.sync_state,
+            contact_changes=self.contact_changes,
             chat_reader=self.chat_reader,
             participants_table=self.participants_table,
             cached_images=self.cached_images,
@@ -393,9 +469,47 @@ class Wiring:
 
         return ContactImport(
             contacts_table=self.contacts_table,
-            sync_state=self.sync_state,
+            contact_changes=self.contact_changes,
             region=self.config.default_region,
             clock=self.clock,
+        )
+
+    @cached_property
+    def chat_listing(self) -> "ChatListing":
+        from imagecache.usecases.reading.list_chats import ChatListing
+
+        return ChatListing(chat_reader=self.chat_reader, cached_images=self.cached_images)
+
+    @cached_property
+    def chat_viewer(self) -> "ChatViewer":
+        from imagecache.usecases.reading.show_chat import ChatViewer
+
+        return ChatViewer(
+            chat_reader=self.chat_reader,
+            participants_table=self.participants_table,
+            cached_images=self.cached_images,
+        )
+
+    @cached_property
+    def uncached_listing(self) -> "UncachedListing":
+        from imagecache.usecases.reading.list_uncached import UncachedListing
+
+        return UncachedListing(
+            participants_table=self.participants_table,
+            contacts_table=self.contacts_table,
+            cached_images=self.cached_images,
+        )
+
+    @cached_property
+    def image_explainer(self) -> "ImageExplainer":
+        from imagecache.usecases.reading.explain_image import ImageExplainer
+
+        return ImageExplainer(
+            catalogue=self.catalogue,
+            cached_images=self.cached_images,
+            participants_table=self.participants_table,
+            chat_reader=self.chat_reader,
+            contacts_table=self.contacts_table,
         )
 
     # --- the API
@@ -404,15 +518,18 @@ class Wiring:
         from imagecache.api.read import ReadApi
 
         return ReadApi(
-            chat_reader=self.chat_reader,
+            chat_listing=self.chat_listing,
+            chat_viewer=self.chat_viewer,
+            uncached_listing=self.uncached_listing,
+            image_explainer=self.image_explainer,
             participants_table=self.participants_table,
-            contacts_table=self.contacts_table,
-            cached_images=self.cached_images,
             catalogue=self.catalogue,
-            sync_state=self.sync_state,
+            last_sync_store=self.last_sync_store,
+            beeper_health_store=self.beeper_health_store,
+            statistics_store=self.statistics_store,
             job_reader=self.job_reader,
-            base_url=self.config.public_base_url,
             clock=self.clock,
+            base_url=self.config.public_base_url,
         )
 
     def admin_api(

@@ -1,4 +1,4 @@
-"""One `make run` for all tests of the API: it reads a small account that lives in the tests' own process."""
+"""Runs `make run` once for all tests of the API, with a small account that the tests' process serves."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ PAGE = "http://localhost:3000"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """As it came over the wire; `headers` by their names in lower case."""
+    """An answer of the API. `headers` are keyed by name in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,11 +32,11 @@ class Answer:
 
 @dataclass(slots=True)
 class Api:
-    """The API behind the local server, asked with a token of the stack or with none. Keeps what it heard."""
+    """A client of the API behind the local server. It records every answer."""
 
     port: int
     tokens: Mapping[Role, str]
-    heard: list[Answer] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
 
     def ask(
         self,
@@ -47,32 +47,33 @@ class Api:
         role: Role = Role.ADMIN,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        asked = dict(headers or {})
+        """Sends a request with the token of a role, or without one, and returns the answer."""
+        all_headers = dict(headers or {})
         if role is not Role.NONE:
-            asked["Authorization"] = f"Bearer {self.tokens[role]}"
+            all_headers["Authorization"] = f"Bearer {self.tokens[role]}"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=40)
         with closing(connection):
-            connection.request(method, path, None if sent is None else json.dumps(sent), asked)
+            connection.request(method, path, None if sent is None else json.dumps(sent), all_headers)
             response = connection.getresponse()
-            known = {name.lower(): value for name, value in response.getheaders()}
-            answer = Answer(response.status, known, response.read())
-        self.heard.append(answer)
+            received = {name.lower(): value for name, value in response.getheaders()}
+            answer = Answer(response.status, received, response.read())
+        self.answers.append(answer)
         return answer
 
     def get(self, path: str, role: Role = Role.READ) -> Any:
-        """The JSON of a GET that must succeed."""
+        """Returns the JSON of a GET, which must succeed."""
         answer = self.ask("GET", path, role=role)
         assert answer.status == 200, (path, answer.body)
         return answer.json
 
     def post(self, path: str, **sent: Any) -> Any:
-        """The JSON of an admin's POST that must succeed."""
+        """Returns the JSON of an admin's POST, which must succeed."""
         answer = self.ask("POST", path, sent)
         assert answer.status in {200, 202}, (path, answer.body)
         return answer.json
 
     def pages(self, path: str, *, cursor: str = "cursor", next_cursor: str = "nextCursor") -> Iterator[Any]:
-        """Every page of a listing; `path` has a query."""
+        """Yields every page of a listing. `path` must have a query."""
         page = self.get(path)
         yield page
         while following := page[next_cursor]:
@@ -80,32 +81,33 @@ class Api:
             yield page
 
     def job(self, path: str, **sent: Any) -> dict[str, Any]:
-        """A job of this route when it is over."""
+        """Starts a job by a POST to `path`, waits until it is over, and returns it."""
         return self.wait_for(self.post(path, **sent)["jobId"])
 
     def wait_for(self, job_id: str) -> dict[str, Any]:
-        """The job when it is over."""
-        told: dict[str, Any] = {}
+        """Waits until the job is over, and returns it."""
+        job: dict[str, Any] = {}
 
-        def over() -> bool:
-            told.update(self.get(f"/api/jobs/{job_id}", Role.ADMIN))
-            return told["status"] in {"done", "failed"}
+        def is_over() -> bool:
+            job.update(self.get(f"/api/jobs/{job_id}", Role.ADMIN))
+            return job["status"] in {"done", "failed"}
 
-        wait_until(over, seconds=60, what=f"job {job_id} is over")
-        return told
+        wait_until(is_over, seconds=60, what=f"job {job_id} is over")
+        return job
 
     def sync(self) -> dict[str, Any]:
-        """A job that has read everything: not one that found another run at it."""
+        """Runs a complete sync and returns its job. Tries again while another sync is running."""
         while (job := self.job("/api/sync", complete=True))["result"]["outcome"] == "busy":
             pass
         return job
 
     def image(self, source_url: str) -> dict[str, Any]:
-        """What a look-up says of one URL."""
-        found: dict[str, Any] = self.post("/api/images/lookup", sourceUrls=[source_url])["images"][source_url]
-        return found
+        """Returns what a look-up says of one URL."""
+        images: dict[str, dict[str, Any]] = self.post("/api/images/lookup", sourceUrls=[source_url])["images"]
+        return images[source_url]
 
     def wait_until_cached(self, source_url: str) -> dict[str, Any]:
+        """Waits until the image is cached, and returns what a look-up then says of it."""
         wait_until(
             lambda: self.image(source_url)["status"] == "cached", seconds=60, what=f"{source_url} is cached"
         )
@@ -114,7 +116,7 @@ class Api:
 
 @dataclass(slots=True)
 class Running:
-    """The stack, whom to ask, and what it reads."""
+    """A running stack with a client of its API and the account that it reads."""
 
     clone: Clone
     api: Api
@@ -122,13 +124,13 @@ class Running:
     process: "subprocess.Popen[str]"
 
     def end(self) -> tuple[str, str]:
-        """Stop it; what it said on stdout since it was ready, and on stderr."""
+        """Stops the stack. Returns what it wrote to stdout after it was ready, and its whole stderr."""
         self.process.terminate()
         return self.process.communicate(timeout=60)
 
     @property
     def engine(self) -> dict[str, Any]:
-        """Returns the keywords for `boto3.client`, for what no route leads to."""
+        """Returns the keywords for `boto3.client`, for what the API does not offer."""
         engine = json.loads((self.clone.root / ".local" / "access.json").read_text())["engine"]
         return {
             "endpoint_url": engine["endpoint"],
@@ -138,7 +140,7 @@ class Running:
         }
 
     def hits(self, key: str) -> int:
-        """How often the account has delivered this image."""
+        """Returns how often the account has delivered this image."""
         return self.demo.hits.images().get(key, 0)
 
 
@@ -159,7 +161,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def all_settled(api: Api) -> bool:
-    """Everything is read, and every image cached or failed."""
+    """Returns whether a sync is complete and no image is pending."""
     stats = api.get("/api/stats")
     return stats["lastSync"]["completedAt"] is not None and not stats["pending"]
 

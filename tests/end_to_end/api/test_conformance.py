@@ -1,4 +1,4 @@
-"""Requests made up from docs/openapi.json, good and bad → answers as it promises them, and no 5xx."""
+"""The API answers requests made from docs/openapi.json, valid and invalid, as the document promises."""
 
 import json
 from typing import Any
@@ -17,30 +17,30 @@ from tools.openapi import DOCUMENT
 pytestmark = pytest.mark.engine
 load_all_checks()
 
-# Which cursors are ours, which URLs may be fetched and what is a number cannot be said in a schema: what
-# is made up may be a 400.
+# A schema cannot say which cursors, URLs and numbers are valid, so a request with such a field may be a 400
+# although it fits its schema.
 _BEYOND_A_SCHEMA = {"cursor", "participantsCursor", "sourceUrl", "imageUrl", "identifiers"}
 
 
 def promised(*, examples: int, modes: list[GenerationMode], systematic: bool) -> BaseSchema:
-    """The document, with the same requests at each run."""
+    """Returns the document's schema, set up so that each run makes the same requests."""
     schema = schemathesis.openapi.from_dict(json.loads(DOCUMENT.read_text()))
     generation, checks, phases = schema.config.generation, schema.config.checks, schema.config.phases
     generation.deterministic = True
     generation.database = "none"
     generation.max_examples = examples
     generation.modes = modes
-    generation.with_security_parameters = False  # tokens are ours to send
+    generation.with_security_parameters = False  # the tests send tokens themselves
     phases.coverage.enabled = systematic
-    for phase in (phases.coverage, phases.fuzzing):  # what was answered differs from run to run
+    for phase in (phases.coverage, phases.fuzzing):  # answers differ from run to run
         phase.extra_data_sources.responses = False
     phases.fuzzing.error_feedback.is_enabled = False
-    # An HTTP API answers 404 to a method that no route has.
+    # API Gateway answers 404, not 405, to a method that no route has.
     phases.coverage.unexpected_methods = set()
     checks.unsupported_method.enabled = False
-    # It would ask each time again with no token and with a made-up one: the second test below does that.
+    # The second test below sends requests without a token and with the wrong one.
     checks.ignored_auth.enabled = False
-    # Too many URLs may be too long a body before they are counted.
+    # A body with too many URLs may be refused for its size before the URLs are counted.
     checks.negative_data_rejection.expected_statuses = ["400", "413"]
     return schema
 
@@ -50,10 +50,10 @@ A_FEW = promised(examples=2, modes=[GenerationMode.POSITIVE], systematic=False)
 
 
 def send(case: Case[Any], api: Api, role: Role) -> Any:
-    """The answer, after every check of it."""
+    """Sends a request with the token of a role, checks the answer against the document, and returns it."""
     headers = {} if role is Role.NONE else {"Authorization": f"Bearer {api.tokens[role]}"}
     answer = case.call(base_url=f"http://127.0.0.1:{api.port}", headers=headers)
-    api.heard.append(Answer(answer.status_code, {}, answer.content))
+    api.answers.append(Answer(answer.status_code, {}, answer.content))
     sent = {*(case.query or {}), *(case.body if isinstance(case.body, dict) else {})}
     case.validate_response(
         answer, excluded_checks=[positive_data_acceptance] if sent & _BEYOND_A_SCHEMA else []
@@ -62,18 +62,19 @@ def send(case: Case[Any], api: Api, role: Role) -> Any:
 
 
 @EVERYTHING.parametrize()
-def test_whatever_is_sent_is_answered_as_the_document_says(case: Case[Any], api: Api) -> None:
+def test_every_request_is_answered_as_the_document_says(case: Case[Any], api: Api) -> None:
     answer = send(case, api, Role.ADMIN)
     assert answer.status_code not in {401, 403}
 
 
 @A_FEW.parametrize()
-def test_a_token_that_is_not_enough_is_refused_as_the_document_says(case: Case[Any], api: Api) -> None:
+def test_a_request_without_the_right_token_is_refused_as_the_document_says(case: Case[Any], api: Api) -> None:
     security = case.operation.definition.raw["security"]
-    nobody, reader = (send(case, api, role).status_code for role in (Role.NONE, Role.READ))
-    assert (nobody == 401) == bool(security)
+    without_token = send(case, api, Role.NONE).status_code
+    with_read_token = send(case, api, Role.READ).status_code
+    assert (without_token == 401) == bool(security)
     enqueues = isinstance(case.body, dict) and case.body.get("enqueue") is True
     if enqueues or security == [{"token": ["admin"]}]:
-        assert reader == 403
+        assert with_read_token == 403
     else:
-        assert reader not in {401, 403}
+        assert with_read_token not in {401, 403}

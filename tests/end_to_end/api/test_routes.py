@@ -1,4 +1,4 @@
-"""Each route as a page, an operator or another application has it, through local server and engine."""
+"""Each route answers pages, operators and other applications, through the local server and the engine."""
 
 import gzip
 import json
@@ -19,7 +19,7 @@ from tools.openapi import DOCUMENT
 
 pytestmark = pytest.mark.engine
 
-# 1 x 1 and 2 x 2, of no chat.
+# Pictures of 2 x 2 pixels and of 1 x 1 that no chat shows.
 SQUARE = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGMwSJgARAwQCgAeDgSBHTXVHgAA"
     "AABJRU5ErkJggg=="
@@ -29,8 +29,8 @@ PIXEL = (
     "AAAABJRU5ErkJggg=="
 )
 UNKNOWN = {"sourceUrl": "mxc://local.beeper.com/nobody_knows"}
-# What is asked, and what those hear who have the read token and the admin token.
-ASKED: list[tuple[str, str, Any, int, int]] = [
+# Route, query, body, and the statuses of the answers to the read token and to the admin token.
+REQUESTS: list[tuple[str, str, Any, int, int]] = [
     ("GET /api/chats", "?limit=1", None, 200, 200),
     ("GET /api/chat", "?chatId=nobody", None, 404, 404),
     ("GET /api/images", "?status=cached", None, 200, 200),
@@ -55,49 +55,55 @@ ASKED: list[tuple[str, str, Any, int, int]] = [
 ]
 
 
-def test_every_route_hears_whose_token_it_is(api: Api) -> None:
+def test_every_route_demands_the_token_of_its_role(api: Api) -> None:
     documented = json.loads(DOCUMENT.read_text())["paths"]
-    assert {route for route, *_ in ASKED} == {f"{m.upper()} {p}" for p in documented for m in documented[p]}
-    for route, query, sent, read, admin in ASKED:
+    assert {route for route, *_ in REQUESTS} == {
+        f"{method.upper()} {path}" for path, methods in documented.items() for method in methods
+    }
+    for route, query, sent, read, admin in REQUESTS:
         method, path = route.replace("{jobId}", "nobody").replace("{contactId}", "nobody").split()
-        heard = [api.ask(method, path + query, sent, role=role) for role in Role]
+        answers = [api.ask(method, path + query, sent, role=role) for role in Role]
         public = route == "GET /api/health"
-        assert [one.status for one in heard] == [200 if public else 401, read, admin], route
+        assert [answer.status for answer in answers] == [200 if public else 401, read, admin], route
         if admin == HTTPStatus.ACCEPTED:
-            api.wait_for(heard[-1].json["jobId"])
+            api.wait_for(answers[-1].json["jobId"])
 
 
-def test_a_token_that_is_not_ours_is_no_token(api: Api) -> None:
+def test_a_wrong_token_is_refused_like_none(api: Api) -> None:
     answer = api.ask("GET", "/api/chats", role=Role.NONE, headers={"Authorization": "Bearer made-up"})
     assert (answer.status, answer.json["code"]) == (401, "unauthorized")
 
 
-def test_cursors_lead_through_every_chat_once(running: Running) -> None:
+def test_pages_list_every_chat_once(running: Running) -> None:
     chats = [
-        one["chatId"] for page in running.api.pages("/api/chats?filter=all&limit=7") for one in page["chats"]
+        chat["chatId"]
+        for page in running.api.pages("/api/chats?filter=all&limit=7")
+        for chat in page["chats"]
     ]
-    assert sorted(chats) == sorted(one.id for one in running.demo.account.chats if not one.merged_into)
+    assert sorted(chats) == sorted(chat.id for chat in running.demo.account.chats if not chat.merged_into)
 
 
-def test_cursors_lead_through_the_whole_roster_of_a_large_group(running: Running) -> None:
+def test_pages_list_the_whole_roster_of_a_large_group(running: Running) -> None:
     group = max(running.demo.account.chats, key=lambda chat: len(chat.people))
     path = f"/api/chat?chatId={quote(group.id, safe='')}"
     pages = running.api.pages(path, cursor="participantsCursor", next_cursor="nextParticipantsCursor")
-    members = [one["participantId"] for page in pages for one in page["participants"]]
+    members = [member["participantId"] for page in pages for member in page["participants"]]
     assert len(members) == 110
     assert sorted(members) == sorted(person.id for person in group.people)
 
 
 def test_listings_of_images_are_complete(running: Running) -> None:
-    cached = [one for page in running.api.pages("/api/images?status=cached") for one in page["images"]]
+    cached = [image for page in running.api.pages("/api/images?status=cached") for image in page["images"]]
     assert len(cached) == running.api.get("/api/stats")["totalCachedImages"]
     reasons = [
-        one["reason"] for page in running.api.pages("/api/images/uncached?") for one in page["references"]
+        reference["reason"]
+        for page in running.api.pages("/api/images/uncached?")
+        for reference in page["references"]
     ]
     assert "gone" in reasons
 
 
-def test_a_page_of_chats_carries_twenty_members_each_with_a_picture(running: Running) -> None:
+def test_a_page_of_chats_has_up_to_twenty_members_of_each_with_their_pictures(running: Running) -> None:
     page = running.api.get("/api/chats?limit=50&participants=20")
     assert len(page["chats"]) == sum(
         not chat.is_archived and not chat.merged_into for chat in running.demo.account.chats
@@ -105,11 +111,11 @@ def test_a_page_of_chats_carries_twenty_members_each_with_a_picture(running: Run
     for chat in page["chats"]:
         assert len(chat["participants"]) == min(20, chat["participantCount"])
         assert chat["hasMoreParticipants"] == (chat["participantCount"] > 20)
-    faces = [one["image"]["status"] for chat in page["chats"] for one in chat["participants"]]
-    assert faces.count("cached") > 50
+    statuses = [member["image"]["status"] for chat in page["chats"] for member in chat["participants"]]
+    assert statuses.count("cached") > 50
 
 
-def test_an_answer_is_compressed_and_not_sent_twice(api: Api) -> None:
+def test_an_answer_is_compressed_and_an_unchanged_one_is_a_304(api: Api) -> None:
     path = "/api/chats?limit=50"
     plain = api.ask("GET", path, role=Role.READ)
     packed = api.ask("GET", path, role=Role.READ, headers={"Accept-Encoding": "gzip"})
@@ -130,10 +136,10 @@ def test_a_sync_and_a_backfill_are_jobs_until_they_are_done(api: Api) -> None:
 
     backfill = api.job("/api/images/backfill", activeWithinDays=0)
     assert (backfill["kind"], backfill["status"]) == ("backfill", "done")
-    assert backfill["progress"]["queued"] == 0, "everything is cached, or not due"
+    assert backfill["progress"]["queued"] == 0, "everything is cached or not due"
 
 
-def test_an_image_of_another_application_is_cached_when_it_asks_for_it(running: Running) -> None:
+def test_an_image_that_another_application_looks_up_is_cached_on_request(running: Running) -> None:
     api = running.api
     assert api.image(PIXEL)["status"] == "none"
     api.post("/api/images/lookup", sourceUrls=[PIXEL], enqueue=True)
@@ -144,7 +150,7 @@ def test_an_image_of_another_application_is_cached_when_it_asks_for_it(running: 
 
 
 def shown(api: Api, chat_id: str) -> dict[str, Any]:
-    """The picture of a chat, as a page has it."""
+    """Returns the picture that a page shows for a chat."""
     (image,) = [
         chat["image"]
         for page in api.pages("/api/chats?filter=all&limit=100")
@@ -154,7 +160,9 @@ def shown(api: Api, chat_id: str) -> dict[str, Any]:
     return dict(image)
 
 
-def test_a_refresh_fetches_once_more_and_what_is_forgotten_stays_away_until_one(running: Running) -> None:
+def test_a_refresh_fetches_once_and_a_forgotten_image_is_not_fetched_before_a_refresh(
+    running: Running,
+) -> None:
     api = running.api
     key, url, chat_id = _own_picture(running)
     before = running.hits(key)
@@ -177,17 +185,19 @@ def test_a_refresh_fetches_once_more_and_what_is_forgotten_stays_away_until_one(
 
 
 def invalidated(running: Running) -> list[str]:
-    """What CloudFront was told to drop."""
+    """Returns the paths of which CloudFront was asked to drop its copies."""
     cloudfront: Any = boto3.client("cloudfront", **running.engine)
     ssm = boto3.client("ssm", **running.engine)
     name = ssm.get_parameter(Name="/imagecache/distribution-id")["Parameter"]["Value"]
     listed = cloudfront.list_invalidations(DistributionId=name)["InvalidationList"]["Items"]
-    told = [cloudfront.get_invalidation(DistributionId=name, Id=one["Id"])["Invalidation"] for one in listed]
-    return [path for one in told for path in one["InvalidationBatch"]["Paths"]["Items"]]
+    invalidations = [
+        cloudfront.get_invalidation(DistributionId=name, Id=entry["Id"])["Invalidation"] for entry in listed
+    ]
+    return [path for each in invalidations for path in each["InvalidationBatch"]["Paths"]["Items"]]
 
 
 def _own_picture(running: Running) -> tuple[str, str, str]:
-    """Key, URL and chat of a group's own picture that no other chat shows, and nobody else has."""
+    """Returns key, URL and chat id of a group's own picture, which nothing else shows."""
     deliverable = set(running.demo.account.deliverable())
     for chat in running.demo.account.chats:
         picture = chat.picture
@@ -196,11 +206,11 @@ def _own_picture(running: Running) -> tuple[str, str, str]:
     raise LookupError("no group has a picture of its own")
 
 
-def test_what_died_is_queued_again_by_a_redrive(running: Running) -> None:
+def test_a_redrive_queues_dead_letters_again(running: Running) -> None:
     sqs = boto3.client("sqs", **running.engine)
-    [dead] = sqs.list_queues(QueueNamePrefix="imagecache-ImagesDeadLetterQueue")["QueueUrls"]
-    for body in (to_body(ImageMessage(image_key(SQUARE), SQUARE, 0)), "not of ours"):
-        sqs.send_message(QueueUrl=dead, MessageBody=body)
+    [dead_letters] = sqs.list_queues(QueueNamePrefix="imagecache-ImagesDeadLetterQueue")["QueueUrls"]
+    for body in (to_body(ImageMessage(image_key(SQUARE), SQUARE, 0)), "not a message of the cache"):
+        sqs.send_message(QueueUrl=dead_letters, MessageBody=body)
     assert running.api.image(SQUARE)["status"] == "none"
     job = running.api.job("/api/redrive")
     assert (job["kind"], job["status"], job["result"]) == ("redrive", "done", {"moved": 1, "unreadable": 1})
@@ -210,8 +220,8 @@ def test_what_died_is_queued_again_by_a_redrive(running: Running) -> None:
 
 def test_failed_images_are_tried_again_on_request(running: Running) -> None:
     api = running.api
-    failed = [one for page in api.pages("/api/images?status=failed") for one in page["images"]]
-    gone = [one for one in failed if one["reason"] == "gone"]
+    failed = [image for page in api.pages("/api/images?status=failed") for image in page["images"]]
+    gone = [image for image in failed if image["reason"] == "gone"]
     assert gone
 
     url = gone[0]["sourceUrl"]
@@ -230,9 +240,14 @@ def test_failed_images_are_tried_again_on_request(running: Running) -> None:
     assert api.ask("POST", "/api/images/retry", {"sourceUrl": cached}).status == HTTPStatus.CONFLICT
 
 
-def test_a_page_of_an_allowed_origin_may_ask_and_no_other(api: Api) -> None:
-    asking = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
-    preflight = api.ask("OPTIONS", "/api/chats", role=Role.NONE, headers={"Origin": PAGE, **asking})
+def test_a_page_of_an_allowed_origin_may_read_answers_and_no_other_page_may(api: Api) -> None:
+    preflight_headers = {
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    preflight = api.ask(
+        "OPTIONS", "/api/chats", role=Role.NONE, headers={"Origin": PAGE, **preflight_headers}
+    )
     assert preflight.status == 204
     assert preflight.headers["access-control-allow-origin"] == PAGE
     assert preflight.headers["access-control-allow-methods"] == "GET,POST,PUT,DELETE"
@@ -242,22 +257,24 @@ def test_a_page_of_an_allowed_origin_may_ask_and_no_other(api: Api) -> None:
     assert answer.headers["access-control-expose-headers"] == "etag"
 
     for method, path in (("OPTIONS", "/api/chats"), ("GET", "/api/stats")):
-        foreign = api.ask(method, path, headers={"Origin": "http://evil.example", **asking})
+        foreign = api.ask(method, path, headers={"Origin": "http://evil.example", **preflight_headers})
         assert "access-control-allow-origin" not in foreign.headers
 
 
-def test_tokens_are_in_the_two_announced_lines_alone_and_media_ids_in_no_log(running: Running) -> None:
-    """The last test of this stack: it ends the run, to have all that it said and its functions logged."""
-    heard = [repr((one.headers, one.body)) for one in running.api.heard]
+def test_tokens_are_printed_only_in_the_two_announced_lines_and_no_log_has_a_media_id(
+    running: Running,
+) -> None:
+    """This test ends the run, to have all that it printed and logged, so it must be the last one."""
+    answers = [repr((answer.headers, answer.body)) for answer in running.api.answers]
     tokens = [*running.api.tokens.values(), running.demo.beeper_token, running.engine["aws_session_token"]]
     output, errors = running.end()
     local = running.clone.root / ".local"
     logs = {path.name: path.read_text(errors="replace") for path in local.rglob("*log*") if path.is_file()}
 
-    assert output == "", "beyond the two lines"
+    assert output == "", "nothing but the two lines"
     assert logs.keys() >= {"ministack.log", "cloudwatch_logs.json"}
     for token in tokens:
-        assert not [text[:200] for text in heard if token in text]
+        assert not [text[:200] for text in answers if token in text]
         assert not [name for name, text in (*logs.items(), ("stderr", errors)) if token in text]
     for key in running.demo.account.deliverable():
         _, _, media_id = key.partition("/")

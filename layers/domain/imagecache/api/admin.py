@@ -1,15 +1,14 @@
-"""The routes of functions/admin: they change something, or have it done in the background."""
+"""The routes of functions/admin, which change something at once, or start a job that does so."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
-from imagecache.api import image_shapes
-from imagecache.api.contact_routes import contact_routes
+from imagecache.api.contacts import ContactRoutes
 from imagecache.api.fields import Field
 from imagecache.api.http import Log, Route, Routes
-from imagecache.api.images import LOOKUP_BODY, ONE_BODY, forgotten, looked_up, refreshed, retried
+from imagecache.api.image_changes import ImageChangeRoutes
 from imagecache.api.operation import (
     BACKFILL_BODY,
     CLEANUP_BODY,
@@ -30,7 +29,7 @@ from imagecache.usecases.operating.start_job import JobStarter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminApi:
-    """Builds the routes from the use cases that answer them."""
+    """The use cases that the routes use. `base_url` is where pictures are served from, if elsewhere."""
 
     lookup: ImageLookup
     changes: ImageChanges
@@ -40,48 +39,16 @@ class AdminApi:
     log: Log
 
     def routes(self) -> Routes:
-        """By API Gateway's route key."""
-        contacts = contact_routes(
+        """Returns the routes by API Gateway's route key."""
+        images = ImageChangeRoutes(
+            lookup=self.lookup, changes=self.changes, base_url=self.base_url, log=self.log
+        )
+        contacts = ContactRoutes(
             book=self.book,
             start_sync=partial(start_sync, starter=self.job_starter, complete=False, force=False),
             base_url=self.base_url,
         )
-        return {**self._of_images(), **self._of_jobs(), **contacts}
-
-    def _of_images(self) -> dict[str, Route]:
-        return {
-            "POST /api/images/lookup": Route(
-                summary="What the cache has of up to 500 source URLs; `enqueue` takes the admin token",
-                body=LOOKUP_BODY,
-                gives=image_shapes.Images,
-                errors=[HTTPStatus.FORBIDDEN],
-                answer=partial(looked_up, lookup=self.lookup, base_url=self.base_url),
-            ),
-            "POST /api/images/refresh": Route(
-                summary="Fetch an image anew; the copy there is stays until then; lifts a forget",
-                role=Role.ADMIN,
-                body=ONE_BODY,
-                gives=image_shapes.Queued,
-                errors=[HTTPStatus.NOT_FOUND],
-                answer=partial(refreshed, changes=self.changes),
-            ),
-            "POST /api/images/retry": Route(
-                summary="Try a failed image now",
-                role=Role.ADMIN,
-                body=ONE_BODY,
-                gives=image_shapes.Queued,
-                errors=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
-                answer=partial(retried, changes=self.changes),
-            ),
-            "POST /api/images/forget": Route(
-                summary="Delete an image and never fetch it again, until a refresh",
-                role=Role.ADMIN,
-                body=ONE_BODY,
-                gives=image_shapes.Forgotten,
-                errors=[HTTPStatus.NOT_FOUND],
-                answer=partial(forgotten, changes=self.changes, log=self.log),
-            ),
-        }
+        return {**images.routes(), **self._of_jobs(), **contacts.routes()}
 
     def _of_jobs(self) -> dict[str, Route]:
         return {

@@ -18,7 +18,7 @@ class Participant(TypedDict):
 
 
 class Chat(TypedDict):
-    """A chat. `facepile` are up to four members' pictures, for a group that has none of its own."""
+    """A chat. `facepile` has up to four members' pictures, for a group without a cached picture."""
 
     chatId: str
     accountId: str

@@ -1,25 +1,30 @@
-"""Chats → what `/api/chats` and `/api/chat` answer."""
+"""The routes that show chats: `/api/chats` and `/api/chat`."""
 
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from imagecache.api import chat_shapes as shapes
 from imagecache.api import cursor as cursors
 from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
+from imagecache.api.http import Route, Routes
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
-from imagecache.errors import InvalidRequestError, NotFoundError
 from imagecache.model.chat import Chat, Folder, Participant
-from imagecache.rules.image_choice import ShownImage, other_person
-from imagecache.stores.chats.chat_reader import ChatReader, Position
-from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.images.cached_images import CachedImages
-from imagecache.usecases.reading.list_chats import ChatFilter, Positions, ShownChat, folders, list_chats
-from imagecache.usecases.reading.show_chat import show_chat
+from imagecache.rules.image_choice import ShownMember, other_person
+from imagecache.stores.chats.chat_reader import Position
+from imagecache.usecases.reading.list_chats import (
+    ChatFilter,
+    ChatListing,
+    Positions,
+    ShownChat,
+    first_positions,
+)
+from imagecache.usecases.reading.show_chat import ChatViewer
 
-# DynamoDB's limit for a key.
+# DynamoDB's limit for a sort key, which a participant id is.
 _MOST_ID_CHARS = 1024
-# DynamoDB's largest number key is 38 digits; 2**53 ms is far beyond any date.
-_LATEST = 2**53
 
 CHATS_QUERY = (
     Whole("limit", 1, 100, default=50, about="chats on a page"),
@@ -38,66 +43,76 @@ CHAT_QUERY = (
     Text(
         "participantsCursor",
         MOST_CURSOR_CHARS,
-        about="`nextParticipantsCursor` of the page before; leave it out to begin",
+        about="`nextParticipantsCursor` of the previous page; leave it out for the first page",
     ),
 )
 
 
-def chats_page(
-    *,
-    limit: int,
-    cursor: str | None,
-    filter: ChatFilter,  # noqa: A002 - the API's own word
-    account_id: str | None,
-    participants: int,
-    chats: ChatReader,
-    images: CachedImages,
-    base_url: str,
-) -> shapes.Chats:
-    """`GET /api/chats`. Raises InvalidRequestError."""
-    listing = f"chats {filter.value} {account_id or ''}"
-    position = cursors.read(listing, cursor)
-    page = list_chats(
-        chats=chats,
-        images=images,
-        chosen=filter,
-        account_id=account_id,
-        limit=limit,
-        after=folders(filter) if position is None else _positions(position, folders(filter)),
-        participants=participants,
-    )
-    return {
-        "chats": [chat_json(shown, base_url) for shown in page.chats],
-        "nextCursor": cursors.write(listing, _to_json(page.positions)),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRoutes:
+    """Shows chats with their pictures."""
 
+    listing: ChatListing
+    viewer: ChatViewer
+    base_url: str
 
-def chat_detail(
-    *,
-    chat_id: str,
-    participants_cursor: str | None,
-    chats: ChatReader,
-    participants: ParticipantsTable,
-    images: CachedImages,
-    base_url: str,
-) -> shapes.ChatDetail:
-    """`GET /api/chat`. Raises InvalidRequestError, NotFoundError."""
-    listing = f"roster {chat_id}"
-    after = cursors.read(listing, participants_cursor)
-    if after is not None and not isinstance(after, str):
-        raise InvalidRequestError("participantsCursor is not one of ours: leave it out to start again")
-    found = show_chat(chat_id, after=after, chats=chats, participants=participants, images=images)
-    if found is None:
-        raise NotFoundError("no chat has this chatId")
-    return {
-        "chat": chat_json(found.chat, base_url),
-        "participants": [_participant(one, image, base_url) for one, image in found.members],
-        "nextParticipantsCursor": cursors.write(listing, found.last),
-    }
+    def routes(self) -> Routes:
+        """Returns the routes by API Gateway's route key."""
+        return {
+            "GET /api/chats": Route(
+                summary="List chats with every picture, newest first",
+                query=CHATS_QUERY,
+                gives=shapes.Chats,
+                answer=self.page,
+            ),
+            "GET /api/chat": Route(
+                summary="Show one chat and a page of its full roster",
+                query=CHAT_QUERY,
+                gives=shapes.ChatDetail,
+                errors=[HTTPStatus.NOT_FOUND],
+                answer=self.detail,
+            ),
+        }
+
+    def page(
+        self,
+        *,
+        limit: int,
+        cursor: str | None,
+        filter: ChatFilter,  # noqa: A002 - the name of the query parameter
+        account_id: str | None,
+        participants: int,
+    ) -> shapes.Chats:
+        """Answers `GET /api/chats`. Raises InvalidRequestError."""
+        listing = f"chats {filter.value} {account_id or ''}"
+        beginning = first_positions(filter)
+        page = self.listing.page(
+            filter,
+            account_id=account_id,
+            limit=limit,
+            after=cursors.read(listing, cursor, partial(_positions, folders=beginning)) or beginning,
+            member_limit=participants,
+        )
+        return {
+            "chats": [chat_json(shown, self.base_url) for shown in page.chats],
+            "nextCursor": cursors.write(listing, _positions_json(page.positions)),
+        }
+
+    def detail(self, *, chat_id: str, participants_cursor: str | None) -> shapes.ChatDetail:
+        """Answers `GET /api/chat`. Raises InvalidRequestError, NotFoundError."""
+        listing = f"roster {chat_id}"
+        shown = self.viewer.show(chat_id, after=cursors.read(listing, participants_cursor, _participant_id))
+        return {
+            "chat": chat_json(shown.chat, self.base_url),
+            "participants": [_participant_json(member, self.base_url) for member in shown.members],
+            "nextParticipantsCursor": cursors.write(listing, shown.last),
+        }
 
 
 def chat_json(shown: ShownChat, base_url: str) -> shapes.Chat:
-    chat, title = shown.chat, title_of(shown.chat)
+    """Returns a chat as the API shows it."""
+    chat = shown.chat
+    title = title_of(chat)
     return {
         "chatId": chat.chat_id,
         "accountId": chat.account_id,
@@ -111,26 +126,27 @@ def chat_json(shown: ShownChat, base_url: str) -> shapes.Chat:
         "isPinned": chat.is_pinned,
         "lastMessage": chat.last_message,
         "image": image_json(shown.image, title, base_url),
-        "facepile": [image_json(face, _name(one), base_url) for one, face in shown.faces],
-        "participants": [_participant(one, image, base_url) for one, image in shown.participants],
+        "facepile": [image_json(face.image, _name(face.participant), base_url) for face in shown.faces],
+        "participants": [_participant_json(member, base_url) for member in shown.members],
         "participantCount": chat.participant_count,
-        "hasMoreParticipants": chat.participant_count > len(shown.participants),
+        "hasMoreParticipants": chat.participant_count > len(shown.members),
     }
 
 
 def title_of(chat: Chat) -> str | None:
-    """A single chat without a title bears the other person's name."""
+    """Returns the chat's title, or the other person's name for a single chat without a title."""
     other = other_person(chat)
     return chat.title or (other.full_name if other else None)
 
 
-def _participant(participant: Participant, image: ShownImage, base_url: str) -> shapes.Participant:
+def _participant_json(member: ShownMember, base_url: str) -> shapes.Participant:
+    participant = member.participant
     return {
         "participantId": participant.participant_id,
         "fullName": participant.full_name,
         "username": participant.username,
         "isSelf": participant.is_self,
-        "image": image_json(image, _name(participant), base_url),
+        "image": image_json(member.image, _name(participant), base_url),
     }
 
 
@@ -138,27 +154,32 @@ def _name(participant: Participant) -> str | None:
     return participant.full_name or participant.username
 
 
-def _to_json(positions: Positions) -> list[Any] | None:
-    """`[folder, lastActivity, chatId]` for each that goes on, without the last two for a beginning."""
-    known = [
-        [folder.value, *([at.last_activity, at.chat_id] if at else [])] for folder, at in positions.items()
+def _positions_json(positions: Positions) -> list[list[Any]] | None:
+    """Returns `[folder, lastActivity, chatId]` for each folder that continues, `[folder]` for a beginning."""
+    listed = [
+        [folder.value, *([position.last_activity, position.chat_id] if position else [])]
+        for folder, position in positions.items()
     ]
-    return known or None
+    return listed or None
 
 
-def _positions(known: Any, listed: Positions) -> Positions:
-    """Raises InvalidRequestError for what `_to_json` does not write."""
+def _positions(listed: Any, *, folders: Positions) -> Positions | None:
+    """Returns the positions that `_positions_json` has written, None for anything else."""
     positions: dict[Folder, Position | None] = {}
-    for one in known if isinstance(known, list) else [None]:
-        match one:
-            case [str(name)] if name in listed:
+    for entry in listed if isinstance(listed, list) else []:
+        match entry:
+            case [str(name)] if name in folders:
                 positions[Folder(name)] = None
-            case [str(name), int(moment), str(chat_id)] if name in listed and _is_key(moment, chat_id):
+            case [str(name), moment, chat_id] if (
+                name in folders
+                and cursors.is_moment(moment)
+                and cursors.is_key(chat_id, max_bytes=_MOST_ID_CHARS)
+            ):
                 positions[Folder(name)] = Position(chat_id, moment)
             case _:
-                raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
-    return positions
+                return None
+    return positions or None
 
 
-def _is_key(moment: int, chat_id: str) -> bool:
-    return 0 <= moment <= _LATEST and 1 <= len(chat_id.encode()) <= _MOST_ID_CHARS
+def _participant_id(position: Any) -> str | None:
+    return position if cursors.is_key(position, max_bytes=_MOST_ID_CHARS) else None

@@ -4,19 +4,17 @@ from typing_extensions import TypedDict  # typing's own cannot be turned into JS
 
 from imagecache.api.shapes import Image, Moment, Shown
 from imagecache.model.contact import IdentifierKind, KeptBy
+from imagecache.rules.identifiers import WRITTEN_KINDS
 
-
-class Identifiers(TypedDict):
-    """What a contact is found by, each in its one form: numbers in E.164, the rest in lower case."""
-
-    instagram: list[str]
-    whatsapp: list[str]
-    phone: list[str]
-    email: list[str]
+# It has a field for each kind that people write, so that a new kind is added to rules/identifiers.py alone.
+Identifiers = TypedDict(  # type: ignore[misc]  # mypy knows only literal fields
+    "Identifiers", {kind.value: list[str] for kind in WRITTEN_KINDS}
+)
+Identifiers.__doc__ = "A contact's identifiers in normal form: numbers in E.164, the others in lower case."
 
 
 class Clash(TypedDict):
-    """An identifier that the contact claims and another one holds, whose claim is older."""
+    """An identifier of the contact that another contact has had for longer, and therefore holds."""
 
     kind: IdentifierKind
     value: str
@@ -25,7 +23,10 @@ class Clash(TypedDict):
 
 
 class Contact(TypedDict):
-    """Somebody whose picture stands in for the one they do not have; `participantIds` are links by hand."""
+    """A person whose picture is shown where they have none of their own.
+
+    `participantIds` are members that were linked by hand.
+    """
 
     contactId: str
     fullName: str | None
@@ -39,14 +40,14 @@ class Contact(TypedDict):
 
 
 class Contacts(TypedDict):
-    """A page of contacts, in no order."""
+    """A page of contacts, in no order; `nextCursor` is null at the end."""
 
     contacts: list[Contact]
     nextCursor: str | None
 
 
 class ContactDetail(TypedDict):
-    """A contact and the members of chats that it stands for, as the last sync has linked them."""
+    """A contact, and the members of chats that the last sync has linked to it."""
 
     contact: Contact
     linked: list[Shown]
@@ -54,14 +55,14 @@ class ContactDetail(TypedDict):
 
 
 class ContactPut(TypedDict):
-    """The contact as it is now; `jobId` is the sync that shows it in the chats, null when none was wanted."""
+    """The contact as it is now. `jobId` is the sync that links it in the chats, null if none was started."""
 
     contact: Contact
     jobId: str | None
 
 
 class ContactRemoved(TypedDict):
-    """The contact is gone; `jobId` is the sync that takes it out of the chats."""
+    """The contact is deleted. `jobId` is the sync that removes its links from the chats."""
 
     contactId: str
     jobId: str

@@ -1,130 +1,171 @@
-"""Contacts → what the routes below `/api/contacts` answer."""
+"""The routes below `/api/contacts`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import cast
 
 from imagecache.api import contact_shapes as shapes
 from imagecache.api import cursor as cursors
 from imagecache.api.chats import title_of
-from imagecache.api.contact_fields import SENT_KINDS
+from imagecache.api.contact_fields import CONTACT_BODY, CONTACT_PATH
+from imagecache.api.fields import CURSOR
+from imagecache.api.http import Route, Routes
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.api.operation_shapes import Accepted
 from imagecache.errors import InvalidRequestError
+from imagecache.model.access import Role
 from imagecache.model.contact import Contact, Identifier, IdentifierKind
-from imagecache.rules.identifiers import identifier
+from imagecache.rules.identifiers import RULES, WRITTEN_KINDS, identifier
 from imagecache.rules.image_choice import ShownFor, ShownImage
-from imagecache.usecases.contacts.keep_contacts import ContactBook, ShownContact, image_of
+from imagecache.usecases.contacts.keep_contacts import ContactBook, ShownContact
 
 StartSync = Callable[[], Accepted]
+"""Starts a sync in the background, which links the members of all chats again."""
+
+_PATH = "/api/contacts/{contactId}"
+_LISTING = "contacts"
+# DynamoDB's limit for a partition key; a cursor may name the row of an identifier.
+_MOST_KEY_BYTES = 2048
 
 
-def contacts_page(*, cursor: str | None, book: ContactBook, base_url: str) -> shapes.Contacts:
-    """`GET /api/contacts`. Raises InvalidRequestError."""
-    after = cursors.read("contacts", cursor)
-    if after is not None and not isinstance(after, str):
-        raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
-    found, end = book.page(after=after)
-    return {
-        "contacts": [_contact(one, base_url) for one in found],
-        "nextCursor": cursors.write("contacts", end),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactRoutes:
+    """Reads and changes contacts. Contacts hold names and numbers, so all of it takes the admin token."""
+
+    book: ContactBook
+    start_sync: StartSync
+    base_url: str
+
+    def routes(self) -> Routes:
+        """Returns the routes by API Gateway's route key."""
+        return {
+            "GET /api/contacts": Route(
+                summary="List contacts and their clashes; a page may be empty and still have a cursor",
+                role=Role.ADMIN,
+                query=(CURSOR,),
+                gives=shapes.Contacts,
+                answer=self.page,
+            ),
+            f"GET {_PATH}": Route(
+                summary="Show a contact and the members of chats that it is linked to",
+                role=Role.ADMIN,
+                path=CONTACT_PATH,
+                gives=shapes.ContactDetail,
+                errors=[HTTPStatus.NOT_FOUND],
+                answer=self.detail,
+            ),
+            f"PUT {_PATH}": Route(
+                summary="Create or replace a contact; a sync then links the members of all chats again",
+                role=Role.ADMIN,
+                path=CONTACT_PATH,
+                body=CONTACT_BODY,
+                gives=shapes.ContactPut,
+                errors=[HTTPStatus.CONFLICT],
+                answer=self.put,
+            ),
+            f"DELETE {_PATH}": Route(
+                summary="Delete a contact; a sync then removes its picture from the chats",
+                role=Role.ADMIN,
+                path=CONTACT_PATH,
+                gives=shapes.ContactRemoved,
+                errors=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
+                answer=self.remove,
+            ),
+        }
+
+    def page(self, *, cursor: str | None) -> shapes.Contacts:
+        """Answers `GET /api/contacts`. Raises InvalidRequestError."""
+        after = cursors.read(_LISTING, cursor, _row_key)
+        contacts, following = self.book.page(after=after)
+        return {
+            "contacts": [_contact_json(contact, self.base_url) for contact in contacts],
+            "nextCursor": cursors.write(_LISTING, following),
+        }
+
+    def detail(self, *, contact_id: str) -> shapes.ContactDetail:
+        """Answers `GET /api/contacts/{contactId}`. Raises NotFoundError."""
+        contact = self.book.read(contact_id)
+        return {
+            "contact": _contact_json(contact.shown, self.base_url),
+            "linked": [
+                {
+                    "chatId": link.chat_id,
+                    "chatTitle": title_of(link.chat) if link.chat else None,
+                    "participantId": link.participant_id,
+                }
+                for link in contact.links
+            ],
+            "moreLinked": contact.more_links,
+        }
+
+    def put(
+        self,
+        *,
+        contact_id: str,
+        full_name: str | None,
+        image_url: str | None,
+        identifiers: Mapping[IdentifierKind, Sequence[str]],
+        participant_ids: Sequence[str],
+        without_sync: bool,
+    ) -> shapes.ContactPut:
+        """Answers `PUT /api/contacts/{contactId}`. Raises InvalidRequestError, ConflictError."""
+        texts = {**identifiers, IdentifierKind.PARTICIPANT: participant_ids}
+        shown = self.book.put(
+            contact_id,
+            full_name=full_name,
+            source_url=image_url,
+            identifiers=[*_identifiers(texts, self.book.region)],
+        )
+        job_id = None if without_sync else self.start_sync()["jobId"]
+        return {"contact": _contact_json(shown, self.base_url), "jobId": job_id}
+
+    def remove(self, *, contact_id: str) -> shapes.ContactRemoved:
+        """Answers `DELETE /api/contacts/{contactId}`. Raises NotFoundError, ConflictError."""
+        self.book.remove(contact_id)
+        return {"contactId": contact_id, "jobId": self.start_sync()["jobId"]}
 
 
-def contact_detail(*, contact_id: str, book: ContactBook, base_url: str) -> shapes.ContactDetail:
-    """`GET /api/contacts/{contactId}`. Raises NotFoundError."""
-    known = book.one(contact_id)
-    return {
-        "contact": _contact(known.shown, base_url),
-        "linked": [
-            {
-                "chatId": chat_id,
-                "chatTitle": title_of(chat) if chat else None,
-                "participantId": participant_id,
-            }
-            for (chat_id, participant_id), chat in known.linked
-        ],
-        "moreLinked": known.more_linked,
-    }
+def _row_key(position: object) -> str | None:
+    return position if cursors.is_key(position, max_bytes=_MOST_KEY_BYTES) else None
 
 
-def contact_put(
-    *,
-    contact_id: str,
-    full_name: str | None,
-    image_url: str | None,
-    identifiers: Mapping[IdentifierKind, Sequence[str]],
-    participant_ids: Sequence[str],
-    without_sync: bool,
-    book: ContactBook,
-    start_sync: StartSync,
-    base_url: str,
-) -> shapes.ContactPut:
-    """`PUT /api/contacts/{contactId}`. Raises InvalidRequestError, ConflictError."""
-    image = image_of(image_url)
-    if image and image.rejected:
-        raise InvalidRequestError(f"imageUrl is never fetched: {image.rejected.value}")
-    known = {**identifiers, IdentifierKind.PARTICIPANT: participant_ids}
-    shown = book.put(
-        contact_id, full_name=full_name, source_url=image_url, identifiers=[*_understood(known, book.region)]
-    )
-    return {
-        "contact": _contact(shown, base_url),
-        "jobId": None if without_sync else start_sync()["jobId"],
-    }
+def _identifiers(texts: Mapping[IdentifierKind, Sequence[str]], region: str) -> Iterator[Identifier]:
+    """Yields the identifiers in normal form. Raises InvalidRequestError for a text that is not valid."""
+    for kind, written in texts.items():
+        for text in written:
+            normal = identifier(kind, text, region=region)
+            if normal is None:
+                rule = RULES[kind]
+                raise InvalidRequestError(f"{text[:60]!r} is not a valid {rule.noun}: {rule.hint}")
+            yield normal
 
 
-def contact_removed(*, contact_id: str, book: ContactBook, start_sync: StartSync) -> shapes.ContactRemoved:
-    """`DELETE /api/contacts/{contactId}`. Raises NotFoundError, ConflictError."""
-    book.remove(contact_id)
-    return {"contactId": contact_id, "jobId": start_sync()["jobId"]}
-
-
-def _understood(texts: Mapping[IdentifierKind, Sequence[str]], region: str) -> Iterator[Identifier]:
-    for kind, values in texts.items():
-        for text in values:
-            found = identifier(kind, text, region=region)
-            if found is None:
-                raise InvalidRequestError(f"{kind.value} {text[:60]!r} is none: {_WANTED[kind]}")
-            yield found
-
-
-_NUMBER = "write it with its country, as +44 20 7946 0958"
-_WANTED = {
-    IdentifierKind.PARTICIPANT: "write the participantId as the API says it",
-    IdentifierKind.INSTAGRAM: "write the user name",
-    IdentifierKind.WHATSAPP: _NUMBER,
-    IdentifierKind.PHONE: _NUMBER,
-    IdentifierKind.EMAIL: "write the address, as ada@example.com",
-}
-
-
-def _contact(shown: ShownContact, base_url: str) -> shapes.Contact:
+def _contact_json(shown: ShownContact, base_url: str) -> shapes.Contact:
     contact = shown.contact
+    image = ShownImage(ShownFor.CONTACT, shown.view)
+    identifiers = {kind.value: _values(contact, kind) for kind in WRITTEN_KINDS}
     return {
         "contactId": contact.contact_id,
         "fullName": contact.full_name,
         "imageUrl": contact.source_url,
-        "identifiers": _identifiers(contact),
+        "identifiers": cast("shapes.Identifiers", identifiers),
         "participantIds": _values(contact, IdentifierKind.PARTICIPANT),
         "source": contact.kept_by,
         "updatedAt": iso8601(contact.updated_at),
-        "image": image_json(ShownImage(ShownFor.CONTACT, shown.view), contact.full_name, base_url),
+        "image": image_json(image, contact.full_name, base_url),
         "clashes": [
             {
-                "kind": one.kind,
-                "value": one.value,
-                "heldBy": holder.contact_id,
-                "heldByName": holder.full_name,
+                "kind": clash.identifier.kind,
+                "value": clash.identifier.value,
+                "heldBy": clash.holder.contact_id,
+                "heldByName": clash.holder.full_name,
             }
-            for one, holder in shown.clashes
+            for clash in shown.clashes
         ],
     }
 
 
-def _identifiers(contact: Contact) -> shapes.Identifiers:
-    instagram, whatsapp, phone, email = (_values(contact, kind) for kind in SENT_KINDS)
-    return {"instagram": instagram, "whatsapp": whatsapp, "phone": phone, "email": email}
-
-
 def _values(contact: Contact, kind: IdentifierKind) -> list[str]:
-    return [one.value for one in contact.identifiers if one.kind is kind]
+    return [each.value for each in contact.identifiers if each.kind is kind]

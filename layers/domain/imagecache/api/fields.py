@@ -1,147 +1,136 @@
-"""What a request may carry: each value's name, its bounds, and the sentence that refuses another one.
+"""The values that a request may carry: their names, their bounds, and the sentences that refuse other values.
 
-Values of a query are texts, those of a body are JSON. The OpenAPI document is made from the same bounds.
+The values of a query and of a path are texts, those of a body are JSON. The OpenAPI document is generated
+from the same bounds.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
 
 Schema = dict[str, Any]
 
-# A data URL may be 64 KB; anything longer is no URL of a picture.
+# A data URL may have 64 KB. Nothing longer is the URL of a picture.
 MOST_URL_CHARS = 65_536
 MOST_CURSOR_CHARS = 8_192
 
 
-class Field(Protocol):
-    """One value. `role` is what it takes to send it at all, beyond what the route asks for.
+@dataclass(frozen=True, slots=True)
+class Field(ABC):
+    """One value of a request.
 
-    `about` tells readers of the OpenAPI document what name and bounds do not.
+    `default` is used when the request leaves the value out and it is not `required`. `role` is the token that
+    sending the value takes, where that is more than the route itself takes. `about` describes the value in
+    the OpenAPI document.
     """
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def required(self) -> bool: ...
-    @property
-    def role(self) -> Role: ...
-    @property
-    def default(self) -> Any: ...
-    @property
-    def about(self) -> str: ...
+    name: str
+    default: Any = field(default=None, kw_only=True)
+    required: bool = field(default=False, kw_only=True)
+    role: Role = field(default=Role.NONE, kw_only=True)
+    about: str = field(default="", kw_only=True)
 
+    @property
+    def argument(self) -> str:
+        """The parameter of a handler that takes the value: `source_url` for `sourceUrl`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.name).lower()
+
+    @abstractmethod
     def read(self, value: Any) -> Any:
-        """The value, checked. Raises InvalidRequestError."""
+        """Returns the checked value. Raises InvalidRequestError."""
 
+    @abstractmethod
     def schema(self) -> Schema:
-        """As JSON Schema."""
+        """Returns the bounds as JSON Schema."""
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """A whole number; in a query, its digits."""
+class Whole(Field):
+    """A whole number; a query has it as digits."""
 
-    name: str
-    least: int
-    most: int
-    default: int | None = None
-    required: bool = False
-    role: Role = Role.NONE
-    about: str = ""
+    minimum: int
+    maximum: int
 
     def read(self, value: Any) -> int:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
             value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
-            raise InvalidRequestError(f"{self.name} must be a whole number from {self.least} to {self.most}")
-        return value
+        # bool is a subclass of int.
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if not is_number or not self.minimum <= value <= self.maximum:
+            raise InvalidRequestError(
+                f"{self.name} must be a whole number from {self.minimum} to {self.maximum}"
+            )
+        return int(value)
 
     def schema(self) -> Schema:
-        known = {"type": "integer", "minimum": self.least, "maximum": self.most}
-        return known if self.default is None else {**known, "default": self.default}
+        bounds = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+        return bounds if self.default is None else {**bounds, "default": self.default}
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One of a few words."""
+class Choice(Field):
+    """One of the values of an enumeration."""
 
-    name: str
-    among: type[StrEnum]
-    default: StrEnum | None = None
-    required: bool = False
-    role: Role = Role.NONE
-    about: str = ""
+    options: type[StrEnum]
 
     def read(self, value: Any) -> StrEnum:
-        if not isinstance(value, str) or value not in set(self.among):
-            raise InvalidRequestError(f"{self.name} must be one of {', '.join(self.among)}")
-        return self.among(value)
+        if not isinstance(value, str) or value not in set(self.options):
+            raise InvalidRequestError(f"{self.name} must be one of {', '.join(self.options)}")
+        return self.options(value)
 
     def schema(self) -> Schema:
-        known = {"type": "string", "enum": [one.value for one in self.among]}
-        return known if self.default is None else {**known, "default": self.default.value}
+        bounds = {"type": "string", "enum": [option.value for option in self.options]}
+        return bounds if self.default is None else {**bounds, "default": self.default.value}
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """Some text, at least one character of it."""
+class Text(Field):
+    """A text of at least one character."""
 
-    name: str
-    most: int
-    default: str | None = None
-    required: bool = False
-    role: Role = Role.NONE
-    about: str = ""
+    max_chars: int
 
     def read(self, value: Any) -> str:
-        if not isinstance(value, str) or not 1 <= len(value) <= self.most:
-            raise InvalidRequestError(f"{self.name} must be a text of 1 to {self.most:,} characters")
-        if not _is_unicode(value):
-            raise InvalidRequestError(f"{self.name} holds half a character")
+        if not isinstance(value, str) or not 1 <= len(value) <= self.max_chars:
+            raise InvalidRequestError(f"{self.name} must be a text of 1 to {self.max_chars:,} characters")
+        # JSON can carry half of a surrogate pair. UTF-8, and so DynamoDB, cannot.
+        if re.search(r"[\ud800-\udfff]", value):
+            raise InvalidRequestError(f"{self.name} contains invalid Unicode (an unpaired surrogate)")
         return value
 
     def schema(self) -> Schema:
-        return {"type": "string", "minLength": 1, "maxLength": self.most}
+        return {"type": "string", "minLength": 1, "maxLength": self.max_chars}
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(Field):
     """A list of texts."""
 
-    name: str
-    most_items: int
-    most: int
-    default: Sequence[str] = ()
-    required: bool = False
-    role: Role = Role.NONE
-    about: str = ""
+    max_items: int
+    max_chars: int
+    default: Any = field(default=(), kw_only=True)
 
     def read(self, value: Any) -> list[str]:
-        if not isinstance(value, list) or len(value) > self.most_items:
-            raise InvalidRequestError(f"{self.name} must be a list of at most {self.most_items} texts")
-        one = Text(f"each of {self.name}", self.most)
-        return [one.read(item) for item in value]
+        if not isinstance(value, list) or len(value) > self.max_items:
+            raise InvalidRequestError(f"{self.name} must be a list of at most {self.max_items} texts")
+        item = Text(f"each of {self.name}", self.max_chars)
+        return [item.read(text) for text in value]
 
     def schema(self) -> Schema:
-        items = {"type": "string", "minLength": 1, "maxLength": self.most}
-        return {"type": "array", "items": items, "maxItems": self.most_items}
+        items = {"type": "string", "minLength": 1, "maxLength": self.max_chars}
+        return {"type": "array", "items": items, "maxItems": self.max_items}
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
-    """true or false; False unless it is sent."""
+class Flag(Field):
+    """true or false; false when it is left out."""
 
-    name: str
-    default: bool = False
-    required: bool = False
-    role: Role = Role.NONE
-    about: str = ""
+    default: Any = field(default=False, kw_only=True)
 
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):
@@ -152,33 +141,27 @@ class Flag:
         return {"type": "boolean", "default": self.default}
 
 
-def argument(field: Field) -> str:
-    """The name under which a route takes it: `sourceUrl` is `source_url`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field.name).lower()
-
-
 def read_all(fields: Sequence[Field], sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Every field by the name of its argument. Raises InvalidRequestError."""
+    """Returns the value of every field by its argument. Raises InvalidRequestError."""
     values: dict[str, Any] = {}
-    for field in fields:
-        if field.name in sent:
-            values[argument(field)] = field.read(sent[field.name])
-        elif field.required:
-            raise InvalidRequestError(f"{field.name} is missing")
+    for each in fields:
+        if each.name in sent:
+            values[each.argument] = each.read(sent[each.name])
+        elif each.required:
+            raise InvalidRequestError(f"{each.name} is missing")
         else:
-            values[argument(field)] = field.default
+            values[each.argument] = each.default
     return values
-
-
-def _is_unicode(text: str) -> bool:
-    """JSON can carry half of a surrogate pair, UTF-8 and with it DynamoDB cannot."""
-    return not re.search(r"[\ud800-\udfff]", text)
 
 
 SOURCE_URL = Text(
     "sourceUrl",
     MOST_URL_CHARS,
     required=True,
-    about="where the image comes from: mxc, localmxc, file, https or data, or a path",
+    about="the URL of the image: mxc, localmxc, file, https or data, or a path in Beeper's media folder",
 )
-CURSOR = Text("cursor", MOST_CURSOR_CHARS, about="`nextCursor` of the page before; leave it out to begin")
+CURSOR = Text(
+    "cursor",
+    MOST_CURSOR_CHARS,
+    about="`nextCursor` of the previous page; leave it out for the first page",
+)

@@ -1,4 +1,7 @@
-"""An HTTP API event (payload 2.0) → the route's answer as JSON; errors are translated here alone."""
+"""Answers events of the HTTP API (payload format 2.0): finds the route, reads its fields, writes its JSON.
+
+This is the only module that knows HTTP statuses: errors become answers here and nowhere else.
+"""
 
 import base64
 import binascii
@@ -13,6 +16,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from imagecache.api.fields import Field, read_all
+from imagecache.api.shapes import Error
 from imagecache.errors import (
     ConflictError,
     ForbiddenError,
@@ -27,12 +31,13 @@ from imagecache.model.access import Role
 Event = Mapping[str, Any]
 Response = dict[str, Any]
 
-# 500 of the longest https URLs. API Gateway takes 10 MB, Lambda 6.
+# 500 of the longest https URLs. API Gateway takes 10 MB, and Lambda 6.
 _MOST_BODY_CHARS = 4 * 1024 * 1024
-# What is shorter travels in one packet as it is.
-_WORTH_GZIP = 1024
-_QUICK = 1
-_STATUSES = {
+# A shorter answer fits into one network packet as it is.
+_LEAST_BYTES_TO_COMPRESS = 1024
+_FASTEST = 1
+_MOST_FRAMES = 12
+_STATUSES: Mapping[type[RequestError], tuple[HTTPStatus, str]] = {
     InvalidRequestError: (HTTPStatus.BAD_REQUEST, "bad_request"),
     UnauthorizedError: (HTTPStatus.UNAUTHORIZED, "unauthorized"),
     ForbiddenError: (HTTPStatus.FORBIDDEN, "forbidden"),
@@ -40,11 +45,12 @@ _STATUSES = {
     ConflictError: (HTTPStatus.CONFLICT, "conflict"),
     RequestTooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
 }
-_RANKS = (Role.NONE, Role.READ, Role.ADMIN)
+# Each role may do what those before it may.
+_ROLES = (Role.NONE, Role.READ, Role.ADMIN)
 
 
 class Log(Protocol):
-    """As much of a logger as is used by the API."""
+    """The methods of a logger that the API uses."""
 
     def error(self, message: object, /, *, extra: Mapping[str, object]) -> None: ...
 
@@ -53,10 +59,11 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """What a request may carry and whose token it takes; `answer` is called with every field by its name.
+    """One operation of the API: what it takes, whom it serves, and what it answers.
 
-    `gives` is the shape of the answer, for the OpenAPI document; `errors` the statuses beside 200 or 202
-    that are this route's own.
+    `answer` is called with the value of every field, by the field's argument, and returns JSON of the shape
+    `gives`. `role` is the token that the route takes. `status` is the status of a success; `errors` are the
+    statuses of failures that are this route's own, for the OpenAPI document.
     """
 
     answer: Callable[..., Any]
@@ -71,40 +78,48 @@ class Route:
 
 
 Routes = Mapping[str, Route]
-"""By API Gateway's route key, as `GET /api/chats`."""
+"""Routes by API Gateway's route key, such as `GET /api/chats`."""
 
 
 def serve(event: Event, *, routes: Routes, log: Log) -> Response:
-    """The answer of the route that API Gateway has chosen, whatever is raised on the way to it."""
-    route = routes[event["routeKey"]]
+    """Returns the answer of the event's route, or the answer that reports the error which the route raised.
+
+    An unexpected exception is logged without its message, which may contain a URL, and becomes a 500.
+    """
+    route_key = event["routeKey"]
+    route = routes[route_key]
     try:
-        answer = route.answer(**_values(route, event))
+        answer = route.answer(**_arguments(route, event))
     except RequestError as error:
         status, code = _STATUSES[type(error)]
-        return _json(status, {"message": str(error), "code": code}, event)
-    except Exception as error:  # noqa: BLE001 - the last resort: logged without its text, which may hold URLs
-        log.error(event["routeKey"], extra={"error": type(error).__name__, "trace": _frames(error)})
-        trouble = {"message": "something of ours failed; it is in the log", "code": "internal"}
-        return _json(HTTPStatus.INTERNAL_SERVER_ERROR, trouble, event)
+        return _error(status, code, str(error), event)
+    except Exception as error:  # noqa: BLE001 - the last resort
+        failure = {"route": route_key, "error": type(error).__name__, "trace": _frames(error)}
+        log.error("the request failed", extra=failure)
+        message = f"Internal error. Details are in the server log (request id {_request_id(event)})."
+        return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", message, event)
     return _json(route.status, answer, event)
 
 
 def _frames(error: Exception) -> list[str]:
+    """Returns the innermost frames of the traceback, without any values."""
     frames = traceback.extract_tb(error.__traceback__)
-    return [f"{one.filename}:{one.lineno} {one.name}" for one in frames[-12:]]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-_MOST_FRAMES:]]
 
 
-def _values(route: Route, event: Event) -> dict[str, Any]:
+def _arguments(route: Route, event: Event) -> dict[str, Any]:
+    """Returns what the route's `answer` is called with. Raises RequestError."""
     role = _role(event)
     if route.role is not Role.NONE and role is Role.NONE:
-        raise UnauthorizedError("send a token: Authorization: Bearer <token>")
-    if _RANKS.index(role) < _RANKS.index(route.role):
-        raise ForbiddenError("this takes the admin token")
-    # An empty parameter is one that a form has left out.
-    query = {name: text for name, text in (event.get("queryStringParameters") or {}).items() if text}
+        raise UnauthorizedError(
+            "The token is missing or not valid: send the header Authorization: Bearer <token>"
+        )
+    if not _may(role, route.role):
+        raise ForbiddenError("This takes the admin token")
+    query = _query(event, route.query)
     body = _body(event, route.body) if route.body is not None else {}
     for field in route.body or ():
-        if body.get(field.name) and _RANKS.index(role) < _RANKS.index(field.role):
+        if body.get(field.name) and not _may(role, field.role):
             raise ForbiddenError(f"{field.name} takes the admin token")
     return {
         **read_all(route.path, event.get("pathParameters") or {}),
@@ -113,31 +128,60 @@ def _values(route: Route, event: Event) -> dict[str, Any]:
     }
 
 
+def _may(role: Role, needed: Role) -> bool:
+    return _ROLES.index(role) >= _ROLES.index(needed)
+
+
 def _role(event: Event) -> Role:
-    """As the authorizer has said; it was never asked about a public route."""
+    """Returns the role that the authorizer found; NONE for a public route, which has no authorizer."""
     authorizer = event.get("requestContext", {}).get("authorizer") or {}
     return Role((authorizer.get("lambda") or {}).get("role", Role.NONE))
 
 
+def _query(event: Event, fields: Sequence[Field]) -> dict[str, str]:
+    """Returns the parameters that have a value: a form sends those that were left out with an empty one.
+
+    Raises InvalidRequestError for a parameter that the route does not have: a misspelt filter must not list
+    everything.
+    """
+    sent: Mapping[str, str] = event.get("queryStringParameters") or {}
+    if unknown := sent.keys() - {field.name for field in fields}:
+        allowed = f"the query may have {_names(fields)}" if fields else "this takes no query parameters"
+        raise InvalidRequestError(f"{min(unknown)[:40]!r} is not a query parameter: {allowed}")
+    return {name: text for name, text in sent.items() if text}
+
+
 def _body(event: Event, fields: Sequence[Field]) -> dict[str, Any]:
+    """Returns the JSON object in the body; an empty one without a body. Raises RequestError."""
     text = event.get("body") or ""
     if len(text) > _MOST_BODY_CHARS:
-        raise RequestTooLargeError("the body may have 4 MB at most: send fewer URLs at a time")
+        raise RequestTooLargeError("The body may have at most 4 MB: send fewer URLs at a time")
     try:
         if event.get("isBase64Encoded"):
             text = base64.b64decode(text).decode()
         body = json.loads(text) if text else {}
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise InvalidRequestError("the body must be JSON in UTF-8") from error
+        raise InvalidRequestError("The body must be JSON in UTF-8") from error
     if not isinstance(body, dict):
-        raise InvalidRequestError("the body must be a JSON object")
+        raise InvalidRequestError("The body must be a JSON object")
     if unknown := body.keys() - {field.name for field in fields}:
-        raise InvalidRequestError(f"the body may hold {_names(fields)}, not {min(unknown)[:40]!r}")
+        allowed = f"the body may have {_names(fields)}" if fields else "the body must be empty"
+        raise InvalidRequestError(f"{min(unknown)[:40]!r} is not a field of the body: {allowed}")
     return body
 
 
 def _names(fields: Sequence[Field]) -> str:
-    return ", ".join(field.name for field in fields) or "nothing"
+    return ", ".join(field.name for field in fields)
+
+
+def _error(status: HTTPStatus, code: str, message: str, event: Event) -> Response:
+    answer: Error = {"message": message, "code": code, "requestId": _request_id(event)}
+    return _json(status, answer, event)
+
+
+def _request_id(event: Event) -> str:
+    """Returns API Gateway's id of the request, which is in its access log and in every log line, too."""
+    return str(event.get("requestContext", {}).get("requestId", ""))
 
 
 def _json(status: HTTPStatus, answer: Any, event: Event) -> Response:
@@ -150,26 +194,26 @@ def _json(status: HTTPStatus, answer: Any, event: Event) -> Response:
         "vary": "accept-encoding",
     }
     if status is HTTPStatus.OK and event["routeKey"].startswith("GET "):
-        # Weak: the same for the compressed and the plain form.
+        # Weak, because the compressed and the plain form have the same tag.
         headers["etag"] = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
         if _matches(headers["etag"], asked.get("if-none-match", "")):
             del headers["content-type"]
             return {"statusCode": HTTPStatus.NOT_MODIFIED, "headers": headers}
-    if len(body) < _WORTH_GZIP or not _takes_gzip(asked.get("accept-encoding", "")):
+    if len(body) < _LEAST_BYTES_TO_COMPRESS or not _accepts_gzip(asked.get("accept-encoding", "")):
         return {"statusCode": status, "headers": headers, "body": body.decode()}
-    packed = base64.b64encode(gzip.compress(body, _QUICK, mtime=0)).decode()
+    compressed = base64.b64encode(gzip.compress(body, _FASTEST, mtime=0)).decode()
     headers["content-encoding"] = "gzip"
-    return {"statusCode": status, "headers": headers, "body": packed, "isBase64Encoded": True}
+    return {"statusCode": status, "headers": headers, "body": compressed, "isBase64Encoded": True}
 
 
 def _matches(etag: str, if_none_match: str) -> bool:
-    """Weak comparison (RFC 9110 §13.1.2)."""
-    known = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
-    return "*" in known or etag.removeprefix("W/") in known
+    """Tells whether the client has this version, by weak comparison (RFC 9110 §13.1.2)."""
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in tags or etag.removeprefix("W/") in tags
 
 
-def _takes_gzip(accept_encoding: str) -> bool:
-    """Whether `gzip` is named and not refused by `;q=0` (RFC 9110 §12.5.3)."""
+def _accepts_gzip(accept_encoding: str) -> bool:
+    """Tells whether the client names `gzip` and does not refuse it by `;q=0` (RFC 9110 §12.5.3)."""
     for offer in accept_encoding.lower().split(","):
         coding, _, weight = offer.partition(";")
         if coding.strip() == "gzip":

@@ -5,20 +5,19 @@ from typing import Literal
 from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
 
 from imagecache.api.shapes import Image, Moment, Shown
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageStatus, LocationKind
 from imagecache.rules.image_choice import ShownFor
 from imagecache.usecases.operating.change_image import Invalidation
-from imagecache.usecases.reading.explain_image import LocationKind
 
 
 class Images(TypedDict):
-    """Every source URL that was asked for, as it was sent."""
+    """The images by their source URLs, as these were sent."""
 
     images: dict[str, Image]
 
 
 class ImageRow(TypedDict):
-    """An image as the cache knows it."""
+    """An image as the cache has it."""
 
     sourceUrl: str | None
     status: ImageStatus
@@ -33,16 +32,16 @@ class ImageRow(TypedDict):
 
 
 class ImageRows(TypedDict):
-    """A page of images by status."""
+    """A page of images with one status; `nextCursor` is null at the end."""
 
     images: list[ImageRow]
     nextCursor: str | None
 
 
 class Reference(TypedDict):
-    """A chat or a member that shows a picture which is not cached; `participantId` null: the chat's own.
+    """A picture that is shown and not cached, by a member or, if `participantId` is null, by the chat itself.
 
-    `source` is whose picture it is: a member may have one of their own and that of their contact.
+    `source` is whose picture it is: a member may have a picture of their own and that of their contact.
     """
 
     chatId: str
@@ -55,14 +54,14 @@ class Reference(TypedDict):
 
 
 class References(TypedDict):
-    """A page of them, in no order."""
+    """A page of references, in no order; `nextCursor` is null at the end."""
 
     references: list[Reference]
     nextCursor: str | None
 
 
 class Attempt(TypedDict):
-    """One question to an origin."""
+    """One request to an origin, and what came of it."""
 
     at: Moment | None
     origin: str
@@ -70,7 +69,7 @@ class Attempt(TypedDict):
 
 
 class Story(TypedDict):
-    """The whole story of one image; `summary` tells it in sentences."""
+    """Everything that is known of one image; `summary` tells it in sentences."""
 
     sourceUrl: str
     source: LocationKind
@@ -90,13 +89,18 @@ class Story(TypedDict):
 
 
 class Queued(TypedDict):
-    """The image is on its way."""
+    """The image is queued."""
 
     status: Literal["pending"]
 
 
 class Forgotten(TypedDict):
-    """The image is gone; `deletedVersions` are its objects' versions that were deleted at once."""
+    """The image is forgotten.
+
+    `deletedVersions` counts the versions of its objects that were deleted. `edge` says whether CloudFront
+    drops its copies: `told` if it does, `not_told` if it could not be asked to, `not_needed` if there are
+    none to drop.
+    """
 
     status: Literal["forgotten"]
     deletedVersions: int

@@ -1,130 +1,135 @@
-"""Images by themselves → what the routes below `/api/images` answer."""
+"""The routes that show images by themselves: by status, the missing ones, and the story of one."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
+from typing import Any
 
 from imagecache.api import cursor as cursors
 from imagecache.api import image_shapes as shapes
-from imagecache.api.fields import CURSOR, MOST_URL_CHARS, SOURCE_URL, Choice, Flag, Texts
-from imagecache.api.http import Log
-from imagecache.api.image import image_json
+from imagecache.api.fields import CURSOR, SOURCE_URL, Choice
+from imagecache.api.http import Route, Routes
 from imagecache.api.moments import iso8601
-from imagecache.errors import InvalidRequestError
-from imagecache.model.access import Role
-from imagecache.model.image import ImageStatus
-from imagecache.rules.image_choice import ShownFor, ShownImage
+from imagecache.api.story import story_json
+from imagecache.clock import Clock
+from imagecache.model.image import ImageRecord, ImageStatus
+from imagecache.rules.image_choice import ShownFor
 from imagecache.stores.blobs import image_path
-from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.contacts.contacts import ContactsTable
-from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
-from imagecache.usecases.operating.change_image import ImageChanges
-from imagecache.usecases.operating.look_up_images import ImageLookup
-from imagecache.usecases.reading.list_uncached import Uncached, list_uncached
+from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.usecases.reading.explain_image import ImageExplainer
+from imagecache.usecases.reading.list_uncached import PictureReference, Position, UncachedListing
 
-ROWS_QUERY = (Choice("status", ImageStatus, required=True), CURSOR)
-UNCACHED_QUERY = (CURSOR,)
-LOOKUP_BODY = (
-    Texts(
-        "sourceUrls",
-        500,
-        MOST_URL_CHARS,
-        required=True,
-        about="of any scheme, each as another application has it",
-    ),
-    Flag("enqueue", role=Role.ADMIN, about="queue those that are missing"),
-)
-ONE_BODY = (SOURCE_URL,)
-
-_ROWS_A_PAGE = 100
+_ROWS_PER_PAGE = 100
+# These lists are sorted by the next attempt, so a position in them has its time.
+_SORTED = {ImageStatus.PENDING, ImageStatus.FAILED}
+# DynamoDB's limits for a partition key and for a sort key.
+_MOST_KEY_BYTES = 2048
+_MOST_SORT_KEY_BYTES = 1024
 
 
-def rows_page(
-    *, status: ImageStatus, cursor: str | None, catalogue: ImageCatalogue, base_url: str
-) -> shapes.ImageRows:
-    """`GET /api/images`. Raises InvalidRequestError."""
-    listing = f"images {status.value}"
-    after = cursors.read(listing, cursor)
-    match after:
-        case None | [str()] | [str(), int()]:
-            rows, end = catalogue.by_status(status, limit=_ROWS_A_PAGE, after=after)
-        case _:
-            raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRoutes:
+    """Shows images to operators."""
+
+    catalogue: ImageCatalogue
+    uncached: UncachedListing
+    explainer: ImageExplainer
+    clock: Clock
+    base_url: str
+
+    def routes(self) -> Routes:
+        """Returns the routes by API Gateway's route key."""
+        return {
+            "GET /api/images": Route(
+                summary="List images by status",
+                query=(Choice("status", ImageStatus, required=True), CURSOR),
+                gives=shapes.ImageRows,
+                answer=self.page,
+            ),
+            "GET /api/images/uncached": Route(
+                summary="List references without a cached image, and why; "
+                "a page may be empty and still have a cursor",
+                query=(CURSOR,),
+                gives=shapes.References,
+                answer=self.uncached_page,
+            ),
+            "POST /api/images/explain": Route(
+                summary="Tell everything that is known of one image",
+                body=(SOURCE_URL,),
+                gives=shapes.Story,
+                answer=self.explain,
+            ),
+        }
+
+    def page(self, *, status: ImageStatus, cursor: str | None) -> shapes.ImageRows:
+        """Answers `GET /api/images`. Raises InvalidRequestError."""
+        listing = f"images {status.value}"
+        after = cursors.read(listing, cursor, _index_key if status in _SORTED else _table_key)
+        images, following = self.catalogue.by_status(status, limit=_ROWS_PER_PAGE, after=after)
+        return {
+            "images": [_row_json(image, self.base_url) for image in images],
+            "nextCursor": cursors.write(listing, following),
+        }
+
+    def uncached_page(self, *, cursor: str | None) -> shapes.References:
+        """Answers `GET /api/images/uncached`. Raises InvalidRequestError."""
+        references, following = self.uncached.page(after=cursors.read("uncached", cursor, _member_key))
+        return {
+            "references": [_reference_json(reference) for reference in references],
+            "nextCursor": cursors.write("uncached", following),
+        }
+
+    def explain(self, *, source_url: str) -> shapes.Story:
+        """Answers `POST /api/images/explain`."""
+        story = self.explainer.explain(source_url)
+        return story_json(story, source_url, now=self.clock(), base_url=self.base_url)
+
+
+def _table_key(position: Any) -> list[Any] | None:
+    match position:
+        case [key] if cursors.is_key(key, max_bytes=_MOST_KEY_BYTES):
+            return [key]
+    return None
+
+
+def _index_key(position: Any) -> list[Any] | None:
+    match position:
+        case [key, moment] if cursors.is_key(key, max_bytes=_MOST_KEY_BYTES) and cursors.is_moment(moment):
+            return [key, moment]
+    return None
+
+
+def _member_key(position: Any) -> Position | None:
+    match position:
+        case [chat_id, participant_id] if cursors.is_key(
+            chat_id, max_bytes=_MOST_KEY_BYTES
+        ) and cursors.is_key(participant_id, max_bytes=_MOST_SORT_KEY_BYTES):
+            return chat_id, participant_id
+    return None
+
+
+def _row_json(image: ImageRecord, base_url: str) -> shapes.ImageRow:
     return {
-        "images": [_row(facts, base_url) for facts in rows],
-        "nextCursor": cursors.write(listing, end),
+        "sourceUrl": image.source_url,
+        "status": image.status,
+        "reason": image.reason,
+        "queuedAt": iso8601(image.queued_at),
+        "failedAt": iso8601(image.failed_at),
+        "nextAttemptAt": iso8601(image.next_attempt_at),
+        "cachedAt": iso8601(image.cached_at),
+        "contentType": image.content_type,
+        "fileSize": image.file_size or None,
+        "url": base_url + image_path(image.blob_id, 192) if image.blob_id else None,
     }
 
 
-def uncached_page(
-    *, cursor: str | None, participants: ParticipantsTable, contacts: ContactsTable, images: CachedImages
-) -> shapes.References:
-    """`GET /api/images/uncached`. Raises InvalidRequestError."""
-    match cursors.read("uncached", cursor):
-        case None:
-            after = None
-        case [str(chat_id), str(participant_id)]:
-            after = chat_id, participant_id
-        case _:
-            raise InvalidRequestError("cursor is not one of ours: leave it out to start again")
-    found, end = list_uncached(participants=participants, contacts=contacts, images=images, after=after)
+def _reference_json(reference: PictureReference) -> shapes.Reference:
+    participant = reference.participant
+    view = reference.view
     return {
-        "references": [_reference(one) for one in found],
-        "nextCursor": cursors.write("uncached", end),
-    }
-
-
-def looked_up(
-    *, source_urls: Sequence[str], enqueue: bool, lookup: ImageLookup, base_url: str
-) -> shapes.Images:
-    """`POST /api/images/lookup`."""
-    views = lookup.look_up(source_urls, enqueue=enqueue)
-    shown = {url: ShownImage(None, view) for url, view in views.items()}
-    return {"images": {url: image_json(image, None, base_url) for url, image in shown.items()}}
-
-
-def refreshed(*, source_url: str, changes: ImageChanges) -> shapes.Queued:
-    """`POST /api/images/refresh`. Raises InvalidRequestError, NotFoundError."""
-    changes.refresh(source_url)
-    return {"status": "pending"}
-
-
-def retried(*, source_url: str, changes: ImageChanges) -> shapes.Queued:
-    """`POST /api/images/retry`. Raises InvalidRequestError, NotFoundError, ConflictError."""
-    changes.retry(source_url)
-    return {"status": "pending"}
-
-
-def forgotten(*, source_url: str, changes: ImageChanges, log: Log) -> shapes.Forgotten:
-    """`POST /api/images/forget`. Raises InvalidRequestError, NotFoundError."""
-    done = changes.forget(source_url)
-    log.info("forget", extra=asdict(done))
-    return {"status": "forgotten", "deletedVersions": done.deleted_versions, "edge": done.invalidation}
-
-
-def _row(facts: ImageFacts, base_url: str) -> shapes.ImageRow:
-    return {
-        "sourceUrl": facts.source_url,
-        "status": facts.status,
-        "reason": facts.reason,
-        "queuedAt": iso8601(facts.queued_at),
-        "failedAt": iso8601(facts.failed_at),
-        "nextAttemptAt": iso8601(facts.next_attempt_at),
-        "cachedAt": iso8601(facts.cached_at),
-        "contentType": facts.content_type,
-        "fileSize": facts.file_size,
-        "url": base_url + image_path(facts.blob_id, 192) if facts.blob_id else None,
-    }
-
-
-def _reference(one: Uncached) -> shapes.Reference:
-    (chat_id, participant), source, source_url, _ = one.shown
-    return {
-        "chatId": chat_id,
-        "participantId": None if source is ShownFor.CHAT else participant.participant_id,
+        "chatId": reference.chat_id,
+        "participantId": None if reference.shown_for is ShownFor.CHAT else participant.participant_id,
         "fullName": participant.full_name,
-        "source": source,
-        "sourceUrl": source_url,
-        "status": one.view.status if one.view else "none",
-        "reason": one.view.reason if one.view else None,
+        "source": reference.shown_for,
+        "sourceUrl": reference.source_url,
+        "status": view.status if view else "none",
+        "reason": view.reason if view else None,
     }

@@ -1,10 +1,10 @@
-"""Milliseconds → ISO 8601."""
+"""Times in ms → ISO 8601."""
 
 from datetime import UTC, datetime
 
 
 def iso8601(milliseconds: int | None) -> str | None:
-    """UTC, to the second; None for 0 and for a moment that no calendar has."""
+    """Returns the time in UTC, to the second; None for 0 and for a time outside of the calendar."""
     if not milliseconds:
         return None
     try:

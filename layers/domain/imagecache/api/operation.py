@@ -14,7 +14,9 @@ from imagecache.model.job import (
 )
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.catalogue import ImageCatalogue
-from imagecache.stores.state.sync_state import BeeperHealth, SyncState
+from imagecache.stores.state.beeper_health import BeeperHealth, BeeperHealthStore
+from imagecache.stores.state.last_sync import LastSyncStore
+from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 from imagecache.usecases.operating.read_job import JobReader
 from imagecache.usecases.operating.start_job import JobStarter
 from imagecache.usecases.reading.count_cache import count_cache
@@ -50,16 +52,23 @@ def read_health() -> shapes.Health:
     return {"status": "ok"}
 
 
-def read_status(*, sync_state: SyncState) -> shapes.Status:
+def read_status(*, beeper_health_store: BeeperHealthStore) -> shapes.Status:
     """Answers `GET /api/status`."""
-    return {"origin": _origin(sync_state.origin())}
+    return {"origin": _origin(beeper_health_store.read())}
 
 
-def stats(*, catalogue: ImageCatalogue, participants: ParticipantsTable, state: SyncState) -> shapes.Stats:
+def stats(
+    *,
+    catalogue: ImageCatalogue,
+    participants: ParticipantsTable,
+    last_sync_store: LastSyncStore,
+    beeper_health_store: BeeperHealthStore,
+    statistics_store: SweepStatisticsStore,
+) -> shapes.Stats:
     """Answers `GET /api/stats`."""
     counts = count_cache(catalogue=catalogue, participants=participants)
-    synced = state.synced()
-    swept = state.statistics()
+    last_sync = last_sync_store.read()
+    swept = statistics_store.read()
     return {
         "totalCachedImages": counts.images,
         "totalChatsWithImages": counts.chats,
@@ -81,8 +90,8 @@ def stats(*, catalogue: ImageCatalogue, participants: ParticipantsTable, state: 
             "bytesSaved": counts.bytes_saved,
         },
         "lastSync": {
-            "succeededAt": iso8601(synced.succeeded_at),
-            "completedAt": iso8601(synced.completed_at),
+            "succeededAt": iso8601(last_sync.succeeded_at),
+            "completedAt": iso8601(last_sync.completed_at),
         },
         "lastSweep": {
             "finishedAt": iso8601(swept.get("swept_at")),
@@ -90,7 +99,7 @@ def stats(*, catalogue: ImageCatalogue, participants: ParticipantsTable, state: 
             "deleted": swept.get("deleted"),
             "bytesFreed": swept.get("bytes_freed"),
         },
-        "origin": _origin(state.origin()),
+        "origin": _origin(beeper_health_store.read()),
     }
 
 

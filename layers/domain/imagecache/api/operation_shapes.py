@@ -9,7 +9,7 @@ from typing_extensions import TypedDict  # typing's own cannot be turned into JS
 
 from imagecache.api.shapes import Moment
 from imagecache.model.job import JobKind, JobStatus, ResultValue
-from imagecache.stores.state.sync_state import BeeperState
+from imagecache.stores.state.beeper_health import BeeperState
 
 
 class Origin(TypedDict):

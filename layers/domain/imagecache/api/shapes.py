@@ -1,6 +1,6 @@
-"""The JSON that all routes share. The OpenAPI document is made from this and the shapes of each kind.
+"""The JSON that all routes share. The OpenAPI document is generated from this and from the other shapes.
 
-`chat_shapes.py`, `image_shapes.py`, `contact_shapes.py` and `operation_shapes.py` have the rest.
+The others are in `chat_shapes.py`, `image_shapes.py`, `contact_shapes.py` and `operation_shapes.py`.
 """
 
 # Before 3.12 typing has no TypeAliasType, and its TypedDict cannot be turned into JSON Schema.
@@ -13,17 +13,22 @@ Moment = TypeAliasType("Moment", str)
 
 
 class Error(TypedDict):
-    """What went wrong and what to do about it, for a person; `code` for a program."""
+    """What is wrong and what to do about it.
+
+    `message` is for a person, `code` for a program. `requestId` finds the request in the server's logs.
+    """
 
     message: str
     code: str
+    requestId: str
 
 
 class Image(TypedDict):
     """A picture with everything that the first paint needs.
 
-    `url` is the 192 px WebP, `sizes` holds 96, 192 and 640; both are empty unless it is cached. `placeholder`
-    is a ThumbHash in base64. `width` and `height` are the original's.
+    `url` is the WebP of 192 px, `sizes` has those of 96, 192 and 640 px. Both are empty unless the picture is
+    cached. `placeholder` is a ThumbHash in base64. `width` and `height` are the original's. `reason` says why
+    there is no picture: why it failed, or `forgotten`.
     """
 
     status: ShownStatus
@@ -39,7 +44,7 @@ class Image(TypedDict):
 
 
 class Shown(TypedDict):
-    """Where a picture is shown; `participantId` null: as the chat's own."""
+    """A place that shows a picture: a member of a chat, or the chat itself if `participantId` is null."""
 
     chatId: str
     chatTitle: str | None

@@ -1,4 +1,4 @@
-"""The story of one image → what `/api/images/explain` answers: its fields, and plain sentences."""
+"""The story of one image → the answer of `/api/images/explain`: its fields, and plain sentences."""
 
 from collections.abc import Iterator
 
@@ -6,76 +6,40 @@ from imagecache.api import image_shapes, shapes
 from imagecache.api.chats import title_of
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
-from imagecache.clock import Clock
-from imagecache.model.image import FailureReason, ImageStatus, RejectionReason
+from imagecache.model.image import ImageRecord, ImageStatus, LocationKind
+from imagecache.rules.failure_reasons import FAILURES, REJECTIONS
 from imagecache.rules.image_choice import ShownImage
 from imagecache.rules.retries import NEVER
-from imagecache.stores.chats.chat_reader import ChatReader
-from imagecache.stores.chats.participants import CHAT_ROW, ParticipantsTable
-from imagecache.stores.contacts.contacts import ContactsTable
-from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
-from imagecache.usecases.reading.explain_image import ImageStory, LocationKind, explain_image
+from imagecache.stores.chats.participants import CHAT_ROW
+from imagecache.usecases.reading.explain_image import ImageStory
 
-_SOURCES = {
-    LocationKind.BEEPER: "It lies in Beeper's media folder: Beeper is asked for it, or the media server.",
-    LocationKind.WEB: "It is somewhere on the web and is fetched over https.",
-    LocationKind.DATA: "The picture is within its own URL.",
-}
-_REASONS: dict[str, str] = {
-    FailureReason.GONE: "Beeper, or the web, no longer has it",
-    FailureReason.REFUSED: "it may not be fetched from there, or will not be given",
-    FailureReason.UNSUPPORTED: "it is no JPEG, PNG, GIF, WebP or AVIF",
-    FailureReason.UNSUPPORTED_HEIC: "it is HEIC, which browsers do not show",
-    FailureReason.UNSUPPORTED_SVG: "it is SVG, which can hold scripts",
-    FailureReason.UNDECODABLE: "its bytes are broken",
-    FailureReason.TOO_LARGE: "it has more than 5 MB or 40 megapixels",
-    FailureReason.CRASHED: "three workers died of it",
-    FailureReason.ORIGIN_DOWN: "where it comes from could not be reached for hours",
-    RejectionReason.MALFORMED: "it is malformed",
-    RejectionReason.OUTSIDE_MEDIA_FOLDER: "it names a file outside Beeper's media folder",
-    RejectionReason.TOO_LONG: "it is too long",
-    RejectionReason.UNSUPPORTED_SCHEME: "only https, data and Beeper's own kinds of URLs are fetched",
+_LOCATIONS = {
+    LocationKind.BEEPER: "It is in Beeper's media folder, and is fetched from Beeper or the media server.",
+    LocationKind.WEB: "It is on the web, and is fetched by https.",
+    LocationKind.DATA: "It is contained in its URL.",
 }
 _MOST_TITLES = 5
 
 
-def explained(
-    *,
-    source_url: str,
-    catalogue: ImageCatalogue,
-    images: CachedImages,
-    participants: ParticipantsTable,
-    chats: ChatReader,
-    contacts: ContactsTable,
-    base_url: str,
-    clock: Clock,
-) -> image_shapes.Story:
-    """`POST /api/images/explain`."""
-    story = explain_image(
-        source_url,
-        catalogue=catalogue,
-        images=images,
-        participants=participants,
-        chats=chats,
-        contacts=contacts,
-    )
-    facts = story.facts or ImageFacts("", None, ImageStatus.PENDING)
+def story_json(story: ImageStory, source_url: str, *, now: int, base_url: str) -> image_shapes.Story:
+    """Returns the story as the API tells it."""
+    record = story.record or ImageRecord(image_key="", status=ImageStatus.PENDING)
     return {
         "sourceUrl": source_url,
-        "source": story.source,
+        "source": story.location_kind,
         "status": story.view.status if story.view else "none",
         "reason": story.view.reason if story.view else None,
-        "summary": [*_summary(story, now=clock())],
+        "summary": [*_summary(story, now=now)],
         "attempts": [
-            {"at": iso8601(one.at), "origin": one.origin, "answer": one.answer} for one in facts.history
+            {"at": iso8601(answer.at), "origin": answer.origin, "answer": answer.answer}
+            for answer in record.history
         ],
-        "failures": facts.failures,
-        "queuedAt": iso8601(facts.queued_at),
-        "heldUntil": iso8601(facts.held_until),
-        "failedAt": iso8601(facts.failed_at),
-        "nextAttemptAt": iso8601(facts.next_attempt_at),
-        "cachedAt": iso8601(facts.cached_at),
+        "failures": record.failures,
+        "queuedAt": iso8601(record.queued_at),
+        "heldUntil": iso8601(record.held_until),
+        "failedAt": iso8601(record.failed_at),
+        "nextAttemptAt": iso8601(record.next_attempt_at),
+        "cachedAt": iso8601(record.cached_at),
         "image": image_json(ShownImage(None, story.view), None, base_url),
         "shownBy": _shown_by(story),
         "moreShownBy": story.more_shown_by,
@@ -85,75 +49,87 @@ def explained(
 def _shown_by(story: ImageStory) -> list[shapes.Shown]:
     return [
         {
-            "chatId": one.chat_id,
+            "chatId": reference.chat_id,
             "chatTitle": title_of(chat) if chat else None,
-            "participantId": None if one.participant_id == CHAT_ROW else one.participant_id,
+            "participantId": None if reference.participant_id == CHAT_ROW else reference.participant_id,
         }
-        for one, chat in story.shown_by
+        for reference, chat in story.shown_by
     ]
 
 
 def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
-    """What it is, what happened, what happens next and when, who shows it."""
+    """Yields what the image is, what happened, what happens next and when, and who shows it."""
     if story.rejected:
-        yield f"This URL is never fetched: {_REASONS[story.rejected]}."
+        yield f"This URL is never fetched: {REJECTIONS[story.rejected]}."
         return
-    yield _SOURCES[story.source]
-    if story.facts is None:
-        yield "Nobody has asked for it yet."
-        yield "The next complete sync queues it." if story.shown_by else "A look-up with enqueue queues it."
+    yield _LOCATIONS[story.location_kind]
+    if story.record is None:
+        yield "It was never queued."
+        if story.shown_by:
+            yield "The next complete sync queues it."
+        else:
+            yield "A look-up with `enqueue` queues it."
     else:
-        yield _state(story.facts)
-        for one in story.facts.history:
-            yield f"{iso8601(one.at)}: asked {one.origin}, the answer was: {one.answer}."
-        yield _next(story.facts, now=now)
+        yield _state(story.record)
+        for answer in story.record.history:
+            yield f"{iso8601(answer.at)}: {answer.origin} was asked and answered: {answer.answer}."
+        yield _next(story.record, now=now)
+        if story.record.status is ImageStatus.FAILED and story.record.reason:
+            yield FAILURES[story.record.reason].advice
     if story.shown_by or not story.contacts:
-        yield _shown_by_whom(story)
+        yield _titles(story)
     if story.contacts:
-        yield f"It stands in where the contact {' or '.join(story.contacts)} is met without a picture."
+        contacts = " or ".join(f'"{contact_id}"' for contact_id in story.contacts)
+        yield f"Shown for the contact {contacts} wherever that person has no picture of their own."
 
 
-def _state(facts: ImageFacts) -> str:
-    match facts.status:
+def _state(record: ImageRecord) -> str:
+    match record.status:
         case ImageStatus.CACHED:
-            since = iso8601(facts.cached_at)
-            return f"It is cached since {since}: {facts.file_size} bytes, {facts.content_type}."
+            since = iso8601(record.cached_at)
+            return f"It has been cached since {since}: {record.file_size} bytes, {record.content_type}."
         case ImageStatus.FORGOTTEN:
             return "It was forgotten on request."
         case ImageStatus.PENDING:
-            since = iso8601(facts.queued_at)
-            return (
-                f"It waits in the queue since {since}."
-                if since
-                else "It is being fetched for the first time."
-            )
+            since = iso8601(record.queued_at)
+            if since:
+                return f"It has been waiting in the queue since {since}."
+            return "It is being fetched for the first time."
         case ImageStatus.FAILED:
-            times = "once" if facts.failures <= 1 else f"{facts.failures} times in a row"
-            why = _REASONS.get(facts.reason or "", facts.reason)
-            return f"It failed {times}, last at {iso8601(facts.failed_at)}: {why}."
+            times = "once" if record.failures <= 1 else f"{record.failures} times in a row"
+            reason = FAILURES[record.reason].text if record.reason else "the reason was not recorded"
+            return f"It failed {times}, last at {iso8601(record.failed_at)}: {reason}."
 
 
-def _next(facts: ImageFacts, *, now: int) -> str:
-    if facts.held_until > now:
-        return f"A worker has it now, until {iso8601(facts.held_until)} at the latest."
-    if facts.status is ImageStatus.FAILED:
-        return _next_try(facts)
-    if facts.status is ImageStatus.PENDING:
-        return f"If its message was lost, a sync after {iso8601(facts.next_attempt_at)} sends another."
-    return "Pages show it." if facts.status is ImageStatus.CACHED else "Only a refresh brings it back."
+def _next(record: ImageRecord, *, now: int) -> str:
+    if record.held_until > now:
+        return f"A worker is fetching it now, until {iso8601(record.held_until)} at the latest."
+    match record.status:
+        case ImageStatus.FAILED:
+            return _next_attempt(record)
+        case ImageStatus.PENDING:
+            due = iso8601(record.next_attempt_at)
+            return f"If its message was lost, the first sync after {due} sends another."
+        case ImageStatus.CACHED:
+            return "Pages show it."
+        case ImageStatus.FORGOTTEN:
+            return "Only a refresh fetches it again."
 
 
-def _next_try(facts: ImageFacts) -> str:
-    if facts.queued_at:
-        return f"It waits in the queue for another try since {iso8601(facts.queued_at)}."
-    if facts.next_attempt_at >= NEVER:
-        return "It is not tried again by itself: retry asks for it once more."
-    return f"The first sync after {iso8601(facts.next_attempt_at)} tries it again; retry does so now."
+def _next_attempt(record: ImageRecord) -> str:
+    if record.queued_at:
+        return f"It has been waiting in the queue for another attempt since {iso8601(record.queued_at)}."
+    if record.next_attempt_at >= NEVER:
+        return "It is not tried again by itself; a retry tries it once more."
+    return f"The first sync after {iso8601(record.next_attempt_at)} tries it again; a retry does so now."
 
 
-def _shown_by_whom(story: ImageStory) -> str:
-    titles = dict.fromkeys((chat and title_of(chat)) or one.chat_id for one, chat in story.shown_by)
+def _titles(story: ImageStory) -> str:
+    """Returns which chats show the image, with at most a few of their titles."""
+    titles = dict.fromkeys(
+        (title_of(chat) if chat else None) or reference.chat_id for reference, chat in story.shown_by
+    )
     if not titles:
         return "No chat shows it."
-    named = ", ".join([*titles][:_MOST_TITLES])
-    return f"Shown by {named}{' and others' if len(titles) > _MOST_TITLES or story.more_shown_by else ''}."
+    are_more = len(titles) > _MOST_TITLES or story.more_shown_by
+    return f"Shown by {', '.join([*titles][:_MOST_TITLES])}{' and others' if are_more else ''}."

@@ -1,1 +1,1 @@
-"""Decoding and encoding of pictures. Needs Pillow, which only functions with the imaging layer have."""
+"""Decodes and encodes pictures. Needs Pillow, which only functions with the imaging layer have."""

@@ -1,9 +1,10 @@
-"""Bytes that claim to be an image → what they are, and a WebP of each size. The only module that decodes.
+"""Decodes an image of unknown origin, and makes a WebP of each size. No other module decodes images.
 
-Time and memory are bounded by what is let in: 5 MB of bytes (the sources' cap), 40 megapixels counted before
-a pixel is decoded, the first frame only, and one decode above 4 megapixels at a time: at four bytes a pixel
-160 MB, and twice that for the rare modes that must be converted. What still takes for ever ends with the
-function's timeout, and with the third of those the image is recorded as crashed.
+Time and memory are limited by what is accepted. The sources send at most 5 MB. The pixels are counted
+before any of them is decoded, and there may be 40 million of them. Only the first frame is decoded, and
+only one picture above 4 megapixels at a time. The largest picture takes 160 MB at four bytes a pixel, and
+twice that in the rare modes that have to be converted. A picture that still takes too long is ended by the
+timeout of the function, and after the third time it is recorded as crashed.
 """
 
 import base64
@@ -11,8 +12,8 @@ import contextlib
 import io
 import threading
 
-# By name: Pillow knows many more formats, some of which start other programs, and would load them all to
-# look for one of these.
+# The formats are imported by name. Pillow knows many more, some of which start other programs, and it would
+# load all of them to find the right one.
 from PIL import (
     AvifImagePlugin,  # noqa: F401 - registers itself
     GifImagePlugin,  # noqa: F401 - registers itself
@@ -30,7 +31,7 @@ from imagecache.model.image import SIZES, FailureReason, Picture
 
 _CONTENT_TYPES = {
     "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",  # what phones make: JPEGs with more JPEGs behind the first
+    "MPO": "image/jpeg",  # a JPEG of a phone, with more JPEGs behind the first one
     "PNG": "image/png",
     "GIF": "image/gif",
     "WEBP": "image/webp",
@@ -40,8 +41,8 @@ _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 _MAX_PIXELS = 40_000_000
 _LARGE_PIXELS = 4_000_000
 _one_large_image = threading.Lock()
-Image.MAX_IMAGE_PIXELS = None  # checked below, once, before a pixel is decoded
-# 16 ms instead of 37 ms of CPU an image at Pillow's default of 4; the files are hardly larger.
+Image.MAX_IMAGE_PIXELS = None  # `render` counts the pixels itself, before any is decoded
+# Takes 16 ms of CPU for an image instead of 37 ms with Pillow's default of 4. The files are hardly larger.
 _WEBP_METHOD = 2
 _WEBP_QUALITY = 80
 _ORIENTATION = 0x0112
@@ -51,7 +52,7 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 
 
 def render(original: bytes) -> Picture:
-    """Decode once, first frame, upright.
+    """Decodes the first frame of an image and turns it upright.
 
     Raises ImageFailedError (UNSUPPORTED, UNSUPPORTED_HEIC, UNSUPPORTED_SVG, UNDECODABLE, TOO_LARGE).
     """
@@ -65,13 +66,13 @@ def render(original: bytes) -> Picture:
     except ImageFailedError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageFailedError(_what_it_is(original), "none of the accepted formats") from error
-    except Exception as error:  # a decoder raises anything, not only OSError: the image's fault
+        raise ImageFailedError(_reason_unrecognised(original), "none of the accepted formats") from error
+    except Exception as error:  # decoders raise exceptions of any type for broken bytes
         raise ImageFailedError(FailureReason.UNDECODABLE, type(error).__name__) from error
 
 
-def _what_it_is(original: bytes) -> FailureReason:
-    """Why Pillow did not know these bytes: another format, or one of ours whose head is broken."""
+def _reason_unrecognised(original: bytes) -> FailureReason:
+    """Returns why Pillow did not recognise the bytes: another format, or a broken head."""
     if original.startswith(_MAGIC) or (original[:4] == b"RIFF" and original[8:12] == b"WEBP"):
         return FailureReason.UNDECODABLE
     if original[4:8] == b"ftyp":
@@ -87,11 +88,11 @@ def _render(image: Image.Image) -> Picture:
     content_type = _CONTENT_TYPES[image.format or ""]
     turn = image.getexif().get(_ORIENTATION, 1)
     width, height = (image.height, image.width) if turn in {5, 6, 7, 8} else image.size
-    # JPEG can be decoded at a fraction of its size: no smaller than the largest thumbnail.
+    # A JPEG can be decoded at a fraction of its size. This one is at least as large as the largest thumbnail.
     image.draft("RGB", (max(SIZES), max(SIZES)))
-    small = _plain(image)
+    small = _to_rgb(image)
     small.thumbnail((max(SIZES), max(SIZES)), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    # Turned when small: a copy of a large picture is the memory of another one.
+    # The picture is turned when it is small, because turning makes a copy.
     small.getexif()[_ORIENTATION] = turn
     upright = ImageOps.exif_transpose(small)
     thumbnails: dict[int, bytes] = {}
@@ -102,26 +103,29 @@ def _render(image: Image.Image) -> Picture:
     return Picture(content_type, width, height, thumbnails, placeholder, color)
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """RGB, or RGBA where something shows through. Pillow would cut 16 bits off at the top, not the bottom."""
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Converts to RGB, or to RGBA if the image has transparency.
+
+    Samples of 16 bits are divided by 256 here, because Pillow would clip them to 255 instead.
+    """
     if image.mode.startswith("I;16"):
         image = image.convert("I")
     if image.mode == "I":
         return image.point(lambda value: value / 256).convert("L").convert("RGB")
     mode = "RGBA" if image.has_transparency_data else "RGB"
-    # What is in its mode already would be copied: 160 MB of the largest picture.
+    # `convert` would copy an image even if it has this mode already: 160 MB for the largest one.
     return image if image.mode == mode else image.convert(mode)
 
 
 def _webp(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    # Not the metadata, which a resized image still carries.
+    # A resized image still has the metadata of the original, so they are replaced by nothing.
     image.save(out, "WEBP", quality=_WEBP_QUALITY, method=_WEBP_METHOD, exif=b"", icc_profile=b"", xmp=b"")
     return out.getvalue()
 
 
 def _first_paint(image: Image.Image) -> tuple[str, str]:
-    """ThumbHash in base64 and the dominant colour as `#rrggbb`, on white where something shows through."""
+    """Returns ThumbHash in base64 and dominant color as `#rrggbb`. Transparent parts count as white."""
     small = image.convert("RGBA")
     small.thumbnail((MOST_PIXELS_A_SIDE, MOST_PIXELS_A_SIDE), Image.Resampling.BOX)
     placeholder = base64.b64encode(thumbhash(*small.size, small.tobytes())).decode()

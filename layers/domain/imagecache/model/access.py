@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Whose token a request carries."""
+    """What a request's token allows: nothing, reading, or everything."""
 
     NONE = "none"
     READ = "read"

@@ -1,4 +1,4 @@
-"""Chats and their members, as sync reads them from Beeper and the API shows them."""
+"""Chats and their members, as sync reads them from Beeper and as the API shows them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from imagecache.model.image import ImageRef
 
 
 class Folder(StrEnum):
-    """Which list a chat stands in."""
+    """The list that a chat is in."""
 
     INBOX = "inbox"
     ARCHIVE = "archive"
@@ -15,10 +15,11 @@ class Folder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A member of a chat: only the id is stable and always there. `image` is what `img_url` amounts to.
+    """A member of a chat. Only the id never changes and is always known.
 
-    `contact_id` and `contact_image_key` are the contact that this is, and that contact's picture, as sync has
-    decided; Beeper knows nothing of them.
+    `image` says which image `source_url` names, or why it is never fetched. `contact_id` and
+    `contact_image_key` are the contact that this member is, and that contact's picture. Sync decides them;
+    Beeper knows no contacts.
     """
 
     participant_id: str
@@ -36,7 +37,12 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat with the participants listed. `last_activity` is in ms, 0 when Beeper does not say."""
+    """A chat. `last_activity` is in ms, 0 if Beeper does not say.
+
+    `participants` are the members that are known here: as listed by Beeper, fetched, or as a stored preview.
+    There are `participant_count` members in all. `roster_is_partial` means that some are not among
+    `participants`.
+    """
 
     chat_id: str
     account_id: str
@@ -55,11 +61,24 @@ class Chat:
     image: ImageRef | None
     participants: tuple[Participant, ...]
     participant_count: int
-    has_more_participants: bool
+    roster_is_partial: bool
 
     @property
     def folder(self) -> Folder | None:
-        """Where it is listed; nowhere when it is shown by the chat it was merged into."""
+        """The list that the chat is in. None if it is merged into another chat, which represents it."""
         if self.merged_into is not None:
             return None
         return Folder.ARCHIVE if self.is_archived else Folder.INBOX
+
+    @property
+    def network_name(self) -> str:
+        """The name of the chat's network, see `network_name`."""
+        return network_name(self.network, self.account_id)
+
+
+def network_name(network: str | None, account_id: str) -> str:
+    """Returns the network, or else the account's id, which contains the network's name.
+
+    Old servers do not name the network.
+    """
+    return network or account_id

@@ -7,14 +7,17 @@ from imagecache.model.image import ImageRef
 
 
 class KeptBy(StrEnum):
-    """Who keeps a contact: the owner, by hand, or Dex."""
+    """Who changes a contact: its owner, by hand, or Dex."""
 
     MANUAL = "manual"
     DEX = "dex"
 
 
 class IdentifierKind(StrEnum):
-    """What an identifier is. PARTICIPANT, a member's own id, is a link that somebody made by hand."""
+    """What an identifier is; `rules/identifiers.py` has the rule of each kind.
+
+    PARTICIPANT is a member's own id: a link that a person has made by hand.
+    """
 
     PARTICIPANT = "participant"
     INSTAGRAM = "instagram"
@@ -25,7 +28,7 @@ class IdentifierKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Identifier:
-    """One of them, in its one form. At most one contact has it, the first to claim it."""
+    """An identifier in its normal form. Of all contacts that have it, only the first claimant holds it."""
 
     kind: IdentifierKind
     value: str
@@ -33,7 +36,11 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A person outside of chats. `version` counts its changes, 0 before the first; times in ms."""
+    """A person outside of chats.
+
+    `source_url` is the URL of their picture, and `image` the key of its image or the reason why it is never
+    fetched. `updated_at` is in ms. `version` counts the changes and is 0 before the contact is stored.
+    """
 
     contact_id: str
     full_name: str | None

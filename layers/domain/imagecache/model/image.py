@@ -1,10 +1,13 @@
-"""Images: their states, their stored content, and the message that asks for a download."""
+"""Images: their states, their stored content, and the message that asks for a download.
+
+Times are milliseconds since 1970.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 SIZES = (96, 192, 640)
-"""The longest side of each stored WebP, in pixels; never enlarged."""
+"""The longest side, in pixels, of each WebP that is stored. A smaller original is not enlarged."""
 
 
 class ImageStatus(StrEnum):
@@ -17,7 +20,7 @@ class ImageStatus(StrEnum):
 
 
 class RejectionReason(StrEnum):
-    """Why a source URL has no key and is never fetched."""
+    """The reason why a source URL has no key and is never fetched."""
 
     MALFORMED = "malformed"
     OUTSIDE_MEDIA_FOLDER = "outside_media_folder"
@@ -26,7 +29,7 @@ class RejectionReason(StrEnum):
 
 
 class FailureReason(StrEnum):
-    """Why an image is not cached. Decides when, and whether, it is tried again."""
+    """The reason why an image could not be cached. rules/failure_reasons.py has what follows from each."""
 
     GONE = "gone"
     REFUSED = "refused"
@@ -39,8 +42,17 @@ class FailureReason(StrEnum):
     ORIGIN_DOWN = "origin_down"
 
 
+class LocationKind(StrEnum):
+    """The kind of place that a source URL points to."""
+
+    BEEPER = "beeper"
+    WEB = "web"
+    DATA = "data"
+    REJECTED = "rejected"
+
+
 class OriginName(StrEnum):
-    """Where an image's bytes come from."""
+    """A server, or a kind of server, that image bytes are requested from."""
 
     BEEPER = "beeper"
     MEDIA_SERVER = "media_server"
@@ -49,7 +61,7 @@ class OriginName(StrEnum):
 
 
 class OriginOrder(StrEnum):
-    """Which of the two Beeper origins is asked first; the other one is the fallback."""
+    """The origin of Beeper's media that is asked first. The other one is the fallback."""
 
     BEEPER_FIRST = "beeper-first"
     MEDIA_SERVER_FIRST = "media-server-first"
@@ -57,7 +69,7 @@ class OriginOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """What a picture's URL amounts to: its key, or the reason why it has none."""
+    """The identity of the image that a source URL names, or the reason why the URL is never fetched."""
 
     key: str | None
     rejected: RejectionReason | None = None
@@ -65,21 +77,27 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """The names of one version, as its server said them."""
+    """The `ETag` and `Last-Modified` by which a web server names one version of an image."""
 
     etag: str | None = None
     last_modified: str | None = None
 
     def conditions(self) -> dict[str, str]:
-        """Headers that ask for any other version, §13.1: whoever knows the first ignores the second."""
-        asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {name: value for name, value in asked.items() if value}
+        """Returns the headers of a request for any other version (RFC 9110 §13.1).
 
-    def confirmed(self, said: "Validators") -> "Validators | None":
-        """This version's names after a 304 with those; None when it speaks of another (RFC 9111 §4.3.4)."""
-        if self.etag and said.etag and self.etag.removeprefix("W/") != said.etag.removeprefix("W/"):
+        A server that supports If-None-Match ignores If-Modified-Since.
+        """
+        headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in headers.items() if value}
+
+    def confirmed(self, answered: "Validators") -> "Validators | None":
+        """Returns the validators to keep after a 304 answer that carried `answered`.
+
+        Returns None if the answer names another version, which a 304 must not do (RFC 9111 §4.3.4).
+        """
+        if self.etag and answered.etag and self.etag.removeprefix("W/") != answered.etag.removeprefix("W/"):
             return None
-        return Validators(said.etag or self.etag, said.last_modified or self.last_modified)
+        return Validators(answered.etag or self.etag, answered.last_modified or self.last_modified)
 
 
 NO_VALIDATORS = Validators()
@@ -87,7 +105,7 @@ NO_VALIDATORS = Validators()
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What an origin gave, and how it names this version."""
+    """The bytes that an origin sent, and how it names this version."""
 
     content: bytes
     validators: Validators = NO_VALIDATORS
@@ -95,14 +113,14 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """An origin still has the version it was asked about, and how it names that from now on."""
+    """The origin still has the version that is cached. `validators` are what it calls that version now."""
 
     validators: Validators
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Stored content: where it lies, and what the original was."""
+    """Stored content: its id, and the properties of the original."""
 
     blob_id: str
     content_type: str
@@ -116,9 +134,9 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An original decoded once: its true type and size in pixels, and the WebP of each of SIZES.
+    """A decoded original: its true type, its size in pixels, and a WebP file for each of SIZES.
 
-    `placeholder` is a ThumbHash in base64, `color` the dominant one as `#rrggbb`.
+    `placeholder` is a ThumbHash in base64, `color` the dominant color as `#rrggbb`.
     """
 
     content_type: str
@@ -130,8 +148,41 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageMessage:
+    """A queue message that asks for one image. `queued_at` is when the image was first asked for.
+
+    `deferrals` counts how often the message was sent again because its origin was down.
+    """
+
+    image_key: str
+    source_url: str
+    queued_at: int
+    deferrals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OriginAnswer:
+    """The answer of an origin to one request for an image, and when it came."""
+
+    at: int
+    origin: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadBytes:
+    """Bytes that could not be decoded, remembered by their hash, and when they were downloaded."""
+
+    content_hash: str
+    failed_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class ImageView:
-    """What a page needs of a cachedImages row; `blob_id` is set when there is a copy to show."""
+    """The part of an image that a page needs. `blob_id` is set if there is a copy to show.
+
+    `reason` is a FailureReason, or a RejectionReason for a URL that is never fetched.
+    """
 
     status: ImageStatus
     blob_id: str | None = None
@@ -142,23 +193,33 @@ class ImageView:
     color: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ImageMessage:
-    """A queue message: fetch this image. `queued_at` in ms is when it was first asked for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRecord:
+    """A row of cachedImages, with every attribute that a rule or an operator looks at.
 
-    `deferrals` counts how often it was sent again because its origin was down.
+    A number is 0, and anything else None or empty, if the row has no such attribute or if it was not read:
+    a method that reads only some attributes says which. `held_until` is the end of the lease of the worker
+    that claimed the image last. What a page shows is in ImageView.
     """
 
     image_key: str
-    source_url: str
-    queued_at: int
-    deferrals: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One question to an origin, for the story of an image: when (ms), who was asked, and the answer."""
-
-    at: int
-    origin: str
-    answer: str
+    status: ImageStatus
+    source_url: str | None = None
+    reason: FailureReason | None = None
+    held_until: int = 0
+    queued_at: int = 0
+    next_attempt_at: int = 0
+    refresh_requested_at: int = 0
+    checked_at: int = 0
+    cached_at: int = 0
+    failed_at: int = 0
+    looked_up_at: int = 0
+    orphaned_at: int = 0
+    attempts: int = 0
+    failures: int = 0
+    blob_id: str | None = None
+    content_type: str | None = None
+    file_size: int = 0
+    validators: Validators = NO_VALIDATORS
+    bad_bytes: BadBytes | None = None
+    history: tuple[OriginAnswer, ...] = ()

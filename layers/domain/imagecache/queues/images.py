@@ -1,4 +1,4 @@
-"""The queue `images`: one message per image to fetch."""
+"""The queue `images`: one message for each image to be cached."""
 
 import json
 from collections.abc import Sequence
@@ -11,25 +11,25 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-# SendMessageBatch's limits.
+# The limits of SendMessageBatch.
 _MESSAGES_PER_CALL = 10
 _BYTES_PER_CALL = 262_144
-# ChangeMessageVisibility's limit, in seconds.
-_LONGEST_VISIBILITY = 43_200
+# The limit of ChangeMessageVisibility: 12 hours.
+_LONGEST_VISIBILITY_SECONDS = 43_200
 _ATTEMPTS = 3
 
 
 class ImagesQueue:
-    """Sends requests."""
+    """Sends messages, and postpones those that were received."""
 
     def __init__(self, *, queue_url: str, sqs: "SQSClient") -> None:
         self._queue_url = queue_url
         self._sqs = sqs
 
-    def send(self, requests: Sequence[ImageMessage]) -> None:
-        """All of them, in order, or QueueRefusedError."""
+    def send(self, messages: Sequence[ImageMessage]) -> None:
+        """Sends all messages, in their order. Raises QueueRefusedError if SQS refuses one of them."""
         batch: list[str] = []
-        for body in map(to_body, requests):
+        for body in map(to_body, messages):
             if len(batch) == _MESSAGES_PER_CALL or sum(map(len, batch)) + len(body) > _BYTES_PER_CALL:
                 self._send_batch(batch)
                 batch = []
@@ -37,17 +37,20 @@ class ImagesQueue:
         if batch:
             self._send_batch(batch)
 
-    def hide(self, receipt_handle: str, *, milliseconds: int) -> None:
-        """Not before this many ms shall SQS bring the message again (0 s to 12 h, its limit)."""
-        seconds = min(max(-(-milliseconds // 1000), 0), _LONGEST_VISIBILITY)
-        self._sqs.change_message_visibility(
-            QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+    def send_later(self, message: ImageMessage, *, milliseconds: int) -> None:
+        """Sends a message that SQS delivers after a delay, of at most 900 s."""
+        self._sqs.send_message(
+            QueueUrl=self._queue_url, MessageBody=to_body(message), DelaySeconds=_seconds(milliseconds)
         )
 
-    def send_later(self, request: ImageMessage, *, milliseconds: int) -> None:
-        """One of them, to be delivered no earlier than that (SQS: 900 s at most)."""
-        self._sqs.send_message(
-            QueueUrl=self._queue_url, MessageBody=to_body(request), DelaySeconds=-(-milliseconds // 1000)
+    def hide(self, receipt_handle: str, *, milliseconds: int) -> None:
+        """Postpones the next delivery of a received message by 0 s to 12 h.
+
+        The present delivery counts towards those after which a message becomes a dead letter.
+        """
+        seconds = min(max(_seconds(milliseconds), 0), _LONGEST_VISIBILITY_SECONDS)
+        self._sqs.change_message_visibility(
+            QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
 
     def _send_batch(self, bodies: list[str]) -> None:
@@ -63,24 +66,29 @@ class ImagesQueue:
         raise QueueRefusedError(f"{len(entries)} messages refused {_ATTEMPTS} times")
 
 
-def to_body(request: ImageMessage) -> str:
-    """ASCII, so that its length is its size in bytes."""
+def _seconds(milliseconds: int) -> int:
+    """Returns whole seconds, rounded up, so that nothing is delivered too early."""
+    return -(-milliseconds // 1000)
+
+
+def to_body(message: ImageMessage) -> str:
+    """Returns the body of a message. It is ASCII, so its length is its size in bytes."""
     return json.dumps(
         {
-            "imageKey": request.image_key,
-            "sourceUrl": request.source_url,
-            "queuedAt": request.queued_at,
-            "deferrals": request.deferrals,
+            "imageKey": message.image_key,
+            "sourceUrl": message.source_url,
+            "queuedAt": message.queued_at,
+            "deferrals": message.deferrals,
         }
     )
 
 
 def from_body(body: str) -> ImageMessage:
-    """Raises ValueError, KeyError or TypeError for what no version of this queue has sent."""
+    """Parses the body of a message. Raises ValueError, KeyError or TypeError if it is malformed."""
     fields = json.loads(body)
     return ImageMessage(
         str(fields["imageKey"]),
         str(fields["sourceUrl"]),
         int(fields["queuedAt"]),
-        int(fields.get("deferrals", 0)),  # versions before had none
+        int(fields.get("deferrals", 0)),  # the first version of the queue had none
     )

@@ -1,10 +1,12 @@
-"""What names a person outside of a chat → one form of it, however it was written.
+"""The kinds of identifiers that find a person, and the one normal form of each, however it was written.
 
-Contacts and members of chats meet when they bear the same identifier in this form.
+A contact and a member of a chat are the same person when they have an identifier in common. RULES defines
+every kind; whatever depends on a kind reads it there.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from imagecache.model.chat import Participant
@@ -12,69 +14,74 @@ from imagecache.model.contact import Identifier, IdentifierKind
 
 _INSTAGRAM_PAGE = re.compile(r"(https?://)?(www\.)?instagram\.com/", re.IGNORECASE)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-_IMESSAGE = "imsg##participant:"
-# They become keys, which DynamoDB ends at 2,048 bytes; nobody's is longer than an e-mail address may be.
+_IMESSAGE_PREFIX = "imsg##participant:"
+# An identifier becomes a key, for which DynamoDB allows 2,048 bytes. No e-mail address may be longer than
+# this.
 _MOST_CHARS = 254
-# A member's id is a sort key.
+# A participant id is a sort key.
 _MOST_ID_BYTES = 1024
+_EXAMPLE_NUMBER = "include the country code, for example +44 20 7946 0958"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierRule:
+    """One kind of identifier.
+
+    `normal_form(text, region)` returns the one form of a text, None if it is not valid. `region` is the
+    country, such as GB, of phone numbers without a country code. `of_member(member, network)` returns what a
+    member of a chat has of this kind, as it is written there. `noun` and `hint` are for the message that
+    refuses a text. `is_written`: people write it; other kinds are links by hand, with a field of their own.
+    """
+
+    noun: str
+    hint: str
+    normal_form: Callable[[str, str], str | None]
+    of_member: Callable[[Participant, str], str | None]
+    is_written: bool = True
 
 
 def identifier(kind: IdentifierKind, text: str, *, region: str) -> Identifier | None:
-    """In its one form; None for what cannot be one. `region` is where numbers without a country are."""
-    match kind:
-        case IdentifierKind.PARTICIPANT:
-            value = text if 0 < len(text.encode()) <= _MOST_ID_BYTES else None
-        case IdentifierKind.INSTAGRAM:
-            value = _instagram(text)
-        case IdentifierKind.WHATSAPP:
-            # WhatsApp says numbers with their country and without the plus.
-            value = _e164(f"+{text.strip()}", region) if text.strip()[:1] in "123456789" else None
-            value = value or _e164(text, region)
-        case IdentifierKind.PHONE:
-            value = _e164(text, region)
-        case IdentifierKind.EMAIL:
-            value = _email(text)
+    """Returns the identifier in its normal form, None if the text is not valid."""
+    value = RULES[kind].normal_form(text, region)
     return Identifier(kind, value) if value else None
 
 
-def identifiers_of(person: Participant, *, network: str, region: str) -> list[Identifier]:
-    """What a member may be found by, in the order of choice; `network` as Beeper calls it, or the account."""
-    name = network.casefold()
-    phone, email = _reached_by(person)
-    known = [
-        (IdentifierKind.PARTICIPANT, person.participant_id),
-        (IdentifierKind.INSTAGRAM, person.username if "instagram" in name else None),
-        (IdentifierKind.WHATSAPP, phone if "whatsapp" in name else None),
-        (IdentifierKind.PHONE, phone),
-        (IdentifierKind.EMAIL, email),
-    ]
-    return _all((identifier(kind, text, region=region) for kind, text in known if text))
+def identifiers_of(member: Participant, *, network: str, region: str) -> list[Identifier]:
+    """Returns what a member of a chat can be found by, the preferred kind first.
+
+    `network` is Beeper's name of the network, or the account id from a server that does not say the network.
+    """
+    found: list[Identifier] = []
+    for kind, rule in RULES.items():
+        text = rule.of_member(member, network.casefold())
+        normal = identifier(kind, text, region=region) if text else None
+        if normal:
+            found.append(normal)
+    return found
 
 
-def _all(found: Iterable[Identifier | None]) -> list[Identifier]:
-    return [one for one in found if one]
+def _participant_id(text: str, _region: str) -> str | None:
+    return text if 0 < len(text.encode()) <= _MOST_ID_BYTES else None
 
 
-def _reached_by(person: Participant) -> tuple[str | None, str | None]:
-    """Phone number and e-mail address. iMessage often says them in the id alone."""
-    phone, email = person.phone_number, person.email
-    if person.participant_id.startswith(_IMESSAGE):
-        handle = person.participant_id.removeprefix(_IMESSAGE)
-        return (phone, email or handle) if "@" in handle else (phone or handle, email)
-    return phone, email
-
-
-def _instagram(text: str) -> str | None:
-    """User names know no case; people write them with an @, or copy the address of the page."""
+def _instagram(text: str, _region: str) -> str | None:
+    """User names ignore case. People write them with an @, or copy the address of the profile."""
     name = _INSTAGRAM_PAGE.sub("", text.strip(), count=1)
     name = re.split(r"[/?#]", name, maxsplit=1)[0].lstrip("@").casefold()
     return name if name and not re.search(r"\s", name) and len(name) <= _MOST_CHARS else None
 
 
+def _whatsapp(text: str, region: str) -> str | None:
+    """WhatsApp writes numbers with the country code and without the plus."""
+    digits = text.strip()
+    international = _e164(f"+{digits}", region) if digits[:1] in set("123456789") else None
+    return international or _e164(text, region)
+
+
 @lru_cache(maxsize=4096)
 def _e164(text: str, region: str) -> str | None:
-    """`+` and the digits that a telephone network wants. Whether somebody has the number is not asked."""
-    import phonenumbers  # noqa: PLC0415 - 100 ms of a cold start, for what most invocations never need
+    """Returns `+` and digits. The number is possible in its country; whether it is in use is not checked."""
+    import phonenumbers  # noqa: PLC0415 - 100 ms of a cold start, and most invocations never need it
 
     if len(text) > _MOST_CHARS:
         return None
@@ -87,7 +94,62 @@ def _e164(text: str, region: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def _email(text: str) -> str | None:
-    """Servers may tell cases apart, and none does."""
+def _email(text: str, _region: str) -> str | None:
+    """The part before the @ may be case-sensitive by the standard, but is not in practice."""
     address = text.strip().casefold()
     return address if _EMAIL.fullmatch(address) and len(address) <= _MOST_CHARS else None
+
+
+def _imessage_handle(member: Participant) -> str:
+    """Returns the number or address in an iMessage participant id, which is often its only place."""
+    member_id = member.participant_id
+    return member_id.removeprefix(_IMESSAGE_PREFIX) if member_id.startswith(_IMESSAGE_PREFIX) else ""
+
+
+def _phone_of(member: Participant) -> str | None:
+    handle = _imessage_handle(member)
+    return member.phone_number or (handle if "@" not in handle else None)
+
+
+def _email_of(member: Participant) -> str | None:
+    handle = _imessage_handle(member)
+    return member.email or (handle if "@" in handle else None)
+
+
+RULES: Mapping[IdentifierKind, IdentifierRule] = {
+    IdentifierKind.PARTICIPANT: IdentifierRule(
+        noun="participantId",
+        hint="copy it from an answer of the API, for example @ada:beeper.local",
+        normal_form=_participant_id,
+        of_member=lambda member, _: member.participant_id,
+        is_written=False,
+    ),
+    IdentifierKind.INSTAGRAM: IdentifierRule(
+        noun="Instagram user name",
+        hint="it has no spaces, for example ada.lovelace",
+        normal_form=_instagram,
+        of_member=lambda member, network: member.username if "instagram" in network else None,
+    ),
+    IdentifierKind.WHATSAPP: IdentifierRule(
+        noun="WhatsApp number",
+        hint=_EXAMPLE_NUMBER,
+        normal_form=_whatsapp,
+        of_member=lambda member, network: _phone_of(member) if "whatsapp" in network else None,
+    ),
+    IdentifierKind.PHONE: IdentifierRule(
+        noun="phone number",
+        hint=_EXAMPLE_NUMBER,
+        normal_form=_e164,
+        of_member=lambda member, _: _phone_of(member),
+    ),
+    IdentifierKind.EMAIL: IdentifierRule(
+        noun="e-mail address",
+        hint="write it in full, for example ada@example.com",
+        normal_form=_email,
+        of_member=lambda member, _: _email_of(member),
+    ),
+}
+"""Every kind, in the order in which a member's contact is looked for."""
+
+WRITTEN_KINDS = tuple(kind for kind, rule in RULES.items() if rule.is_written)
+"""The kinds that a contact's `identifiers` hold. The JSON name of a kind is its value."""

@@ -1,18 +1,19 @@
-"""A chat and what the cache has → the picture to show: the same order of choice everywhere."""
+"""Chooses the picture that a chat or a member shows, from what the cache has: the same order everywhere."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from imagecache.model.chat import Chat, Participant
+from imagecache.model.contact import Contact
 from imagecache.model.image import ImageRef, ImageStatus, ImageView
 
 Views = Mapping[str, ImageView]
-"""By image key; only keys that have a row."""
+"""Views by image key, of the images that have a row."""
 
 _MOST_FACES = 4
-# Some of them may not be cached.
-_FACES_LOOKED_AT = 8
+# More than are shown, as some of them may not be cached.
+_MEMBERS_CONSIDERED = 8
 
 
 class ShownStatus(StrEnum):
@@ -25,7 +26,7 @@ class ShownStatus(StrEnum):
 
 
 class ShownFor(StrEnum):
-    """Whose picture it is."""
+    """Whose picture is shown: the chat's own, a member's own, or that of the contact which a member is."""
 
     CHAT = "chat"
     PARTICIPANT = "participant"
@@ -33,103 +34,147 @@ class ShownFor(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ShownImage:
-    """The picture chosen, and whose it is: None when there is none, or nobody has said."""
+class PictureCandidate:
+    """A picture that may be shown. `source_url` is None where only the image's key is known."""
 
-    source: ShownFor | None
+    shown_for: ShownFor
+    image: ImageRef
+    source_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownImage:
+    """The chosen picture and whose it is; either may be None."""
+
+    shown_for: ShownFor | None
     view: ImageView | None
 
     @property
     def status(self) -> ShownStatus:
-        """A forgotten picture is none."""
+        """A forgotten picture counts as none."""
         if self.view is None or self.view.status is ImageStatus.FORGOTTEN:
             return ShownStatus.NONE
         return ShownStatus(self.view.status.value)
 
+    @property
+    def reason(self) -> str | None:
+        """Why there is no picture: why it failed, or that it was forgotten. None if nothing is wrong."""
+        if self.view and self.view.status is ImageStatus.FORGOTTEN:
+            return ImageStatus.FORGOTTEN.value
+        return self.view.reason if self.view and self.status is ShownStatus.FAILED else None
 
-NOTHING = ShownImage(None, None)
-Candidate = tuple[ShownFor, ImageRef]
-Face = tuple[Participant, ShownImage]
+
+@dataclass(frozen=True, slots=True)
+class ShownMember:
+    """A member of a chat with their picture."""
+
+    participant: Participant
+    image: ShownImage
+
+
+NO_IMAGE = ShownImage(None, None)
+
+
+def pictures_of(participant: Participant, contact: Contact | None = None) -> list[PictureCandidate]:
+    """Returns the pictures that a member may show, the preferred one first. This rule stands nowhere else.
+
+    A member's row has only the key of their contact's picture. Pass the contact to have the picture's URL,
+    too, and to have a picture that is never fetched.
+    """
+    pictures: list[PictureCandidate] = []
+    if participant.image:
+        own = PictureCandidate(ShownFor.PARTICIPANT, participant.image, participant.source_url)
+        pictures.append(own)
+    if contact and contact.image:
+        pictures.append(PictureCandidate(ShownFor.CONTACT, contact.image, contact.source_url))
+    elif contact is None and participant.contact_image_key:
+        pictures.append(PictureCandidate(ShownFor.CONTACT, ImageRef(participant.contact_image_key)))
+    return pictures
 
 
 def chat_image(chat: Chat, views: Views) -> ShownImage:
-    """The first cached candidate, else the first pending, else the first failed, else none."""
-    return _choose(_candidates(chat), views)
+    """Returns the chat's first cached picture, else the first pending, else the first failed one."""
+    return _choose(_pictures_of_chat(chat), views)
 
 
 def participant_image(participant: Participant, views: Views) -> ShownImage:
-    """The member's own picture or that of their contact, chosen as a chat's is."""
-    return _choose(_pictures(participant), views)
+    """Returns the picture of a member, chosen as a chat's is."""
+    return _choose(pictures_of(participant), views)
 
 
-def faces(chat: Chat, image: ShownImage, views: Views) -> list[Face]:
-    """Up to four members for a group that cannot show a picture of its own, the cached ones first."""
+def faces(chat: Chat, image: ShownImage, views: Views) -> list[ShownMember]:
+    """Returns up to four members whose pictures stand for a group without a cached picture of its own.
+
+    Members whose picture is cached come first, then those whose picture is pending. `image` is what
+    `chat_image` has chosen.
+    """
     if image.status is ShownStatus.CACHED:
         return []
-    shown = [(one, participant_image(one, views)) for one in _pictured(chat)]
-    cached = [face for face in shown if face[1].status is ShownStatus.CACHED]
-    pending = [face for face in shown if face[1].status is ShownStatus.PENDING]
+    members = [ShownMember(member, participant_image(member, views)) for member in _members_for_faces(chat)]
+    cached = [member for member in members if member.image.status is ShownStatus.CACHED]
+    pending = [member for member in members if member.image.status is ShownStatus.PENDING]
     return [*cached, *pending][:_MOST_FACES]
 
 
-def keys_of(chat: Chat, participants: int) -> Iterator[str]:
-    """The keys of every image that may be shown for this chat and its first members."""
-    members = [*chat.participants[:participants], *_pictured(chat)]
-    images = [*_candidates(chat), *(one for member in members for one in _pictures(member))]
-    return (image.key for _, image in images if image.key)
+def image_keys_of_chat(chat: Chat, member_limit: int) -> Iterator[str]:
+    """Yields the keys of all images that may be shown for this chat and its first `member_limit` members."""
+    yield from _keys(_pictures_of_chat(chat))
+    yield from image_keys_of_members([*chat.participants[:member_limit], *_members_for_faces(chat)])
 
 
-def participant_keys(participants: Iterable[Participant]) -> Iterator[str]:
-    """The keys of every image that may be shown for members."""
-    return (image.key for one in participants for _, image in _pictures(one) if image.key)
+def image_keys_of_members(members: Iterable[Participant]) -> Iterator[str]:
+    """Yields the keys of all images that may be shown for these members."""
+    for member in members:
+        yield from _keys(pictures_of(member))
 
 
 def view_of(image: ImageRef, views: Views) -> ImageView | None:
-    """What the cache has of an image; a URL that is never fetched has failed."""
+    """Returns the view of an image, None without a row. An image that is never fetched counts as failed."""
     if image.rejected:
         return ImageView(ImageStatus.FAILED, reason=image.rejected.value)
     return views.get(image.key or "")
 
 
 def other_person(chat: Chat) -> Participant | None:
-    """The first who is neither the owner nor a network's bot; a bot only where there is nobody else."""
-    others = [one for one in chat.participants if not one.is_self]
-    people = [one for one in others if not _is_bot(one)]
+    """Returns the first member that is neither the owner nor a bot; a bot only if there is nobody else."""
+    others = [member for member in chat.participants if not member.is_self]
+    people = [member for member in others if not _is_bot(member)]
     return next(iter(people or others), None)
 
 
 def _is_bot(participant: Participant) -> bool:
-    """Networks put their own bots into chats; servers before 4.3 do not mark them."""
+    """Tells whether this is a bot of the network itself. Servers before 4.3 do not mark them."""
     name = (participant.full_name or "").lower()
     return participant.is_network_bot or "meta ai" in name or participant.username == "meta.ai"
 
 
-def _candidates(chat: Chat) -> list[Candidate]:
-    """The chat's own picture, then the other person's (never one member's for a group)."""
-    own = [(ShownFor.CHAT, chat.image)] if chat.image else []
+def _pictures_of_chat(chat: Chat) -> list[PictureCandidate]:
+    """Returns the chat's own picture, then, unless it is a group, those of the other person."""
+    own = [PictureCandidate(ShownFor.CHAT, chat.image, chat.source_url)] if chat.image else []
     other = other_person(chat) if chat.type == "single" else None
-    return [*own, *(_pictures(other) if other else [])]
+    return [*own, *(pictures_of(other) if other else [])]
 
 
-def _pictures(participant: Participant) -> list[Candidate]:
-    """The member's own picture, then that of the contact that they are."""
-    own = [(ShownFor.PARTICIPANT, participant.image)] if participant.image else []
-    key = participant.contact_image_key
-    return [*own, *([(ShownFor.CONTACT, ImageRef(key))] if key else [])]
-
-
-def _pictured(chat: Chat) -> list[Participant]:
-    """The members whose faces may stand for a group."""
+def _members_for_faces(chat: Chat) -> list[Participant]:
+    """Returns the members of a group whose pictures may stand for it; none for any other chat."""
     if chat.type == "single":
         return []
-    people = [one for one in chat.participants if _pictures(one) and not one.is_self and not _is_bot(one)]
-    return people[:_FACES_LOOKED_AT]
+    people = [
+        member
+        for member in chat.participants
+        if pictures_of(member) and not member.is_self and not _is_bot(member)
+    ]
+    return people[:_MEMBERS_CONSIDERED]
 
 
-def _choose(candidates: Sequence[Candidate], views: Views) -> ShownImage:
-    seen = [ShownImage(source, view_of(image, views)) for source, image in candidates]
+def _keys(pictures: Iterable[PictureCandidate]) -> Iterator[str]:
+    return (picture.image.key for picture in pictures if picture.image.key)
+
+
+def _choose(pictures: Sequence[PictureCandidate], views: Views) -> ShownImage:
+    candidates = [ShownImage(picture.shown_for, view_of(picture.image, views)) for picture in pictures]
     for status in (ShownStatus.CACHED, ShownStatus.PENDING, ShownStatus.FAILED):
-        for shown in seen:
-            if shown.status is status:
-                return shown
-    return NOTHING
+        for candidate in candidates:
+            if candidate.status is status:
+                return candidate
+    return NO_IMAGE

@@ -1,4 +1,4 @@
-"""Which of two names to show: networks lose names, and then give an id or a phone number instead."""
+"""Chooses between two names of a person. Networks lose names, and then send an id or a number instead."""
 
 import re
 
@@ -7,12 +7,12 @@ _PHONE_NUMBER = re.compile(r"(?=(?:\D*\d){6})[+\d\s().\-/]+")
 
 
 def is_raw(name: str) -> bool:
-    """Whether this is an id or a number and nobody's name."""
+    """Tells whether this is an id or a phone number instead of a name."""
     return bool(_ADDRESS.search(name)) or _PHONE_NUMBER.fullmatch(name) is not None
 
 
-def better_name(new: str | None, known: str | None) -> str | None:
-    """The new name, unless it is none or raw while the known one is good."""
-    if (new is None or is_raw(new)) and known is not None and not is_raw(known):
-        return known
+def better_name(new: str | None, stored: str | None) -> str | None:
+    """Returns the new name, but the stored one if that is a name and the new one is missing or raw."""
+    if (new is None or is_raw(new)) and stored is not None and not is_raw(stored):
+        return stored
     return new

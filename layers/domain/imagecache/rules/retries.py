@@ -1,20 +1,26 @@
-"""When a failed image is tried again, and how long a message waits for its origin. Pure; times in ms."""
+"""The rules of waiting: when a failed image is tried again, and how long a message waits for its origin.
 
-from imagecache.clock import DAY, HOUR
-from imagecache.model.image import FailureReason, ImageMessage
+Times and waits are in ms. `jitter`, from 0 to 1, makes a wait up to a quarter longer, so that images which
+failed together are not retried together.
+"""
+
+from imagecache.clock import HOUR
+from imagecache.model.image import BadBytes, FailureReason, ImageMessage
+from imagecache.rules.failure_reasons import FAILURES
 
 NEVER = 2**53
-"""`nextAttemptAt` of an image that failed for good: in the index that operators read, and never due."""
+"""`nextAttemptAt` of an image that failed for good. The index that operators read has it, as the last one."""
 
 MAX_UNFINISHED_ATTEMPTS = 3
-"""A claim this many times without any recorded outcome means that the image kills its worker."""
+"""An image that is claimed this often without any recorded outcome is taken to kill its workers."""
 
-_FIRST_WAIT = {
-    FailureReason.ORIGIN_DOWN: HOUR // 6,
-    FailureReason.GONE: DAY,
-    FailureReason.UNDECODABLE: 6 * HOUR,
-}
-_LONGEST_WAIT = {FailureReason.ORIGIN_DOWN: 6 * HOUR, FailureReason.GONE: 30 * DAY}
+MAX_DEFERRALS = 8
+MAX_DEFERRED_FOR_MS = 2 * HOUR
+
+# SQS delays a message by no more than this.
+_LONGEST_DELAY_MS = 900_000
+_FIRST_DELAY_MS = 60_000
+_SAME_BYTES_APART_MS = HOUR
 
 
 def next_attempt_at(
@@ -24,50 +30,53 @@ def next_attempt_at(
     now: int,
     jitter: float,
     not_before: int = 0,
-    hopeless: bool = False,
+    is_final: bool = False,
 ) -> int:
-    """When to try again after so many failures in a row, 1 or more; `jitter`, 0 to 1, spreads the tries.
+    """Returns when to try an image again after `failures` failures in a row (at least 1), or NEVER.
 
-    `not_before` (ms) is the origin's own wish. `hopeless`: the same bytes have failed before.
+    The wait doubles with each failure. `not_before` is the earliest time that the origin asked for.
+    `is_final` means that another attempt would fail in the same way.
     """
-    first = _FIRST_WAIT.get(reason)
-    if first is None or hopeless:
+    policy = FAILURES[reason].retry
+    if policy is None or is_final:
         return NEVER
-    wait = min(first * 2 ** min(failures - 1, 16), _LONGEST_WAIT.get(reason, DAY))
-    return max(now + int(wait * (1 + jitter / 4)), not_before)
+    doublings = min(failures - 1, 16)  # enough to reach any longest wait
+    wait = min(policy.first_wait_ms * 2**doublings, policy.longest_wait_ms)
+    return max(now + _with_jitter(wait, jitter), not_before)
 
 
-MAX_DEFERRALS = 8
-MAX_DEFERRED_FOR = 2 * HOUR
-# SQS delays a message by no more.
-_LONGEST_DELAY = 900_000
-_FIRST_DELAY = 60_000
+def may_wait(message: ImageMessage, *, failures: int, now: int) -> bool:
+    """Returns whether a message may be sent again while its origin is down.
 
-
-def may_wait(request: ImageMessage, *, failures: int, now: int) -> bool:
-    """Whether a message is worth sending again while its origin is down, or the row fails `origin_down`.
-
-    A row that has failed before does not wait: in an outage of weeks each try costs one message.
+    If it may not, its image fails with `origin_down`. The message of an image that has failed before does not
+    wait, so that in an outage of weeks each attempt costs only one message.
     """
-    return failures == 0 and request.deferrals < MAX_DEFERRALS and now - request.queued_at < MAX_DEFERRED_FOR
+    return (
+        failures == 0 and message.deferrals < MAX_DEFERRALS and now - message.queued_at < MAX_DEFERRED_FOR_MS
+    )
 
 
 def deferral(*, until: int, deferrals: int, now: int, jitter: float) -> int:
-    """How many ms a message waits: at least until then, longer each time, but no more than SQS can."""
-    wait = max(until - now, min(_FIRST_DELAY << deferrals, _LONGEST_DELAY))
-    return min(int(wait * (1 + jitter / 4)), _LONGEST_DELAY)
+    """Returns the delay with which a message is sent again.
+
+    It is at least the time until `until`, doubles with each deferral, and is at most the 15 minutes that SQS
+    allows.
+    """
+    wait = max(until - now, min(_FIRST_DELAY_MS << deferrals, _LONGEST_DELAY_MS))
+    return min(_with_jitter(wait, jitter), _LONGEST_DELAY_MS)
 
 
-BYTES_FAIL_APART = HOUR
-"""Two failures to decode the same bytes count as two only when this far apart (ms)."""
+def failed_before(remembered: BadBytes | None, content_hash: str, now: int) -> bool:
+    """Returns whether the same bytes could not be decoded before, at least an hour ago.
+
+    Two failures within an hour may have one cause that passes, such as a lack of memory, and count as one.
+    """
+    return (
+        remembered is not None
+        and remembered.content_hash == content_hash
+        and now - remembered.failed_at >= _SAME_BYTES_APART_MS
+    )
 
 
-def bad_bytes(content_hash: str, now: int) -> str:
-    """What a row remembers of bytes that could not be decoded."""
-    return f"{content_hash}@{now}"
-
-
-def failed_before(remembered: str | None, content_hash: str, now: int) -> bool:
-    """Whether these same bytes failed to decode long enough ago."""
-    known, _, moment = (remembered or "").partition("@")
-    return known == content_hash and now - int(moment) >= BYTES_FAIL_APART
+def _with_jitter(wait: int, jitter: float) -> int:
+    return int(wait * (1 + jitter / 4))

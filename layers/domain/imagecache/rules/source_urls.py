@@ -1,20 +1,22 @@
-"""Source URL → the key of the image it shows, the same for every form in which Beeper names that image.
+"""Source URLs: the identity of the image that a URL names, and where its bytes are.
 
-One picture is `mxc://server/id` until Beeper Desktop has downloaded it and `file:///.../media/server/id`
-afterwards, and paths differ by machine: the key is `<server>/<mediaId>`, whose id is case-sensitive.
+Beeper names one picture in several ways. It is `mxc://server/id` until Beeper Desktop has downloaded it and
+`file:///.../media/server/id` afterwards, and paths differ by machine. All these forms have the same key,
+`<server>/<mediaId>`. Media ids are case-sensitive.
 """
 
 import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from imagecache.errors import RejectedSourceError
-from imagecache.model.image import RejectionReason
+from imagecache.model.image import ImageRef, LocationKind, RejectionReason
 
-# DynamoDB's limit for a partition key, in bytes.
+# DynamoDB's limit for a partition key.
 _MAX_KEY_BYTES = 2048
 _MAX_DATA_URL_CHARS = 64 * 1024
 _MAX_WEB_URL_CHARS = 8192
@@ -22,7 +24,7 @@ _MAX_WEB_URL_CHARS = 8192
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _SERVER = re.compile(r"[a-z0-9_-][a-z0-9._:-]{0,254}")
 _MALFORMED_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
-# After decoding once, what is left must not be decodable into a way out of the media folder.
+# An id is decoded once. If a server decoded it again, none of these may turn into a way out of a folder.
 _ESCAPE_LEFT = re.compile(r"%(2e|2f|5c|00)", re.IGNORECASE)
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -30,7 +32,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class MediaLocation:
-    """An image in Beeper's media folder; `url` is the form it was seen in, as assets/serve takes it."""
+    """An image in Beeper's media folder. `url` is the form that Beeper's API accepts for it."""
 
     server: str
     media_id: str
@@ -38,22 +40,27 @@ class MediaLocation:
 
     @property
     def key(self) -> str:
+        """The image key: the same for every form of URL that names this image."""
         return f"{self.server}/{self.media_id}"
 
     @property
     def path(self) -> str:
-        """The key as a request path, encoded once: a malformed `%` ends the media server's process."""
+        """The key as the path of a request to the media server, percent-encoded once.
+
+        A malformed escape in a path ends the process of the media server.
+        """
         return f"{quote(self.server, safe='')}/{quote(self.media_id, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
 class WebLocation:
-    """An image anywhere on the web; `url` is normalised."""
+    """An image on the web. `url` is normalised."""
 
     url: str
 
     @property
     def key(self) -> str:
+        """The image key: the URL, or its hash if the URL is too long for a key."""
         if len(self.url.encode()) <= _MAX_KEY_BYTES:
             return self.url
         return f"https:sha256:{hashlib.sha256(self.url.encode()).hexdigest()}"
@@ -61,84 +68,106 @@ class WebLocation:
 
 @dataclass(frozen=True, slots=True)
 class DataLocation:
-    """An image within its own URL."""
+    """An image that its URL contains."""
 
     content: bytes
 
     @property
     def key(self) -> str:
+        """The image key: the hash of the content."""
         return f"data:sha256:{hashlib.sha256(self.content).hexdigest()}"
 
 
 ImageLocation = MediaLocation | WebLocation | DataLocation
 
 
-def image_key(source_url: str) -> str:
-    """The primary key in cachedImages. Raises RejectedSourceError for what is never fetched."""
-    return parse_source_url(source_url).key
+# --- The parsers of the schemes. Each raises RejectedSourceError for a URL that is never fetched.
 
 
-def storable_url(source_url: str) -> str:
-    """The URL as it may be stored: an mxc query (`encryptedFileInfoJSON`) holds key material."""
-    if source_url.lower().startswith(("mxc:", "localmxc:")):
-        return source_url.partition("?")[0]
-    return source_url
+def _parse_mxc(url: str) -> MediaLocation:
+    return _media_location(*_two_segments(_without_query(_after_slashes(url)), escaped=True), url)
 
 
-def parse_source_url(source_url: str) -> ImageLocation:
-    """Where an image is to be had from. Raises RejectedSourceError."""
-    if _LONE_SURROGATE.search(source_url):  # JSON can carry one, UTF-8 cannot
+def _parse_localmxc(url: str) -> MediaLocation:
+    """Parses `localmxc://<bridge>/<id>`; Beeper keeps such media under the server `localhost<bridge>`."""
+    bridge, media_id = _two_segments(_without_query(_after_slashes(url)), escaped=True)
+    return _media_location(f"localhost{bridge}", media_id, url)
+
+
+def _parse_file(url: str) -> MediaLocation:
+    path = _after_slashes(url)
+    if not path.startswith("/"):  # a file on another host
         raise RejectedSourceError(RejectionReason.MALFORMED)
-    scheme = _SCHEME.match(source_url)
-    match scheme.group(1).lower() if scheme else "":
-        case "mxc":
-            return _media(*_server_and_id(_after_authority_mark(source_url)), source_url)
-        case "localmxc":
-            bridge, media_id = _server_and_id(_after_authority_mark(source_url))
-            return _media(f"localhost{bridge}", media_id, source_url)
-        case "file":
-            rest = _after_authority_mark(source_url)
-            if not rest.startswith("/"):
-                raise RejectedSourceError(RejectionReason.MALFORMED)  # a file on another host
-            return _media(*_below_media_folder(_without_query(rest), escaped=True), source_url)
-        case "https":
-            return WebLocation(_normalised(source_url))
-        case "data":
-            return DataLocation(_data_content(source_url))
-        case "" if source_url.startswith("/"):
-            # assets/serve knows no bare paths.
-            return _media(*_below_media_folder(source_url, escaped=False), f"file://{quote(source_url)}")
-        case "":
-            raise RejectedSourceError(RejectionReason.MALFORMED)
-        case _:
-            raise RejectedSourceError(RejectionReason.UNSUPPORTED_SCHEME)
+    return _media_location(*_below_media_folder(_without_query(path), escaped=True), url)
 
 
-def _after_authority_mark(url: str) -> str:
+def _parse_path(path: str) -> MediaLocation:
+    """Parses a bare path, which is not percent-encoded. Beeper's API accepts it only as a file URL."""
+    return _media_location(*_below_media_folder(path, escaped=False), f"file://{quote(path)}")
+
+
+def _parse_https(url: str) -> WebLocation:
+    """Normalises what cannot change the meaning (RFC 3986 §6.2): case of the host, default port, fragment."""
+    if len(url) > _MAX_WEB_URL_CHARS:
+        raise RejectedSourceError(RejectionReason.TOO_LONG)
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna").decode()
+        port = parts.port
+    except (ValueError, UnicodeError) as error:
+        raise RejectedSourceError(RejectionReason.MALFORMED) from error
+    if not host or "@" in parts.netloc or _CONTROL.search(url):
+        raise RejectedSourceError(RejectionReason.MALFORMED)
+    authority = f"[{host}]" if ":" in host else host
+    authority += f":{port}" if port not in {None, 443} else ""
+    query = f"?{parts.query}" if parts.query else ""
+    return WebLocation(f"https://{authority}{parts.path or '/'}{query}")
+
+
+def _parse_data(url: str) -> DataLocation:
+    """Decodes a data URL (RFC 2397)."""
+    if len(url) > _MAX_DATA_URL_CHARS:
+        raise RejectedSourceError(RejectionReason.TOO_LONG)
+    header, comma, body = url.partition(",")
+    if not comma:
+        raise RejectedSourceError(RejectionReason.MALFORMED)
+    content = unquote_to_bytes(body)
+    if not header.lower().endswith(";base64"):
+        return DataLocation(content)
+    try:
+        return DataLocation(base64.b64decode(content, validate=True))
+    except binascii.Error as error:
+        raise RejectedSourceError(RejectionReason.MALFORMED) from error
+
+
+def _reject(url: str) -> ImageLocation:
+    has_scheme = _SCHEME.match(url) is not None
+    raise RejectedSourceError(RejectionReason.UNSUPPORTED_SCHEME if has_scheme else RejectionReason.MALFORMED)
+
+
+def _after_slashes(url: str) -> str:
+    """Returns what follows `<scheme>://`."""
     rest = url.partition(":")[2]
     if not rest.startswith("//"):
         raise RejectedSourceError(RejectionReason.MALFORMED)
     return rest[2:]
 
 
-def _without_query(rest: str) -> str:
-    return re.split(r"[?#]", rest, maxsplit=1)[0]
-
-
-def _server_and_id(rest: str) -> tuple[str, str]:
-    return _two_segments(_without_query(rest), escaped=True)
+def _without_query(path: str) -> str:
+    return re.split(r"[?#]", path, maxsplit=1)[0]
 
 
 def _below_media_folder(path: str, *, escaped: bool) -> tuple[str, str]:
-    """The last `/media/` counts: a Linux disk may be mounted below another one."""
-    _, mark, rest = path.rpartition("/media/")
-    if not mark:
+    """Returns server and media id. The last `/media/` counts: Linux also mounts disks below `/media/`."""
+    _, folder, rest = path.rpartition("/media/")
+    if not folder:
         raise RejectedSourceError(RejectionReason.OUTSIDE_MEDIA_FOLDER)
     return _two_segments(rest, escaped=escaped)
 
 
-def _two_segments(rest: str, *, escaped: bool) -> tuple[str, str]:
-    segments = rest.split("/")
+def _two_segments(path: str, *, escaped: bool) -> tuple[str, str]:
+    """Splits `<server>/<media id>`. `escaped`: both are percent-encoded."""
+    segments = path.split("/")
     if len(segments) != 2:
         raise RejectedSourceError(RejectionReason.MALFORMED)
     server, media_id = (_decoded(segment) if escaped else _checked(segment) for segment in segments)
@@ -155,51 +184,95 @@ def _decoded(segment: str) -> str:
 
 
 def _checked(segment: str) -> str:
-    unsafe = "/" in segment or "\\" in segment or _CONTROL.search(segment) or _ESCAPE_LEFT.search(segment)
-    if unsafe or segment in {"", ".", ".."}:
+    """Returns the segment of a path unless it could lead out of the media folder."""
+    is_unsafe = "/" in segment or "\\" in segment or _CONTROL.search(segment) or _ESCAPE_LEFT.search(segment)
+    if is_unsafe or segment in {"", ".", ".."}:
         raise RejectedSourceError(RejectionReason.MALFORMED)
     return segment
 
 
-def _media(server: str, media_id: str, url: str) -> MediaLocation:
+def _media_location(server: str, media_id: str, url: str) -> MediaLocation:
     server = server.lower()
     if not _SERVER.fullmatch(server):
         raise RejectedSourceError(RejectionReason.MALFORMED)
-    source = MediaLocation(server, media_id, url)
-    if len(source.key.encode()) > _MAX_KEY_BYTES:
+    location = MediaLocation(server, media_id, url)
+    if len(location.key.encode()) > _MAX_KEY_BYTES:
         raise RejectedSourceError(RejectionReason.TOO_LONG)
-    return source
+    return location
 
 
-def _normalised(url: str) -> str:
-    """RFC 3986 §6.2: lower-case scheme and host, no default port, no fragment; path and query as they are."""
-    if len(url) > _MAX_WEB_URL_CHARS:
-        raise RejectedSourceError(RejectionReason.TOO_LONG)
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").encode("idna").decode()
-        port = parts.port
-    except (ValueError, UnicodeError) as error:
-        raise RejectedSourceError(RejectionReason.MALFORMED) from error
-    if not host or "@" in parts.netloc or _CONTROL.search(url):
+# --- What each scheme means
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheme:
+    """The meaning of a scheme of source URLs.
+
+    `is_on_disk`: Beeper Desktop has downloaded the image. `may_change`: the same URL may name another picture
+    later. `query_is_secret`: the query holds a key that decrypts the image.
+    """
+
+    kind: LocationKind
+    parse: Callable[[str], ImageLocation]
+    is_on_disk: bool = False
+    may_change: bool = False
+    query_is_secret: bool = False
+
+
+_BARE_PATH = "/"
+_SCHEMES = {
+    "mxc": _Scheme(LocationKind.BEEPER, _parse_mxc, query_is_secret=True),
+    "localmxc": _Scheme(LocationKind.BEEPER, _parse_localmxc, query_is_secret=True),
+    "file": _Scheme(LocationKind.BEEPER, _parse_file, is_on_disk=True),
+    _BARE_PATH: _Scheme(LocationKind.BEEPER, _parse_path, is_on_disk=True),
+    "https": _Scheme(LocationKind.WEB, _parse_https, may_change=True),
+    "data": _Scheme(LocationKind.DATA, _parse_data),
+}
+_NEVER_FETCHED = _Scheme(LocationKind.REJECTED, _reject)
+
+
+def _scheme_of(source_url: str) -> _Scheme:
+    if source_url.startswith("/"):
+        return _SCHEMES[_BARE_PATH]
+    named = _SCHEME.match(source_url)
+    return _SCHEMES.get(named.group(1).lower(), _NEVER_FETCHED) if named else _NEVER_FETCHED
+
+
+def parse_source_url(source_url: str) -> ImageLocation:
+    """Returns the place from which an image can be fetched. Raises RejectedSourceError."""
+    if _LONE_SURROGATE.search(source_url):  # JSON can carry one, UTF-8 cannot
         raise RejectedSourceError(RejectionReason.MALFORMED)
-    authority = f"[{host}]" if ":" in host else host
-    authority += f":{port}" if port not in {None, 443} else ""
-    query = f"?{parts.query}" if parts.query else ""
-    return f"https://{authority}{parts.path or '/'}{query}"
+    return _scheme_of(source_url).parse(source_url)
 
 
-def _data_content(url: str) -> bytes:
-    """The bytes within a data URL (RFC 2397)."""
-    if len(url) > _MAX_DATA_URL_CHARS:
-        raise RejectedSourceError(RejectionReason.TOO_LONG)
-    header, comma, body = url.partition(",")
-    if not comma:
-        raise RejectedSourceError(RejectionReason.MALFORMED)
-    content = unquote_to_bytes(body)
-    if not header.lower().endswith(";base64"):
-        return content
+def image_key(source_url: str) -> str:
+    """Returns the key of an image in cachedImages. Raises RejectedSourceError."""
+    return parse_source_url(source_url).key
+
+
+def image_ref(source_url: str) -> ImageRef:
+    """Returns the key of an image, or the reason why its URL is never fetched."""
     try:
-        return base64.b64decode(content, validate=True)
-    except binascii.Error as error:
-        raise RejectedSourceError(RejectionReason.MALFORMED) from error
+        return ImageRef(image_key(source_url))
+    except RejectedSourceError as error:
+        return ImageRef(None, error.reason)
+
+
+def location_kind(source_url: str) -> LocationKind:
+    """Returns the kind of place that a URL points to, or REJECTED if URLs of its scheme are never fetched."""
+    return _scheme_of(source_url).kind
+
+
+def is_on_disk(source_url: str) -> bool:
+    """Returns whether the URL says that Beeper Desktop has downloaded the image."""
+    return _scheme_of(source_url).is_on_disk
+
+
+def may_change(source_url: str) -> bool:
+    """Returns whether the URL may name another picture later. An id of Beeper's media never does."""
+    return _scheme_of(source_url).may_change
+
+
+def storable_url(source_url: str) -> str:
+    """Returns the URL as it may be stored: without the key material in the query of an mxc URL."""
+    return source_url.partition("?")[0] if _scheme_of(source_url).query_is_secret else source_url

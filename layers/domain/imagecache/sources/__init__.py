@@ -1,1 +1,1 @@
-"""Where data comes from over HTTP."""
+"""Servers from which chats, contacts and images come over HTTP."""

@@ -1,7 +1,8 @@
-"""Dex's API: every contact that its owner keeps there, page by page.
+"""Dex's API: reads all contacts that the owner keeps there, page by page.
 
-`GET /api/rest/contacts?limit&offset` answers an array, or an object that holds one; the last page is a short
-one. What Dex may add, leave out or say as null harms nobody: a person without an id is counted, and no more.
+`GET /api/rest/contacts?limit&offset` answers with an array, or with an object that has one. A page with fewer
+contacts than the limit is the last one. Fields that Dex adds, omits or sends as null are accepted. A person
+without a usable id is only counted.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,28 +14,30 @@ import requests
 
 from imagecache.errors import DexError, OriginDownError, OriginUnauthorizedError
 from imagecache.model.contact import IdentifierKind
+from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.transport import retry_after
 
-_PAGE = 100
+_CONTACTS_PER_PAGE = 100
 _MOST_PAGES = 1000
-# Dex's own clients leave so many seconds between two requests.
-_BETWEEN_PAGES = 0.1
-# (connect, read) seconds.
-_TIMEOUT = (5, 30)
-_ATTEMPTS = 5
-_FIRST_PAUSE, _LONGEST_PAUSE = 2, 60
-_LATER = {HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
-_LISTS = ("contacts", "data")
+# Dex's own clients wait this long between two requests.
+_SECONDS_BETWEEN_PAGES = 0.1
+# To connect, and between two packets.
+_TIMEOUT_SECONDS = (5, 30)
+_MOST_ATTEMPTS = 5
+_FIRST_PAUSE_SECONDS = 2
+_LONGEST_PAUSE_SECONDS = 60
+_STATUSES_TO_RETRY = {HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
+_NAMES_OF_LISTS = ("contacts", "data")
 _MOST_ID_CHARS = 100
 _MOST_NAME_CHARS = 500
-# As in our own API: a person of Dex's must fit into one item of a table.
+# The limits of the API for contacts that are kept by hand: a contact must fit into one item of a table.
 _MOST_URL_CHARS = 65_536
-_MOST_EACH = 50
+_MOST_OF_A_KIND = 50
 
 
 @dataclass(frozen=True, slots=True)
 class DexContact:
-    """A person as Dex has them, each text as somebody wrote it."""
+    """A person in Dex. `texts` are their identifiers as they were written."""
 
     dex_id: str
     full_name: str | None
@@ -44,7 +47,10 @@ class DexContact:
 
 @dataclass(slots=True)
 class DexReading:
-    """`complete`: Dex was read to its end. `unreadable`: people without an id."""
+    """The contacts by their ids in Dex.
+
+    `complete` tells whether Dex was read to its end. `unreadable` counts people without a usable id.
+    """
 
     contacts: dict[str, DexContact] = field(default_factory=dict)
     unreadable: int = 0
@@ -53,76 +59,83 @@ class DexReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DexApi:
-    """One person's contacts; `key` opens them and is said to nobody but Dex."""
+    """Reads the contacts of one account, which `key` gives access to. `sleep` pauses for so many seconds."""
 
     base_url: str
     key: str = field(repr=False)
     session: requests.Session
     sleep: Callable[[float], None]
 
-    def read(self, *, seconds_left: Callable[[], float]) -> DexReading:
-        """Everybody, or as many as there was time for. Raises OriginDownError, DexError."""
-        reading, offset = DexReading(), 0
+    def read(self, *, budget: TimeBudget) -> DexReading:
+        """Returns all contacts, or as many as there was time for.
+
+        Raises OriginDownError if Dex cannot be read now, OriginUnauthorizedError if it refuses the key, and
+        DexError if the answer is not a list of contacts.
+        """
+        reading = DexReading()
+        offset = 0
         for number in range(_MOST_PAGES):
             if number:
-                self.sleep(_BETWEEN_PAGES)
-            if seconds_left() <= 0:
+                self.sleep(_SECONDS_BETWEEN_PAGES)
+            if budget.is_used_up():
                 return reading
-            items = self._page(offset, seconds_left)
-            before = len(reading.contacts) + reading.unreadable
-            _take(items, reading)
-            if len(items) < _PAGE:
+            items = self._page(offset, budget)
+            people_before = len(reading.contacts) + reading.unreadable
+            _add(items, reading)
+            if len(items) < _CONTACTS_PER_PAGE:
                 reading.complete = True
                 return reading
-            if len(reading.contacts) + reading.unreadable == before:
-                raise DexError("a page without anybody new: the offset is not obeyed")
+            if len(reading.contacts) + reading.unreadable == people_before:
+                raise DexError("a page has nobody new: Dex ignores the offset")
             offset += len(items)
-        raise DexError(f"more than {_MOST_PAGES} pages")
+        raise DexError(f"there are more than {_MOST_PAGES} pages")
 
-    def _page(self, offset: int, seconds_left: Callable[[], float]) -> list[Any]:
-        """Again after a while when Dex is busy or troubled, as it wishes."""
-        for attempt in range(_ATTEMPTS):
-            response = self._ask(offset)
+    def _page(self, offset: int, budget: TimeBudget) -> list[Any]:
+        """Asks for one page, again after a pause while Dex is busy or has an error."""
+        for attempt in range(_MOST_ATTEMPTS):
+            response = self._get(offset)
             with response:
-                if response.status_code not in _LATER:
+                if response.status_code not in _STATUSES_TO_RETRY:
                     return _items(response)
-                wish = retry_after(response.headers)
-            pause = min(_FIRST_PAUSE * 2**attempt if wish is None else wish, _LONGEST_PAUSE)
-            if pause >= seconds_left():
+                requested = retry_after(response.headers)
+            pause = _FIRST_PAUSE_SECONDS * 2**attempt if requested is None else requested
+            pause = min(pause, _LONGEST_PAUSE_SECONDS)
+            if pause * 1000 >= budget.left_ms():
                 break
             self.sleep(pause)
         raise OriginDownError(f"status {response.status_code}")
 
-    def _ask(self, offset: int) -> requests.Response:
+    def _get(self, offset: int) -> requests.Response:
         try:
             return self.session.get(
                 f"{self.base_url}/api/rest/contacts",
-                params={"limit": _PAGE, "offset": offset},
+                params={"limit": _CONTACTS_PER_PAGE, "offset": offset},
                 headers={"x-hasura-dex-api-key": self.key, "Accept": "application/json"},
-                timeout=_TIMEOUT,
-                allow_redirects=False,  # the key would travel with them
+                timeout=_TIMEOUT_SECONDS,
+                allow_redirects=False,  # a redirect would send the key to another address
             )
         except requests.RequestException as error:
             raise OriginDownError(type(error).__name__) from error
 
 
 def _items(response: requests.Response) -> list[Any]:
+    """Returns the list in the answer. Raises OriginUnauthorizedError, DexError."""
     if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise OriginUnauthorizedError(f"status {response.status_code}")
     if response.status_code != HTTPStatus.OK:
         raise DexError(f"status {response.status_code}")
     try:
         answer = response.json()
-    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
-        raise DexError("not JSON") from error
+    except (ValueError, RecursionError) as error:  # ValueError also for a number with thousands of digits
+        raise DexError("the answer is not JSON") from error
     if isinstance(answer, dict):
-        answer = next((answer[name] for name in _LISTS if isinstance(answer.get(name), list)), None)
+        answer = next((answer[name] for name in _NAMES_OF_LISTS if isinstance(answer.get(name), list)), None)
     if not isinstance(answer, list):
-        raise DexError("no list of contacts")
+        raise DexError("the answer has no list of contacts")
     return answer
 
 
-def _take(items: list[Any], reading: DexReading) -> None:
+def _add(items: list[Any], reading: DexReading) -> None:
     for item in items:
         contact = _contact(item) if isinstance(item, dict) else None
         if contact:
@@ -132,33 +145,35 @@ def _take(items: list[Any], reading: DexReading) -> None:
 
 
 def _contact(item: Mapping[str, Any]) -> DexContact | None:
-    known = item.get("id")
-    dex_id = _text(str(known)) if isinstance(known, str | int) and not isinstance(known, bool) else None
+    """Returns the person of an item, cut to our limits; None without a usable id."""
+    raw_id = item.get("id")
+    dex_id = _text(str(raw_id)) if isinstance(raw_id, str | int) and not isinstance(raw_id, bool) else None
     if dex_id is None or len(dex_id) > _MOST_ID_CHARS:
         return None
     names = [name for name in (_text(item.get("first_name")), _text(item.get("last_name"))) if name]
-    instagram, source_url = _text(item.get("instagram")), _text(item.get("image_url"))
+    instagram = _text(item.get("instagram"))
+    source_url = _text(item.get("image_url"))
     return DexContact(
         dex_id=dex_id,
         full_name=" ".join(names)[:_MOST_NAME_CHARS] or None,
         source_url=source_url if source_url and len(source_url) <= _MOST_URL_CHARS else None,
         texts={
             IdentifierKind.INSTAGRAM: [instagram] if instagram else [],
-            IdentifierKind.PHONE: [*_several(item.get("phones"), "phone", "phone_number")],
-            IdentifierKind.EMAIL: [*_several(item.get("emails"), "email")],
+            IdentifierKind.PHONE: [*_texts(item.get("phones"), "phone", "phone_number")],
+            IdentifierKind.EMAIL: [*_texts(item.get("emails"), "email")],
         },
     )
 
 
-def _several(entries: Any, *names: str) -> Iterator[str]:
-    """Texts, or objects that hold one under one of these names."""
-    for entry in entries[:_MOST_EACH] if isinstance(entries, list) else []:
+def _texts(entries: Any, *names: str) -> Iterator[str]:
+    """Yields entries that are texts, and of each entry that is an object its first text under these names."""
+    for entry in entries[:_MOST_OF_A_KIND] if isinstance(entries, list) else []:
         values = [entry.get(name) for name in names] if isinstance(entry, dict) else [entry]
         yield from [text for text in map(_text, values) if text][:1]
 
 
 def _text(value: Any) -> str | None:
-    """What UTF-8 can carry, without the blanks around it; None for anything else, and for nothing."""
+    """Returns a text without surrounding spaces, with ? for unpaired surrogates; None for anything else."""
     if not isinstance(value, str):
         return None
     return value.encode(errors="replace").decode().strip() or None

@@ -1,8 +1,8 @@
-"""HTTP that ends: connections on which the read timeout covers the whole answer, and bodies with a cap.
+"""HTTP requests that end: the read timeout covers the whole answer, and a body has a maximum size.
 
-A socket's own timeout begins anew with every packet, so an origin that sends one byte a second is never
-late. Here each read may take only what is left of the whole: status, headers and body. Nothing else of
-urllib3 is changed.
+The timeout of a socket starts again with every packet, so an origin that sends one byte a second is never too
+late. On the connections of this module each read may take only what is left of the time for the whole answer:
+status, headers and body. Nothing else in urllib3 is changed.
 """
 
 import http.client
@@ -10,6 +10,7 @@ import io
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -23,22 +24,30 @@ from imagecache.errors import ImageFailedError, OriginFaultyError
 from imagecache.model.image import FailureReason
 
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
-TOTAL_SECONDS = 10.0
-# Of those, for the TCP and TLS handshakes.
-CONNECT_SECONDS = 3.0
-_CHUNK = 64 * 1024
-# A longer wish is a mistake; a day is the longest wait of any other failure that heals.
-_LONGEST_RETRY_AFTER = 86_400
+_CHUNK_BYTES = 64 * 1024
+# An origin that asks for more than a day is taken to be mistaken.
+_LONGEST_RETRY_AFTER_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """The time that a fetch may take: in total, redirects included, and for connecting (TCP and TLS)."""
+
+    total_seconds: float = 10.0
+    connect_seconds: float = 3.0
+
+
+TIME_LIMITS = TimeLimits()
 
 
 class Deadline:
-    """A moment on the monotonic clock that a whole fetch, redirects and all, must not outlive."""
+    """The moment, on the monotonic clock, at which a whole fetch must be over."""
 
-    def __init__(self, seconds: float = TOTAL_SECONDS) -> None:
+    def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Seconds left. Raises OriginFaultyError when there are none."""
+        """Returns the seconds that are left. Raises OriginFaultyError if there are none."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise OriginFaultyError("no complete answer within the deadline")
@@ -46,16 +55,19 @@ class Deadline:
 
 
 def read_body(response: urllib3.BaseHTTPResponse, deadline: Deadline) -> bytes:
-    """The body as sent, whatever its headers say. Raises ImageFailedError (TOO_LARGE), OriginFaultyError.
+    """Returns the body of a response, read up to MAX_IMAGE_BYTES whatever its headers announce.
 
-    A body shorter than its Content-Length is cut short; of a longer one only the announced part is read.
+    Raises ImageFailedError (TOO_LARGE) for a longer body, and OriginFaultyError for one that is late,
+    compressed, or shorter than its Content-Length. Of a body longer than its Content-Length the announced
+    part is returned.
     """
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in {"", "identity"}:  # we asked for none, and do not unpack bombs
+    # Compression was not asked for, and a small compressed body may be huge when it is unpacked.
+    if encoding not in {"", "identity"}:
         raise OriginFaultyError("a compressed body, although none was asked for")
     body = bytearray()
     try:
-        while chunk := response.read1(_CHUNK, decode_content=False):
+        while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
             body += chunk
             if len(body) > MAX_IMAGE_BYTES:
                 raise ImageFailedError(FailureReason.TOO_LARGE, "more than 5 MB")
@@ -66,23 +78,27 @@ def read_body(response: urllib3.BaseHTTPResponse, deadline: Deadline) -> bytes:
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
-    """The Retry-After header in seconds, given as such or as a date (RFC 9110 §10.2.3)."""
+    """Returns the Retry-After header in seconds, or None if it is absent or malformed.
+
+    The header may hold seconds or a date (RFC 9110 §10.2.3). The result is at most one day.
+    """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
-        return min(int(value[:9]), _LONGEST_RETRY_AFTER)
+        return min(int(value[:9]), _LONGEST_RETRY_AFTER_SECONDS)
     try:
         seconds = parsedate_to_datetime(value).timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
-    return min(max(int(seconds), 0), _LONGEST_RETRY_AFTER)
+    return min(max(int(seconds), 0), _LONGEST_RETRY_AFTER_SECONDS)
 
 
 class _PunctualReader(io.RawIOBase):
-    """What a socket receives before the time is up; after that, TimeoutError."""
+    """Reads from a socket until the time is up, then raises TimeoutError."""
 
     def __init__(self, connected: socket.socket, seconds: float) -> None:
         self._socket = connected
-        # Unbuffered; it also keeps the socket open when http.client lets go of it before the body is read.
+        # This file is unbuffered, and keeps the socket open: http.client may drop its own reference to the
+        # socket before the body is read.
         self._received: Any = connected.makefile("rb", buffering=0)
         self._ends_at = time.monotonic() + seconds
 
@@ -102,8 +118,8 @@ class _PunctualReader(io.RawIOBase):
         super().close()
 
 
-class _PunctualAnswer:
-    """As much of a socket as http.client.HTTPResponse uses."""
+class _PunctualSocket:
+    """The part of a socket that http.client.HTTPResponse uses, with a time limit on what is read from it."""
 
     def __init__(self, connected: socket.socket, seconds: float) -> None:
         self._socket = connected
@@ -114,31 +130,33 @@ class _PunctualAnswer:
 
 
 def _response_within(seconds: float) -> Any:
+    """Returns a constructor for http.client's responses that limits the time for the whole response."""
+
     def response(connected: socket.socket, *args: Any, **options: Any) -> http.client.HTTPResponse:
-        answer: Any = _PunctualAnswer(connected, seconds)
-        return http.client.HTTPResponse(answer, *args, **options)
+        limited: Any = _PunctualSocket(connected, seconds)
+        return http.client.HTTPResponse(limited, *args, **options)
 
     return response
 
 
 class _PunctualHttp(HTTPConnection):
+    """A connection that takes its read timeout as the time for a whole response."""
+
     def getresponse(self) -> Any:
         self.response_class = _response_within(float(self.timeout or 0))
         return super().getresponse()
 
 
-class _PunctualHttps(HTTPSConnection):
-    def getresponse(self) -> Any:
-        self.response_class = _response_within(float(self.timeout or 0))
-        return super().getresponse()
+class _PunctualHttps(_PunctualHttp, HTTPSConnection):
+    """The same for https."""
 
 
-class _HttpPool(HTTPConnectionPool):
+class _PunctualHttpPool(HTTPConnectionPool):
     ConnectionCls = _PunctualHttp
 
 
 class PunctualHttpsPool(HTTPSConnectionPool):
-    """Connections to one https host."""
+    """A pool of connections to one https host that limit the time for a whole response."""
 
     ConnectionCls = _PunctualHttps
 
@@ -146,11 +164,14 @@ class PunctualHttpsPool(HTTPSConnectionPool):
 class _PunctualAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": PunctualHttpsPool}
+        self.poolmanager.pool_classes_by_scheme = {"http": _PunctualHttpPool, "https": PunctualHttpsPool}
 
 
 def punctual_session() -> requests.Session:
-    """For the two Beeper origins. No .netrc and no proxy of the environment gets to see their tokens."""
+    """Returns a session whose read timeouts cover whole responses, for requests that carry a token.
+
+    It ignores the environment: a proxy would see the token, and a .netrc file would replace it.
+    """
     session = requests.Session()
     session.trust_env = False
     for prefix in ("http://", "https://"):

@@ -1,7 +1,9 @@
-"""An https image from anywhere → its bytes, without ever talking to an address that is not public.
+"""Fetches https images from any server, and never connects to an address that is not public.
 
-The name is resolved once, every answer must be public, and the connection goes to the checked address,
-so a name that answers differently the second time gains nothing. TLS still checks the name.
+A source URL may come from anyone, so it must not make this program talk to private networks or to the
+cloud's own services. The host name is resolved once, every address in the answer must be public, and the
+connection goes to the address that was checked. So a name that resolves differently the second time gains
+nothing. TLS still verifies the name.
 """
 
 import contextlib
@@ -22,119 +24,111 @@ from imagecache.model.image import NO_VALIDATORS, FailureReason, Fetched, Unchan
 from imagecache.rules.source_urls import WebLocation, parse_source_url
 from imagecache.rules.validators import read_validators
 from imagecache.sources.transport import (
-    CONNECT_SECONDS,
+    TIME_LIMITS,
     Deadline,
     PunctualHttpsPool,
+    TimeLimits,
     read_body,
     retry_after,
 )
 
 _MAX_REDIRECTS = 3
 _HTTPS_PORT = 443
-# Every 4xx that asking again in the same words does not mend, but for those of permission and pace.
+
+# The statuses after which the same request would be refused again. 401, 403 and 429 are handled before.
 _GONE = {*range(400, 500)} - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
-# Everything that is not the public IPv4 internet: IANA's special-purpose registry, multicast, class E.
-_NOT_PUBLIC = [
-    ipaddress.IPv4Network(network)
-    for network in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.0.0.0/24",
-        "192.0.2.0/24",
-        "192.88.99.0/24",
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "224.0.0.0/4",
-        "240.0.0.0/4",
-    )
-]
+
+# Python counts these networks, or parts of them, as global. It also counts multicast, which `is_public`
+# refuses by itself.
+_NOT_PUBLIC = (
+    # IETF protocol assignments. Python excepts the anycast addresses of PCP and TURN, 192.0.0.9 and .10, and
+    # versions before 3.12.4 count more. These are services of the local network provider.
+    ipaddress.IPv4Network("192.0.0.0/24"),
+    # The anycast relay of 6to4, which is retired (RFC 7526). Any network may announce it, so it is unknown
+    # who answers.
+    ipaddress.IPv4Network("192.88.99.0/24"),
+)
 
 Resolve = Callable[[str, int], list[str]]
+"""Returns the IPv4 addresses of a host. Raises OSError or UnicodeError if it has none."""
+
 Reach = Callable[[str, int], tuple[str, int]]
+"""Returns the address and port to connect to for a checked address and port."""
 
 
 def is_public(address: str) -> bool:
-    """Whether an address may be connected to. IPv6 never: too many ways to write an IPv4 address in it."""
+    """Returns whether an address belongs to the public IPv4 internet.
+
+    No IPv6 address is accepted: an IPv4 address can be written inside one in too many ways.
+    """
     try:
         parsed = ipaddress.IPv4Address(address)
     except ipaddress.AddressValueError:
+        return False
+    if parsed.is_multicast or not parsed.is_global:
         return False
     return not any(parsed in network for network in _NOT_PUBLIC)
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """All IPv4 addresses of a host, in the resolver's order. Raises OSError, UnicodeError."""
-    found = socket.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    """Returns all IPv4 addresses of a host, in the resolver's order. Raises OSError or UnicodeError."""
+    answers = socket.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in answers]
 
 
-def _within(seconds: float, look_up: Callable[[], list[str]]) -> list[str]:
-    """What it returns or raises, or TimeoutError.
-
-    The C library's resolver takes no deadline. One that is late is left to itself: it ends by its own limit.
-    """
-    answer: Future[list[str]] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(look_up())
-        except Exception as error:  # noqa: BLE001 - handed on to whoever waits
-            answer.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return answer.result(seconds)
-
-
-def directly(address: str, port: int) -> tuple[str, int]:
-    """A checked address is connected to as it is; a test's answer is a server of its own."""
+def connect_directly(address: str, port: int) -> tuple[str, int]:
+    """Returns the checked address and port themselves. Tests connect to a server of their own instead."""
     return address, port
 
 
 class GuardedWeb:
-    """GET of an https URL, redirects followed by hand and checked hop by hop."""
+    """Sends GET requests to https URLs, and follows redirects itself to check each of them."""
 
     def __init__(
-        self, *, resolve: Resolve = resolve, reach: Reach = directly, ca_certs: str = certifi.where()
+        self,
+        *,
+        resolve: Resolve = resolve,
+        reach: Reach = connect_directly,
+        ca_certs: str = certifi.where(),
+        limits: TimeLimits = TIME_LIMITS,
     ) -> None:
         self._resolve = resolve
         self._reach = reach
         self._ca_certs = ca_certs
+        self._limits = limits
 
-    def fetch(self, source: WebLocation, known: Validators = NO_VALIDATORS) -> Fetched | Unchanged:
-        """`known` names the version that we have, if any.
+    def fetch(self, location: WebLocation, cached: Validators = NO_VALIDATORS) -> Fetched | Unchanged:
+        """Returns the image, or Unchanged if the server still has the version that `cached` names.
 
-        Such names hold for one URL, and a redirect may lead elsewhere by now: they are sent to the source's
-        own alone, and kept from there alone.
+        Validators belong to one URL, and a redirect may lead elsewhere next time. So `cached` is sent only to
+        the URL of `location` itself, and new validators are taken only from its own answer.
         Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError, OriginBusyError.
         """
-        deadline = Deadline()
-        url, conditions = source.url, known.conditions()
+        deadline = Deadline(self._limits.total_seconds)
+        url = location.url
+        conditions = cached.conditions()
         for _ in range(1 + _MAX_REDIRECTS):
             status, headers, body = self._get(urlsplit(url), conditions, deadline)
-            said = read_validators(headers)
+            answered = read_validators(headers)
             if conditions and status == HTTPStatus.NOT_MODIFIED:
-                if confirmed := known.confirmed(said):
+                if confirmed := cached.confirmed(answered):
                     return Unchanged(confirmed)
+                # The answer names a version that is not ours, so the bytes are requested without conditions.
             elif body is not None:
                 content = _image(status, headers, body)
-                return Fetched(content, said if url == source.url else NO_VALIDATORS)
+                return Fetched(content, answered if url == location.url else NO_VALIDATORS)
             else:
-                url = _next_hop(url, headers["Location"])
+                url = _next_url(url, headers["Location"])
             conditions = {}
         raise ImageFailedError(FailureReason.REFUSED, "too many redirects")
 
     def _get(
         self, url: SplitResult, conditions: Mapping[str, str], deadline: Deadline
     ) -> tuple[int, Mapping[str, str], bytes | None]:
-        """Status, headers, and the body unless they say that it is elsewhere."""
+        """Returns status, headers and body; the body is None if the response is a redirect."""
         host = url.hostname or ""
-        if url.port is not None:  # identity has removed the usual one; what else listens is no web server
+        # Port 443 is not written in a normalised URL. Another port may be that of an internal service.
+        if url.port is not None:
             raise ImageFailedError(FailureReason.REFUSED, "not the port of https")
         address, port = self._reach(self._checked_address(host, deadline), _HTTPS_PORT)
         left = deadline.remaining()
@@ -144,35 +138,26 @@ class GuardedWeb:
             server_hostname=host,
             assert_hostname=host,
             ca_certs=self._ca_certs,
-            timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=left),
+            timeout=urllib3.Timeout(connect=min(self._limits.connect_seconds, left), read=left),
             retries=False,
         )
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        headers = {"Host": url.netloc, "Accept": "image/*", "Accept-Encoding": "identity", **conditions}
         with pool:
             try:
-                response = pool.request(
-                    "GET",
-                    target,
-                    headers={
-                        "Host": url.netloc,
-                        "Accept": "image/*",
-                        "Accept-Encoding": "identity",
-                        **conditions,
-                    },
-                    redirect=False,
-                    preload_content=False,
-                )
+                response = pool.request("GET", target, headers=headers, redirect=False, preload_content=False)
             except urllib3.exceptions.HTTPError as error:
                 raise OriginDownError(type(error).__name__) from error
-            moved = bool(response.get_redirect_location())
+            is_redirect = bool(response.get_redirect_location())
             with contextlib.closing(response):
-                return response.status, response.headers, None if moved else read_body(response, deadline)
+                body = None if is_redirect else read_body(response, deadline)
+                return response.status, response.headers, body
 
     def _checked_address(self, host: str, deadline: Deadline) -> str:
         if ":" in host:
             raise ImageFailedError(FailureReason.REFUSED, "an IPv6 address")
         try:
-            addresses = _within(deadline.remaining(), partial(self._resolve, host, _HTTPS_PORT))
+            addresses = _call_within(deadline.remaining(), partial(self._resolve, host, _HTTPS_PORT))
         except (OSError, UnicodeError) as error:
             raise OriginDownError("the name has no address") from error
         if not addresses or not all(is_public(address) for address in addresses):
@@ -180,17 +165,37 @@ class GuardedWeb:
         return addresses[0]
 
 
-def _next_hop(url: str, location: str) -> str:
+def _call_within(seconds: float, look_up: Callable[[], list[str]]) -> list[str]:
+    """Returns or raises what `look_up` does, or raises TimeoutError after `seconds`.
+
+    The resolver of the C library takes no deadline, so it runs in a thread of its own. A look-up that is too
+    late is abandoned; the resolver's own limit ends the thread.
+    """
+    result: Future[list[str]] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(look_up())
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return result.result(seconds)
+
+
+def _next_url(url: str, location: str) -> str:
+    """Returns the normalised target of a redirect. Raises ImageFailedError unless it may be fetched."""
     try:
-        source = parse_source_url(urljoin(url, location))
+        target = parse_source_url(urljoin(url, location))
     except (RejectedSourceError, ValueError) as error:
-        raise ImageFailedError(FailureReason.REFUSED, "redirect to what is never fetched") from error
-    if not isinstance(source, WebLocation):
-        raise ImageFailedError(FailureReason.REFUSED, "redirect away from https")
-    return source.url
+        raise ImageFailedError(FailureReason.REFUSED, "a redirect to a URL that is never fetched") from error
+    if not isinstance(target, WebLocation):
+        raise ImageFailedError(FailureReason.REFUSED, "a redirect away from https")
+    return target.url
 
 
 def _image(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
+    """Returns the body if the status is 200 and the body is not empty."""
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise ImageFailedError(FailureReason.REFUSED, f"status {status}")
     if status == HTTPStatus.TOO_MANY_REQUESTS:

@@ -1,4 +1,4 @@
-"""CloudFront before the image bucket: it keeps what it has served, for up to a year."""
+"""CloudFront in front of the image bucket: it serves its copies of an object for up to a year."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,13 +10,14 @@ from imagecache.errors import InvalidationError
 from imagecache.stores.blobs import image_paths
 
 PATIENCE = Config(connect_timeout=1, read_timeout=4, retries={"total_max_attempts": 2})
-"""For both clients: whatever they meet, the request that they are made for must be answered within 29 s."""
+"""Settings of both clients: even if neither service answers, the request is answered within 29 s."""
 
 
 class Cdn:
-    """The distribution whose id stands in this SSM parameter: it is made after the functions.
+    """The stack's distribution, whose id is in an SSM parameter because it is created after the functions.
 
-    `client` makes one of a service. Not before it is needed: both would take a while at every cold start.
+    `make_client` creates the client of a service. It is called only when an image is forgotten, because two
+    more clients would slow down every cold start.
     """
 
     def __init__(self, *, parameter: str, make_client: Callable[[str], Any]) -> None:
@@ -24,14 +25,15 @@ class Cdn:
         self._make_client = make_client
 
     def drop(self, blob_id: str, *, now: int) -> None:
-        """Every size of this content, wherever it is kept. Raises EdgeNotToldError."""
+        """Has CloudFront drop its copies of every size of this content. Raises InvalidationError."""
         try:
-            known = self._make_client("ssm").get_parameter(Name=self._parameter)["Parameter"]
+            parameter = self._make_client("ssm").get_parameter(Name=self._parameter)["Parameter"]
             self._make_client("cloudfront").create_invalidation(
-                DistributionId=known["Value"],
+                DistributionId=parameter["Value"],
                 InvalidationBatch={
                     "Paths": {"Quantity": 1, "Items": [image_paths(blob_id)]},
-                    "CallerReference": f"{blob_id}-{now}",  # a second one with the same would do nothing
+                    # CloudFront ignores a second invalidation with the same reference.
+                    "CallerReference": f"{blob_id}-{now}",
                 },
             )
         except ClientError as error:

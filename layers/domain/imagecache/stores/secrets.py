@@ -1,4 +1,4 @@
-"""SSM SecureStrings below one path: what must stand neither in the template nor in an environment."""
+"""Secrets: SSM SecureStrings below one path. They are never in the template, and never in an environment."""
 
 from typing import TYPE_CHECKING
 
@@ -7,18 +7,20 @@ if TYPE_CHECKING:
 
 
 class Secrets:
-    """Values of `<path>/<name>`."""
+    """Reads the parameters `<path>/<name>`."""
 
     def __init__(self, *, path: str, ssm: "SSMClient") -> None:
         self._path = path
         self._ssm = ssm
 
     def get(self, name: str) -> str:
-        """The value; empty when there is none: the origin then answers 401, which everybody sees."""
+        """Returns the value, or an empty text without one: its server then answers 401, which is reported."""
         return self.read(name).get(name, "")
 
     def read(self, *names: str) -> dict[str, str]:
-        """Those of up to ten values that exist, in one call."""
+        """Returns those of at most ten values that exist, by their names, in one call."""
         paths = [f"{self._path}/{name}" for name in names]
         answer = self._ssm.get_parameters(Names=paths, WithDecryption=True)
-        return {one["Name"].rpartition("/")[2]: one["Value"] for one in answer["Parameters"]}
+        return {
+            parameter["Name"].rpartition("/")[2]: parameter["Value"] for parameter in answer["Parameters"]
+        }

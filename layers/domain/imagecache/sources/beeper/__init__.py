@@ -1,1 +1,1 @@
-"""Beeper's HTTP API: chats and media."""
+"""Beeper's client API, which the Beeper Desktop app serves on the laptop that it runs on."""

@@ -1,17 +1,21 @@
-"""What Beeper, and a guarded tunnel before it, want to see of whoever asks."""
+"""The headers of requests to Beeper, and to a tunnel that Cloudflare Access guards."""
 
 from collections.abc import Mapping
 
 BEEPER_SECRETS = ("beeper-token", "cf-access-client-id", "cf-access-client-secret")
+"""The names of the secrets that these headers are made of. Only the first is always needed."""
 
 
 def beeper_headers(secrets: Mapping[str, str]) -> dict[str, str]:
-    """`secrets` holds those of BEEPER_SECRETS that exist. Without a token Beeper answers 401, which shows."""
+    """Returns the headers of a request to Beeper. `secrets` holds those of BEEPER_SECRETS that exist.
+
+    If the token is missing, the request is sent all the same: Beeper answers 401, which is reported as such.
+    """
     return {"Authorization": f"Bearer {secrets.get('beeper-token', '')}", **access_headers(secrets)}
 
 
 def access_headers(secrets: Mapping[str, str]) -> dict[str, str]:
-    """What Cloudflare Access wants of a service before its tunnel lets it through; empty without the pair."""
+    """Returns the headers of a Cloudflare Access service token, or none unless both of its parts exist."""
     client_id = secrets.get("cf-access-client-id")
     client_secret = secrets.get("cf-access-client-secret")
     if not (client_id and client_secret):

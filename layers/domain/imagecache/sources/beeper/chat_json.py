@@ -1,30 +1,38 @@
-"""Beeper's JSON → pages of Chat and Participant, forgiving: fields may be missing, null, extra or wrong."""
+"""Parses the JSON of Beeper's client API.
+
+Servers differ: any field may be missing, null, additional, or of another type. What cannot be read becomes
+None, 0 or False. Only an answer that is no list of chats, and a chat without an id, are errors.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from imagecache.errors import ListingError, RejectedSourceError, UnreadableChatError
+from imagecache.errors import ListingError, UnreadableChatError
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.rules.source_urls import image_key
+from imagecache.rules.source_urls import image_ref
 
 Json = Mapping[str, Any]
 
 # DynamoDB's limit for a sort key.
 _MAX_ID_BYTES = 1024
-# Names may be as long as a Matrix event, 64 KB, and a row with twenty of them must stay below 400 KB.
-_LONGEST_TEXT = 1000
+# A name may be as long as a Matrix event, 64 KB. A row with twenty of them must stay below DynamoDB's 400 KB.
+_MAX_TEXT_CHARS = 1000
 # Data URLs have up to 64 KB.
-_LONGEST_URL = 100_000
-# Far beyond any date in ms, and exact wherever a JSON number goes.
-_LARGEST = 2**53
+_MAX_URL_CHARS = 100_000
+# Far beyond any date in ms, and exact in every JSON implementation.
+_LARGEST_NUMBER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
 class ChatPage:
-    """Chats as listed, the ids of those that cannot be read (or ""), and the next cursor, None at the end."""
+    """A page of the list of chats.
+
+    `unreadable` has an entry for each chat without a usable id: the id if it is too long, or "" if there is
+    none. `next_cursor` is None on the last page.
+    """
 
     chats: list[Chat]
     unreadable: list[str]
@@ -32,14 +40,19 @@ class ChatPage:
 
 
 def parse_page(answer: Json) -> ChatPage:
-    """Raises ListingError. A server that does not say whether there is more is asked until it has none."""
-    items, cursor = answer.get("items"), _cursor(answer.get("oldestCursor"))
+    """Parses a list of chats. Raises ListingError if it is none.
+
+    Some servers do not say whether there are more chats. They have more until a page is empty.
+    """
+    items = answer.get("items")
+    cursor = _cursor(answer.get("oldestCursor"))
     if not isinstance(items, list):
         raise ListingError("no items")
     has_more = bool(items and cursor) if answer.get("hasMore") is None else _flag(answer, "hasMore")
     if has_more and cursor is None:
         raise ListingError("more, but no cursor")
-    chats, unreadable = [], []
+    chats: list[Chat] = []
+    unreadable: list[str] = []
     for item in items:
         try:
             chats.append(parse_chat(item))
@@ -49,13 +62,14 @@ def parse_page(answer: Json) -> ChatPage:
 
 
 def parse_chat(item: object) -> Chat:
-    """A list item or a single chat. Raises UnreadableChatError."""
+    """Parses an item of the list, or the answer for a single chat. Raises UnreadableChatError."""
     if not isinstance(item, Mapping):
         raise UnreadableChatError
-    if not (chat_id := _id(item)):
-        raise UnreadableChatError(_text(item, "id", None) or "")
-    participants, count, has_more = _roster(_mapping(item, "participants"))
-    source_url, image = _image_of(item)
+    chat_id = _id(item)
+    if chat_id is None:
+        raise UnreadableChatError(_text(item, "id", max_chars=None) or "")
+    roster = _parse_roster(_mapping(item, "participants"))
+    source_url, image = _picture(item)
     return Chat(
         chat_id=chat_id,
         account_id=_text(item, "accountID") or "",
@@ -69,30 +83,18 @@ def parse_chat(item: object) -> Chat:
         is_muted=_flag(item, "isMuted"),
         is_pinned=_flag(item, "isPinned"),
         last_message=_text(_mapping(item, "preview"), "text"),
-        merged_into=_text(item, "mergedIntoChatID", None),
+        merged_into=_text(item, "mergedIntoChatID", max_chars=None),
         source_url=source_url,
         image=image,
-        participants=participants,
-        participant_count=count,
-        has_more_participants=has_more,
+        participants=roster.participants,
+        participant_count=roster.total,
+        roster_is_partial=roster.is_partial,
     )
 
 
-def _roster(roster: Json) -> tuple[tuple[Participant, ...], int, bool]:
-    """Members, how many there are in all, and whether some are not among them.
-
-    A list that is absent, or holds what cannot be read, is a part and not the whole: nobody has left.
-    """
-    items = roster.get("items")
-    members = items if isinstance(items, list) else []
-    readable = tuple(parse_participant(one) for one in members if isinstance(one, Mapping) and _id(one))
-    total = max(_count(roster.get("total")), len(members))
-    whole = bool(members) and len(readable) == total and not _flag(roster, "hasMore")
-    return readable, total, not whole
-
-
 def parse_participant(member: Json) -> Participant:
-    source_url, image = _image_of(member)
+    """Parses a member of a chat."""
+    source_url, image = _picture(member)
     return Participant(
         participant_id=_id(member) or "",
         full_name=_text(member, "fullName"),
@@ -106,37 +108,58 @@ def parse_participant(member: Json) -> Participant:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _RosterJson:
+    participants: tuple[Participant, ...]
+    total: int
+    is_partial: bool
+
+
+def _parse_roster(roster: Json) -> _RosterJson:
+    """Parses the members of a chat.
+
+    A list that is absent or empty, or that holds members that cannot be read, is partial. Otherwise it would
+    look as if these members had left.
+    """
+    items = roster.get("items")
+    members = items if isinstance(items, list) else []
+    readable = tuple(
+        parse_participant(member) for member in members if isinstance(member, Mapping) and _id(member)
+    )
+    total = max(_count(roster.get("total")), len(members))
+    is_whole = bool(members) and len(readable) == total and not _flag(roster, "hasMore")
+    return _RosterJson(readable, total, is_partial=not is_whole)
+
+
+def _picture(item: Json) -> tuple[str | None, ImageRef | None]:
+    """Returns a picture's source URL, and the image that it names or why it is never fetched."""
+    url = _text(item, "imgURL", max_chars=None)
+    if url is None:
+        return None, None
+    if len(url) > _MAX_URL_CHARS:
+        return url[:_MAX_TEXT_CHARS], ImageRef(None, RejectionReason.TOO_LONG)
+    image = image_ref(url)
+    return (url[:_MAX_TEXT_CHARS] if image.rejected else url), image
+
+
 def _cursor(value: object) -> str | None:
-    """As the server spells it: opaque."""
+    """Returns the cursor exactly as the server spells it, because it is opaque."""
     return str(value) if isinstance(value, str | int) and value != "" else None
 
 
-def _image_of(item: Json) -> tuple[str | None, ImageRef | None]:
-    """The picture's URL, and what it amounts to."""
-    url = _text(item, "imgURL", None)
-    if url is None:
-        return None, None
-    if len(url) > _LONGEST_URL:
-        return url[:_LONGEST_TEXT], ImageRef(None, RejectionReason.TOO_LONG)
-    try:
-        return url, ImageRef(image_key(url))
-    except RejectedSourceError as error:
-        return url[:_LONGEST_TEXT], ImageRef(None, error.reason)
-
-
 def _id(item: Json) -> str | None:
-    """An id that can be a key."""
-    value = _text(item, "id", None)
+    """Returns the id, or None if there is none that can be a key in DynamoDB."""
+    value = _text(item, "id", max_chars=None)
     return value if value and len(value.encode()) <= _MAX_ID_BYTES else None
 
 
-def _text(item: Json, name: str, most: int | None = _LONGEST_TEXT) -> str | None:
-    """A non-empty text of at most so many characters; numbers count as such."""
+def _text(item: Json, name: str, *, max_chars: int | None = _MAX_TEXT_CHARS) -> str | None:
+    """Returns the first `max_chars` characters of a text or a number, or None if that is empty."""
     value = item.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    # What UTF-8 cannot carry, DynamoDB cannot store.
-    return str(value).strip()[:most].encode(errors="replace").decode() or None
+    # Characters that UTF-8 cannot encode cannot be stored in DynamoDB either.
+    return str(value).strip()[:max_chars].encode(errors="replace").decode() or None
 
 
 def _mapping(item: Json, name: str) -> Json:
@@ -151,13 +174,16 @@ def _flag(item: Json, name: str) -> bool:
 
 def _count(value: object) -> int:
     try:
-        return min(max(0, int(value)), _LARGEST) if isinstance(value, str | int | float) else 0
+        return min(max(0, int(value)), _LARGEST_NUMBER) if isinstance(value, str | int | float) else 0
     except (ValueError, OverflowError):
         return 0
 
 
 def _milliseconds(value: object) -> int:
-    """ISO 8601 or epoch milliseconds (Beeper's documents disagree) → ms, 0 if neither."""
+    """Returns ms since 1970, or 0 if the value is no date.
+
+    Beeper's documents disagree whether it is a text in ISO 8601 or a number of ms since 1970.
+    """
     if isinstance(value, str) and not value.strip().lstrip("-").isdigit():
         try:
             moment = datetime.fromisoformat(value.strip())

@@ -1,8 +1,4 @@
-"""An image in Beeper's media folder → its bytes, through Beeper itself or the older media server.
-
-What the statuses mean: docs of both servers, and what was seen in a real log (a tunnel answers for a laptop
-that sleeps, with a page of its own and any status, 200 and 404 among them).
-"""
+"""Fetches images of Beeper's media folder, through Beeper itself or through the older media server."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,32 +6,34 @@ from typing import Protocol
 
 import requests
 
-from imagecache.errors import (
-    ImageFailedError,
-    OriginBusyError,
-    OriginDownError,
-    OriginFaultyError,
-    OriginUnauthorizedError,
-)
-from imagecache.model.image import FailureReason, Fetched
+from imagecache.errors import ImageFailedError, OriginDownError, OriginFaultyError
+from imagecache.model.image import FailureReason, Fetched, OriginName, OriginOrder
 from imagecache.rules.source_urls import MediaLocation
-from imagecache.sources.transport import CONNECT_SECONDS, Deadline, read_body, retry_after
+from imagecache.sources.beeper.answers import check_answer, connection_error, is_html_page
+from imagecache.sources.beeper.auth import BEEPER_SECRETS, access_headers
+from imagecache.sources.transport import TIME_LIMITS, Deadline, TimeLimits, read_body, retry_after
 
-# No picture is shorter; a body that is says more about the origin than about the image.
-_SHORTEST_IMAGE = 24
-NO_HEADERS: Mapping[str, str] = {}
-# Cloudflare's own, for an origin that it cannot reach. 502 to 504 may also be Beeper's.
-_TUNNEL_STATUSES = {*range(520, 528), 530}
+IMAGE_SECRETS = (*BEEPER_SECRETS, "media-server-token")
+"""The names of the secrets that the origins of Beeper's media need."""
+
+# No picture is shorter. A shorter body says more about the origin than about the image.
+_SHORTEST_IMAGE_BYTES = 24
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 class MediaOrigin(Protocol):
-    """One of the two ways to the bytes; they differ in address and in what their statuses mean."""
+    """A server that has images of Beeper's media folder."""
 
-    def fetch(self, source: MediaLocation) -> Fetched: ...
+    def fetch(self, location: MediaLocation) -> Fetched:
+        """Returns the bytes of an image.
+
+        Raises ImageFailedError if this image is the problem, and OriginDownError or one of its subclasses if
+        the origin is.
+        """
 
 
 class AssetsServe:
-    """`GET /v1/assets/serve`: Beeper itself, which downloads and decrypts what it does not have yet."""
+    """Beeper itself: `GET /v1/assets/serve`. It downloads and decrypts media that it does not have yet."""
 
     def __init__(
         self,
@@ -43,25 +41,28 @@ class AssetsServe:
         base_url: str,
         token: str,
         session: requests.Session,
-        headers: Mapping[str, str] = NO_HEADERS,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        limits: TimeLimits = TIME_LIMITS,
     ) -> None:
         self._url = f"{base_url}/v1/assets/serve"
         self._headers = {**headers, "Authorization": f"Bearer {token}"}
         self._session = session
+        self._limits = limits
 
-    def fetch(self, source: MediaLocation) -> Fetched:
-        """Raises ImageFailedError (GONE, REFUSED, TOO_LARGE) and each kind of OriginDownError."""
-        status, body = _get(self._session, self._url, self._headers, {"url": source.url})
+    def fetch(self, location: MediaLocation) -> Fetched:
+        """Returns an image's bytes. Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError."""
+        parameters = {"url": location.url}
+        status, body = _get(self._session, self._url, self._headers, parameters, self._limits)
         if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}:
             raise ImageFailedError(FailureReason.REFUSED, f"status {status}")
-        # The one 502 that is final; all others are a tunnel's.
+        # This 502 is Beeper's own and final: the media no longer exists on its servers.
         if status == HTTPStatus.BAD_GATEWAY and b"SERVE_ASSET_ERROR" in body:
             raise ImageFailedError(FailureReason.GONE, "SERVE_ASSET_ERROR")
         return Fetched(_image(status, body))
 
 
 class MediaServer:
-    """`GET /<server>/<mediaId>`: knows only what Beeper Desktop has on disk just now."""
+    """The media server: `GET /<server>/<mediaId>`. It has only what Beeper Desktop keeps on disk just now."""
 
     def __init__(
         self,
@@ -69,62 +70,93 @@ class MediaServer:
         base_url: str,
         token: str,
         session: requests.Session,
-        headers: Mapping[str, str] = NO_HEADERS,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        limits: TimeLimits = TIME_LIMITS,
     ) -> None:
         self._base_url = base_url
         self._headers = {**headers, "Authorization": f"Bearer {token}"}
         self._session = session
+        self._limits = limits
 
-    def fetch(self, source: MediaLocation) -> Fetched:
-        """Raises ImageFailedError (GONE, REFUSED, TOO_LARGE) and each kind of OriginDownError."""
-        status, body = _get(self._session, f"{self._base_url}/{source.path}", self._headers, {})
+    def fetch(self, location: MediaLocation) -> Fetched:
+        """Returns an image's bytes. Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError."""
+        url = f"{self._base_url}/{location.path}"
+        status, body = _get(self._session, url, self._headers, {}, self._limits)
         if status == HTTPStatus.FORBIDDEN:
             raise ImageFailedError(FailureReason.REFUSED, "status 403")
         return Fetched(_image(status, body))
 
 
+def media_origins(
+    *,
+    beeper_url: str,
+    media_server_url: str,
+    order: OriginOrder,
+    secrets: Mapping[str, str],
+    session: requests.Session,
+) -> dict[OriginName, MediaOrigin]:
+    """Returns the configured origins of Beeper's media, in the order in which they are asked.
+
+    An empty `media_server_url` means that there is no media server. `secrets` holds the values of
+    IMAGE_SECRETS that exist. Without a token an origin answers 401, which the operator sees.
+    """
+    headers = access_headers(secrets)
+    beeper = AssetsServe(
+        base_url=beeper_url, token=secrets.get("beeper-token", ""), session=session, headers=headers
+    )
+    if not media_server_url:
+        return {OriginName.BEEPER: beeper}
+    media_server = MediaServer(
+        base_url=media_server_url,
+        token=secrets.get("media-server-token", ""),
+        session=session,
+        headers=headers,
+    )
+    if order is OriginOrder.MEDIA_SERVER_FIRST:
+        return {OriginName.MEDIA_SERVER: media_server, OriginName.BEEPER: beeper}
+    return {OriginName.BEEPER: beeper, OriginName.MEDIA_SERVER: media_server}
+
+
 def _get(
-    session: requests.Session, url: str, headers: Mapping[str, str], parameters: dict[str, str]
+    session: requests.Session,
+    url: str,
+    headers: Mapping[str, str],
+    parameters: Mapping[str, str],
+    limits: TimeLimits,
 ) -> tuple[int, bytes]:
-    """Status and body of what Beeper itself answered. Raises each kind of OriginDownError for the rest."""
-    deadline = Deadline()
+    """Returns status and body of an answer of the origin itself.
+
+    Raises one of the subclasses of OriginDownError, or that, for any other answer and for none.
+    """
+    deadline = Deadline(limits.total_seconds)
     try:
         response = session.get(
             url,
-            params=parameters,
+            params=dict(parameters),
             headers={**headers, "Accept-Encoding": "identity"},
-            timeout=(CONNECT_SECONDS, deadline.remaining()),
+            timeout=(limits.connect_seconds, deadline.remaining()),
             stream=True,
             allow_redirects=False,
         )
-    except requests.ConnectTimeout as error:
-        raise OriginDownError("ConnectTimeout") from error
-    except requests.Timeout as error:
-        raise OriginFaultyError(type(error).__name__) from error
     except requests.RequestException as error:
-        raise OriginDownError(type(error).__name__) from error
+        raise connection_error(error) from error
     with response:
-        status = response.status_code
-        if status == HTTPStatus.UNAUTHORIZED:
-            raise OriginUnauthorizedError("status 401")
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise OriginBusyError("status 429", retry_after=retry_after(response.headers))
-        if response.is_redirect:  # Cloudflare Access sends strangers to its login
-            raise OriginUnauthorizedError(f"status {status}: the tunnel asks for a login")
+        check_answer(response)
         body = read_body(response.raw, deadline)
-        if b"<html" in body[:1024].lower():
-            wish = retry_after(response.headers)
-            raise OriginDownError(f"status {status} with a page of the tunnel's", retry_after=wish)
-        return status, body
+        if is_html_page(body):
+            raise OriginDownError(
+                f"status {response.status_code} with a page of the tunnel's",
+                retry_after=retry_after(response.headers),
+            )
+        return response.status_code, body
 
 
 def _image(status: int, body: bytes) -> bytes:
+    """Returns the body if the status and the length are those of an image."""
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         raise ImageFailedError(FailureReason.GONE, f"status {status}")
-    if status in _TUNNEL_STATUSES:
-        raise OriginDownError(f"status {status}")
     if status != HTTPStatus.OK:
         raise OriginFaultyError(f"status {status}")
-    if len(body) < _SHORTEST_IMAGE:
-        raise OriginFaultyError("nothing instead of an image")
+    if len(body) < _SHORTEST_IMAGE_BYTES:
+        raise OriginFaultyError("a body too short for an image")
     return body

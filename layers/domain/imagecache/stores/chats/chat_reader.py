@@ -1,6 +1,7 @@
-"""The beeperChats table for readers: chats by folder, newest first, with the low-level client.
+"""The beeperChats table as readers use it: the chats of a folder, newest first.
 
-PynamoDB's models, the home of the schema in `stores/chats.py`, cost six times the CPU on this path.
+It reads with the low-level client, because PynamoDB's models cost six times the CPU on this path. The schema
+is `ChatRow` in chats.py.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,13 +34,12 @@ _SHOWN = (
     "rejected",
     "participants",
     "participantCount",
-    "hasMoreParticipants",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The last chat of a page: the key after which byActivity goes on."""
+    """The last chat of a page, after which the next page begins. `last_activity` is in ms."""
 
     chat_id: str
     last_activity: int
@@ -47,7 +47,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class ChatConditions:
-    """Which chats of a folder are wanted; every condition that is set must hold."""
+    """Conditions that a chat must meet to be listed. All that are set must hold."""
 
     unread: bool = False
     groups: bool = False
@@ -56,6 +56,7 @@ class ChatConditions:
 
     @property
     def everything(self) -> bool:
+        """True if no condition is set."""
         return self == EVERYTHING
 
 
@@ -64,14 +65,14 @@ EVERYTHING = ChatConditions()
 
 @dataclass(frozen=True, slots=True)
 class ChatsPage:
-    """Chats of one folder, newest first, and where the next page starts, None after the last one."""
+    """Some chats of one folder, newest first. `position` is None after the last page."""
 
     chats: list[Chat]
-    position: "Position | None"
+    position: Position | None
 
 
 class ChatReader:
-    """Reads rows of beeperChats."""
+    """Reads beeperChats. The participants of every chat that it returns are the chat's preview."""
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._table_name = table_name
@@ -80,7 +81,7 @@ class ChatReader:
     def newest(
         self, folder: Folder, *, limit: int, after: Position | None, only: ChatConditions = EVERYTHING
     ) -> ChatsPage:
-        """One Query on byActivity, which looks at `limit` chats: those that match may be fewer."""
+        """Looks at the next `limit` chats of a folder and returns those that meet the conditions."""
         conditions, values = _filter(only)
         request: QueryInputTypeDef = {
             "TableName": self._table_name,
@@ -97,17 +98,20 @@ class ChatReader:
         if after:
             request["ExclusiveStartKey"] = _key(folder, after)
         answer = self._dynamodb.query(**request)
-        last = answer.get("LastEvaluatedKey")
-        return ChatsPage([_chat(item) for item in answer["Items"]], _position(last) if last else None)
+        last_key = answer.get("LastEvaluatedKey")
+        return ChatsPage(
+            chats=[_chat(item) for item in answer["Items"]],
+            position=_position(last_key) if last_key else None,
+        )
 
     def one(self, chat_id: str) -> Chat | None:
-        """With its preview of members; None when it is not stored."""
+        """Returns the chat, or None if it is not stored."""
         key: Item = {"chatId": {"S": chat_id}}
         item = self._dynamodb.get_item(TableName=self._table_name, Key=key).get("Item")
         return _chat(item) if item else None
 
     def several(self, chat_ids: Iterable[str]) -> list[Chat]:
-        """Those that are stored, in no order."""
+        """Returns those of these chats that are stored, in no order."""
         items = batch_get(
             self._dynamodb,
             table_name=self._table_name,
@@ -119,7 +123,7 @@ class ChatReader:
 
 
 def _filter(only: ChatConditions) -> tuple[list[str], Item]:
-    """Conditions, and the values that they name."""
+    """Returns DynamoDB's filter expressions for these conditions, and the values that they refer to."""
     conditions: list[str] = []
     values: Item = {}
     if only.unread:
@@ -150,27 +154,28 @@ def _key(folder: Folder, after: Position) -> Item:
 
 
 def _chat(item: Item) -> Chat:
-    """One that is listed nowhere, as it was merged into another, comes back in its folder."""
-    text = {name: value["S"] for name, value in item.items() if "S" in value}
-    number = {name: int(value["N"]) for name, value in item.items() if "N" in value}
-    flag = {name: value["BOOL"] for name, value in item.items() if "BOOL" in value}
+    """Returns the chat that a row describes. `merged_into` is not stored, so it is always None."""
+    texts = {name: value["S"] for name, value in item.items() if "S" in value}
+    numbers = {name: int(value["N"]) for name, value in item.items() if "N" in value}
+    flags = {name: value["BOOL"] for name, value in item.items() if "BOOL" in value}
+    preview = from_preview(texts["participants"])
     return Chat(
-        chat_id=text["chatId"],
-        account_id=text["accountId"],
-        network=text.get("network"),
-        type=text["type"],
-        title=text.get("title"),
-        description=text.get("description"),
-        last_activity=number["lastActivity"],
-        unread_count=number["unreadCount"],
-        is_archived=flag["isArchived"],
-        is_muted=flag["isMuted"],
-        is_pinned=flag["isPinned"],
-        last_message=text.get("lastMessage"),
+        chat_id=texts["chatId"],
+        account_id=texts["accountId"],
+        network=texts.get("network"),
+        type=texts["type"],
+        title=texts.get("title"),
+        description=texts.get("description"),
+        last_activity=numbers["lastActivity"],
+        unread_count=numbers["unreadCount"],
+        is_archived=flags["isArchived"],
+        is_muted=flags["isMuted"],
+        is_pinned=flags["isPinned"],
+        last_message=texts.get("lastMessage"),
         merged_into=None,
-        source_url=text.get("sourceUrl"),
-        image=image_ref(text.get("imageKey"), text.get("rejected")),
-        participants=from_preview(text["participants"]),
-        participant_count=number["participantCount"],
-        has_more_participants=flag["hasMoreParticipants"],
+        source_url=texts.get("sourceUrl"),
+        image=image_ref(texts.get("imageKey"), texts.get("rejected")),
+        participants=preview,
+        participant_count=numbers["participantCount"],
+        roster_is_partial=numbers["participantCount"] > len(preview),
     )

@@ -1,16 +1,15 @@
-"""The beeperChats table, written by sync: every chat with a preview of its people, listed by folder."""
+"""The beeperChats table as sync uses it: a row for each chat, with a preview of its members."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
-from imagecache.model.chat import Chat
+from imagecache.model.chat import Chat, network_name
 from imagecache.rules.source_urls import storable_url
-from imagecache.stores.chats.previews import PREVIEW_LENGTH
 from imagecache.stores.dynamodb.batch_get import Item, batch_get
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.fence import behind, fenced
@@ -28,7 +27,13 @@ class _ByActivity(GlobalSecondaryIndex[Any]):
     last_activity = NumberAttribute(range_key=True, attr_name="lastActivity")
 
 
-class _Row(Model):
+class ChatRow(Model):
+    """A row of beeperChats.
+
+    A chat that was stored without its roster, because Beeper answered the request for it with an error, has
+    `roster_unavailable`. Every run that sees the chat asks for its roster again.
+    """
+
     chat_id = UnicodeAttribute(hash_key=True, attr_name="chatId")
     account_id = UnicodeAttribute(attr_name="accountId")
     network = UnicodeAttribute(null=True)
@@ -44,11 +49,11 @@ class _Row(Model):
     source_url = UnicodeAttribute(null=True, attr_name="sourceUrl")
     image_key = UnicodeAttribute(null=True, attr_name="imageKey")
     rejected = UnicodeAttribute(null=True)
-    participants = UnicodeAttribute()
+    preview_json = UnicodeAttribute(attr_name="participants")
     participant_count = NumberAttribute(attr_name="participantCount")
-    has_more_participants = BooleanAttribute(attr_name="hasMoreParticipants")
     list_fingerprint = UnicodeAttribute(attr_name="listFingerprint")
     roster_fingerprint = UnicodeAttribute(attr_name="rosterFingerprint")
+    roster_unavailable = BooleanAttribute(null=True, attr_name="rosterUnavailable")
     folder = UnicodeAttribute(null=True)
     synced_by = NumberAttribute(attr_name="syncedBy")
     missing_since = NumberAttribute(null=True, attr_name="missingSince")
@@ -57,33 +62,39 @@ class _Row(Model):
 
 @dataclass(frozen=True, slots=True)
 class StoredChat:
-    """What sync compares with; `missing_since` (ms) is 0 while Beeper lists the chat."""
+    """What sync compares a listed chat with.
+
+    `roster_unavailable` means that the chat was stored without its roster. `missing_since` is in ms, and 0
+    while Beeper lists the chat.
+    """
 
     list_fingerprint: str
     roster_fingerprint: str
-    preview: str
+    roster_unavailable: bool
+    preview_json: str
     title: str | None
     missing_since: int
 
 
-class ChatSummary(NamedTuple):
-    """What a member's contact is decided by, and where it is shown: the network, and the preview."""
+@dataclass(frozen=True, slots=True)
+class ChatSummary:
+    """What relinking needs of a chat: the network decides a member's contact, the preview shows it."""
 
-    network: str
-    preview: str
+    network_name: str
+    preview_json: str
     last_activity: int
 
 
 class ChatsTable:
-    """Rows of beeperChats."""
+    """Reads and writes beeperChats for sync."""
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._table_name = table_name
         self._dynamodb = dynamodb
-        self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
+        self._row = bound(ChatRow, table_name=table_name, dynamodb=dynamodb)
 
     def stored(self, chat_ids: Iterable[str], *, consistent: bool = False) -> dict[str, StoredChat]:
-        """What sync compares with, for the chats that are stored; `consistent`: as of this very moment."""
+        """Returns what is stored of these chats, by chat id. `consistent` asks for a consistent read."""
         items = batch_get(
             self._dynamodb,
             table_name=self._table_name,
@@ -93,16 +104,17 @@ class ChatsTable:
                 "chatId",
                 "listFingerprint",
                 "rosterFingerprint",
+                "rosterUnavailable",
                 "participants",
                 "title",
                 "missingSince",
             ),
             consistent=consistent,
         )
-        return {item["chatId"]["S"]: _stored(item) for item in items}
+        return {item["chatId"]["S"]: _stored_chat(item) for item in items}
 
-    def listed(self, chat_ids: Iterable[str]) -> dict[str, ChatSummary]:
-        """Those that are stored; without a network the account's id, which names it."""
+    def summaries(self, chat_ids: Iterable[str]) -> dict[str, ChatSummary]:
+        """Returns summaries of those of these chats that are stored, by chat id, consistently read."""
         items = batch_get(
             self._dynamodb,
             table_name=self._table_name,
@@ -111,32 +123,24 @@ class ChatsTable:
             attributes=("chatId", "network", "accountId", "participants", "lastActivity"),
             consistent=True,
         )
-        return {
-            item["chatId"]["S"]: ChatSummary(
-                network=(item.get("network") or item["accountId"])["S"],
-                preview=item["participants"]["S"],
-                last_activity=int(item["lastActivity"]["N"]),
-            )
-            for item in items
-        }
-
-    def show(self, chat_id: str, preview: str, *, fence: int) -> None:
-        """Another preview for the same chat. Raises FencedOffError."""
-        there = _Row.chat_id.exists() & behind(_Row.synced_by, fence)
-        with fenced():
-            self._row(chat_id).update(
-                actions=[_Row.participants.set(preview), _Row.synced_by.set(fence)], condition=there
-            )
+        return {item["chatId"]["S"]: _summary(item) for item in items}
 
     def missing_since(self) -> dict[str, int]:
-        """Every chat id, with the moment since when Beeper no longer lists it (0: it does), by a scan."""
+        """Returns since when Beeper no longer lists each chat (ms; 0 if it does), by chat id, by a scan."""
         rows = self._row.scan(attributes_to_get=["chatId", "missingSince"], consistent_read=True)
         return {row.chat_id: int(row.missing_since or 0) for row in rows}
 
     def put(
-        self, chat: Chat, *, preview: str, list_fingerprint: str, roster_fingerprint: str, fence: int
+        self,
+        chat: Chat,
+        *,
+        preview_json: str,
+        list_fingerprint: str,
+        roster_fingerprint: str,
+        roster_unavailable: bool = False,
+        fence: int,
     ) -> None:
-        """Write the chat, which is thereby no longer missing. Raises FencedOffError."""
+        """Replaces the whole row, so that the chat no longer counts as missing. Raises FencedOffError."""
         row = self._row(
             chat_id=chat.chat_id,
             account_id=chat.account_id,
@@ -153,35 +157,54 @@ class ChatsTable:
             source_url=storable_url(chat.source_url) if chat.source_url else None,
             image_key=chat.image.key if chat.image else None,
             rejected=chat.image.rejected if chat.image else None,
-            participants=preview,
+            preview_json=preview_json,
             participant_count=chat.participant_count,
-            has_more_participants=chat.participant_count > PREVIEW_LENGTH,
             list_fingerprint=list_fingerprint,
             roster_fingerprint=roster_fingerprint,
+            roster_unavailable=roster_unavailable or None,
             folder=chat.folder.value if chat.folder else None,
             synced_by=fence,
         )
         with fenced():
-            row.save(condition=behind(_Row.synced_by, fence))
+            row.save(condition=behind(ChatRow.synced_by, fence))
+
+    def put_preview(self, chat_id: str, preview_json: str, *, fence: int) -> None:
+        """Replaces the preview of a chat that is stored. Raises FencedOffError."""
+        with fenced():
+            self._row(chat_id).update(
+                actions=[ChatRow.preview_json.set(preview_json), ChatRow.synced_by.set(fence)],
+                condition=ChatRow.chat_id.exists() & behind(ChatRow.synced_by, fence),
+            )
 
     def mark_missing(self, chat_id: str, *, since: int, fence: int) -> None:
-        """Beeper no longer lists it; 0 takes that back. Raises FencedOffError."""
-        mark = _Row.missing_since.set(since) if since else _Row.missing_since.remove()
-        there = _Row.chat_id.exists() & behind(_Row.synced_by, fence)
+        """Records since when (ms) Beeper does not list a stored chat; 0 if it does. Raises FencedOffError."""
+        mark = ChatRow.missing_since.set(since) if since else ChatRow.missing_since.remove()
         with fenced():
-            self._row(chat_id).update(actions=[_Row.synced_by.set(fence), mark], condition=there)
+            self._row(chat_id).update(
+                actions=[ChatRow.synced_by.set(fence), mark],
+                condition=ChatRow.chat_id.exists() & behind(ChatRow.synced_by, fence),
+            )
 
     def delete(self, chat_id: str, *, fence: int) -> None:
-        """Raises FencedOffError."""
+        """Deletes the row. Raises FencedOffError."""
         with fenced():
-            self._row(chat_id).delete(condition=behind(_Row.synced_by, fence))
+            self._row(chat_id).delete(condition=behind(ChatRow.synced_by, fence))
 
 
-def _stored(item: Item) -> StoredChat:
+def _stored_chat(item: Item) -> StoredChat:
     return StoredChat(
         list_fingerprint=item["listFingerprint"]["S"],
         roster_fingerprint=item["rosterFingerprint"]["S"],
-        preview=item["participants"]["S"],
+        roster_unavailable=item.get("rosterUnavailable", {}).get("BOOL", False),
+        preview_json=item["participants"]["S"],
         title=item.get("title", {}).get("S"),
         missing_since=int(item.get("missingSince", {}).get("N", 0)),
+    )
+
+
+def _summary(item: Item) -> ChatSummary:
+    return ChatSummary(
+        network_name=network_name(item.get("network", {}).get("S"), item["accountId"]["S"]),
+        preview_json=item["participants"]["S"],
+        last_activity=int(item["lastActivity"]["N"]),
     )

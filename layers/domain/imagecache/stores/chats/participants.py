@@ -1,4 +1,4 @@
-"""The chatParticipants table: the full roster of every chat, found by chat, by image and by person."""
+"""The chatParticipants table: the full roster of every chat, found by chat, by image and by contact."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,12 +24,11 @@ T = TypeVar("T")
 Position = tuple[str, str]
 """The key of a row: chat id and participant id."""
 
-# Rows looked at in one go: about half of them have a picture.
-_LOOKED_AT = 500
-_PICTURES = ("imageKey", "contactImageKey")
-
 CHAT_ROW = "#chat"
-"""The participantId under which the chat's own picture stands, so that byImage finds it too."""
+"""The participantId of the row that holds a chat's own picture, so that byImage finds that, too."""
+
+# Attributes that hold the key of a picture that a member shows.
+_IMAGE_KEYS = ("imageKey", "contactImageKey")
 
 
 class _ByImage(GlobalSecondaryIndex[Any]):
@@ -40,14 +39,6 @@ class _ByImage(GlobalSecondaryIndex[Any]):
     image_key = UnicodeAttribute(hash_key=True, attr_name="imageKey")
 
 
-class _ByParticipant(GlobalSecondaryIndex[Any]):
-    class Meta:
-        index_name = "byParticipant"
-        projection = KeysOnlyProjection()
-
-    participant_id = UnicodeAttribute(hash_key=True, attr_name="participantId")
-
-
 class _ByContact(GlobalSecondaryIndex[Any]):
     class Meta:
         index_name = "byContact"
@@ -56,7 +47,9 @@ class _ByContact(GlobalSecondaryIndex[Any]):
     contact_id = UnicodeAttribute(hash_key=True, attr_name="contactId")
 
 
-class _Row(Model):
+class ParticipantRow(Model):
+    """A row of chatParticipants: a member of a chat, or the chat's own picture."""
+
     chat_id = UnicodeAttribute(hash_key=True, attr_name="chatId")
     participant_id = UnicodeAttribute(range_key=True, attr_name="participantId")
     full_name = UnicodeAttribute(null=True, attr_name="fullName")
@@ -72,12 +65,11 @@ class _Row(Model):
     contact_image_key = UnicodeAttribute(null=True, attr_name="contactImageKey")
     synced_by = NumberAttribute(attr_name="syncedBy")
     by_image = _ByImage()
-    by_participant = _ByParticipant()
     by_contact = _ByContact()
 
 
 class Reference(NamedTuple):
-    """An image where it is shown."""
+    """A place that shows an image: a member of a chat, or a chat itself (its participant id is CHAT_ROW)."""
 
     image_key: str
     chat_id: str
@@ -86,103 +78,113 @@ class Reference(NamedTuple):
 
 
 class Member(NamedTuple):
-    """Somebody in a chat."""
+    """A participant and the chat that they are in."""
 
     chat_id: str
     participant: Participant
 
 
 class ParticipantsTable:
-    """Rows of chatParticipants. Conditional writes cannot be batched: `writes_at_once` run in parallel."""
+    """Reads and writes chatParticipants.
+
+    Each row is written by a request of its own, because DynamoDB has no batches of conditional writes.
+    `writes_at_once` of them are sent in parallel.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient", writes_at_once: int) -> None:
         self._table_name = table_name
         self._dynamodb = dynamodb
-        self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
+        self._row = bound(ParticipantRow, table_name=table_name, dynamodb=dynamodb)
         self._writes_at_once = writes_at_once
 
     def roster(self, chat_id: str) -> dict[str, Participant]:
-        """All members by participant id, and under CHAT_ROW the chat's own picture."""
-        return {
-            row.participant_id: _participant(row) for row in self._row.query(chat_id, consistent_read=True)
-        }
+        """Returns all members by participant id, and under CHAT_ROW the chat's own picture if it has one."""
+        rows = self._row.query(chat_id, consistent_read=True)
+        return {row.participant_id: _participant(row) for row in rows}
 
     def page(self, chat_id: str, *, limit: int, after: str | None) -> tuple[list[Participant], str | None]:
-        """At most `limit` members in the order of their ids, and the last one's id if there are more."""
+        """Returns at most `limit` members, by participant id, and the last one's id if there are more."""
         start = {"chatId": {"S": chat_id}, "participantId": {"S": after}} if after else None
-        # One more: the chat's own row is no member.
+        # One to see whether there are more, and one because the chat's own row may be among them.
         rows = list(self._row.query(chat_id, limit=limit + 2, last_evaluated_key=start))
         members = [_participant(row) for row in rows if row.participant_id != CHAT_ROW]
-        more = len(members) > limit
-        return members[:limit], members[limit - 1].participant_id if more else None
+        has_more = len(members) > limit
+        return members[:limit], members[limit - 1].participant_id if has_more else None
 
     def references(self) -> Iterator[Reference]:
-        """Every picture that is shown, those of members' contacts as well: only the rows know of both."""
-        attributes = ("chatId", "participantId", "isSelf", *_PICTURES)
+        """Yields every place that shows a picture, a contact's pictures included, by a scan of the table."""
+        attributes = ("chatId", "participantId", "isSelf", *_IMAGE_KEYS)
         for items, _ in scan(self._dynamodb, table_name=self._table_name, attributes=attributes):
             for item in items:
-                place = item["chatId"]["S"], item["participantId"]["S"], item["isSelf"]["BOOL"]
-                yield from (
-                    Reference(key, *place) for key in {item[one]["S"] for one in _PICTURES if one in item}
-                )
+                image_keys = {item[attribute]["S"] for attribute in _IMAGE_KEYS if attribute in item}
+                for image_key in image_keys:
+                    yield Reference(
+                        image_key, item["chatId"]["S"], item["participantId"]["S"], item["isSelf"]["BOOL"]
+                    )
 
     def image_keys(self) -> Iterator[str]:
-        """The key of every picture that is shown, once for each place, by a scan of the index."""
+        """Yields the key of each chat's and each member's picture, with repetitions, by a scan of byImage."""
         pages = scan(self._dynamodb, table_name=self._table_name, attributes=["imageKey"], index="byImage")
         return (item["imageKey"]["S"] for items, _ in pages for item in items)
 
     @aws_errors_translated()
     def referring(self, image_key: str, *, limit: int) -> list[Reference]:
-        """Where one picture is shown, at most `limit` of it."""
+        """Returns at most `limit` of the chats and members that have this picture."""
         return [_reference(row) for row in self._row.by_image.query(image_key, limit=limit)]
 
-    def members(self, *, after: Position | None) -> tuple[list[Member], Position | None]:
-        """The next some hundred rows of everybody in every chat, by a scan, and where to go on."""
+    def members(self, *, after: Position | None, limit: int = 500) -> tuple[list[Member], Position | None]:
+        """Returns the next `limit` rows of the whole table, and where to continue, None at its end.
+
+        DynamoDB returns fewer rows if they are larger than 1 MB together.
+        """
         key = {"chatId": {"S": after[0]}, "participantId": {"S": after[1]}} if after else None
-        rows = self._row.scan(page_size=_LOOKED_AT, last_evaluated_key=key, consistent_read=True).page_iter
-        found = [self._row.from_raw_data(item) for item in next(rows)["Items"]]
-        end = rows.last_evaluated_key
-        position = (end["chatId"]["S"], end["participantId"]["S"]) if end else None
-        return [Member(row.chat_id, _participant(row)) for row in found], position
+        pages = self._row.scan(page_size=limit, last_evaluated_key=key, consistent_read=True).page_iter
+        rows = [self._row.from_raw_data(item) for item in next(pages)["Items"]]
+        last_key = pages.last_evaluated_key
+        position = (last_key["chatId"]["S"], last_key["participantId"]["S"]) if last_key else None
+        return [Member(row.chat_id, _participant(row)) for row in rows], position
 
     def linked_to(self, contact_id: str, *, limit: int) -> list[Position]:
-        """(chat id, participant id) of those who are this contact, at most `limit` of them."""
+        """Returns (chat id, participant id) of at most `limit` members who are this contact."""
         rows = self._row.by_contact.query(contact_id, limit=limit)
         return [(row.chat_id, row.participant_id) for row in rows]
 
     def put(self, chat_id: str, participants: list[Participant], *, fence: int) -> None:
-        """Raises FencedOffError."""
+        """Writes these rows of a chat. Raises FencedOffError."""
 
         def save(participant: Participant) -> None:
             row = self._row(chat_id, participant.participant_id, synced_by=fence, **_attributes(participant))
-            row.save(condition=behind(_Row.synced_by, fence))
+            row.save(condition=behind(ParticipantRow.synced_by, fence))
 
-        self._side_by_side(save, participants)
+        self._write_all(save, participants)
 
     def link(self, members: list[Member], *, fence: int) -> None:
-        """Write whose contacts they are, as they say themselves. Raises FencedOffError."""
+        """Writes the contacts of members who are stored. Raises FencedOffError."""
 
         def save(member: Member) -> None:
-            one = member.participant
-            links = [(_Row.contact_id, one.contact_id), (_Row.contact_image_key, one.contact_image_key)]
+            links = [
+                (ParticipantRow.contact_id, member.participant.contact_id),
+                (ParticipantRow.contact_image_key, member.participant.contact_image_key),
+            ]
             actions = [attribute.set(value) if value else attribute.remove() for attribute, value in links]
-            row = self._row(member.chat_id, one.participant_id)
-            there = _Row.chat_id.exists() & behind(_Row.synced_by, fence)
-            row.update(actions=[*actions, _Row.synced_by.set(fence)], condition=there)
+            self._row(member.chat_id, member.participant.participant_id).update(
+                actions=[*actions, ParticipantRow.synced_by.set(fence)],
+                condition=ParticipantRow.chat_id.exists() & behind(ParticipantRow.synced_by, fence),
+            )
 
-        self._side_by_side(save, members)
+        self._write_all(save, members)
 
     def remove(self, chat_id: str, participant_ids: list[str], *, fence: int) -> None:
-        """Raises FencedOffError."""
+        """Deletes these rows of a chat. Raises FencedOffError."""
 
         def delete(participant_id: str) -> None:
-            self._row(chat_id, participant_id).delete(condition=behind(_Row.synced_by, fence))
+            self._row(chat_id, participant_id).delete(condition=behind(ParticipantRow.synced_by, fence))
 
-        self._side_by_side(delete, participant_ids)
+        self._write_all(delete, participant_ids)
 
-    def _side_by_side(self, write: Callable[[T], None], items: list[T]) -> None:
+    def _write_all(self, write: Callable[[T], None], items: list[T]) -> None:
         with fenced():
-            if len(items) < 2:  # most differences are one row: not worth a thread
+            if len(items) < 2:  # Most differences are one row, which is not worth a thread.
                 for item in items:
                     write(item)
                 return
@@ -192,7 +194,7 @@ class ParticipantsTable:
 
 
 def chat_row(chat: Chat) -> Participant | None:
-    """The chat's own picture as a row of its roster."""
+    """Returns the chat's own picture as a row of its roster, or None if it has no picture."""
     if chat.source_url is None:
         return None
     return Participant(
@@ -209,12 +211,12 @@ def chat_row(chat: Chat) -> Participant | None:
 
 
 def as_stored(participant: Participant) -> Participant:
-    """What a roster gives back for it."""
+    """Returns the participant as a roster returns it after it was stored: without secrets in the URL."""
     url = participant.source_url
     return replace(participant, source_url=storable_url(url) if url else None)
 
 
-def _reference(row: _Row) -> Reference:
+def _reference(row: ParticipantRow) -> Reference:
     return Reference(row.image_key, row.chat_id, row.participant_id, bool(row.is_self))
 
 
@@ -235,7 +237,7 @@ def _attributes(participant: Participant) -> dict[str, Any]:
     }
 
 
-def _participant(row: _Row) -> Participant:
+def _participant(row: ParticipantRow) -> Participant:
     rejected = RejectionReason(row.rejected) if row.rejected else None
     return Participant(
         participant_id=row.participant_id,

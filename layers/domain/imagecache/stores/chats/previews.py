@@ -1,4 +1,7 @@
-"""What a list shows of the members of a chat: one JSON text in its row, as maps cost CPU each."""
+"""The preview of a chat: its first members as one JSON text in the chat's row.
+
+A page of chats needs no roster with it. It is one text because DynamoDB's maps cost CPU for each attribute.
+"""
 
 import json
 from collections.abc import Mapping
@@ -11,33 +14,43 @@ PREVIEW_LENGTH = 20
 
 
 def preview_of(chat: Chat) -> str:
-    """Of at most the first 20."""
-    members = [_preview(participant) for participant in chat.participants[:PREVIEW_LENGTH]]
-    return _compact(members)
+    """Returns the preview of the chat's first 20 members."""
+    return _to_json([_member_json(participant) for participant in chat.participants[:PREVIEW_LENGTH]])
 
 
-def with_contact_images(preview: str, contact_images: Mapping[str, str | None]) -> str:
-    """The same members with other contacts' pictures, by participant id; who is not named stays as is."""
-    members: list[dict[str, Any]] = json.loads(preview)
+def with_contact_images(preview_json: str, contact_images: Mapping[str, str | None]) -> str:
+    """Returns the preview with other contacts' pictures.
+
+    `contact_images` holds the key of the contact's picture, or None, by participant id. Members who are not
+    in it stay as they are.
+    """
+    members: list[dict[str, Any]] = json.loads(preview_json)
     for member in members:
-        key = contact_images.get(member["id"], member.get("contactImageKey"))
+        image_key = contact_images.get(member["id"], member.get("contactImageKey"))
         member.pop("contactImageKey", None)
-        if key:
-            member["contactImageKey"] = key
-    return _compact(members)
+        if image_key:
+            member["contactImageKey"] = image_key
+    return _to_json(members)
 
 
-def from_preview(preview: str) -> tuple[Participant, ...]:
-    """The members as far as a list shows them."""
-    return tuple(_participant(fields) for fields in json.loads(preview))
+def from_preview(preview_json: str) -> tuple[Participant, ...]:
+    """Returns the members in a preview. Only the fields that a list of chats shows are set."""
+    return tuple(_participant(member) for member in json.loads(preview_json))
 
 
-def _compact(members: list[dict[str, Any]]) -> str:
+def image_ref(key: str | None, rejected: str | None) -> ImageRef | None:
+    """Returns the image that these two stored attributes describe, or None if there is no picture."""
+    if key is None and rejected is None:
+        return None
+    return ImageRef(key, RejectionReason(rejected) if rejected else None)
+
+
+def _to_json(members: list[dict[str, Any]]) -> str:
     return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
 
 
-def _preview(participant: Participant) -> dict[str, Any]:
-    """What a list shows of a member, without what is empty."""
+def _member_json(participant: Participant) -> dict[str, Any]:
+    """Returns what a list of chats shows of a member. Empty fields are left out."""
     image = participant.image
     fields = {
         "id": participant.participant_id,
@@ -52,23 +65,16 @@ def _preview(participant: Participant) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _participant(fields: dict[str, Any]) -> Participant:
+def _participant(member: dict[str, Any]) -> Participant:
     return Participant(
-        participant_id=fields["id"],
-        full_name=fields.get("name"),
-        username=fields.get("username"),
+        participant_id=member["id"],
+        full_name=member.get("name"),
+        username=member.get("username"),
         phone_number=None,
         email=None,
-        is_self=fields.get("isSelf", False),
-        is_network_bot=fields.get("isNetworkBot", False),
+        is_self=member.get("isSelf", False),
+        is_network_bot=member.get("isNetworkBot", False),
         source_url=None,
-        image=image_ref(fields.get("imageKey"), fields.get("rejected")),
-        contact_image_key=fields.get("contactImageKey"),
+        image=image_ref(member.get("imageKey"), member.get("rejected")),
+        contact_image_key=member.get("contactImageKey"),
     )
-
-
-def image_ref(key: str | None, rejected: str | None) -> ImageRef | None:
-    """As two attributes hold it; None without a picture."""
-    if key is None and rejected is None:
-        return None
-    return ImageRef(key, RejectionReason(rejected) if rejected else None)

@@ -1,7 +1,8 @@
-"""The contacts table: people whose pictures stand in for those they do not have, and what finds them.
+"""The contacts table: contacts, and which of them holds each identifier.
 
-Beside each contact there is a row for each identifier: who claims it, the oldest first. These rows are an
-index; what a contact's own row says is what counts, so a claim that a crash has left over holds nothing up.
+Beside each contact's row there is a row for each identifier, with its claimants: the ids of the contacts that
+have the identifier, the oldest first. The first claimant whose own row still has the identifier is its
+holder. A claimant that a crash has left behind is passed over, because only the contact's own row counts.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import ConflictError
 from imagecache.model.contact import Contact, Identifier, IdentifierKind
-from imagecache.stores.contacts.row import ContactRow, attributes_of, contact_of
+from imagecache.stores.contacts.row import CONTACT_ATTRIBUTES, ContactRow, contact_of, row_values
 from imagecache.stores.dynamodb.batch_get import Item, batch_get
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.conditional import is_refusal, updated
@@ -21,101 +22,118 @@ from imagecache.stores.dynamodb.scan import scan
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_CLAIM = "id#"
-# Rows looked at for a page: claims are among them.
-_LOOKED_AT = 300
-_ATTEMPTS = 10
+_IDENTIFIER_PREFIX = "id#"
+_MOST_ATTEMPTS = 10
 
 
 class ContactsTable:
-    """Rows of contacts."""
+    """Reads and writes the contacts table.
 
-    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
+    `rows_per_page` is how many rows one page of a listing reads; rows of identifiers are among them.
+    """
+
+    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient", rows_per_page: int = 300) -> None:
         self._table_name = table_name
         self._dynamodb = dynamodb
+        self._rows_per_page = rows_per_page
         self._row = bound(ContactRow, table_name=table_name, dynamodb=dynamodb)
 
     def one(self, contact_id: str) -> Contact | None:
-        """None when there is no such contact."""
+        """Returns the contact, None if there is none with this id."""
         try:
             return contact_of(self._row.get(contact_id, consistent_read=True))
         except DoesNotExist:
             return None
 
     def several(self, contact_ids: Iterable[str]) -> dict[str, Contact]:
-        """Those that exist, by their ids."""
-        items = self._get(contact_ids, _ATTRIBUTES)
+        """Returns the contacts that exist, by their ids."""
+        items = self._get_items(contact_ids, CONTACT_ATTRIBUTES)
         return {item["contactId"]["S"]: contact_of(self._row.from_raw_data(item)) for item in items}
 
     def page(self, *, after: str | None) -> tuple[list[Contact], str | None]:
-        """Contacts among the next some hundred rows, in no order, and where to go on."""
-        start = {"contactId": {"S": after}} if after else None
-        rows = self._row.scan(page_size=_LOOKED_AT, last_evaluated_key=start, consistent_read=True).page_iter
-        items = next(rows)["Items"]
-        found = [self._row.from_raw_data(item) for item in items if "claimants" not in item]
-        end = rows.last_evaluated_key
-        return [contact_of(row) for row in found], end["contactId"]["S"] if end else None
+        """Returns the contacts among the next rows, in no order, and where the following page starts.
 
-    def everybody(self) -> Iterator[Contact]:
-        """Every contact, by a scan."""
+        A page may have no contacts, and is the last one only if it has no following one.
+        """
+        start = {"contactId": {"S": after}} if after else None
+        pages = self._row.scan(
+            page_size=self._rows_per_page, last_evaluated_key=start, consistent_read=True
+        ).page_iter
+        items = next(pages)["Items"]
+        rows = [self._row.from_raw_data(item) for item in items if "claimants" not in item]
+        last_key = pages.last_evaluated_key
+        return [contact_of(row) for row in rows], last_key["contactId"]["S"] if last_key else None
+
+    def all_contacts(self) -> Iterator[Contact]:
+        """Yields every contact, by a scan of the table."""
         after = None
         while True:
-            found, after = self.page(after=after)
-            yield from found
+            contacts, after = self.page(after=after)
+            yield from contacts
             if after is None:
                 return
 
     def holders(self, identifiers: Iterable[Identifier]) -> dict[Identifier, Contact]:
-        """Whose each identifier is: the first to claim it among those who still have it."""
-        rows = self._get((_name(one) for one in identifiers), ("contactId", "claimants"))
-        claims = {_named(item): [one["S"] for one in item["claimants"]["L"]] for item in rows}
-        known = self.several(contact for claimants in claims.values() for contact in claimants)
-        holders = {
-            one: [known[contact] for contact in claimants if one in _identifiers(known.get(contact))]
-            for one, claimants in claims.items()
+        """Returns the holder of each identifier that has one."""
+        rows = self._get_items(map(_row_key, identifiers), ("contactId", "claimants"))
+        claimants = {
+            _identifier_of(row): [contact_id["S"] for contact_id in row["claimants"]["L"]] for row in rows
         }
-        return {one: contacts[0] for one, contacts in holders.items() if contacts}
+        contacts = self.several(contact_id for ids in claimants.values() for contact_id in ids)
+        holders: dict[Identifier, Contact] = {}
+        for identifier, contact_ids in claimants.items():
+            candidates = [contacts[contact_id] for contact_id in contact_ids if contact_id in contacts]
+            holder = next((contact for contact in candidates if identifier in contact.identifiers), None)
+            if holder:
+                holders[identifier] = holder
+        return holders
 
     def image_keys(self) -> Iterator[str]:
-        """The key of every contact's picture, by a scan of the index."""
+        """Yields the image key of every contact's picture, by a scan of the index."""
         pages = scan(self._dynamodb, table_name=self._table_name, attributes=["imageKey"], index="byImage")
         return (item["imageKey"]["S"] for items, _ in pages for item in items)
 
     @aws_errors_translated()
     def referring(self, image_key: str, *, limit: int) -> list[str]:
-        """The ids of contacts with this picture, at most `limit` of them."""
+        """Returns the ids of at most `limit` contacts that have this picture."""
         return [row.contact_id for row in self._row.by_image.query(image_key, limit=limit)]
 
     def save(self, contact: Contact, *, before: Contact | None) -> Contact:
-        """As it is now. Claims first, so that what the row says is found. Raises ConflictError.
+        """Creates the contact, or replaces the one that was read as `before`. Returns it as it is stored.
 
-        `before` is the contact as it was read: one that was changed since then is not overwritten.
+        Raises ConflictError, and leaves the contact as it is, if it has been changed since `before` was read.
         """
+        old = set(before.identifiers) if before else set()
+        new = set(contact.identifiers)
+        # Claimants are added before the row and removed after it, so that a crash in between leaves a
+        # claimant too many, which is passed over, and never one too few, which would hide the contact.
+        for identifier in sorted(new - old):
+            self._add_claimant(identifier, contact.contact_id)
         version = before.version if before else 0
-        had, has = set(_identifiers(before)), set(contact.identifiers)
-        for one in sorted(has - had):
-            self._claim(one, contact.contact_id)
-        row = self._row(contact.contact_id, version=version + 1, **attributes_of(contact))
-        known = ContactRow.version == version if before else ContactRow.contact_id.does_not_exist()
+        row = self._row(contact.contact_id, version=version + 1, **row_values(contact))
+        unchanged = ContactRow.version == version if before else ContactRow.contact_id.does_not_exist()
         try:
-            row.save(condition=known)
+            row.save(condition=unchanged)
         except PutError as error:
-            raise _changed(error) from error
-        for one in sorted(had - has):
-            self._release(one, contact.contact_id)
+            raise _conflict_or_same(error) from error
+        for identifier in sorted(old - new):
+            self._remove_claimant(identifier, contact.contact_id)
         return contact_of(row)
 
     def delete(self, contact: Contact) -> None:
-        """Its identifiers are then the next claimant's. Raises ConflictError."""
+        """Deletes the contact; its identifiers go to their next claimants.
+
+        Raises ConflictError, and deletes nothing, if the contact has been changed since it was read.
+        """
         try:
             self._row(contact.contact_id).delete(condition=ContactRow.version == contact.version)
         except DeleteError as error:
-            raise _changed(error) from error
-        for one in contact.identifiers:
-            self._release(one, contact.contact_id)
+            raise _conflict_or_same(error) from error
+        for identifier in contact.identifiers:
+            self._remove_claimant(identifier, contact.contact_id)
 
-    def _get(self, keys: Iterable[str], attributes: tuple[str, ...]) -> list[Item]:
-        """Consistently: what a change has written a moment ago decides who is who."""
+    def _get_items(self, keys: Iterable[str], attributes: tuple[str, ...]) -> list[Item]:
+        """Reads consistently, because a change of a moment ago may decide who holds an identifier."""
         return batch_get(
             self._dynamodb,
             table_name=self._table_name,
@@ -125,28 +143,30 @@ class ContactsTable:
             consistent=True,
         )
 
-    def _claim(self, one: Identifier, contact_id: str) -> None:
-        """Last in the queue for it, once."""
+    def _add_claimant(self, identifier: Identifier, contact_id: str) -> None:
+        """Appends the contact to the claimants, unless it is one already."""
         actions = [ContactRow.claimants.set((ContactRow.claimants | []).append([contact_id]))]
-        new = ContactRow.claimants.does_not_exist() | ~ContactRow.claimants.contains(contact_id)
-        updated(self._row(_name(one)), actions, new)
+        is_new = ContactRow.claimants.does_not_exist() | ~ContactRow.claimants.contains(contact_id)
+        updated(self._row(_row_key(identifier)), actions, is_new)
 
-    def _release(self, one: Identifier, contact_id: str) -> None:
-        """Out of the queue, wherever it stood. Raises TimeoutError when others keep changing it."""
-        for _ in range(_ATTEMPTS):
+    def _remove_claimant(self, identifier: Identifier, contact_id: str) -> None:
+        """Removes the contact from the claimants. Raises ConflictError if others keep changing them."""
+        for _ in range(_MOST_ATTEMPTS):
             try:
-                row = self._row.get(_name(one), consistent_read=True)
+                row = self._row.get(_row_key(identifier), consistent_read=True)
             except DoesNotExist:
                 return
-            left = [claimant for claimant in row.claimants if claimant != contact_id]
-            if self._replace_claims(row, left):
+            if self._replace_claimants(
+                row, [claimant for claimant in row.claimants if claimant != contact_id]
+            ):
                 return
-        raise TimeoutError("an identifier's claims changed all the time")
+        raise ConflictError(f"Too many changes of the identifier {identifier.value} at once: try again")
 
-    def _replace_claims(self, row: ContactRow, left: list[str]) -> bool:
+    def _replace_claimants(self, row: ContactRow, claimants: list[str]) -> bool:
+        """Returns False if the row has changed since it was read. A row without claimants is deleted."""
         unchanged = ContactRow.claimants == row.claimants
-        if left:
-            return updated(self._row(row.contact_id), [ContactRow.claimants.set(left)], unchanged)
+        if claimants:
+            return updated(self._row(row.contact_id), [ContactRow.claimants.set(claimants)], unchanged)
         try:
             row.delete(condition=unchanged)
         except DeleteError as error:
@@ -156,31 +176,17 @@ class ContactsTable:
         return True
 
 
-_ATTRIBUTES = (
-    "contactId",
-    "fullName",
-    "sourceUrl",
-    "imageKey",
-    "rejected",
-    "identifiers",
-    "keptBy",
-    "updatedAt",
-    "version",
-)
+def _conflict_or_same(error: PutError | DeleteError) -> Exception:
+    """Returns a ConflictError for a refused condition, any other error as it is."""
+    if is_refusal(error):
+        return ConflictError("The contact was changed by another request at the same time: try again")
+    return error
 
 
-def _changed(error: PutError | DeleteError) -> Exception:
-    return ConflictError("the contact was changed meanwhile: try again") if is_refusal(error) else error
+def _row_key(identifier: Identifier) -> str:
+    return f"{_IDENTIFIER_PREFIX}{identifier.kind.value}#{identifier.value}"
 
 
-def _name(one: Identifier) -> str:
-    return f"{_CLAIM}{one.kind.value}#{one.value}"
-
-
-def _named(item: Item) -> Identifier:
-    kind, _, value = item["contactId"]["S"].removeprefix(_CLAIM).partition("#")
+def _identifier_of(row: Item) -> Identifier:
+    kind, _, value = row["contactId"]["S"].removeprefix(_IDENTIFIER_PREFIX).partition("#")
     return Identifier(IdentifierKind(kind), value)
-
-
-def _identifiers(contact: Contact | None) -> tuple[Identifier, ...]:
-    return contact.identifiers if contact else ()

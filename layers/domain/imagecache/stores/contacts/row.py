@@ -1,4 +1,4 @@
-"""The schema of the contacts table: people, and beside them who claims each identifier."""
+"""The schema of the contacts table: a row for each contact, and one with the claimants of each identifier."""
 
 import json
 from typing import Any
@@ -12,6 +12,8 @@ from imagecache.model.image import ImageRef, RejectionReason
 
 
 class _ByImage(GlobalSecondaryIndex[Any]):
+    """Finds the contacts that have a certain picture."""
+
     class Meta:
         index_name = "byImage"
         projection = KeysOnlyProjection()
@@ -20,6 +22,8 @@ class _ByImage(GlobalSecondaryIndex[Any]):
 
 
 class ContactRow(Model):
+    """A row of either sort. Only the row of an identifier has `claimants`, and it has nothing else."""
+
     contact_id = UnicodeAttribute(hash_key=True, attr_name="contactId")
     full_name = UnicodeAttribute(null=True, attr_name="fullName")
     source_url = UnicodeAttribute(null=True, attr_name="sourceUrl")
@@ -33,20 +37,29 @@ class ContactRow(Model):
     by_image = _ByImage()
 
 
-def attributes_of(contact: Contact) -> dict[str, Any]:
+CONTACT_ATTRIBUTES = tuple(
+    attribute.attr_name for name, attribute in ContactRow.get_attributes().items() if name != "claimants"
+)
+"""The names, in the table, of the attributes of a contact's row."""
+
+
+def row_values(contact: Contact) -> dict[str, Any]:
+    """Returns the attributes of a contact's row, but for its key and its version."""
     image = contact.image or ImageRef(None)
+    identifiers = [[identifier.kind.value, identifier.value] for identifier in contact.identifiers]
     return {
         "full_name": contact.full_name,
         "source_url": contact.source_url,
         "image_key": image.key,
         "rejected": image.rejected,
-        "identifiers": json.dumps([[one.kind.value, one.value] for one in contact.identifiers]),
+        "identifiers": json.dumps(identifiers),
         "kept_by": contact.kept_by.value,
         "updated_at": contact.updated_at,
     }
 
 
 def contact_of(row: ContactRow) -> Contact:
+    """Returns the contact that a row holds."""
     rejected = RejectionReason(row.rejected) if row.rejected else None
     return Contact(
         contact_id=row.contact_id,

@@ -1,1 +1,1 @@
-"""The cachedImages table: its schema, claims for workers, queries for everything else."""
+"""The cachedImages table: its schema, and one module for each group of its users."""

@@ -1,13 +1,14 @@
-"""The claim protocol: one worker at a time on an image, and only its holder records what came of it.
+"""The claim protocol: one worker at a time has an image, and only that worker records the outcome.
 
-A lease is `<end in ms, 15 digits>.<random>`: it sorts by its end, and its random part makes it its holder's
-own, so that one conditional write can both see that it lapsed and prove who holds it.
+A worker claims an image by one conditional write. If it wins, it works on the image until the end of its
+lease and then records one outcome, on condition that the row still has the worker's own lease. A worker that
+was too slow, or whose image was forgotten meanwhile, fails that condition and so changes nothing.
 """
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
@@ -16,11 +17,13 @@ from pynamodb.expressions.update import Action
 from imagecache.errors import LeaseLostError
 from imagecache.model.image import (
     NO_VALIDATORS,
-    Attempt,
+    BadBytes,
     Blob,
     FailureReason,
     ImageMessage,
+    ImageRecord,
     ImageStatus,
+    OriginAnswer,
     Validators,
 )
 from imagecache.rules.retries import NEVER
@@ -29,126 +32,144 @@ from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.conditional import updated
 from imagecache.stores.images.row import (
     ImageRow,
-    RowState,
-    lease_bound,
-    lease_ends_at,
-    nobody_works_on_it,
-    row_state,
-    validators_set,
+    bad_bytes_text,
+    has_no_live_lease,
+    history_text,
+    new_lease,
+    record_of,
+    set_validators,
+    view_text,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ATTEMPTS_KEPT = 5
+_ANSWERS_KEPT = 5
+_MOST_ANSWER_CHARS = 100
 
 
-class Answer(StrEnum):
-    """What a claim says."""
+class SettledReason(StrEnum):
+    """The reason why there is nothing to do for an image now."""
 
-    WON = "won"
-    HELD = "held"
-    DONE = "done"
+    CACHED = "cached"
+    FORGOTTEN = "forgotten"
+    FAILED_FOR_GOOD = "failed_for_good"
     NOT_DUE = "not_due"
 
 
-def answer_to_claim(row: RowState | None, now: int) -> Answer:
-    """What a worker hears."""
-    if row is None:
-        return Answer.WON
-    if row.status is ImageStatus.FORGOTTEN:
-        return Answer.DONE
-    if row.lease is not None and row.lease >= lease_bound(now):
-        return Answer.HELD
-    if row.status is ImageStatus.FAILED and row.next_attempt_at > now:
-        return Answer.DONE if row.next_attempt_at == NEVER else Answer.NOT_DUE
-    if row.status is ImageStatus.CACHED and row.refresh_requested_at <= row.checked_at:
-        return Answer.DONE
-    return Answer.WON
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Won:
+    """The worker has the image. Everything but `lease` is what the row held when it was claimed.
+
+    `attempts` counts the claims since the last outcome, this one included; `failures` counts the failures in
+    a row. `is_refresh` means that the image is cached and wanted again: `blob_id` and `validators` then
+    describe the copy that is cached. For any other image `validators` are empty.
+    """
+
+    image_key: str
+    lease: str
+    attempts: int
+    failures: int
+    is_refresh: bool
+    blob_id: str | None = None
+    validators: Validators = NO_VALIDATORS
+    bad_bytes: BadBytes | None = None
+    history: tuple[OriginAnswer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Another worker has the image, until `until` (ms) at the latest."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Nothing is to be done for the image now."""
+
+    reason: SettledReason
+
+
+Claim = Won | Held | Settled
+
+
+def decide_claim(record: ImageRecord | None, now: int) -> Held | Settled | None:
+    """Returns why an image may not be claimed, or None if it may. `record` is None if it has no row."""
+    if record is None:
+        return None
+    if record.status is ImageStatus.FORGOTTEN:
+        return Settled(SettledReason.FORGOTTEN)
+    if record.held_until >= now:
+        return Held(record.held_until)
+    if record.status is ImageStatus.FAILED and record.next_attempt_at > now:
+        is_final = record.next_attempt_at == NEVER
+        return Settled(SettledReason.FAILED_FOR_GOOD if is_final else SettledReason.NOT_DUE)
+    if record.status is ImageStatus.CACHED and record.refresh_requested_at <= record.checked_at:
+        return Settled(SettledReason.CACHED)
+    return None
 
 
 def _claimable(now: int) -> Condition:
-    """`answer_to_claim(...) is WON`, as DynamoDB says it: this one decides, the other one explains."""
-    pending = ImageRow.status == ImageStatus.PENDING.value
-    due = (ImageRow.status == ImageStatus.FAILED.value) & (ImageRow.next_attempt_at <= now)
-    stale = (ImageRow.status == ImageStatus.CACHED.value) & (
+    """Returns `decide_claim(record, now) is None` as a condition for DynamoDB.
+
+    DynamoDB decides with this condition, and `decide_claim` explains a refusal. A property test compares the
+    two on rows of every kind.
+    """
+    is_pending = ImageRow.status == ImageStatus.PENDING.value
+    is_due = (ImageRow.status == ImageStatus.FAILED.value) & (ImageRow.next_attempt_at <= now)
+    is_wanted_again = (ImageRow.status == ImageStatus.CACHED.value) & (
         ImageRow.refresh_requested_at > ImageRow.checked_at
     )
     claimable: Condition = ImageRow.image_key.does_not_exist() | (
-        nobody_works_on_it(now) & (pending | due | stale)
+        has_no_live_lease(now) & (is_pending | is_due | is_wanted_again)
     )
     return claimable
 
 
-def new_lease(*, now: int, seconds: int, nonce: str) -> str:
-    return f"{lease_bound(now + seconds * 1000)}.{nonce}"
-
-
-class Claim(NamedTuple):
-    """The answer to a claim; `held_until` (ms) counts only when it is HELD, the rest only when it is WON.
-
-    `blob_id` and `validators` are those of the copy that a refresh may leave as it is.
-    """
-
-    answer: Answer
-    image_key: str
-    lease: str = ""
-    attempts: int = 0
-    failures: int = 0
-    held_until: int = 0
-    is_refresh: bool = False
-    bad_bytes: str | None = None
-    history: str = "[]"
-    blob_id: str | None = None
-    validators: Validators = NO_VALIDATORS
-
-
 class ImageClaims:
-    """Claim, then exactly one of commit, unchanged, fail and release. All times in ms."""
+    """Claims images, and records what became of them. All times are in ms.
+
+    A claim that is won is followed by exactly one of `commit`, `unchanged`, `fail` and `release`. Each takes
+    the answers of the origins that were asked, for the history of the image, and raises LeaseLostError if
+    the row no longer has the lease of the claim.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(ImageRow, table_name=table_name, dynamodb=dynamodb)
 
-    def claim(self, request: ImageMessage, *, now: int, lease_seconds: int, nonce: str) -> Claim:
-        """One conditional write that takes the image and counts the attempt."""
-        lease = new_lease(now=now, seconds=lease_seconds, nonce=nonce)
-        row = self._row(request.image_key)
+    def claim(self, message: ImageMessage, *, now: int, lease_seconds: int, nonce: str) -> Claim:
+        """Tries to take the image by one conditional write, which also counts the attempt."""
+        lease = new_lease(ends_at=now + lease_seconds * 1000, nonce=nonce)
+        row = self._row(message.image_key)
         actions = [
             ImageRow.status.set(ImageRow.status | ImageStatus.PENDING.value),
-            ImageRow.source_url.set(storable_url(request.source_url)),
+            ImageRow.source_url.set(storable_url(message.source_url)),
             ImageRow.lease.set(lease),
             ImageRow.attempts.set((ImageRow.attempts | 0) + 1),
         ]
-        if not updated(row, actions, _claimable(now)):
-            return self._refused(request.image_key, now)
-        is_refresh = row.status == ImageStatus.CACHED.value
-        return Claim(
-            Answer.WON,
-            request.image_key,
-            lease,
-            attempts=int(row.attempts),
-            failures=int(row.failures),
-            is_refresh=is_refresh,
-            bad_bytes=row.bad_bytes,
-            history=row.history or "[]",
-            blob_id=row.blob_id,
-            validators=Validators(row.etag, row.last_modified) if is_refresh else NO_VALIDATORS,
-        )
+        if updated(row, actions, _claimable(now)):
+            return _won(record_of(row), lease)
+        return self._explain_refusal(message.image_key, now)
 
-    def _refused(self, image_key: str, now: int) -> Claim:
-        """Why a claim was refused. A row that has changed since counts as held until now: SQS asks again."""
+    def _explain_refusal(self, image_key: str, now: int) -> Held | Settled:
+        """Reads the row to find out why a claim was refused.
+
+        The row may have changed since. If the image could be claimed by now, the result is Held until now,
+        so that SQS delivers the message again.
+        """
         try:
-            state = row_state(self._row.get(image_key, consistent_read=True))
+            record = record_of(self._row.get(image_key, consistent_read=True))
         except DoesNotExist:
-            state = None
-        answer = answer_to_claim(state, now)
-        if state is None or answer is Answer.WON:
-            return Claim(Answer.HELD, image_key, held_until=now)
-        return Claim(answer, image_key, held_until=lease_ends_at(state.lease) if state.lease else 0)
+            return Held(now)
+        return decide_claim(record, now) or Held(now)
 
-    def commit(self, claim: Claim, blob: Blob, *, now: int, tried: Sequence[Attempt] = ()) -> None:
-        """The image is cached, its objects are stored. Raises LeaseLostError."""
-        since = (ImageRow.cached_at | now) if blob.blob_id == claim.blob_id else now
+    def commit(self, claim: Won, blob: Blob, *, now: int, answers: Sequence[OriginAnswer] = ()) -> None:
+        """Records that the image is cached. Its objects must have been stored before.
+
+        `cachedAt` says since when this content is cached, so it stays if the content is the same as before.
+        """
+        cached_at = (ImageRow.cached_at | now) if blob.blob_id == claim.blob_id else now
         actions = [
             ImageRow.status.set(ImageStatus.CACHED.value),
             ImageRow.blob_id.set(blob.blob_id),
@@ -158,11 +179,11 @@ class ImageClaims:
             ImageRow.height.set(blob.height),
             ImageRow.placeholder.set(blob.placeholder),
             ImageRow.color.set(blob.color),
-            ImageRow.view.set(_compact(blob)),
-            ImageRow.cached_at.set(since),
-            *_asked(now),
-            *validators_set(blob.validators),
-            *_end_of_story(claim, tried),
+            ImageRow.view.set(view_text(blob)),
+            ImageRow.cached_at.set(cached_at),
+            *_end_refresh(now),
+            *set_validators(blob.validators),
+            *_end_claim(claim, answers),
             ImageRow.failures.remove(),
             ImageRow.next_attempt_at.remove(),
             ImageRow.reason.remove(),
@@ -172,24 +193,24 @@ class ImageClaims:
         self._record(claim, actions)
 
     def unchanged(
-        self, claim: Claim, validators: Validators, *, now: int, tried: Sequence[Attempt] = ()
+        self, claim: Won, validators: Validators, *, now: int, answers: Sequence[OriginAnswer] = ()
     ) -> None:
-        """The origin still has the copy that is cached. Raises LeaseLostError."""
-        self._record(claim, [*_asked(now), *validators_set(validators), *_end_of_story(claim, tried)])
+        """Records that the origin still has the version that is cached, and how it names that version now."""
+        self._record(claim, [*_end_refresh(now), *set_validators(validators), *_end_claim(claim, answers)])
 
     def fail(
         self,
-        claim: Claim,
+        claim: Won,
         reason: FailureReason,
         *,
         now: int,
         next_attempt_at: int,
-        tried: Sequence[Attempt] = (),
-        bad_bytes: str | None = None,
+        answers: Sequence[OriginAnswer] = (),
+        bad_bytes: BadBytes | None = None,
     ) -> None:
-        """The attempt came to nothing. A failed refresh leaves the last good image. Raises LeaseLostError."""
+        """Records a failure. If a refresh fails, the image stays cached as it was and nothing is retried."""
         if claim.is_refresh:
-            outcome = _asked(now)
+            outcome = _end_refresh(now)
         else:
             outcome = [
                 ImageRow.status.set(ImageStatus.FAILED.value),
@@ -197,44 +218,56 @@ class ImageClaims:
                 ImageRow.failures.set((ImageRow.failures | 0) + 1),
                 ImageRow.failed_at.set(now),
                 ImageRow.next_attempt_at.set(next_attempt_at),
-                *([ImageRow.bad_bytes.set(bad_bytes)] if bad_bytes else []),
             ]
-        self._record(claim, [*outcome, *_end_of_story(claim, tried)])
+            if bad_bytes:
+                outcome.append(ImageRow.bad_bytes.set(bad_bytes_text(bad_bytes)))
+        self._record(claim, [*outcome, *_end_claim(claim, answers)])
 
-    def release(self, claim: Claim, *, tried: Sequence[Attempt] = ()) -> None:
-        """Nothing came of it and nobody is to blame: as if never claimed. Raises LeaseLostError."""
+    def release(self, claim: Won, *, answers: Sequence[OriginAnswer] = ()) -> None:
+        """Gives the image back without an outcome. The claim no longer counts as an attempt."""
         actions = [
             ImageRow.lease.remove(),
             ImageRow.attempts.set(ImageRow.attempts - 1),
-            ImageRow.history.set(_with(claim.history, tried)),
+            _set_history(claim, answers),
         ]
         self._record(claim, actions)
 
-    def _record(self, claim: Claim, actions: Sequence[Action]) -> None:
+    def _record(self, claim: Won, actions: Sequence[Action]) -> None:
         if not updated(self._row(claim.image_key), actions, ImageRow.lease == claim.lease):
             raise LeaseLostError
 
 
-def _asked(now: int) -> list[Action]:
-    """The origin has been asked, and whoever wished for that has their answer."""
+def _won(record: ImageRecord, lease: str) -> Won:
+    is_refresh = record.status is ImageStatus.CACHED
+    return Won(
+        image_key=record.image_key,
+        lease=lease,
+        attempts=record.attempts,
+        failures=record.failures,
+        is_refresh=is_refresh,
+        blob_id=record.blob_id,
+        validators=record.validators if is_refresh else NO_VALIDATORS,
+        bad_bytes=record.bad_bytes,
+        history=record.history,
+    )
+
+
+def _end_refresh(now: int) -> list[Action]:
+    """Returns the actions that record that the origin was asked, and end a refresh if there was one."""
     return [ImageRow.checked_at.set(now), ImageRow.refresh_requested_at.remove()]
 
 
-def _end_of_story(claim: Claim, tried: Sequence[Attempt]) -> list[Action]:
+def _end_claim(claim: Won, answers: Sequence[OriginAnswer]) -> list[Action]:
+    """Returns the actions that remove a claim, and the message that led to it, from the row."""
     return [
         ImageRow.lease.remove(),
         ImageRow.attempts.remove(),
         ImageRow.queued_at.remove(),
-        ImageRow.history.set(_with(claim.history, tried)),
+        _set_history(claim, answers),
     ]
 
 
-def _with(history: str, tried: Sequence[Attempt]) -> str:
-    entries = [*json.loads(history), *([one.at, one.origin, one.answer[:100]] for one in tried)]
-    return json.dumps(entries[-_ATTEMPTS_KEPT:], separators=(",", ":"))
-
-
-def _compact(blob: Blob) -> str:
-    """What `stores/images.py` makes a view of."""
-    fields = [blob.blob_id, blob.width, blob.height, blob.placeholder, blob.color]
-    return json.dumps(fields, separators=(",", ":"))
+def _set_history(claim: Won, answers: Sequence[OriginAnswer]) -> Action:
+    """Returns the action that adds `answers` to the history, of which the last few entries are kept."""
+    new = [OriginAnswer(one.at, one.origin, one.answer[:_MOST_ANSWER_CHARS]) for one in answers]
+    return ImageRow.history.set(history_text((*claim.history, *new)[-_ANSWERS_KEPT:]))

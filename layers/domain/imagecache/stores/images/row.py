@@ -1,6 +1,23 @@
-"""The schema of cachedImages, one row per image; `claims.py` is for workers, `images.py` for all others."""
+"""The schema of cachedImages: one row for each image, and the conversion of rows to ImageRecord.
 
-from dataclasses import dataclass
+Five attributes make up the state of a row. Each change is one conditional write.
+
+status              `pending` until the first outcome, then `cached` or `failed`; `forgotten` if an operator
+                    wants the image never again: then nothing is stored, and only a refresh changes that.
+lease               The end and the name of a worker's claim, removed by every outcome. A row is worked on
+                    while its lease is live. A lease that has lapsed means that its worker died or was too
+                    slow.
+queuedAt            When a message was last sent for the image. Removed by every outcome.
+nextAttemptAt       When a failed image is due, or NEVER. In a pending row, when its message counts as lost.
+refreshRequestedAt  A cached image is wanted again. Removed when its origin has answered, well or badly.
+
+`orphanedAt` is independent of these. The nightly sweep sets it in a row that nothing refers to, any new
+reference removes it, and 30 days later the sweep deletes the row. docs/tables.md has the diagram of all
+states and who writes each attribute.
+"""
+
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
@@ -9,10 +26,21 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
-from imagecache.model.image import ImageStatus, Validators
+from imagecache.model.image import (
+    BadBytes,
+    Blob,
+    FailureReason,
+    ImageRecord,
+    ImageStatus,
+    ImageView,
+    OriginAnswer,
+    Validators,
+)
 
 
 class _ByBlob(GlobalSecondaryIndex[Any]):
+    """Finds the images that share stored content."""
+
     class Meta:
         index_name = "byBlob"
         projection = IncludeProjection(["fileSize"])
@@ -21,6 +49,8 @@ class _ByBlob(GlobalSecondaryIndex[Any]):
 
 
 class _ByAttention(GlobalSecondaryIndex[Any]):
+    """Lists pending and failed images, the next due first. Other rows have no `nextAttemptAt`."""
+
     class Meta:
         index_name = "byAttention"
         projection = IncludeProjection(["sourceUrl", "reason", "queuedAt", "failedAt"])
@@ -30,7 +60,11 @@ class _ByAttention(GlobalSecondaryIndex[Any]):
 
 
 class ImageRow(Model):
-    """Times in ms. `history` and `view` are JSON strings: attributes cost CPU one by one."""
+    """The attributes of a row. Times are in ms.
+
+    `view` repeats what pages need of the other attributes as one JSON text, because PynamoDB and DynamoDB
+    spend time on each attribute that is read, and pages read many rows. `history` is a JSON text, too.
+    """
 
     image_key = UnicodeAttribute(hash_key=True, attr_name="imageKey")
     source_url = UnicodeAttribute(null=True, attr_name="sourceUrl")
@@ -63,52 +97,119 @@ class ImageRow(Model):
     by_attention = _ByAttention()
 
 
-@dataclass(frozen=True, slots=True)
-class RowState:
-    """What of a row the rules look at; absent numbers are 0. Times in ms."""
-
-    status: ImageStatus
-    lease: str | None = None
-    queued_at: int = 0
-    next_attempt_at: int = 0
-    checked_at: int = 0
-    refresh_requested_at: int = 0
-    source_url: str = ""
-    reason: str | None = None
-    orphaned_at: int = 0
+VIEW_ATTRIBUTES = ("imageKey", "status", "view", "reason")
 
 
-def row_state(row: ImageRow) -> RowState:
-    return RowState(
-        status=ImageStatus(row.status),
-        lease=row.lease,
-        queued_at=int(row.queued_at or 0),
-        next_attempt_at=int(row.next_attempt_at or 0),
-        checked_at=int(row.checked_at or 0),
-        refresh_requested_at=int(row.refresh_requested_at or 0),
-        source_url=row.source_url or "",
-        reason=row.reason,
-        orphaned_at=int(row.orphaned_at or 0),
+def image_record(item: Mapping[str, Any]) -> ImageRecord:
+    """Converts a row, or as many of its attributes as were read, from DynamoDB's JSON.
+
+    `imageKey` and `status` must be among them. Raises KeyError if one of these is missing, and ValueError if
+    a status or a reason is unknown.
+    """
+
+    def text(name: str) -> str | None:
+        return item[name]["S"] if name in item else None
+
+    def number(name: str) -> int:
+        return int(item[name]["N"]) if name in item else 0
+
+    reason = text("reason")
+    lease = text("lease")
+    return ImageRecord(
+        image_key=item["imageKey"]["S"],
+        status=ImageStatus(item["status"]["S"]),
+        source_url=text("sourceUrl"),
+        reason=FailureReason(reason) if reason else None,
+        held_until=lease_ends_at(lease) if lease else 0,
+        queued_at=number("queuedAt"),
+        next_attempt_at=number("nextAttemptAt"),
+        refresh_requested_at=number("refreshRequestedAt"),
+        checked_at=number("checkedAt"),
+        cached_at=number("cachedAt"),
+        failed_at=number("failedAt"),
+        looked_up_at=number("lookedUpAt"),
+        orphaned_at=number("orphanedAt"),
+        attempts=number("attempts"),
+        failures=number("failures"),
+        blob_id=text("blobId"),
+        content_type=text("contentType"),
+        file_size=number("fileSize"),
+        validators=Validators(text("etag"), text("lastModified")),
+        bad_bytes=_bad_bytes(text("badBytes")),
+        history=_history(text("history")),
     )
 
 
-def lease_bound(now: int) -> str:
-    """A lease less than this has lapsed: leases begin with their ends in ms, as 15 digits."""
-    return f"{now:015d}"
+def record_of(row: ImageRow) -> ImageRecord:
+    """Converts a row that PynamoDB has read or written."""
+    return image_record(row.to_dynamodb_dict())
+
+
+def bad_bytes_text(bad_bytes: BadBytes) -> str:
+    """Returns the form in which a row keeps `bad_bytes`: `<hash>@<ms>`."""
+    return f"{bad_bytes.content_hash}@{bad_bytes.failed_at}"
+
+
+def _bad_bytes(text: str | None) -> BadBytes | None:
+    if text is None:
+        return None
+    content_hash, _, failed_at = text.partition("@")
+    return BadBytes(content_hash, int(failed_at))
+
+
+def history_text(history: tuple[OriginAnswer, ...]) -> str:
+    """Returns the form in which a row keeps `history`: a JSON list of [time in ms, origin, answer]."""
+    entries = [[entry.at, entry.origin, entry.answer] for entry in history]
+    return json.dumps(entries, separators=(",", ":"))
+
+
+def _history(text: str | None) -> tuple[OriginAnswer, ...]:
+    return tuple(OriginAnswer(*entry) for entry in json.loads(text)) if text else ()
+
+
+def view_text(blob: Blob) -> str:
+    """Returns the form in which a row keeps what pages need of it, as a JSON list."""
+    fields = [blob.blob_id, blob.width, blob.height, blob.placeholder, blob.color]
+    return json.dumps(fields, separators=(",", ":"))
+
+
+def image_view(item: Mapping[str, Any]) -> ImageView:
+    """Converts VIEW_ATTRIBUTES of a row, as DynamoDB's JSON, to what a page needs.
+
+    If there is a copy to show, the status is CACHED: a retry or a failed refresh never hides it.
+    """
+    status = ImageStatus(item["status"]["S"])
+    if "view" not in item or status is ImageStatus.FORGOTTEN:
+        return ImageView(status, reason=item["reason"]["S"] if "reason" in item else None)
+    blob_id, width, height, *first_paint = json.loads(item["view"]["S"])
+    placeholder, color = first_paint or (None, None)  # rows of the first version have neither
+    return ImageView(
+        ImageStatus.CACHED, blob_id, width, height, placeholder=placeholder or None, color=color or None
+    )
+
+
+def new_lease(*, ends_at: int, nonce: str) -> str:
+    """Returns a lease: its end in ms as 15 digits, a dot, and a random part that makes it its holder's own.
+
+    Leases sort by their ends. So one condition can tell whether a lease has lapsed, and another one who
+    holds it.
+    """
+    return f"{ends_at:015d}.{nonce}"
 
 
 def lease_ends_at(lease: str) -> int:
+    """Returns the moment (ms) at which a lease ends. At that very moment it is still live."""
     return int(lease.partition(".")[0])
 
 
-def nobody_works_on_it(now: int) -> Condition:
-    """No lease, or one that has lapsed."""
-    free: Condition = ImageRow.lease.does_not_exist() | (ImageRow.lease < lease_bound(now))
+def has_no_live_lease(now: int) -> Condition:
+    """Returns the condition that no worker has the image: there is no lease, or it ended before `now`."""
+    free: Condition = ImageRow.lease.does_not_exist() | (ImageRow.lease < f"{now:015d}")
     return free
 
 
-def validators_set(validators: Validators) -> list[Action]:
-    """The row names this version, by no other name."""
+def set_validators(validators: Validators) -> list[Action]:
+    """Returns the actions that make these the validators of the row, and remove those that it had."""
     return [
         _set_or_remove(ImageRow.etag, validators.etag),
         _set_or_remove(ImageRow.last_modified, validators.last_modified),

@@ -1,20 +1,19 @@
-"""The cachedImages table as the sweep uses it: reads every row, and changes some."""
+"""Reads and writes of cachedImages for the nightly sweep."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import Attribute
 
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.conditional import deleted, updated
-from imagecache.stores.dynamodb.scan import Item, scan
-from imagecache.stores.images.row import ImageRow, nobody_works_on_it
+from imagecache.stores.dynamodb.scan import scan
+from imagecache.stores.images.row import ImageRow, has_no_live_lease, image_record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ATTRIBUTES = (
+_SWEPT_ATTRIBUTES = (
     "imageKey",
     "sourceUrl",
     "status",
@@ -27,23 +26,8 @@ _ATTRIBUTES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SweptRow:
-    """The part of a row that the sweep looks at. Times are in ms, 0 for never."""
-
-    image_key: str
-    source_url: str
-    status: ImageStatus
-    blob_id: str | None = None
-    file_size: int = 0
-    checked_at: int = 0
-    refresh_requested_at: int = 0
-    looked_up_at: int = 0
-    orphaned_at: int = 0
-
-
 class ImageUpkeep:
-    """Reads and changes rows of cachedImages, conditionally, so that what has happened meanwhile counts.
+    """Rows of cachedImages. Every change is conditional: it is not made if the row has changed meanwhile.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
@@ -54,23 +38,25 @@ class ImageUpkeep:
         self._rows_per_page = rows_per_page
         self._row = bound(ImageRow, table_name=table_name, dynamodb=dynamodb)
 
-    def page(self, *, after: str | None) -> tuple[list[SweptRow], str | None]:
-        """Returns the next rows in no order, and the key of the last one, None if there are no more.
+    def page(self, *, after: str | None) -> tuple[list[ImageRecord], str | None]:
+        """Returns the records of the next rows, in no order, and the key of the last one to continue after.
 
-        `after` is such a key, or None for the first page. Raises StoreUnavailableError.
+        `after` is such a key, None for the first page. The returned key is None after the last row. The
+        records have only key, URL, status, blob id, file size, and the times of check, refresh request,
+        look-up and orphan mark.
         """
         pages = scan(
             self._dynamodb,
             table_name=self._table_name,
-            attributes=_ATTRIBUTES,
+            attributes=_SWEPT_ATTRIBUTES,
             after={"imageKey": {"S": after}} if after else None,
             limit=self._rows_per_page,
         )
         items, last_key = next(pages)
-        return [_swept(item) for item in items], last_key["imageKey"]["S"] if last_key else None
+        return [image_record(item) for item in items], last_key["imageKey"]["S"] if last_key else None
 
     def mark_orphaned(self, image_key: str, *, now: int) -> bool:
-        """Marks a row as an orphan's. Returns False if it is marked already, forgotten, or gone."""
+        """Marks an image as an orphan since `now`. Returns False if it is marked, forgotten or gone."""
         markable = (
             ImageRow.image_key.exists()
             & ImageRow.orphaned_at.does_not_exist()
@@ -79,16 +65,15 @@ class ImageUpkeep:
         return updated(self._row(image_key), [ImageRow.orphaned_at.set(now)], markable)
 
     def delete(self, image_key: str, *, orphaned_at: int, now: int) -> bool:
-        """Deletes a row. Returns False if it no longer has this very mark, or if a worker has claimed it."""
-        is_unchanged = (ImageRow.orphaned_at == orphaned_at) & nobody_works_on_it(now)
-        return deleted(self._row(image_key), is_unchanged)
+        """Deletes the row. Returns False if it has another orphan mark or none, or if a worker has it."""
+        return deleted(self._row(image_key), (ImageRow.orphaned_at == orphaned_at) & has_no_live_lease(now))
 
     def lose(self, image_key: str, *, blob_id: str, now: int) -> bool:
-        """Resets a row to pending because the objects of its blob are missing.
+        """Makes an image pending because its objects are missing.
 
-        Returns False if it names another blob by now, or if a worker has claimed it.
+        Returns False if the row names other content by now, or if a worker has it.
         """
-        gone: list[Attribute[Any]] = [
+        removed: list[Attribute[Any]] = [
             ImageRow.blob_id,
             ImageRow.view,
             ImageRow.cached_at,
@@ -97,25 +82,9 @@ class ImageUpkeep:
             ImageRow.etag,
             ImageRow.last_modified,
         ]
-        actions = [ImageRow.status.set(ImageStatus.PENDING.value), *(one.remove() for one in gone)]
-        return updated(self._row(image_key), actions, (ImageRow.blob_id == blob_id) & nobody_works_on_it(now))
-
-
-def _swept(item: Item) -> SweptRow:
-    def text(name: str) -> str:
-        return str(item.get(name, {}).get("S", ""))
-
-    def number(name: str) -> int:
-        return int(item.get(name, {}).get("N", 0))
-
-    return SweptRow(
-        image_key=text("imageKey"),
-        source_url=text("sourceUrl"),
-        status=ImageStatus(text("status")),
-        blob_id=text("blobId") or None,
-        file_size=number("fileSize"),
-        checked_at=number("checkedAt"),
-        refresh_requested_at=number("refreshRequestedAt"),
-        looked_up_at=number("lookedUpAt"),
-        orphaned_at=number("orphanedAt"),
-    )
+        actions = [
+            ImageRow.status.set(ImageStatus.PENDING.value),
+            *(attribute.remove() for attribute in removed),
+        ]
+        condition = (ImageRow.blob_id == blob_id) & has_no_live_lease(now)
+        return updated(self._row(image_key), actions, condition)

@@ -1,1 +1,1 @@
-"""The syncState table: the sync lock, progress, jobs and the circuits of origins."""
+"""The syncState table: one row for each thing that exists once, for each job and for each origin."""

@@ -1,4 +1,17 @@
-"""Rows of syncState that keep all workers gentle to an origin: its circuit, and the pace it allows."""
+"""Rows of syncState that limit the requests to each origin: a circuit, and for some origins a pace.
+
+An origin may be a laptop, and many workers fetch from it at once. All of them share one row per
+origin, so that together they never send more than it takes, and none sends anything while it is down.
+
+The circuit works like a fuse. It is closed while the origin answers. An outage, a refused token, a 429 or
+bad answers for several images open it: then no worker may send a request before `openUntil`. After that
+moment one worker may send one request, the probe, and its outcome closes the circuit or opens it again.
+
+The pace is GCRA, the generic cell rate algorithm. `nextSlotAt` is the moment of the next request if requests
+came evenly, one each interval; every permit moves it one interval further. A request may be sent up to
+`burst - 1` intervals before its slot, so after a pause a burst of requests may be sent at once. If even that
+moment is in the future, the worker waits for it.
+"""
 
 import contextlib
 import hashlib
@@ -6,30 +19,33 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.attributes import NumberAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
-from pynamodb.models import Model
 
 from imagecache.errors import OriginClosedError
 from imagecache.model.image import OriginName
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.conditional import updated
+from imagecache.stores.state.row import StateRow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_MINUTE = 60_000
-_PROBE_LASTS = 30_000
-"""Longer than any fetch: a probe whose worker died is followed by another one."""
-_BAD_IMAGES_IN_A_ROW = 3
-"""Of different images: one that is always late says nothing of the others."""
-_LONGEST_OUTAGE_WAIT = 15 * _MINUTE
-_ATTEMPTS = 5
+_MINUTE_MS = 60_000
+# Longer than any fetch. If the worker of a probe dies, another probe is allowed after this time.
+_PROBE_LASTS_MS = 30_000
+# Bad answers must concern this many different images: one image may be at fault itself, and say nothing of
+# others.
+_BAD_IMAGES_TO_OPEN = 3
+_LONGEST_OUTAGE_WAIT_MS = 15 * _MINUTE_MS
+# A slot this far in the future was taken by a process whose clock is wrong.
+_IMPLAUSIBLE_SLOT_MS = 10 * _MINUTE_MS
+_ATTEMPTS_FOR_A_SLOT = 5
 
 
 class Cause(StrEnum):
-    """Why a circuit is open."""
+    """The reason why a circuit is open."""
 
     OUTAGE = "outage"
     FAULTY = "faulty"
@@ -39,23 +55,31 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """GCRA: `burst` requests at once, one every `interval` ms after that, slots given `ahead` ms before.
+    """The rate of requests that an origin takes: one every `interval_ms`, and `burst` at once after a pause.
 
-    Any 60 s, aligned or not, see at most `burst + 60,000 / interval` requests.
+    Any 60 s, aligned with a minute or not, contain at most `burst + 60,000 / interval_ms` requests. Permits
+    are given up to `ahead_ms` before their time.
     """
 
     burst: int
-    interval: int
-    ahead: int
+    interval_ms: int
+    ahead_ms: int
 
 
-PACES = {OriginName.MEDIA_SERVER: Pace(burst=10, interval=750, ahead=10_000)}
-"""The media server allows 100 requests in a minute that begins whenever it likes: at most 90 are sent."""
+PACES = {OriginName.MEDIA_SERVER: Pace(burst=10, interval_ms=750, ahead_ms=10_000)}
+"""The media server refuses more than 100 requests a minute, without saying when its minute begins.
+
+With this pace any 60 s contain at most 90 requests. Beeper itself has no limit.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The right to ask `origin` once, not before `at` (ms). `opened_until` is 0 unless this is a probe."""
+    """The right to send one request to `origin`, not before `at` (ms).
+
+    A permit for a probe has in `opened_until` the value that it wrote as the circuit's `openUntil`; for any
+    other request that is 0. `after_bad_answers` means that the last answers of the origin were bad.
+    """
 
     origin: OriginName
     at: int
@@ -63,105 +87,121 @@ class Permit:
     after_bad_answers: bool = False
 
 
-class _Row(Model):
-    name = UnicodeAttribute(hash_key=True)
-    open_until = NumberAttribute(null=True, attr_name="openUntil")
-    cause = UnicodeAttribute(null=True)
-    openings = NumberAttribute(default=0)
-    bad_images = UnicodeSetAttribute(null=True, attr_name="badImages")
-    next_slot_at = NumberAttribute(null=True, attr_name="nextSlotAt")
-
-
 class OriginCircuits:
-    """One row per origin. Every change is one conditional update: workers may do what they like at once."""
+    """The circuit and the pace of each origin. Times are in ms.
+
+    Every change is one conditional update, so any number of workers may use these methods at once.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
-        self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
+        self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
         self._known_open: dict[OriginName, int] = {}
 
     def known_open_until(self, origin: OriginName) -> int:
-        """What this process last saw, without asking again; 0 closed."""
+        """Returns until when this process last saw the circuit open, without a read; 0 if closed."""
         return self._known_open.get(origin, 0)
 
-    def admit(self, origin: OriginName, *, now: int) -> Permit:
-        """Raises OriginClosedError. Of all who come after the reset of a circuit one is let through."""
+    def acquire(self, origin: OriginName, *, now: int) -> Permit:
+        """Returns a permit for one request.
+
+        Raises OriginClosedError if the circuit is open, or if the next slot of the pace is too far away. When
+        the time of an open circuit is over, one caller gets a permit for a probe and all others are refused.
+        """
         row = self._read(origin)
-        seen = int(row.open_until or 0)
-        mine = self._probe(origin, seen, now) if seen else 0
-        at = self._slot(row, PACES[origin], now) if origin in PACES else now
-        return Permit(origin, at, mine, bool(row.bad_images))
+        open_until = int(row.open_until or 0)
+        probe_until = self._begin_probe(origin, open_until, now) if open_until else 0
+        at = self._take_slot(row, PACES[origin], now) if origin in PACES else now
+        return Permit(origin, at, probe_until, after_bad_answers=bool(row.bad_images))
 
-    def succeeded(self, passed: Permit) -> None:
-        """Closes the circuit that this was a probe of; costs nothing while all is well."""
-        if passed.opened_until:
-            self._known_open.pop(passed.origin, None)
-            reset = [
-                _Row.open_until.remove(),
-                _Row.cause.remove(),
-                _Row.openings.remove(),
-                _Row.bad_images.remove(),
+    def succeeded(self, permit: Permit) -> None:
+        """Records that the origin served a request. Closes the circuit if the request was its probe.
+
+        Writes nothing if the origin was well before.
+        """
+        if permit.opened_until:
+            self._known_open.pop(permit.origin, None)
+            close = [
+                StateRow.open_until.remove(),
+                StateRow.cause.remove(),
+                StateRow.openings.remove(),
+                StateRow.bad_images.remove(),
             ]
-            updated(self._named(passed.origin), reset, _Row.open_until == passed.opened_until)
-        elif passed.after_bad_answers:
-            updated(self._named(passed.origin), [_Row.bad_images.remove()], _Row.open_until.does_not_exist())
+            updated(self._named(permit.origin), close, StateRow.open_until == permit.opened_until)
+        elif permit.after_bad_answers:
+            updated(
+                self._named(permit.origin),
+                [StateRow.bad_images.remove()],
+                StateRow.open_until.does_not_exist(),
+            )
 
-    def answered_badly(self, passed: Permit, image_key: str, *, now: int) -> int:
-        """Counts images with a bad answer; several in a row open the circuit. Returns until when, or 0."""
-        row = self._named(passed.origin)
+    def answered_badly(self, permit: Permit, image_key: str, *, now: int) -> int:
+        """Records a bad answer for one image. Returns until when the circuit is open now, or 0.
+
+        Bad answers for three images in a row open the circuit, and so does one for a probe.
+        """
+        row = self._named(permit.origin)
         image = hashlib.sha256(image_key.encode()).hexdigest()[:16]
-        row.update(actions=[_Row.bad_images.add({image})])
-        if passed.opened_until or len(row.bad_images or ()) >= _BAD_IMAGES_IN_A_ROW:
-            return self.open(passed.origin, Cause.FAULTY, now=now, probe=passed.opened_until)
+        row.update(actions=[StateRow.bad_images.add({image})])
+        if permit.opened_until or len(row.bad_images or ()) >= _BAD_IMAGES_TO_OPEN:
+            return self.open(permit.origin, Cause.FAULTY, now=now, probe=permit.opened_until)
         return 0
 
     def open(
         self, origin: OriginName, cause: Cause, *, now: int, retry_after: int | None = None, probe: int = 0
     ) -> int:
-        """Stop everybody, unless somebody already has. `retry_after` in s; returns until when, in ms."""
+        """Opens the circuit, unless it is open already. Returns until when it is open.
+
+        `retry_after` is the number of seconds that the origin asked to wait, if it did. `probe` is the
+        `opened_until` of the permit, so that the outcome of a probe may extend the circuit that it probed.
+        """
         row = self._read(origin)
         if row.open_until and row.open_until > now and row.open_until != probe:
             return self._remember(origin, int(row.open_until))
-        until = now + _wait(cause, int(row.openings), retry_after)
+        until = now + _wait_ms(cause, int(row.openings or 0), retry_after)
         actions = [
-            _Row.open_until.set(until),
-            _Row.cause.set(cause.value),
-            _Row.openings.set((_Row.openings | 0) + 1),
-            _Row.bad_images.remove(),
+            StateRow.open_until.set(until),
+            StateRow.cause.set(cause.value),
+            StateRow.openings.set((StateRow.openings | 0) + 1),
+            StateRow.bad_images.remove(),
         ]
-        unchanged = _same(_Row.open_until, row.open_until)
-        updated(self._named(origin), actions, unchanged)
+        # If another worker has opened it in this moment, its time counts.
+        updated(self._named(origin), actions, _equals(StateRow.open_until, row.open_until))
         return self._remember(origin, until)
 
-    def _probe(self, origin: OriginName, seen: int, now: int) -> int:
-        mine = now + _PROBE_LASTS
-        if seen > now:
-            raise OriginClosedError(self._remember(origin, seen), outage=True)
-        if not updated(self._named(origin), [_Row.open_until.set(mine)], _Row.open_until == seen):
-            raise OriginClosedError(self._remember(origin, mine), outage=True)
-        return mine
+    def _begin_probe(self, origin: OriginName, open_until: int, now: int) -> int:
+        """Takes the probe of an open circuit. Returns the new `openUntil`, which refuses other workers."""
+        probe_until = now + _PROBE_LASTS_MS
+        if open_until > now:
+            raise OriginClosedError(self._remember(origin, open_until), outage=True)
+        if not updated(
+            self._named(origin), [StateRow.open_until.set(probe_until)], StateRow.open_until == open_until
+        ):
+            raise OriginClosedError(self._remember(origin, probe_until), outage=True)
+        return probe_until
 
-    def _slot(self, row: _Row, pace: Pace, now: int) -> int:
-        """The moment of the next free slot, which is taken by one conditional update."""
-        for _ in range(_ATTEMPTS):
-            seen = int(row.next_slot_at or 0)
-            # A slot further away than is ever given is a clock's mistake.
-            following = now if seen > now + 10 * _MINUTE else max(seen, now)
-            at = max(now, following - (pace.burst - 1) * pace.interval)
-            if at > now + pace.ahead:
+    def _take_slot(self, row: StateRow, pace: Pace, now: int) -> int:
+        """Takes the next slot by a conditional update. Returns when (ms) the request may be sent."""
+        for _ in range(_ATTEMPTS_FOR_A_SLOT):
+            next_slot = int(row.next_slot_at or 0)
+            if next_slot > now + _IMPLAUSIBLE_SLOT_MS:
+                next_slot = now
+            next_slot = max(next_slot, now)
+            at = max(now, next_slot - (pace.burst - 1) * pace.interval_ms)
+            if at > now + pace.ahead_ms:
                 raise OriginClosedError(at, outage=False)
-            taken = [_Row.next_slot_at.set(following + pace.interval)]
-            if updated(row, taken, _same(_Row.next_slot_at, row.next_slot_at)):
+            take = [StateRow.next_slot_at.set(next_slot + pace.interval_ms)]
+            if updated(row, take, _equals(StateRow.next_slot_at, row.next_slot_at)):
                 return at
             row = self._row.get(row.name, consistent_read=True)
-        raise OriginClosedError(now + pace.interval, outage=False)
+        raise OriginClosedError(now + pace.interval_ms, outage=False)
 
-    def _read(self, origin: OriginName) -> _Row:
+    def _read(self, origin: OriginName) -> StateRow:
         row = self._named(origin)
         with contextlib.suppress(DoesNotExist):
             row.refresh(consistent_read=True)
         return row
 
-    def _named(self, origin: OriginName) -> _Row:
+    def _named(self, origin: OriginName) -> StateRow:
         return self._row(f"origin#{origin.value}")
 
     def _remember(self, origin: OriginName, until: int) -> int:
@@ -169,20 +209,22 @@ class OriginCircuits:
         return until
 
 
-def _wait(cause: Cause, openings: int, retry_after: int | None) -> int:
+def _wait_ms(cause: Cause, openings: int, retry_after: int | None) -> int:
+    """Returns for how long a circuit opens. An outage doubles the wait each time, up to 15 minutes."""
     if retry_after is not None:
         return max(retry_after, 1) * 1000
     match cause:
         case Cause.BUSY:
-            return _MINUTE  # the media server's window; it says no Retry-After
+            return _MINUTE_MS  # the media server counts requests by the minute and sends no Retry-After
         case Cause.FAULTY:
-            return _MINUTE  # never longer: it may be the images, and others wait behind them
+            return _MINUTE_MS  # not longer: the images may be at fault, and others wait behind them
         case Cause.UNAUTHORIZED:
-            return _LONGEST_OUTAGE_WAIT  # a person must act
+            return _LONGEST_OUTAGE_WAIT_MS  # until a person acts
         case Cause.OUTAGE:
-            return int(min(_MINUTE * 2 ** min(openings, 10), _LONGEST_OUTAGE_WAIT))
+            return int(min(_MINUTE_MS * 2 ** min(openings, 10), _LONGEST_OUTAGE_WAIT_MS))
 
 
-def _same(attribute: NumberAttribute, seen: float | None) -> Condition:
-    condition: Condition = attribute.does_not_exist() if seen is None else attribute == seen
+def _equals(attribute: NumberAttribute, value: float | None) -> Condition:
+    """Returns the condition that an attribute still has the value that was read; None means absent."""
+    condition: Condition = attribute.does_not_exist() if value is None else attribute == value
     return condition

@@ -1,1 +1,1 @@
-"""Images are queued, downloaded and stored."""
+"""Queues the images that are shown, and caches those that are queued."""

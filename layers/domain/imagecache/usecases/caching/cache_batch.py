@@ -1,4 +1,4 @@
-"""An SQS batch → each of its images, several at once; one that fails spares its neighbours."""
+"""Caches the images of an SQS batch, several at once. One that fails does not affect the others."""
 
 import time
 from collections import Counter
@@ -8,25 +8,33 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from imagecache.errors import ImageCacheError
-from imagecache.metrics import emf
-from imagecache.queues.images import from_body
-from imagecache.usecases.caching.cache_image import ClaimHeldError, ImageCacher, Outcome
+from imagecache.clock import Clock
+from imagecache.errors import ClaimHeldError
+from imagecache.metrics import IMAGES_CACHED, IMAGES_DEDUPLICATED, IMAGES_DEFERRED, IMAGES_FAILED
+from imagecache.queues.images import ImagesQueue, from_body
+from imagecache.rules.time_budget import TimeBudget
+from imagecache.usecases.caching.cache_image import ImageCacher, Outcome, Result
 
 Record = Mapping[str, Any]
+"""A message as the Lambda event has it: `messageId`, `body` and `receiptHandle`."""
 
-_COUNTED = {"cached", "deduplicated", "deferred", "failed"}
-# The slowest message: a slot that is waited for, and both origins at their deadlines.
-_LONGEST_MESSAGE = 35_000
+# The longest that one message takes: it waits 10 s for a slot, and both origins use all of their 10 s.
+_LONGEST_MESSAGE_MS = 35_000
+# Another invocation may have time at once.
+_NOT_BEGUN_DELAY_MS = 1_000
 
-
-class NoTimeError(ImageCacheError):
-    """The invocation ends too soon to begin with this message: it comes again at once."""
+# The results that have a metric. The others call for no action and are only in the log.
+_METRICS = {
+    Result.CACHED: IMAGES_CACHED,
+    Result.DEDUPLICATED: IMAGES_DEDUPLICATED,
+    Result.DEFERRED: IMAGES_DEFERRED,
+    Result.FAILED: IMAGES_FAILED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of one message: an outcome when it is done with, an error when SQS must bring it again."""
+    """The fate of one message: an outcome if it is done with, an error if SQS must deliver it again."""
 
     message_id: str
     outcome: Outcome | None
@@ -34,61 +42,64 @@ class Delivery:
     milliseconds: int
 
     @property
-    def bug(self) -> Exception | None:
-        """What nobody expected: its traceback belongs into the log."""
-        return None if isinstance(self.error, ImageCacheError) else self.error
+    def unexpected_error(self) -> Exception | None:
+        """The error, unless it is that another worker has the image."""
+        return None if isinstance(self.error, ClaimHeldError) else self.error
 
     def for_log(self) -> dict[str, Any]:
-        """Fields of one log line: no URL and no media id."""
-        known: dict[str, Any] = {"messageId": self.message_id, "milliseconds": self.milliseconds}
+        """Returns the fields of one log line. They contain no URL and no media id."""
+        fields: dict[str, Any] = {"messageId": self.message_id, "milliseconds": self.milliseconds}
         if self.outcome is None:
-            return {**known, "result": "again", "error": type(self.error).__name__}
+            return {**fields, "result": "again", "error": type(self.error).__name__}
         outcome = self.outcome
-        return {**known, "result": outcome.result, "reason": outcome.reason, "bytes": outcome.bytes}
+        return {**fields, "result": outcome.result, "reason": outcome.reason, "bytes": outcome.bytes}
 
 
-def metrics(deliveries: Sequence[Delivery], *, service: str, now: int) -> str:
-    """How many images became what, as one line for the whole batch; empty when nothing happened.
-
-    What nobody would be woken for, lost and unchanged, stands in the log alone.
-    """
-    counts = Counter(one.outcome.result for one in deliveries if one.outcome)
-    seen = {f"Images{name.title()}": count for name, count in sorted(counts.items()) if name in _COUNTED}
-    return emf(seen, service=service, now=now)
+def count_results(deliveries: Sequence[Delivery]) -> dict[str, int]:
+    """Returns how many images ended in each result that has a metric, by the name of the metric."""
+    results = Counter(delivery.outcome.result for delivery in deliveries if delivery.outcome)
+    return {name: results[result] for result, name in _METRICS.items() if results[result]}
 
 
-def cache_batch(
-    records: Sequence[Record],
-    *,
-    cacher: ImageCacher,
-    at_once: int,
-    time_left: Callable[[], int],
-) -> list[Delivery]:
-    """One delivery per record, in their order, whatever is raised on the way. `time_left` in ms."""
-    # An invocation that is short on purpose still begins with something.
-    enough = min(_LONGEST_MESSAGE, time_left() // 2)
-    deliver = partial(_deliver, cacher=cacher, has_time=lambda: time_left() >= enough)
-    with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(deliver, records))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCacher:
+    """Caches the images of a batch, `at_once` of them at the same time."""
 
+    cacher: ImageCacher
+    queue: ImagesQueue
+    clock: Clock
+    at_once: int
 
-def _deliver(record: Record, *, cacher: ImageCacher, has_time: Callable[[], bool]) -> Delivery:
-    outcome: Outcome | None = None
-    error: Exception | None = None
-    began = time.monotonic()
-    try:
-        outcome = _cache(record, cacher, has_time)
-    except Exception as raised:  # noqa: BLE001 - handed on: its message comes again, its neighbours go on
-        error = raised
-    return Delivery(record["messageId"], outcome, error, round((time.monotonic() - began) * 1000))
+    def cache(self, records: Sequence[Record], *, remaining_ms: Callable[[], int]) -> list[Delivery]:
+        """Returns one delivery for each record, in their order. Raises nothing that one record causes.
 
+        `remaining_ms` returns the time until Lambda stops the invocation. Even an invocation that is very
+        short begins with some messages, or none would ever be worked on.
+        """
+        reserve_ms = min(_LONGEST_MESSAGE_MS, remaining_ms() // 2)
+        budget = TimeBudget(remaining_ms=remaining_ms, reserve_ms=reserve_ms)
+        with ThreadPoolExecutor(self.at_once) as pool:
+            return list(pool.map(partial(self._deliver, budget=budget), records))
 
-def _cache(record: Record, cacher: ImageCacher, has_time: Callable[[], bool]) -> Outcome:
-    if not has_time():
-        cacher.queue.hide(record["receiptHandle"], milliseconds=0)
-        raise NoTimeError
-    try:
-        return cacher.cache(from_body(record["body"]))
-    except ClaimHeldError as held:
-        cacher.queue.hide(record["receiptHandle"], milliseconds=held.held_until - cacher.clock())
-        raise
+    def _deliver(self, record: Record, *, budget: TimeBudget) -> Delivery:
+        outcome: Outcome | None = None
+        error: Exception | None = None
+        began = time.monotonic()
+        try:
+            outcome = self._cache(record, budget)
+        except Exception as raised:  # noqa: BLE001 - reported in the delivery: SQS sends this message again
+            error = raised
+        return Delivery(record["messageId"], outcome, error, round((time.monotonic() - began) * 1000))
+
+    def _cache(self, record: Record, budget: TimeBudget) -> Outcome:
+        message = from_body(record["body"])
+        if budget.is_used_up():
+            # Leaving the message in the queue would count as one of the five deliveries after which it
+            # becomes a dead letter, although nothing is wrong with it.
+            self.queue.send_later(message, milliseconds=_NOT_BEGUN_DELAY_MS)
+            return Outcome(Result.NOT_BEGUN)
+        try:
+            return self.cacher.cache(message)
+        except ClaimHeldError as error:
+            self.queue.hide(record["receiptHandle"], milliseconds=error.held_until - self.clock())
+            raise

@@ -1,14 +1,18 @@
-"""One queue message → the image stored and committed, downloaded once however often it is delivered."""
+"""Caches the image of one queue message: claim, fetch, store, commit.
+
+The image is downloaded once, however often the message is delivered.
+"""
 
 import hashlib
 import random
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from imagecache.clock import Clock
 from imagecache.errors import (
-    ImageCacheError,
+    ClaimHeldError,
     ImageFailedError,
     LeaseLostError,
     OriginClosedError,
@@ -16,11 +20,10 @@ from imagecache.errors import (
     RejectedSourceError,
 )
 from imagecache.imaging.pictures import render
-from imagecache.model.image import Attempt, Blob, FailureReason, Fetched, ImageMessage, OriginName, Unchanged
+from imagecache.model.image import BadBytes, FailureReason, Fetched, ImageMessage, Unchanged
 from imagecache.queues.images import ImagesQueue
 from imagecache.rules.retries import (
     MAX_UNFINISHED_ATTEMPTS,
-    bad_bytes,
     deferral,
     failed_before,
     may_wait,
@@ -28,43 +31,44 @@ from imagecache.rules.retries import (
 )
 from imagecache.rules.source_urls import ImageLocation, parse_source_url
 from imagecache.stores.blobs import Blobs, blob_id, described
-from imagecache.stores.images.claims import Answer, Claim, ImageClaims
+from imagecache.stores.images.claims import Held, ImageClaims, Settled, Won
+from imagecache.usecases.caching.ask_origin import AnswerLog
 from imagecache.usecases.caching.fetch_image import ImageFetcher
 
 
-class ClaimHeldError(ImageCacheError):
-    """Another worker has this image until `held_until` (ms). Not acknowledged: that worker may die."""
+class Result(StrEnum):
+    """The ways in which the work on a message can end. After each of them the message is done with."""
 
-    def __init__(self, held_until: int) -> None:
-        super().__init__("held by another worker")
-        self.held_until = held_until
+    CACHED = "cached"
+    UNCHANGED = "unchanged"  # a refresh, and the origin has no other version
+    DEDUPLICATED = "deduplicated"  # nothing was to be done
+    DEFERRED = "deferred"  # sent again, because its origin may not be asked now
+    NOT_BEGUN = "not_begun"  # sent again, because the invocation is about to end
+    LOST = "lost"  # another worker took the image over, or it was forgotten
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a message, for the log.
+    """The end of the work on a message, for the log. `bytes` is the size of an original that was cached."""
 
-    `result` is cached, unchanged, deduplicated, deferred, lost or failed.
-    """
-
-    result: str
+    result: Result
     reason: FailureReason | None = None
     bytes: int = 0
 
 
-@dataclass(slots=True)
-class _Work:
-    """One claimed image while it is worked on: what was asked of whom, and the bytes if there are any."""
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A claimed image, and what the origins have answered for it so far."""
 
-    request: ImageMessage
-    claim: Claim
-    tried: list[Attempt] = field(default_factory=list)
-    content_hash: str = ""
+    message: ImageMessage
+    claim: Won
+    log: AnswerLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageCacher:
-    """Claim, fetch, store, commit."""
+    """Caches images. `salt` returns the salt of blob ids, `nonce` a random text for a lease."""
 
     claims: ImageClaims
     fetcher: ImageFetcher
@@ -75,103 +79,124 @@ class ImageCacher:
     clock: Clock
     nonce: Callable[[], str] = secrets.token_hex
 
-    def cache(self, request: ImageMessage) -> Outcome:
-        """Raises ClaimHeldError when the message must come again; every other ending is recorded."""
-        try:
-            source: ImageLocation | None = parse_source_url(request.source_url)
-        except RejectedSourceError:
-            source = None
-        now = self.clock()
-        # Without another claim: in an outage a message that waits costs no write but its own.
-        closed_until = self.fetcher.closed_until(source) if source and request.deferrals else 0
-        if closed_until and may_wait(request, failures=0, now=now):
-            return self._defer(request, closed_until)
-        claim = self.claims.claim(request, now=now, lease_seconds=self.lease_seconds, nonce=self.nonce())
-        match claim.answer:
-            case Answer.HELD:
-                raise ClaimHeldError(claim.held_until)
-            case Answer.DONE | Answer.NOT_DUE:
-                return Outcome("deduplicated")
-            case Answer.WON:
-                return self._work(_Work(request, claim), source)
+    def cache(self, message: ImageMessage) -> Outcome:
+        """Caches the image of a message, or records why it could not be cached.
 
-    def _work(self, work: _Work, source: ImageLocation | None) -> Outcome:
+        Raises ClaimHeldError if another worker has the image: then the message must be delivered again,
+        because that worker may die.
+        """
+        location = _location(message.source_url)
+        now = self.clock()
+        # In an outage a message that waits costs no write to the table, because it is deferred before the
+        # claim.
+        closed_until = self.fetcher.closed_until(location) if location and message.deferrals else 0
+        if closed_until and may_wait(message, failures=0, now=now):
+            return self._defer(message, closed_until)
+        claim = self.claims.claim(message, now=now, lease_seconds=self.lease_seconds, nonce=self.nonce())
+        match claim:
+            case Held():
+                raise ClaimHeldError(claim.until)
+            case Settled():
+                return Outcome(Result.DEDUPLICATED)
+            case Won():
+                try:
+                    return self._work(_Task(message, claim, AnswerLog(self.clock)), location)
+                except LeaseLostError:
+                    return Outcome(Result.LOST)
+
+    def _work(self, task: _Task, location: ImageLocation | None) -> Outcome:
+        """Fetches and stores the image, or records why not. Raises LeaseLostError."""
         try:
-            if work.claim.attempts >= MAX_UNFINISHED_ATTEMPTS:
-                raise ImageFailedError(FailureReason.CRASHED)
-            if source is None:
-                raise ImageFailedError(FailureReason.REFUSED)
-            fetched = self._fetch(work, source)
-            if isinstance(fetched, Unchanged):
-                self.claims.unchanged(work.claim, fetched.validators, now=self.clock(), tried=work.tried)
-                return Outcome("unchanged")
-            blob = self._store(work, fetched)
-            self.claims.commit(work.claim, blob, now=self.clock(), tried=work.tried)
-            return Outcome("cached", bytes=blob.file_size)
-        except LeaseLostError:
-            return Outcome("lost")
+            fetched = self._fetch(task, location)
         except ImageFailedError as error:
-            return self._failed(work, error.reason)
+            return self._fail(task, error.reason)
         except OriginDownError as error:
-            return self._failed(work, FailureReason.ORIGIN_DOWN, wait=(error.retry_after or 0) * 1000)
-        except OriginClosedError as closed:
-            return self._closed(work, closed)
+            not_before = self.clock() + (error.retry_after or 0) * 1000
+            return self._fail(task, FailureReason.ORIGIN_DOWN, not_before=not_before)
+        except OriginClosedError as error:
+            return self._wait(task, error)
+        if isinstance(fetched, Unchanged):
+            self.claims.unchanged(task.claim, fetched.validators, now=self.clock(), answers=task.log.answers)
+            return Outcome(Result.UNCHANGED)
+        return self._store(task, fetched)
 
-    def _fetch(self, work: _Work, source: ImageLocation) -> Fetched | Unchanged:
-        def note(origin: OriginName, answer: str) -> None:
-            work.tried.append(Attempt(self.clock(), origin.value, answer))
+    def _fetch(self, task: _Task, location: ImageLocation | None) -> Fetched | Unchanged:
+        if task.claim.attempts >= MAX_UNFINISHED_ATTEMPTS:
+            raise ImageFailedError(FailureReason.CRASHED)
+        if location is None:
+            raise ImageFailedError(FailureReason.REFUSED)
+        return self.fetcher.fetch(location, task.claim.validators, task.log)
 
-        return self.fetcher.fetch(source, note, work.claim.validators)
-
-    def _store(self, work: _Work, fetched: Fetched) -> Blob:
-        """Objects before the row: a row never names what is not there."""
+    def _store(self, task: _Task, fetched: Fetched) -> Outcome:
+        """Stores and commits an image. The objects go first, so that a row never names what is not there."""
         original = fetched.content
-        work.content_hash = hashlib.sha256(original).hexdigest()[:16]
-        picture = render(original)
-        stored = described(blob_id(self.salt(), original), original, picture, fetched.validators)
-        self.blobs.put(stored.blob_id, original, picture)
-        return stored
-
-    def _closed(self, work: _Work, closed: OriginClosedError) -> Outcome:
-        """The origin may not be asked: wait with the message, unless it has waited long enough."""
-        now = self.clock()
-        # Waiting for the pace alone ends by itself.
-        if closed.outage and not may_wait(work.request, failures=work.claim.failures, now=now):
-            return self._failed(work, FailureReason.ORIGIN_DOWN, wait=closed.until - now)
         try:
-            self.claims.release(work.claim, tried=work.tried)
-        except LeaseLostError:
-            return Outcome("lost")
-        return self._defer(work.request, closed.until, outage=closed.outage)
+            picture = render(original)
+        except ImageFailedError as error:
+            return self._fail(task, error.reason, content=original)
+        blob = described(blob_id(self.salt(), original), original, picture, fetched.validators)
+        self.blobs.put(blob.blob_id, original, picture)
+        self.claims.commit(task.claim, blob, now=self.clock(), answers=task.log.answers)
+        return Outcome(Result.CACHED, bytes=blob.file_size)
 
-    def _defer(self, request: ImageMessage, until: int, *, outage: bool = True) -> Outcome:
-        """Sent again, so that this one can be acknowledged: waiting must not spend receives."""
-        waited = request.deferrals if outage else 0
-        delay = deferral(until=until, deferrals=waited, now=self.clock(), jitter=random.random())
-        again = replace(request, deferrals=request.deferrals + 1) if outage else request
+    def _wait(self, task: _Task, closed: OriginClosedError) -> Outcome:
+        """Defers the message until the origin may be asked, or fails the image if it has waited long enough.
+
+        A wait for the pace alone ends by itself, so it never makes an image fail.
+        """
+        if closed.outage and not may_wait(task.message, failures=task.claim.failures, now=self.clock()):
+            return self._fail(task, FailureReason.ORIGIN_DOWN, not_before=closed.until)
+        self.claims.release(task.claim, answers=task.log.answers)
+        return self._defer(task.message, closed.until, is_outage=closed.outage)
+
+    def _defer(self, message: ImageMessage, until: int, *, is_outage: bool = True) -> Outcome:
+        """Sends the message again with a delay, so that this delivery can be acknowledged.
+
+        A message that was left in the queue instead would become a dead letter after five deliveries. Only
+        deferrals in an outage count, because only these are limited.
+        """
+        deferrals = message.deferrals if is_outage else 0
+        delay = deferral(until=until, deferrals=deferrals, now=self.clock(), jitter=random.random())
+        again = replace(message, deferrals=message.deferrals + 1) if is_outage else message
         self.queue.send_later(again, milliseconds=delay)
-        return Outcome("deferred")
+        return Outcome(Result.DEFERRED)
 
-    def _failed(self, work: _Work, reason: FailureReason, *, wait: int = 0) -> Outcome:
-        now, claim = self.clock(), work.claim
-        is_undecodable = reason is FailureReason.UNDECODABLE
+    def _fail(
+        self, task: _Task, reason: FailureReason, *, not_before: int = 0, content: bytes = b""
+    ) -> Outcome:
+        """Records a failure. `content` are the bytes if it was they that could not be used.
+
+        Bytes that could not be decoded are remembered. If the same bytes fail again hours later, the
+        failure is final.
+        """
+        now = self.clock()
+        bad_bytes: BadBytes | None = None
+        is_final = False
+        if reason is FailureReason.UNDECODABLE:
+            bad_bytes = BadBytes(hashlib.sha256(content).hexdigest()[:16], now)
+            is_final = failed_before(task.claim.bad_bytes, bad_bytes.content_hash, now)
         due = next_attempt_at(
             reason,
-            failures=claim.failures + 1,
+            failures=task.claim.failures + 1,
             now=now,
             jitter=random.random(),
-            not_before=now + wait,
-            hopeless=is_undecodable and failed_before(claim.bad_bytes, work.content_hash, now),
+            not_before=not_before,
+            is_final=is_final,
         )
-        try:
-            self.claims.fail(
-                claim,
-                reason,
-                now=now,
-                next_attempt_at=due,
-                tried=work.tried,
-                bad_bytes=bad_bytes(work.content_hash, now) if is_undecodable else None,
-            )
-        except LeaseLostError:
-            return Outcome("lost", reason)
-        return Outcome("failed", reason)
+        self.claims.fail(
+            task.claim,
+            reason,
+            now=now,
+            next_attempt_at=due,
+            answers=task.log.answers,
+            bad_bytes=bad_bytes,
+        )
+        return Outcome(Result.FAILED, reason)
+
+
+def _location(source_url: str) -> ImageLocation | None:
+    """Returns where the image is, or None for a URL that is never fetched."""
+    try:
+        return parse_source_url(source_url)
+    except RejectedSourceError:
+        return None

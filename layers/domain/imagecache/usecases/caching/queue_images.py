@@ -1,29 +1,25 @@
-"""Images that are shown somewhere → messages for those that need work, each at most once."""
+"""Queues the images that are shown somewhere and need work, each at most once."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from imagecache.clock import Clock
-from imagecache.model.image import FailureReason, ImageMessage, ImageStatus
+from imagecache.model.image import FailureReason, ImageMessage, ImageRecord, ImageStatus
 from imagecache.queues.images import ImagesQueue
-from imagecache.stores.images.cached_images import MESSAGE_LIVES_FOR, CachedImages
-from imagecache.stores.images.claims import Answer, answer_to_claim
-from imagecache.stores.images.row import RowState
+from imagecache.rules.source_urls import is_on_disk
+from imagecache.stores.images.cached_images import MESSAGE_LIFETIME_MS, CachedImages
+from imagecache.stores.images.claims import decide_claim
 
-if TYPE_CHECKING:
-    pass
-
-# A crash between messages and rows repeats at most this many.
-_SENT_TOGETHER = 100
+# Messages are sent in groups, each followed by its rows. After a crash between the two only one group is
+# sent again.
+_MESSAGES_A_GROUP = 100
 _DUE_AT_ONCE = 100
-_ON_DISK = ("file:", "/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageQueueing:
-    """Asks for images."""
+    """Sends messages for images. Images are given as pairs of image key and source URL."""
 
     cached_images: CachedImages
     queue: ImagesQueue
@@ -31,76 +27,76 @@ class ImageQueueing:
     writes_at_once: int
 
     def request(self, images: Iterable[tuple[str, str]], *, retry: bool = False) -> int:
-        """`(image key, source URL)` → how many were queued, in the order given; `retry`: failed ones, too.
+        """Queues those of the images that need work, in the order given. Returns how many.
 
-        Each of these is shown somewhere: one that the sweep has marked as an orphan is none any more.
-        The message goes first, the row after it: a crash between the two costs a second message, which
-        the claim answers; the other way round it would cost the image.
+        `retry` also queues every failed image, even one that failed for good. The images are shown
+        somewhere, so orphan marks on them are removed. A message is sent before its row is written. A crash
+        between the two costs a second message, which a claim settles. In the other order it would cost the
+        image, because it would not be queued again for hours.
         """
-        now, sources = self.clock(), dict(images)
-        states = self._as_shown(self.cached_images.states(sources))
-        wanted: list[ImageMessage] = []
-        for key, url in sources.items():
-            state = states.get(key)
-            if earns_another_try(state, url) or (retry and state and state.status is ImageStatus.FAILED):
+        now = self.clock()
+        urls = dict(images)
+        records = self._remove_orphan_marks(self.cached_images.records(urls))
+        messages: list[ImageMessage] = []
+        for key, url in urls.items():
+            record = records.get(key)
+            is_retried = retry and record is not None and record.status is ImageStatus.FAILED
+            if is_retried or earns_another_try(record, url):
                 self.cached_images.revive(key, now=now)
-            elif not needs_work(state, now):
+            elif not needs_work(record, now):
                 continue
-            wanted.append(ImageMessage(key, url, now))
-        self._send(wanted)
-        return len(wanted)
+            messages.append(ImageMessage(key, url, now))
+        self._send(messages)
+        return len(messages)
 
     def send(self, images: Iterable[tuple[str, str]]) -> None:
-        """A message for each, whatever its row says: the caller has just written it."""
+        """Queues each of the images, whatever its row says. The caller has just written the rows."""
         now = self.clock()
         self._send([ImageMessage(key, url, now) for key, url in images])
 
     def count_missing(self, images: Iterable[tuple[str, str]]) -> int:
-        """How many `request` would queue; nothing is changed."""
-        now, sources = self.clock(), dict(images)
-        states = self.cached_images.states(sources)
+        """Returns how many of the images `request` would queue. Changes nothing."""
+        now = self.clock()
+        urls = dict(images)
+        records = self.cached_images.records(urls)
         return sum(
-            earns_another_try(states.get(key), url) or needs_work(states.get(key), now)
-            for key, url in sources.items()
+            earns_another_try(records.get(key), url) or needs_work(records.get(key), now)
+            for key, url in urls.items()
         )
 
     def request_due(self) -> int:
-        """Failures whose time has come, and images whose message was lost; a bounded number at a time."""
+        """Queues at most 100 images that are due: failed ones, and those whose message was lost."""
         return self.request(self.cached_images.due(now=self.clock(), limit=_DUE_AT_ONCE))
 
-    def _as_shown(self, states: dict[str, RowState]) -> dict[str, RowState]:
-        """Without those that the sweep deletes this very moment: a mark that is gone has lost against it."""
+    def _remove_orphan_marks(self, records: dict[str, ImageRecord]) -> dict[str, ImageRecord]:
+        """Returns the records without those that the sweep deletes at this moment, which then have no row."""
         return {
-            key: state
-            for key, state in states.items()
-            if not state.orphaned_at or self.cached_images.unmark_orphaned(key)
+            key: record
+            for key, record in records.items()
+            if not record.orphaned_at or self.cached_images.unmark_orphaned(key)
         }
 
-    def _send(self, wanted: list[ImageMessage]) -> None:
-        for start in range(0, len(wanted), _SENT_TOGETHER):
-            batch = wanted[start : start + _SENT_TOGETHER]
-            self.queue.send(batch)
-            self._mark_queued(batch)
-
-    def _mark_queued(self, requests: list[ImageMessage]) -> None:
-        with ThreadPoolExecutor(self.writes_at_once) as pool:
-            for _ in pool.map(self.cached_images.mark_queued, requests):
-                pass
+    def _send(self, messages: list[ImageMessage]) -> None:
+        for start in range(0, len(messages), _MESSAGES_A_GROUP):
+            group = messages[start : start + _MESSAGES_A_GROUP]
+            self.queue.send(group)
+            with ThreadPoolExecutor(self.writes_at_once) as pool:
+                list(pool.map(self.cached_images.mark_queued, group))
 
 
-def needs_work(row: RowState | None, now: int) -> bool:
-    """Whether an image is worth a message: it could be claimed, and no live message waits for it already."""
-    if answer_to_claim(row, now) is not Answer.WON:
+def needs_work(record: ImageRecord | None, now: int) -> bool:
+    """Returns whether an image is worth a message: it can be claimed, and no live message waits for it."""
+    if decide_claim(record, now) is not None:
         return False
-    return row is None or row.queued_at + MESSAGE_LIVES_FOR <= now
+    return record is None or record.queued_at + MESSAGE_LIFETIME_MS <= now
 
 
-def earns_another_try(row: RowState | None, source_url: str) -> bool:
-    """An image that was gone and now appears as a file: Beeper Desktop has downloaded it meanwhile."""
+def earns_another_try(record: ImageRecord | None, source_url: str) -> bool:
+    """Returns whether Beeper Desktop has downloaded an image that was gone."""
     return (
-        row is not None
-        and row.status is ImageStatus.FAILED
-        and row.reason == FailureReason.GONE
-        and source_url.lower().startswith(_ON_DISK)
-        and not row.source_url.lower().startswith(_ON_DISK)
+        record is not None
+        and record.status is ImageStatus.FAILED
+        and record.reason is FailureReason.GONE
+        and is_on_disk(source_url)
+        and not is_on_disk(record.source_url or "")
     )

@@ -1,4 +1,7 @@
-"""What Dex has → contacts; those that it no longer has are removed, those kept by hand are left alone."""
+"""Imports contacts from Dex: stores what is new or different, and deletes what Dex no longer has.
+
+Contacts that the owner keeps by hand are never touched.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,20 +10,24 @@ from enum import StrEnum
 from imagecache.clock import Clock
 from imagecache.errors import ConflictError, OriginDownError, OriginUnauthorizedError
 from imagecache.model.contact import Contact, Identifier, KeptBy
+from imagecache.rules.deletion_brake import is_too_much
 from imagecache.rules.identifiers import identifier
-from imagecache.rules.source_urls import storable_url
+from imagecache.rules.source_urls import image_ref, storable_url
+from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.dex import DexApi, DexContact, DexReading
 from imagecache.stores.contacts.contacts import ContactsTable
-from imagecache.stores.state.sync_state import SyncState
-from imagecache.usecases.contacts.keep_contacts import image_of
+from imagecache.stores.state.contact_changes import ContactChanges
+from imagecache.usecases.contacts.count_changes import counted_change
 
+# More than this many deletions at once, and more than this share of Dex's contacts, look like a mistake.
 _MANY = 10
-_MOST_SHARE = 0.2
-_TIME_TO_STOP = 20_000  # ms
+_LARGE_SHARE = 0.2
+# Enough for one contact with many identifiers, or for one slow page of Dex.
+_RESERVE_MS = 20_000
 
 
 class ImportOutcome(StrEnum):
-    """How it ended; none of these is an error of ours."""
+    """How an import ended. OFFLINE and UNAUTHORIZED are about Dex, not about Beeper."""
 
     OK = "ok"
     UNFINISHED = "unfinished"
@@ -30,7 +37,12 @@ class ImportOutcome(StrEnum):
 
 @dataclass(slots=True)
 class ImportReport:
-    """What was read and done: `skipped` are identifiers that are none, `refused` removals that look wrong."""
+    """What an import read and changed.
+
+    `unreadable` counts people in Dex without a usable id, `skipped` identifiers that are not valid,
+    `kept_by_hand` contacts of Dex that the owner has changed since, and `refused` deletions that look like a
+    mistake. `detail` says why Dex could not be read.
+    """
 
     outcome: ImportOutcome = ImportOutcome.OK
     detail: str = ""
@@ -44,102 +56,83 @@ class ImportReport:
 
     @property
     def changed(self) -> bool:
+        """True if the members of the chats have to be linked again."""
         return self.saved + self.removed > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactImport:
-    """Writes only what differs: an import that was cut short is made good by the next one."""
+    """Imports contacts. `region` is the country of phone numbers without a country code.
+
+    Only differences are written, so an import that ran out of time is completed by the next one.
+    """
 
     contacts_table: ContactsTable
-    sync_state: SyncState
+    contact_changes: ContactChanges
     region: str
     clock: Clock
 
-    def run(self, dex: DexApi, *, milliseconds_left: Callable[[], int]) -> ImportReport:
-        """Raises DexError when what answers is no list of contacts; nothing is changed then."""
+    def run(self, dex: DexApi, *, remaining_ms: Callable[[], int]) -> ImportReport:
+        """Imports as much as there is time for: `remaining_ms` returns how long the invocation may run.
 
-        def time_left() -> int:
-            return milliseconds_left() - _TIME_TO_STOP
-
+        Raises DexError, and changes nothing, if the answer is not a list of contacts.
+        """
         report = ImportReport()
+        budget = TimeBudget(remaining_ms, reserve_ms=_RESERVE_MS)
         try:
-            reading = dex.read(seconds_left=lambda: time_left() / 1000)
+            reading = dex.read(budget=budget)
         except OriginUnauthorizedError as error:
-            report.outcome, report.detail = ImportOutcome.UNAUTHORIZED, str(error)
+            report.outcome = ImportOutcome.UNAUTHORIZED
+            report.detail = str(error)
             return report
         except OriginDownError as error:
-            report.outcome, report.detail = ImportOutcome.OFFLINE, str(error)
+            report.outcome = ImportOutcome.OFFLINE
+            report.detail = str(error)
             return report
-        report.read, report.unreadable = len(reading.contacts), reading.unreadable
-        if not (reading.complete and self._store(reading, report, time_left)):
+        report.read = len(reading.contacts)
+        report.unreadable = reading.unreadable
+        if not reading.complete or not self._store(reading, report, budget):
             report.outcome = ImportOutcome.UNFINISHED
         return report
 
-    def _store(self, reading: DexReading, report: ImportReport, time_left: Callable[[], int]) -> bool:
-        """False when time was up."""
-        known = {contact.contact_id: contact for contact in self.contacts_table.everybody()}
-        wanted = {contact.contact_id: contact for contact in self._made(reading, report)}
-        changes = self._changes(wanted, known, report)
-        removals = self._removals(wanted, known, report)
-        if not changes and not removals:
+    def _store(self, reading: DexReading, report: ImportReport, budget: TimeBudget) -> bool:
+        """Writes the differences. Returns False if the time did not suffice."""
+        stored = {contact.contact_id: contact for contact in self.contacts_table.all_contacts()}
+        wanted = {contact.contact_id: contact for contact in self._contacts(reading, report)}
+        to_save = _to_save(wanted, stored, report)
+        to_remove = _to_remove(wanted, stored, report)
+        if not to_save and not to_remove:
             return True
-        self.sync_state.count_contact_change()
-        try:
-            for contact in changes:
-                if time_left() <= 0:
+        with counted_change(self.contact_changes):
+            for contact in to_save:
+                if budget.is_used_up():
                     return False
-                report.saved += self._saved(contact, known.get(contact.contact_id))
-            for contact in removals:
-                if time_left() <= 0:
+                report.saved += self._save(contact, stored.get(contact.contact_id))
+            for contact in to_remove:
+                if budget.is_used_up():
                     return False
-                report.removed += self._removed(contact)
-        finally:
-            self.sync_state.count_contact_change()
+                report.removed += self._remove(contact)
         return True
 
-    def _made(self, reading: DexReading, report: ImportReport) -> list[Contact]:
-        made = []
-        for one in reading.contacts.values():
-            texts = [(kind, text) for kind, several in one.texts.items() for text in several]
-            found = [identifier(kind, text, region=self.region) for kind, text in texts]
-            report.skipped += found.count(None)
-            made.append(_contact(one, {each for each in found if each}))
-        return made
+    def _contacts(self, reading: DexReading, report: ImportReport) -> list[Contact]:
+        contacts: list[Contact] = []
+        for person in reading.contacts.values():
+            texts = [(kind, text) for kind, written in person.texts.items() for text in written]
+            identifiers = [identifier(kind, text, region=self.region) for kind, text in texts]
+            report.skipped += identifiers.count(None)
+            contacts.append(_contact(person, {each for each in identifiers if each}))
+        return contacts
 
-    def _changes(
-        self, wanted: dict[str, Contact], known: dict[str, Contact], report: ImportReport
-    ) -> list[Contact]:
-        """New ones and those that differ; what was put by hand is the owner's since then, not Dex's."""
-        changes = []
-        for contact_id, contact in wanted.items():
-            before = known.get(contact_id)
-            if before and before.kept_by is KeptBy.MANUAL:
-                report.kept_by_hand += 1
-            elif before is None or contact != replace(before, updated_at=0, version=0):
-                changes.append(contact)
-        return changes
-
-    def _removals(
-        self, wanted: dict[str, Contact], known: dict[str, Contact], report: ImportReport
-    ) -> list[Contact]:
-        """Those that Dex no longer has. While it sends somebody without an id, that may be any of them."""
-        of_dex = [contact for contact in known.values() if contact.kept_by is KeptBy.DEX]
-        gone = [contact for contact in of_dex if contact.contact_id not in wanted]
-        too_many = len(gone) > _MANY and len(gone) > _MOST_SHARE * len(of_dex)
-        if report.unreadable or too_many:
-            report.refused = len(gone)
-            return []
-        return gone
-
-    def _saved(self, contact: Contact, before: Contact | None) -> bool:
+    def _save(self, contact: Contact, before: Contact | None) -> bool:
+        """Returns False if another request changes the contact now. The next import looks at it again."""
         try:
             self.contacts_table.save(replace(contact, updated_at=self.clock()), before=before)
-        except ConflictError:  # somebody is faster: the next import looks again
+        except ConflictError:
             return False
         return True
 
-    def _removed(self, contact: Contact) -> bool:
+    def _remove(self, contact: Contact) -> bool:
+        """Returns False if another request changes the contact now."""
         try:
             self.contacts_table.delete(contact)
         except ConflictError:
@@ -147,12 +140,39 @@ class ContactImport:
         return True
 
 
-def _contact(one: DexContact, identifiers: set[Identifier]) -> Contact:
+def _to_save(wanted: dict[str, Contact], stored: dict[str, Contact], report: ImportReport) -> list[Contact]:
+    """Returns the contacts that are new or differ from the stored ones, without those kept by hand."""
+    contacts: list[Contact] = []
+    for contact_id, contact in wanted.items():
+        before = stored.get(contact_id)
+        if before and before.kept_by is KeptBy.MANUAL:
+            report.kept_by_hand += 1
+        elif before is None or contact != replace(before, updated_at=0, version=0):
+            contacts.append(contact)
+    return contacts
+
+
+def _to_remove(wanted: dict[str, Contact], stored: dict[str, Contact], report: ImportReport) -> list[Contact]:
+    """Returns the contacts that Dex no longer has; none if these are too many.
+
+    Nothing is removed either while Dex lists people without an id: each of them may be one that seems to be
+    gone.
+    """
+    of_dex = [contact for contact in stored.values() if contact.kept_by is KeptBy.DEX]
+    gone = [contact for contact in of_dex if contact.contact_id not in wanted]
+    if report.unreadable or is_too_much(len(gone), of=len(of_dex), more_than=_MANY, share=_LARGE_SHARE):
+        report.refused = len(gone)
+        return []
+    return gone
+
+
+def _contact(person: DexContact, identifiers: set[Identifier]) -> Contact:
+    url = person.source_url
     return Contact(
-        contact_id=f"dex:{one.dex_id}",
-        full_name=one.full_name,
-        source_url=storable_url(one.source_url) if one.source_url else None,
-        image=image_of(one.source_url),
+        contact_id=f"dex:{person.dex_id}",
+        full_name=person.full_name,
+        source_url=storable_url(url) if url else None,
+        image=image_ref(url) if url else None,
         identifiers=tuple(sorted(identifiers)),
         kept_by=KeptBy.DEX,
     )

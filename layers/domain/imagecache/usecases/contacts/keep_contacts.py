@@ -1,70 +1,88 @@
-"""Contacts as their owner sees and changes them; who they are in the chats is sync's to decide."""
+"""Contacts as their owner reads and changes them. Which members they are is decided by sync."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from imagecache.clock import Clock
-from imagecache.errors import NotFoundError, RejectedSourceError
+from imagecache.errors import InvalidRequestError, NotFoundError
 from imagecache.model.chat import Chat
 from imagecache.model.contact import Contact, Identifier, KeptBy
-from imagecache.model.image import ImageRef, ImageView
+from imagecache.model.image import ImageView
+from imagecache.rules.failure_reasons import REJECTIONS
 from imagecache.rules.image_choice import view_of
-from imagecache.rules.source_urls import image_key, storable_url
+from imagecache.rules.source_urls import image_ref, storable_url
 from imagecache.stores.chats.chat_reader import ChatReader
-from imagecache.stores.chats.participants import ParticipantsTable, Position
+from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.contact_changes import ContactChanges
+from imagecache.usecases.contacts.count_changes import counted_change
 
-if TYPE_CHECKING:
-    pass
+_MOST_LINKS = 100
 
-_MOST_LINKED = 100
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """An identifier of a contact that an older claimant holds."""
+
+    identifier: Identifier
+    holder: Contact
 
 
 @dataclass(frozen=True, slots=True)
 class ShownContact:
-    """`clashes`: identifiers that an older claim of another contact holds."""
+    """A contact with its picture, None without one, and its clashes."""
 
     contact: Contact
     view: ImageView | None
-    clashes: list[tuple[Identifier, Contact]]
+    clashes: list[Clash]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A member that sync has linked to a contact. `chat` is None if it has been deleted since."""
+
+    chat_id: str
+    participant_id: str
+    chat: Chat | None
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedContact:
-    """With the members of chats that it stands for: (chat id, participant id), and the chat."""
+    """A contact with its links; `more_links` if there are more than these."""
 
     shown: ShownContact
-    linked: list[tuple[Position, Chat | None]]
-    more_linked: bool
+    links: list[Link]
+    more_links: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactBook:
-    """Every change is counted before its first write and after its last, so that none is passed over."""
+    """Reads and changes contacts. `region` is the country of phone numbers without a country code."""
 
     contacts_table: ContactsTable
-    sync_state: SyncState
+    contact_changes: ContactChanges
     chat_reader: ChatReader
     participants_table: ParticipantsTable
     cached_images: CachedImages
     region: str
     clock: Clock
 
-    def one(self, contact_id: str) -> LinkedContact:
-        """Raises NotFoundError."""
-        found = self.participants_table.linked_to(contact_id, limit=_MOST_LINKED + 1)
-        [shown] = self.shown([self._known(contact_id)])
-        chats = {chat.chat_id: chat for chat in self.chat_reader.several(chat_id for chat_id, _ in found)}
-        linked = [(position, chats.get(position[0])) for position in found[:_MOST_LINKED]]
-        return LinkedContact(shown, linked, more_linked=len(found) > _MOST_LINKED)
+    def read(self, contact_id: str) -> LinkedContact:
+        """Returns a contact with the members that the last sync has linked to it. Raises NotFoundError."""
+        positions = self.participants_table.linked_to(contact_id, limit=_MOST_LINKS + 1)
+        [shown] = self._show([self._contact(contact_id)])
+        chats = {chat.chat_id: chat for chat in self.chat_reader.several(chat_id for chat_id, _ in positions)}
+        links = [
+            Link(chat_id, participant_id, chats.get(chat_id))
+            for chat_id, participant_id in positions[:_MOST_LINKS]
+        ]
+        return LinkedContact(shown, links, more_links=len(positions) > _MOST_LINKS)
 
     def page(self, *, after: str | None) -> tuple[list[ShownContact], str | None]:
-        """Some contacts in no order, and where to go on; a page may be empty and have a next one."""
-        found, end = self.contacts_table.page(after=after)
-        return self.shown(found), end
+        """Returns contacts in no order, and where the following page starts; a page may be empty."""
+        contacts, following = self.contacts_table.page(after=after)
+        return self._show(contacts), following
 
     def put(
         self,
@@ -74,58 +92,56 @@ class ContactBook:
         source_url: str | None,
         identifiers: Iterable[Identifier],
     ) -> ShownContact:
-        """Made or replaced, and from now on kept by hand. Raises ConflictError."""
+        """Creates or replaces a contact, which the owner keeps from now on.
+
+        Raises InvalidRequestError for a picture that is never fetched, and ConflictError if another request
+        changes the contact at the same time.
+        """
+        image = image_ref(source_url) if source_url else None
+        if image and image.rejected:
+            raise InvalidRequestError(f"imageUrl is never fetched: {REJECTIONS[image.rejected]}")
         before = self.contacts_table.one(contact_id)
         contact = Contact(
             contact_id=contact_id,
             full_name=full_name,
             source_url=storable_url(source_url) if source_url else None,
-            image=image_of(source_url),
+            image=image,
             identifiers=tuple(sorted(set(identifiers))),
             kept_by=KeptBy.MANUAL,
+            updated_at=self.clock(),
         )
-        self.sync_state.count_contact_change()
-        contact = self.contacts_table.save(replace(contact, updated_at=self.clock()), before=before)
-        self.sync_state.count_contact_change()
-        [shown] = self.shown([contact])
+        with counted_change(self.contact_changes):
+            saved = self.contacts_table.save(contact, before=before)
+        [shown] = self._show([saved])
         return shown
 
     def remove(self, contact_id: str) -> None:
-        """Its picture is then nobody's, and the sweep's in the end. Raises NotFoundError, ConflictError."""
-        contact = self._known(contact_id)
-        self.sync_state.count_contact_change()
-        self.contacts_table.delete(contact)
-        self.sync_state.count_contact_change()
+        """Deletes a contact. Its picture is left to the sweep. Raises NotFoundError, ConflictError."""
+        contact = self._contact(contact_id)
+        with counted_change(self.contact_changes):
+            self.contacts_table.delete(contact)
 
-    def shown(self, contacts: list[Contact]) -> list[ShownContact]:
-        """With their pictures and clashes: three look-ups for all of them."""
-        holders = self.contacts_table.holders(one for contact in contacts for one in contact.identifiers)
+    def _show(self, contacts: list[Contact]) -> list[ShownContact]:
+        """Adds pictures and clashes, by one look-up of identifiers, one of holders and one of images."""
+        holders = self.contacts_table.holders(
+            identifier for contact in contacts for identifier in contact.identifiers
+        )
         views = self.cached_images.views(contact.image_key for contact in contacts if contact.image_key)
         return [
             ShownContact(
                 contact,
                 view_of(contact.image, views) if contact.image else None,
                 [
-                    (one, holders[one])
-                    for one in contact.identifiers
-                    if one in holders and holders[one].contact_id != contact.contact_id
+                    Clash(identifier, holders[identifier])
+                    for identifier in contact.identifiers
+                    if identifier in holders and holders[identifier].contact_id != contact.contact_id
                 ],
             )
             for contact in contacts
         ]
 
-    def _known(self, contact_id: str) -> Contact:
+    def _contact(self, contact_id: str) -> Contact:
         contact = self.contacts_table.one(contact_id)
         if contact is None:
-            raise NotFoundError("no contact has this contactId")
+            raise NotFoundError("No contact has this contactId")
         return contact
-
-
-def image_of(source_url: str | None) -> ImageRef | None:
-    """What a contact's picture amounts to."""
-    if source_url is None:
-        return None
-    try:
-        return ImageRef(image_key(source_url))
-    except RejectedSourceError as error:
-        return ImageRef(None, error.reason)

@@ -1,7 +1,7 @@
-"""People in chats → the contacts that they are: decided here and nowhere else.
+"""Decides which contact a member of a chat is. No other module decides this.
 
-By hand first, then the Instagram user name, the WhatsApp number, any number, the e-mail address. Of two
-contacts that claim the same, the older claim counts.
+A link made by hand comes first, then the Instagram user name, the WhatsApp number, any phone number and the
+e-mail address. If two contacts have the same identifier, the one that had it first holds it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,53 +12,61 @@ from imagecache.model.contact import Contact, Identifier
 from imagecache.rules.identifiers import identifiers_of
 from imagecache.stores.contacts.contacts import ContactsTable
 
-Person = tuple[Participant, str]
-"""A member of a chat, and the chat's network (or account, which names it)."""
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member of a chat, and the `Chat.network_name`: some identifiers count in one network only."""
+
+    participant: Participant
+    network: str
 
 
 @dataclass(frozen=True, slots=True)
 class ContactIndex:
-    """Who holds each identifier of some people."""
+    """The contacts of some people, by identifier. `region` completes phone numbers without a country code."""
 
     holders: Mapping[Identifier, Contact]
     region: str
 
     def contact_of(self, person: Person) -> Contact | None:
-        """The contact that this is. Nobody knows a network's bot."""
-        participant, network = person
-        if participant.is_network_bot or not self.holders:
+        """Returns the contact that this person is, or None. A network's bot is never a contact."""
+        if person.participant.is_network_bot or not self.holders:
             return None
-        known = identifiers_of(participant, network=network, region=self.region)
-        return next((self.holders[one] for one in known if one in self.holders), None)
+        for identifier in identifiers_of(person.participant, network=person.network, region=self.region):
+            if identifier in self.holders:
+                return self.holders[identifier]
+        return None
 
     def linked(self, person: Person) -> Participant:
-        """The member with that contact and its picture, or with none."""
+        """Returns the member with the id and the picture of their contact, or with neither."""
         contact = self.contact_of(person)
-        key = contact.image_key if contact else None
-        return replace(person[0], contact_id=contact.contact_id if contact else None, contact_image_key=key)
+        if contact is None:
+            return replace(person.participant, contact_id=None, contact_image_key=None)
+        return replace(person.participant, contact_id=contact.contact_id, contact_image_key=contact.image_key)
 
     def images(self, people: Iterable[Person]) -> Iterator[tuple[str, str]]:
-        """`(image key, source URL)` of their contacts' pictures."""
+        """Yields (image key, source URL) of the pictures of these people's contacts."""
         for contact in map(self.contact_of, people):
             if contact and contact.image_key and contact.source_url:
                 yield contact.image_key, contact.source_url
 
 
+NO_CONTACTS = ContactIndex({}, region="")
+"""The index to use while there are no contacts: it links nobody, and nothing has to be read for it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactMatcher:
-    """`region` is where phone numbers without a country are. Without `any_contacts` nothing is looked up."""
+    """Looks up contacts. `region` is the country of phone numbers without a country code."""
 
     contacts_table: ContactsTable
     region: str
-    any_contacts: bool = True
 
-    def links(self, people: Iterable[Person]) -> ContactIndex:
-        """One look-up for all of them, and one for the contacts that it names."""
-        if not self.any_contacts:
-            return ContactIndex({}, self.region)
-        wanted = {
-            one
-            for participant, network in people
-            for one in identifiers_of(participant, network=network, region=self.region)
+    def index_of(self, people: Iterable[Person]) -> ContactIndex:
+        """Looks up the contacts of all these people at once."""
+        identifiers = {
+            identifier
+            for person in people
+            for identifier in identifiers_of(person.participant, network=person.network, region=self.region)
         }
-        return ContactIndex(self.contacts_table.holders(wanted), self.region)
+        return ContactIndex(self.contacts_table.holders(identifiers), self.region)

@@ -1,8 +1,7 @@
-"""One image, by an operator's wish: fetched anew, tried again, or forgotten."""
+"""Changes one image at the request of an operator: fetch it again, try it again, or forget it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from imagecache.clock import Clock
 from imagecache.errors import (
@@ -12,35 +11,37 @@ from imagecache.errors import (
     NotFoundError,
     RejectedSourceError,
 )
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
+from imagecache.rules.failure_reasons import REJECTIONS
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.cdn import Cdn
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
+from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.usecases.caching.queue_images import ImageQueueing
 
-if TYPE_CHECKING:
-    pass
-
-_SHOWN = {ImageStatus.CACHED, ImageStatus.FORGOTTEN}
+# Only a refresh changes images of these states; a retry is for all others.
+_REFRESHABLE = {ImageStatus.CACHED, ImageStatus.FORGOTTEN}
 
 
 class Invalidation(StrEnum):
-    """Whether CloudFront was told to drop its copies.
+    """Whether CloudFront drops its copies of a forgotten image. The values are the words of the API.
 
-    `not_told`: it goes on serving them to whoever knows their URLs. `not_needed`: there was no copy, or it is
-    another image's as well.
+    FAILED: it goes on serving them, for up to a year, to clients that know their URLs. NOT_NEEDED: there were
+    none, or another image shows the same content.
     """
 
-    TOLD = "told"
-    NOT_TOLD = "not_told"
+    REQUESTED = "told"
+    FAILED = "not_told"
     NOT_NEEDED = "not_needed"
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
-    """How many versions of its objects were deleted at once, and what CloudFront heard; else why not."""
+class ForgetResult:
+    """What was deleted: `deleted_versions` counts versions of the image's objects.
+
+    `trouble` is the name of the error because of which the invalidation failed.
+    """
 
     deleted_versions: int = 0
     invalidation: Invalidation = Invalidation.NOT_NEEDED
@@ -49,7 +50,11 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageChanges:
-    """Changes one image. Each method raises InvalidRequestError or NotFoundError for an unsuitable URL."""
+    """Changes one image, which a source URL names.
+
+    Every method raises InvalidRequestError for a URL that is never fetched, and NotFoundError for an image
+    that was never queued. `longest_lease` (ms) is how long a worker may hold an image.
+    """
 
     catalogue: ImageCatalogue
     cached_images: CachedImages
@@ -60,47 +65,57 @@ class ImageChanges:
     longest_lease: int
 
     def refresh(self, source_url: str) -> None:
-        """Fetch it again; the copy there is stays until a better one has come. It lifts a `forget`."""
-        facts = self._facts(source_url)
-        if facts.status in _SHOWN:
-            self.cached_images.request_refresh(facts.image_key, now=self.clock())
-        self.image_queueing.request([(facts.image_key, source_url)], retry=True)
+        """Has the image fetched again, also if it was forgotten. Its present copy is shown until then."""
+        image = self._image(source_url)
+        if image.status in _REFRESHABLE:
+            self.cached_images.request_refresh(image.image_key, now=self.clock())
+        self.image_queueing.request([(image.image_key, source_url)], retry=True)
 
     def retry(self, source_url: str) -> None:
-        """Try a failed one now, whatever was said of the next time. Raises ConflictError."""
-        facts = self._facts(source_url)
-        if facts.status in _SHOWN:
-            raise ConflictError(
-                f"the image is {facts.status.value}, not failed: use refresh to fetch it anew"
-            )
-        self.image_queueing.request([(facts.image_key, source_url)], retry=True)
+        """Has a failed image tried now, before its next attempt is due.
 
-    def forget(self, source_url: str) -> Forgotten:
-        """No message and no sync brings it back, whatever CloudFront says to it.
-
-        Content that another image is stored for stays, there as well. So does what is younger than a lease: a
-        worker may just be storing the same content for another image. That is the sweep's.
+        Raises ConflictError for an image that is cached or forgotten.
         """
-        facts = self._facts(source_url)
-        if not self.cached_images.forget(facts.image_key):
-            raise NotFoundError("no such image is known")
-        if facts.blob_id is None or any(
-            key != facts.image_key for key in self.catalogue.naming(facts.blob_id)
-        ):
-            return Forgotten()
-        now = self.clock()
-        deleted = self.blobs.delete_versions(facts.blob_id, before=now - self.longest_lease).versions
-        try:
-            self.cdn.drop(facts.blob_id, now=now)  # the objects first, or it would fetch them again
-        except InvalidationError as error:
-            return Forgotten(deleted, Invalidation.NOT_TOLD, str(error))
-        return Forgotten(deleted, Invalidation.TOLD)
+        image = self._image(source_url)
+        if image.status in _REFRESHABLE:
+            raise ConflictError(
+                f"The image is {image.status.value}, not failed: use refresh to fetch it again"
+            )
+        self.image_queueing.request([(image.image_key, source_url)], retry=True)
 
-    def _facts(self, source_url: str) -> ImageFacts:
+    def forget(self, source_url: str) -> ForgetResult:
+        """Deletes an image for good: neither queued messages nor later syncs restore it, only a refresh does.
+
+        This holds even if the CloudFront invalidation fails. Content that another image shows is kept, in the
+        bucket and in CloudFront. Versions younger than a lease are left to the sweep, because a worker may be
+        storing the same content for another image at this moment.
+        """
+        image = self._image(source_url)
+        if not self.cached_images.forget(image.image_key):
+            raise _unknown_image()
+        if image.blob_id is None or self._is_shared(image.blob_id, image.image_key):
+            return ForgetResult()
+        now = self.clock()
+        # The objects go first: CloudFront would fetch them again.
+        deleted = self.blobs.delete_versions(image.blob_id, before=now - self.longest_lease).versions
         try:
-            facts = self.catalogue.facts(image_key(source_url))
+            self.cdn.drop(image.blob_id, now=now)
+        except InvalidationError as error:
+            return ForgetResult(deleted, Invalidation.FAILED, str(error))
+        return ForgetResult(deleted, Invalidation.REQUESTED)
+
+    def _is_shared(self, blob_id: str, image_key: str) -> bool:
+        return any(key != image_key for key in self.catalogue.naming(blob_id))
+
+    def _image(self, source_url: str) -> ImageRecord:
+        try:
+            image = self.catalogue.record(image_key(source_url))
         except RejectedSourceError as error:
-            raise InvalidRequestError(f"this URL is never fetched: {error.reason.value}") from error
-        if facts is None:
-            raise NotFoundError("no such image is known")
-        return facts
+            raise InvalidRequestError(f"This URL is never fetched: {REJECTIONS[error.reason]}") from error
+        if image is None:
+            raise _unknown_image()
+        return image
+
+
+def _unknown_image() -> NotFoundError:
+    return NotFoundError("No image of this URL is known: it was never queued, or the sweep has deleted it")

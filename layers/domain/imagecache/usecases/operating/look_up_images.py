@@ -1,22 +1,21 @@
-"""Source URLs of any other frontend → what the cache has of each; on request the missing ones are queued."""
+"""Looks up source URLs for other applications, and queues the missing images on request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from imagecache.clock import DAY, Clock
-from imagecache.errors import RejectedSourceError
-from imagecache.model.image import ImageRef, ImageStatus, ImageView
+from imagecache.model.image import ImageStatus, ImageView
 from imagecache.rules.image_choice import view_of
-from imagecache.rules.source_urls import image_key
+from imagecache.rules.source_urls import image_ref
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.queue_images import ImageQueueing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageLookup:
-    """A look-up counts as a reference: without a chat that shows it, an image is kept for its sake."""
+    """Looks up images. A look-up counts as a reference: the sweep keeps an image that is looked up."""
 
     cached_images: CachedImages
     image_queueing: ImageQueueing
@@ -24,29 +23,23 @@ class ImageLookup:
     writes_at_once: int
 
     def look_up(self, source_urls: Sequence[str], *, enqueue: bool) -> dict[str, ImageView | None]:
-        """What there is of each, None for nothing."""
-        refs = {url: _ref(url) for url in source_urls}
-        keys = {ref.key: url for url, ref in refs.items() if ref.key}
+        """Returns the view of each URL's image, None for an image that was never queued."""
+        images = {url: image_ref(url) for url in source_urls}
+        url_by_key = {image.key: url for url, image in images.items() if image.key}
         if enqueue:
-            self.image_queueing.request(keys.items())
-        self._remember(keys)
-        views = self.cached_images.views(keys)
-        if enqueue:  # what was queued a moment ago may not be there to read yet
-            views = {key: ImageView(ImageStatus.PENDING) for key in keys} | views
-        return {url: view_of(ref, views) for url, ref in refs.items()}
+            self.image_queueing.request(url_by_key.items())
+        self._record(url_by_key)
+        views = self.cached_images.views(url_by_key)
+        if enqueue:
+            # The read is not consistent, so a row that was just written may be missing from it.
+            views = {key: ImageView(ImageStatus.PENDING) for key in url_by_key} | views
+        return {url: view_of(image, views) for url, image in images.items()}
 
-    def _remember(self, keys: Mapping[str, str]) -> None:
-        """Written once a day: a page that asks all the time costs no more than that."""
+    def _record(self, image_keys: Iterable[str]) -> None:
+        """Records the look-up, at most once a day for each image, so that frequent ones cost no writes."""
         now = self.clock()
-        known = self.cached_images.last_looked_up(keys)
-        due = [key for key, moment in known.items() if moment <= now - DAY]
+        last = self.cached_images.last_looked_up(image_keys)
+        due = [key for key, moment in last.items() if moment <= now - DAY]
         with ThreadPoolExecutor(self.writes_at_once) as pool:
             for _ in pool.map(partial(self.cached_images.record_look_up, now=now), due):
                 pass
-
-
-def _ref(source_url: str) -> ImageRef:
-    try:
-        return ImageRef(image_key(source_url))
-    except RejectedSourceError as error:
-        return ImageRef(None, error.reason)

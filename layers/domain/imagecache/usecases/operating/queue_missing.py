@@ -7,6 +7,7 @@ from imagecache.clock import DAY
 from imagecache.model.chat import Chat, Folder
 from imagecache.model.image import ImageStatus
 from imagecache.model.job import BackfillOrder, Job, Json, QueueCount
+from imagecache.rules.image_choice import pictures_of
 from imagecache.stores.chats.chat_reader import ChatReader, Position
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
@@ -114,6 +115,13 @@ class ImageBackfill:
             member for chat in chats for member in self.participants_table.roster(chat.chat_id).values()
         ]
         contacts = self.contacts_table.several(member.contact_id for member in members if member.contact_id)
-        own = [(member.image and member.image.key, member.source_url) for member in members]
-        of_contacts = [(contact.image_key, contact.source_url) for contact in contacts.values()]
-        return [(key, url) for key, url in [*own, *of_contacts] if key and url]
+        pictures = [
+            picture
+            for member in members
+            for picture in pictures_of(member, contacts.get(member.contact_id or ""))
+        ]
+        return [
+            (picture.image.key, picture.source_url)
+            for picture in pictures
+            if picture.image.key and picture.source_url
+        ]

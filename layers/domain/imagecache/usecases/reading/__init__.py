@@ -1,1 +1,1 @@
-"""What the read API answers."""
+"""The use cases of the read API."""

@@ -1,4 +1,4 @@
-"""What the cache holds, counted: by scans, so that it can be asked at any time and is right."""
+"""Counts what the cache holds, by scans: the counts are right at any time, and nothing has to keep them."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,10 +10,12 @@ from imagecache.stores.images.catalogue import ImageCatalogue
 
 @dataclass(frozen=True, slots=True)
 class CacheCounts:
-    """`chats` are those that show somebody's picture, the owner's own apart.
+    """What the cache holds.
 
-    `references` are places that show a cached image, `images` the rows they lead to, `blobs` the distinct
-    contents of these; `bytes_saved` is what storing an original for each reference would take beyond `bytes`.
+    `images` are cached images, `blobs` the distinct contents of these, and `bytes` the size of the originals.
+    `references` are the places that show a cached image. `bytes_saved` is what one original for each
+    reference would take beyond `bytes`. `chats` are those in which somebody other than the owner has a
+    picture.
     """
 
     images: int
@@ -27,27 +29,27 @@ class CacheCounts:
 
 
 def count_cache(*, catalogue: ImageCatalogue, participants: ParticipantsTable) -> CacheCounts:
-    """Scans members for what they show, and of images only a small index."""
-    sizes: dict[str, int] = {}
-    blobs: dict[str, int] = {}
+    """Counts by a scan of all members, and by small indexes of the images."""
+    size_by_key: dict[str, int] = {}
+    size_by_blob: dict[str, int] = {}
     for key, blob_id, size in catalogue.storage():
-        sizes[key] = blobs[blob_id] = size
-    shown: Counter[str] = Counter()
+        size_by_key[key] = size_by_blob[blob_id] = size
+    references: Counter[str] = Counter()
     chats: set[str] = set()
-    for one in participants.references():
-        shown[one.image_key] += 1
-        if not one.is_self:
-            chats.add(one.chat_id)
-    cached = {key: count for key, count in shown.items() if key in sizes}
-    stored = sum(blobs.values())
-    failed = Counter(one.reason or "" for one in catalogue.needing_attention(ImageStatus.FAILED))
+    for reference in participants.references():
+        references[reference.image_key] += 1
+        if not reference.is_self:
+            chats.add(reference.chat_id)
+    to_cached = {key: count for key, count in references.items() if key in size_by_key}
+    stored = sum(size_by_blob.values())
+    failed = Counter(image.reason or "" for image in catalogue.needing_attention(ImageStatus.FAILED))
     return CacheCounts(
-        images=len(sizes),
+        images=len(size_by_key),
         chats=len(chats),
         bytes=stored,
         pending=sum(1 for _ in catalogue.needing_attention(ImageStatus.PENDING)),
         failed_by_reason=dict(sorted(failed.items())),
-        references=sum(cached.values()),
-        blobs=len(blobs),
-        bytes_saved=max(sum(count * sizes[key] for key, count in cached.items()) - stored, 0),
+        references=sum(to_cached.values()),
+        blobs=len(size_by_blob),
+        bytes_saved=max(sum(count * size_by_key[key] for key, count in to_cached.items()) - stored, 0),
     )

@@ -1,82 +1,74 @@
-"""Why one face is there or missing: all that is known of its image, and who shows it."""
+"""Explains why one picture is there or missing: everything that is known of its image, and who shows it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from imagecache.errors import RejectedSourceError
 from imagecache.model.chat import Chat
-from imagecache.model.image import ImageStatus, ImageView, RejectionReason
-from imagecache.rules.source_urls import ImageLocation, MediaLocation, WebLocation, parse_source_url
+from imagecache.model.image import ImageRecord, ImageStatus, ImageView, LocationKind, RejectionReason
+from imagecache.rules.source_urls import location_kind, parse_source_url
 from imagecache.stores.chats.chat_reader import ChatReader
 from imagecache.stores.chats.participants import ParticipantsTable, Reference
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.catalogue import ImageCatalogue, ImageFacts
+from imagecache.stores.images.catalogue import ImageCatalogue
 
 _MOST_SHOWN_BY = 50
 _MOST_CONTACTS = 5
 
 
-class LocationKind(StrEnum):
-    """Where the bytes come from."""
-
-    BEEPER = "beeper"
-    WEB = "web"
-    DATA = "data"
-    REJECTED = "rejected"
-
-
 @dataclass(frozen=True, slots=True)
 class ImageStory:
-    """`facts` is None for an image that nobody has asked for; `contacts` are ids of some that have it."""
+    """All that is known of an image.
 
-    source: LocationKind
+    `record` is None for an image that was never queued. `contacts` are the ids of some contacts that have it.
+    """
+
+    location_kind: LocationKind
     rejected: RejectionReason | None
-    facts: ImageFacts | None
+    record: ImageRecord | None
     view: ImageView | None
     shown_by: list[tuple[Reference, Chat | None]]
     more_shown_by: bool
     contacts: list[str]
 
 
-def explain_image(
-    source_url: str,
-    *,
-    catalogue: ImageCatalogue,
-    images: CachedImages,
-    participants: ParticipantsTable,
-    chats: ChatReader,
-    contacts: ContactsTable,
-) -> ImageStory:
-    """The row and what pages see of it, a query for each kind of reference, one look-up of their chats."""
-    try:
-        source = parse_source_url(source_url)
-    except RejectedSourceError as error:
-        return _rejected(error.reason)
-    shown = participants.referring(source.key, limit=_MOST_SHOWN_BY + 1)
-    more, shown = len(shown) > _MOST_SHOWN_BY, shown[:_MOST_SHOWN_BY]
-    known = {chat.chat_id: chat for chat in chats.several(one.chat_id for one in shown)}
-    return ImageStory(
-        _kind(source),
-        None,
-        catalogue.facts(source.key),
-        images.views([source.key]).get(source.key),
-        [(one, known.get(one.chat_id)) for one in shown],
-        more_shown_by=more,
-        contacts=contacts.referring(source.key, limit=_MOST_CONTACTS),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageExplainer:
+    """Tells the stories of images."""
+
+    catalogue: ImageCatalogue
+    cached_images: CachedImages
+    participants_table: ParticipantsTable
+    chat_reader: ChatReader
+    contacts_table: ContactsTable
+
+    def explain(self, source_url: str) -> ImageStory:
+        """Returns the story of the image that a URL means.
+
+        Costs two reads of its row, a Query for each kind of reference, and one look-up of the chats that show
+        it.
+        """
+        try:
+            key = parse_source_url(source_url).key
+        except RejectedSourceError as error:
+            return _rejected(error.reason)
+        references = self.participants_table.referring(key, limit=_MOST_SHOWN_BY + 1)
+        shown_by = references[:_MOST_SHOWN_BY]
+        chats = {
+            chat.chat_id: chat
+            for chat in self.chat_reader.several(reference.chat_id for reference in shown_by)
+        }
+        return ImageStory(
+            location_kind(source_url),
+            None,
+            self.catalogue.record(key),
+            self.cached_images.views([key]).get(key),
+            [(reference, chats.get(reference.chat_id)) for reference in shown_by],
+            more_shown_by=len(references) > _MOST_SHOWN_BY,
+            contacts=self.contacts_table.referring(key, limit=_MOST_CONTACTS),
+        )
 
 
 def _rejected(reason: RejectionReason) -> ImageStory:
     view = ImageView(ImageStatus.FAILED, reason=reason.value)
     return ImageStory(LocationKind.REJECTED, reason, None, view, [], more_shown_by=False, contacts=[])
-
-
-def _kind(source: ImageLocation) -> LocationKind:
-    match source:
-        case MediaLocation():
-            return LocationKind.BEEPER
-        case WebLocation():
-            return LocationKind.WEB
-        case _:
-            return LocationKind.DATA

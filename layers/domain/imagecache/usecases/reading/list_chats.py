@@ -1,4 +1,4 @@
-"""A page of chats with every picture: one Query a folder, then one wave of look-ups over distinct keys."""
+"""Lists chats with every picture: one Query for each folder, then one look-up of all images of the page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,23 +6,19 @@ from enum import StrEnum
 
 from imagecache.model.chat import Chat, Folder
 from imagecache.rules.image_choice import (
-    Face,
     ShownImage,
+    ShownMember,
     Views,
     chat_image,
     faces,
-    keys_of,
+    image_keys_of_chat,
     participant_image,
 )
 from imagecache.stores.chats.chat_reader import ChatConditions, ChatReader, ChatsPage, Position
 from imagecache.stores.images.cached_images import CachedImages
 
-# Chats looked at for a page of those that match: so many a Query (1 MB ends it earlier), so many Queries.
-_LOOKED_AT = 250
-_MOST_QUERIES = 8
-
 Positions = Mapping[Folder, Position | None]
-"""Where each folder goes on, None: at its beginning. A folder that has come to its end is not in it."""
+"""Where each folder continues, None for its beginning. A folder that was read to its end is left out."""
 
 
 class ChatFilter(StrEnum):
@@ -38,25 +34,81 @@ class ChatFilter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ShownChat:
-    """A chat with its picture, its members with theirs, and a pictureless group's faces."""
+    """A chat with its picture, the faces that stand for a group without one, and its first members."""
 
     chat: Chat
     image: ShownImage
-    faces: list[Face]
-    participants: list[Face]
+    faces: list[ShownMember]
+    members: list[ShownMember]
 
 
 @dataclass(frozen=True, slots=True)
 class ChatList:
-    """Empty `positions`: the end."""
+    """A page of chats, newest first. Without `positions` it is the last one."""
 
     chats: list[ShownChat]
     positions: Positions
 
 
-def folders(chosen: ChatFilter) -> Positions:
-    """The folders of a listing, at their beginning."""
-    match chosen:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatListing:
+    """Lists chats page by page.
+
+    A filter may match few chats. `chats_per_query` chats are read by each Query for them (DynamoDB ends one
+    at 1 MB), and one page makes at most `most_queries` in a folder.
+    """
+
+    chat_reader: ChatReader
+    cached_images: CachedImages
+    chats_per_query: int = 250
+    most_queries: int = 8
+
+    def page(
+        self,
+        chat_filter: ChatFilter,
+        *,
+        account_id: str | None,
+        limit: int,
+        after: Positions,
+        member_limit: int,
+    ) -> ChatList:
+        """Returns at most `limit` chats, each with its first `member_limit` members."""
+        conditions = ChatConditions(
+            unread=chat_filter is ChatFilter.UNREAD,
+            groups=chat_filter is ChatFilter.GROUPS,
+            pinned=chat_filter is ChatFilter.PINNED,
+            account_id=account_id,
+        )
+        matches = {
+            folder: self._matches(folder, conditions, limit=limit, after=start)
+            for folder, start in after.items()
+        }
+        chats = _newest(matches, limit)
+        views = self.cached_images.views(
+            key for chat in chats for key in image_keys_of_chat(chat, member_limit)
+        )
+        shown = [with_pictures(chat, views, member_limit) for chat in chats]
+        return ChatList(shown, _positions_after(chats, matches, after))
+
+    def _matches(
+        self, folder: Folder, conditions: ChatConditions, *, limit: int, after: Position | None
+    ) -> ChatsPage:
+        """Returns at least `limit` chats of one folder, or fewer at its end or after `most_queries`."""
+        chats: list[Chat] = []
+        position = after
+        for _ in range(self.most_queries):
+            chats_to_read = limit if conditions.everything else self.chats_per_query
+            page = self.chat_reader.newest(folder, limit=chats_to_read, after=position, only=conditions)
+            chats += page.chats
+            position = page.position
+            if position is None or len(chats) >= limit:
+                break
+        return ChatsPage(chats, position)
+
+
+def first_positions(chat_filter: ChatFilter) -> Positions:
+    """Returns the folders that a filter lists, each at its beginning."""
+    match chat_filter:
         case ChatFilter.ALL:
             return {Folder.INBOX: None, Folder.ARCHIVE: None}
         case ChatFilter.ARCHIVED:
@@ -65,67 +117,34 @@ def folders(chosen: ChatFilter) -> Positions:
             return {Folder.INBOX: None}
 
 
-def list_chats(
-    *,
-    chats: ChatReader,
-    images: CachedImages,
-    chosen: ChatFilter,
-    account_id: str | None,
-    limit: int,
-    after: Positions,
-    participants: int,
-) -> ChatList:
-    """At most `limit` chats, newest first, each with its first `participants` members."""
-    only = ChatConditions(
-        unread=chosen is ChatFilter.UNREAD,
-        groups=chosen is ChatFilter.GROUPS,
-        pinned=chosen is ChatFilter.PINNED,
-        account_id=account_id,
-    )
-    found = {folder: _matching(chats, folder, only, limit, start) for folder, start in after.items()}
-    page = _newest(found, limit)
-    views = images.views(key for chat in page for key in keys_of(chat, participants))
-    return ChatList([show(chat, views, participants) for chat in page], _go_on(found, page, after))
+def with_pictures(chat: Chat, views: Views, member_limit: int) -> ShownChat:
+    """Chooses every picture of a chat and of its first `member_limit` members."""
+    image = chat_image(chat, views)
+    members = [
+        ShownMember(member, participant_image(member, views)) for member in chat.participants[:member_limit]
+    ]
+    return ShownChat(chat, image, faces(chat, image, views), members)
 
 
-def _matching(
-    chats: ChatReader, folder: Folder, only: ChatConditions, limit: int, start: Position | None
-) -> ChatsPage:
-    """At least `limit` chats that match, unless there are no more or the work is bounded; where to go on."""
-    found: list[Chat] = []
-    position = start
-    for _ in range(_MOST_QUERIES):
-        looked_at = limit if only.everything else _LOOKED_AT
-        page = chats.newest(folder, limit=looked_at, after=position, only=only)
-        found += page.chats
-        position = page.position
-        if position is None or len(found) >= limit:
-            break
-    return ChatsPage(found, position)
+def _newest(matches: Mapping[Folder, ChatsPage], limit: int) -> list[Chat]:
+    """Returns the newest chats of all folders.
 
-
-def _newest(found: Mapping[Folder, ChatsPage], limit: int) -> list[Chat]:
-    """The newest of all folders, but none older than what a folder may still hold."""
-    unseen = max((page.position.last_activity for page in found.values() if page.position), default=0)
-    chats = [chat for page in found.values() for chat in page.chats if chat.last_activity >= unseen]
+    A folder that was not read to its end may still have matches as new as its position. Chats older than that
+    have to wait for a later page, or they would overtake them.
+    """
+    unread_since = max((page.position.last_activity for page in matches.values() if page.position), default=0)
+    chats = [chat for page in matches.values() for chat in page.chats if chat.last_activity >= unread_since]
     return sorted(chats, key=lambda chat: -chat.last_activity)[:limit]
 
 
-def _go_on(found: Mapping[Folder, ChatsPage], page: list[Chat], after: Positions) -> Positions:
-    """After what was taken of each folder, which may be less than what was found."""
+def _positions_after(chats: list[Chat], matches: Mapping[Folder, ChatsPage], after: Positions) -> Positions:
+    """Returns where each folder continues: after its last chat on this page if not all its matches are."""
     positions: dict[Folder, Position | None] = {}
-    for folder, known in found.items():
-        taken = [chat for chat in page if chat.folder is folder]
-        if len(taken) < len(known.chats):
-            last = Position(taken[-1].chat_id, taken[-1].last_activity) if taken else after[folder]
+    for folder, page in matches.items():
+        shown = [chat for chat in chats if chat.folder is folder]
+        if len(shown) < len(page.chats):
+            last = Position(shown[-1].chat_id, shown[-1].last_activity) if shown else after[folder]
             positions[folder] = last
-        elif known.position:
-            positions[folder] = known.position
+        elif page.position:
+            positions[folder] = page.position
     return positions
-
-
-def show(chat: Chat, views: Views, participants: int) -> ShownChat:
-    """The chat with every picture chosen."""
-    image = chat_image(chat, views)
-    members = [(one, participant_image(one, views)) for one in chat.participants[:participants]]
-    return ShownChat(chat, image, faces(chat, image, views), members)

@@ -1,63 +1,69 @@
-"""References without a cached image: which faces are missing, and why."""
+"""Lists the references without a cached image: which pictures are missing, and why."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
+from imagecache.model.chat import Participant
 from imagecache.model.image import ImageRef, ImageStatus, ImageView
-from imagecache.rules.image_choice import ShownFor, view_of
+from imagecache.rules.image_choice import ShownFor, pictures_of, view_of
 from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 
-# Each looks at some hundred rows: a page may be short or empty where all is well, and has a cursor then.
-_MOST_SCANS = 4
-_ENOUGH = 100
-
 Position = tuple[str, str]
+"""The chat id and the participant id of the last row that was read."""
 
-
-class Shown(NamedTuple):
-    """A picture where it is shown: a chat's own, a member's own, or that of the member's contact."""
-
-    member: Member
-    source: ShownFor
-    source_url: str
-    image: ImageRef
+# A page ends as soon as it has this many references, or after this many scans of some hundred rows. So it may
+# be short, or empty, and still have a following one.
+_ENOUGH = 100
+_MOST_SCANS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Uncached:
-    """`view` is None for an image that nobody has asked for."""
+class PictureReference:
+    """A picture where it is shown: by a chat, or by a member of one. `view` is None for an unknown image."""
 
-    shown: Shown
-    view: ImageView | None
-
-
-def list_uncached(
-    *, participants: ParticipantsTable, contacts: ContactsTable, images: CachedImages, after: Position | None
-) -> tuple[list[Uncached], Position | None]:
-    """A page of them in no order, and where to go on."""
-    found: list[Uncached] = []
-    for _ in range(_MOST_SCANS):
-        looked_at, after = participants.members(after=after)
-        shown = list(_pictures(looked_at, contacts))
-        views = images.views(one.image.key for one in shown if one.image.key)
-        seen = [Uncached(one, view_of(one.image, views)) for one in shown]
-        found += [one for one in seen if one.view is None or one.view.status is not ImageStatus.CACHED]
-        if after is None or len(found) >= _ENOUGH:
-            break
-    return found, after
+    chat_id: str
+    participant: Participant
+    shown_for: ShownFor
+    source_url: str
+    image: ImageRef
+    view: ImageView | None = None
 
 
-def _pictures(members: list[Member], contacts: ContactsTable) -> Iterator[Shown]:
-    """One look-up of those contacts that are linked to any of them."""
-    known = contacts.several(one.participant.contact_id for one in members if one.participant.contact_id)
-    for member in members:
-        person = member.participant
-        if person.image and person.source_url:
-            own = ShownFor.CHAT if person.participant_id == CHAT_ROW else ShownFor.PARTICIPANT
-            yield Shown(member, own, person.source_url, person.image)
-        contact = known.get(person.contact_id or "")
-        if contact and contact.image and contact.source_url:
-            yield Shown(member, ShownFor.CONTACT, contact.source_url, contact.image)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncachedListing:
+    """Lists references without a cached image, by scans of all members."""
+
+    participants_table: ParticipantsTable
+    contacts_table: ContactsTable
+    cached_images: CachedImages
+
+    def page(self, *, after: Position | None) -> tuple[list[PictureReference], Position | None]:
+        """Returns references in no order, and where the following page starts."""
+        uncached: list[PictureReference] = []
+        for _ in range(_MOST_SCANS):
+            members, after = self.participants_table.members(after=after)
+            uncached += self._uncached(list(self._references(members)))
+            if after is None or len(uncached) >= _ENOUGH:
+                break
+        return uncached, after
+
+    def _uncached(self, references: list[PictureReference]) -> Iterator[PictureReference]:
+        views = self.cached_images.views(each.image.key for each in references if each.image.key)
+        for reference in references:
+            view = view_of(reference.image, views)
+            if view is None or view.status is not ImageStatus.CACHED:
+                yield replace(reference, view=view)
+
+    def _references(self, members: list[Member]) -> Iterator[PictureReference]:
+        """Yields every picture that these rows show, with one look-up of all their contacts."""
+        contacts = self.contacts_table.several(
+            member.participant.contact_id for member in members if member.participant.contact_id
+        )
+        for chat_id, participant in members:
+            for picture in pictures_of(participant, contacts.get(participant.contact_id or "")):
+                if picture.source_url:
+                    is_chats_own = participant.participant_id == CHAT_ROW
+                    shown_for = ShownFor.CHAT if is_chats_own else picture.shown_for
+                    yield PictureReference(chat_id, participant, shown_for, picture.source_url, picture.image)

@@ -1,39 +1,47 @@
-"""One chat with a page of its full roster: who is in it, with their pictures."""
+"""Shows one chat with a page of its full roster, everybody with a picture."""
 
 from dataclasses import dataclass
 
-from imagecache.rules.image_choice import Face, keys_of, participant_image, participant_keys
+from imagecache.errors import NotFoundError
+from imagecache.rules.image_choice import (
+    ShownMember,
+    image_keys_of_chat,
+    image_keys_of_members,
+    participant_image,
+)
 from imagecache.stores.chats.chat_reader import ChatReader
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.usecases.reading.list_chats import ShownChat, show
-
-_MEMBERS_A_PAGE = 100
+from imagecache.usecases.reading.list_chats import ShownChat, with_pictures
 
 
 @dataclass(frozen=True, slots=True)
 class ChatWithRoster:
-    """`last` is the id of the last member, if there are more."""
+    """A chat and a page of its members. `last` is the id of the last of them, if there are more."""
 
     chat: ShownChat
-    members: list[Face]
+    members: list[ShownMember]
     last: str | None
 
 
-def show_chat(
-    chat_id: str,
-    *,
-    after: str | None,
-    chats: ChatReader,
-    participants: ParticipantsTable,
-    images: CachedImages,
-) -> ChatWithRoster | None:
-    """None when there is no such chat. Two reads, then one wave of look-ups."""
-    chat = chats.one(chat_id)
-    if chat is None:
-        return None
-    members, last = participants.page(chat_id, limit=_MEMBERS_A_PAGE, after=after)
-    views = images.views([*keys_of(chat, 0), *participant_keys(members)])
-    return ChatWithRoster(
-        show(chat, views, participants=0), [(one, participant_image(one, views)) for one in members], last
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatViewer:
+    """Shows single chats, with `members_per_page` members on a page."""
+
+    chat_reader: ChatReader
+    participants_table: ParticipantsTable
+    cached_images: CachedImages
+    members_per_page: int = 100
+
+    def show(self, chat_id: str, *, after: str | None) -> ChatWithRoster:
+        """Returns the chat with the members after that id. Raises NotFoundError.
+
+        Costs two reads and one look-up of images.
+        """
+        chat = self.chat_reader.one(chat_id)
+        if chat is None:
+            raise NotFoundError("No chat has this chatId")
+        members, last = self.participants_table.page(chat_id, limit=self.members_per_page, after=after)
+        views = self.cached_images.views([*image_keys_of_chat(chat, 0), *image_keys_of_members(members)])
+        shown = [ShownMember(member, participant_image(member, views)) for member in members]
+        return ChatWithRoster(with_pictures(chat, views, member_limit=0), shown, last)

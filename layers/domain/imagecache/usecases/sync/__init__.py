@@ -1,1 +1,1 @@
-"""Beeper's chats are copied into the tables, and their images queued."""
+"""Copies Beeper's chats into the tables and queues the images that they show."""

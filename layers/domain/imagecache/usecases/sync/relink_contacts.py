@@ -1,98 +1,119 @@
-"""Contacts have changed → the members of all chats and the previews that show them, linked anew.
+"""Links the members of all chats to contacts again after contacts have changed.
 
-A run of sync does this before it asks Beeper, under its lease: what an API call, an import or a lost
-invocation has left to do is done by whichever run comes next, whether Beeper is there or not.
+A run of sync does this before it asks Beeper, and so under the sync lock. Changes that an API call or an
+import has made, and a relinking that was interrupted, are completed by the next run, whether Beeper can be
+reached or not.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.chats.chats import ChatsTable, ChatSummary
 from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsTable
 from imagecache.stores.chats.previews import with_contact_images
-from imagecache.stores.state.sync_state import SyncState
+from imagecache.stores.state.contact_changes import ContactChanges, RelinkPosition
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.contacts.match_contacts import ContactMatcher, Person
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(slots=True)
 class RelinkResult:
-    """Members that are somebody else's contacts now, images queued; `done` False: time was up.
+    """What a relinking has done.
 
-    `any_contacts`: there is, or was, one. `begun`: somebody was looked at.
+    `any_contacts` is False only if there has never been a contact. `begun` means that members were looked at,
+    `finished` that all of them are linked. `members` counts those who have another contact now, `queued`
+    images.
     """
 
     any_contacts: bool
+    begun: bool = False
+    finished: bool = True
     members: int = 0
     queued: int = 0
-    begun: bool = False
-    done: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRelinker:
-    """Goes through everybody in steps of some hundred members, and remembers how far it is."""
+    """Goes through all members of all chats, `members_per_step` at a time, and records its position."""
 
     matcher: ContactMatcher
     chats_table: ChatsTable
     participants_table: ParticipantsTable
     image_queueing: ImageQueueing
-    sync_state: SyncState
+    contact_changes: ContactChanges
+    members_per_step: int = 500
 
-    def run(self, *, fence: int, wanted_since: int, out_of_time: Callable[[], bool]) -> RelinkResult:
-        """Until everybody is linked by the contacts as they are now. Raises FencedOffError.
+    def run(self, *, fence: int, images_since: int, time_budget: TimeBudget) -> RelinkResult:
+        """Relinks until all members are linked to contacts as they are now, or time is up.
 
-        Pictures are asked for where the chat has moved since `wanted_since`.
+        Queues contacts' pictures for chats whose last activity is not before `images_since` (ms). Raises
+        FencedOffError.
         """
-        linking = self.sync_state.linking()
-        done = RelinkResult(any_contacts=linking.changes > 0)
-        while linking.is_behind:
-            if out_of_time():
-                done.done = False
+        position = self.contact_changes.relink_position()
+        result = RelinkResult(any_contacts=position.changes > 0)
+        while position.is_behind:
+            if time_budget.is_used_up():
+                result.finished = False
                 break
-            if linking.after is None:
-                linking = replace(linking, towards=linking.changes)
-            members, after = self.participants_table.members(after=linking.after)
-            self._relink(members, done, fence=fence, wanted_since=wanted_since)
-            linked = linking.linked if after else linking.towards
-            linking = replace(linking, after=after, linked=linked)
-            self.sync_state.record_linking(linking, fence=fence)
-        return done
+            position = self._step(position, result, fence=fence, images_since=images_since)
+            self.contact_changes.record_relink_position(position, fence=fence)
+        return result
 
-    def _relink(self, members: list[Member], done: RelinkResult, *, fence: int, wanted_since: int) -> None:
-        """Images first: a crash after them costs a look, before them it would cost the images."""
-        done.begun = True
-        listed = self.chats_table.listed(one.chat_id for one in members)
-        # A chat that is not there yet is in sync's hands, which links its members itself.
-        members = [one for one in members if one.chat_id in listed and not _is_chats_own(one)]
-        links = self.matcher.links(_person(one, listed) for one in members)
-        wanted = [one for one in members if listed[one.chat_id].last_activity >= wanted_since]
-        done.queued += self.image_queueing.request(links.images(_person(one, listed) for one in wanted))
-        linked = [one._replace(participant=links.linked(_person(one, listed))) for one in members]
-        changed = [new for old, new in zip(members, linked, strict=True) if new != old]
+    def _step(
+        self, position: RelinkPosition, result: RelinkResult, *, fence: int, images_since: int
+    ) -> RelinkPosition:
+        """Relinks the next members and returns the position after them."""
+        if position.after is None:  # A new pass is up to date as of the changes counted when it begins.
+            position = replace(position, towards=position.changes)
+        members, after = self.participants_table.members(after=position.after, limit=self.members_per_step)
+        self._relink(members, result, fence=fence, images_since=images_since)
+        linked = position.towards if after is None else position.linked
+        return replace(position, after=after, linked=linked)
+
+    def _relink(self, members: list[Member], result: RelinkResult, *, fence: int, images_since: int) -> None:
+        """Queues contacts' pictures, then links the members, then updates the previews that show them.
+
+        In this order, a crash before the last write only makes the next run repeat the step.
+        """
+        result.begun = True
+        summaries = self.chats_table.summaries(member.chat_id for member in members)
+        # A chat whose row does not exist yet is being stored by sync, which links its members itself.
+        members = [one for one in members if one.chat_id in summaries and not _is_chats_own_picture(one)]
+        people = [_person(member, summaries) for member in members]
+        contacts = self.matcher.index_of(people)
+        result.queued += self.image_queueing.request(
+            contacts.images(
+                person
+                for member, person in zip(members, people, strict=True)
+                if summaries[member.chat_id].last_activity >= images_since
+            )
+        )
+        linked = [
+            member._replace(participant=contacts.linked(person))
+            for member, person in zip(members, people, strict=True)
+        ]
+        changed = [after for before, after in zip(members, linked, strict=True) if after != before]
         self.participants_table.link(changed, fence=fence)
-        self._show(linked, listed, fence=fence)
-        done.members += len(changed)
+        # Also for members who have not changed: the last run may have crashed between a member and a preview.
+        self._update_previews(linked, summaries, fence=fence)
+        result.members += len(changed)
 
-    def _show(self, members: list[Member], listed: dict[str, ChatSummary], *, fence: int) -> None:
-        """Not only those that changed: a crash may have come between a member and its preview."""
-        keys: dict[str, dict[str, str | None]] = {}
-        for chat_id, one in members:
-            keys.setdefault(chat_id, {})[one.participant_id] = one.contact_image_key
-        for chat_id, contact_images in keys.items():
-            preview = with_contact_images(listed[chat_id].preview, contact_images)
-            if preview != listed[chat_id].preview:
-                self.chats_table.show(chat_id, preview, fence=fence)
+    def _update_previews(
+        self, members: list[Member], summaries: dict[str, ChatSummary], *, fence: int
+    ) -> None:
+        image_keys: dict[str, dict[str, str | None]] = {}
+        for chat_id, participant in members:
+            image_keys.setdefault(chat_id, {})[participant.participant_id] = participant.contact_image_key
+        for chat_id, image_keys_of_members in image_keys.items():
+            before = summaries[chat_id].preview_json
+            after = with_contact_images(before, image_keys_of_members)
+            if after != before:
+                self.chats_table.put_preview(chat_id, after, fence=fence)
 
 
-def _person(member: Member, listed: dict[str, ChatSummary]) -> Person:
-    return member.participant, listed[member.chat_id].network
+def _person(member: Member, summaries: dict[str, ChatSummary]) -> Person:
+    return Person(member.participant, summaries[member.chat_id].network_name)
 
 
-def _is_chats_own(member: Member) -> bool:
-    """The row of the chat's own picture."""
+def _is_chats_own_picture(member: Member) -> bool:
     return member.participant.participant_id == CHAT_ROW

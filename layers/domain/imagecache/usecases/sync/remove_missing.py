@@ -1,71 +1,85 @@
-"""Chats that Beeper no longer has → deleted, after two complete runs without them and its word for each."""
+"""Deletes chats that Beeper no longer has, once two complete runs have missed them and Beeper answers 404."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from imagecache.errors import ListingError
+from imagecache.rules.deletion_brake import is_too_much
+from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.state.sync_state import Progress, short_hash
+from imagecache.stores.state.progress import SyncProgress, short_hash
 
+# More than 10 chats and more than 20 % of all at once look like another account or an incomplete list.
 _MANY = 10
-_MOST_SHARE = 0.2
+_LARGE_SHARE = 0.2
 
 
-def remove_missing(
-    *,
-    chat_api: ChatApi,
-    chats_table: ChatsTable,
-    participants_table: ParticipantsTable,
-    progress: Progress,
-    fence: int,
-    out_of_time: Callable[[], bool],
-) -> tuple[int, int, int]:
-    """Chats newly missing, deleted, and refused to delete, after a complete run has seen all that are listed.
+@dataclass(frozen=True, slots=True)
+class RemovalResult:
+    """Counts of chats that were missing for the first time, deleted, and kept by the deletion brake."""
 
-    More than 10 and more than 20 % at once look like another account or a broken list: they wait for `force`.
-    Where the list held something without an id, that may have been any chat: none is missing.
-    """
-    if progress.without_id:
-        return 0, 0, 0
-    known = chats_table.missing_since()
-    unseen = {chat: since for chat, since in known.items() if short_hash(chat) not in progress.seen_chats}
-    newly = [chat for chat, since in unseen.items() if not since]
-    for chat in newly:
-        chats_table.mark_missing(chat, since=progress.started_at, fence=fence)
-    twice = [chat for chat, since in unseen.items() if since and since < progress.started_at]
-    if len(twice) > _MANY and len(twice) > _MOST_SHARE * len(known) and not progress.force:
-        return len(newly), 0, len(twice)
-    deleted = 0
-    for chat in twice:
-        if out_of_time():
-            break
-        deleted += _settle(
-            chat,
-            chat_api=chat_api,
-            chats_table=chats_table,
-            participants_table=participants_table,
-            fence=fence,
+    newly_missing: int = 0
+    deleted: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingChatRemover:
+    """Works for one run, whose fence every write carries."""
+
+    chat_api: ChatApi
+    chats_table: ChatsTable
+    participants_table: ParticipantsTable
+    fence: int
+    time_budget: TimeBudget
+
+    def run(self, progress: SyncProgress) -> RemovalResult:
+        """Marks chats that a complete run has not seen, and deletes those that an earlier one has marked.
+
+        The deletion brake holds back too many deletions at once, unless the run is forced. If the list held
+        something without an id, that may have been any chat, so none counts as missing.
+
+        Raises OriginDownError, FencedOffError.
+        """
+        if progress.without_id:
+            return RemovalResult()
+        missing_since = self.chats_table.missing_since()
+        unseen = {
+            chat_id: since
+            for chat_id, since in missing_since.items()
+            if short_hash(chat_id) not in progress.seen_chats
+        }
+        newly_missing = [chat_id for chat_id, since in unseen.items() if not since]
+        for chat_id in newly_missing:
+            self.chats_table.mark_missing(chat_id, since=progress.started_at, fence=self.fence)
+        missing_twice = [chat_id for chat_id, since in unseen.items() if 0 < since < progress.started_at]
+        is_braked = is_too_much(
+            len(missing_twice), of=len(missing_since), more_than=_MANY, share=_LARGE_SHARE
         )
-    return len(newly), deleted, 0
+        if is_braked and not progress.force:
+            return RemovalResult(len(newly_missing), refused=len(missing_twice))
+        deleted = 0
+        for chat_id in missing_twice:
+            if self.time_budget.is_used_up():
+                break
+            deleted += self._delete_if_gone(chat_id)
+        return RemovalResult(len(newly_missing), deleted)
 
+    def _delete_if_gone(self, chat_id: str) -> bool:
+        """Deletes the chat if Beeper says that it does not exist. Returns True if it did.
 
-def _settle(
-    chat_id: str,
-    *,
-    chat_api: ChatApi,
-    chats_table: ChatsTable,
-    participants_table: ParticipantsTable,
-    fence: int,
-) -> bool:
-    """Whether it was deleted: its members first, as only the chat's own row remembers that it is to go."""
-    try:
-        exists = chat_api.exists(chat_id)
-    except ListingError:  # no clear word: ask again next time
-        return False
-    if exists:
-        chats_table.mark_missing(chat_id, since=0, fence=fence)
-        return False
-    participants_table.remove(chat_id, list(participants_table.roster(chat_id)), fence=fence)
-    chats_table.delete(chat_id, fence=fence)
-    return True
+        The members go first, because only the chat's own row remembers that there is something to delete.
+        """
+        try:
+            exists = self.chat_api.exists(chat_id)
+        except ListingError:  # Beeper gave no clear answer: the next complete run asks again.
+            return False
+        if exists:
+            self.chats_table.mark_missing(chat_id, since=0, fence=self.fence)
+            return False
+        self.participants_table.remove(
+            chat_id, list(self.participants_table.roster(chat_id)), fence=self.fence
+        )
+        self.chats_table.delete(chat_id, fence=self.fence)
+        return True

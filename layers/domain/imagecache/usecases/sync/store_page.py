@@ -1,190 +1,189 @@
-"""A page of chats → the tables: unchanged ones cost one read in a hundred, changed ones are written in order.
+"""Stores one page of Beeper's list of chats. Chats that have not changed cost one read for a hundred of them.
 
-Members added or changed, then messages for their images, then members who left, then the chat with its
-fingerprints. Until these stand, the next run sees a changed chat and does it all again: a crash between any
-two heals itself. A chat that Beeper lists but does not give is stored as listed, under a fingerprint that no
-list matches: whoever sees it next tries again.
+A changed chat is written in this order: members who are new or changed, messages for their images, members
+who have left, the chat with its fingerprints. Until the fingerprints are written, the next run sees a changed
+chat and does all of it again. So a crash between any two writes is repaired by the next run.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from imagecache.errors import ChatUnavailableError
 from imagecache.model.chat import Chat, Participant
 from imagecache.rules.names import better_name
+from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.chat_api import ChatApi
-from imagecache.stores.chats.chats import ChatsTable, StoredChat
-from imagecache.stores.chats.participants import CHAT_ROW, ParticipantsTable, as_stored, chat_row
+from imagecache.stores.chats.chats import ChatsTable
+from imagecache.stores.chats.participants import CHAT_ROW, ParticipantsTable, as_stored
 from imagecache.stores.chats.previews import preview_of
+from imagecache.stores.state.progress import NO_LIMIT
 from imagecache.usecases.caching.queue_images import ImageQueueing
-from imagecache.usecases.contacts.match_contacts import ContactIndex, ContactMatcher
+from imagecache.usecases.contacts.match_contacts import NO_CONTACTS, ContactIndex, ContactMatcher, Person
+from imagecache.usecases.sync.rosters import (
+    Fetched,
+    Listed,
+    ListedChat,
+    Roster,
+    Unavailable,
+    listed_chat,
+    roster_fingerprint,
+    roster_rows,
+)
+from imagecache.usecases.sync.sync_report import SyncReport
 
 
-class Tally(Protocol):
-    """What is counted on the way."""
+@dataclass(frozen=True, slots=True)
+class PageOutcome:
+    """Whether the whole page is stored; if not, time was up, and the page has to be stored again.
 
-    chats: int
-    changed: int
-    queued: int
-    skipped: list[str]
-    oldest_skipped: int
+    `watermark_limit` is the last activity (ms) of the oldest chat that was stored without its roster for the
+    first time. The next run has to read down to it.
+    """
 
-
-# Before the fingerprint of a chat whose roster is still to be had.
-_SKIPPED = "skipped "
+    finished: bool
+    watermark_limit: int = NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWriter:
-    """Stores pages for one run, whose fence every write carries; images only since `wanted_since`.
+    """Stores the pages of one run, whose fence every write carries, and counts in `report`.
 
-    `relinked`: previews have just been written, and must be read as they are now.
+    `matcher` is None if there has never been a contact. `previews_changed` means that this run has already
+    written previews, which must be read consistently. Images are queued for chats whose last activity is not
+    before `images_since` (ms).
     """
 
     chat_api: ChatApi
     chats_table: ChatsTable
     participants_table: ParticipantsTable
     image_queueing: ImageQueueing
-    matcher: ContactMatcher
+    matcher: ContactMatcher | None
+    report: SyncReport
     fence: int
     complete: bool
-    relinked: bool
-    wanted_since: int
-    out_of_time: Callable[[], bool]
+    previews_changed: bool
+    images_since: int
+    time_budget: TimeBudget
 
-    def store(self, page: list[Chat], tally: Tally) -> bool:
-        """False when time was up before the end of the page: it is to be stored again."""
-        stored = self.chats_table.stored((chat.chat_id for chat in page), consistent=self.relinked)
-        moved = [one for one in page if not _is_listed_as(stored.get(one.chat_id), _listed(one))]
-        links = self._links(moved)
+    def store(self, page: list[Chat]) -> PageOutcome:
+        """Stores what has changed, chat by chat, until time is up. Raises OriginDownError, FencedOffError."""
+        stored = self.chats_table.stored((chat.chat_id for chat in page), consistent=self.previews_changed)
+        listed_chats = [listed_chat(chat, stored.get(chat.chat_id)) for chat in page]
+        contacts_of_page = self._contacts_of_changed(listed_chats)
         unchanged: list[Chat] = []
-        for chat in page:
-            if self.out_of_time():
-                return False
-            tally.chats += 1
-            before = stored.get(chat.chat_id)
-            full, listed = self._full(chat, before, tally)
-            if _is_listed_as(before, listed) and not _has_another_roster(full, chat, before):
-                unchanged.append(full)
-            else:
-                tally.changed += 1
-                tally.queued += self._store(full, before, listed, links if full is chat else None)
+        watermark_limit = NO_LIMIT
+        for listed in listed_chats:
+            if self.time_budget.is_used_up():
+                return PageOutcome(False, watermark_limit)
+            self.report.chats += 1
+            roster = self._roster_of(listed)
+            if not listed.has_changed(roster):
+                unchanged.append(roster.chat)
+                continue
+            self._store_chat(listed, roster, contacts_of_page)
+            if isinstance(roster, Unavailable):
+                # Only the first time. Otherwise no run would ever get beyond a chat that is never available.
+                watermark_limit = min(watermark_limit, listed.chat.last_activity)
         if self.complete:
-            tally.queued += self._request(unchanged)
-        return True
+            self._queue_images(unchanged)
+        return PageOutcome(True, watermark_limit)
 
-    def _full(self, chat: Chat, before: StoredChat | None, tally: Tally) -> tuple[Chat, str]:
-        """With all its members, where the list leaves some out and that matters now; and its fingerprint."""
-        listed = _listed(chat)
-        if not chat.has_more_participants or (_is_listed_as(before, listed) and not self.complete):
-            return chat, listed
+    def _contacts_of_changed(self, listed_chats: list[ListedChat]) -> ContactIndex:
+        """Looks up contacts once for all changed chats whose members are all listed, as most are."""
+        return self._contacts_of(
+            listed.chat
+            for listed in listed_chats
+            if not listed.chat.roster_is_partial and listed.has_changed(Listed(listed.chat))
+        )
+
+    def _contacts_of(self, chats: Iterable[Chat]) -> ContactIndex:
+        if self.matcher is None:
+            return NO_CONTACTS
+        return self.matcher.index_of(person for chat in chats for person in _people(chat))
+
+    def _roster_of(self, listed: ListedChat) -> Roster:
+        """Fetches the full roster if it matters now."""
+        if not listed.needs_full_roster(complete=self.complete):
+            return Listed(listed.chat)
         try:
-            return self.chat_api.with_full_roster(chat), listed
+            return Fetched(self.chat_api.with_full_roster(listed.chat))
         except ChatUnavailableError:
-            tally.skipped.append(chat.chat_id)
-        listed = _SKIPPED + listed
-        if not _is_listed_as(before, listed):  # or no run would ever get beyond a chat that is never given
-            tally.oldest_skipped = min(tally.oldest_skipped, chat.last_activity)
-        return chat, listed
+            self.report.skipped.append(listed.chat.chat_id)
+            return Unavailable(listed.chat)
 
-    def _store(self, full: Chat, before: StoredChat | None, listed: str, links: ContactIndex | None) -> int:
-        """How many images were queued. `links` are None when not all members were looked for there."""
-        print_of_roster = _roster_fingerprint(full)
-        whole = not full.has_more_participants
-        if before and whole and before.roster_fingerprint == print_of_roster:
-            preview, queued = before.preview, 0
+    def _store_chat(self, listed: ListedChat, roster: Roster, contacts_of_page: ContactIndex) -> None:
+        """Writes a changed chat, and its roster unless exactly this roster is stored already."""
+        self.report.changed += 1
+        chat, stored = roster.chat, listed.stored
+        fingerprint = roster_fingerprint(chat)
+        if stored and not chat.roster_is_partial and stored.roster_fingerprint == fingerprint:
+            preview_json = stored.preview_json
         else:
-            full, queued = self._store_roster(full, links or self._links([full]))
-            preview = preview_of(full)
-        title = better_name(full.title, before.title if before else None)
+            contacts = contacts_of_page if isinstance(roster, Listed) else self._contacts_of([chat])
+            chat = self._store_roster(chat, contacts)
+            preview_json = preview_of(chat)
         self.chats_table.put(
-            replace(full, title=title),
-            preview=preview,
-            list_fingerprint=listed,
-            roster_fingerprint=print_of_roster,
+            replace(chat, title=better_name(chat.title, stored.title if stored else None)),
+            preview_json=preview_json,
+            list_fingerprint=listed.fingerprint,
+            roster_fingerprint=fingerprint,
+            roster_unavailable=isinstance(roster, Unavailable),
             fence=self.fence,
         )
-        return queued
 
-    def _store_roster(self, chat: Chat, links: ContactIndex) -> tuple[Chat, int]:
-        """The difference to what is stored; the chat with its contacts, and the better of each two names."""
-        known = self.participants_table.roster(chat.chat_id)
-        members = [links.linked((_named(one, known), _network(chat))) for one in chat.participants]
-        chat = replace(chat, participants=tuple(members))
-        present = {one.participant_id: one for one in _roster(chat)}
-        changed = [one for key, one in present.items() if known.get(key) != as_stored(one)]
+    def _store_roster(self, chat: Chat, contacts: ContactIndex) -> Chat:
+        """Writes what differs from the stored roster and queues images.
+
+        Returns the chat with its members as they are stored: linked to contacts, and with the better name if
+        a network has replaced one by an id. A partial roster says nothing about the other members, so they
+        stay.
+        """
+        stored = self.participants_table.roster(chat.chat_id)
+        members = tuple(_with_better_name(contacts.linked(person), stored) for person in _people(chat))
+        chat = replace(chat, participants=members)
+        rows = {row.participant_id: row for row in roster_rows(chat)}
+        changed = [row for row in rows.values() if stored.get(row.participant_id) != as_stored(row)]
         self.participants_table.put(chat.chat_id, changed, fence=self.fence)
-        queued = self._request([chat]) + self._request_contacts(chat, links)
-        gone = known.keys() - present.keys()
-        if chat.has_more_participants:  # a part of the roster says nothing of the others
-            chat = _with_others(chat, [known[key] for key in known if key in gone - {CHAT_ROW}])
-            gone &= {CHAT_ROW}
-        self.participants_table.remove(chat.chat_id, sorted(gone), fence=self.fence)
-        return chat, queued
+        self._queue_images([chat])
+        self._queue_contact_images(chat, contacts)
+        absent = stored.keys() - rows.keys()
+        if chat.roster_is_partial:
+            unlisted = [row for row in stored.values() if row.participant_id in absent - {CHAT_ROW}]
+            chat = _with_more_members(chat, unlisted)
+            absent &= {CHAT_ROW}
+        self.participants_table.remove(chat.chat_id, sorted(absent), fence=self.fence)
+        return chat
 
-    def _request(self, chats: Iterable[Chat]) -> int:
-        return self.image_queueing.request(
-            (one.image.key, one.source_url)
+    def _queue_images(self, chats: Iterable[Chat]) -> None:
+        """Queues the pictures of these chats and of their members, as far as they need work."""
+        self.report.queued += self.image_queueing.request(
+            (row.image.key, row.source_url)
             for chat in chats
-            if chat.last_activity >= self.wanted_since
-            for one in _roster(chat)
-            if one.image and one.image.key and one.source_url
+            if chat.last_activity >= self.images_since
+            for row in roster_rows(chat)
+            if row.image and row.image.key and row.source_url
         )
 
-    def _request_contacts(self, chat: Chat, links: ContactIndex) -> int:
-        """The pictures that stand in for those of its members."""
-        if chat.last_activity < self.wanted_since:
-            return 0
-        return self.image_queueing.request(links.images((one, _network(chat)) for one in chat.participants))
-
-    def _links(self, chats: Iterable[Chat]) -> ContactIndex:
-        return self.matcher.links((one, _network(chat)) for chat in chats for one in chat.participants)
+    def _queue_contact_images(self, chat: Chat, contacts: ContactIndex) -> None:
+        """Queues the pictures of the members' contacts."""
+        if chat.last_activity >= self.images_since:
+            self.report.queued += self.image_queueing.request(contacts.images(_people(chat)))
 
 
-def _network(chat: Chat) -> str:
-    """Old servers do not say it, but the account's id does."""
-    return chat.network or chat.account_id
+def _people(chat: Chat) -> list[Person]:
+    return [Person(participant, chat.network_name) for participant in chat.participants]
 
 
-def _listed(chat: Chat) -> str:
-    """The fingerprint of a chat as the list has it."""
-    return _fingerprint(asdict(chat))
-
-
-def _is_listed_as(before: StoredChat | None, fingerprint: str) -> bool:
-    return before is not None and not before.missing_since and before.list_fingerprint == fingerprint
-
-
-def _has_another_roster(full: Chat, chat: Chat, before: StoredChat | None) -> bool:
-    """Asked only of a roster that was fetched: another one's fingerprint is that of the list's part."""
-    return full is not chat and before is not None and before.roster_fingerprint != _roster_fingerprint(full)
-
-
-def _with_others(chat: Chat, others: list[Participant]) -> Chat:
-    """So that a part of the roster hides nobody who is known."""
-    members = (*chat.participants, *others)
-    return replace(chat, participants=members, participant_count=chat.participant_count or len(members))
-
-
-def _roster(chat: Chat) -> list[Participant]:
-    """The members, and the chat's own picture as one of them."""
-    own = chat_row(chat)
-    return [*([own] if own else []), *chat.participants]
-
-
-def _fingerprint(fields: Any) -> str:
-    """Over every field, images included: an avatar that alone changed is a change."""
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-
-
-def _roster_fingerprint(chat: Chat) -> str:
-    return _fingerprint([chat.has_more_participants, *(asdict(one) for one in _roster(chat))])
-
-
-def _named(participant: Participant, known: dict[str, Participant]) -> Participant:
-    before = known.get(participant.participant_id)
+def _with_better_name(participant: Participant, stored: dict[str, Participant]) -> Participant:
+    before = stored.get(participant.participant_id)
     name = better_name(participant.full_name, before.full_name if before else None)
-    return participant if name == participant.full_name else replace(participant, full_name=name)
+    return replace(participant, full_name=name)
+
+
+def _with_more_members(chat: Chat, members: list[Participant]) -> Chat:
+    participants = (*chat.participants, *members)
+    return replace(
+        chat,
+        participants=participants,
+        participant_count=chat.participant_count or len(participants),
+    )

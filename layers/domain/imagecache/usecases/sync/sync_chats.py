@@ -1,54 +1,69 @@
-"""Beeper's chats → beeperChats and chatParticipants; the images they show → the queue.
+"""Copies Beeper's chats to beeperChats and chatParticipants, and queues the images that they show.
 
-Newest first, page by page. An incremental run ends where everything is older than what is stored; when the
-last complete one is too long ago it reads to the end instead, and then knows which chats are missing.
+Beeper lists chats newest first, in pages. An incremental run stops where all chats are older than what is
+stored. A complete run reads the list to its end, and so learns which chats are missing from it. A run is
+complete if that is asked for, or if the last complete one is too long ago.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from imagecache.clock import DAY, HOUR, Clock
 from imagecache.errors import FencedOffError, ListingError, OriginDownError, OriginUnauthorizedError
 from imagecache.model.image import OriginName
+from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.beeper.chat_json import ChatPage
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.state.beeper_health import BeeperHealthStore, BeeperState
 from imagecache.stores.state.circuits import Cause, OriginCircuits
-from imagecache.stores.state.sync_state import (
-    BeeperState,
-    Progress,
-    Synced,
-    SyncState,
-    short_hash,
-)
+from imagecache.stores.state.contact_changes import ContactChanges
+from imagecache.stores.state.last_sync import LastSync, LastSyncStore
+from imagecache.stores.state.lock import SyncLock
+from imagecache.stores.state.progress import ProgressStore, SyncProgress, short_hash
 from imagecache.usecases.caching.queue_images import ImageQueueing
+from imagecache.usecases.contacts.match_contacts import ContactMatcher
 from imagecache.usecases.sync.relink_contacts import ContactRelinker, RelinkResult
-from imagecache.usecases.sync.remove_missing import remove_missing
+from imagecache.usecases.sync.remove_missing import MissingChatRemover
 from imagecache.usecases.sync.store_page import PageWriter
 from imagecache.usecases.sync.sync_report import SyncOutcome, SyncReport
 
-if TYPE_CHECKING:
-    pass
+STOP_BEFORE_END_MS = 30_000
+"""The part of an invocation's time that is kept for the chat under way and for recording the progress."""
 
-_COMPLETE_EVERY = 20 * HOUR  # less than a day: laptops sleep at night, a nightly moment might never come
+# Less than a day: laptops sleep at night, so a run at a fixed hour of the night might never succeed.
+_COMPLETE_EVERY = 20 * HOUR
+# An incremental run reads this much (ms) below the watermark, in case Beeper's list is not quite in order.
 _OVERLAP = HOUR
-_MOST_PAGES = 2000
-_TIME_TO_STOP = 30_000  # ms
-_LEASE_MARGIN = 60_000  # ms
-_LOGGED = 100  # characters of an id that is too long
+_MAX_PAGES = 2000
+# The lock is held a little longer than the invocation can last, in case clocks differ.
+_LOCK_MARGIN_MS = 60_000
+_MAX_LOGGED_ID_CHARS = 100
+
+_STATE_BY_OUTCOME = {
+    SyncOutcome.OFFLINE: BeeperState.OFFLINE,
+    SyncOutcome.UNAUTHORIZED: BeeperState.UNAUTHORIZED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatSync:
-    """Runs over one Beeper's chats. Images are wanted of those that moved within so many days; 0: of all."""
+    """Syncs one Beeper account, in one run at a time.
+
+    Images are queued only for chats active within the last `active_within_days` days; 0 means all chats.
+    """
 
     chats_table: ChatsTable
     participants_table: ParticipantsTable
     image_queueing: ImageQueueing
     relinker: ContactRelinker
-    sync_state: SyncState
+    matcher: ContactMatcher
+    sync_lock: SyncLock
+    progress_store: ProgressStore
+    last_sync_store: LastSyncStore
+    beeper_health_store: BeeperHealthStore
+    contact_changes: ContactChanges
     circuits: OriginCircuits
     clock: Clock
     active_within_days: int
@@ -57,168 +72,224 @@ class ChatSync:
         self,
         chat_api: ChatApi,
         *,
-        milliseconds_left: Callable[[], int],
+        remaining_ms: Callable[[], int],
         complete: bool = False,
         force: bool = False,
-        told: Callable[[SyncReport], None] = lambda _: None,
+        on_page: Callable[[SyncReport], None] | None = None,
     ) -> SyncReport:
-        """One run at a time, with a lease on that as long as it can last. `told` hears of every page.
+        """Takes the sync lock for as long as this invocation can last, then syncs.
 
-        Raises ListingError when what answers is no list of chats.
+        `remaining_ms` returns how long this invocation can still run. `complete` asks for a complete run.
+        `force` deletes chats that Beeper no longer has, even if they are suspiciously many. `on_page` is
+        called with the report so far after each page.
+
+        Raises ListingError if the answer is not a list of chats.
         """
-        lease = milliseconds_left() + _LEASE_MARGIN
-        fence = self.sync_state.lock(now=self.clock(), milliseconds=lease)
+        remaining = remaining_ms()
+        now = self.clock()
+        fence = self.sync_lock.acquire(now=now, lease_ms=remaining + _LOCK_MARGIN_MS)
         if fence is None:
             return SyncReport(SyncOutcome.BUSY)
-
-        def out_of_time() -> bool:
-            return milliseconds_left() < _TIME_TO_STOP
-
         try:
-            synced = self.sync_state.synced()
-            run = _Run(self, chat_api, fence, synced, out_of_time, told)
-            return run.outcome(self._begin(synced, complete=complete, force=force))
-        except ListingError:
-            self.sync_state.forget_progress()  # its cursor may be what is wrong
-            raise
-        finally:
-            self.sync_state.unlock(fence)
-
-    def _begin(self, synced: Synced, *, complete: bool, force: bool) -> Progress:
-        """Where the last run ran out of time, unless that was too long ago or is not what is asked for."""
-        now, left = self.clock(), self.sync_state.progress()
-        if left and (left.complete or not complete) and left.started_at > now - _COMPLETE_EVERY:
-            return replace(left, force=left.force or force)
-        if left:  # or a later run would go on where this one is about to pass
-            self.sync_state.forget_progress()
-        overdue = synced.completed_at <= now - _COMPLETE_EVERY
-        return Progress(complete=complete or overdue, force=force, started_at=now)
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One run that holds the lease."""
-
-    sync: ChatSync
-    chat_api: ChatApi
-    fence: int
-    synced: Synced
-    out_of_time: Callable[[], bool]
-    told: Callable[[SyncReport], None]
-
-    def outcome(self, progress: Progress) -> SyncReport:
-        """Everything but an error ends as a report."""
-        report = SyncReport(complete=progress.complete)
-        try:
-            relinked = self.sync.relinker.run(
-                fence=self.fence, wanted_since=self._wanted_since(), out_of_time=self.out_of_time
+            run = SyncRun(
+                chat_api=chat_api,
+                chats_table=self.chats_table,
+                participants_table=self.participants_table,
+                image_queueing=self.image_queueing,
+                relinker=self.relinker,
+                matcher=self.matcher,
+                progress_store=self.progress_store,
+                last_sync_store=self.last_sync_store,
+                beeper_health_store=self.beeper_health_store,
+                contact_changes=self.contact_changes,
+                circuits=self.circuits,
+                clock=self.clock,
+                fence=fence,
+                images_since=now - self.active_within_days * DAY if self.active_within_days else 0,
+                time_budget=TimeBudget(remaining_ms, reserve_ms=STOP_BEFORE_END_MS),
+                on_page=on_page,
+                report=SyncReport(),
             )
-            report.relinked, report.queued = relinked.members, relinked.queued
-            if relinked.done:
-                progress = self._walk(progress, report, relinked)
-            if progress.finished:
-                self._finish(progress, report)
-                if relinked.any_contacts and self.sync.sync_state.linking().is_behind:
-                    report.outcome = SyncOutcome.UNFINISHED  # contacts changed meanwhile: again, at once
-            else:
-                self.sync.sync_state.record_progress(progress, fence=self.fence)
-                report.outcome = SyncOutcome.UNFINISHED
+            return run.run(complete=complete, force=force)
+        finally:
+            self.sync_lock.release(fence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRun:
+    """One run, which holds the sync lock. Every write carries its `fence`.
+
+    Images are queued for chats whose last activity is not before `images_since` (ms).
+    """
+
+    chat_api: ChatApi
+    chats_table: ChatsTable
+    participants_table: ParticipantsTable
+    image_queueing: ImageQueueing
+    relinker: ContactRelinker
+    matcher: ContactMatcher
+    progress_store: ProgressStore
+    last_sync_store: LastSyncStore
+    beeper_health_store: BeeperHealthStore
+    contact_changes: ContactChanges
+    circuits: OriginCircuits
+    clock: Clock
+    fence: int
+    images_since: int
+    time_budget: TimeBudget
+    on_page: Callable[[SyncReport], None] | None
+    report: SyncReport
+
+    def run(self, *, complete: bool, force: bool) -> SyncReport:
+        """Returns the report of this run, and records how Beeper answered. Raises ListingError."""
+        try:
+            self._sync_and_record_health(complete=complete, force=force)
         except FencedOffError:
-            report.outcome = SyncOutcome.SUPERSEDED
-            return report
+            self.report.outcome = SyncOutcome.SUPERSEDED
+        return self.report
+
+    def _sync_and_record_health(self, *, complete: bool, force: bool) -> None:
+        """Raises FencedOffError, ListingError."""
+        try:
+            self._sync(complete=complete, force=force)
+        except ListingError:
+            # The cursor that was recorded may be the cause: the next run begins at the top of the list.
+            self.progress_store.forget(fence=self.fence)
+            raise
         except OriginUnauthorizedError as error:
-            report.outcome, report.detail = SyncOutcome.UNAUTHORIZED, str(error)
-            # Nobody else need ask with that token; the cacher's probe closes the circuit when it may.
-            self.sync.circuits.open(OriginName.BEEPER, Cause.UNAUTHORIZED, now=self.sync.clock())
+            self.report.outcome = SyncOutcome.UNAUTHORIZED
+            self.report.detail = str(error)
         except OriginDownError as error:
-            report.outcome, report.detail = SyncOutcome.OFFLINE, str(error)
-        state = _ORIGIN_STATES.get(report.outcome, BeeperState.OK)
-        self.sync.sync_state.record_origin(state, now=self.sync.clock())
-        return report
+            self.report.outcome = SyncOutcome.OFFLINE
+            self.report.detail = str(error)
+        state = _STATE_BY_OUTCOME.get(self.report.outcome, BeeperState.OK)
+        self.beeper_health_store.record(state, now=self.clock(), fence=self.fence)
+        if state is BeeperState.UNAUTHORIZED:
+            # The cacher has the same token. Its next probe, once one is allowed, closes the circuit again.
+            self.circuits.open(OriginName.BEEPER, Cause.UNAUTHORIZED, now=self.clock())
 
-    def _walk(self, progress: Progress, report: SyncReport, relinked: RelinkResult) -> Progress:
-        """Pages stored one after the other, to the end or until time is up."""
-        oldest = 0 if progress.complete else self.synced.watermark - _OVERLAP
-        writer = self._writer(relinked, complete=progress.complete)
-        while not progress.finished:
-            page = self.chat_api.page(progress.cursor)
-            if not writer.store(page.chats, report):
-                return progress
-            report.unreadable += len(page.unreadable)
-            report.skipped += [chat_id[:_LOGGED] for chat_id in page.unreadable if chat_id]
-            progress = _advanced(progress, page, oldest, report.oldest_skipped)
-            self.told(report)
-        return progress
+    def _sync(self, *, complete: bool, force: bool) -> None:
+        """Relinks contacts, reads the list, and finishes; or records the progress when time is up."""
+        last_sync = self.last_sync_store.read()
+        progress = self._resumed_or_new(last_sync, complete=complete, force=force)
+        self.report.complete = progress.complete
+        relinked = self.relinker.run(
+            fence=self.fence, images_since=self.images_since, time_budget=self.time_budget
+        )
+        self.report.relinked = relinked.members
+        self.report.queued = relinked.queued
+        if relinked.finished:
+            writer = self._page_writer(relinked, complete=progress.complete)
+            progress = self._store_pages(progress, writer, last_sync)
+        if not progress.finished:
+            self.progress_store.record(progress, fence=self.fence)
+            self.report.outcome = SyncOutcome.UNFINISHED
+            return
+        self._finish(progress, last_sync)
+        if relinked.any_contacts and self.contact_changes.relink_position().is_behind:
+            self.report.outcome = SyncOutcome.UNFINISHED  # Contacts have changed meanwhile.
 
-    def _wanted_since(self) -> int:
-        days = self.sync.active_within_days
-        return self.sync.clock() - days * DAY if days else 0
+    def _resumed_or_new(self, last_sync: LastSync, *, complete: bool, force: bool) -> SyncProgress:
+        """Returns the progress of the last run if that was out of time and can be resumed, else a new one."""
+        now = self.clock()
+        unfinished = self.progress_store.read()
+        if unfinished and _can_be_resumed(unfinished, complete=complete, now=now):
+            return replace(unfinished, force=unfinished.force or force)
+        if unfinished:
+            # Otherwise a later run would continue where this one is about to pass.
+            self.progress_store.forget(fence=self.fence)
+        is_overdue = last_sync.completed_at <= now - _COMPLETE_EVERY
+        return SyncProgress(complete=complete or is_overdue, force=force, started_at=now)
 
-    def _writer(self, relinked: RelinkResult, *, complete: bool) -> PageWriter:
+    def _page_writer(self, relinked: RelinkResult, *, complete: bool) -> PageWriter:
         return PageWriter(
             chat_api=self.chat_api,
-            chats_table=self.sync.chats_table,
-            participants_table=self.sync.participants_table,
-            image_queueing=self.sync.image_queueing,
-            matcher=replace(self.sync.relinker.matcher, any_contacts=relinked.any_contacts),
+            chats_table=self.chats_table,
+            participants_table=self.participants_table,
+            image_queueing=self.image_queueing,
+            matcher=self.matcher if relinked.any_contacts else None,
+            report=self.report,
             fence=self.fence,
             complete=complete,
-            relinked=relinked.begun,
-            wanted_since=self._wanted_since(),
-            out_of_time=self.out_of_time,
+            previews_changed=relinked.begun,
+            images_since=self.images_since,
+            time_budget=self.time_budget,
         )
 
-    def _finish(self, progress: Progress, report: SyncReport) -> None:
-        """Everything is stored: only now the watermark moves.
+    def _store_pages(self, progress: SyncProgress, writer: PageWriter, last_sync: LastSync) -> SyncProgress:
+        """Stores one page after the other, until the list needs no more reading or time is up."""
+        stop_before = 0 if progress.complete else last_sync.watermark - _OVERLAP
+        while not progress.finished:
+            page = self.chat_api.page(progress.cursor)
+            outcome = writer.store(page.chats)
+            watermark_limit = min(progress.watermark_limit, outcome.watermark_limit)
+            progress = replace(progress, watermark_limit=watermark_limit)
+            if not outcome.finished:
+                break
+            self.report.unreadable += len(page.unreadable)
+            self.report.skipped += [chat_id[:_MAX_LOGGED_ID_CHARS] for chat_id in page.unreadable if chat_id]
+            progress = _advanced(progress, page, stop_before)
+            if self.on_page:
+                self.on_page(self.report)
+        return progress
 
-        Not past a chat that was skipped for the first time, so that the next run reads down to it, and not
-        into the future, where a chat with a wrong date would hide all others.
+    def _finish(self, progress: SyncProgress, last_sync: LastSync) -> None:
+        """Removes missing chats, queues images that are due, and moves the watermark, now that all is stored.
+
+        The watermark does not move into the future, where a chat with a wrong date would hide all others.
         """
         if progress.complete:
-            report.missing, report.deleted, report.refused = remove_missing(
+            remover = MissingChatRemover(
                 chat_api=self.chat_api,
-                chats_table=self.sync.chats_table,
-                participants_table=self.sync.participants_table,
-                progress=progress,
+                chats_table=self.chats_table,
+                participants_table=self.participants_table,
                 fence=self.fence,
-                out_of_time=self.out_of_time,
+                time_budget=self.time_budget,
             )
-        report.queued += self.sync.image_queueing.request_due()
-        state, synced, now = self.sync.sync_state, self.synced, self.sync.clock()
-        state.record_synced(
-            Synced(
-                watermark=min(max(synced.watermark, progress.newest), progress.oldest_skipped, now),
+            removal = remover.run(progress)
+            self.report.missing = removal.newly_missing
+            self.report.deleted = removal.deleted
+            self.report.refused = removal.refused
+        self.report.queued += self.image_queueing.request_due()
+        now = self.clock()
+        newest = max(last_sync.watermark, progress.newest)
+        self.last_sync_store.record(
+            LastSync(
+                watermark=min(newest, progress.watermark_limit, now),
                 succeeded_at=now,
-                completed_at=progress.started_at if progress.complete else synced.completed_at,
+                completed_at=progress.started_at if progress.complete else last_sync.completed_at,
             ),
             fence=self.fence,
         )
         if progress.resumed:
-            state.forget_progress()
+            self.progress_store.forget(fence=self.fence)
 
 
-_ORIGIN_STATES = {
-    SyncOutcome.OFFLINE: BeeperState.OFFLINE,
-    SyncOutcome.UNAUTHORIZED: BeeperState.UNAUTHORIZED,
-}
+def _can_be_resumed(progress: SyncProgress, *, complete: bool, now: int) -> bool:
+    """Returns False for progress that is too old, or incremental although `complete` is asked for."""
+    return (progress.complete or not complete) and progress.started_at > now - _COMPLETE_EVERY
 
 
-def _advanced(progress: Progress, page: ChatPage, oldest: int, oldest_skipped: int) -> Progress:
-    """Past this page. Raises ListingError when the cursors go round in circles or never end."""
-    known = bool(page.chats) and all(chat.last_activity < oldest for chat in page.chats)
-    done = page.next_cursor is None or known
-    cursor = None if done else page.next_cursor
-    seen = short_hash(cursor) if cursor else b""
-    if seen in progress.seen_cursors or progress.pages >= _MOST_PAGES:
+def _advanced(progress: SyncProgress, page: ChatPage, stop_before: int) -> SyncProgress:
+    """Returns the progress after this page.
+
+    The run is finished after a page whose chats are all older than `stop_before` (ms). Raises ListingError if
+    the list does not end: its cursors repeat, or it has too many pages.
+    """
+    activities = [chat.last_activity for chat in page.chats]
+    is_all_old = bool(activities) and max(activities) < stop_before
+    finished = page.next_cursor is None or is_all_old
+    cursor = None if finished else page.next_cursor
+    cursor_hashes = {short_hash(cursor)} if cursor else set()
+    if cursor_hashes & progress.seen_cursors or progress.pages >= _MAX_PAGES:
         raise ListingError("the list of chats does not end")
     return replace(
         progress,
         cursor=cursor,
-        finished=done,
+        finished=finished,
         pages=progress.pages + 1,
-        newest=max(progress.newest, *(chat.last_activity for chat in page.chats), 0),
-        oldest_skipped=min(progress.oldest_skipped, oldest_skipped),
+        newest=max([progress.newest, *activities]),
         without_id=progress.without_id or "" in page.unreadable,
         seen_chats=progress.seen_chats | {short_hash(chat.chat_id) for chat in page.chats},
-        seen_cursors=progress.seen_cursors | ({seen} if seen else set()),
+        seen_cursors=progress.seen_cursors | cursor_hashes,
     )

@@ -1,78 +1,99 @@
-"""A run that the API has asked for → its row tells how far it is, however many invocations it takes."""
+"""Handles an event of functions/sync: a scheduled run, or a job that the API has started."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from imagecache.clock import Clock
 from imagecache.errors import JobTakenError
 from imagecache.model.job import Job, JobStatus, SyncOrder
+from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.stores.state.jobs import Jobs
+from imagecache.usecases.sync.sync_chats import ChatSync
 from imagecache.usecases.sync.sync_report import SyncOutcome, SyncReport
 
-_COUNTED = ("chats", "changed", "queued", "relinked")
-_TOLD = ("missing", "deleted", "refused", "unreadable", "complete", "outcome", "detail")
+# Fields of a report that are added up over the invocations of a job, and those of its last report.
+_PROGRESS_FIELDS = ("chats", "changed", "queued", "relinked")
+_RESULT_FIELDS = ("missing", "deleted", "refused", "unreadable", "complete", "outcome", "detail")
 
 
-class Run(Protocol):
-    """`ChatSync.run` with everything but the order."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncJobRunner:
+    """Runs sync for one invocation. `remaining_ms` returns how long the invocation can still run.
 
-    def __call__(
-        self, *, complete: bool = False, force: bool = False, told: Callable[[SyncReport], None] = ...
-    ) -> SyncReport: ...
-
-
-def sync_as_told(
-    event: Mapping[str, Any],
-    *,
-    run: Run,
-    again: Callable[[Mapping[str, Any]], None],
-    claim: Callable[[str], Job],
-    jobs: Jobs,
-    clock: Clock,
-) -> SyncReport:
-    """One run as the event says: `{"jobId"}` of the API's, or `{"complete", "force"}`, both optional.
-
-    What is left of a run that is out of time is done `again`, by an event of its own. `claim` takes the job
-    for this invocation. Raises JobTakenError or JobOverError, if this event has been delivered before.
+    `send_event` invokes the same function once more, with another event. `new_worker_id` returns an id that
+    was never used before.
     """
-    job_id = event.get("jobId")
-    if job_id is None:
-        report = run(complete=event.get("complete") is True, force=event.get("force") is True)
-    else:
-        report = _run(claim(job_id), run, jobs, clock)
-    if report.outcome is SyncOutcome.UNFINISHED:
-        again({"jobId": job_id} if job_id else {})
-    return report
 
+    chat_sync: ChatSync
+    chat_api: ChatApi
+    jobs: Jobs
+    clock: Clock
+    remaining_ms: Callable[[], int]
+    send_event: Callable[[Mapping[str, Any]], None]
+    new_worker_id: Callable[[], str]
 
-def _run(job: Job, run: Run, jobs: Jobs, clock: Clock) -> SyncReport:
-    if not isinstance(job.order, SyncOrder):
-        raise TypeError(f"job {job.job_id} is no sync but a {job.kind}")
+    def handle(self, event: Mapping[str, Any]) -> SyncReport:
+        """Runs sync and returns its report. Sends a further event if the run is not finished.
 
-    def told(report: SyncReport) -> None:
-        jobs.save(replace(job, progress=_progress(job, report)), now=clock())
-
-    try:
-        report = run(complete=job.order.complete, force=job.order.force, told=told)
-    except JobTakenError:
-        raise
-    except Exception as error:
-        failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
-        with suppress(JobTakenError):
-            jobs.save(failed, now=clock())
-        raise
-    progress = _progress(job, report)
-    if report.outcome is SyncOutcome.UNFINISHED:
-        jobs.save(replace(job, progress=progress), now=clock(), release=True)
+        `{"jobId"}` continues a job; the event of a schedule, and `{"complete", "force"}`, both optional, run
+        sync without one. Raises JobTakenError if another invocation works on the job, and JobOverError if it
+        has ended or does not exist.
+        """
+        if "jobId" in event:
+            report = self._work_on(self._claim(event["jobId"]))
+        else:
+            report = self._sync(complete=event.get("complete") is True, force=event.get("force") is True)
+        if report.outcome is SyncOutcome.UNFINISHED:
+            self.send_event({"jobId": event["jobId"]} if "jobId" in event else {})
         return report
-    outcome = asdict(report)
-    result = progress | {name: outcome[name] for name in _TOLD}
-    jobs.save(replace(job, status=JobStatus.DONE, progress=progress, result=result), now=clock())
-    return report
+
+    def _sync(
+        self, *, complete: bool, force: bool, on_page: Callable[[SyncReport], None] | None = None
+    ) -> SyncReport:
+        return self.chat_sync.run(
+            self.chat_api,
+            remaining_ms=self.remaining_ms,
+            complete=complete,
+            force=force,
+            on_page=on_page,
+        )
+
+    def _claim(self, job_id: str) -> Job:
+        return self.jobs.claim(
+            job_id, worker=self.new_worker_id(), now=self.clock(), milliseconds=self.remaining_ms()
+        )
+
+    def _work_on(self, job: Job) -> SyncReport:
+        """Runs sync as the claimed job orders it, and records its progress, and its result or error."""
+        if not isinstance(job.order, SyncOrder):
+            raise TypeError(f"job {job.job_id} is a {job.kind}, which another function works on")
+
+        def record_progress(report: SyncReport) -> None:
+            self.jobs.save(replace(job, progress=_progress(job, report)), now=self.clock())
+
+        try:
+            report = self._sync(complete=job.order.complete, force=job.order.force, on_page=record_progress)
+        except JobTakenError:
+            raise
+        except Exception as error:
+            failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
+            with suppress(JobTakenError):  # The error matters more than who records it.
+                self.jobs.save(failed, now=self.clock())
+            raise
+        progress = _progress(job, report)
+        if report.outcome is SyncOutcome.UNFINISHED:
+            # The job is released in the same write, so that the next invocation can claim it.
+            self.jobs.save(replace(job, progress=progress), now=self.clock(), release=True)
+            return report
+        fields = asdict(report)
+        result = progress | {name: fields[name] for name in _RESULT_FIELDS}
+        done = replace(job, status=JobStatus.DONE, progress=progress, result=result)
+        self.jobs.save(done, now=self.clock())
+        return report
 
 
 def _progress(job: Job, report: SyncReport) -> dict[str, int]:
-    """What the invocations before have counted, and this one."""
-    return job.progress_with({name: getattr(report, name) for name in _COUNTED})
+    """Returns the counts of the job's earlier invocations and of this one together."""
+    return job.progress_with({name: getattr(report, name) for name in _PROGRESS_FIELDS})

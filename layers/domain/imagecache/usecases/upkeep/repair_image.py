@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from imagecache.clock import DAY
 from imagecache.errors import ImageFailedError
 from imagecache.imaging.pictures import render
+from imagecache.model.image import ImageRecord
 from imagecache.stores.blobs import Blobs, Version, object_keys
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.upkeep import ImageUpkeep, SweptRow
+from imagecache.stores.images.upkeep import ImageUpkeep
 from imagecache.usecases.upkeep.sweep_counts import RowOutcome
 
 # In ms. A missing original is asked for at most this often.
@@ -29,7 +30,7 @@ class ImageRepair:
     upkeep: ImageUpkeep
     cached_images: CachedImages
 
-    def repair(self, row: SweptRow, *, now: int, dry_run: bool) -> RowOutcome | None:
+    def repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
         """Returns what it took to repair the image, or would take in a dry run; None if nothing is missing.
 
         Never gives up an object of which S3 still has a version. Raises StoreUnavailableError.
@@ -49,7 +50,7 @@ class ImageRepair:
         self.blobs.undelete(markers)
         return self._do(needed, row, row.blob_id, now)
 
-    def _do(self, needed: RowOutcome | None, row: SweptRow, blob_id: str, now: int) -> RowOutcome | None:
+    def _do(self, needed: RowOutcome | None, row: ImageRecord, blob_id: str, now: int) -> RowOutcome | None:
         match needed:
             case RowOutcome.REBUILT:
                 return self._rebuild(blob_id)
@@ -75,7 +76,7 @@ def _hiding_markers(versions: list[Version]) -> list[Version]:
     ]
 
 
-def _needed(row: SweptRow, missing: list[str], now: int) -> RowOutcome | None:
+def _needed(row: ImageRecord, missing: list[str], now: int) -> RowOutcome | None:
     """Returns what the missing objects require, None if there are none or if it is too early to ask again."""
     if not missing:
         return None

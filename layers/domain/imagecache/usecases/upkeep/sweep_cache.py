@@ -17,7 +17,9 @@ from imagecache.rules.deletion_brake import is_too_much
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.stores.images.upkeep import ImageUpkeep
-from imagecache.stores.state.sync_state import BeeperState, SyncState
+from imagecache.stores.state.beeper_health import BeeperHealthStore, BeeperState
+from imagecache.stores.state.last_sync import LastSyncStore
+from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.operating.queue_missing import BackfillPosition, ImageBackfill
 from imagecache.usecases.operating.run_job import Step
@@ -97,7 +99,9 @@ class Sweep:
     upkeep: ImageUpkeep
     catalogue: ImageCatalogue
     participants_table: ParticipantsTable
-    sync_state: SyncState
+    last_sync_store: LastSyncStore
+    beeper_health_store: BeeperHealthStore
+    statistics_store: SweepStatisticsStore
     clock: Clock
     active_within_days: int
     blobs_per_step: int = 100
@@ -222,7 +226,7 @@ class Sweep:
                 "bytes_freed": state.counts.bytes_freed,
                 "refused": [refusal.value for refusal in state.refusals],
             }
-            self.sync_state.record_statistics(statistics)
+            self.statistics_store.record(statistics)
         return SweepCounts(listed=stock.listed), position.next_phase()
 
     def _is_too_much(self, count: int, *, of: int, state: SweepState) -> bool:
@@ -233,9 +237,9 @@ class Sweep:
 
         A person's `force` lifts all but one: nothing replaces unread references.
         """
-        last_complete_sync = self.sync_state.synced().completed_at
+        last_complete_sync = self.last_sync_store.read().completed_at
         if last_complete_sync <= self.clock() - _SYNCED_WITHIN and not state.order.force:
-            is_offline = self.sync_state.origin().state is BeeperState.OFFLINE
+            is_offline = self.beeper_health_store.read().state is BeeperState.OFFLINE
             state.refuse(Refusal.OFFLINE if is_offline else Refusal.NO_RECENT_SYNC)
         return not state.refusals and not state.order.dry_run
 

@@ -8,11 +8,12 @@ from functools import partial
 
 from imagecache.clock import DAY, Clock
 from imagecache.errors import StoreUnavailableError
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
+from imagecache.rules.source_urls import may_change
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.upkeep import ImageUpkeep, SweptRow
+from imagecache.stores.images.upkeep import ImageUpkeep
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.upkeep.repair_image import ImageRepair
 from imagecache.usecases.upkeep.sweep_counts import RowOutcome, SweepCounts
@@ -57,7 +58,9 @@ class References:
         return bool(shown)
 
 
-def tasks(row: SweptRow, *, is_shown: bool, is_whole: bool, now: int, refetch_media_after: int) -> list[Task]:
+def tasks(
+    row: ImageRecord, *, is_shown: bool, is_whole: bool, now: int, refetch_media_after: int
+) -> list[Task]:
     """Returns what the row needs.
 
     `is_whole` is True if all objects of its blob seem to be there. `refetch_media_after` is the age in ms at
@@ -77,15 +80,14 @@ def tasks(row: SweptRow, *, is_shown: bool, is_whole: bool, now: int, refetch_me
     return needed
 
 
-def _may_have_changed(row: SweptRow, now: int, refetch_media_after: int) -> bool:
+def _may_have_changed(row: ImageRecord, now: int, refetch_media_after: int) -> bool:
     """Returns True if the last check is too long ago.
 
     The content of a media id never changes, of a URL it may.
     """
     if row.status is not ImageStatus.CACHED:
         return False
-    is_from_web = row.source_url.lower().startswith("https:")
-    age = _REVALIDATE_AFTER if is_from_web else refetch_media_after
+    age = _REVALIDATE_AFTER if may_change(row.source_url or "") else refetch_media_after
     return bool(age) and row.checked_at <= now - age
 
 
@@ -107,7 +109,7 @@ class RowSweeper:
 
     def sweep(
         self,
-        rows: Sequence[SweptRow],
+        rows: Sequence[ImageRecord],
         *,
         shown: Container[str],
         is_whole: Callable[[str], bool],
@@ -144,14 +146,14 @@ class RowSweeper:
             due_bytes=sum(row.file_size for task, row in work if task is Task.DELETE),
         )
 
-    def delete(self, rows: Iterable[SweptRow]) -> SweepCounts:
+    def delete(self, rows: Iterable[ImageRecord]) -> SweepCounts:
         """Deletes those of the rows whose grace is over, unless something shows them after all."""
         now = self.clock()
         due = [row for row in rows if row.orphaned_at and row.orphaned_at <= now - GRACE]
         with ThreadPoolExecutor(self.writes_at_once) as pool:
             return SweepCounts.of(pool.map(partial(self._delete, now=now), due))
 
-    def _do(self, task: Task, row: SweptRow, *, now: int, dry_run: bool) -> RowOutcome | None:
+    def _do(self, task: Task, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
         """Does one task.
 
         Returns None if there was nothing left to do, because the row has changed meanwhile.
@@ -170,29 +172,29 @@ class RowSweeper:
                 is_done = dry_run or self.cached_images.revalidate(row.image_key, now=now)
                 return RowOutcome.REVALIDATED if is_done else None
 
-    def _mark(self, row: SweptRow, *, now: int) -> RowOutcome | None:
+    def _mark(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
         if self._may_be_shown(row):
             return RowOutcome.UNSURE
         return RowOutcome.MARKED if self.upkeep.mark_orphaned(row.image_key, now=now) else None
 
-    def _delete(self, row: SweptRow, *, now: int) -> RowOutcome | None:
+    def _delete(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
         if row.looked_up_at > now - GRACE or self._may_be_shown(row):
             return RowOutcome.UNSURE
         is_deleted = self.upkeep.delete(row.image_key, orphaned_at=row.orphaned_at, now=now)
         return RowOutcome.DELETED if is_deleted else None
 
-    def _repair(self, row: SweptRow, *, now: int, dry_run: bool) -> RowOutcome | None:
+    def _repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
         try:
             return self.repair.repair(row, now=now, dry_run=dry_run)
         except StoreUnavailableError:
             return RowOutcome.UNSURE
 
-    def _may_be_shown(self, row: SweptRow) -> bool:
+    def _may_be_shown(self, row: ImageRecord) -> bool:
         """Asks once more right before a change. Without an answer, the image counts as shown."""
         try:
             return self.references.has(row.image_key)
         except StoreUnavailableError:
             return True
 
-    def _queue(self, rows: Iterable[SweptRow]) -> None:
+    def _queue(self, rows: Iterable[ImageRecord]) -> None:
         self.image_queueing.send((row.image_key, row.source_url) for row in rows if row.source_url)

@@ -1,4 +1,4 @@
-"""Small accounts, made for one purpose each."""
+"""Chats and people for small demo accounts."""
 
 from datetime import timedelta
 
@@ -12,13 +12,13 @@ NETWORK = Network("WhatsApp", "whatsapp")
 
 
 def person(number: int) -> Person:
-    """With a picture of their own."""
+    """Returns a person with a picture of their own."""
     picture = Picture.remote(Media("local.beeper.com", f"alex_{number}"))
     return Person(f"@{number}:beeper.local", full_name=f"Person {number}", picture=picture)
 
 
 def chat_with(number: int, *people: Person) -> Chat:
-    """Number 0 is the newest, each further one moved a day earlier."""
+    """Returns a chat of the owner with these people. Each number is a day older than the one before."""
     return Chat(
         id=f"!{number}:beeper.local",
         local_id=str(number),
@@ -32,7 +32,7 @@ def chat_with(number: int, *people: Person) -> Chat:
 
 
 def fill(demo: DemoAccount, chats: list[Chat]) -> None:
-    """These chats and no others."""
+    """Gives the account these chats and no others."""
     for chat in demo.account.chats:
         demo.account.remove_chat(chat.id)
     for chat in chats:

@@ -1,4 +1,4 @@
-"""Chats that Beeper lists and does not give, or gives in part: shown as far as known, and made good soon."""
+"""Chats whose roster is unavailable, or available only in part: shown as far as known, completed soon."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,19 +13,18 @@ from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
 from imagecache.model.chat import Chat, Folder
 from imagecache.stores.chats.participants import CHAT_ROW
-from tests.integration.accounts import ME, chat_with, fill, person
 from tests.integration.conftest import Stack
-from tests.integration.test_sync import queued_keys, requests_for_chats
-from tests.integration.test_sync_runs import minutes
+from tests.integration.demo_chats import ME, chat_with, fill, person
+from tests.integration.sync_results import minutes, queued_keys, requests_for_chats
 
 CROWD = [person(number) for number in range(7)]
 DEEP = chat_with(60, *CROWD)
-"""Seven members of whom an old server lists four, on the third page of 25 chats."""
+"""A chat on the third page of 25 chats, with eight members of whom an old server lists five."""
 
 
 @pytest.fixture
 def old_server() -> Iterator[DemoAccount]:
-    """61 chats: all but the last one with nobody but the owner, as they only take up room."""
+    """61 chats. All but the last have no member but the owner, because they only fill pages."""
     with DemoAccount(scale=0.01) as demo:
         demo.chat_api.is_old = True
         fill(demo, [*(chat_with(number) for number in range(60)), DEEP])
@@ -41,7 +40,7 @@ def members(stack: Stack, chat_id: str) -> set[str]:
     return stack.participants_table.roster(chat_id).keys() - {CHAT_ROW}
 
 
-def test_a_chat_that_is_not_given_is_shown_as_listed(
+def test_a_chat_whose_roster_is_unavailable_is_shown_as_listed(
     stack: Stack, old_server: DemoAccount, session: requests.Session
 ) -> None:
     old_server.chat_api.withheld = {DEEP.id}
@@ -53,7 +52,7 @@ def test_a_chat_that_is_not_given_is_shown_as_listed(
     assert queued_keys(stack) == [f"local.beeper.com/alex_{number}" for number in range(4)]
 
 
-def test_the_next_run_reads_down_to_a_chat_that_was_not_given(
+def test_the_next_run_reads_down_to_a_chat_whose_roster_was_unavailable(
     stack: Stack, old_server: DemoAccount, session: requests.Session
 ) -> None:
     old_server.chat_api.withheld = {DEEP.id}
@@ -68,7 +67,7 @@ def test_the_next_run_reads_down_to_a_chat_that_was_not_given(
     assert requests_for_chats(old_server) <= 2, "and the run after it does not"
 
 
-def test_a_chat_that_is_never_given_does_not_make_every_run_read_everything(
+def test_a_roster_that_is_never_available_does_not_make_every_run_read_everything(
     stack: Stack, old_server: DemoAccount, session: requests.Session
 ) -> None:
     old_server.chat_api.withheld = {DEEP.id}
@@ -83,23 +82,36 @@ def test_a_chat_that_is_never_given_does_not_make_every_run_read_everything(
         assert len(stack.writes()) == 4, "of its own state only"
 
 
-def test_what_was_not_given_before_time_was_up_is_not_forgotten(
+def test_a_roster_that_was_unavailable_before_time_was_up_is_not_forgotten(
     stack: Stack, old_server: DemoAccount, session: requests.Session
 ) -> None:
     first = replace(DEEP, id="!first:beeper.local", last_activity=DEFAULT_NOW - timedelta(hours=1))
     old_server.account.add_chat(first)
     old_server.chat_api.withheld = {first.id}
     looks = minutes(*[15] * 30, 0)  # the second page is begun
-    assert stack.sync(old_server, session, milliseconds_left=looks).outcome == "unfinished"
+    assert stack.sync(old_server, session, remaining_ms=looks).outcome == "unfinished"
     old_server.account.receive_message("!1:beeper.local", "so that there are newer ones")
     stack.sync(old_server, session)
-    assert stack.sync_state.synced().watermark == shown(stack, first.id).last_activity
+    assert stack.wiring.last_sync_store.read().watermark == shown(stack, first.id).last_activity
     old_server.chat_api.withheld = set()
     stack.sync(old_server, session)
     assert members(stack, first.id) == {one.id for one in DEEP.people}
 
 
-def test_a_roster_that_cannot_be_asked_for_again_hides_nobody_who_is_known(
+def test_a_roster_that_was_unavailable_on_the_page_where_time_was_up_is_not_forgotten(
+    stack: Stack, old_server: DemoAccount, session: requests.Session
+) -> None:
+    for number in range(61, 64):
+        old_server.account.add_chat(chat_with(number))
+    old_server.chat_api.withheld = {DEEP.id}
+    lease, chats_up_to_deep = 1, 61
+    looks = minutes(*[15] * (lease + chats_up_to_deep), 0)
+    assert stack.sync(old_server, session, remaining_ms=looks).skipped == [DEEP.id]
+    assert stack.sync(old_server, session).outcome == "ok"
+    assert stack.wiring.last_sync_store.read().watermark == shown(stack, DEEP.id).last_activity
+
+
+def test_a_roster_that_becomes_unavailable_hides_no_stored_member(
     stack: Stack, old_server: DemoAccount, session: requests.Session
 ) -> None:
     stack.sync(old_server, session)
@@ -115,7 +127,7 @@ def test_a_roster_that_cannot_be_asked_for_again_hides_nobody_who_is_known(
 
 
 @pytest.mark.parametrize("participants", [None, {}, {"items": None, "total": 0}, {"items": []}])
-def test_a_chat_without_its_roster_keeps_its_members_and_their_faces(
+def test_a_chat_that_is_listed_without_members_keeps_its_members_and_their_pictures(
     stack: Stack, old_server: DemoAccount, session: requests.Session, participants: object
 ) -> None:
     fill(old_server, [chat_with(0, person(1))])
@@ -169,7 +181,7 @@ def test_a_date_in_the_future_hides_no_other_chat(
     later = DEFAULT_NOW + timedelta(days=9000)
     fill(old_server, [replace(chat_with(0), id="!wrong", last_activity=later), chat_with(1)])
     stack.sync(old_server, session)
-    assert stack.sync_state.synced().watermark == stack.now
+    assert stack.wiring.last_sync_store.read().watermark == stack.now
     stack.now += HOUR
     old_server.account.remove_chat("!wrong")
     moment = DEFAULT_NOW + timedelta(milliseconds=stack.now - 1 - int(DEFAULT_NOW.timestamp() * 1000))

@@ -1,4 +1,4 @@
-"""Answers of Beeper's client API in the shapes that were recorded, with made-up people."""
+"""Recorded answers of Beeper's client API, with made-up people."""
 
 import json
 from pathlib import Path
@@ -8,5 +8,5 @@ FOLDER = Path(__file__).parent / "fixtures" / "beeper"
 
 
 def recorded(name: str) -> Any:
-    """The JSON document of that name."""
+    """Returns the JSON document with this name."""
     return json.loads((FOLDER / f"{name}.json").read_text())

@@ -1,4 +1,4 @@
-"""A stack, an account and the API in one, for stories of contacts."""
+"""A stack, an account and the API together, for tests of contacts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,9 +10,9 @@ from demo.chats import Chat, Network, Person
 from demo.service import DemoAccount
 from imagecache.rules.source_urls import image_key
 from imagecache.usecases.sync.sync_report import SyncReport
-from tests.integration.accounts import NETWORK, chat_with, fill
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
+from tests.integration.demo_chats import NETWORK, chat_with, fill
 from tests.integration.made import cache
 
 PICTURE = "https://pictures.example/ada.jpg"
@@ -27,7 +27,7 @@ CONTACT = "/api/contacts/{contactId}"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Beeper's account, and what we make of it and of contacts."""
+    """Beeper's account, the stack that syncs it, and the API through which contacts are changed."""
 
     stack: Stack
     demo: DemoAccount
@@ -35,15 +35,13 @@ class World:
     api: Api
 
     def has(self, *chats: Chat) -> None:
-        """These chats and no others."""
+        """Gives the account these chats and no others."""
         fill(self.demo, list(chats))
 
     def sync(
-        self, *, complete: bool = False, milliseconds_left: Callable[[], int] = lambda: 900_000
+        self, *, complete: bool = False, remaining_ms: Callable[[], int] = lambda: 900_000
     ) -> SyncReport:
-        return self.stack.sync(
-            self.demo, self.session, complete=complete, milliseconds_left=milliseconds_left
-        )
+        return self.stack.sync(self.demo, self.session, complete=complete, remaining_ms=remaining_ms)
 
     def put(self, contact_id: str, picture: str | None = PICTURE, **body: Any) -> Any:
         sent = {**body, **({"imageUrl": picture} if picture else {})}
@@ -61,12 +59,12 @@ class World:
         return answer
 
     def linked(self, contact_id: str) -> list[int]:
-        """The numbers of the chats in which it stands for somebody."""
-        found = [one["chatId"] for one in self.contact(contact_id)["linked"]]
-        return sorted(int(chat_id.removeprefix("!").removesuffix(":beeper.local")) for chat_id in found)
+        """Returns the numbers of the chats that have a member who is this contact."""
+        chat_ids = [member["chatId"] for member in self.contact(contact_id)["linked"]]
+        return sorted(int(chat_id.removeprefix("!").removesuffix(":beeper.local")) for chat_id in chat_ids)
 
     def shown(self, number: int = 0) -> tuple[str | None, str]:
-        """Whose picture a chat shows, and in which state it is."""
+        """Returns whose picture a chat shows, and the status of that image."""
         [image] = [
             chat["image"]
             for chat in self.api.get("/api/chats")["chats"]
@@ -75,10 +73,10 @@ class World:
         return image["source"], image["status"]
 
     def cached(self, picture: str = PICTURE, blob: str = "b10b") -> None:
-        """The cacher has been there."""
+        """Stores the picture as if the cacher had downloaded it."""
         cache(self.stack, image_key(picture), blob)
 
 
 def alone(network: Network, person: Person, number: int = 0) -> Chat:
-    """A chat with one other person."""
+    """Returns a chat with one other person."""
     return replace(chat_with(number, person), network=network)

@@ -1,0 +1,78 @@
+"""The meaning of each failure reason, in one table: its text for people, what to do, and when to try again.
+
+To add a reason, add a member to FailureReason and a row to FAILURES. The command line and the README have
+tables of their own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imagecache.clock import DAY, HOUR
+from imagecache.model.image import FailureReason, RejectionReason
+
+_MINUTE = HOUR // 60
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """The waits between attempts: `first_wait_ms` after the first failure, then twice as long each time."""
+
+    first_wait_ms: int
+    longest_wait_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailureMeaning:
+    """The consequences of a failure reason.
+
+    `text` completes "It failed: ...". `advice` is a sentence of its own. Without a retry policy the failure
+    is final: only a person's retry or refresh makes another attempt.
+    """
+
+    text: str
+    advice: str
+    retry: RetryPolicy | None = None
+
+
+_REPLACE = "Replace the picture at its source: only JPEG, PNG, GIF, WebP and AVIF are cached."
+
+FAILURES: Mapping[FailureReason, FailureMeaning] = {
+    FailureReason.GONE: FailureMeaning(
+        "Beeper, or the web, no longer has it",
+        "If another picture has replaced it, the next sync brings that one.",
+        RetryPolicy(first_wait_ms=DAY, longest_wait_ms=30 * DAY),
+    ),
+    FailureReason.REFUSED: FailureMeaning(
+        "its address may not be requested, or its server refuses to send it",
+        "Check that the address is public and can be opened without a login.",
+    ),
+    FailureReason.UNSUPPORTED: FailureMeaning("it is not a JPEG, PNG, GIF, WebP or AVIF image", _REPLACE),
+    FailureReason.UNSUPPORTED_HEIC: FailureMeaning("it is HEIC, which browsers do not show", _REPLACE),
+    FailureReason.UNSUPPORTED_SVG: FailureMeaning("it is SVG, which can contain scripts", _REPLACE),
+    FailureReason.UNDECODABLE: FailureMeaning(
+        "its bytes cannot be decoded",
+        "Check that the picture opens where it comes from, and replace it there if it does not.",
+        RetryPolicy(first_wait_ms=6 * HOUR, longest_wait_ms=DAY),
+    ),
+    FailureReason.TOO_LARGE: FailureMeaning(
+        "it is larger than 5 MB or 40 megapixels",
+        "Replace the picture at its source with a smaller one.",
+    ),
+    FailureReason.CRASHED: FailureMeaning(
+        "three workers ended without a result while they had it",
+        "Replace the picture at its source.",
+    ),
+    FailureReason.ORIGIN_DOWN: FailureMeaning(
+        "its server could not be reached, or did not send it",
+        "Check that its server is running: Beeper Desktop for pictures of chats, else the web server.",
+        RetryPolicy(first_wait_ms=10 * _MINUTE, longest_wait_ms=6 * HOUR),
+    ),
+}
+
+REJECTIONS: Mapping[RejectionReason, str] = {
+    RejectionReason.MALFORMED: "it is malformed",
+    RejectionReason.OUTSIDE_MEDIA_FOLDER: "it names a file outside Beeper's media folder",
+    RejectionReason.TOO_LONG: "it is too long",
+    RejectionReason.UNSUPPORTED_SCHEME: "only https, data and Beeper's own kinds of URLs are fetched",
+}
+"""The text of each rejection reason. It completes "This URL is never fetched: ..."."""

@@ -1,0 +1,56 @@
+"""Tells an answer of Beeper from the answers that other programs give in its place.
+
+Between AWS and the laptop there may be a tunnel and a login. When the laptop sleeps, the tunnel answers for
+it, often with an HTML page and with any status, 200 and 404 among them. None of these answers says anything
+about the chat or the image that was asked for.
+"""
+
+from http import HTTPStatus
+
+import requests
+
+from imagecache.errors import OriginBusyError, OriginDownError, OriginFaultyError, OriginUnauthorizedError
+from imagecache.sources.transport import retry_after
+
+TUNNEL_STATUSES = frozenset({*range(520, 528), 530})
+"""Statuses of Cloudflare alone, for an origin that it cannot reach."""
+
+GATEWAY_STATUSES = frozenset(
+    {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+)
+"""Statuses of any tunnel. Beeper itself uses them, too, when it cannot get something from its own servers."""
+
+_PAGE_BEGINS_WITHIN = 1024
+
+
+def connection_error(error: requests.RequestException) -> OriginDownError:
+    """Returns the error for a request without any answer.
+
+    An origin that took the connection and then was too slow is OriginFaultyError: only this one request may
+    be slow. Any other trouble concerns the origin as a whole.
+    """
+    is_slow = isinstance(error, requests.Timeout) and not isinstance(error, requests.ConnectTimeout)
+    name = type(error).__name__
+    return OriginFaultyError(name) if is_slow else OriginDownError(name)
+
+
+def check_answer(response: requests.Response) -> None:
+    """Raises an error if the status and the headers show that the request was not served.
+
+    Raises OriginUnauthorizedError if the token is refused or a login is in the way, OriginBusyError for 429,
+    and OriginDownError for a tunnel that cannot reach Beeper.
+    """
+    status = response.status_code
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise OriginUnauthorizedError("status 401")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise OriginBusyError("status 429", retry_after=retry_after(response.headers))
+    if response.is_redirect:  # Beeper redirects nowhere; Cloudflare Access redirects to its login
+        raise OriginUnauthorizedError(f"status {status}: the tunnel asks for a login")
+    if status in TUNNEL_STATUSES:
+        raise OriginDownError(f"status {status}", retry_after=retry_after(response.headers))
+
+
+def is_html_page(body: bytes) -> bool:
+    """Returns whether a body is a web page, which neither Beeper's API nor a picture ever is."""
+    return b"<html" in body[:_PAGE_BEGINS_WITHIN].lower()

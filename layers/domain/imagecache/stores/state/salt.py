@@ -1,0 +1,33 @@
+"""The row `salt` of syncState: random bytes that go into every blob id."""
+
+import secrets
+from typing import TYPE_CHECKING
+
+from pynamodb.exceptions import PutError
+
+from imagecache.stores.dynamodb.binding import bound
+from imagecache.stores.dynamodb.conditional import is_refusal
+from imagecache.stores.state.row import StateRow
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_NAME = "salt"
+_BYTES = 32
+
+
+class SaltStore:
+    """Keeps the salt of one deployment, which never changes."""
+
+    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
+        self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
+
+    def read(self) -> bytes:
+        """Returns the salt. The first call of all makes it."""
+        try:
+            new = self._row(_NAME, salt=secrets.token_bytes(_BYTES))
+            new.save(condition=StateRow.name.does_not_exist())
+        except PutError as error:
+            if not is_refusal(error):
+                raise
+        return bytes(self._row.get(_NAME, consistent_read=True).salt)

@@ -1,0 +1,26 @@
+"""The row `statistics` of syncState: what the last nightly sweep counted."""
+
+from typing import TYPE_CHECKING, Any
+
+from imagecache.stores.dynamodb.binding import bound
+from imagecache.stores.state.row import StateRow, read_value
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_NAME = "statistics"
+
+
+class SweepStatisticsStore:
+    """Keeps the counts of the last sweep, which `/api/stats` reports."""
+
+    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
+        self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
+
+    def read(self) -> dict[str, Any]:
+        """Returns the counts of the last sweep, or an empty dict before the first."""
+        return read_value(self._row, _NAME)
+
+    def record(self, statistics: dict[str, Any]) -> None:
+        """Replaces the counts."""
+        self._row(_NAME, value=statistics).save()

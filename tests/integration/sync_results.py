@@ -1,0 +1,49 @@
+"""What tests look at after a run of sync, and what they look for before it."""
+
+from collections.abc import Callable
+
+from demo.chats import Chat as DemoChat
+from demo.chats import Person
+from demo.service import DemoAccount
+from imagecache.queues.images import from_body
+from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.usecases.sync.sync_report import SyncReport
+from tests.integration.conftest import Stack
+
+
+def sync_with(stack: Stack, chat_api: ChatApi, *, complete: bool = False) -> SyncReport:
+    """Runs sync with an API of the test's own, and with enough time."""
+    return stack.runs().run(chat_api, remaining_ms=lambda: 900_000, complete=complete)
+
+
+def minutes(*left: int) -> Callable[[], int]:
+    """Returns a `remaining_ms` that gives these minutes one after the other, and the last one for ever."""
+    remaining = list(left)
+    return lambda: 60_000 * (remaining.pop(0) if len(remaining) > 1 else remaining[0])
+
+
+def stored_chat_ids(stack: Stack) -> set[str]:
+    """Returns the ids of all chats in beeperChats."""
+    return set(stack.chats_table.missing_since())
+
+
+def listed_chat_ids(demo: DemoAccount) -> set[str]:
+    """Returns the ids of all chats that Beeper lists."""
+    return {chat.id for chat in demo.account.chats}
+
+
+def queued_keys(stack: Stack) -> list[str]:
+    """Takes all messages out of the queue and returns the keys of the images that they ask for."""
+    return [from_body(message["body"]).image_key for message in stack.messages()]
+
+
+def requests_for_chats(demo: DemoAccount) -> int:
+    """Returns how many requests for chats Beeper has received since its counters were last reset."""
+    hits = demo.hits.as_json()
+    return int(str(hits["chats"])) + int(str(hits["chat"]))
+
+
+def chat_of_two(demo: DemoAccount) -> tuple[DemoChat, Person]:
+    """Returns a chat with one other person, and that person."""
+    chat = next(chat for chat in demo.account.chats if len(chat.people) == 2 and not chat.merged_into)
+    return chat, next(person for person in chat.people if not person.is_self)
