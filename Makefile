@@ -1,4 +1,4 @@
-# What a person types. Everything is made from the lock files, once, below .local/.
+# Everything is installed from the lock files, once, below .local/.
 ifndef PATH # a shell finds programs all the same, but does not tell Python where that is
 export PATH := /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 endif
@@ -9,16 +9,29 @@ DEV = python=$$($(ENVIRONMENT) dev) && "$$python" -m
 # whatever `make PYTHON=...` said.
 SAM = dev=$$($(ENVIRONMENT) dev) && sam=$$($(ENVIRONMENT) sam) && export AWS_DEFAULT_REGION=eu-west-1 \
 	SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.local/sam" PYTHON="$$dev" MAKEFLAGS= &&
+DENO = python=$$($(ENVIRONMENT) dev) && deno="$${python%/*}/deno" && \
+	export DENO_DIR="$(CURDIR)/.local/test/deno" DENO_NO_UPDATE_CHECK=1 && "$$deno"
 BUILD = .local/test/build
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test style types imports javascript template openapi browser build bench deploy secrets tokens clean lock
+.PHONY: help run check test format style types imports javascript unit template openapi browser build bench deploy \
+	secrets tokens clean lock
 
-run: ## Beeper's chats with their pictures on http://127.0.0.1:$${PORT:-8080}
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.* ## /\1 /p' Makefile | while read -r target text; do printf '%-8s %s\n' "$$target" "$$text"; done
+
+run: ## Start the system on http://127.0.0.1:8080; PORT= for another port
 	@python=$$($(ENVIRONMENT) run) && exec "$$python" -m local.run
 
-test: style types imports javascript template browser ## Everything that must hold, the cheapest first
-	@$(DEV) pytest -n 2 --dist loadgroup
+check: style types imports javascript unit ## Check style, types and imports and run the unit tests, in a minute
+
+test: $(if $(ONLY),,style types imports javascript template browser) ## Run all checks and tests; ONLY=tests/unit for some
+	@$(DEV) pytest -n 2 --dist loadgroup $(ONLY)
+
+format: ## Format the code, and correct what the style checks can correct
+	@$(DEV) ruff check --fix-only .
+	@$(DEV) ruff format .
+	@$(DENO) fmt --quiet
 
 style:
 	@$(DEV) ruff check --quiet .
@@ -32,44 +45,45 @@ imports:
 
 # Deno checks the style and the types of the page's JavaScript; it is installed with the other checks and downloads nothing.
 javascript:
-	@python=$$($(ENVIRONMENT) dev) && deno="$${python%/*}/deno" && \
-		export DENO_DIR="$(CURDIR)/.local/test/deno" DENO_NO_UPDATE_CHECK=1 && \
-		"$$deno" fmt --check --quiet && "$$deno" lint --quiet && "$$deno" check --quiet web tests/web
+	@$(DENO) fmt --check --quiet && "$$deno" lint --quiet && "$$deno" check --quiet web tests/web
+
+unit:
+	@$(DEV) pytest -n 2 --quiet tests/unit
 
 template:
 	@$(SAM) "$$sam" -m samcli validate
 
-openapi: ## docs/openapi.json, from the routes as they are
+openapi: ## Write docs/openapi.json, from the routes
 	@$(DEV) tools.openapi
 
-browser: ## A Chromium for the page's tests: the machine's own, else one that is installed now
+browser: ## Find a Chromium for the tests of the page, or install one
 	@$(DEV) tools.browser > /dev/null
 
-build: ## What a deployment would upload, apart from anybody's own .aws-sam
+build: ## Build what a deployment would upload, in .local/test/build
 	@rm -rf $(BUILD)
 	@$(SAM) "$$sam" -m samcli build --no-cached --build-dir $(BUILD)
 
-bench: ## Figures of the size that tests cannot afford; ONLY= names one
+bench: ## Measure at sizes that tests cannot afford (minutes); ONLY=sync for one
 	@$(DEV) benchmarks $(ONLY)
 
-deploy: ## template.yaml on AWS: STACK=imagecache BEEPER_URL=https://...
+deploy: ## Deploy template.yaml on AWS: STACK=imagecache BEEPER_URL=https://...
 	@$(SAM) unset AWS_DEFAULT_REGION && run=$$($(ENVIRONMENT) run) && \
 		"$$run" -m deployment.release deploy "$$sam" -m samcli
 
-secrets: ## Ask for a deployed stack's tokens anew: STACK=imagecache
+secrets: ## Ask for a deployed stack's secrets, and store them: STACK=imagecache
 	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release secrets
 
-tokens: ## Make new tokens for a deployed stack's API and show them: STACK=imagecache
+tokens: ## Create new tokens for a deployed stack's API, and show them: STACK=imagecache
 	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release tokens
 
-clean: ## Forget everything local: state, environments, builds
+clean: ## Delete everything local: the pictures of `make run`, environments, builds
 	rm -rf .local .aws-sam
 
 # Hashes and no hosts. Every lock follows run.txt, or boto3 and botocore drift apart; only the SAM CLI pins its own.
 # For newer versions: make lock UV_OPTIONS=--upgrade
 COMPILE = "$$python" -m uv pip compile --quiet --no-config --generate-hashes --universal --python-version 3.11 \
 	--no-annotate --custom-compile-command "make lock" $(UV_OPTIONS)
-lock: ## Requirements as people write them (*.in) -> as machines install them (*.txt)
+lock: ## Compile requirements (*.in) into lock files (*.txt)
 	@python=$$($(ENVIRONMENT) lock) && \
 	$(COMPILE) requirements/run.in -o requirements/run.txt && \
 	for name in requirements/dev layers/dependencies/requirements layers/imaging/requirements; do \

@@ -29,7 +29,7 @@ from imagecache.usecases.caching.fetch_image import ImageSources
 from imagecache.wiring import Wiring
 from local.engine import REGION, Engine, running_engine
 from local.template import read_template
-from tests.made_settings import made_config
+from tests.settings import config_with
 
 _IMAGES = 400
 _WORKERS = 10
@@ -138,7 +138,7 @@ def _wiring(engine: Engine, messages: DelayingQueue) -> Wiring:
             **{name: properties[name] for name in _TABLE_PROPERTIES if name in properties},
         )
     s3.create_bucket(Bucket=f"images-{suffix}", CreateBucketConfiguration={"LocationConstraint": REGION})
-    config = made_config(
+    config = config_with(
         images_table=f"CachedImagesTable-{suffix}",
         sync_state_table=f"SyncStateTable-{suffix}",
         image_bucket=f"images-{suffix}",

@@ -1,4 +1,4 @@
-"""What a benchmark needs to run the use case of a deployed function in its own process."""
+"""Settings and AWS clients for a benchmark that runs the use case of a deployed function by itself."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -209,7 +209,8 @@ def _sweep_in_this_process() -> dict[str, Any]:
     sweep_jobs = wiring.sweep_jobs
     megabytes_before = _peak_megabytes()
     started = time.monotonic()
-    job = sweep_jobs.work_on(sweep_jobs.job_id({}), TimeBudget(lambda: _TIME_LIMIT_MS, reserve_ms=60_000))
+    time_budget = TimeBudget(lambda: _TIME_LIMIT_MS, reserve_ms=60_000)
+    job = sweep_jobs.work_on(sweep_jobs.job_id({}), time_budget)
     return {
         "seconds": round(time.monotonic() - started, 1),
         "peakMegabytes": _peak_megabytes(),

@@ -30,7 +30,7 @@ def contacts_in_dex(account: Account) -> list[Json]:
         has_unique_username = network is INSTAGRAM and username_counts[person.username] == 1
         if not (person.phone_number or has_unique_username):
             continue
-        first_name, _, last_name = (person.full_name or "Somebody").partition(" ")
+        first_name, _, last_name = (person.full_name or "Unnamed").partition(" ")
         contacts.append(
             {
                 "id": f"made-up-{number}",

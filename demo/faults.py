@@ -47,7 +47,7 @@ SPOILED_REPLIES = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How requests fail. The first `after` requests are still served."""
+    """A way in which requests fail. The first `after` requests are still served."""
 
     mode: Mode = Mode.NONE
     seconds: float = 1.0

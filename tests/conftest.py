@@ -7,8 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["pytester", "tests.skip_rule", "tests.measured"]
+pytest_plugins = ["pytester", "tests.skip_rule", "tests.report_measurements"]
+
+# The result of a test depends neither on the speed of the machine nor on examples of an earlier run.
+# `pytest --hypothesis-profile=random` tries new examples.
+settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("random", settings.get_profile("repeatable"), derandomize=False, print_blob=True)
+settings.load_profile("repeatable")
 
 LOOPBACK = ("127.", "::1", "localhost")
 # Prefixes of variables that could lead a test to a developer's own account, tunnel or Beeper.

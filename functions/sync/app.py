@@ -3,7 +3,6 @@
 import os
 from dataclasses import asdict
 from functools import partial
-from secrets import token_hex
 from typing import Any
 
 import boto3
@@ -61,6 +60,5 @@ def sync(event: dict[str, Any], context: LambdaContext) -> SyncReport:
             clock=now,
             remaining_ms=context.get_remaining_time_in_millis,
             send_event=partial(wiring.invocations.send, context.function_name),
-            new_worker_id=token_hex,
         )
         return runner.handle(event)

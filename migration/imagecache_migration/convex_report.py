@@ -31,7 +31,7 @@ def meaning(outcome: DocumentOutcome) -> str:
 
 @dataclass(slots=True)
 class TableReport:
-    """What became of the documents of one table: their ids by outcome, and the bytes that were imported."""
+    """The outcomes of one table: the ids of its documents by outcome, and the bytes that were imported."""
 
     table: str
     ids_by_outcome: dict[DocumentOutcome, list[str]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class TableReport:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of a snapshot. `snapshot` also counts what has no place in this system."""
+    """The outcomes of a snapshot. `snapshot` itself counts what has no place in this system."""
 
     snapshot: Snapshot
     dry_run: bool

@@ -60,7 +60,7 @@ class SnapshotChat:
 
 @dataclass(frozen=True, slots=True)
 class _StoredFile:
-    """What the snapshot says of a stored file. `name` is None if the file itself is not in the snapshot."""
+    """A stored file as the snapshot describes it. `name` is None if the file itself is missing."""
 
     name: str | None
     sha256: bytes | None

@@ -128,7 +128,7 @@ class ImageImport:
         except LeaseLostError:
             return self._outcome_of_another_process(key)
         except Exception:
-            # Without this, three errors of ours would count as three crashes caused by the image.
+            # Without this, three errors of this program would count as three crashes caused by the image.
             self.claims.release(claim)
             raise
         return None

@@ -1,4 +1,4 @@
-"""What can become of a document of a snapshot."""
+"""The outcomes that the import of a document can have."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from imagecache.model.image import FailureReason, RejectionReason
 
 
 class _CodeWithMeaning(StrEnum):
-    """A code for programs, which has its meaning for people beside it: none can be added without one."""
+    """A code for programs with its meaning for people. A member cannot be defined without a meaning."""
 
     meaning: str
 
@@ -21,7 +21,7 @@ class _CodeWithMeaning(StrEnum):
 
 
 class Outcome(_CodeWithMeaning):
-    """What became of a document that has no defect, or one that only a snapshot can have."""
+    """The outcome for a document without a defect, or with one that only a snapshot can have."""
 
     IMPORTED = "imported", "moved"
     ALREADY_THERE = "already_there", "it was here before, and is left as it is"
@@ -68,7 +68,7 @@ class SnapshotFileError(ImageCacheError):
 
 @dataclass(frozen=True, slots=True)
 class DocumentResult:
-    """What became of one document. `imported_bytes` is the size of an original that was imported, else 0."""
+    """The outcome of one document. `imported_bytes` is the size of an original that was imported, else 0."""
 
     document_id: str
     outcome: DocumentOutcome

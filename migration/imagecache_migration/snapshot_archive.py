@@ -26,7 +26,7 @@ _DAMAGE = (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.Ba
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is read, in bytes, whatever an archive contains."""
+    """The most bytes that are read, whatever an archive contains."""
 
     # A Convex document has at most 1 MiB, and JSON may need six bytes for each of its bytes.
     line: int = 6 * 1024 * 1024

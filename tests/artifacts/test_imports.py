@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.made_settings import made_settings
+from tests.settings import template_settings
 
 FUNCTIONS = [
     "SyncFunction",
@@ -59,7 +59,7 @@ class Lambda:
         )
 
     def _environment(self, function: str) -> dict[str, str]:
-        return made_settings(self.template, function) | {
+        return template_settings(self.template, function) | {
             "AWS_REGION": "eu-west-1",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_ACCESS_KEY_ID": "testing",

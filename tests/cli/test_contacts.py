@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.model.contact import IdentifierKind
@@ -185,7 +185,6 @@ def test_a_dry_run_finds_the_same_bad_numbers_and_addresses_as_the_import(
 
 @pytest.mark.parametrize("kind", [IdentifierKind.WHATSAPP, IdentifierKind.PHONE, IdentifierKind.EMAIL])
 @given(text=st.text(min_size=1, max_size=20) | st.from_regex(r"[0-9+ ()@a-z.;=-]{1,20}", fullmatch=True))
-@settings(deadline=None)  # the first example imports phonenumbers
 def test_only_what_the_api_refuses_is_a_problem(kind: IdentifierKind, text: str) -> None:
     """The API alone decides what is valid: the command must not refuse anything that it accepts."""
     with TemporaryDirectory() as folder:

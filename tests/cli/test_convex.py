@@ -1,4 +1,4 @@
-"""What `import-convex` needs, and what it prints. tests/engine runs it on a stack."""
+"""`import-convex` says what it needs and what became of each document. tests/engine runs it on a stack."""
 
 import contextlib
 import importlib.metadata
@@ -20,7 +20,7 @@ from imagecache_migration.outcomes import DocumentOutcome, DocumentResult, FileP
 from imagecache_migration.snapshot_archive import DEFAULT_LIMITS
 from local.template import read_template
 from tests.cli.conftest import Command
-from tests.made_settings import made_settings
+from tests.settings import template_settings
 from tests.snapshots import Export
 
 ROOT = Path(__file__).parent.parent.parent
@@ -125,7 +125,7 @@ def test_its_extra_installs_every_package_that_it_loads() -> None:
         {*project["dependencies"], *project["optional-dependencies"]["convex"]}
     )
 
-    environment = made_settings(read_template())
+    environment = template_settings(read_template())
     output = subprocess.check_output([sys.executable, "-c", LOAD_EVERYTHING], env=environment, text=True)  # noqa: S603 - our own
 
     distributions = importlib.metadata.packages_distributions()

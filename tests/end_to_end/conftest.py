@@ -40,7 +40,7 @@ class Clone:
         self.admin_token = ""
         self.folders = [root / ".local" / name for name in ("demo", "demo-account", "beeper")]
         self._started: list[subprocess.Popen[str]] = []
-        for name in ("local", "demo", "tools", "functions", "layers", "web"):
+        for name in ("local", "demo", "deployment", "tools", "functions", "layers", "web"):
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "template.yaml", root)
         (root / ".local").mkdir()

@@ -20,7 +20,7 @@ from imagecache.sources.web_images import GuardedWeb
 from imagecache.usecases.caching.cache_image import ImageCacher
 from imagecache.usecases.caching.fetch_image import ImageSources
 from imagecache.wiring import Wiring
-from tests.made_settings import made_config
+from tests.settings import config_with
 
 LEASE_SECONDS = 60
 
@@ -45,7 +45,7 @@ def cacher_on(
 ) -> ImageCacher:
     """Returns a worker whose AWS clients get `access`. With a `stage`, it stops there."""
     serve = AssetsServe(base_url=origin, token="t", session=punctual_session())
-    config = made_config(claim_lease_seconds=LEASE_SECONDS)
+    config = config_with(claim_lease_seconds=LEASE_SECONDS)
     wiring = Wiring(config, make_client=partial(boto3.client, **access), clock=clock)
     media = {OriginName.BEEPER: StopsAt(stage, serve) if stage else serve}
     return wiring.image_cacher(wiring.image_fetcher(ImageSources(media=media, web=GuardedWeb())))

@@ -21,7 +21,7 @@ from imagecache.usecases.caching.cache_image import ImageCacher
 from imagecache.usecases.caching.fetch_image import ImageSources
 from imagecache.wiring import Wiring
 from local.engine import Engine
-from tests.made_settings import made_config
+from tests.settings import config_with
 
 WORKERS = 32
 ROUNDS = 100
@@ -45,7 +45,7 @@ class Origin:
 
 def cacher(engine: Engine, origin: Origin) -> ImageCacher:
     access = {**engine.access, "config": Config(proxies={}, max_pool_connections=WORKERS)}
-    wiring = Wiring(made_config(), make_client=partial(boto3.client, **access), clock=now)
+    wiring = Wiring(config_with(), make_client=partial(boto3.client, **access), clock=now)
     sources = ImageSources(media={OriginName.BEEPER: origin}, web=GuardedWeb())
     return wiring.image_cacher(wiring.image_fetcher(sources))
 

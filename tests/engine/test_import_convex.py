@@ -15,7 +15,7 @@ from local.access import add_engine_access
 from local.engine import REGION, Engine, running_engine
 from local.template import read_template
 from tests.integration.conftest import TABLES
-from tests.made_settings import made_settings
+from tests.settings import template_settings
 from tests.snapshots import Export, chat, key, participant, png
 
 STACK = "moved"
@@ -39,7 +39,7 @@ def a_function_with_settings(stores: Mapping[str, Any]) -> dict[str, Any]:
     settings = {
         name: value if isinstance(value, dict) and value.get("Ref") in stores else made
         for (name, value), made in zip(
-            variables.items(), made_settings(read_template()).values(), strict=True
+            variables.items(), template_settings(read_template()).values(), strict=True
         )
     }
     return {

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -262,7 +261,6 @@ def sync(
         clock=stack.clock,
         remaining_ms=lambda: left.pop(0) if len(left) > 1 else left[0],
         send_event=again.append,
-        new_worker_id=token_hex,
     )
     runner.handle(event)
     return again

@@ -21,6 +21,7 @@ from imagecache.queues.images import from_body, to_body
 from imagecache.stores.state.beeper_health import BeeperState
 from local.template import read_template
 from tests.integration.conftest import NOW, Stack
+from tests.settings import ENVIRONMENT
 
 ROOT = Path(__file__).parent.parent.parent
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
@@ -59,28 +60,13 @@ def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
     boto3.client("ssm").put_parameter(
         Name="/imagecache/beeper-token", Value=demo.beeper_token, Type="SecureString"
     )
-    for name, value in {
-        "CHATS_TABLE": "BeeperChatsTable",
-        "PARTICIPANTS_TABLE": "ChatParticipantsTable",
-        "IMAGES_TABLE": "CachedImagesTable",
-        "CONTACTS_TABLE": "ContactsTable",
-        "SYNC_STATE_TABLE": "SyncStateTable",
-        "IMAGE_BUCKET": "images",
+    here = {
         "IMAGES_QUEUE_URL": stack.queue_url,
         "DEAD_LETTER_QUEUE_URL": stack.sqs.create_queue(QueueName="dead")["QueueUrl"],
         "BEEPER_URL": demo.beeper_url,
-        "MEDIA_SERVER_URL": "",
-        "PUBLIC_BASE_URL": "",
-        "SECRETS_PATH": "/imagecache",
-        "CLAIM_LEASE_SECONDS": "90",
         "FETCHES_PER_INVOCATION": "1",  # moto is not thread-safe
-        "ORIGIN_ORDER": "beeper-first",
-        "WRITES_AT_ONCE": "1",
-        "ACTIVE_WITHIN_DAYS": "0",
-        "REFETCH_MEDIA_AFTER_DAYS": "0",
-        "DEFAULT_REGION": "GB",
-        "POWERTOOLS_SERVICE_NAME": "imagecache",
-    }.items():
+    }
+    for name, value in (ENVIRONMENT | here).items():
         monkeypatch.setenv(name, value)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imagecache.api.http import Route, serve
-from imagecache.errors import RequestError
+from imagecache.errors import RequestError, StoreUnavailableError
 from imagecache.model.access import Role
 from tests.integration.api import REQUEST_ID, Api, Logged, unpacked
 from tests.integration.conftest import Stack
@@ -148,6 +148,17 @@ def test_a_bug_is_a_500_with_the_request_id_and_its_text_is_in_no_log() -> None:
     assert (message, extra["route"], extra["error"]) == ("the request failed", "GET /x", "KeyError")
     assert "alex_secret" not in repr(extra)
     assert "broken" in repr(extra["trace"])
+
+
+def test_the_log_says_why_an_aws_service_was_not_available() -> None:
+    def throttled() -> Any:
+        raise StoreUnavailableError("ThrottlingException")
+
+    log = Logged()
+    routes = {"GET /x": Route(answer=throttled, gives=dict, summary="", role=Role.NONE)}
+    assert serve({"routeKey": "GET /x"}, routes=routes, log=log)["statusCode"] == 500
+    [(_, extra)] = log.lines
+    assert (extra["error"], extra["cause"]) == ("StoreUnavailableError", "ThrottlingException")
 
 
 def test_every_refusal_has_the_request_id(api: Api) -> None:

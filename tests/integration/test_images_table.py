@@ -62,7 +62,7 @@ def store(stack: Stack, record: ImageRecord | None) -> None:
     stack.dynamodb.put_item(TableName="CachedImagesTable", Item=item)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
 @given(record=RECORDS)
 def test_the_conditional_write_and_the_rules_agree_on_every_row(
     stack: Stack, record: ImageRecord | None

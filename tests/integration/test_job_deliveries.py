@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -145,16 +144,14 @@ def test_a_sync_that_is_delivered_twice_is_done_and_counted_once(
     begun(stack, SyncOrder())
 
     def deliver() -> None:
-        runner = SyncJobRunner(
+        SyncJobRunner(
             chat_sync=stack.runs(),
             chat_api=stack.chat_api(demo, session),
             jobs=stack.jobs,
             clock=stack.clock,
             remaining_ms=lambda: 900_000,
             send_event=again.append,
-            new_worker_id=token_hex,
-        )
-        runner.handle(EVENT)
+        ).handle(EVENT)
 
     again: list[Any] = []
     deliveries = Deliveries(deliver)

@@ -1,5 +1,6 @@
 """Chats whose roster is unavailable, or available only in part: shown as far as known, completed soon."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,11 +12,13 @@ from demo.account import DEFAULT_NOW
 from demo.media import Media, Picture
 from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
+from imagecache.errors import OriginDownError
 from imagecache.model.chat import Chat, Folder
+from imagecache.sources.beeper.chat_json import ChatPage
 from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.conftest import Stack
 from tests.integration.demo_chats import ME, chat_with, fill, person
-from tests.integration.sync_results import minutes, queued_keys, requests_for_chats
+from tests.integration.sync_results import minutes, queued_keys, requests_for_chats, sync_with
 
 CROWD = [person(number) for number in range(7)]
 DEEP = chat_with(60, *CROWD)
@@ -107,6 +110,27 @@ def test_a_roster_that_was_unavailable_on_the_page_where_time_was_up_is_not_forg
     lease, chats_up_to_deep = 1, 61
     looks = minutes(*[15] * (lease + chats_up_to_deep), 0)
     assert stack.sync(old_server, session, remaining_ms=looks).skipped == [DEEP.id]
+    assert stack.sync(old_server, session).outcome == "ok"
+    assert stack.wiring.last_sync_store.read().watermark == shown(stack, DEEP.id).last_activity
+
+
+def test_a_roster_that_was_unavailable_before_an_outage_is_not_forgotten(
+    stack: Stack, old_server: DemoAccount, session: requests.Session
+) -> None:
+    for number in range(61, 80):  # so that there is a fourth page
+        old_server.account.add_chat(chat_with(number))
+    old_server.chat_api.withheld = {DEEP.id}
+    api = stack.chat_api(old_server, session)
+    page, requests_made = api.page, itertools.count(1)
+
+    def asleep_after_three_pages(cursor: str | None) -> ChatPage:
+        if next(requests_made) > 3:
+            raise OriginDownError("the laptop is asleep")
+        return page(cursor)
+
+    api.page = asleep_after_three_pages  # type: ignore[method-assign] # all but the list answers as usual
+    report = sync_with(stack, api)
+    assert (report.outcome, report.skipped) == ("offline", [DEEP.id])
     assert stack.sync(old_server, session).outcome == "ok"
     assert stack.wiring.last_sync_store.read().watermark == shown(stack, DEEP.id).last_activity
 

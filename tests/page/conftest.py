@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from local.engine import free_port
 from tests.end_to_end.conftest import Clone, wait_until
@@ -52,6 +52,7 @@ def browser() -> Iterator[Browser]:
     path = find_browser()
     if not path:
         pytest.fail("There is no Chromium: run `make browser`")
+    expect.set_options(timeout=_SECONDS * 1000)  # The context's default timeout does not apply to it.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_QUIET, chromium_sandbox=False)
         yield browser

@@ -9,7 +9,7 @@ import pytest
 from imagecache.config import Config, DexSettings, JobFunctions
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
 from imagecache.sources.beeper.images import IMAGE_SECRETS
-from tests.made_settings import made_settings
+from tests.settings import template_settings
 from tests.template.conftest import Resources
 from tests.template.translated import Template, dependencies
 
@@ -253,7 +253,7 @@ class Recorded(dict[str, str]):
 def test_every_function_is_given_the_settings_that_the_code_reads_and_no_others(
     template: Template,
 ) -> None:
-    settings = made_settings(template)
+    settings = template_settings(template)
     environment = Recorded(settings)
 
     Config.from_env(environment)
@@ -269,11 +269,11 @@ OWN: dict[str, Callable[[Mapping[str, str]], object]] = {
 
 @pytest.mark.parametrize("function", OWN)
 def test_a_function_with_settings_of_its_own_reads_all_of_them(template: Template, function: str) -> None:
-    environment = Recorded(made_settings(template, function))
+    environment = Recorded(template_settings(template, function))
 
     OWN[function](environment)
 
-    assert environment.asked == environment.keys() - made_settings(template).keys()
+    assert environment.asked == environment.keys() - template_settings(template).keys()
 
 
 def test_no_other_function_has_settings_of_its_own(template: Template) -> None:

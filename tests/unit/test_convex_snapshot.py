@@ -1,4 +1,4 @@
-"""What is read from a snapshot export, and that a hostile one does no harm."""
+"""A snapshot export is read completely, and a hostile or damaged one does no harm."""
 
 import io
 import os

@@ -23,14 +23,14 @@ FULL = replace(PART, participants=PART.participants * 2, roster_is_partial=False
 
 
 def listed(
-    *, known_roster: Chat | None = FULL, unavailable: bool = False, missing_since: int = 0
+    *, known_roster: Chat | None = FULL, unavailable_since: int = 0, missing_since: int = 0
 ) -> ListedChat:
     """The partly listed chat, stored as it is listed."""
     fingerprint = listed_chat(PART, None).fingerprint
     stored = StoredChat(
         list_fingerprint=fingerprint,
         roster_fingerprint=roster_fingerprint(known_roster or PART),
-        roster_unavailable=unavailable,
+        roster_unavailable_since=unavailable_since,
         preview_json="[]",
         title=None,
         missing_since=missing_since,
@@ -48,7 +48,7 @@ NEW = listed_chat(PART, None)
         pytest.param(NEW, True, True, id="new"),
         pytest.param(MOVED, True, True, id="moved"),
         pytest.param(listed(), False, True, id="stored as listed"),
-        pytest.param(listed(unavailable=True), True, True, id="stored without its roster"),
+        pytest.param(listed(unavailable_since=1), True, True, id="stored without its roster"),
         pytest.param(listed(missing_since=1), True, True, id="was missing"),
         pytest.param(listed_chat(FULL, None), False, False, id="new, and listed whole"),
     ],
@@ -68,9 +68,9 @@ def test_a_roster_is_fetched_only_if_it_is_listed_in_part_and_may_have_changed(
         pytest.param(NEW, Listed(PART), True, id="new"),
         pytest.param(listed(), Fetched(FULL), False, id="the roster that is stored"),
         pytest.param(listed(), Fetched(replace(FULL, participants=())), True, id="another roster"),
-        pytest.param(listed(unavailable=True), Fetched(FULL), True, id="available again"),
+        pytest.param(listed(unavailable_since=1), Fetched(FULL), True, id="available again"),
         pytest.param(listed(), Unavailable(PART), True, id="unavailable for the first time"),
-        pytest.param(listed(unavailable=True), Unavailable(PART), False, id="still unavailable"),
+        pytest.param(listed(unavailable_since=1), Unavailable(PART), False, id="still unavailable"),
         pytest.param(MOVED, Unavailable(MOVED.chat), True, id="moved and unavailable"),
     ],
 )

@@ -395,7 +395,7 @@ class Wiring:
     def job_runner(self) -> "JobRunner":
         from imagecache.usecases.operating.run_job import JobRunner
 
-        return JobRunner(jobs=self.jobs, clock=self.clock, new_worker_id=token_hex)
+        return JobRunner(jobs=self.jobs, clock=self.clock, new_worker=token_hex)
 
     @cached_property
     def job_reader(self) -> "JobReader":
@@ -528,8 +528,8 @@ class Wiring:
             beeper_health_store=self.beeper_health_store,
             statistics_store=self.statistics_store,
             job_reader=self.job_reader,
-            clock=self.clock,
             base_url=self.config.public_base_url,
+            clock=self.clock,
         )
 
     def admin_api(

@@ -43,11 +43,8 @@ class AdminApi:
         images = ImageChangeRoutes(
             lookup=self.lookup, changes=self.changes, base_url=self.base_url, log=self.log
         )
-        contacts = ContactRoutes(
-            book=self.book,
-            start_sync=partial(start_sync, starter=self.job_starter, complete=False, force=False),
-            base_url=self.base_url,
-        )
+        start_small_sync = partial(start_sync, starter=self.job_starter, complete=False, force=False)
+        contacts = ContactRoutes(book=self.book, start_sync=start_small_sync, base_url=self.base_url)
         return {**images.routes(), **self._of_jobs(), **contacts.routes()}
 
     def _of_jobs(self) -> dict[str, Route]:

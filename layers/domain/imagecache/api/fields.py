@@ -23,7 +23,7 @@ MOST_CURSOR_CHARS = 8_192
 
 @dataclass(frozen=True, slots=True)
 class Field(ABC):
-    """One value of a request.
+    """A value of a request.
 
     `default` is used when the request leaves the value out and it is not `required`. `role` is the token that
     sending the value takes, where that is more than the route itself takes. `about` describes the value in
@@ -75,7 +75,7 @@ class Whole(Field):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Field):
-    """One of the values of an enumeration."""
+    """A value of an enumeration."""
 
     options: type[StrEnum]
 

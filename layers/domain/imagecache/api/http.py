@@ -24,6 +24,7 @@ from imagecache.errors import (
     NotFoundError,
     RequestError,
     RequestTooLargeError,
+    StoreUnavailableError,
     UnauthorizedError,
 )
 from imagecache.model.access import Role
@@ -59,7 +60,7 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One operation of the API: what it takes, whom it serves, and what it answers.
+    """An operation of the API: what it takes, whom it serves, and what it answers.
 
     `answer` is called with the value of every field, by the field's argument, and returns JSON of the shape
     `gives`. `role` is the token that the route takes. `status` is the status of a success; `errors` are the
@@ -95,6 +96,9 @@ def serve(event: Event, *, routes: Routes, log: Log) -> Response:
         return _error(status, code, str(error), event)
     except Exception as error:  # noqa: BLE001 - the last resort
         failure = {"route": route_key, "error": type(error).__name__, "trace": _frames(error)}
+        if isinstance(error, StoreUnavailableError):
+            # Its message is the code of an AWS error, such as ThrottlingException.
+            failure["cause"] = str(error)
         log.error("the request failed", extra=failure)
         message = f"Internal error. Details are in the server log (request id {_request_id(event)})."
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", message, event)

@@ -61,7 +61,7 @@ class References(TypedDict):
 
 
 class Attempt(TypedDict):
-    """One request to an origin, and what came of it."""
+    """A request to an origin, and what came of it."""
 
     at: Moment | None
     origin: str

@@ -13,7 +13,7 @@ Moment = TypeAliasType("Moment", str)
 
 
 class Error(TypedDict):
-    """What is wrong and what to do about it.
+    """An error: what is wrong and what to do about it.
 
     `message` is for a person, `code` for a program. `requestId` finds the request in the server's logs.
     """

@@ -1,10 +1,10 @@
-"""Who may use the API."""
+"""The rights of a request to the API."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a request's token allows: nothing, reading, or everything."""
+    """The rights that a token gives: none, to read, or to do everything."""
 
     NONE = "none"
     READ = "read"

@@ -7,17 +7,16 @@ from imagecache.model.image import ImageRef
 
 
 class KeptBy(StrEnum):
-    """Who changes a contact: its owner, by hand, or Dex."""
+    """The two keepers of contacts: the owner, by hand, and Dex, whose contacts the import replaces."""
 
     MANUAL = "manual"
     DEX = "dex"
 
 
 class IdentifierKind(StrEnum):
-    """What an identifier is; `rules/identifiers.py` has the rule of each kind.
+    """The kinds of identifiers. `participant` is a member's own id: a link that a person has made by hand."""
 
-    PARTICIPANT is a member's own id: a link that a person has made by hand.
-    """
+    # The rule of each kind is in rules/identifiers.py.
 
     PARTICIPANT = "participant"
     INSTAGRAM = "instagram"

@@ -25,7 +25,7 @@ _EXAMPLE_NUMBER = "include the country code, for example +44 20 7946 0958"
 
 @dataclass(frozen=True, slots=True)
 class IdentifierRule:
-    """One kind of identifier.
+    """A kind of identifier.
 
     `normal_form(text, region)` returns the one form of a text, None if it is not valid. `region` is the
     country, such as GB, of phone numbers without a country code. `of_member(member, network)` returns what a

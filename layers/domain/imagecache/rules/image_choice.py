@@ -17,7 +17,7 @@ _MEMBERS_CONSIDERED = 8
 
 
 class ShownStatus(StrEnum):
-    """What a page can do with a picture."""
+    """The states of a picture as a page distinguishes them."""
 
     CACHED = "cached"
     PENDING = "pending"
@@ -26,7 +26,7 @@ class ShownStatus(StrEnum):
 
 
 class ShownFor(StrEnum):
-    """Whose picture is shown: the chat's own, a member's own, or that of the contact which a member is."""
+    """The owners of a picture: the chat, a member, or the contact that a member is."""
 
     CHAT = "chat"
     PARTICIPANT = "participant"
@@ -58,7 +58,7 @@ class ShownImage:
 
     @property
     def reason(self) -> str | None:
-        """Why there is no picture: why it failed, or that it was forgotten. None if nothing is wrong."""
+        """The reason of the failure, or `forgotten`; None if nothing is wrong with the picture."""
         if self.view and self.view.status is ImageStatus.FORGOTTEN:
             return ImageStatus.FORGOTTEN.value
         return self.view.reason if self.view and self.status is ShownStatus.FAILED else None

@@ -31,7 +31,7 @@ class ChatRow(Model):
     """A row of beeperChats.
 
     A chat that was stored without its roster, because Beeper answered the request for it with an error, has
-    `roster_unavailable`. Every run that sees the chat asks for its roster again.
+    `roster_unavailable_since`. Every run that sees the chat asks for its roster again.
     """
 
     chat_id = UnicodeAttribute(hash_key=True, attr_name="chatId")
@@ -53,7 +53,7 @@ class ChatRow(Model):
     participant_count = NumberAttribute(attr_name="participantCount")
     list_fingerprint = UnicodeAttribute(attr_name="listFingerprint")
     roster_fingerprint = UnicodeAttribute(attr_name="rosterFingerprint")
-    roster_unavailable = BooleanAttribute(null=True, attr_name="rosterUnavailable")
+    roster_unavailable_since = NumberAttribute(null=True, attr_name="rosterUnavailableSince")
     folder = UnicodeAttribute(null=True)
     synced_by = NumberAttribute(attr_name="syncedBy")
     missing_since = NumberAttribute(null=True, attr_name="missingSince")
@@ -64,13 +64,13 @@ class ChatRow(Model):
 class StoredChat:
     """What sync compares a listed chat with.
 
-    `roster_unavailable` means that the chat was stored without its roster. `missing_since` is in ms, and 0
-    while Beeper lists the chat.
+    Since `roster_unavailable_since` the chat is stored without its roster; 0 if it has its roster. Since
+    `missing_since` Beeper does not list the chat; 0 if it does. Both are in ms.
     """
 
     list_fingerprint: str
     roster_fingerprint: str
-    roster_unavailable: bool
+    roster_unavailable_since: int
     preview_json: str
     title: str | None
     missing_since: int
@@ -104,7 +104,7 @@ class ChatsTable:
                 "chatId",
                 "listFingerprint",
                 "rosterFingerprint",
-                "rosterUnavailable",
+                "rosterUnavailableSince",
                 "participants",
                 "title",
                 "missingSince",
@@ -137,10 +137,13 @@ class ChatsTable:
         preview_json: str,
         list_fingerprint: str,
         roster_fingerprint: str,
-        roster_unavailable: bool = False,
+        roster_unavailable_since: int = 0,
         fence: int,
     ) -> None:
-        """Replaces the whole row, so that the chat no longer counts as missing. Raises FencedOffError."""
+        """Replaces the whole row, so that the chat no longer counts as missing. Raises FencedOffError.
+
+        `roster_unavailable_since` is in ms, and 0 if the chat is stored with its roster.
+        """
         row = self._row(
             chat_id=chat.chat_id,
             account_id=chat.account_id,
@@ -161,7 +164,7 @@ class ChatsTable:
             participant_count=chat.participant_count,
             list_fingerprint=list_fingerprint,
             roster_fingerprint=roster_fingerprint,
-            roster_unavailable=roster_unavailable or None,
+            roster_unavailable_since=roster_unavailable_since or None,
             folder=chat.folder.value if chat.folder else None,
             synced_by=fence,
         )
@@ -195,7 +198,7 @@ def _stored_chat(item: Item) -> StoredChat:
     return StoredChat(
         list_fingerprint=item["listFingerprint"]["S"],
         roster_fingerprint=item["rosterFingerprint"]["S"],
-        roster_unavailable=item.get("rosterUnavailable", {}).get("BOOL", False),
+        roster_unavailable_since=int(item.get("rosterUnavailableSince", {}).get("N", 0)),
         preview_json=item["participants"]["S"],
         title=item.get("title", {}).get("S"),
         missing_since=int(item.get("missingSince", {}).get("N", 0)),

@@ -1,1 +1,1 @@
-"""What every table shares: binding a model to a client, batched reads, conditional and fenced writes."""
+"""What all tables use: models bound to a client, scans, batched reads, conditional and fenced writes."""

@@ -27,7 +27,7 @@ _RESERVE_MS = 20_000
 
 
 class ImportOutcome(StrEnum):
-    """How an import ended. OFFLINE and UNAUTHORIZED are about Dex, not about Beeper."""
+    """The ways in which an import ends. OFFLINE and UNAUTHORIZED are about Dex, not about Beeper."""
 
     OK = "ok"
     UNFINISHED = "unfinished"
@@ -37,7 +37,7 @@ class ImportOutcome(StrEnum):
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import read and changed.
+    """The result of an import: what it read, and what it changed.
 
     `unreadable` counts people in Dex without a usable id, `skipped` identifiers that are not valid,
     `kept_by_hand` contacts of Dex that the owner has changed since, and `refused` deletions that look like a

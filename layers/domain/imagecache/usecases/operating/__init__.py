@@ -1,1 +1,1 @@
-"""What an operator starts: jobs and changes of single images, and who may do so."""
+"""The use cases of operators: jobs, changes of single images, and the check of tokens."""

@@ -25,12 +25,13 @@ _REFRESHABLE = {ImageStatus.CACHED, ImageStatus.FORGOTTEN}
 
 
 class Invalidation(StrEnum):
-    """Whether CloudFront drops its copies of a forgotten image. The values are the words of the API.
+    """The state of CloudFront's copies of a forgotten image.
 
-    FAILED: it goes on serving them, for up to a year, to clients that know their URLs. NOT_NEEDED: there were
-    none, or another image shows the same content.
+    `told`: it drops them. `not_told`: it could not be asked to, and serves them for up to a year to clients
+    that know their URLs. `not_needed`: there are none, or another image shows the same content.
     """
 
+    # The values are the API's words, which clients know.
     REQUESTED = "told"
     FAILED = "not_told"
     NOT_NEEDED = "not_needed"
@@ -38,7 +39,7 @@ class Invalidation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ForgetResult:
-    """What was deleted: `deleted_versions` counts versions of the image's objects.
+    """The result of a forget. `deleted_versions` counts the deleted versions of the image's objects.
 
     `trouble` is the name of the error because of which the invalidation failed.
     """

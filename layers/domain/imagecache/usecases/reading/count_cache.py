@@ -10,7 +10,7 @@ from imagecache.stores.images.catalogue import ImageCatalogue
 
 @dataclass(frozen=True, slots=True)
 class CacheCounts:
-    """What the cache holds.
+    """The contents of the cache in numbers.
 
     `images` are cached images, `blobs` the distinct contents of these, and `bytes` the size of the originals.
     `references` are the places that show a cached image. `bytes_saved` is what one original for each

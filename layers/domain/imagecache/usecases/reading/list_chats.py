@@ -18,11 +18,11 @@ from imagecache.stores.chats.chat_reader import ChatConditions, ChatReader, Chat
 from imagecache.stores.images.cached_images import CachedImages
 
 Positions = Mapping[Folder, Position | None]
-"""Where each folder continues, None for its beginning. A folder that was read to its end is left out."""
+"""The position after which each folder continues, None for its beginning. A finished folder is left out."""
 
 
 class ChatFilter(StrEnum):
-    """Which chats are listed."""
+    """The selections of chats that can be listed."""
 
     INBOX = "inbox"
     UNREAD = "unread"

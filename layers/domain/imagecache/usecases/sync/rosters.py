@@ -48,28 +48,36 @@ class ListedChat:
 
     def needs_full_roster(self, *, complete: bool) -> bool:
         """Returns True if the roster must be fetched. `complete` says whether the run is a complete one."""
-        return self.chat.roster_is_partial and (complete or not self._is_stored(roster_unavailable=False))
+        return self.chat.roster_is_partial and (complete or not self._is_stored_with_roster)
+
+    @property
+    def unavailable_since(self) -> int:
+        """The moment (ms) when the chat was stored as it is listed, without its roster. 0 if it was not."""
+        return self.stored.roster_unavailable_since if self.stored and self._is_stored_as_listed else 0
 
     def has_changed(self, roster: Roster) -> bool:
         """Returns True if the chat with this roster differs from what is stored."""
         match roster:
             case Listed():
-                return not self._is_stored(roster_unavailable=False)
+                return not self._is_stored_with_roster
             case Fetched(chat):
-                return not self._is_stored(roster_unavailable=False) or not self._has_stored_roster(chat)
+                return not self._is_stored_with_roster or not self._has_stored_roster(chat)
             case Unavailable():
-                return not self._is_stored(roster_unavailable=True)
+                return not self.unavailable_since
 
     def _has_stored_roster(self, chat: Chat) -> bool:
         return self.stored is not None and self.stored.roster_fingerprint == roster_fingerprint(chat)
 
-    def _is_stored(self, *, roster_unavailable: bool) -> bool:
-        """Returns True if the chat is stored as it is listed, and its roster was, or was not, available."""
+    @property
+    def _is_stored_with_roster(self) -> bool:
+        return self._is_stored_as_listed and not self.unavailable_since
+
+    @property
+    def _is_stored_as_listed(self) -> bool:
         return (
             self.stored is not None
             and not self.stored.missing_since
             and self.stored.list_fingerprint == self.fingerprint
-            and self.stored.roster_unavailable is roster_unavailable
         )
 
 

@@ -36,8 +36,7 @@ from imagecache.usecases.sync.sync_report import SyncReport
 class PageOutcome:
     """Whether the whole page is stored; if not, time was up, and the page has to be stored again.
 
-    `watermark_limit` is the last activity (ms) of the oldest chat that was stored without its roster for the
-    first time. The next run has to read down to it.
+    The watermark must not pass `watermark_limit` (ms), so that the next run reads down to it.
     """
 
     finished: bool
@@ -50,7 +49,8 @@ class PageWriter:
 
     `matcher` is None if there has never been a contact. `previews_changed` means that this run has already
     written previews, which must be read consistently. Images are queued for chats whose last activity is not
-    before `images_since` (ms).
+    before `images_since`. The run began at `started_at`, and the last one that succeeded ended at
+    `last_success_at` (all in ms).
     """
 
     chat_api: ChatApi
@@ -63,6 +63,8 @@ class PageWriter:
     complete: bool
     previews_changed: bool
     images_since: int
+    started_at: int
+    last_success_at: int
     time_budget: TimeBudget
 
     def store(self, page: list[Chat]) -> PageOutcome:
@@ -77,16 +79,23 @@ class PageWriter:
                 return PageOutcome(False, watermark_limit)
             self.report.chats += 1
             roster = self._roster_of(listed)
-            if not listed.has_changed(roster):
-                unchanged.append(roster.chat)
-                continue
-            self._store_chat(listed, roster, contacts_of_page)
-            if isinstance(roster, Unavailable):
-                # Only the first time. Otherwise no run would ever get beyond a chat that is never available.
+            if isinstance(roster, Unavailable) and self._is_new(listed):
                 watermark_limit = min(watermark_limit, listed.chat.last_activity)
+            if listed.has_changed(roster):
+                self._store_chat(listed, roster, contacts_of_page)
+            else:
+                unchanged.append(roster.chat)
         if self.complete:
             self._queue_images(unchanged)
         return PageOutcome(True, watermark_limit)
+
+    def _is_new(self, unavailable: ListedChat) -> bool:
+        """Returns True until a run has succeeded since the chat's roster became unavailable.
+
+        After that the watermark may pass the chat. Otherwise no run would ever get beyond a chat whose roster
+        is never available.
+        """
+        return not unavailable.unavailable_since or unavailable.unavailable_since > self.last_success_at
 
     def _contacts_of_changed(self, listed_chats: list[ListedChat]) -> ContactIndex:
         """Looks up contacts once for all changed chats whose members are all listed, as most are."""
@@ -127,7 +136,7 @@ class PageWriter:
             preview_json=preview_json,
             list_fingerprint=listed.fingerprint,
             roster_fingerprint=fingerprint,
-            roster_unavailable=isinstance(roster, Unavailable),
+            roster_unavailable_since=self.started_at if isinstance(roster, Unavailable) else 0,
             fence=self.fence,
         )
 

@@ -179,7 +179,7 @@ class SyncRun:
         self.report.relinked = relinked.members
         self.report.queued = relinked.queued
         if relinked.finished:
-            writer = self._page_writer(relinked, complete=progress.complete)
+            writer = self._page_writer(progress, relinked, last_sync)
             progress = self._store_pages(progress, writer, last_sync)
         if not progress.finished:
             self.progress_store.record(progress, fence=self.fence)
@@ -201,7 +201,7 @@ class SyncRun:
         is_overdue = last_sync.completed_at <= now - _COMPLETE_EVERY
         return SyncProgress(complete=complete or is_overdue, force=force, started_at=now)
 
-    def _page_writer(self, relinked: RelinkResult, *, complete: bool) -> PageWriter:
+    def _page_writer(self, progress: SyncProgress, relinked: RelinkResult, last_sync: LastSync) -> PageWriter:
         return PageWriter(
             chat_api=self.chat_api,
             chats_table=self.chats_table,
@@ -210,9 +210,11 @@ class SyncRun:
             matcher=self.matcher if relinked.any_contacts else None,
             report=self.report,
             fence=self.fence,
-            complete=complete,
+            complete=progress.complete,
             previews_changed=relinked.begun,
             images_since=self.images_since,
+            started_at=progress.started_at,
+            last_success_at=last_sync.succeeded_at,
             time_budget=self.time_budget,
         )
 
@@ -222,10 +224,10 @@ class SyncRun:
         while not progress.finished:
             page = self.chat_api.page(progress.cursor)
             outcome = writer.store(page.chats)
-            watermark_limit = min(progress.watermark_limit, outcome.watermark_limit)
-            progress = replace(progress, watermark_limit=watermark_limit)
             if not outcome.finished:
                 break
+            watermark_limit = min(progress.watermark_limit, outcome.watermark_limit)
+            progress = replace(progress, watermark_limit=watermark_limit)
             self.report.unreadable += len(page.unreadable)
             self.report.skipped += [chat_id[:_MAX_LOGGED_ID_CHARS] for chat_id in page.unreadable if chat_id]
             progress = _advanced(progress, page, stop_before)

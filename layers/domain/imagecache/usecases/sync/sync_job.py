@@ -1,5 +1,6 @@
 """Handles an event of functions/sync: a scheduled run, or a job that the API has started."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -22,8 +23,8 @@ _RESULT_FIELDS = ("missing", "deleted", "refused", "unreadable", "complete", "ou
 class SyncJobRunner:
     """Runs sync for one invocation. `remaining_ms` returns how long the invocation can still run.
 
-    `send_event` invokes the same function once more, with another event. `new_worker_id` returns an id that
-    was never used before.
+    `send_event` invokes the same function once more, with another event. `new_worker` returns a name that no
+    other invocation has, under which this one claims a job.
     """
 
     chat_sync: ChatSync
@@ -32,14 +33,13 @@ class SyncJobRunner:
     clock: Clock
     remaining_ms: Callable[[], int]
     send_event: Callable[[Mapping[str, Any]], None]
-    new_worker_id: Callable[[], str]
+    new_worker: Callable[[], str] = secrets.token_hex
 
     def handle(self, event: Mapping[str, Any]) -> SyncReport:
         """Runs sync and returns its report. Sends a further event if the run is not finished.
 
         `{"jobId"}` continues a job; the event of a schedule, and `{"complete", "force"}`, both optional, run
-        sync without one. Raises JobTakenError if another invocation works on the job, and JobOverError if it
-        has ended or does not exist.
+        sync without one. Raises JobTakenError or JobOverError if a job's event has been delivered before.
         """
         if "jobId" in event:
             report = self._work_on(self._claim(event["jobId"]))
@@ -62,13 +62,13 @@ class SyncJobRunner:
 
     def _claim(self, job_id: str) -> Job:
         return self.jobs.claim(
-            job_id, worker=self.new_worker_id(), now=self.clock(), milliseconds=self.remaining_ms()
+            job_id, worker=self.new_worker(), now=self.clock(), milliseconds=self.remaining_ms()
         )
 
     def _work_on(self, job: Job) -> SyncReport:
-        """Runs sync as the claimed job orders it, and records its progress, and its result or error."""
+        """Runs sync as the job orders it, and records its progress, and its result or error."""
         if not isinstance(job.order, SyncOrder):
-            raise TypeError(f"job {job.job_id} is a {job.kind}, which another function works on")
+            raise TypeError(f"job {job.job_id} is not a sync but a {job.kind}")
 
         def record_progress(report: SyncReport) -> None:
             self.jobs.save(replace(job, progress=_progress(job, report)), now=self.clock())
@@ -84,7 +84,7 @@ class SyncJobRunner:
             raise
         progress = _progress(job, report)
         if report.outcome is SyncOutcome.UNFINISHED:
-            # The job is released in the same write, so that the next invocation can claim it.
+            # Released in the same write, so that the next invocation can claim the job.
             self.jobs.save(replace(job, progress=progress), now=self.clock(), release=True)
             return report
         fields = asdict(report)

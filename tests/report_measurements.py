@@ -1,6 +1,6 @@
-"""Figures that a test measured → the summary, from whichever worker it ran in.
+"""Prints what tests have measured at the end of the run, from every worker of pytest-xdist.
 
-A test says `record_property("measured", "<a sentence>")`.
+A test reports a figure with `record_property("measured", "<a sentence>")`.
 """
 
 import pytest
