@@ -95,7 +95,7 @@ def finished(stack: Stack) -> Job:
 
 
 def backfill(stack: Stack) -> Job:
-    """One delivery of the event of a backfill."""
+    """Handles one delivery of the event of a backfill."""
     work = partial(stack.wiring.image_backfill.backfill, order=BackfillOrder())
     return stack.wiring.job_runner.run("job0", work, PLENTY_OF_TIME)
 

@@ -1,1 +1,1 @@
-"""What all tables use: models bound to a client, scans, batched reads, conditional and fenced writes."""
+"""Helpers that all tables use: bound models, scans, batched reads, conditional and fenced writes."""

@@ -21,7 +21,7 @@ QueueImages = Callable[[Iterable[tuple[str, str]]], int]
 
 @dataclass(frozen=True, slots=True)
 class BackfillPosition:
-    """Where a pass over all chats continues: in this folder, after this chat (None: at its beginning)."""
+    """A position in a pass over all chats: a folder, and the last chat of it (None at its beginning)."""
 
     folder: Folder
     after: Position | None = None
@@ -47,7 +47,7 @@ class BackfillPosition:
 
 @dataclass(frozen=True, slots=True)
 class BackfillStep:
-    """What one step of a pass over all chats has done, and where to continue (None after the last chat)."""
+    """The counts of one step of a pass over all chats, and the next position (None after the last chat)."""
 
     chats: int
     queued: int

@@ -14,7 +14,7 @@ from imagecache.stores.state.jobs import Jobs
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step of a job has done.
+    """The result of one step of a job.
 
     `counts` are added to the job's progress. `position` is where to continue, None after the last step.
     `result` replaces the entries of the job's result that have the same names.
