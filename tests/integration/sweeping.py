@@ -1,4 +1,4 @@
-"""The sweep over a test's stack, and what the stack holds after it."""
+"""Helpers for tests of the sweep: they fill a stack, sweep it, and look at the result."""
 
 import io
 import itertools
@@ -30,7 +30,7 @@ def sweep_of(stack: Stack, *, refetch_media_after: int = 0, active_within_days: 
 
 
 def begun(stack: Stack, *, dry_run: bool = False, force: bool = False) -> Job:
-    """The job of a sweep that no function works on yet."""
+    """Creates the job of a sweep, which no invocation has claimed yet."""
     order = CleanupOrder(dry_run=dry_run, force=force)
     job = new_job(f"sweep{next(_job_numbers)}", order, now=stack.now)
     assert stack.jobs.create(job)
@@ -38,7 +38,7 @@ def begun(stack: Stack, *, dry_run: bool = False, force: bool = False) -> Job:
 
 
 def swept(stack: Stack, sweep: Sweep | None = None, *, a_step_at_a_time: bool = False, **order: bool) -> Job:
-    """A whole sweep, in one invocation or in as many as it has steps."""
+    """Runs a whole sweep, in one invocation or in as many as it has steps."""
     job = begun(stack, **order)
     work = (sweep or sweep_of(stack)).run
     while not job.is_over:
@@ -47,13 +47,13 @@ def swept(stack: Stack, sweep: Sweep | None = None, *, a_step_at_a_time: bool = 
 
 
 def counted(job: Job) -> dict[str, int]:
-    """What came of it, without what is always there."""
+    """Returns the counts of a sweep, except for those that every sweep has."""
     plain = {"rows", "chats", "blobs", "listed", "orphans"}
     return {name: count for name, count in job.progress.items() if count and name not in plain}
 
 
 def synced(stack: Stack) -> None:
-    """A complete run of sync has just succeeded."""
+    """Records that a complete run of sync has just succeeded."""
     fence = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
     assert fence is not None
     known = stack.wiring.last_sync_store.read()
@@ -63,13 +63,13 @@ def synced(stack: Stack) -> None:
 
 
 def objects(stack: Stack) -> set[str]:
-    """Keys of everything that the bucket serves."""
+    """Returns the keys of all current objects."""
     listed: Any = stack.s3.list_objects_v2(Bucket="images")
     return {entry["Key"] for entry in listed.get("Contents", [])}
 
 
 def keep(stack: Stack, key: str, color: str = "red", *, url: str | None = None) -> str:
-    """Cached as the cacher does it, objects and all; its blob."""
+    """Caches an image as the cacher does it, with its objects, and returns its blob id."""
     original = a_picture(color)
     picture, blob = render(original), blob_id(b"salt", original)
     asked = replace(request(key), source_url=url) if url else request(key)
@@ -81,13 +81,13 @@ def keep(stack: Stack, key: str, color: str = "red", *, url: str | None = None) 
 
 
 def nights(stack: Stack, count: int) -> None:
-    """So many days later, with a complete sync just before."""
+    """Lets so many days pass, with a complete sync at their end."""
     stack.now += count * DAY
     synced(stack)
 
 
 def shown(stack: Stack, *names: str, chat_id: str = "!ada") -> Chat:
-    """A chat whose members have these pictures: `ada` is `s/ada`."""
+    """Stores a chat whose members have these pictures: the picture of `ada` is `s/ada`."""
     people = tuple(person(f"{name.title()} X", f"s/{name}") for name in names)
     chat = replace(CHAT, chat_id=chat_id, participants=people)
     put(stack, chat)
@@ -95,7 +95,7 @@ def shown(stack: Stack, *names: str, chat_id: str = "!ada") -> Chat:
 
 
 def a_picture(color: str) -> bytes:
-    """A small PNG of one colour: the same bytes each time."""
+    """Returns a small PNG of one colour, with the same bytes each time."""
     out = io.BytesIO()
     Image.new("RGB", (32, 32), color).save(out, "PNG")
     return out.getvalue()

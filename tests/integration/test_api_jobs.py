@@ -1,4 +1,4 @@
-"""Jobs: accepted at once, worked on elsewhere, followed until what they queued has become pictures."""
+"""Jobs: the API accepts them, functions work on them, and the API reports their progress."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -81,7 +81,7 @@ def queued(stack: Stack) -> list[str]:
         ("/api/redrive", {}, JobKind.REDRIVE, RedriveOrder()),
     ],
 )
-def test_what_takes_long_is_accepted_and_handed_on(
+def test_a_job_is_accepted_and_handed_to_its_function(
     stack: Stack, path: str, body: dict[str, Any], kind: JobKind, order: JobOrder
 ) -> None:
     api = Api(stack)
@@ -251,7 +251,7 @@ def test_a_job_without_a_sign_of_life_has_failed(stack: Stack, api: Api) -> None
 def sync(
     stack: Stack, demo: DemoAccount, session: requests.Session, event: dict[str, Any], left: list[int]
 ) -> list[Any]:
-    """Runs as the function does, with so many ms left whenever it asks; the events it sent itself."""
+    """Runs sync as its function does, with these remaining times in ms, and returns the events it sends."""
     again: list[Any] = []
     stack.wiring.sync_jobs.handle(
         event,
@@ -262,7 +262,7 @@ def sync(
     return again
 
 
-def test_a_sync_of_the_apis_tells_how_far_it_is_over_several_invocations(
+def test_a_sync_job_reports_its_progress_over_several_invocations(
     stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
 ) -> None:
     api.post("/api/sync", complete=True)
@@ -276,7 +276,7 @@ def test_a_sync_of_the_apis_tells_how_far_it_is_over_several_invocations(
     assert job["progress"]["chats"] >= len(demo.account.chats)
 
 
-def test_a_sync_of_the_apis_that_cannot_reach_beeper_says_so(
+def test_a_sync_job_that_cannot_reach_beeper_says_so(
     stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
 ) -> None:
     api.post("/api/sync")

@@ -13,7 +13,7 @@ from tests.integration.conftest import Stack
 
 @contextmanager
 def failing(stack: Stack, fail: Callable[[Any], list[dict[str, str]]]) -> Iterator[None]:
-    """S3 reports these errors for single objects, in answers to calls that succeed."""
+    """Lets S3 report errors for single objects, in answers to calls that succeed."""
 
     def add_errors(parsed: Any, **_: object) -> None:
         parsed["Errors"] = fail(parsed)

@@ -1,4 +1,4 @@
-"""What the cache holds is counted as it is."""
+"""The counts of the cache."""
 
 import requests
 

@@ -4,7 +4,6 @@ import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import boto3
@@ -424,34 +423,26 @@ def test_a_function_without_its_table_does_not_start(monkeypatch: pytest.MonkeyP
         load("read")
 
 
-@pytest.fixture
-def log(
-    environment: None,  # noqa: ARG001 - which the name of the service belongs to
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Callable[[], list[dict[str, Any]]]:
-    """Returns the log of the functions that the test loads, line by line, since it was last asked for."""
-    # A logger keeps the output that it was made with: another name makes another logger.
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"log-{token_hex()}")
-    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-
 def test_an_event_that_lambda_delivers_again_rings_no_alarm(
-    stack: Stack, log: Callable[[], list[dict[str, Any]]]
+    stack: Stack, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     """Lambda's alarm counts errors, the sweep's counts refusals: the second delivery has neither."""
     first = load("cleanup")(event("schedule"), Context())
     assert first["refused"] == ["no_recent_sync"]
-    assert log()[-1]["SweepRefused"] == [1]
+    assert log_lines()[-1]["SweepRefused"] == [1]
     assert load("cleanup")(event("schedule"), Context()) == {"skipped": "JobOverError"}
     stack.jobs.create(new_job(event("job")["jobId"], BackfillOrder(), now=now()))
     load("jobs")(event("job"), Context())
     load("jobs")(event("job"), Context())
-    assert [line["level"] for line in log()] == ["INFO"] * 3, "and no line of counts, which has no level"
+    stack.jobs.create(new_job("job0", SyncOrder(), now=now()))
+    stack.jobs.claim("job0", worker="first", now=now(), milliseconds=900_000)
+    assert load("sync")({"jobId": "job0"}, Context()) == {"skipped": "JobTakenError"}
+    levels = [line["level"] for line in log_lines()]
+    assert levels == ["INFO"] * 4, "and no line of counts, which has no level"
 
 
 def test_every_log_line_of_a_job_names_the_job_and_the_request(
-    stack: Stack, log: Callable[[], list[dict[str, Any]]]
+    stack: Stack, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     stack.jobs.create(new_job(event("job")["jobId"], BackfillOrder(), now=now()))
     load("jobs")(event("job"), Context())
@@ -459,7 +450,7 @@ def test_every_log_line_of_a_job_names_the_job_and_the_request(
     nightly = event("schedule")
     load("cleanup")(nightly, Context())
     load("cleanup")(nightly, Context())
-    lines = [line for line in log() if "level" in line]
+    lines = [line for line in log_lines() if "level" in line]
     assert [(line["message"], line["jobId"]) for line in lines] == [
         ("job", event("job")["jobId"]),
         ("nothing to do", event("job")["jobId"]),
@@ -471,7 +462,7 @@ def test_every_log_line_of_a_job_names_the_job_and_the_request(
 
 @pytest.mark.parametrize(("name", "order"), [("jobs", BackfillOrder()), ("cleanup", CleanupOrder())])
 def test_an_unexpected_error_is_logged_with_its_trace_and_fails_the_invocation(
-    stack: Stack, log: Callable[[], list[dict[str, Any]]], name: str, order: JobOrder
+    stack: Stack, log_lines: Callable[[], list[dict[str, Any]]], name: str, order: JobOrder
 ) -> None:
     job_id = event("job")["jobId"]
     stack.jobs.create(new_job(job_id, order, now=now()))
@@ -480,7 +471,7 @@ def test_an_unexpected_error_is_logged_with_its_trace_and_fails_the_invocation(
     handler = load(name)
     with pytest.raises(Exception, match="ResourceNotFoundException"):
         handler(event("job"), Context())
-    [line] = log()
+    [line] = log_lines()
     assert (line["level"], line["jobId"]) == ("ERROR", job_id)
     assert line["function_request_id"] == Context.aws_request_id
     assert "Traceback" in line["exception"]

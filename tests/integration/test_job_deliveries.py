@@ -94,7 +94,7 @@ def finished(stack: Stack) -> Job:
 
 
 def backfill(stack: Stack) -> Job:
-    """One delivery of the event of a backfill."""
+    """Handles one delivery of the event of a backfill."""
     work = partial(stack.wiring.image_backfill.backfill, order=BackfillOrder())
     return stack.wiring.job_runner.run("job0", work, PLENTY_OF_TIME)
 
@@ -223,6 +223,18 @@ def test_an_error_after_the_claim_was_lost_is_raised_and_not_recorded(stack: Sta
     with pytest.raises(TimeoutError):
         stack.wiring.job_runner.run("job0", failing, PLENTY_OF_TIME)
     assert (finished(stack).status, finished(stack).worker) == (JobStatus.RUNNING, "next")
+
+
+def test_a_write_that_boto3_repeats_because_its_answer_was_lost_counts_as_done(stack: Stack) -> None:
+    begun(stack, CleanupOrder())
+    claimed = stack.jobs.claim("job0", worker="one", now=stack.now, milliseconds=15 * MINUTES)
+    assert stack.jobs.claim("job0", worker="one", now=stack.now, milliseconds=15 * MINUTES) == claimed
+    step = replace(claimed, progress={"rows": 1}, position={"phase": "deleteRows"}, result={"refused": []})
+    released = stack.jobs.save(step, now=stack.now, release=True)
+    assert stack.jobs.save(step, now=stack.now, release=True) == released
+    stack.jobs.claim("job0", worker="two", now=stack.now, milliseconds=15 * MINUTES)
+    with pytest.raises(JobTakenError):
+        stack.jobs.save(step, now=stack.now, release=True)
 
 
 def test_a_job_that_does_not_exist_is_over(stack: Stack) -> None:

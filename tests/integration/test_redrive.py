@@ -1,4 +1,4 @@
-"""Redrive: dead letters go back into the queue, each once, and none is lost on the way."""
+"""Redrive: dead letters are sent to the queue again, each once, and none is lost."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,7 +26,7 @@ NONSENSE = [
 
 
 class Dead:
-    """A dead-letter queue, and a redrive of it."""
+    """A dead-letter queue, and the job of a redrive."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -44,7 +44,7 @@ class Dead:
         return self.stack.wiring.job_runner.run("job0", redrive.redrive, time_budget)
 
     def left(self) -> int:
-        """Hidden ones, too."""
+        """Returns how many messages are in the queue, hidden ones included."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         known = self.stack.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
         return sum(int(known[name]) for name in names)
@@ -69,7 +69,9 @@ def test_every_dead_letter_goes_back_as_it_was(stack: Stack, dead: Dead) -> None
     assert dead.left() == 0
 
 
-def test_what_no_version_of_ours_has_sent_stays_where_it_is_and_is_counted(stack: Stack, dead: Dead) -> None:
+def test_a_message_that_no_version_has_sent_stays_where_it_is_and_is_counted(
+    stack: Stack, dead: Dead
+) -> None:
     dead.has(*NONSENSE * 2, *map(to_body, requests(5)))
     job = dead.redrive()
     assert (job.status, job.progress) == (JobStatus.DONE, {"moved": 5, "unreadable": 12})

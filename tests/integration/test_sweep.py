@@ -1,4 +1,4 @@
-"""The nightly sweep: what nobody shows goes after its grace, and what is shown stays."""
+"""The nightly sweep: images without a reference are deleted after a grace, and all others are kept."""
 
 from collections import Counter
 from dataclasses import replace
@@ -26,7 +26,7 @@ def unshown(stack: Stack, chat: Chat) -> None:
     stack.participants_table.remove(chat.chat_id, [one.participant_id for one in chat.participants], fence=1)
 
 
-def test_what_nobody_shows_is_marked_then_kept_for_thirty_days_then_deleted_with_its_objects(
+def test_an_image_without_a_reference_is_marked_kept_for_thirty_days_then_deleted_with_its_objects(
     stack: Stack,
 ) -> None:
     chat = shown(stack, "ada", "bob")
@@ -97,7 +97,7 @@ def test_a_reference_takes_the_mark_away_at_once(stack: Stack) -> None:
     assert "orphanedAt" not in stack.row("s/ada")
 
 
-def test_a_forgotten_image_is_remembered_however_long_nobody_shows_it(stack: Stack) -> None:
+def test_a_forgotten_image_is_remembered_however_long_it_has_no_reference(stack: Stack) -> None:
     keep(stack, "s/ada")
     stack.cached_images.forget("s/ada")
     for _ in range(3):
@@ -125,7 +125,7 @@ def test_a_forgotten_image_that_a_chat_shows_is_brought_back_by_neither_sweep_no
     assert objects(stack) == set(), "the sweep has collected what forgetting left"
 
 
-def test_failures_that_nobody_shows_go_too(stack: Stack) -> None:
+def test_a_failed_image_without_a_reference_is_deleted_too(stack: Stack) -> None:
     fail(stack, "s/ada")
     nights(stack, 2)
     swept(stack)
@@ -210,7 +210,7 @@ def test_a_dry_run_plans_what_a_real_one_does_and_writes_nothing(stack: Stack) -
     assert (done["deleted"], done["revalidated"], done["lost"]) == (1, 1, 1)
 
 
-def test_statistics_tell_of_the_last_sweep(stack: Stack) -> None:
+def test_statistics_report_the_last_sweep(stack: Stack) -> None:
     api = Api(stack)
     keep(stack, "s/old", "blue")
     before = api.get("/api/stats")
@@ -238,7 +238,7 @@ def test_statistics_tell_of_the_last_sweep(stack: Stack) -> None:
     assert stats["storage"] == left
 
 
-def test_a_sweep_is_told_as_the_job_that_it_is(stack: Stack) -> None:
+def test_the_api_reports_a_sweep_as_a_job(stack: Stack) -> None:
     keep(stack, "s/old")
     stack.now += 2 * DAY
     job = swept(stack, force=True)
@@ -248,6 +248,6 @@ def test_a_sweep_is_told_as_the_job_that_it_is(stack: Stack) -> None:
 
 
 def held(stack: Stack) -> list[object]:
-    """Rows, objects and the last snapshot."""
+    """Returns the rows, the objects and the last snapshot."""
     rows = stack.dynamodb.scan(TableName="CachedImagesTable")["Items"]
     return [sorted(map(str, rows)), objects(stack), stack.wiring.statistics_store.read()]

@@ -1,4 +1,4 @@
-"""When the sweep deletes nothing: it would be too much at once, or it cannot know who shows what."""
+"""The brakes: a sweep deletes nothing if it would be too much, or if it cannot know what is shown."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from tests.integration.sweeping import DAY, a_picture, counted, keep, nights, ob
 
 
 def orphaned(stack: Stack, count: int) -> None:
-    """So many images that nobody has shown for thirty days."""
+    """Makes so many images that have had no reference for thirty days."""
     for number in range(count):
         fail(stack, f"s/{number}")
     nights(stack, 2)
@@ -72,7 +72,7 @@ def test_nothing_is_deleted_when_the_last_complete_sync_is_two_days_old(
 
 @contextmanager
 def refusing(stack: Stack, operation: str, *, index: str, times: int = 1000) -> Iterator[None]:
-    """So many times DynamoDB does not answer `operation` on that index."""
+    """Lets DynamoDB refuse this operation on that index so many times."""
 
     def refuse(params: dict[str, Any], **_: object) -> None:
         nonlocal times
@@ -101,7 +101,7 @@ def test_nothing_is_marked_or_deleted_when_the_references_cannot_be_read(stack: 
     assert counted(swept(stack))["deleted"] == 1
 
 
-def test_an_image_whose_references_are_not_told_is_left_alone_and_counted(stack: Stack) -> None:
+def test_an_image_whose_references_cannot_be_read_is_left_alone_and_counted(stack: Stack) -> None:
     orphaned(stack, 1)
     keep(stack, "s/ada")
     with refusing(stack, "Query", index="byImage"):
@@ -110,7 +110,7 @@ def test_an_image_whose_references_are_not_told_is_left_alone_and_counted(stack:
     assert "orphanedAt" not in stack.row("s/ada")
 
 
-def test_content_whose_rows_are_not_told_is_left_alone(stack: Stack) -> None:
+def test_content_whose_rows_cannot_be_read_is_left_alone(stack: Stack) -> None:
     stack.blobs.put("loose", a_picture("red"), render(a_picture("red")))
     nights(stack, 2)
     with refusing(stack, "Query", index="byBlob"):

@@ -1,4 +1,4 @@
-"""What happens at the worst moment: no sweep ever takes what somebody shows, or is just about to."""
+"""The worst moments: a sweep deletes no image that is shown, or is just about to be."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -35,12 +35,12 @@ MINUTES = 60_000
 
 
 class KilledError(Exception):
-    """The process is gone."""
+    """The process was killed."""
 
 
 @contextmanager
 def before(stack: Stack, operation: str, act: Callable[[], None]) -> Iterator[None]:
-    """`act` once, right before the first such call."""
+    """Calls `act` once, right before the first such call."""
     service, done = getattr(stack, operation.split(".", maxsplit=1)[0]), False
 
     def meanwhile(**_: object) -> None:
@@ -95,7 +95,7 @@ def test_content_that_a_row_names_since_it_was_counted_is_left_alone(stack: Stac
 
 
 def test_a_reference_added_right_before_the_deletion_keeps_the_image(stack: Stack, due: str) -> None:
-    """The look-up of references has missed it, as an index may for a moment."""
+    """The query for references has missed it, because an index may lag behind its table."""
 
     def sync() -> None:
         shown(stack, "ada")
@@ -111,7 +111,7 @@ def test_a_reference_added_right_before_the_deletion_keeps_the_image(stack: Stac
 def test_a_reference_added_right_after_the_deletion_has_the_image_fetched_again(
     stack: Stack, due: str
 ) -> None:
-    """Sync has read the row before it was deleted: the mark that it cannot take away tells it."""
+    """Sync has read the row before it was deleted, and notices it when it cannot remove the mark."""
     assert objects(stack) == set(object_keys(due))
     shown(stack, "ada")
 
@@ -137,17 +137,20 @@ def test_an_image_that_is_shown_since_the_references_were_read_is_not_marked(sta
     assert "orphanedAt" not in stack.row("s/ada")
 
 
-def test_an_image_that_somebody_works_on_is_not_deleted(stack: Stack, due: str) -> None:
+def test_an_image_that_a_worker_has_is_not_deleted(stack: Stack, due: str) -> None:
     stack.cached_images.request_refresh("s/ada", now=stack.now)
     stack.claims.claim(request("s/ada"), now=stack.now, lease_seconds=90, nonce="n")
     assert counted(swept(stack)) == {"due": 1, "dueBytes": len(a_picture("red"))}
     assert stack.row("s/ada")["blobId"] == due
 
 
-def test_a_listing_of_beepers_that_is_a_part_costs_no_image(
+def test_an_incomplete_list_of_beepers_costs_no_image(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    """Half of the chats are suddenly not listed, for a month: none is deleted, so their faces are shown."""
+    """Half of the chats are not listed for a month.
+
+    None is deleted, so their images keep their references.
+    """
     stack.sync(demo, session)
     keys = set(stack.participants_table.image_keys())
     hidden = demo.account.chats[::2]
@@ -226,7 +229,7 @@ def swept_until_killed(stack: Stack, writes: int) -> bool:
 
 @pytest.mark.parametrize("skew", [-10 * MINUTES, 10 * MINUTES])
 def test_clocks_that_are_minutes_apart_cost_no_image(stack: Stack, skew: int) -> None:
-    """The sweep's clock against the workers' and the bucket's."""
+    """The sweep's clock differs from the clocks of the workers and of the bucket."""
     shown(stack, "ada")
     original = a_picture("red")
     blob = blob_id(b"salt", original)

@@ -1,4 +1,4 @@
-"""Objects that were lost, sources that may have changed: what is shown is never lost by looking after it."""
+"""Repairs and revalidations: lost objects are restored, and no image that is shown is lost by that."""
 
 import json
 
@@ -26,13 +26,13 @@ WEB = "https://example.org/ada.png"
 
 @pytest.fixture
 def blob(stack: Stack) -> str:
-    """Of a picture that a chat shows."""
+    """The blob of a picture that a chat shows."""
     shown(stack, "ada")
     return keep(stack, "s/ada")
 
 
 def lose(stack: Stack, *keys: str) -> None:
-    """Every version of them."""
+    """Deletes every version of these objects."""
     for version in stack.blobs.versions():
         if version.key in keys:
             stack.s3.delete_object(Bucket="images", Key=version.key, VersionId=version.version_id)
@@ -67,7 +67,7 @@ def test_a_lost_original_is_asked_for_while_its_thumbnails_go_on_being_shown(sta
     assert asked_for(stack) == ["s/ada"]
 
 
-def test_an_image_of_which_nothing_is_left_is_fetched_anew(stack: Stack, blob: str) -> None:
+def test_an_image_of_which_nothing_is_left_is_downloaded_again(stack: Stack, blob: str) -> None:
     lose(stack, *object_keys(blob))
     nights(stack, 2)
     assert counted(swept(stack)) == {"lost": 1}
@@ -80,8 +80,8 @@ def test_an_image_of_which_nothing_is_left_is_fetched_anew(stack: Stack, blob: s
 
 
 @pytest.mark.parametrize("left", [0, 1, 4])
-def test_what_somebody_has_deleted_is_undeleted_and_not_given_up(stack: Stack, blob: str, left: int) -> None:
-    """`aws s3 rm` leaves the versions there: ours may be the last copy of them."""
+def test_deleted_objects_are_undeleted_and_not_given_up(stack: Stack, blob: str, left: int) -> None:
+    """`aws s3 rm` leaves the versions in the bucket, which may be the last copies there are."""
     for key in object_keys(blob)[left:]:
         stack.s3.delete_object(Bucket="images", Key=key)
     lose(stack, *object_keys(blob)[:left][1:])
@@ -92,7 +92,7 @@ def test_what_somebody_has_deleted_is_undeleted_and_not_given_up(stack: Stack, b
     assert asked_for(stack) == []
 
 
-def test_an_original_that_is_no_picture_any_more_is_left_to_a_person(stack: Stack, blob: str) -> None:
+def test_an_original_that_cannot_be_decoded_any_more_is_left_to_a_person(stack: Stack, blob: str) -> None:
     original, small, *_ = object_keys(blob)
     stack.s3.put_object(Bucket="images", Key=original, Body=b"not what was stored")
     lose(stack, small)
@@ -102,8 +102,8 @@ def test_an_original_that_is_no_picture_any_more_is_left_to_a_person(stack: Stac
     assert len([one for one in stack.blobs.versions(blob) if one.is_original]) == 2
 
 
-def test_what_only_seems_to_be_missing_is_not_touched(stack: Stack, blob: str) -> None:
-    """The listing was made before the worker stored it."""
+def test_objects_that_only_seem_to_be_missing_are_not_touched(stack: Stack, blob: str) -> None:
+    """The bucket was listed before the worker stored the objects."""
     row = stack.row("s/ada")
     nights(stack, 2)
     sweep = sweep_of(stack)
@@ -129,9 +129,7 @@ def test_a_row_that_has_changed_meanwhile_keeps_what_it_has(stack: Stack, blob: 
     assert stack.row("s/ada")["status"] == "cached"
 
 
-def test_an_image_of_the_web_is_asked_for_anew_after_thirty_days_and_no_other(
-    stack: Stack, blob: str
-) -> None:
+def test_an_image_of_the_web_is_revalidated_after_thirty_days_and_no_other(stack: Stack, blob: str) -> None:
     web = image_key(WEB)
     keep(stack, web, "green", url=WEB)
     stack.cached_images.record_look_up(web, now=stack.now + DAY)
@@ -146,7 +144,7 @@ def test_an_image_of_the_web_is_asked_for_anew_after_thirty_days_and_no_other(
 
 
 @pytest.mark.usefixtures("blob")
-def test_beepers_pictures_are_fetched_anew_only_if_the_owner_says_so(stack: Stack) -> None:
+def test_images_from_beeper_are_revalidated_only_if_a_setting_says_so(stack: Stack) -> None:
     nights(stack, 29)
     sweep = sweep_of(stack, refetch_media_after=30 * DAY)
     assert counted(swept(stack, sweep)) == {}
@@ -154,7 +152,7 @@ def test_beepers_pictures_are_fetched_anew_only_if_the_owner_says_so(stack: Stac
     assert counted(swept(stack, sweep)) == {"revalidated": 1}
 
 
-def test_only_images_of_chats_that_moved_of_late_are_queued_if_the_owner_says_so(stack: Stack) -> None:
+def test_only_images_of_recently_active_chats_are_queued_if_a_setting_says_so(stack: Stack) -> None:
     shown(stack, "new")
     nights(stack, 8)
     assert counted(swept(stack, sweep_of(stack, active_within_days=7))) == {}
@@ -162,7 +160,7 @@ def test_only_images_of_chats_that_moved_of_late_are_queued_if_the_owner_says_so
 
 
 @pytest.mark.usefixtures("blob")
-def test_the_snapshot_tells_bytes_orphans_and_refusals(stack: Stack) -> None:
+def test_the_snapshot_has_bytes_orphans_and_refusals(stack: Stack) -> None:
     keep(stack, "s/old", "blue")
     nights(stack, 2)
     swept(stack)

@@ -72,7 +72,7 @@ class JobFunctions:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "JobFunctions":
-        """Raises ConfigError naming the variable that is missing."""
+        """Reads the settings. Raises ConfigError, which names the variable that is missing or empty."""
         return cls({kind: _required(environ, job_type.worker.value) for kind, job_type in JOB_TYPES.items()})
 
 

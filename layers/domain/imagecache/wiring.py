@@ -409,7 +409,7 @@ class Wiring:
     def job_runner(self) -> "JobRunner":
         from imagecache.usecases.operating.run_job import JobRunner
 
-        return JobRunner(jobs=self.jobs, clock=self.clock, new_worker_id=token_hex)
+        return JobRunner(jobs=self.jobs, clock=self.clock, new_worker=token_hex)
 
     @cached_property
     def job_reader(self) -> "JobReader":

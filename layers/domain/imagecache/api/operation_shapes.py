@@ -13,7 +13,7 @@ from imagecache.stores.state.beeper_health import BeeperState
 
 
 class Origin(TypedDict):
-    """How Beeper answered the last sync, and since when it has answered so."""
+    """The state of Beeper as the last sync found it, and since when it has been so."""
 
     state: BeeperState
     since: Moment | None
@@ -27,13 +27,13 @@ class Health(TypedDict):
 
 
 class Status(TypedDict):
-    """Whether Beeper can be reached, as far as the last sync knows."""
+    """Says whether Beeper can be reached, as far as the last sync knows."""
 
     origin: Origin
 
 
 class Deduplication(TypedDict):
-    """What is saved by storing each image once instead of once for each chat that shows it."""
+    """The savings of storing each image once instead of once for each chat that shows it."""
 
     references: int
     images: int
@@ -43,7 +43,7 @@ class Deduplication(TypedDict):
 
 
 class LastSync(TypedDict):
-    """When a sync last succeeded, and when one last read the whole list of chats."""
+    """The times of the last successful sync, and of the last one that read the whole list of chats."""
 
     succeededAt: Moment | None
     completedAt: Moment | None
@@ -69,7 +69,7 @@ class LastSweep(TypedDict):
 
 
 class Stats(TypedDict):
-    """What the cache holds, counted now.
+    """The content of the cache, counted now.
 
     Only `orphaned` (images that nothing shows) and `storage` were counted by the last sweep.
     """

@@ -167,5 +167,5 @@ class Job:
 
 
 def new_job(job_id: str, order: JobOrder, *, now: int) -> Job:
-    """Returns a job that nobody has begun to work on."""
+    """Returns a job that no invocation has worked on yet."""
     return Job(job_id, order, created_at=now, updated_at=now)

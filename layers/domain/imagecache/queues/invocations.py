@@ -1,4 +1,4 @@
-"""Invokes Lambda functions asynchronously: Lambda queues the event, and nobody waits for the answer."""
+"""Invokes Lambda functions asynchronously: Lambda queues the event, and the caller gets no answer."""
 
 import json
 from collections.abc import Mapping

@@ -48,7 +48,7 @@ class Version(NamedTuple):
 
 
 class DeletedVersions(NamedTuple):
-    """How many object versions were deleted, and how many bytes that freed."""
+    """The number of object versions that were deleted, and the bytes that this has freed."""
 
     versions: int
     freed_bytes: int

@@ -1,1 +1,1 @@
-"""What every table shares: binding a model to a client, batched reads, conditional and fenced writes."""
+"""Helpers that all tables use: bound models, scans, batched reads, conditional and fenced writes."""

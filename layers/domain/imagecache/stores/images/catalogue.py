@@ -79,7 +79,7 @@ class ImageCatalogue:
 
     @aws_errors_translated()
     def naming(self, blob_id: str) -> list[str]:
-        """Returns the keys of the images whose rows name this blob. Raises StoreUnavailableError."""
+        """Returns the keys of the images whose rows name this content. Raises StoreUnavailableError."""
         return [row.image_key for row in self._row.by_blob.query(blob_id)]
 
     def storage(self) -> Iterator[tuple[str, str, int]]:

@@ -1,4 +1,4 @@
-"""The cachedImages table as the sweep uses it: reads every row, and changes some."""
+"""Reads and writes of cachedImages for the nightly sweep."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from imagecache.stores.images.row import ImageRow, has_no_live_lease, image_reco
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ATTRIBUTES = (
+_SWEPT_ATTRIBUTES = (
     "imageKey",
     "sourceUrl",
     "status",
@@ -27,7 +27,7 @@ _ATTRIBUTES = (
 
 
 class ImageUpkeep:
-    """Reads and changes rows of cachedImages, conditionally, so that what has happened meanwhile counts.
+    """Rows of cachedImages. Every change is conditional: it is not made if the row has changed meanwhile.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
@@ -39,14 +39,16 @@ class ImageUpkeep:
         self._row = bound(ImageRow, table_name=table_name, dynamodb=dynamodb)
 
     def page(self, *, after: str | None) -> tuple[list[ImageRecord], str | None]:
-        """Returns the next rows in no order, and the key of the last one, None if there are no more.
+        """Returns the records of the next rows, in no order, and the key of the last one to continue after.
 
-        `after` is such a key, or None for the first page. Raises StoreUnavailableError.
+        `after` is such a key, None for the first page. The returned key is None after the last row. The
+        records have only key, URL, status, blob id, file size, and the times of check, refresh request,
+        look-up and orphan mark.
         """
         pages = scan(
             self._dynamodb,
             table_name=self._table_name,
-            attributes=_ATTRIBUTES,
+            attributes=_SWEPT_ATTRIBUTES,
             after={"imageKey": {"S": after}} if after else None,
             limit=self._rows_per_page,
         )
@@ -54,7 +56,7 @@ class ImageUpkeep:
         return [image_record(item) for item in items], last_key["imageKey"]["S"] if last_key else None
 
     def mark_orphaned(self, image_key: str, *, now: int) -> bool:
-        """Marks a row as an orphan's. Returns False if it is marked already, forgotten, or gone."""
+        """Marks an image as an orphan since `now`. Returns False if it is marked, forgotten or gone."""
         markable = (
             ImageRow.image_key.exists()
             & ImageRow.orphaned_at.does_not_exist()
@@ -63,14 +65,13 @@ class ImageUpkeep:
         return updated(self._row(image_key), [ImageRow.orphaned_at.set(now)], markable)
 
     def delete(self, image_key: str, *, orphaned_at: int, now: int) -> bool:
-        """Deletes a row. Returns False if it no longer has this very mark, or if a worker has claimed it."""
-        is_unchanged = (ImageRow.orphaned_at == orphaned_at) & has_no_live_lease(now)
-        return deleted(self._row(image_key), is_unchanged)
+        """Deletes the row. Returns False if it has another orphan mark or none, or if a worker has it."""
+        return deleted(self._row(image_key), (ImageRow.orphaned_at == orphaned_at) & has_no_live_lease(now))
 
     def lose(self, image_key: str, *, blob_id: str, now: int) -> bool:
-        """Resets a row to pending because the objects of its blob are missing.
+        """Makes an image pending because its objects are missing.
 
-        Returns False if it names another blob by now, or if a worker has claimed it.
+        Returns False if the row names other content by now, or if a worker has it.
         """
         removed: list[Attribute[Any]] = [
             ImageRow.blob_id,

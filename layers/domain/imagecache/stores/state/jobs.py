@@ -4,6 +4,9 @@ Lambda may deliver an asynchronous event more than once. An invocation therefore
 works on it, for as long as the invocation can last, and every later write is conditional on that claim: the
 second delivery of an event changes nothing, and an invocation that has outlived its claim cannot overwrite
 the row of the one that has taken over.
+
+boto3 repeats a request whose answer was lost. A conditional write that had succeeded is then refused the
+second time, so the row is read before a refusal is believed.
 """
 
 from collections.abc import Mapping
@@ -67,10 +70,14 @@ class Jobs:
             JobRow.held_until.set(now + milliseconds),
         ]
         free = JobRow.held_until.does_not_exist() | (JobRow.held_until < now)
-        if not updated(row, actions, JobRow.status.is_in(*_NOT_OVER) & free):
-            job = self.read(job_id)
-            raise JobOverError(job_id) if job is None or job.is_over else JobTakenError(job_id)
-        return _job(row)
+        if updated(row, actions, JobRow.status.is_in(*_NOT_OVER) & free):
+            return _job(row)
+        job = self.read(job_id)
+        if job is None or job.is_over:
+            raise JobOverError(job_id)
+        if job.worker != worker:
+            raise JobTakenError(job_id)
+        return job
 
     def save(self, job: Job, *, now: int, release: bool = False) -> Job:
         """Writes a claimed job and returns it as written. Raises JobTakenError if the claim is lost.
@@ -81,7 +88,7 @@ class Jobs:
         written = replace(job, updated_at=now)
         if release or job.is_over:
             written = replace(written, worker=None, held_until=0)
-        if not self._put(written, JobRow.worker == job.worker):
+        if not self._put(written, JobRow.worker == job.worker) and self.read(job.job_id) != written:
             raise JobTakenError(job.job_id)
         return written
 

@@ -21,7 +21,7 @@ QueueImages = Callable[[Iterable[tuple[str, str]]], int]
 
 @dataclass(frozen=True, slots=True)
 class BackfillPosition:
-    """Where a pass over all chats continues: in this folder, after this chat (None: at its beginning)."""
+    """A position in a pass over all chats: a folder, and the last chat of it (None at its beginning)."""
 
     folder: Folder
     after: Position | None = None
@@ -47,7 +47,7 @@ class BackfillPosition:
 
 @dataclass(frozen=True, slots=True)
 class BackfillStep:
-    """What one step of a pass over all chats has done, and where to continue (None after the last chat)."""
+    """The counts of one step of a pass over all chats, and the next position (None after the last chat)."""
 
     chats: int
     queued: int
@@ -110,9 +110,18 @@ class ImageBackfill:
             yield Step({QueueCount.QUEUED: queued}, "again")
 
     def _shown_by(self, chats: list[Chat]) -> list[tuple[str, str]]:
-        members = [one for chat in chats for one in self.participants_table.roster(chat.chat_id).values()]
-        contacts = self.contacts_table.several(one.contact_id for one in members if one.contact_id)
-        pictures = [
-            picture for one in members for picture in pictures_of(one, contacts.get(one.contact_id or ""))
+        """Returns image key and source URL of every picture that a member or a member's contact has."""
+        members = [
+            member for chat in chats for member in self.participants_table.roster(chat.chat_id).values()
         ]
-        return [(one.image.key, one.source_url) for one in pictures if one.image.key and one.source_url]
+        contacts = self.contacts_table.several(member.contact_id for member in members if member.contact_id)
+        pictures = [
+            picture
+            for member in members
+            for picture in pictures_of(member, contacts.get(member.contact_id or ""))
+        ]
+        return [
+            (picture.image.key, picture.source_url)
+            for picture in pictures
+            if picture.image.key and picture.source_url
+        ]

@@ -43,8 +43,8 @@ class JobReader:
     def _progress(self, job: Job) -> dict[str, int]:
         """Adds how the queued images stand to what the worker has counted.
 
-        An image counts as waiting if it was queued since the job began, whoever has queued it. Counting ends
-        after `rows_counted` rows of each status: what it has found by then is at least what there is, so
+        An image counts as waiting if it was queued since the job began, by whatever job or sync. Counting
+        ends after `rows_counted` rows of each status: what it has found by then is at least what there is, so
         nothing is said about how many are done.
         """
         progress = {QueueCount.CHATS: 0, QueueCount.QUEUED: 0, **job.progress}

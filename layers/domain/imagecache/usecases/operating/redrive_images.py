@@ -11,7 +11,7 @@ from imagecache.usecases.operating.run_job import Step
 
 
 class RedriveCount(StrEnum):
-    """What a redrive counts: messages that were moved, and messages that it cannot read and leaves there."""
+    """The counts of a redrive: messages that were moved, and unreadable ones that were left there."""
 
     MOVED = "moved"
     UNREADABLE = "unreadable"

@@ -14,7 +14,7 @@ from imagecache.stores.state.jobs import Jobs
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step of a job has done.
+    """The result of one step of a job.
 
     `counts` are added to the job's progress. `position` is where to continue, None after the last step.
     `result` replaces the entries of the job's result that have the same names.
@@ -31,11 +31,11 @@ Work: TypeAlias = Callable[[Job], Iterator[Step]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRunner:
-    """Works on jobs that others have created. `new_worker_id` returns an id that was never used before."""
+    """Works on jobs that others have created. `new_worker` returns an id that no other invocation has."""
 
     jobs: Jobs
     clock: Clock
-    new_worker_id: Callable[[], str]
+    new_worker: Callable[[], str]
 
     def run(self, job_id: str, work: Work, time_budget: TimeBudget) -> Job:
         """Works on the job until it is done or the time is used up, and returns it as it then is.
@@ -47,7 +47,7 @@ class JobRunner:
         exist. In both cases this one has changed nothing since the other took over.
         """
         job = self.jobs.claim(
-            job_id, worker=self.new_worker_id(), now=self.clock(), milliseconds=time_budget.remaining_ms()
+            job_id, worker=self.new_worker(), now=self.clock(), milliseconds=time_budget.remaining_ms()
         )
         try:
             for step in work(job):

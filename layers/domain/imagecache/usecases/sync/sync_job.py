@@ -89,6 +89,7 @@ class SyncJobs:
             raise
         progress = _progress(job, report)
         if report.outcome is SyncOutcome.UNFINISHED:
+            # Released in the same write, so that the next invocation can claim the job.
             self.jobs.save(replace(job, progress=progress), now=self.clock(), release=True)
             return report
         fields = asdict(report)

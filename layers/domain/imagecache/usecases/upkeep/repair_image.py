@@ -69,7 +69,7 @@ class ImageRepair:
 
 
 def _hiding_markers(versions: list[Version]) -> list[Version]:
-    """Returns the delete markers that hide a version: somebody deleted the object, but not its versions."""
+    """Returns the delete markers that hide a version: the object was deleted, but not its versions."""
     kept = {version.key for version in versions if not version.is_marker}
     return [
         version for version in versions if version.is_marker and version.is_latest and version.key in kept

@@ -24,7 +24,7 @@ _OBJECTS_PER_BLOB = 1 + len(SIZES)
 
 @dataclass(slots=True)
 class Stock:
-    """What the bucket held when it was listed.
+    """The content of the bucket at the moment when it was listed.
 
     `objects` counts the current objects of each blob, `old_bytes` the bytes of its old versions. `listed` is
     the number of versions in all, `original_bytes` and `served_bytes` the bytes of current objects.

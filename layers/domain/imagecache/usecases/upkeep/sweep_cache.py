@@ -30,7 +30,7 @@ from imagecache.usecases.upkeep.sweep_counts import SweepCounts
 from imagecache.usecases.upkeep.sweep_position import Phase, SweepPosition
 from imagecache.usecases.upkeep.sweep_rows import RowSweeper
 
-# In ms. Without a complete sync since then, it is not known well enough what is shown.
+# In ms. Without a complete sync for so long, the references may be out of date.
 _SYNCED_WITHIN = 2 * DAY
 # More deletions than this, and more than this share of all, need a person's consent.
 _BRAKE_COUNT = 50
@@ -38,7 +38,7 @@ _BRAKE_SHARE = 0.2
 
 
 class Refusal(StrEnum):
-    """Why a sweep deletes nothing."""
+    """The reasons for which a sweep deletes nothing."""
 
     NO_RECENT_SYNC = "no_recent_sync"
     OFFLINE = "offline"
@@ -49,7 +49,7 @@ class Refusal(StrEnum):
 
 @dataclass(slots=True)
 class SweepState:
-    """What one invocation knows of its sweep.
+    """The state of a sweep during one invocation.
 
     `counts` and `refusals` belong to the whole job. The other attributes are determined when they are first
     needed in this invocation, and are None until then: `stock` is the listing of the bucket, `shown` the keys
@@ -85,7 +85,7 @@ class SweepState:
 
 
 Progress = tuple[SweepCounts, SweepPosition | None]
-"""What a step has counted, and where to continue (None at the end of the sweep)."""
+"""The counts of a step, and the position at which to continue (None at the end of the sweep)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ class Sweep:
         sweep cannot do without.
         """
         if not isinstance(job.order, CleanupOrder):
-            raise TypeError(f"job {job.job_id} is no cleanup but a {job.kind}")
+            raise TypeError(f"job {job.job_id} is a {job.kind}, which another function works on")
         state = SweepState(
             job=job,
             order=job.order,
@@ -249,7 +249,7 @@ class Sweep:
         return state.stock
 
     def _unnamed_blobs(self, state: SweepState) -> list[str]:
-        """Returns the blobs that no row names. Without an answer of DynamoDB, none: it is not known."""
+        """Returns the blobs that no row names, or an empty list if DynamoDB does not say what rows name."""
         if state.unnamed is None:
             try:
                 state.unnamed = self._stock(state).unnamed(self.blob_sweeper.named_blobs())

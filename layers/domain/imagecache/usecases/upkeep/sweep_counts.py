@@ -1,4 +1,4 @@
-"""What a sweep counts, and what a single row of cachedImages contributes to it."""
+"""The counts of a sweep, and the outcome of each row, which they add up."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,10 @@ from enum import StrEnum
 
 
 class RowOutcome(StrEnum):
-    """What a sweep has done for a row, or would do in a dry run. Each value is a field of SweepCounts."""
+    """The outcomes of a row: what was done, or in a dry run would be.
+
+    Each value is a field of SweepCounts.
+    """
 
     MARKED = "marked"
     UNMARKED = "unmarked"

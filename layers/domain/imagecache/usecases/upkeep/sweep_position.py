@@ -1,4 +1,4 @@
-"""Where a sweep continues that ran out of time."""
+"""The position at which the next invocation continues a sweep."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum

@@ -19,7 +19,7 @@ from imagecache.usecases.upkeep.repair_image import ImageRepair
 from imagecache.usecases.upkeep.sweep_counts import RowOutcome, SweepCounts
 
 GRACE = 30 * DAY
-"""How long (ms) an orphan is kept, and how long a look-up by another application counts as a reference."""
+"""The time in ms for which an orphan is kept, and for which a look-up counts as a reference."""
 
 # In ms. An image of the web may change under the same URL.
 _REVALIDATE_AFTER = 30 * DAY
@@ -27,7 +27,7 @@ _TO_BE_FETCHED = frozenset({RowOutcome.REVALIDATED, RowOutcome.REFETCHED, RowOut
 
 
 class Task(Enum):
-    """What a row needs."""
+    """The things that a row may need."""
 
     MARK = auto()
     UNMARK = auto()
