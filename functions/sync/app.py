@@ -14,16 +14,15 @@ from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
 from imagecache.metrics import SYNC_SUCCEEDED, put_counts
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
-from imagecache.sources.beeper.chat_api import ChatApi
 from imagecache.sources.transport import punctual_session
-from imagecache.usecases.sync.sync_job import SyncJobRunner
 from imagecache.usecases.sync.sync_report import SyncOutcome, SyncReport
 from imagecache.wiring import Wiring
 
 config = Config.from_env(os.environ)
 logger = Logger()
 wiring = Wiring(config, make_client=boto3.client, clock=now)
-chat_sync = wiring.chat_sync
+sync_jobs = wiring.sync_jobs
+invocations = wiring.invocations
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -53,12 +52,9 @@ def sync(event: dict[str, Any], context: LambdaContext) -> SyncReport:
     """Runs sync with the tokens as they are now, because tokens are rotated while this process lives."""
     secrets = wiring.secrets.read(*BEEPER_SECRETS)
     with punctual_session() as session:
-        runner = SyncJobRunner(
-            chat_sync=chat_sync,
-            chat_api=ChatApi(base_url=config.beeper_url, secrets=secrets, session=session),
-            jobs=wiring.jobs,
-            clock=now,
+        return sync_jobs.handle(
+            event,
+            wiring.chat_api(secrets, session),
             remaining_ms=context.get_remaining_time_in_millis,
-            send_event=partial(wiring.invocations.send, context.function_name),
+            send_event=partial(invocations.send, context.function_name),
         )
-        return runner.handle(event)

@@ -94,9 +94,9 @@ def test_an_interrupted_watch_says_that_the_job_continues(api: FakeApi) -> None:
     api.on_request = lambda request: running.set() if request.route.startswith("GET /api/jobs") else None
 
     with started(api, "sync", "--json") as command:
-        assert running.wait(20)
+        assert running.wait(60)
         command.send_signal(signal.SIGINT)
-        out, err = command.communicate(timeout=20)
+        out, err = command.communicate(timeout=60)
 
     assert (command.returncode, out) == (130, "")
     assert err == "no longer watching: job job-1 continues by itself\n"

@@ -24,14 +24,14 @@ class Client:
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str, **parameters: Any) -> requests.Response:
-        return self._session.get(self.url + path, params=parameters, timeout=5)
+        return self._session.get(self.url + path, params=parameters, timeout=60)
 
     def send(self, method: str, path: str) -> requests.Response:
-        return self._session.request(method, self.url + path, timeout=5)
+        return self._session.request(method, self.url + path, timeout=60)
 
     def control(self, path: str, **body: Any) -> requests.Response:
         """Changes the demo account by one of its control endpoints."""
-        return self._session.post(f"{self.url}/_demo/{path}", json=body, timeout=5)
+        return self._session.post(f"{self.url}/_demo/{path}", json=body, timeout=60)
 
     def use_token(self, token: str) -> None:
         self._session.headers["Authorization"] = f"Bearer {token}"

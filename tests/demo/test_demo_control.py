@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from urllib.parse import quote
 
 import pytest
@@ -130,13 +131,22 @@ def test_hits_count_the_requests_and_the_answers(
     assert demo.hits.as_json()["imageHits"] == 0
 
 
-def test_hits_count_how_many_images_were_in_progress_at_once(demo: DemoAccount, asset: Media) -> None:
-    demo.faults.set("slow", "images", seconds=0.3)
+def test_hits_count_how_many_images_were_in_progress_at_once(
+    demo: DemoAccount, asset: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_in_progress = Barrier(4, timeout=60)
+    download = demo.account.download
+
+    def download_with_the_others(media: Media) -> bytes | None:
+        all_in_progress.wait()
+        return download(media)
+
+    monkeypatch.setattr(demo.account, "download", download_with_the_others)
     headers = {"Authorization": f"Bearer {demo.beeper_token}"}
 
     def fetch(_: int) -> int:
         url = f"{demo.beeper_url}/v1/assets/serve"
-        return requests.get(url, params={"url": asset.mxc_url}, headers=headers, timeout=5).status_code
+        return requests.get(url, params={"url": asset.mxc_url}, headers=headers, timeout=60).status_code
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(fetch, range(4))) == [200] * 4

@@ -86,9 +86,9 @@ def test_the_token_may_be_in_the_query_but_a_header_takes_precedence(demo: DemoA
     url = f"{demo.media_url}/{quote(image)}"
     query = {"token": demo.media_token}
     wrong_header = {"Authorization": "Bearer wrong"}
-    assert requests.get(url, params=query, timeout=5).status_code == 200
-    assert requests.get(url, params=query, headers=wrong_header, timeout=5).status_code == 401
-    assert requests.get(url, timeout=5).status_code == 401
+    assert requests.get(url, params=query, timeout=60).status_code == 200
+    assert requests.get(url, params=query, headers=wrong_header, timeout=60).status_code == 401
+    assert requests.get(url, timeout=60).status_code == 401
 
 
 def test_only_get_is_answered(media: Client, image: str) -> None:
@@ -136,6 +136,6 @@ def test_a_malformed_path_is_counted_and_hung_up_on(demo: DemoAccount, media: Cl
 
 
 def _raw_get(host: str, port: int, path: str, token: str) -> bytes:
-    with socket.create_connection((host, port), timeout=5) as connection:
+    with socket.create_connection((host, port), timeout=60) as connection:
         connection.sendall(f"GET {path}?token={token} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         return connection.recv(1000)

@@ -83,7 +83,7 @@ class Running:
             for chat in chats
         }
 
-    def wait_for(self, *numbers: int, seconds: float = 40) -> set[str | None]:
+    def wait_for(self, *numbers: int) -> set[str | None]:
         """Waits until exactly these chats show a contact's picture, and returns the pictures' URLs."""
 
         def holds() -> bool:
@@ -92,7 +92,7 @@ class Running:
             other_statuses = {status for number, (_, status, _) in faces.items() if number not in numbers}
             return with_contact == set(numbers) and other_statuses <= {"none"}
 
-        wait_until(holds, seconds=seconds, what=f"contacts' faces in {numbers}: {self.faces()}")
+        wait_until(holds, what=f"contacts' faces in {numbers}: {self.faces()}")
         return {url for _, status, url in self.faces().values() if status == "cached"}
 
     def sync_until_done(self, job_id: str) -> None:
@@ -103,9 +103,9 @@ class Running:
             job.update(self.ask("GET", f"/api/jobs/{job_id}"))
             return job["status"] in {"done", "failed"}
 
-        wait_until(is_over, seconds=30, what="the job is over")
+        wait_until(is_over, what="the job is over")
         if job["result"].get("outcome") == "busy":
-            wait_until(lambda: self.invoke("SyncFunction")["outcome"] == "ok", seconds=30, what="a sync")
+            wait_until(lambda: self.invoke("SyncFunction")["outcome"] == "ok", what="a sync")
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_chats_show_contacts_as_they_are_imported_changed_and_deleted(running: R
     running.sync_until_done(other["jobId"])
     with_bob = running.wait_for(0, 1, 2)
     running.sync_until_done(running.ask("DELETE", "/api/contacts/bob")["jobId"])
-    wait_until(lambda: running.wait_for(0, 1, 2) != with_bob, seconds=40, what="the next claimant's face")
+    wait_until(lambda: running.wait_for(0, 1, 2) != with_bob, what="the next claimant's face")
     linked = running.ask("GET", "/api/contacts/bob2")["linked"]
     assert sorted(member["chatId"] for member in linked) == ["!1:beeper.local", "!2:beeper.local"]
 

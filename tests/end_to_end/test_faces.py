@@ -27,11 +27,10 @@ def assert_every_url_loads(clone: Clone) -> int:
 
 def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: Clone) -> None:
     first = clone.run_until_ready()
-    wait_until(lambda: len(clone.get("/api/chats?limit=50")["chats"]) == 50, seconds=60, what="50 chats")
+    wait_until(lambda: len(clone.get("/api/chats?limit=50")["chats"]) == 50, what="50 chats")
     deliverable = clone.get("/_demo/account")["deliverable"]
     wait_until(
         lambda: all_cached(clone, deliverable, clone.image_hits()),
-        seconds=120,
         what="every deliverable picture cached",
     )
     hits = clone.image_hits()
@@ -69,7 +68,6 @@ def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
         assert_every_url_loads(clone)
         wait_until(
             lambda: all_cached(clone, deliverable, demo.hits.images()),
-            seconds=120,
             what="every deliverable picture cached",
         )
         assert_every_url_loads(clone)

@@ -7,15 +7,15 @@ import socket
 import pytest
 
 from local.processes import leftovers
-from tests.end_to_end.conftest import Clone, stop, wait_until
+from tests.end_to_end.conftest import LIMIT_SECONDS, Clone, stop, wait_until
 
 pytestmark = pytest.mark.engine
 
 
 def test_a_second_run_in_the_same_clone_is_refused(clone: Clone) -> None:
     first = clone.run()
-    wait_until(lambda: bool(clone.processes()), seconds=30, what="the engine is starting")
-    _, errors = clone.run().communicate(timeout=30)
+    wait_until(lambda: bool(clone.processes()), what="the engine is starting")
+    _, errors = clone.run().communicate(timeout=LIMIT_SECONDS)
     assert errors.count("\n") == 1
     assert "runs already" in errors
     stop(first)
@@ -28,7 +28,7 @@ def test_a_signal_during_the_start_leaves_no_process_and_no_temporary_folder(
     clone: Clone, number: int, status: int
 ) -> None:
     process = clone.run()
-    wait_until(lambda: bool(clone.processes()), seconds=30, what="the engine is starting")
+    wait_until(lambda: bool(clone.processes()), what="the engine is starting")
     assert stop(process, number)[0] == status
     assert clone.is_clean()
 
@@ -46,7 +46,7 @@ def test_a_beeper_that_cannot_be_reached_is_named_and_the_api_answers(clone: Clo
 def test_a_taken_port_is_named_before_anything_starts(clone: Clone) -> None:
     with socket.create_server(("127.0.0.1", clone.port)):
         process = clone.run()
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=LIMIT_SECONDS)
     assert (process.returncode, errors.count("\n")) == (2, 1)
     assert f"PORT {clone.port}" in errors
     assert not (clone.root / ".local" / "demo").exists()
@@ -56,7 +56,7 @@ def test_an_engine_that_ends_stops_everything(clone: Clone) -> None:
     process = clone.run_until_ready()
     for pid in leftovers(clone.root / ".local" / "demo"):
         os.kill(pid, signal.SIGKILL)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 1
     log = clone.root / ".local" / "demo" / "ministack.log"
     assert errors.splitlines()[-1] == f"stopped: the engine was ended by SIGKILL; its log is {log}"

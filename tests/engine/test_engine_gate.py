@@ -55,7 +55,7 @@ def ask(engine: Engine, request: Request, headers: Mapping[str, str]) -> tuple[i
     method, path, own_headers, body = request
     values = {"port": engine.port, "token": engine.token}
     sent = {name: value.format(**values) for name, value in {**own_headers, **headers}.items()}
-    connection = http.client.HTTPConnection("127.0.0.1", engine.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", engine.port, timeout=60)
     with closing(connection):
         connection.request(method, path, None if body is None else json.dumps(body), sent)
         response = connection.getresponse()
@@ -106,7 +106,7 @@ def test_a_websocket_is_refused_even_with_the_token(small: Stack) -> None:
 
 def test_the_body_of_a_refused_request_is_not_read_as_the_next_request(small: Stack) -> None:
     hidden = b"GET /_ministack/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", small.engine.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", small.engine.port), timeout=60) as connection:
         head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(hidden)}\r\n\r\n"
         connection.sendall(head.encode() + hidden)
         connection.shutdown(socket.SHUT_WR)

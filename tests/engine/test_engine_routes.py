@@ -10,7 +10,7 @@ from local.engine_gate import TOKEN_HEADER
 
 
 def ask(stack: Stack, path: str, *, method: str = "GET", token: str | None = None) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", stack.engine.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", stack.engine.port, timeout=60)
     with closing(connection):
         headers = {
             "Host": f"{stack.outputs['ApiId']}.execute-api.localhost:{stack.engine.port}",

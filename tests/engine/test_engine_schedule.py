@@ -8,7 +8,7 @@ from tests.engine.conftest import wait_for
 
 def test_a_schedule_that_is_due_calls_its_function(small: Stack) -> None:
     """The engine looks for due schedules every 10 seconds."""
-    wait_for({"tick"}, small, seconds=25)
+    wait_for({"tick"}, small)
 
 
 def test_rates_and_crons_are_registered_and_enabled(small: Stack) -> None:

@@ -28,7 +28,6 @@ from imagecache.rules.retries import NEVER
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.usecases.operating.queue_missing import ImageBackfill
 from imagecache.usecases.operating.run_job import Step
-from imagecache.usecases.sync.sync_job import SyncJobRunner
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, cache, fail, person, put
@@ -254,15 +253,12 @@ def sync(
 ) -> list[Any]:
     """Runs as the function does, with so many ms left whenever it asks; the events it sent itself."""
     again: list[Any] = []
-    runner = SyncJobRunner(
-        chat_sync=stack.runs(),
-        chat_api=stack.chat_api(demo, session),
-        jobs=stack.jobs,
-        clock=stack.clock,
+    stack.wiring.sync_jobs.handle(
+        event,
+        stack.chat_api(demo, session),
         remaining_ms=lambda: left.pop(0) if len(left) > 1 else left[0],
         send_event=again.append,
     )
-    runner.handle(event)
     return again
 
 

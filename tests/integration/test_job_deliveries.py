@@ -21,7 +21,6 @@ from imagecache.model.job import (
     new_job,
 )
 from imagecache.usecases.operating.run_job import Step
-from imagecache.usecases.sync.sync_job import SyncJobRunner
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, person, put
 from tests.integration.sweeping import NO_TIME, PLENTY_OF_TIME, keep, nights, shown
@@ -144,14 +143,9 @@ def test_a_sync_that_is_delivered_twice_is_done_and_counted_once(
     begun(stack, SyncOrder())
 
     def deliver() -> None:
-        SyncJobRunner(
-            chat_sync=stack.runs(),
-            chat_api=stack.chat_api(demo, session),
-            jobs=stack.jobs,
-            clock=stack.clock,
-            remaining_ms=lambda: 900_000,
-            send_event=again.append,
-        ).handle(EVENT)
+        stack.wiring.sync_jobs.handle(
+            EVENT, stack.chat_api(demo, session), remaining_ms=lambda: 900_000, send_event=again.append
+        )
 
     again: list[Any] = []
     deliveries = Deliveries(deliver)

@@ -9,7 +9,7 @@ from imagecache.stores.chats.chats import ChatRow
 from imagecache.stores.chats.participants import ParticipantRow
 from imagecache.stores.contacts.row import ContactRow
 from imagecache.stores.images.row import ImageRow
-from imagecache.stores.state.row import StateRow
+from imagecache.stores.state.row import JobRow, StateRow
 from local.template import read_template
 
 MODELS: list[tuple[str, type[Model]]] = [
@@ -18,6 +18,7 @@ MODELS: list[tuple[str, type[Model]]] = [
     ("CachedImagesTable", ImageRow),
     ("ContactsTable", ContactRow),
     ("SyncStateTable", StateRow),
+    ("SyncStateTable", JobRow),
 ]
 
 

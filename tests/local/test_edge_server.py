@@ -85,7 +85,7 @@ def ask(
     body: bytes | None = None,
     headers: Mapping[str, str] = {},
 ) -> Answer:
-    with closing(http.client.HTTPConnection("127.0.0.1", edge.server_port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", edge.server_port, timeout=60)) as connection:
         connection.request(method, target, body=body, headers=dict(headers))
         response = connection.getresponse()
         return (
@@ -245,7 +245,7 @@ def test_it_answers_503_until_there_is_a_stack(edge: EdgeServer) -> None:
 
 
 def test_a_connection_serves_one_request_after_another(edge: EdgeServer) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", edge.server_port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", edge.server_port, timeout=60)) as connection:
         for _ in range(3):
             connection.request("GET", "/images/0a/96.webp")
             assert connection.getresponse().read() == b"body"

@@ -36,7 +36,7 @@ def spawned_processes(folder: Path) -> list[int]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -55,7 +55,7 @@ def is_running(pid: int) -> bool:
 
 def end_of(child: Child) -> str:
     """Waits until a child ends by itself, and returns the message about it."""
-    child._process.wait(10)
+    child._process.wait(60)
     with pytest.raises(ChildError) as caught:
         child.check()
     child.stop()
@@ -85,7 +85,7 @@ def test_a_function_that_outlived_a_killed_engine_is_ended(tmp_path: Path) -> No
     with subprocess.Popen([sys.executable, worker]) as function:  # noqa: S603 - our own code
         wait_until(lambda: set(leftovers(tmp_path)) == {function.pid})
         clear_leftovers(tmp_path)
-        assert function.wait(5) == -signal.SIGKILL
+        assert function.wait(60) == -signal.SIGKILL
 
 
 def test_a_process_that_only_mentions_the_folder_is_left_alone(tmp_path: Path) -> None:

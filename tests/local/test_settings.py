@@ -80,7 +80,7 @@ def test_make_run_names_a_wrong_variable_and_exits_with_2() -> None:
         capture_output=True,
         check=False,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.count("\n") == 1

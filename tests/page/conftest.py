@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from local.engine import free_port
-from tests.end_to_end.conftest import Clone, wait_until
+from tests.end_to_end.conftest import LIMIT_SECONDS, Clone, wait_until
 from tests.page.visit import Visit
 from tools.browser import find_browser
 
@@ -33,12 +33,10 @@ def clone(tmp_path_factory: pytest.TempPathFactory, other_port: int) -> Iterator
     invention = clone.root / "demo" / "invention.py"
     invention.write_text(invention.read_text().replace("CROWD = 552", f"CROWD = {CROWD}"))
     process = clone.run_until_ready(ALLOWED_ORIGINS=f"http://127.0.0.1:{other_port}")
-    wait_until(
-        lambda: everything_is_cached(clone), seconds=180, what="all chats are read and no picture is pending"
-    )
+    wait_until(lambda: everything_is_cached(clone), what="all chats are read and no picture is pending")
     yield clone
     process.terminate()
-    process.communicate(timeout=60)
+    process.communicate(timeout=LIMIT_SECONDS)
     clone.end()
 
 

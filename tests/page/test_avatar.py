@@ -74,7 +74,7 @@ def test_another_origin_shows_faces_with_two_files_of_this_project(
     def faces() -> list[Face]:
         return [Face(**face) for face in page.evaluate(FACES)]
 
-    wait_until(lambda: all(all(face.loaded) for face in faces()), seconds=30, what="every face has loaded")
+    wait_until(lambda: all(all(face.loaded) for face in faces()), what="every face has loaded")
     assert sum(face.loaded == [True] for face in faces() if face.status == "cached") > 15
     files = {url.removeprefix(f"{elsewhere}/") for url in requested if url.startswith(elsewhere)}
     assert {name for name in files if "example" not in name} == {"avatar.js", "thumbhash.js"}

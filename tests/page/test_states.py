@@ -130,7 +130,7 @@ def test_a_banner_says_that_beeper_is_offline(visit: Visit) -> None:
     post(visit.clone, "/_demo/faults", {"mode": "offline", "target": "chats"})
     try:
         post(visit.clone, "/api/sync", {})
-        wait_until(lambda: origin(visit.clone) == "offline", seconds=30, what="Beeper is known to be offline")
+        wait_until(lambda: origin(visit.clone) == "offline", what="Beeper is known to be offline")
         visit.open()
         banner = visit.page.locator("#banner")
         expect(banner).to_contain_text("Beeper is offline: chats and pictures are as of")
@@ -138,7 +138,7 @@ def test_a_banner_says_that_beeper_is_offline(visit: Visit) -> None:
     finally:
         post(visit.clone, "/_demo/faults", {"mode": "none", "target": "all"})
     post(visit.clone, "/api/sync", {})
-    wait_until(lambda: origin(visit.clone) == "ok", seconds=30, what="Beeper is back")
+    wait_until(lambda: origin(visit.clone) == "ok", what="Beeper is back")
     visit.page.reload()
     expect(visit.cards.first).to_be_visible()
     expect(banner).to_be_hidden()

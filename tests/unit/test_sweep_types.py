@@ -7,7 +7,6 @@ import pytest
 
 from imagecache.model.chat import Folder
 from imagecache.model.job import JOB_TYPES, JobKind, Worker
-from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.chats.chat_reader import Position
 from imagecache.usecases.operating.queue_missing import BackfillPosition
 from imagecache.usecases.upkeep.sweep_counts import RowOutcome, SweepCounts
@@ -93,8 +92,3 @@ def test_every_kind_of_job_has_an_order_of_its_own_and_a_worker() -> None:
     assert JOB_TYPES.keys() == set(JobKind)
     assert len({job_type.order for job_type in JOB_TYPES.values()}) == len(JobKind)
     assert {job_type.worker for job_type in JOB_TYPES.values()} == set(Worker)
-
-
-@pytest.mark.parametrize(("remaining", "used_up"), [(60_001, False), (60_000, False), (59_999, True)])
-def test_a_time_budget_is_used_up_when_less_than_its_reserve_is_left(remaining: int, used_up: bool) -> None:
-    assert TimeBudget(lambda: remaining, reserve_ms=60_000).is_used_up() is used_up

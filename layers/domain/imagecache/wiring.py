@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from imagecache.queues.dead_letters import DeadLetters
     from imagecache.queues.images import ImagesQueue
     from imagecache.queues.invocations import Invocations
+    from imagecache.sources.beeper.chat_api import ChatApi
     from imagecache.stores.blobs import Blobs
     from imagecache.stores.cdn import Cdn
     from imagecache.stores.chats.chat_reader import ChatReader
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from imagecache.usecases.reading.show_chat import ChatViewer
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
     from imagecache.usecases.sync.sync_chats import ChatSync
+    from imagecache.usecases.sync.sync_job import SyncJobs
     from imagecache.usecases.upkeep.sweep_cache import Sweep
     from imagecache.usecases.upkeep.sweep_job import SweepJobs
 
@@ -277,6 +279,18 @@ class Wiring:
             clock=self.clock,
             active_within_days=self.config.active_within_days,
         )
+
+    def chat_api(self, secrets: Mapping[str, str], session: "requests.Session") -> "ChatApi":
+        """Builds the client of Beeper's chats. `secrets` holds the values of BEEPER_SECRETS that exist."""
+        from imagecache.sources.beeper.chat_api import ChatApi
+
+        return ChatApi(base_url=self.config.beeper_url, secrets=secrets, session=session)
+
+    @cached_property
+    def sync_jobs(self) -> "SyncJobs":
+        from imagecache.usecases.sync.sync_job import SyncJobs
+
+        return SyncJobs(chat_sync=self.chat_sync, jobs=self.jobs, clock=self.clock, new_worker_id=token_hex)
 
     def image_sources(self, secrets: Mapping[str, str], session: "requests.Session") -> "ImageSources":
         """Builds the configured sources of images. `secrets` holds the values of IMAGE_SECRETS that exist."""

@@ -12,7 +12,7 @@ import pytest
 
 from demo.service import DemoAccount
 from imagecache.model.access import Role
-from tests.end_to_end.conftest import Clone, wait_until
+from tests.end_to_end.conftest import LIMIT_SECONDS, Clone, wait_until
 
 PAGE = "http://localhost:3000"
 
@@ -92,7 +92,7 @@ class Api:
             job.update(self.get(f"/api/jobs/{job_id}", Role.ADMIN))
             return job["status"] in {"done", "failed"}
 
-        wait_until(is_over, seconds=60, what=f"job {job_id} is over")
+        wait_until(is_over, what=f"job {job_id} is over")
         return job
 
     def sync(self) -> dict[str, Any]:
@@ -108,9 +108,7 @@ class Api:
 
     def wait_until_cached(self, source_url: str) -> dict[str, Any]:
         """Waits until the image is cached, and returns what a look-up then says of it."""
-        wait_until(
-            lambda: self.image(source_url)["status"] == "cached", seconds=60, what=f"{source_url} is cached"
-        )
+        wait_until(lambda: self.image(source_url)["status"] == "cached", what=f"{source_url} is cached")
         return self.image(source_url)
 
 
@@ -126,7 +124,7 @@ class Running:
     def end(self) -> tuple[str, str]:
         """Stops the stack. Returns what it wrote to stdout after it was ready, and its whole stderr."""
         self.process.terminate()
-        return self.process.communicate(timeout=60)
+        return self.process.communicate(timeout=LIMIT_SECONDS)
 
     @property
     def engine(self) -> dict[str, Any]:
@@ -154,7 +152,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         tokens = {Role.READ: clone.read_token, Role.ADMIN: clone.admin_token}
         api = Api(clone.port, tokens)
         try:
-            wait_until(lambda: all_settled(api), seconds=90, what="the first sync and its pictures")
+            wait_until(lambda: all_settled(api), what="the first sync and its pictures")
             yield Running(clone, api, demo, process)
         finally:
             clone.end()

@@ -167,7 +167,7 @@ def test_a_refresh_fetches_once_and_a_forgotten_image_is_not_fetched_before_a_re
     key, url, chat_id = _own_picture(running)
     before = running.hits(key)
     assert api.post("/api/images/refresh", sourceUrl=url) == {"status": "pending"}
-    wait_until(lambda: running.hits(key) == before + 1, seconds=30, what="the refresh has fetched it")
+    wait_until(lambda: running.hits(key) == before + 1, what="the refresh has fetched it")
     assert shown(api, chat_id)["status"] == "cached"
 
     blob = shown(api, chat_id)["url"].split("/")[2]
@@ -229,10 +229,9 @@ def test_failed_images_are_tried_again_on_request(running: Running) -> None:
     assert api.post("/api/images/retry", sourceUrl=url) == {"status": "pending"}
     wait_until(
         lambda: api.post("/api/images/explain", sourceUrl=url)["failures"] > before,
-        seconds=30,
         what="the retry has asked for it",
     )
-    wait_until(lambda: api.get("/api/stats")["pending"] == 0, seconds=30, what="nothing waits")
+    wait_until(lambda: api.get("/api/stats")["pending"] == 0, what="nothing waits")
 
     job = api.job("/api/images/retry-failed")
     assert (job["status"], job["progress"]["queued"]) == ("done", len(failed))

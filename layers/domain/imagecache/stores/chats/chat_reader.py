@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.model.chat import Chat, Folder
 from imagecache.stores.chats.previews import from_preview, image_ref
 from imagecache.stores.dynamodb.batch_get import Item, batch_get
@@ -72,12 +73,16 @@ class ChatsPage:
 
 
 class ChatReader:
-    """Reads beeperChats. The participants of every chat that it returns are the chat's preview."""
+    """Reads beeperChats. The participants of every chat that it returns are the chat's preview.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._table_name = table_name
         self._dynamodb = dynamodb
 
+    @aws_errors_translated()
     def newest(
         self, folder: Folder, *, limit: int, after: Position | None, only: ChatConditions = EVERYTHING
     ) -> ChatsPage:
@@ -104,6 +109,7 @@ class ChatReader:
             position=_position(last_key) if last_key else None,
         )
 
+    @aws_errors_translated()
     def one(self, chat_id: str) -> Chat | None:
         """Returns the chat, or None if it is not stored."""
         key: Item = {"chatId": {"S": chat_id}}

@@ -8,6 +8,7 @@ from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttrib
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.model.chat import Chat, network_name
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.dynamodb.batch_get import Item, batch_get
@@ -86,7 +87,10 @@ class ChatSummary:
 
 
 class ChatsTable:
-    """Reads and writes beeperChats for sync."""
+    """Reads and writes beeperChats for sync.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._table_name = table_name
@@ -125,6 +129,7 @@ class ChatsTable:
         )
         return {item["chatId"]["S"]: _summary(item) for item in items}
 
+    @aws_errors_translated()
     def missing_since(self) -> dict[str, int]:
         """Returns since when Beeper no longer lists each chat (ms; 0 if it does), by chat id, by a scan."""
         rows = self._row.scan(attributes_to_get=["chatId", "missingSince"], consistent_read=True)

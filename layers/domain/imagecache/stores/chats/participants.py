@@ -88,7 +88,8 @@ class ParticipantsTable:
     """Reads and writes chatParticipants.
 
     Each row is written by a request of its own, because DynamoDB has no batches of conditional writes.
-    `writes_at_once` of them are sent in parallel.
+    `writes_at_once` of them are sent in parallel. Every method raises StoreUnavailableError if DynamoDB does
+    not answer.
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient", writes_at_once: int) -> None:
@@ -97,11 +98,13 @@ class ParticipantsTable:
         self._row = bound(ParticipantRow, table_name=table_name, dynamodb=dynamodb)
         self._writes_at_once = writes_at_once
 
+    @aws_errors_translated()
     def roster(self, chat_id: str) -> dict[str, Participant]:
         """Returns all members by participant id, and under CHAT_ROW the chat's own picture if it has one."""
         rows = self._row.query(chat_id, consistent_read=True)
         return {row.participant_id: _participant(row) for row in rows}
 
+    @aws_errors_translated()
     def page(self, chat_id: str, *, limit: int, after: str | None) -> tuple[list[Participant], str | None]:
         """Returns at most `limit` members, by participant id, and the last one's id if there are more."""
         start = {"chatId": {"S": chat_id}, "participantId": {"S": after}} if after else None
@@ -132,6 +135,7 @@ class ParticipantsTable:
         """Returns at most `limit` of the chats and members that have this picture."""
         return [_reference(row) for row in self._row.by_image.query(image_key, limit=limit)]
 
+    @aws_errors_translated()
     def members(self, *, after: Position | None, limit: int = 500) -> tuple[list[Member], Position | None]:
         """Returns the next `limit` rows of the whole table, and where to continue, None at its end.
 
@@ -144,6 +148,7 @@ class ParticipantsTable:
         position = (last_key["chatId"]["S"], last_key["participantId"]["S"]) if last_key else None
         return [Member(row.chat_id, _participant(row)) for row in rows], position
 
+    @aws_errors_translated()
     def linked_to(self, contact_id: str, *, limit: int) -> list[Position]:
         """Returns (chat id, participant id) of at most `limit` members who are this contact."""
         rows = self._row.by_contact.query(contact_id, limit=limit)

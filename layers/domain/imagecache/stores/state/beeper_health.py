@@ -32,7 +32,10 @@ class BeeperHealth:
 
 
 class BeeperHealthStore:
-    """Keeps the health of Beeper as the runs of sync find it."""
+    """Keeps the health of Beeper as the runs of sync find it.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)

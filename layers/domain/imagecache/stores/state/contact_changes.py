@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pynamodb.exceptions import DoesNotExist
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.fence import behind, fenced
 from imagecache.stores.state.row import StateRow
@@ -35,11 +36,15 @@ class RelinkPosition:
 
 
 class ContactChanges:
-    """Tells the next run of sync whether it has to link all members again, and where to continue."""
+    """Tells the next run of sync whether it has to link all members again, and where to continue.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
 
+    @aws_errors_translated()
     def count(self) -> None:
         """Makes the next run of sync link all members again.
 
@@ -48,6 +53,7 @@ class ContactChanges:
         """
         self._row(_NAME).update(actions=[StateRow.changes.set((StateRow.changes | 0) + 1)])
 
+    @aws_errors_translated()
     def relink_position(self) -> RelinkPosition:
         """Returns how far the members of all chats are linked."""
         try:

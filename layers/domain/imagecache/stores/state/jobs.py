@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
-from pynamodb.models import Model
 
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.clock import DAY
@@ -21,6 +19,7 @@ from imagecache.errors import JobOverError, JobTakenError
 from imagecache.model.job import JOB_TYPES, OVER, Job, JobKind, JobOrder, JobStatus
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.conditional import saved, updated
+from imagecache.stores.state.row import JobRow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,23 +29,6 @@ _KEPT_FOR = 7 * DAY
 _NOT_OVER = [status.value for status in JobStatus if status not in OVER]
 
 
-class _Row(Model):
-    """Times in ms, except `expires_at`, which is in seconds because DynamoDB's time to live wants it so."""
-
-    name = UnicodeAttribute(hash_key=True)
-    kind = UnicodeAttribute()
-    order = JSONAttribute()
-    status = UnicodeAttribute()
-    created_at = NumberAttribute(attr_name="createdAt")
-    updated_at = NumberAttribute(attr_name="updatedAt")
-    progress = JSONAttribute()
-    result = JSONAttribute()
-    position = JSONAttribute(null=True)
-    worker = UnicodeAttribute(null=True)
-    held_until = NumberAttribute(null=True, attr_name="heldUntil")
-    expires_at = NumberAttribute(attr_name="expiresAt")
-
-
 class Jobs:
     """Reads and writes the jobs of the last seven days. All times in ms.
 
@@ -54,11 +36,11 @@ class Jobs:
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
-        self._row = bound(_Row, table_name=table_name, dynamodb=dynamodb)
+        self._row = bound(JobRow, table_name=table_name, dynamodb=dynamodb)
 
     def create(self, job: Job) -> bool:
         """Writes the row of a new job. Returns False, and changes nothing, if there is a job with this id."""
-        return self._put(job, _Row.name.does_not_exist())
+        return self._put(job, JobRow.name.does_not_exist())
 
     @aws_errors_translated()
     def read(self, job_id: str) -> Job | None:
@@ -79,13 +61,13 @@ class Jobs:
         """
         row = self._row(_name(job_id))
         actions = [
-            _Row.status.set(JobStatus.RUNNING.value),
-            _Row.updated_at.set(now),
-            _Row.worker.set(worker),
-            _Row.held_until.set(now + milliseconds),
+            JobRow.status.set(JobStatus.RUNNING.value),
+            JobRow.updated_at.set(now),
+            JobRow.worker.set(worker),
+            JobRow.held_until.set(now + milliseconds),
         ]
-        free = _Row.held_until.does_not_exist() | (_Row.held_until < now)
-        if not updated(row, actions, _Row.status.is_in(*_NOT_OVER) & free):
+        free = JobRow.held_until.does_not_exist() | (JobRow.held_until < now)
+        if not updated(row, actions, JobRow.status.is_in(*_NOT_OVER) & free):
             job = self.read(job_id)
             raise JobOverError(job_id) if job is None or job.is_over else JobTakenError(job_id)
         return _job(row)
@@ -99,7 +81,7 @@ class Jobs:
         written = replace(job, updated_at=now)
         if release or job.is_over:
             written = replace(written, worker=None, held_until=0)
-        if not self._put(written, _Row.worker == job.worker):
+        if not self._put(written, JobRow.worker == job.worker):
             raise JobTakenError(job.job_id)
         return written
 
@@ -125,7 +107,7 @@ def _name(job_id: str) -> str:
     return f"job#{job_id}"
 
 
-def _job(row: _Row) -> Job:
+def _job(row: JobRow) -> Job:
     return Job(
         job_id=row.name.removeprefix("job#"),
         order=_order(JobKind(row.kind), row.order),

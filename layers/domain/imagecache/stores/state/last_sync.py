@@ -26,7 +26,10 @@ class LastSync:
 
 
 class LastSyncStore:
-    """Keeps the result of the last successful run."""
+    """Keeps the result of the last successful run.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)

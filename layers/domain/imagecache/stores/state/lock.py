@@ -19,6 +19,8 @@ class SyncLock:
 
     The lease cannot stop a run that goes on too long. So every acquisition returns a fence, a number larger
     than any before. A row remembers the fence of the run that wrote it, and refuses writes of older runs.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:

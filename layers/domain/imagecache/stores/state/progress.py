@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.fence import behind, fenced
 from imagecache.stores.state.row import StateRow, read_value, save_fenced
@@ -45,11 +46,15 @@ class SyncProgress:
 
 
 class ProgressStore:
-    """Keeps the progress of the one run that was out of time, if there is one."""
+    """Keeps the progress of the one run that was out of time, if there is one.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
 
+    @aws_errors_translated()
     def read(self) -> SyncProgress | None:
         """Returns what the last run has left to be done, or None if it was finished."""
         value = read_value(self._row, _NAME)

@@ -1,4 +1,4 @@
-"""The schema of syncState, except for jobs. Every kind of row has a module of its own."""
+"""The schema of syncState. Every kind of row has a module of its own."""
 
 from typing import Any
 
@@ -12,11 +12,12 @@ from pynamodb.attributes import (
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.models import Model
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.stores.dynamodb.fence import behind, fenced
 
 
 class StateRow(Model):
-    """A row of syncState. Most kinds of rows keep everything in `value`, one JSON text."""
+    """Any row but a job. Most kinds of rows keep everything in `value`, one JSON text."""
 
     name = UnicodeAttribute(hash_key=True)
     value = JSONAttribute(null=True)
@@ -32,8 +33,29 @@ class StateRow(Model):
     next_slot_at = NumberAttribute(null=True, attr_name="nextSlotAt")
 
 
+class JobRow(Model):
+    """A row `job#<id>`. Times are in ms, except `expires_at`: DynamoDB's time to live is in seconds."""
+
+    name = UnicodeAttribute(hash_key=True)
+    kind = UnicodeAttribute()
+    order = JSONAttribute()
+    status = UnicodeAttribute()
+    created_at = NumberAttribute(attr_name="createdAt")
+    updated_at = NumberAttribute(attr_name="updatedAt")
+    progress = JSONAttribute()
+    result = JSONAttribute()
+    position = JSONAttribute(null=True)
+    worker = UnicodeAttribute(null=True)
+    held_until = NumberAttribute(null=True, attr_name="heldUntil")
+    expires_at = NumberAttribute(attr_name="expiresAt")
+
+
+@aws_errors_translated()
 def read_value(rows: type[StateRow], name: str) -> dict[str, Any]:
-    """Returns the `value` of the row with this name, consistently read. It is empty if there is none."""
+    """Returns the `value` of the row with this name, consistently read, or an empty dict if there is none.
+
+    Raises StoreUnavailableError.
+    """
     try:
         return rows.get(name, consistent_read=True).value or {}
     except DoesNotExist:
@@ -41,7 +63,10 @@ def read_value(rows: type[StateRow], name: str) -> dict[str, Any]:
 
 
 def save_fenced(row: StateRow, fence: int) -> None:
-    """Writes the row for the run with this fence. Raises FencedOffError if a newer run has written it."""
+    """Writes the row for the run with this fence.
+
+    Raises FencedOffError if a newer run has written the row, StoreUnavailableError.
+    """
     row.fence = fence
     with fenced():
         row.save(condition=behind(StateRow.fence, fence))

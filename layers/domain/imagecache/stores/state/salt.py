@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pynamodb.exceptions import PutError
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.dynamodb.conditional import is_refusal
 from imagecache.stores.state.row import StateRow
@@ -17,11 +18,15 @@ _BYTES = 32
 
 
 class SaltStore:
-    """Keeps the salt of one deployment, which never changes."""
+    """Keeps the salt of one deployment, which never changes.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
 
+    @aws_errors_translated()
     def read(self) -> bytes:
         """Returns the salt. The first call of all makes it."""
         try:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.stores.dynamodb.binding import bound
 from imagecache.stores.state.row import StateRow, read_value
 
@@ -12,7 +13,10 @@ _NAME = "statistics"
 
 
 class SweepStatisticsStore:
-    """Keeps the counts of the last sweep, which `/api/stats` reports."""
+    """Keeps the counts of the last sweep, which `/api/stats` reports.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+    """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
@@ -21,6 +25,7 @@ class SweepStatisticsStore:
         """Returns the counts of the last sweep, or an empty dict before the first."""
         return read_value(self._row, _NAME)
 
+    @aws_errors_translated()
     def record(self, statistics: dict[str, Any]) -> None:
         """Replaces the counts."""
         self._row(_NAME, value=statistics).save()

@@ -1,6 +1,5 @@
 """Handles an event of functions/sync: a scheduled run, or a job that the API has started."""
 
-import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -20,52 +19,52 @@ _RESULT_FIELDS = ("missing", "deleted", "refused", "unreadable", "complete", "ou
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyncJobRunner:
-    """Runs sync for one invocation. `remaining_ms` returns how long the invocation can still run.
-
-    `send_event` invokes the same function once more, with another event. `new_worker` returns a name that no
-    other invocation has, under which this one claims a job.
-    """
+class SyncJobs:
+    """Runs sync, with or without a job. `new_worker_id` returns an id that was never used before."""
 
     chat_sync: ChatSync
-    chat_api: ChatApi
     jobs: Jobs
     clock: Clock
-    remaining_ms: Callable[[], int]
-    send_event: Callable[[Mapping[str, Any]], None]
-    new_worker: Callable[[], str] = secrets.token_hex
+    new_worker_id: Callable[[], str]
 
-    def handle(self, event: Mapping[str, Any]) -> SyncReport:
-        """Runs sync and returns its report. Sends a further event if the run is not finished.
+    def handle(
+        self,
+        event: Mapping[str, Any],
+        chat_api: ChatApi,
+        *,
+        remaining_ms: Callable[[], int],
+        send_event: Callable[[Mapping[str, Any]], None],
+    ) -> SyncReport:
+        """Runs sync once and returns its report.
 
-        `{"jobId"}` continues a job; the event of a schedule, and `{"complete", "force"}`, both optional, run
-        sync without one. Raises JobTakenError or JobOverError if a job's event has been delivered before.
+        `{"jobId"}` works on a job. The event of a schedule, and `{"complete", "force"}`, both optional, run
+        sync without one. `remaining_ms` returns how long the invocation can still run. `send_event` invokes
+        the same function again; it is called if the run is not finished.
+
+        Raises JobTakenError or JobOverError if the event of a job has been delivered before.
         """
         if "jobId" in event:
-            report = self._work_on(self._claim(event["jobId"]))
+            job = self.jobs.claim(
+                event["jobId"],
+                worker=self.new_worker_id(),
+                now=self.clock(),
+                milliseconds=remaining_ms(),
+            )
+            report = self._work_on(job, chat_api, remaining_ms)
+            continuation = {"jobId": job.job_id}
         else:
-            report = self._sync(complete=event.get("complete") is True, force=event.get("force") is True)
+            report = self.chat_sync.run(
+                chat_api,
+                remaining_ms=remaining_ms,
+                complete=event.get("complete") is True,
+                force=event.get("force") is True,
+            )
+            continuation = {}
         if report.outcome is SyncOutcome.UNFINISHED:
-            self.send_event({"jobId": event["jobId"]} if "jobId" in event else {})
+            send_event(continuation)
         return report
 
-    def _sync(
-        self, *, complete: bool, force: bool, on_page: Callable[[SyncReport], None] | None = None
-    ) -> SyncReport:
-        return self.chat_sync.run(
-            self.chat_api,
-            remaining_ms=self.remaining_ms,
-            complete=complete,
-            force=force,
-            on_page=on_page,
-        )
-
-    def _claim(self, job_id: str) -> Job:
-        return self.jobs.claim(
-            job_id, worker=self.new_worker(), now=self.clock(), milliseconds=self.remaining_ms()
-        )
-
-    def _work_on(self, job: Job) -> SyncReport:
+    def _work_on(self, job: Job, chat_api: ChatApi, remaining_ms: Callable[[], int]) -> SyncReport:
         """Runs sync as the job orders it, and records its progress, and its result or error."""
         if not isinstance(job.order, SyncOrder):
             raise TypeError(f"job {job.job_id} is not a sync but a {job.kind}")
@@ -74,12 +73,18 @@ class SyncJobRunner:
             self.jobs.save(replace(job, progress=_progress(job, report)), now=self.clock())
 
         try:
-            report = self._sync(complete=job.order.complete, force=job.order.force, on_page=record_progress)
+            report = self.chat_sync.run(
+                chat_api,
+                remaining_ms=remaining_ms,
+                complete=job.order.complete,
+                force=job.order.force,
+                on_page=record_progress,
+            )
         except JobTakenError:
             raise
         except Exception as error:
             failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
-            with suppress(JobTakenError):
+            with suppress(JobTakenError):  # The error matters more than who records it.
                 self.jobs.save(failed, now=self.clock())
             raise
         progress = _progress(job, report)
