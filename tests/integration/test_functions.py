@@ -82,7 +82,9 @@ def test_sync_then_cacher_then_read_serve_a_page_of_faces(stack: Stack, demo: De
     assert (answer["statusCode"], answer["headers"]["cache-control"]) == (200, "private, no-cache")
     chats = json.loads(answer["body"])["chats"]
     assert len(chats) == 10
-    assert {len(chat["participants"]) for chat in chats} == {2}
+    assert [len(chat["participants"]) for chat in chats] == [
+        min(2, chat["participantCount"]) for chat in chats
+    ]
     assert "cached" in {chat["image"]["status"] for chat in chats}
 
 

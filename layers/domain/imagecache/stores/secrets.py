@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from imagecache.aws_errors import aws_errors_translated
+
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
@@ -17,8 +19,12 @@ class Secrets:
         """Returns the value, or an empty text without one: its server then answers 401, which is reported."""
         return self.read(name).get(name, "")
 
+    @aws_errors_translated()
     def read(self, *names: str) -> dict[str, str]:
-        """Returns those of at most ten values that exist, by their names, in one call."""
+        """Returns those of at most ten values that exist, by their names, in one call.
+
+        Raises StoreUnavailableError.
+        """
         paths = [f"{self._path}/{name}" for name in names]
         answer = self._ssm.get_parameters(Names=paths, WithDecryption=True)
         return {

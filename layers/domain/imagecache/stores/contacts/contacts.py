@@ -8,7 +8,7 @@ holder. A claimant that a crash has left behind is passed over, because only the
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import ConflictError
@@ -16,7 +16,7 @@ from imagecache.model.contact import Contact, Identifier, IdentifierKind
 from imagecache.stores.contacts.row import CONTACT_ATTRIBUTES, ContactRow, contact_of, row_values
 from imagecache.stores.dynamodb.batch_get import Item, batch_get
 from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.conditional import is_refusal, updated
+from imagecache.stores.dynamodb.conditional import deleted, saved, updated
 from imagecache.stores.dynamodb.scan import scan
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 _IDENTIFIER_PREFIX = "id#"
 _MOST_ATTEMPTS = 10
+_CHANGED = "The contact was changed by another request at the same time: try again"
 
 
 class ContactsTable:
-    """Reads and writes the contacts table.
+    """Reads and writes the contacts table. Its methods raise StoreUnavailableError if DynamoDB is away.
 
     `rows_per_page` is how many rows one page of a listing reads; rows of identifiers are among them.
     """
@@ -38,6 +39,7 @@ class ContactsTable:
         self._rows_per_page = rows_per_page
         self._row = bound(ContactRow, table_name=table_name, dynamodb=dynamodb)
 
+    @aws_errors_translated()
     def one(self, contact_id: str) -> Contact | None:
         """Returns the contact, None if there is none with this id."""
         try:
@@ -50,6 +52,7 @@ class ContactsTable:
         items = self._get_items(contact_ids, CONTACT_ATTRIBUTES)
         return {item["contactId"]["S"]: contact_of(self._row.from_raw_data(item)) for item in items}
 
+    @aws_errors_translated()
     def page(self, *, after: str | None) -> tuple[list[Contact], str | None]:
         """Returns the contacts among the next rows, in no order, and where the following page starts.
 
@@ -112,10 +115,8 @@ class ContactsTable:
         version = before.version if before else 0
         row = self._row(contact.contact_id, version=version + 1, **row_values(contact))
         unchanged = ContactRow.version == version if before else ContactRow.contact_id.does_not_exist()
-        try:
-            row.save(condition=unchanged)
-        except PutError as error:
-            raise _conflict_or_same(error) from error
+        if not saved(row, unchanged):
+            raise ConflictError(_CHANGED)
         for identifier in sorted(old - new):
             self._remove_claimant(identifier, contact.contact_id)
         return contact_of(row)
@@ -125,10 +126,8 @@ class ContactsTable:
 
         Raises ConflictError, and deletes nothing, if the contact has been changed since it was read.
         """
-        try:
-            self._row(contact.contact_id).delete(condition=ContactRow.version == contact.version)
-        except DeleteError as error:
-            raise _conflict_or_same(error) from error
+        if not deleted(self._row(contact.contact_id), ContactRow.version == contact.version):
+            raise ConflictError(_CHANGED)
         for identifier in contact.identifiers:
             self._remove_claimant(identifier, contact.contact_id)
 
@@ -149,6 +148,7 @@ class ContactsTable:
         is_new = ContactRow.claimants.does_not_exist() | ~ContactRow.claimants.contains(contact_id)
         updated(self._row(_row_key(identifier)), actions, is_new)
 
+    @aws_errors_translated()
     def _remove_claimant(self, identifier: Identifier, contact_id: str) -> None:
         """Removes the contact from the claimants. Raises ConflictError if others keep changing them."""
         for _ in range(_MOST_ATTEMPTS):
@@ -167,20 +167,7 @@ class ContactsTable:
         unchanged = ContactRow.claimants == row.claimants
         if claimants:
             return updated(self._row(row.contact_id), [ContactRow.claimants.set(claimants)], unchanged)
-        try:
-            row.delete(condition=unchanged)
-        except DeleteError as error:
-            if is_refusal(error):
-                return False
-            raise
-        return True
-
-
-def _conflict_or_same(error: PutError | DeleteError) -> Exception:
-    """Returns a ConflictError for a refused condition, any other error as it is."""
-    if is_refusal(error):
-        return ConflictError("The contact was changed by another request at the same time: try again")
-    return error
+        return deleted(row, unchanged)
 
 
 def _row_key(identifier: Identifier) -> str:
