@@ -1,7 +1,6 @@
 """Images by themselves: looked up, listed, explained, refreshed, retried and forgotten."""
 
 import json
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +14,7 @@ from imagecache.model.access import Role
 from imagecache.model.image import ImageMessage, ImageRef, RejectionReason
 from imagecache.queues.images import from_body
 from imagecache.rules.retries import NEVER
+from tests.integration import demo_chats
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import ADA, CHAT, ME, cache, fail, person, put, request
@@ -273,10 +273,10 @@ def stored(stack: Stack, key: str, blob: str) -> None:
 def test_a_forgotten_picture_is_deleted_and_neither_a_message_nor_a_sync_restores_it(
     stack: Stack, api: Api, demo: DemoAccount, session: requests.Session
 ) -> None:
+    demo_chats.fill(demo, [demo_chats.chat_with(number, demo_chats.person(number)) for number in range(2)])
     stack.sync(demo, session)
     stack.drain(stack.cacher(demo, session))
-    blobs = Counter(blob for _, blob, _ in stack.catalogue.storage())
-    key, blob = next((key, blob) for key, blob, _ in stack.catalogue.storage() if blobs[blob] == 1)
+    key, blob, _ = next(iter(stack.catalogue.storage()))
     stack.now += 91_000
     answer = api.post("/api/images/forget", sourceUrl=f"mxc://{key}")
     assert (answer["status"], answer["deletedVersions"]) == ("forgotten", 4)

@@ -2,7 +2,7 @@
 
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import boto3
 import pytest
 import requests
 
+from demo.chat_pages import PARTICIPANTS
 from demo.dex import FakeDex
 from demo.listener import Listener, Reply, Request
 from demo.service import DemoAccount
@@ -21,6 +22,7 @@ from imagecache.queues.images import from_body, to_body
 from imagecache.stores.state.beeper_health import BeeperState
 from local.template import read_template
 from tests.integration.conftest import NOW, Stack
+from tests.integration.demo_chats import chat_with, fill, person
 from tests.settings import ENVIRONMENT
 
 ROOT = Path(__file__).parent.parent.parent
@@ -53,6 +55,15 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return 900_000
+
+
+@pytest.fixture
+def demo() -> Iterator[DemoAccount]:
+    """Serves a small account: more than a page of chats, one of them with more members than a list shows."""
+    with DemoAccount(scale=0.01) as demo:
+        crowd = chat_with(0, *(person(number) for number in range(PARTICIPANTS + 1)))
+        fill(demo, [crowd, *(chat_with(number, person(number)) for number in range(1, 12))])
+        yield demo
 
 
 @pytest.fixture
