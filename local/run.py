@@ -30,7 +30,7 @@ from local.packages import BuildError
 from local.processes import Child, ChildError, try_lock
 from local.readiness import NotReadyError, wait_for_chats
 from local.settings import Origin, Origins, Settings, SettingsError, read_settings
-from local.stack import STACK_NAME, local_stack, start_first_sync
+from local.stack import STACK_NAME, local_stack, release_sync_lock, start_first_sync
 from local.template import ROOT, TemplateError, read_template
 
 _DEX_URL = "https://api.getdex.com"
@@ -69,6 +69,7 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         # The demo account's chats must never mix with a person's own.
         folder = _STATE / ("demo" if demo else "beeper")
         stack = running.enter_context(_stack(folder, settings, origins, access))
+        release_sync_lock(stack)
         _publish(stack)
         server.site = Site(stack, demo_port=demo.port if demo else None)
         if demo:

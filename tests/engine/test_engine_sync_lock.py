@@ -1,0 +1,30 @@
+"""A start of the local stack releases the lock of a sync that the last stop cut short."""
+
+import boto3
+
+from imagecache.stores.state.lock import SyncLock
+from local.deploy import Stack
+from local.engine import Engine
+from local.stack import release_sync_lock
+from tests.integration.conftest import Stack as Tables
+
+NOW = 1_750_000_000_000
+LEASE = 16 * 60_000
+
+
+def test_the_next_sync_may_begin_at_once_with_a_newer_fence(
+    stack: Tables, engine_with_tables: Engine
+) -> None:
+    del stack  # this fixture has emptied the tables
+    deployed = Stack("imagecache", engine_with_tables, {}, {"SyncStateTable": "SyncStateTable"}, {})
+    lock = SyncLock(
+        table_name="SyncStateTable", dynamodb=boto3.client("dynamodb", **engine_with_tables.access)
+    )
+    release_sync_lock(deployed)
+    fence = lock.acquire(now=NOW, lease_ms=LEASE)
+    assert fence is not None, "there was no lock, and there is none"
+    assert lock.acquire(now=NOW + 1, lease_ms=LEASE) is None, "the lock is held"
+    release_sync_lock(deployed)
+    next_fence = lock.acquire(now=NOW + 2, lease_ms=LEASE)
+    assert next_fence is not None
+    assert next_fence > fence
