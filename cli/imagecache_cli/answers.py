@@ -126,7 +126,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Whether Beeper can be reached, as far as the last sync knows."""
+    """The state of the connection to Beeper, as the last sync found it."""
 
     origin: Origin
 
@@ -144,7 +144,7 @@ class Deduplication:
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
-    """When sync last succeeded, and when it last read every chat."""
+    """The times at which sync last succeeded, and last read every chat."""
 
     succeeded_at: str | None
     completed_at: str | None

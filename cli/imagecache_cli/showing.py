@@ -17,7 +17,7 @@ _URLS_PER_REQUEST = 500
 
 
 class ChatFilter(StrEnum):
-    """Which chats the API lists."""
+    """The filters of the API's list of chats."""
 
     INBOX = "inbox"
     UNREAD = "unread"

@@ -61,7 +61,7 @@ class ImportReport:
 
     @property
     def has_left_out(self) -> bool:
-        """Whether anything should be here and is not, or could not be read."""
+        """Returns True if a document was left out or could not be read."""
         return any([*self.images.left_out(), *self.chats.left_out(), self.snapshot.unreadable_lines.total()])
 
     def document(self) -> Json:

@@ -35,12 +35,12 @@ class Outcome(_CodeWithMeaning):
 
     @property
     def is_left_out(self) -> bool:
-        """Whether the document should be here and is not."""
+        """Returns True if the document should have been imported, and was not."""
         return self in {Outcome.HELD, Outcome.SYNC_RUNS, Outcome.A_PAGE, Outcome.NO_ID}
 
     @property
     def settles_the_image(self) -> bool:
-        """Whether other documents of the same image need not be tried."""
+        """Returns True if the other documents of the same image need not be imported."""
         return self not in {Outcome.A_PAGE, Outcome.NO_ID, Outcome.SYNC_RUNS}
 
 

@@ -185,7 +185,7 @@ class NotFoundError(RequestError):
 
 
 class ConflictError(RequestError):
-    """What the request names is in a state that does not allow this operation."""
+    """The image or contact that the request names has a state that does not allow this operation."""
 
 
 class RequestTooLargeError(RequestError):

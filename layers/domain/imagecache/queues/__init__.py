@@ -1,1 +1,1 @@
-"""Where work waits."""
+"""The queues in which work waits: images to download, dead letters, and asynchronous invocations."""

@@ -1,1 +1,1 @@
-"""What the system does, one verb per file."""
+"""The use cases of the system. Each module is named after what it does."""
