@@ -47,7 +47,7 @@ def contacts_in_dex(account: Account) -> list[Json]:
 
 
 def contacts_by_hand(account: Account) -> Json:
-    """Returns a few other people by contactId, as `PUT /api/contacts/{contactId}` accepts them."""
+    """Maps contactId to the body for `PUT /api/contacts/{contactId}`, for a few people who are not in Dex."""
     people = [
         person
         for person, network in _people_without_picture(account)

@@ -43,7 +43,7 @@ class Gallery:
     def crowd_picture(self, number: int) -> Picture | None:
         """Returns the picture of the n-th member of the largest group, or None.
 
-        37 % of them have a picture, and Beeper has downloaded very few of these.
+        37 % of the members have a picture. Beeper has already downloaded about one in 20 of those pictures.
         """
         if number * 37 % 100 >= 37:
             return None

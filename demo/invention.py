@@ -150,7 +150,7 @@ class _Inventor:
     def _members(self, network: Network, count: int) -> Iterator[Person]:
         """Returns the members of a group without its owner: two thirds are contacts, the rest strangers.
 
-        Every third contact is shown with the other form of their picture's URL.
+        Every third contact has the other kind of picture URL here: mxc: instead of file:, or the reverse.
         """
         # A person who has two chats is in the list of contacts twice.
         contacts = list({person.id: person for person, home in self._contacts if home is network}.values())

@@ -175,11 +175,11 @@ def _has_objects(s3: Path) -> bool:
 
 
 def _end_deliveries(queues: Path) -> None:
-    """Makes messages visible again that were being worked on when the engine stopped.
+    """Makes visible again the messages that were being worked on when the engine stopped.
 
     Their workers have ended, and without this the messages would stay hidden for the rest of their visibility
-    timeout, six minutes in our template. The delivery that the stop cut short does not count as a receive:
-    five of those would make a dead letter.
+    timeout, six minutes in our template. The delivery that the stop cut short is not counted as a receive,
+    because a message becomes a dead letter after five receives.
     """
     if not queues.exists():
         return

@@ -101,7 +101,7 @@ async def _refuse(send: Send, reason: str) -> None:
 
 
 def _hidden_from_pages(send: Send) -> Send:
-    """Returns a `send` that drops the header by which ministack lets every web page read its answers."""
+    """Wraps an ASGI `send`: removes ministack's CORS header, which lets any web page read the answers."""
 
     async def send_hidden(message: Message) -> None:
         if message["type"] == "http.response.start":

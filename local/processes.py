@@ -73,7 +73,7 @@ class Child:
         return obeyed
 
     def kill(self) -> None:
-        """Ends the process and everything that it started at once."""
+        """Kills the process and all processes that it started, immediately."""
         self._signal(signal.SIGKILL)
         self._process.wait()
         deadline = time.monotonic() + _REAP_SECONDS

@@ -1,4 +1,4 @@
-"""Makes text from other people safe to print: a terminal must only show it."""
+"""Makes text from other people safe to print, so that no character in it can control the terminal."""
 
 _JOINER = "\u200d"  # holds the parts of one emoji together
 

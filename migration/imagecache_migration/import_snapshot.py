@@ -170,7 +170,7 @@ class _ChatDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatImport:
-    """Imports chats, with the members that the original has. The next sync completes each of them."""
+    """Imports chats with the members that the snapshot has. The next sync adds what is missing in each."""
 
     chats_table: ChatsTable
     participants_table: ParticipantsTable

@@ -12,8 +12,8 @@ from imagecache.model.job import JOB_TYPES, JobKind
 class Config:
     """The settings of every function; template.yaml describes each one.
 
-    `service` is the name of the stack. `media_server_url` and `public_base_url` may be empty: there is no
-    media server, or the page and the pictures have the same address.
+    `service` is the name of the stack. `media_server_url` is empty if there is no media
+    server; `public_base_url` is empty if the page and the pictures have the same address.
     """
 
     service: str
@@ -113,7 +113,7 @@ def _required(environ: Mapping[str, str], name: str) -> str:
 
 
 def _whole(environ: Mapping[str, str], name: str, *, least: int) -> int:
-    """Returns a whole number that is at least `least`."""
+    """Reads a variable as a whole number. Raises ConfigError if it is not one, or less than `least`."""
     value = _required(environ, name)
     if not value.isdecimal() or int(value) < least:
         raise ConfigError(f"environment variable {name} must be a whole number from {least}, not {value!r}")

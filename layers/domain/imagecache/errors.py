@@ -88,7 +88,7 @@ class OriginFaultyError(OriginDownError):
 class OriginClosedError(ImageCacheError):
     """No request may be sent to this origin before `until` (ms since 1970).
 
-    `outage` is True if the origin's circuit is open, False if only its pace requires the wait.
+    `outage` is True if the origin's circuit is open, False if only its rate limit has been reached.
     """
 
     def __init__(self, until: int, *, outage: bool) -> None:

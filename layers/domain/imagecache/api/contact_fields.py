@@ -1,4 +1,4 @@
-"""The values that a request may carry of a contact: its id, and the identifiers that find it."""
+"""The fields of a contact that a request may contain: its id, and the identifiers that match members."""
 
 import re
 from dataclasses import dataclass, field

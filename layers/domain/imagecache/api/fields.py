@@ -117,7 +117,7 @@ class Texts(Field):
 
     def read(self, value: Any) -> list[str]:
         if not isinstance(value, list) or len(value) > self.max_items:
-            raise InvalidRequestError(f"{self.name} must be a list of at most {self.max_items} texts")
+            raise InvalidRequestError(f"{self.name} must be a list of at most {self.max_items} strings")
         item = Text(f"each of {self.name}", self.max_chars)
         return [item.read(text) for text in value]
 

@@ -184,7 +184,7 @@ def _decoded(segment: str) -> str:
 
 
 def _checked(segment: str) -> str:
-    """Returns the segment of a path unless it could lead out of the media folder."""
+    """Returns the path segment. Raises RejectedSourceError if it could lead out of the media folder."""
     is_unsafe = "/" in segment or "\\" in segment or _CONTROL.search(segment) or _ESCAPE_LEFT.search(segment)
     if is_unsafe or segment in {"", ".", ".."}:
         raise RejectedSourceError(RejectionReason.MALFORMED)

@@ -185,7 +185,7 @@ class ChatsTable:
             )
 
     def mark_missing(self, chat_id: str, *, since: int, fence: int) -> None:
-        """Records since when (ms) Beeper does not list a stored chat; 0 if it does. Raises FencedOffError."""
+        """Records that Beeper has not listed a chat since then (ms); 0 clears it. Raises FencedOffError."""
         mark = ChatRow.missing_since.set(since) if since else ChatRow.missing_since.remove()
         with fenced():
             self._row(chat_id).update(

@@ -48,7 +48,7 @@ class ContactsTable:
             return None
 
     def several(self, contact_ids: Iterable[str]) -> dict[str, Contact]:
-        """Returns the contacts that exist, by their ids."""
+        """Looks up contacts by id. Returns a dict from id to contact, without the ids that do not exist."""
         items = self._get_items(contact_ids, CONTACT_ATTRIBUTES)
         return {item["contactId"]["S"]: contact_of(self._row.from_raw_data(item)) for item in items}
 

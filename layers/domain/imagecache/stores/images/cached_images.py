@@ -156,7 +156,7 @@ class CachedImages:
         return updated(self._row(image_key), actions, _HAS_ROW)
 
     def last_looked_up(self, image_keys: Iterable[str]) -> dict[str, int]:
-        """Returns when another frontend last looked up each image that has a row; 0 means never."""
+        """Maps each key that has a row to when a look-up request last asked for it (ms); 0 means never."""
         items = batch_get(
             self._dynamodb,
             table_name=self._table_name,

@@ -253,7 +253,7 @@ def _won(record: ImageRecord, lease: str) -> Won:
 
 
 def _end_refresh(now: int) -> list[Action]:
-    """Returns the actions that record that the origin was asked, and end a refresh if there was one."""
+    """Returns two actions: one records when the origin was asked, one ends a refresh if there was one."""
     return [ImageRow.checked_at.set(now), ImageRow.refresh_requested_at.remove()]
 
 

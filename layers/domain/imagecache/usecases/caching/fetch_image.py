@@ -27,7 +27,7 @@ class ImageFetcher:
     gate: OriginGate
 
     def closed_until(self, location: ImageLocation) -> int:
-        """Returns until when (ms) no origin may be asked, as far as this process knows; 0 means now."""
+        """Returns the earliest time (ms) when any origin may be asked, as far as is known; 0 means now."""
         if not isinstance(location, MediaLocation):
             return 0
         return min(self.gate.known_closed_until(name) for name in self.sources.media)

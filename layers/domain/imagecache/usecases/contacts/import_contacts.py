@@ -132,7 +132,7 @@ class ContactImport:
         return True
 
     def _remove(self, contact: Contact) -> bool:
-        """Returns False if another request changes the contact now."""
+        """Deletes the contact. Returns False, and deletes nothing, if it was changed since it was read."""
         try:
             self.contacts_table.delete(contact)
         except ConflictError:

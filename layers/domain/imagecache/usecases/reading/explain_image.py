@@ -34,7 +34,7 @@ class ImageStory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageExplainer:
-    """Tells the stories of images."""
+    """Collects all that is known of one image: its state, its history and what shows it."""
 
     catalogue: ImageCatalogue
     cached_images: CachedImages

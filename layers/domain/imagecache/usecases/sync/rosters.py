@@ -47,7 +47,7 @@ class ListedChat:
     stored: StoredChat | None
 
     def needs_full_roster(self, *, complete: bool) -> bool:
-        """Returns True if the roster must be fetched. `complete` says whether the run is a complete one."""
+        """Returns True if the roster must be fetched. `complete` is True if the run reads the whole list."""
         return self.chat.roster_is_partial and (complete or not self._is_stored_with_roster)
 
     @property
