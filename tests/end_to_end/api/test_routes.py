@@ -36,6 +36,7 @@ REQUESTS: list[tuple[str, str, Any, int, int]] = [
     ("GET /api/images", "?status=cached", None, 200, 200),
     ("GET /api/images/uncached", "", None, 200, 200),
     ("GET /api/stats", "", None, 200, 200),
+    ("GET /api/status", "", None, 200, 200),
     ("GET /api/health", "", None, 200, 200),
     ("GET /api/jobs/{jobId}", "", None, 403, 404),
     ("POST /api/images/explain", "", UNKNOWN, 200, 200),
