@@ -44,7 +44,8 @@ def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: C
     assert clone.is_clean()
 
     function = clone.root / "functions" / "read" / "app.py"
-    function.write_text(function.read_text().replace("config.public_base_url", '"https://edited.example"'))
+    edited = 'os.environ | {"PUBLIC_BASE_URL": "https://edited.example"}'
+    function.write_text(function.read_text().replace("os.environ", edited))
     second = clone.run_until_ready()
     paths = {path for image in clone.images() for path in image["sizes"].values()}
     assert len(paths) == thumbnails, "the state was kept"
