@@ -113,9 +113,12 @@ class Clone:
         return [shown["image"] for chat in self._chats() for shown in (chat, *chat["participants"])]
 
     def originals(self) -> dict[Path, bytes]:
-        """Returns the content of every original on the disk, whichever stack of this clone stored it."""
+        """Returns the content of every original on the disk, whichever stack of this clone stored it.
+
+        A write that a kill cut short is left out: the engine writes to a file *.tmp, and renames it at the end.
+        """
         paths = (self.root / ".local" / "beeper" / "s3").glob("*/*/originals/*")
-        return {path: path.read_bytes() for path in paths if path.is_file()}
+        return {path: path.read_bytes() for path in paths if path.is_file() and path.suffix != ".tmp"}
 
     def _chats(self) -> Iterator[dict[str, Any]]:
         for folder in ("inbox", "archived"):

@@ -40,7 +40,7 @@ def data_url(shade: int) -> str:
 ADA_IN_DEX: Json = {
     "id": "ada",
     "first_name": "Ada",
-    "source_url": data_url(10),
+    "image_url": data_url(10),
     "instagram": None,
     "phones": [{"phone_number": "020 7946 0958", "label": None}],
     "emails": None,
