@@ -115,7 +115,7 @@ class Clone:
     def originals(self) -> dict[Path, bytes]:
         """Returns the content of every original on the disk, whichever stack of this clone stored it.
 
-        A write that a kill cut short is left out: the engine writes to a file *.tmp, and renames it at the end.
+        A write that a kill cut short is left out: the engine writes to a file *.tmp, which it then renames.
         """
         paths = (self.root / ".local" / "beeper" / "s3").glob("*/*/originals/*")
         return {path: path.read_bytes() for path in paths if path.is_file() and path.suffix != ".tmp"}
