@@ -82,7 +82,8 @@ def test_every_write_of_a_superseded_run_is_refused(
 def test_a_run_out_of_time_is_continued_where_it_stopped(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    demo.chat_api.is_old = True
+    demo.chat_api.is_old = True  # 25 chats a page
+    fill(demo, [chat_with(number) for number in range(30)])
     first = stack.sync(demo, session, remaining_ms=minutes(*[15] * 20, 0))
     assert first.outcome == "unfinished"
     assert 0 < len(stored_chat_ids(stack)) < len(demo.account.chats)
