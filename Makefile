@@ -26,7 +26,7 @@ run: ## Start the system on http://127.0.0.1:8080; PORT= for another port
 check: style types imports javascript unit ## Check style, types and imports and run the unit tests, in a minute
 
 test: $(if $(ONLY),,style types imports javascript template browser) ## Run all checks and tests; ONLY=tests/unit for some
-	@$(DEV) pytest -n 2 --dist loadgroup $(ONLY)
+	@$(DEV) pytest -n 2 $(ONLY)
 
 format: ## Format the code, and correct what the style checks can correct
 	@$(DEV) ruff check --fix-only .

@@ -3,13 +3,12 @@
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["pytester", "tests.skip_rule", "tests.report_measurements"]
+pytest_plugins = ["pytester", "tests.skip_rule", "tests.report_measurements", "tests.worker_groups"]
 
 # The result of a test depends neither on the speed of the machine nor on examples of an earlier run.
 # `pytest --hypothesis-profile=random` tries new examples.
@@ -52,18 +51,6 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.upper().startswith(FOREIGN)]:
         del os.environ[name]
     os.environ |= OURS
-
-
-# The tests of each of these folders share a build or a running stack, so one worker runs them all.
-TOGETHER = ("artifacts", "engine", "end_to_end", "page")
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own implementation of this hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        for folder in TOGETHER:
-            if item.path.is_relative_to(Path(__file__).parent / folder):
-                item.add_marker(pytest.mark.xdist_group(folder))
 
 
 class OutsideConnectionError(AssertionError):
