@@ -62,8 +62,9 @@ def test_a_layer_points_at_the_folder_it_was_built_into(root: Path) -> None:
 
 
 def test_a_makefile_that_fails_is_reported_with_its_reason_and_its_log_and_leaves_nothing_else(
-    root: Path,
+    root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MAKELEVEL", "1")  # as `make run` and `make test` set it
     (root / "layer" / "Makefile").write_text("build-Layer:\n\t@echo begin; echo no space left; exit 1\n")
     with pytest.raises(BuildError) as caught:
         build(root)
