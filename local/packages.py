@@ -125,8 +125,8 @@ def _building(name: str, source: Path, built: Path) -> Iterator[None]:
 
 
 def _start_make(*arguments: str, folder: Path, output: IO[bytes]) -> "subprocess.Popen[bytes]":
-    # The flags and the level of the `make run` that started this process are not meant for this make: with a level it
-    # writes "Entering directory" into the log, and the last line would no longer be the reason of a failure.
+    # The flags and the level of the `make run` that started this process are not meant for this make: with a
+    # level it writes "Entering directory" into the log, beside what the layer's own commands say.
     inherited = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
     environment = {key: value for key, value in os.environ.items() if key not in inherited}
     return subprocess.Popen(
