@@ -27,7 +27,7 @@ from imagecache.config import Config
 from imagecache.model.chat import Chat
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.blobs import object_keys
-from imagecache.stores.chats.previews import preview_of
+from imagecache.stores.chats.chats import preview_of
 from imagecache.stores.state.last_sync import LastSync
 from imagecache.wiring import Wiring
 from local.deploy import Stack

@@ -24,7 +24,7 @@ from demo.chats import Chat, Network, Person
 from demo.media import Media, Picture
 from demo.service import DemoAccount
 from imagecache.clock import now
-from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.chats import ChatApi
 from imagecache.wiring import Wiring
 from local.deploy import Stack
 from local.stack import local_stack

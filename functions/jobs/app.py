@@ -15,7 +15,7 @@ from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
 from imagecache.model.job import BackfillOrder, Job, JobStatus, RedriveOrder, RetryFailedOrder
 from imagecache.rules.time_budget import TimeBudget
-from imagecache.usecases.operating.run_job import Step
+from imagecache.usecases.operating.jobs import Step
 from imagecache.wiring import Wiring
 
 # Time to finish one step and to write down where to continue.

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from imagecache.errors import ImageFailedError, UnreadableChatError
 from imagecache.model.chat import Chat
 from imagecache.model.image import FailureReason
-from imagecache.sources.beeper.chat_json import parse_chat
+from imagecache.sources.beeper.chats import parse_chat
 from imagecache.sources.transport import MAX_IMAGE_BYTES
 from imagecache_migration.outcomes import FileProblem, SnapshotFileError
 from imagecache_migration.snapshot_archive import Archive, Document, SnapshotError, read_documents, read_file

@@ -20,9 +20,8 @@ from imagecache.model.image import ImageMessage, ImageRecord, ImageStatus, Origi
 from imagecache.rules.source_urls import image_key
 from imagecache.sources.beeper.answers import is_html_page
 from imagecache.stores.blobs import Blobs, blob_id, described
-from imagecache.stores.chats.chats import ChatsTable
+from imagecache.stores.chats.chats import ChatsTable, preview_of
 from imagecache.stores.chats.participants import ParticipantsTable, chat_row
-from imagecache.stores.chats.previews import preview_of
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.images.claims import ImageClaims, Won
 from imagecache.stores.state.lock import SyncLock

@@ -360,7 +360,7 @@ class UpkeepMachine(RuleBasedStateMachine):
         blobs = {
             key: blob_id(self.salt, painted(color)) for key, color in self.sources.colors.items() if color
         }
-        rows = {key: blob for key, blob, _ in self.reader.catalogue.storage()}
+        rows = {key: blob for key, blob, _ in self.reader.cached_images.storage()}
         for key in wanted & blobs.keys():
             assert rows.get(key) == blobs[key], "a picture that could be had"
         assert rows.keys() <= wanted, "an image that nobody shows"

@@ -15,8 +15,7 @@ from imagecache.errors import (
     OriginUnauthorizedError,
 )
 from imagecache.model.chat import Chat
-from imagecache.sources.beeper.chat_api import ChatApi
-from imagecache.sources.beeper.chat_json import parse_chat
+from imagecache.sources.beeper.chats import ChatApi, parse_chat
 from imagecache.sources.transport import punctual_session
 from tests.hostile.origin import Origin, Say, answer, cut_short, drip
 from tests.recorded_answers import FOLDER, recorded

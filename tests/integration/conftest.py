@@ -20,7 +20,7 @@ from demo.invention import ODD_CHAT_IDS
 from demo.service import DemoAccount
 from imagecache.model.image import ImageMessage, OriginName
 from imagecache.queues.images import ImagesQueue, from_body
-from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.chats import ChatApi
 from imagecache.sources.beeper.images import AssetsServe
 from imagecache.sources.transport import punctual_session
 from imagecache.sources.web_images import GuardedWeb
@@ -65,10 +65,8 @@ class Stack:
 
         self.wiring = Wiring(config, make_client=client, clock=self.clock)
         self.chats_table = self.wiring.chats_table
-        self.chat_reader = self.wiring.chat_reader
         self.participants_table = self.wiring.participants_table
         self.cached_images = self.wiring.cached_images
-        self.catalogue = self.wiring.catalogue
         self.contacts_table = self.wiring.contacts_table
         self.claims = self.wiring.claims
         self.jobs = self.wiring.jobs

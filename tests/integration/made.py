@@ -2,7 +2,7 @@
 
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import Blob, FailureReason, ImageMessage, ImageRef
-from imagecache.stores.chats.previews import preview_of
+from imagecache.stores.chats.chats import preview_of
 from tests.integration.conftest import NOW, Stack
 
 PLACEHOLDER = "3OcRJYB4d3h/iIeHeEh3eIhw+j2w"

@@ -6,7 +6,7 @@ from demo.chats import Chat as DemoChat
 from demo.chats import Person
 from demo.service import DemoAccount
 from imagecache.queues.images import from_body
-from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.chats import ChatApi
 from imagecache.usecases.sync.sync_report import SyncReport
 from tests.integration.conftest import Stack
 

@@ -26,8 +26,8 @@ from imagecache.model.job import (
 from imagecache.queues.images import from_body
 from imagecache.rules.retries import NEVER
 from imagecache.rules.time_budget import TimeBudget
+from imagecache.usecases.operating.jobs import Step
 from imagecache.usecases.operating.queue_missing import ImageBackfill
-from imagecache.usecases.operating.run_job import Step
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, cache, fail, person, put

@@ -167,7 +167,7 @@ def test_the_history_has_the_answer_of_each_origin_that_was_asked(stack: Stack) 
 
 
 def history(stack: Stack, key: str) -> tuple[OriginAnswer, ...]:
-    record = stack.catalogue.record(key)
+    record = stack.cached_images.record(key)
     assert record is not None
     return record.history
 

@@ -8,7 +8,7 @@ from tests.integration.conftest import Stack
 
 
 def counted(stack: Stack) -> CacheCounts:
-    return count_cache(catalogue=stack.catalogue, participants=stack.participants_table)
+    return count_cache(cached_images=stack.cached_images, participants=stack.participants_table)
 
 
 def test_the_counts_are_those_of_the_account(

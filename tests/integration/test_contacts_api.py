@@ -7,7 +7,7 @@ import requests
 
 from demo.service import DemoAccount
 from imagecache.model.access import Role
-from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.contacts import ContactsTable
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
 from tests.integration.contacts_world import ADA, CONTACT, NUMBER, PICTURE, SIGNAL, World, alone
@@ -200,7 +200,7 @@ def test_a_claimant_that_a_crash_has_left_behind_is_passed_over(
 ) -> None:
     world.put("ada", identifiers={"phone": NUMBER})
     with monkeypatch.context() as patch:
-        patch.delattr("imagecache.stores.contacts.contacts.ContactsTable._remove_claimant")
+        patch.delattr("imagecache.stores.contacts.ContactsTable._remove_claimant")
         assert world.api.ask(f"DELETE {CONTACT}", path={"contactId": "ada"})[0] == 500
     assert world.put("bob", identifiers={"phone": NUMBER})["clashes"] == []
     world.has(alone(SIGNAL, ADA))

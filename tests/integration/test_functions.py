@@ -242,7 +242,7 @@ def test_sync_logs_an_error_with_its_trace_its_request_and_its_job(
         sync(sync_job(stack), Context())
     [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (line["level"], line["exception_name"], line["jobId"]) == ("ERROR", "ListingError", "job0")
-    assert "chat_api.py" in line["exception"]
+    assert "chats.py" in line["exception"]
     assert line["function_request_id"] == Context.aws_request_id
     demo.faults.set("none", "all")
     sync(event("schedule"), Context())

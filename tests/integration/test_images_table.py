@@ -21,8 +21,8 @@ from imagecache.model.image import (
     Validators,
 )
 from imagecache.rules.retries import NEVER
+from imagecache.stores.images.cached_images import new_lease
 from imagecache.stores.images.claims import Claim, Held, Won, decide_claim
-from imagecache.stores.images.row import new_lease
 from tests.integration.conftest import NOW, Stack
 
 KEY = "beeper.com/ada"
@@ -102,7 +102,7 @@ def test_every_attribute_of_a_row_is_in_its_record(stack: Stack) -> None:
     ]
     item |= {name: {"N": str(number)} for number, name in enumerate(numbers, start=1)}
     stack.dynamodb.put_item(TableName="CachedImagesTable", Item=item)
-    assert stack.catalogue.record(KEY) == ImageRecord(
+    assert stack.cached_images.record(KEY) == ImageRecord(
         image_key=KEY,
         status=ImageStatus.FAILED,
         source_url="mxc://beeper.com/ada",

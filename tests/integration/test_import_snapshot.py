@@ -146,7 +146,7 @@ def test_nothing_that_was_imported_is_downloaded(
 
 def test_chats_are_shown_with_their_pictures_before_any_sync(stack: Stack, bring: Bring) -> None:
     assert bring(three_chats()) == {"imported": 5}
-    listed = stack.chat_reader.several(f"!{number}:beeper.local" for number in range(3))
+    listed = stack.chats_table.several(f"!{number}:beeper.local" for number in range(3))
     shown = {
         chat.chat_id: [member.image and member.image.key for member in chat.participants] for chat in listed
     }

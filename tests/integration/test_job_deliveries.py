@@ -20,7 +20,7 @@ from imagecache.model.job import (
     SyncOrder,
     new_job,
 )
-from imagecache.usecases.operating.run_job import Step
+from imagecache.usecases.operating.jobs import Step
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, person, put
 from tests.integration.sweeping import NO_TIME, PLENTY_OF_TIME, keep, nights, shown

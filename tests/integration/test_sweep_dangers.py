@@ -13,8 +13,8 @@ from imagecache.imaging.pictures import render
 from imagecache.model.image import Blob
 from imagecache.model.job import JobStatus
 from imagecache.stores.blobs import blob_id, object_keys
-from imagecache.usecases.operating.run_job import Step
-from imagecache.usecases.upkeep.sweep_counts import SweepCounts
+from imagecache.usecases.operating.jobs import Step
+from imagecache.usecases.upkeep.sweep_progress import SweepCounts
 from tests.integration.conftest import Stack, stack_on_moto
 from tests.integration.made import request
 from tests.integration.sweeping import (

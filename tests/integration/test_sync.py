@@ -57,7 +57,7 @@ def test_a_chat_with_a_new_message_costs_one_write(
     stack.calls.clear()
     assert stack.sync(demo, session).changed == 1
     assert stack.writes() == ["UpdateItem", "PutItem", "PutItem", "PutItem", "UpdateItem"]
-    newest = stack.chat_reader.newest(chat_folder(stack, chat.id), limit=1, after=None).chats[0]
+    newest = stack.chats_table.newest(chat_folder(stack, chat.id), limit=1, after=None).chats[0]
     assert (newest.chat_id, newest.last_message) == (chat.id, "hello")
     assert newest.participants
 
@@ -143,7 +143,7 @@ def test_a_chat_merged_into_another_is_listed_nowhere(
     merged, into = demo.account.chats[:2]
     demo.account.add_chat(replace(merged, merged_into=into.id, is_archived=False))
     stack.sync(demo, session)
-    shown = stack.chat_reader.newest(Folder.INBOX, limit=100, after=None).chats
+    shown = stack.chats_table.newest(Folder.INBOX, limit=100, after=None).chats
     assert merged.id not in {chat.chat_id for chat in shown}
     assert merged.id in stored_chat_ids(stack), "its members still refer to their images"
 

@@ -28,7 +28,7 @@ from imagecache.model.contact import Identifier, IdentifierKind
 from imagecache.model.image import Blob, ImageStatus
 from imagecache.queues.images import from_body
 from imagecache.rules.names import better_name
-from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.chats.participants import CHAT_ROW
 from imagecache.stores.images.claims import Won
 from tests.integration.conftest import Stack, stack_on_moto
@@ -204,7 +204,7 @@ class AccountMachine(RuleBasedStateMachine):
         assert {chat_id for chat_id, since in stored.items() if since} == missing
         assert not missing & self.missing, "missing for the second time is deleted"
         self.missing = missing
-        pages = [self.stack.chat_reader.newest(folder, limit=100, after=None) for folder in Folder]
+        pages = [self.stack.chats_table.newest(folder, limit=100, after=None) for folder in Folder]
         rows = {row.chat_id: row for page in pages for row in page.chats}
         for chat in shown.values():
             self.check_roster(chat)

@@ -7,7 +7,7 @@ import requests
 
 from demo.listener import Listener, Reply, Request, json_reply
 from imagecache.model.chat import Folder
-from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.chats.participants import CHAT_ROW
 from imagecache.usecases.sync.sync_report import SyncReport
 from tests.integration.conftest import Stack
@@ -114,7 +114,7 @@ def test_names_as_long_as_networks_allow_are_stored(stack: Stack, session: reque
 def test_a_merged_chat_is_hidden_and_its_people_are_kept(stack: Stack, report: SyncReport) -> None:
     assert report.outcome == "ok"
     listed = [
-        chat.chat_id for one in Folder for chat in stack.chat_reader.newest(one, limit=100, after=None).chats
+        chat.chat_id for one in Folder for chat in stack.chats_table.newest(one, limit=100, after=None).chats
     ]
     assert "!ada:beeper.local" in listed
     assert "!ada-old:beeper.local" not in listed

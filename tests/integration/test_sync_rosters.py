@@ -14,7 +14,7 @@ from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
 from imagecache.errors import OriginDownError
 from imagecache.model.chat import Chat, Folder
-from imagecache.sources.beeper.chat_json import ChatPage
+from imagecache.sources.beeper.chats import ChatPage
 from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.conftest import Stack
 from tests.integration.demo_chats import ME, chat_with, fill, person
@@ -35,7 +35,7 @@ def old_server() -> Iterator[DemoAccount]:
 
 
 def shown(stack: Stack, chat_id: str) -> Chat:
-    page = stack.chat_reader.newest(Folder.INBOX, limit=100, after=None)
+    page = stack.chats_table.newest(Folder.INBOX, limit=100, after=None)
     return next(chat for chat in page.chats if chat.chat_id == chat_id)
 
 

@@ -19,8 +19,7 @@ from imagecache.errors import (
     OriginUnauthorizedError,
 )
 from imagecache.model.image import OriginName
-from imagecache.sources.beeper.chat_api import ChatApi
-from imagecache.sources.beeper.chat_json import ChatPage
+from imagecache.sources.beeper.chats import ChatApi, ChatPage
 from imagecache.stores.state.beeper_health import BeeperState
 from imagecache.stores.state.last_sync import LastSync
 from imagecache.stores.state.progress import SyncProgress, short_hash

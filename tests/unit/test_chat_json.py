@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from imagecache.errors import UnreadableChatError
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.sources.beeper.chat_json import parse_chat
+from imagecache.sources.beeper.chats import parse_chat
 from tests.recorded_answers import recorded
 
 COMPLETE = recorded("list_of_a_new_server")["items"][0]

@@ -6,7 +6,7 @@ import pytest
 
 from imagecache.model.chat import Participant
 from imagecache.rules.image_choice import other_person
-from imagecache.sources.beeper.chat_json import parse_chat
+from imagecache.sources.beeper.chats import parse_chat
 from tests.recorded_answers import recorded
 
 CHAT = parse_chat(recorded("list_of_a_new_server")["items"][0])

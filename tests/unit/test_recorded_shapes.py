@@ -7,7 +7,7 @@ import pytest
 from imagecache.errors import ListingError
 from imagecache.model.chat import Folder
 from imagecache.model.image import ImageRef
-from imagecache.sources.beeper.chat_json import parse_chat, parse_page
+from imagecache.sources.beeper.chats import parse_chat, parse_page
 from tests.recorded_answers import FOLDER, recorded
 
 

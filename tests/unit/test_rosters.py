@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from imagecache.model.chat import Chat
-from imagecache.sources.beeper.chat_json import parse_chat
+from imagecache.sources.beeper.chats import parse_chat
 from imagecache.stores.chats.chats import StoredChat
-from imagecache.usecases.sync.rosters import (
+from imagecache.usecases.sync.store_page import (
     Fetched,
     Listed,
     ListedChat,

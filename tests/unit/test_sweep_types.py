@@ -7,10 +7,9 @@ import pytest
 
 from imagecache.model.chat import Folder
 from imagecache.model.job import JOB_TYPES, JobKind, Worker
-from imagecache.stores.chats.chat_reader import Position
+from imagecache.stores.chats.chats import Position
 from imagecache.usecases.operating.queue_missing import BackfillPosition
-from imagecache.usecases.upkeep.sweep_counts import RowOutcome, SweepCounts
-from imagecache.usecases.upkeep.sweep_position import Phase, SweepPosition
+from imagecache.usecases.upkeep.sweep_progress import Phase, RowOutcome, SweepCounts, SweepPosition
 
 EVERY_COUNT = SweepCounts(**{field.name: number for number, field in enumerate(fields(SweepCounts), start=1)})
 

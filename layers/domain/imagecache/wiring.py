@@ -26,17 +26,14 @@ if TYPE_CHECKING:
     from imagecache.queues.dead_letters import DeadLetters
     from imagecache.queues.images import ImagesQueue
     from imagecache.queues.invocations import Invocations
-    from imagecache.sources.beeper.chat_api import ChatApi
+    from imagecache.sources.beeper.chats import ChatApi
     from imagecache.stores.blobs import Blobs
     from imagecache.stores.cdn import Cdn
-    from imagecache.stores.chats.chat_reader import ChatReader
     from imagecache.stores.chats.chats import ChatsTable
     from imagecache.stores.chats.participants import ParticipantsTable
-    from imagecache.stores.contacts.contacts import ContactsTable
+    from imagecache.stores.contacts import ContactsTable
     from imagecache.stores.images.cached_images import CachedImages
-    from imagecache.stores.images.catalogue import ImageCatalogue
     from imagecache.stores.images.claims import ImageClaims
-    from imagecache.stores.images.upkeep import ImageUpkeep
     from imagecache.stores.secrets import Secrets
     from imagecache.stores.state.beeper_health import BeeperHealthStore
     from imagecache.stores.state.circuits import OriginCircuits
@@ -46,22 +43,19 @@ if TYPE_CHECKING:
     from imagecache.stores.state.lock import SyncLock
     from imagecache.stores.state.progress import ProgressStore
     from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
-    from imagecache.usecases.caching.ask_origin import OriginGate
     from imagecache.usecases.caching.cache_batch import BatchCacher
     from imagecache.usecases.caching.cache_image import ImageCacher
-    from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources
+    from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources, OriginGate
     from imagecache.usecases.caching.queue_images import ImageQueueing
     from imagecache.usecases.contacts.import_contacts import ContactImport
     from imagecache.usecases.contacts.keep_contacts import ContactBook
     from imagecache.usecases.contacts.match_contacts import ContactMatcher
     from imagecache.usecases.operating.authorize import Authorizer
     from imagecache.usecases.operating.change_image import ImageChanges
+    from imagecache.usecases.operating.jobs import JobReader, JobRunner, JobStarter
     from imagecache.usecases.operating.look_up_images import ImageLookup
     from imagecache.usecases.operating.queue_missing import ImageBackfill
-    from imagecache.usecases.operating.read_job import JobReader
     from imagecache.usecases.operating.redrive_images import ImageRedrive
-    from imagecache.usecases.operating.run_job import JobRunner
-    from imagecache.usecases.operating.start_job import JobStarter
     from imagecache.usecases.reading.explain_image import ImageExplainer
     from imagecache.usecases.reading.list_chats import ChatListing
     from imagecache.usecases.reading.list_uncached import UncachedListing
@@ -103,28 +97,10 @@ class Wiring:
         return ImageClaims(table_name=self.config.images_table, dynamodb=self.client("dynamodb"))
 
     @cached_property
-    def catalogue(self) -> "ImageCatalogue":
-        from imagecache.stores.images.catalogue import ImageCatalogue
-
-        return ImageCatalogue(table_name=self.config.images_table, dynamodb=self.client("dynamodb"))
-
-    @cached_property
-    def upkeep(self) -> "ImageUpkeep":
-        from imagecache.stores.images.upkeep import ImageUpkeep
-
-        return ImageUpkeep(table_name=self.config.images_table, dynamodb=self.client("dynamodb"))
-
-    @cached_property
     def chats_table(self) -> "ChatsTable":
         from imagecache.stores.chats.chats import ChatsTable
 
         return ChatsTable(table_name=self.config.chats_table, dynamodb=self.client("dynamodb"))
-
-    @cached_property
-    def chat_reader(self) -> "ChatReader":
-        from imagecache.stores.chats.chat_reader import ChatReader
-
-        return ChatReader(table_name=self.config.chats_table, dynamodb=self.client("dynamodb"))
 
     @cached_property
     def participants_table(self) -> "ParticipantsTable":
@@ -138,7 +114,7 @@ class Wiring:
 
     @cached_property
     def contacts_table(self) -> "ContactsTable":
-        from imagecache.stores.contacts.contacts import ContactsTable
+        from imagecache.stores.contacts import ContactsTable
 
         return ContactsTable(table_name=self.config.contacts_table, dynamodb=self.client("dynamodb"))
 
@@ -282,7 +258,7 @@ class Wiring:
 
     def chat_api(self, secrets: Mapping[str, str], session: "requests.Session") -> "ChatApi":
         """Builds the client of Beeper's chats. `secrets` holds the values of BEEPER_SECRETS that exist."""
-        from imagecache.sources.beeper.chat_api import ChatApi
+        from imagecache.sources.beeper.chats import ChatApi
 
         return ChatApi(base_url=self.config.beeper_url, secrets=secrets, session=session)
 
@@ -309,7 +285,7 @@ class Wiring:
 
     @cached_property
     def origin_gate(self) -> "OriginGate":
-        from imagecache.usecases.caching.ask_origin import OriginGate
+        from imagecache.usecases.caching.fetch_image import OriginGate
 
         return OriginGate(circuits=self.circuits, clock=self.clock)
 
@@ -355,7 +331,6 @@ class Wiring:
         from imagecache.usecases.operating.change_image import ImageChanges
 
         return ImageChanges(
-            catalogue=self.catalogue,
             cached_images=self.cached_images,
             image_queueing=self.image_queueing,
             blobs=self.blobs,
@@ -380,10 +355,10 @@ class Wiring:
         from imagecache.usecases.operating.queue_missing import ImageBackfill
 
         return ImageBackfill(
-            chat_reader=self.chat_reader,
+            chats_table=self.chats_table,
             participants_table=self.participants_table,
             contacts_table=self.contacts_table,
-            catalogue=self.catalogue,
+            cached_images=self.cached_images,
             image_queueing=self.image_queueing,
         )
 
@@ -395,7 +370,7 @@ class Wiring:
 
     def job_starter(self, *, functions: Mapping[JobKind, str], new_id: Callable[[], str]) -> "JobStarter":
         """Builds what starts jobs. `functions` names the function for each kind of job."""
-        from imagecache.usecases.operating.start_job import JobStarter
+        from imagecache.usecases.operating.jobs import JobStarter
 
         return JobStarter(
             jobs=self.jobs,
@@ -407,15 +382,15 @@ class Wiring:
 
     @cached_property
     def job_runner(self) -> "JobRunner":
-        from imagecache.usecases.operating.run_job import JobRunner
+        from imagecache.usecases.operating.jobs import JobRunner
 
         return JobRunner(jobs=self.jobs, clock=self.clock, new_worker=token_hex)
 
     @cached_property
     def job_reader(self) -> "JobReader":
-        from imagecache.usecases.operating.read_job import JobReader
+        from imagecache.usecases.operating.jobs import JobReader
 
-        return JobReader(jobs=self.jobs, catalogue=self.catalogue, clock=self.clock)
+        return JobReader(jobs=self.jobs, cached_images=self.cached_images, clock=self.clock)
 
     @cached_property
     def sweep_jobs(self) -> "SweepJobs":
@@ -437,12 +412,11 @@ class Wiring:
         from imagecache.usecases.upkeep.sweep_rows import References, RowSweeper
 
         row_sweeper = RowSweeper(
-            upkeep=self.upkeep,
+            cached_images=self.cached_images,
             references=References(
                 participants_table=self.participants_table, contacts_table=self.contacts_table
             ),
-            repair=ImageRepair(blobs=self.blobs, upkeep=self.upkeep, cached_images=self.cached_images),
-            cached_images=self.cached_images,
+            repair=ImageRepair(blobs=self.blobs, cached_images=self.cached_images),
             image_queueing=self.image_queueing,
             clock=self.clock,
             writes_at_once=self.config.writes_at_once,
@@ -450,11 +424,10 @@ class Wiring:
         )
         return Sweep(
             row_sweeper=row_sweeper,
-            blob_sweeper=BlobSweeper(blobs=self.blobs, catalogue=self.catalogue),
+            blob_sweeper=BlobSweeper(blobs=self.blobs, cached_images=self.cached_images),
             backfill=self.image_backfill,
             image_queueing=self.image_queueing,
-            upkeep=self.upkeep,
-            catalogue=self.catalogue,
+            cached_images=self.cached_images,
             participants_table=self.participants_table,
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,
@@ -470,7 +443,7 @@ class Wiring:
         return ContactBook(
             contacts_table=self.contacts_table,
             contact_changes=self.contact_changes,
-            chat_reader=self.chat_reader,
+            chats_table=self.chats_table,
             participants_table=self.participants_table,
             cached_images=self.cached_images,
             region=self.config.default_region,
@@ -492,14 +465,14 @@ class Wiring:
     def chat_listing(self) -> "ChatListing":
         from imagecache.usecases.reading.list_chats import ChatListing
 
-        return ChatListing(chat_reader=self.chat_reader, cached_images=self.cached_images)
+        return ChatListing(chats_table=self.chats_table, cached_images=self.cached_images)
 
     @cached_property
     def chat_viewer(self) -> "ChatViewer":
         from imagecache.usecases.reading.show_chat import ChatViewer
 
         return ChatViewer(
-            chat_reader=self.chat_reader,
+            chats_table=self.chats_table,
             participants_table=self.participants_table,
             cached_images=self.cached_images,
         )
@@ -519,10 +492,9 @@ class Wiring:
         from imagecache.usecases.reading.explain_image import ImageExplainer
 
         return ImageExplainer(
-            catalogue=self.catalogue,
             cached_images=self.cached_images,
             participants_table=self.participants_table,
-            chat_reader=self.chat_reader,
+            chats_table=self.chats_table,
             contacts_table=self.contacts_table,
         )
 
@@ -537,7 +509,7 @@ class Wiring:
             uncached_listing=self.uncached_listing,
             image_explainer=self.image_explainer,
             participants_table=self.participants_table,
-            catalogue=self.catalogue,
+            cached_images=self.cached_images,
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,
             statistics_store=self.statistics_store,

@@ -8,8 +8,8 @@ from imagecache.api.image_changes import ImageChangeRoutes
 from imagecache.api.jobs import JobStartRoutes
 from imagecache.usecases.contacts.keep_contacts import ContactBook
 from imagecache.usecases.operating.change_image import ImageChanges
+from imagecache.usecases.operating.jobs import JobStarter
 from imagecache.usecases.operating.look_up_images import ImageLookup
-from imagecache.usecases.operating.start_job import JobStarter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.model.chat import Chat, Folder, Participant
 from imagecache.rules.image_choice import ShownMember, other_person
-from imagecache.stores.chats.chat_reader import Position
+from imagecache.stores.chats.chats import Position
 from imagecache.usecases.reading.list_chats import (
     ChatFilter,
     ChatListing,

@@ -1,15 +1,15 @@
-"""The routes below `/api/contacts`."""
+"""The routes below `/api/contacts`, and the fields of a contact that a request may contain."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
 from imagecache.api import contact_shapes as shapes
 from imagecache.api import cursor as cursors
 from imagecache.api.chats import title_of
-from imagecache.api.contact_fields import CONTACT_BODY, CONTACT_PATH
-from imagecache.api.fields import CURSOR
+from imagecache.api.fields import CURSOR, MOST_URL_CHARS, Field, Flag, Schema, Text, Texts
 from imagecache.api.http import Route, Routes
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
@@ -24,10 +24,80 @@ from imagecache.usecases.contacts.keep_contacts import ContactBook, ShownContact
 StartSync = Callable[[], Accepted]
 """Starts a sync in the background, which links the members of all chats again."""
 
+
 _PATH = "/api/contacts/{contactId}"
+
+
 _LISTING = "contacts"
+
+
 # DynamoDB's limit for a partition key; a cursor may name the row of an identifier.
 _MOST_KEY_BYTES = 2048
+
+
+# Ids are part of a path, which HTTP APIs decode. An id with a # could be the key of an identifier's row.
+_CONTACT_ID = r"[A-Za-z0-9._:@+-]{1,128}"
+
+
+_MOST_OF_A_KIND = 50
+
+
+# The longest that an e-mail address may be.
+_MOST_CHARS = 254
+
+
+@dataclass(frozen=True, slots=True)
+class ContactId(Field):
+    """The id of a contact, chosen by the client that creates it."""
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(_CONTACT_ID, value):
+            raise InvalidRequestError(f"{self.name} must be 1 to 128 letters, digits or . _ : @ + -")
+        return value
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": f"^{_CONTACT_ID}$"}
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierTexts(Field):
+    """Lists of texts by the kind of identifier. It does not check that a text is valid for its kind."""
+
+    default: Any = field(default_factory=dict, kw_only=True)
+
+    def read(self, value: Any) -> dict[IdentifierKind, list[str]]:
+        if not isinstance(value, dict) or value.keys() - set(WRITTEN_KINDS):
+            raise InvalidRequestError(f"{self.name} may have lists of {', '.join(WRITTEN_KINDS)}")
+        return {IdentifierKind(kind): _texts(kind).read(texts) for kind, texts in value.items()}
+
+    def schema(self) -> Schema:
+        lists = {kind.value: _texts(kind).schema() for kind in WRITTEN_KINDS}
+        return {"type": "object", "properties": lists, "additionalProperties": False}
+
+
+def _texts(kind: str) -> Texts:
+    return Texts(kind, _MOST_OF_A_KIND, _MOST_CHARS)
+
+
+CONTACT_PATH = (ContactId("contactId", required=True, about="chosen by the client that creates the contact"),)
+
+
+CONTACT_BODY = (
+    Text("fullName", 500),
+    Text(
+        "imageUrl", MOST_URL_CHARS, about="the URL of the picture, of any scheme that images are fetched from"
+    ),
+    IdentifierTexts("identifiers", about="what the person is found by; phone numbers in any notation"),
+    Texts(
+        "participantIds",
+        _MOST_OF_A_KIND,
+        1024,
+        about="members who are this contact, whatever their identifiers say",
+    ),
+    Flag(
+        "withoutSync", about="start no sync: for a client that puts many contacts and starts one at the end"
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

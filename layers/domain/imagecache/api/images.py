@@ -13,7 +13,7 @@ from imagecache.clock import Clock
 from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.image_choice import ShownFor
 from imagecache.stores.blobs import image_path
-from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.reading.explain_image import ImageExplainer
 from imagecache.usecases.reading.list_uncached import PictureReference, Position, UncachedListing
 
@@ -29,7 +29,7 @@ _MOST_SORT_KEY_BYTES = 1024
 class ImageRoutes:
     """Shows images to operators."""
 
-    catalogue: ImageCatalogue
+    cached_images: CachedImages
     uncached: UncachedListing
     explainer: ImageExplainer
     clock: Clock
@@ -63,7 +63,7 @@ class ImageRoutes:
         """Answers `GET /api/images`. Raises InvalidRequestError."""
         listing = f"images {status.value}"
         after = cursors.read(listing, cursor, _index_key if status in _SORTED else _table_key)
-        images, following = self.catalogue.by_status(status, limit=_ROWS_PER_PAGE, after=after)
+        images, following = self.cached_images.by_status(status, limit=_ROWS_PER_PAGE, after=after)
         return {
             "images": [_row_json(image, self.base_url) for image in images],
             "nextCursor": cursors.write(listing, following),

@@ -18,8 +18,7 @@ from imagecache.model.job import (
     RetryFailedOrder,
     SyncOrder,
 )
-from imagecache.usecases.operating.read_job import JobReader
-from imagecache.usecases.operating.start_job import JobStarter
+from imagecache.usecases.operating.jobs import JobReader, JobStarter
 
 SYNC_BODY = (
     Flag("complete", about="read the whole list of chats, not only what has changed since the last sync"),

@@ -7,7 +7,7 @@ from imagecache.api.http import Route, Routes
 from imagecache.api.moments import iso8601
 from imagecache.model.access import Role
 from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.state.beeper_health import BeeperHealth, BeeperHealthStore
 from imagecache.stores.state.last_sync import LastSyncStore
 from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
@@ -18,7 +18,7 @@ from imagecache.usecases.reading.count_cache import count_cache
 class OperationRoutes:
     """Reports on the system."""
 
-    catalogue: ImageCatalogue
+    cached_images: CachedImages
     participants_table: ParticipantsTable
     last_sync_store: LastSyncStore
     beeper_health_store: BeeperHealthStore
@@ -59,7 +59,7 @@ class OperationRoutes:
 
     def stats(self) -> shapes.Stats:
         """Answers `GET /api/stats`."""
-        counts = count_cache(catalogue=self.catalogue, participants=self.participants_table)
+        counts = count_cache(cached_images=self.cached_images, participants=self.participants_table)
         last_sync = self.last_sync_store.read()
         swept = self.statistics_store.read()
         return {

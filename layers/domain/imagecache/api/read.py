@@ -9,11 +9,11 @@ from imagecache.api.jobs import JobRoutes
 from imagecache.api.operation import OperationRoutes
 from imagecache.clock import Clock
 from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.state.beeper_health import BeeperHealthStore
 from imagecache.stores.state.last_sync import LastSyncStore
 from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
-from imagecache.usecases.operating.read_job import JobReader
+from imagecache.usecases.operating.jobs import JobReader
 from imagecache.usecases.reading.explain_image import ImageExplainer
 from imagecache.usecases.reading.list_chats import ChatListing
 from imagecache.usecases.reading.list_uncached import UncachedListing
@@ -32,7 +32,7 @@ class ReadApi:
     uncached_listing: UncachedListing
     image_explainer: ImageExplainer
     participants_table: ParticipantsTable
-    catalogue: ImageCatalogue
+    cached_images: CachedImages
     last_sync_store: LastSyncStore
     beeper_health_store: BeeperHealthStore
     statistics_store: SweepStatisticsStore
@@ -44,14 +44,14 @@ class ReadApi:
         """Returns the routes by API Gateway's route key."""
         chats = ChatRoutes(listing=self.chat_listing, viewer=self.chat_viewer, base_url=self.base_url)
         images = ImageRoutes(
-            catalogue=self.catalogue,
+            cached_images=self.cached_images,
             uncached=self.uncached_listing,
             explainer=self.image_explainer,
             clock=self.clock,
             base_url=self.base_url,
         )
         operation = OperationRoutes(
-            catalogue=self.catalogue,
+            cached_images=self.cached_images,
             participants_table=self.participants_table,
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,

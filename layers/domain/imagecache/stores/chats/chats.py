@@ -1,6 +1,11 @@
-"""The beeperChats table as sync uses it: a row for each chat, with a preview of its members."""
+"""The beeperChats table: a row for each chat, with a preview of its members.
 
-from collections.abc import Iterable
+The preview is one JSON text with the first members, so that a page of chats needs no roster with it. It is
+one text because DynamoDB's maps cost CPU for each attribute.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +14,14 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from imagecache.aws_errors import aws_errors_translated
-from imagecache.model.chat import Chat, network_name
+from imagecache.model.chat import Chat, Folder, Participant, network_name
+from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.rules.source_urls import storable_url
-from imagecache.stores.dynamodb.batch_get import Item, batch_get
-from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.fence import behind, fenced
+from imagecache.stores.dynamodb import Item, batch_get, behind, bound, fenced
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 
 class _ByActivity(GlobalSecondaryIndex[Any]):
@@ -61,6 +66,61 @@ class ChatRow(Model):
     by_activity = _ByActivity()
 
 
+_SHOWN_ATTRIBUTES = (
+    "chatId",
+    "accountId",
+    "network",
+    "type",
+    "title",
+    "description",
+    "lastActivity",
+    "unreadCount",
+    "isArchived",
+    "isMuted",
+    "isPinned",
+    "lastMessage",
+    "sourceUrl",
+    "imageKey",
+    "rejected",
+    "participants",
+    "participantCount",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last chat of a page, after which the next page begins. `last_activity` is in ms."""
+
+    chat_id: str
+    last_activity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChatConditions:
+    """Conditions that a chat must meet to be listed. All that are set must hold."""
+
+    unread: bool = False
+    groups: bool = False
+    pinned: bool = False
+    account_id: str | None = None
+
+    @property
+    def everything(self) -> bool:
+        """True if no condition is set."""
+        return self == EVERYTHING
+
+
+EVERYTHING = ChatConditions()
+
+
+@dataclass(frozen=True, slots=True)
+class ChatsPage:
+    """Some chats of one folder, newest first. `position` is None after the last page."""
+
+    chats: list[Chat]
+    position: Position | None
+
+
 @dataclass(frozen=True, slots=True)
 class StoredChat:
     """The attributes of a stored chat that sync compares with the listed chat.
@@ -86,16 +146,65 @@ class ChatSummary:
     last_activity: int
 
 
-class ChatsTable:
-    """Reads and writes beeperChats for sync.
+PREVIEW_LENGTH = 20
 
-    Every method raises StoreUnavailableError if DynamoDB does not answer.
+
+class ChatsTable:
+    """Reads chats for pages, and reads and writes them for sync.
+
+    The participants of every chat that a page shows are the chat's preview. Every write carries the fence of
+    its sync run. Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._table_name = table_name
         self._dynamodb = dynamodb
         self._row = bound(ChatRow, table_name=table_name, dynamodb=dynamodb)
+
+    @aws_errors_translated()
+    def newest(
+        self, folder: Folder, *, limit: int, after: Position | None, only: ChatConditions = EVERYTHING
+    ) -> ChatsPage:
+        """Looks at the next `limit` chats of a folder and returns those that meet the conditions."""
+        conditions, values = _filter(only)
+        request: QueryInputTypeDef = {
+            "TableName": self._table_name,
+            "IndexName": "byActivity",
+            "KeyConditionExpression": "folder = :folder",
+            "ExpressionAttributeValues": {":folder": {"S": folder.value}, **values},
+            "ScanIndexForward": False,
+            "Limit": limit,
+        }
+        if conditions:
+            request["FilterExpression"] = " AND ".join(conditions)
+        if only.groups:
+            request["ExpressionAttributeNames"] = {"#type": "type"}
+        if after:
+            request["ExclusiveStartKey"] = _key(folder, after)
+        answer = self._dynamodb.query(**request)
+        last_key = answer.get("LastEvaluatedKey")
+        return ChatsPage(
+            chats=[_chat(item) for item in answer["Items"]],
+            position=_position(last_key) if last_key else None,
+        )
+
+    @aws_errors_translated()
+    def one(self, chat_id: str) -> Chat | None:
+        """Returns the chat, or None if it is not stored."""
+        key: Item = {"chatId": {"S": chat_id}}
+        item = self._dynamodb.get_item(TableName=self._table_name, Key=key).get("Item")
+        return _chat(item) if item else None
+
+    def several(self, chat_ids: Iterable[str]) -> list[Chat]:
+        """Returns those of these chats that are stored, in no order."""
+        items = batch_get(
+            self._dynamodb,
+            table_name=self._table_name,
+            key_name="chatId",
+            keys=chat_ids,
+            attributes=_SHOWN_ATTRIBUTES,
+        )
+        return [_chat(item) for item in items]
 
     def stored(self, chat_ids: Iterable[str], *, consistent: bool = False) -> dict[str, StoredChat]:
         """Returns what is stored of these chats, by chat id. `consistent` asks for a consistent read."""
@@ -199,6 +308,90 @@ class ChatsTable:
             self._row(chat_id).delete(condition=behind(ChatRow.synced_by, fence))
 
 
+def preview_of(chat: Chat) -> str:
+    """Returns the preview of the chat's first 20 members."""
+    return _to_json([_member_json(participant) for participant in chat.participants[:PREVIEW_LENGTH]])
+
+
+def with_contact_images(preview_json: str, contact_images: Mapping[str, str | None]) -> str:
+    """Returns the preview with other contacts' pictures.
+
+    `contact_images` holds the key of the contact's picture, or None, by participant id. Members who are not
+    in it stay as they are.
+    """
+    members: list[dict[str, Any]] = json.loads(preview_json)
+    for member in members:
+        image_key = contact_images.get(member["id"], member.get("contactImageKey"))
+        member.pop("contactImageKey", None)
+        if image_key:
+            member["contactImageKey"] = image_key
+    return _to_json(members)
+
+
+def from_preview(preview_json: str) -> tuple[Participant, ...]:
+    """Returns the members in a preview. Only the fields that a list of chats shows are set."""
+    return tuple(_participant(member) for member in json.loads(preview_json))
+
+
+def _filter(only: ChatConditions) -> tuple[list[str], Item]:
+    """Returns DynamoDB's filter expressions for these conditions, and the values that they refer to."""
+    conditions: list[str] = []
+    values: Item = {}
+    if only.unread:
+        conditions.append("unreadCount > :none")
+        values[":none"] = {"N": "0"}
+    if only.groups:
+        conditions.append("#type = :group")
+        values[":group"] = {"S": "group"}
+    if only.pinned:
+        conditions.append("isPinned = :true")
+        values[":true"] = {"BOOL": True}
+    if only.account_id is not None:
+        conditions.append("accountId = :account")
+        values[":account"] = {"S": only.account_id}
+    return conditions, values
+
+
+def _position(key: Mapping[str, Any]) -> Position:
+    return Position(key["chatId"]["S"], int(key["lastActivity"]["N"]))
+
+
+def _key(folder: Folder, after: Position) -> Item:
+    return {
+        "chatId": {"S": after.chat_id},
+        "folder": {"S": folder.value},
+        "lastActivity": {"N": str(after.last_activity)},
+    }
+
+
+def _chat(item: Item) -> Chat:
+    """Returns the chat that a row describes. `merged_into` is not stored, so it is always None."""
+    texts = {name: value["S"] for name, value in item.items() if "S" in value}
+    numbers = {name: int(value["N"]) for name, value in item.items() if "N" in value}
+    flags = {name: value["BOOL"] for name, value in item.items() if "BOOL" in value}
+    preview = from_preview(texts["participants"])
+    return Chat(
+        chat_id=texts["chatId"],
+        account_id=texts["accountId"],
+        network=texts.get("network"),
+        type=texts["type"],
+        title=texts.get("title"),
+        description=texts.get("description"),
+        last_activity=numbers["lastActivity"],
+        unread_count=numbers["unreadCount"],
+        is_archived=flags["isArchived"],
+        is_muted=flags["isMuted"],
+        is_pinned=flags["isPinned"],
+        last_message=texts.get("lastMessage"),
+        merged_into=None,
+        source_url=texts.get("sourceUrl"),
+        image=image_ref(texts.get("imageKey"), texts.get("rejected")),
+        participants=preview,
+        participant_count=numbers["participantCount"],
+        roster_is_partial=numbers["participantCount"] > len(preview),
+    )
+
+
 def _stored_chat(item: Item) -> StoredChat:
     return StoredChat(
         list_fingerprint=item["listFingerprint"]["S"],
@@ -215,4 +408,46 @@ def _summary(item: Item) -> ChatSummary:
         network_name=network_name(item.get("network", {}).get("S"), item["accountId"]["S"]),
         preview_json=item["participants"]["S"],
         last_activity=int(item["lastActivity"]["N"]),
+    )
+
+
+def image_ref(key: str | None, rejected: str | None) -> ImageRef | None:
+    """Returns the image that these two stored attributes describe, or None if there is no picture."""
+    if key is None and rejected is None:
+        return None
+    return ImageRef(key, RejectionReason(rejected) if rejected else None)
+
+
+def _to_json(members: list[dict[str, Any]]) -> str:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+
+
+def _member_json(participant: Participant) -> dict[str, Any]:
+    """Returns what a list of chats shows of a member. Empty fields are left out."""
+    image = participant.image
+    fields = {
+        "id": participant.participant_id,
+        "name": participant.full_name,
+        "username": participant.username,
+        "isSelf": participant.is_self,
+        "isNetworkBot": participant.is_network_bot,
+        "imageKey": image.key if image else None,
+        "rejected": image.rejected if image else None,
+        "contactImageKey": participant.contact_image_key,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _participant(member: dict[str, Any]) -> Participant:
+    return Participant(
+        participant_id=member["id"],
+        full_name=member.get("name"),
+        username=member.get("username"),
+        phone_number=None,
+        email=None,
+        is_self=member.get("isSelf", False),
+        is_network_bot=member.get("isNetworkBot", False),
+        source_url=None,
+        image=image_ref(member.get("imageKey"), member.get("rejected")),
+        contact_image_key=member.get("contactImageKey"),
     )

@@ -13,9 +13,7 @@ from imagecache.aws_errors import aws_errors_translated
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.rules.source_urls import storable_url
-from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.fence import behind, fenced
-from imagecache.stores.dynamodb.scan import scan
+from imagecache.stores.dynamodb import behind, bound, fenced, scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -28,9 +28,8 @@ from imagecache.model.image import (
 )
 from imagecache.rules.retries import NEVER
 from imagecache.rules.source_urls import storable_url
-from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.conditional import updated
-from imagecache.stores.images.row import (
+from imagecache.stores.dynamodb import bound, updated
+from imagecache.stores.images.cached_images import (
     ImageRow,
     bad_bytes_text,
     has_no_live_lease,

@@ -25,8 +25,7 @@ from pynamodb.expressions.condition import Condition
 
 from imagecache.errors import OriginClosedError
 from imagecache.model.image import OriginName
-from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.conditional import updated
+from imagecache.stores.dynamodb import bound, updated
 from imagecache.stores.state.row import StateRow
 
 if TYPE_CHECKING:

@@ -1,13 +1,14 @@
 """The row `contacts` of syncState: how often contacts have changed, and how far members are linked."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pynamodb.exceptions import DoesNotExist
 
 from imagecache.aws_errors import aws_errors_translated
-from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.fence import behind, fenced
+from imagecache.stores.dynamodb import behind, bound, fenced
 from imagecache.stores.state.row import StateRow
 
 if TYPE_CHECKING:
@@ -44,13 +45,22 @@ class ContactChanges:
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
 
-    @aws_errors_translated()
-    def count(self) -> None:
-        """Makes the next run of sync link all members again.
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Counts a change of contacts before its first write and after its last one, also if it fails.
 
-        Call it before the first write of a change and after the last. A run between the two may have seen
-        half of the change, and a crash between the two leaves the first count behind.
+        Sync links members again when the count has grown. With the first count alone, a sync that runs
+        between the count and the write would link by the old contacts, and none after it would notice. With
+        the last one alone, a crash before it would hide what has been written.
         """
+        self._count()
+        try:
+            yield
+        finally:
+            self._count()
+
+    @aws_errors_translated()
+    def _count(self) -> None:
         self._row(_NAME).update(actions=[StateRow.changes.set((StateRow.changes | 0) + 1)])
 
     @aws_errors_translated()

@@ -20,8 +20,7 @@ from imagecache.aws_errors import aws_errors_translated
 from imagecache.clock import DAY
 from imagecache.errors import JobOverError, JobTakenError
 from imagecache.model.job import JOB_TYPES, OVER, Job, JobKind, JobOrder, JobStatus
-from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.conditional import saved, updated
+from imagecache.stores.dynamodb import bound, saved, updated
 from imagecache.stores.state.row import JobRow
 
 if TYPE_CHECKING:

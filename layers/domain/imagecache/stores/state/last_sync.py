@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from imagecache.stores.dynamodb.binding import bound
+from imagecache.stores.dynamodb import bound
 from imagecache.stores.state.row import StateRow, read_value, save_fenced
 
 if TYPE_CHECKING:

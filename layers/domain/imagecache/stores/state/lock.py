@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 from pynamodb.expressions.update import Action
 
-from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.conditional import updated
+from imagecache.stores.dynamodb import bound, updated
 from imagecache.stores.state.row import StateRow
 
 if TYPE_CHECKING:

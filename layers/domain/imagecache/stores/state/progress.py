@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from imagecache.aws_errors import aws_errors_translated
-from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.fence import behind, fenced
+from imagecache.stores.dynamodb import behind, bound, fenced
 from imagecache.stores.state.row import StateRow, read_value, save_fenced
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.models import Model
 
 from imagecache.aws_errors import aws_errors_translated
-from imagecache.stores.dynamodb.fence import behind, fenced
+from imagecache.stores.dynamodb import behind, fenced
 
 
 class StateRow(Model):

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from pynamodb.exceptions import PutError
 
 from imagecache.aws_errors import aws_errors_translated
-from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.conditional import is_refusal
+from imagecache.stores.dynamodb import bound, is_refusal
 from imagecache.stores.state.row import StateRow
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from imagecache.aws_errors import aws_errors_translated
-from imagecache.stores.dynamodb.binding import bound
+from imagecache.stores.dynamodb import bound
 from imagecache.stores.state.row import StateRow, read_value
 
 if TYPE_CHECKING:

@@ -32,8 +32,7 @@ from imagecache.rules.retries import (
 from imagecache.rules.source_urls import ImageLocation, parse_source_url
 from imagecache.stores.blobs import Blobs, blob_id, described
 from imagecache.stores.images.claims import Held, ImageClaims, Settled, Won
-from imagecache.usecases.caching.ask_origin import AnswerLog
-from imagecache.usecases.caching.fetch_image import ImageFetcher
+from imagecache.usecases.caching.fetch_image import AnswerLog, ImageFetcher
 
 
 class Result(StrEnum):

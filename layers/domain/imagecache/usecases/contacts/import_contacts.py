@@ -15,9 +15,8 @@ from imagecache.rules.identifiers import identifier
 from imagecache.rules.source_urls import image_ref, storable_url
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.dex import DexApi, DexContact, DexReading
-from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.state.contact_changes import ContactChanges
-from imagecache.usecases.contacts.count_changes import counted_change
 
 # More than this many deletions at once, and more than this share of Dex's contacts, look like a mistake.
 _MANY = 10
@@ -103,7 +102,7 @@ class ContactImport:
         to_remove = _to_remove(wanted, stored, report)
         if not to_save and not to_remove:
             return True
-        with counted_change(self.contact_changes):
+        with self.contact_changes.counted():
             for contact in to_save:
                 if budget.is_used_up():
                     return False

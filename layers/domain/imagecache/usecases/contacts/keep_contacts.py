@@ -11,12 +11,11 @@ from imagecache.model.image import ImageView
 from imagecache.rules.failure_reasons import REJECTIONS
 from imagecache.rules.image_choice import view_of
 from imagecache.rules.source_urls import image_ref, storable_url
-from imagecache.stores.chats.chat_reader import ChatReader
+from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.state.contact_changes import ContactChanges
-from imagecache.usecases.contacts.count_changes import counted_change
 
 _MOST_LINKS = 100
 
@@ -62,7 +61,7 @@ class ContactBook:
 
     contacts_table: ContactsTable
     contact_changes: ContactChanges
-    chat_reader: ChatReader
+    chats_table: ChatsTable
     participants_table: ParticipantsTable
     cached_images: CachedImages
     region: str
@@ -72,7 +71,7 @@ class ContactBook:
         """Returns a contact with the members that the last sync has linked to it. Raises NotFoundError."""
         positions = self.participants_table.linked_to(contact_id, limit=_MOST_LINKS + 1)
         [shown] = self._show([self._contact(contact_id)])
-        chats = {chat.chat_id: chat for chat in self.chat_reader.several(chat_id for chat_id, _ in positions)}
+        chats = {chat.chat_id: chat for chat in self.chats_table.several(chat_id for chat_id, _ in positions)}
         links = [
             Link(chat_id, participant_id, chats.get(chat_id))
             for chat_id, participant_id in positions[:_MOST_LINKS]
@@ -110,7 +109,7 @@ class ContactBook:
             kept_by=KeptBy.MANUAL,
             updated_at=self.clock(),
         )
-        with counted_change(self.contact_changes):
+        with self.contact_changes.counted():
             saved = self.contacts_table.save(contact, before=before)
         [shown] = self._show([saved])
         return shown
@@ -118,7 +117,7 @@ class ContactBook:
     def remove(self, contact_id: str) -> None:
         """Deletes a contact. Its picture is left to the sweep. Raises NotFoundError, ConflictError."""
         contact = self._contact(contact_id)
-        with counted_change(self.contact_changes):
+        with self.contact_changes.counted():
             self.contacts_table.delete(contact)
 
     def _show(self, contacts: list[Contact]) -> list[ShownContact]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from imagecache.model.chat import Participant
 from imagecache.model.contact import Contact, Identifier
 from imagecache.rules.identifiers import identifiers_of
-from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.contacts import ContactsTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.cdn import Cdn
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.catalogue import ImageCatalogue
 from imagecache.usecases.caching.queue_images import ImageQueueing
 
 # Only a refresh changes images of these states; a retry is for all others.
@@ -57,7 +56,6 @@ class ImageChanges:
     that was never queued. `longest_lease` (ms) is how long a worker may hold an image.
     """
 
-    catalogue: ImageCatalogue
     cached_images: CachedImages
     image_queueing: ImageQueueing
     blobs: Blobs
@@ -106,11 +104,11 @@ class ImageChanges:
         return ForgetResult(deleted, Invalidation.REQUESTED)
 
     def _is_shared(self, blob_id: str, image_key: str) -> bool:
-        return any(key != image_key for key in self.catalogue.naming(blob_id))
+        return any(key != image_key for key in self.cached_images.naming(blob_id))
 
     def _image(self, source_url: str) -> ImageRecord:
         try:
-            image = self.catalogue.record(image_key(source_url))
+            image = self.cached_images.record(image_key(source_url))
         except RejectedSourceError as error:
             raise InvalidRequestError(f"This URL is never fetched: {REJECTIONS[error.reason]}") from error
         if image is None:

@@ -8,12 +8,12 @@ from imagecache.model.chat import Chat, Folder
 from imagecache.model.image import ImageStatus
 from imagecache.model.job import BackfillOrder, Job, Json, QueueCount
 from imagecache.rules.image_choice import pictures_of
-from imagecache.stores.chats.chat_reader import ChatReader, Position
+from imagecache.stores.chats.chats import ChatsTable, Position
 from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.contacts.contacts import ContactsTable
-from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.contacts import ContactsTable
+from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.queue_images import ImageQueueing
-from imagecache.usecases.operating.run_job import Step
+from imagecache.usecases.operating.jobs import Step
 
 QueueImages = Callable[[Iterable[tuple[str, str]]], int]
 """Takes pairs of image key and source URL, and returns how many of these images it has queued."""
@@ -58,10 +58,10 @@ class BackfillStep:
 class ImageBackfill:
     """Queues images. Both jobs may be repeated: what is cached or waits already is not queued again."""
 
-    chat_reader: ChatReader
+    chats_table: ChatsTable
     participants_table: ParticipantsTable
     contacts_table: ContactsTable
-    catalogue: ImageCatalogue
+    cached_images: CachedImages
     image_queueing: ImageQueueing
     chats_per_step: int = 50
     images_per_step: int = 100
@@ -83,7 +83,7 @@ class ImageBackfill:
         A folder ends at the first chat that is too old, because it is read from the newest chat to the
         oldest.
         """
-        page = self.chat_reader.newest(position.folder, limit=self.chats_per_step, after=position.after)
+        page = self.chats_table.newest(position.folder, limit=self.chats_per_step, after=position.after)
         chats = [chat for chat in page.chats if chat.last_activity >= oldest]
         queued = queue_images(self._shown_by(chats))
         next_position: BackfillPosition | None = None
@@ -101,7 +101,7 @@ class ImageBackfill:
         """
         failed = [
             (image.image_key, image.source_url)
-            for image in self.catalogue.needing_attention(ImageStatus.FAILED)
+            for image in self.cached_images.needing_attention(ImageStatus.FAILED)
             if image.source_url and image.queued_at < job.created_at and image.failed_at < job.created_at
         ]
         for start in range(0, len(failed), self.images_per_step):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from imagecache.model.job import Job
 from imagecache.queues.dead_letters import DeadLetter, DeadLetters
 from imagecache.queues.images import ImagesQueue
-from imagecache.usecases.operating.run_job import Step
+from imagecache.usecases.operating.jobs import Step
 
 
 class RedriveCount(StrEnum):

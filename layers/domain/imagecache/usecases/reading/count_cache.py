@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from imagecache.model.image import ImageStatus
 from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.images.catalogue import ImageCatalogue
+from imagecache.stores.images.cached_images import CachedImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class CacheCounts:
     bytes_saved: int
 
 
-def count_cache(*, catalogue: ImageCatalogue, participants: ParticipantsTable) -> CacheCounts:
+def count_cache(*, cached_images: CachedImages, participants: ParticipantsTable) -> CacheCounts:
     """Counts by a scan of all members, and by small indexes of the images."""
     size_by_key: dict[str, int] = {}
     size_by_blob: dict[str, int] = {}
-    for key, blob_id, size in catalogue.storage():
+    for key, blob_id, size in cached_images.storage():
         size_by_key[key] = size_by_blob[blob_id] = size
     references: Counter[str] = Counter()
     chats: set[str] = set()
@@ -42,12 +42,12 @@ def count_cache(*, catalogue: ImageCatalogue, participants: ParticipantsTable) -
             chats.add(reference.chat_id)
     to_cached = {key: count for key, count in references.items() if key in size_by_key}
     stored = sum(size_by_blob.values())
-    failed = Counter(image.reason or "" for image in catalogue.needing_attention(ImageStatus.FAILED))
+    failed = Counter(image.reason or "" for image in cached_images.needing_attention(ImageStatus.FAILED))
     return CacheCounts(
         images=len(size_by_key),
         chats=len(chats),
         bytes=stored,
-        pending=sum(1 for _ in catalogue.needing_attention(ImageStatus.PENDING)),
+        pending=sum(1 for _ in cached_images.needing_attention(ImageStatus.PENDING)),
         failed_by_reason=dict(sorted(failed.items())),
         references=sum(to_cached.values()),
         blobs=len(size_by_blob),

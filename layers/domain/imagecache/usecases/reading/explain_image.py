@@ -6,11 +6,10 @@ from imagecache.errors import RejectedSourceError
 from imagecache.model.chat import Chat
 from imagecache.model.image import ImageRecord, ImageStatus, ImageView, LocationKind, RejectionReason
 from imagecache.rules.source_urls import location_kind, parse_source_url
-from imagecache.stores.chats.chat_reader import ChatReader
+from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable, Reference
-from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.catalogue import ImageCatalogue
 
 _MOST_SHOWN_BY = 50
 _MOST_CONTACTS = 5
@@ -36,10 +35,9 @@ class ImageStory:
 class ImageExplainer:
     """Collects all that is known of one image: its state, its history and what shows it."""
 
-    catalogue: ImageCatalogue
     cached_images: CachedImages
     participants_table: ParticipantsTable
-    chat_reader: ChatReader
+    chats_table: ChatsTable
     contacts_table: ContactsTable
 
     def explain(self, source_url: str) -> ImageStory:
@@ -56,12 +54,12 @@ class ImageExplainer:
         shown_by = references[:_MOST_SHOWN_BY]
         chats = {
             chat.chat_id: chat
-            for chat in self.chat_reader.several(reference.chat_id for reference in shown_by)
+            for chat in self.chats_table.several(reference.chat_id for reference in shown_by)
         }
         return ImageStory(
             location_kind(source_url),
             None,
-            self.catalogue.record(key),
+            self.cached_images.record(key),
             self.cached_images.views([key]).get(key),
             [(reference, chats.get(reference.chat_id)) for reference in shown_by],
             more_shown_by=len(references) > _MOST_SHOWN_BY,

@@ -14,7 +14,7 @@ from imagecache.rules.image_choice import (
     image_keys_of_chat,
     participant_image,
 )
-from imagecache.stores.chats.chat_reader import ChatConditions, ChatReader, ChatsPage, Position
+from imagecache.stores.chats.chats import ChatConditions, ChatsPage, ChatsTable, Position
 from imagecache.stores.images.cached_images import CachedImages
 
 Positions = Mapping[Folder, Position | None]
@@ -58,7 +58,7 @@ class ChatListing:
     at 1 MB), and one page makes at most `most_queries` in a folder.
     """
 
-    chat_reader: ChatReader
+    chats_table: ChatsTable
     cached_images: CachedImages
     chats_per_query: int = 250
     most_queries: int = 8
@@ -98,7 +98,7 @@ class ChatListing:
         position = after
         for _ in range(self.most_queries):
             chats_to_read = limit if conditions.everything else self.chats_per_query
-            page = self.chat_reader.newest(folder, limit=chats_to_read, after=position, only=conditions)
+            page = self.chats_table.newest(folder, limit=chats_to_read, after=position, only=conditions)
             chats += page.chats
             position = page.position
             if position is None or len(chats) >= limit:

@@ -7,7 +7,7 @@ from imagecache.model.chat import Participant
 from imagecache.model.image import ImageRef, ImageStatus, ImageView
 from imagecache.rules.image_choice import ShownFor, pictures_of, view_of
 from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsTable
-from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 
 Position = tuple[str, str]

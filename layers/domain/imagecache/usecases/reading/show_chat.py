@@ -9,7 +9,7 @@ from imagecache.rules.image_choice import (
     image_keys_of_members,
     participant_image,
 )
-from imagecache.stores.chats.chat_reader import ChatReader
+from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.reading.list_chats import ShownChat, with_pictures
@@ -28,7 +28,7 @@ class ChatWithRoster:
 class ChatViewer:
     """Shows single chats, with `members_per_page` members on a page."""
 
-    chat_reader: ChatReader
+    chats_table: ChatsTable
     participants_table: ParticipantsTable
     cached_images: CachedImages
     members_per_page: int = 100
@@ -38,7 +38,7 @@ class ChatViewer:
 
         Costs two reads and one look-up of images.
         """
-        chat = self.chat_reader.one(chat_id)
+        chat = self.chats_table.one(chat_id)
         if chat is None:
             raise NotFoundError("No chat has this chatId")
         members, last = self.participants_table.page(chat_id, limit=self.members_per_page, after=after)

@@ -8,9 +8,8 @@ reached or not.
 from dataclasses import dataclass, replace
 
 from imagecache.rules.time_budget import TimeBudget
-from imagecache.stores.chats.chats import ChatsTable, ChatSummary
+from imagecache.stores.chats.chats import ChatsTable, ChatSummary, with_contact_images
 from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsTable
-from imagecache.stores.chats.previews import with_contact_images
 from imagecache.stores.state.contact_changes import ContactChanges, RelinkPosition
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.contacts.match_contacts import ContactMatcher, Person

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from imagecache.errors import ListingError
 from imagecache.rules.deletion_brake import is_too_much
 from imagecache.rules.time_budget import TimeBudget
-from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.state.progress import SyncProgress, short_hash

@@ -12,8 +12,7 @@ from imagecache.clock import DAY, HOUR, Clock
 from imagecache.errors import FencedOffError, ListingError, OriginDownError, OriginUnauthorizedError
 from imagecache.model.image import OriginName
 from imagecache.rules.time_budget import TimeBudget
-from imagecache.sources.beeper.chat_api import ChatApi
-from imagecache.sources.beeper.chat_json import ChatPage
+from imagecache.sources.beeper.chats import ChatApi, ChatPage
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.state.beeper_health import BeeperHealthStore, BeeperState

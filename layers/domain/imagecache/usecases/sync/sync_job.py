@@ -8,7 +8,7 @@ from typing import Any
 from imagecache.clock import Clock
 from imagecache.errors import JobTakenError
 from imagecache.model.job import Job, JobStatus, SyncOrder
-from imagecache.sources.beeper.chat_api import ChatApi
+from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.state.jobs import Jobs
 from imagecache.usecases.sync.sync_chats import ChatSync
 from imagecache.usecases.sync.sync_report import SyncOutcome, SyncReport

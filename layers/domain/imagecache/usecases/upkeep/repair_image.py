@@ -8,8 +8,7 @@ from imagecache.imaging.pictures import render
 from imagecache.model.image import ImageRecord
 from imagecache.stores.blobs import Blobs, Version, object_keys
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.upkeep import ImageUpkeep
-from imagecache.usecases.upkeep.sweep_counts import RowOutcome
+from imagecache.usecases.upkeep.sweep_progress import RowOutcome
 
 # In ms. A missing original is asked for at most this often.
 _ASKED_AGAIN_AFTER = 7 * DAY
@@ -27,7 +26,6 @@ class ImageRepair:
     """
 
     blobs: Blobs
-    upkeep: ImageUpkeep
     cached_images: CachedImages
 
     def repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
@@ -56,7 +54,7 @@ class ImageRepair:
                 return self._rebuild(blob_id)
             case RowOutcome.REFETCHED:
                 self.cached_images.request_refresh(row.image_key, now=now)
-            case RowOutcome.LOST if not self.upkeep.lose(row.image_key, blob_id=blob_id, now=now):
+            case RowOutcome.LOST if not self.cached_images.lose(row.image_key, blob_id=blob_id, now=now):
                 return None
         return needed
 

@@ -13,8 +13,8 @@ from imagecache.clock import DAY
 from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import SIZES
 from imagecache.stores.blobs import Blobs
-from imagecache.stores.images.catalogue import ImageCatalogue
-from imagecache.usecases.upkeep.sweep_counts import SweepCounts
+from imagecache.stores.images.cached_images import CachedImages
+from imagecache.usecases.upkeep.sweep_progress import SweepCounts
 
 OBJECT_GRACE = DAY
 """A version younger than this (ms) when the sweep began is not deleted, as its row may not exist yet."""
@@ -55,7 +55,7 @@ class BlobSweeper:
     """Lists the image bucket, and deletes blobs."""
 
     blobs: Blobs
-    catalogue: ImageCatalogue
+    cached_images: CachedImages
 
     def take_stock(self, *, old_before: int) -> Stock:
         """Lists the whole bucket.
@@ -77,7 +77,7 @@ class BlobSweeper:
 
     def named_blobs(self) -> set[str]:
         """Returns every blob that a row names, by a scan of the index. Raises StoreUnavailableError."""
-        return {blob_id for _, blob_id, _ in self.catalogue.storage()}
+        return {blob_id for _, blob_id, _ in self.cached_images.storage()}
 
     def delete(self, blob_ids: Sequence[str], *, old_before: int) -> SweepCounts:
         """Deletes the old versions of these blobs, except of those that a row names by now."""
@@ -92,6 +92,6 @@ class BlobSweeper:
     def _may_be_named(self, blob_id: str) -> bool:
         """Asks once more right before the deletion. Without an answer, the blob counts as named."""
         try:
-            return any(self.catalogue.naming(blob_id))
+            return any(self.cached_images.naming(blob_id))
         except StoreUnavailableError:
             return True

@@ -15,19 +15,17 @@ from imagecache.errors import StoreUnavailableError
 from imagecache.model.job import CleanupOrder, Job, ResultValue
 from imagecache.rules.deletion_brake import is_too_much
 from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.images.catalogue import ImageCatalogue
-from imagecache.stores.images.upkeep import ImageUpkeep
+from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.state.beeper_health import BeeperHealthStore, BeeperState
 from imagecache.stores.state.last_sync import LastSyncStore
 from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 from imagecache.usecases.caching.queue_images import ImageQueueing
+from imagecache.usecases.operating.jobs import Step
 from imagecache.usecases.operating.queue_missing import BackfillPosition, ImageBackfill
-from imagecache.usecases.operating.run_job import Step
 from imagecache.usecases.reading.count_cache import count_cache
 from imagecache.usecases.upkeep.sweep_blobs import OBJECT_GRACE, BlobSweeper, Stock
 from imagecache.usecases.upkeep.sweep_costs import costs_of
-from imagecache.usecases.upkeep.sweep_counts import SweepCounts
-from imagecache.usecases.upkeep.sweep_position import Phase, SweepPosition
+from imagecache.usecases.upkeep.sweep_progress import Phase, SweepCounts, SweepPosition
 from imagecache.usecases.upkeep.sweep_rows import RowSweeper
 
 # In ms. Without a complete sync for so long, the references may be out of date.
@@ -96,8 +94,7 @@ class Sweep:
     blob_sweeper: BlobSweeper
     backfill: ImageBackfill
     image_queueing: ImageQueueing
-    upkeep: ImageUpkeep
-    catalogue: ImageCatalogue
+    cached_images: CachedImages
     participants_table: ParticipantsTable
     last_sync_store: LastSyncStore
     beeper_health_store: BeeperHealthStore
@@ -149,7 +146,7 @@ class Sweep:
             except StoreUnavailableError:
                 state.refuse(Refusal.SCAN_FAILED)
                 return SweepCounts(), position.next_phase()
-        rows, last_key = self.upkeep.page(after=position.last_key)
+        rows, last_key = self.cached_images.page(after=position.last_key)
         counts = self.row_sweeper.sweep(
             rows,
             shown=state.shown,
@@ -167,7 +164,7 @@ class Sweep:
             state.refuse(Refusal.TOO_MANY_IMAGES)
         if not state.counts.due or not self._may_delete(state):
             return SweepCounts(), position.next_phase()
-        rows, last_key = self.upkeep.page(after=position.last_key)
+        rows, last_key = self.cached_images.page(after=position.last_key)
         return self.row_sweeper.delete(rows), position.after_row(last_key)
 
     def _count_objects(self, position: SweepPosition, state: SweepState) -> Progress:
@@ -216,7 +213,7 @@ class Sweep:
         """Records what `/api/stats` says of the last sweep. A dry run records nothing."""
         stock = self._stock(state)
         if not state.order.dry_run:
-            counts = count_cache(catalogue=self.catalogue, participants=self.participants_table)
+            counts = count_cache(cached_images=self.cached_images, participants=self.participants_table)
             statistics = asdict(counts) | {
                 "swept_at": self.clock(),
                 "orphaned": state.counts.orphans + state.counts.marked - state.counts.deleted,

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from imagecache.usecases.upkeep.sweep_counts import SweepCounts
+from imagecache.usecases.upkeep.sweep_progress import SweepCounts
 
 # Dollars per request, in us-east-1 and us-west-2, on demand (AWS price list, 2026-08).
 _READ_UNIT = 0.125e-6

@@ -8,7 +8,7 @@ from imagecache.clock import Clock
 from imagecache.model.job import CleanupOrder, Job, JobStatus, new_job
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.state.jobs import Jobs
-from imagecache.usecases.operating.run_job import JobRunner
+from imagecache.usecases.operating.jobs import JobRunner
 from imagecache.usecases.upkeep.sweep_cache import Refusal, Sweep, refusals
 
 

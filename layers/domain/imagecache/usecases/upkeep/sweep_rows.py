@@ -11,12 +11,11 @@ from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.source_urls import may_change
 from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.contacts.contacts import ContactsTable
+from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.stores.images.upkeep import ImageUpkeep
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.upkeep.repair_image import ImageRepair
-from imagecache.usecases.upkeep.sweep_counts import RowOutcome, SweepCounts
+from imagecache.usecases.upkeep.sweep_progress import RowOutcome, SweepCounts
 
 GRACE = 30 * DAY
 """The time in ms for which an orphan is kept, and for which a look-up counts as a reference."""
@@ -98,10 +97,9 @@ class RowSweeper:
     `refetch_media_after` is in ms, 0 for never.
     """
 
-    upkeep: ImageUpkeep
+    cached_images: CachedImages
     references: References
     repair: ImageRepair
-    cached_images: CachedImages
     image_queueing: ImageQueueing
     clock: Clock
     writes_at_once: int
@@ -175,12 +173,12 @@ class RowSweeper:
     def _mark(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
         if self._may_be_shown(row):
             return RowOutcome.UNSURE
-        return RowOutcome.MARKED if self.upkeep.mark_orphaned(row.image_key, now=now) else None
+        return RowOutcome.MARKED if self.cached_images.mark_orphaned(row.image_key, now=now) else None
 
     def _delete(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
         if row.looked_up_at > now - GRACE or self._may_be_shown(row):
             return RowOutcome.UNSURE
-        is_deleted = self.upkeep.delete(row.image_key, orphaned_at=row.orphaned_at, now=now)
+        is_deleted = self.cached_images.delete(row.image_key, orphaned_at=row.orphaned_at, now=now)
         return RowOutcome.DELETED if is_deleted else None
 
     def _repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:

@@ -5,25 +5,63 @@ have the identifier, the oldest first. The first claimant whose own row still ha
 holder. A claimant that a crash has left behind is passed over, because only the contact's own row counts.
 """
 
+import json
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
 
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import ConflictError
-from imagecache.model.contact import Contact, Identifier, IdentifierKind
-from imagecache.stores.contacts.row import CONTACT_ATTRIBUTES, ContactRow, contact_of, row_values
-from imagecache.stores.dynamodb.batch_get import Item, batch_get
-from imagecache.stores.dynamodb.binding import bound
-from imagecache.stores.dynamodb.conditional import deleted, saved, updated
-from imagecache.stores.dynamodb.scan import scan
+from imagecache.model.contact import Contact, Identifier, IdentifierKind, KeptBy
+from imagecache.model.image import ImageRef, RejectionReason
+from imagecache.stores.dynamodb import Item, batch_get, bound, deleted, saved, scan, updated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+
+class _ByImage(GlobalSecondaryIndex[Any]):
+    """Finds the contacts that have a certain picture."""
+
+    class Meta:
+        index_name = "byImage"
+        projection = KeysOnlyProjection()
+
+    image_key = UnicodeAttribute(hash_key=True, attr_name="imageKey")
+
+
+class ContactRow(Model):
+    """A row of either sort. Only the row of an identifier has `claimants`, and it has nothing else."""
+
+    contact_id = UnicodeAttribute(hash_key=True, attr_name="contactId")
+    full_name = UnicodeAttribute(null=True, attr_name="fullName")
+    source_url = UnicodeAttribute(null=True, attr_name="sourceUrl")
+    image_key = UnicodeAttribute(null=True, attr_name="imageKey")
+    rejected = UnicodeAttribute(null=True)
+    identifiers = UnicodeAttribute(null=True)
+    kept_by = UnicodeAttribute(null=True, attr_name="keptBy")
+    updated_at = NumberAttribute(null=True, attr_name="updatedAt")
+    version = NumberAttribute(null=True)
+    claimants: ListAttribute[Any] = ListAttribute(null=True)
+    by_image = _ByImage()
+
+
+CONTACT_ATTRIBUTES = tuple(
+    attribute.attr_name for name, attribute in ContactRow.get_attributes().items() if name != "claimants"
+)
+"""The names, in the table, of the attributes of a contact's row."""
+
+
 _IDENTIFIER_PREFIX = "id#"
+
+
 _MOST_ATTEMPTS = 10
+
+
 _CHANGED = "The contact was changed by another request at the same time: try again"
 
 
@@ -177,3 +215,35 @@ def _row_key(identifier: Identifier) -> str:
 def _identifier_of(row: Item) -> Identifier:
     kind, _, value = row["contactId"]["S"].removeprefix(_IDENTIFIER_PREFIX).partition("#")
     return Identifier(IdentifierKind(kind), value)
+
+
+def row_values(contact: Contact) -> dict[str, Any]:
+    """Returns the attributes of a contact's row, but for its key and its version."""
+    image = contact.image or ImageRef(None)
+    identifiers = [[identifier.kind.value, identifier.value] for identifier in contact.identifiers]
+    return {
+        "full_name": contact.full_name,
+        "source_url": contact.source_url,
+        "image_key": image.key,
+        "rejected": image.rejected,
+        "identifiers": json.dumps(identifiers),
+        "kept_by": contact.kept_by.value,
+        "updated_at": contact.updated_at,
+    }
+
+
+def contact_of(row: ContactRow) -> Contact:
+    """Returns the contact that a row holds."""
+    rejected = RejectionReason(row.rejected) if row.rejected else None
+    return Contact(
+        contact_id=row.contact_id,
+        full_name=row.full_name,
+        source_url=row.source_url,
+        image=ImageRef(row.image_key, rejected) if row.source_url else None,
+        identifiers=tuple(
+            Identifier(IdentifierKind(kind), value) for kind, value in json.loads(row.identifiers or "[]")
+        ),
+        kept_by=KeptBy(row.kept_by),
+        updated_at=int(row.updated_at or 0),
+        version=int(row.version or 0),
+    )

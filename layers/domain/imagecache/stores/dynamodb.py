@@ -1,0 +1,208 @@
+"""How every store talks to DynamoDB: bulk reads, conditional writes, and the fence of sync.
+
+The models of PynamoDB are the home of each table's schema and conditions. Bulk reads use the low-level client
+and DynamoDB's own JSON, because the models cost six times the CPU there.
+"""
+
+import random
+import time
+import types
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from pynamodb.attributes import NumberAttribute
+from pynamodb.exceptions import DeleteError, PutError, UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
+
+from imagecache.aws_errors import aws_errors_translated
+from imagecache.errors import FencedOffError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+RowT = TypeVar("RowT", bound=Model)
+
+
+Item = dict[str, Any]
+"""An item in DynamoDB's own JSON, such as `{"chatId": {"S": "..."}}`."""
+
+
+def bound(model: type[RowT], *, table_name: str, dynamodb: "DynamoDBClient") -> type[RowT]:
+    """Returns a subclass of the model for this table that uses this client.
+
+    PynamoDB would make a session and a client for every model, which costs 60 ms of a cold start each. It has
+    no public way to share a client, so this sets a private attribute.
+    """
+    meta = type("Meta", (), {"table_name": table_name})
+    row = cast(
+        "type[RowT]", types.new_class(model.__name__, (model,), exec_body=lambda body: body.update(Meta=meta))
+    )
+    row._get_connection().connection._client = cast("Any", dynamodb)
+    return row
+
+
+# BatchGetItem's limit.
+_KEYS_PER_CALL = 100
+
+
+# A page of chats needs four calls at once; thousands of identifiers must not become as many threads.
+_MOST_THREADS = 20
+
+
+_ATTEMPTS = 8
+
+
+# Seconds; doubled with each attempt.
+_FIRST_PAUSE = 0.05
+
+
+def batch_get(
+    dynamodb: "DynamoDBClient",
+    *,
+    table_name: str,
+    key_name: str,
+    keys: Iterable[str],
+    attributes: Sequence[str],
+    consistent: bool = False,
+) -> list[Item]:
+    """Returns the items that exist, in no order, with only `attributes`, as DynamoDB's own JSON.
+
+    `consistent` reads what the last write left, at twice the price. Raises StoreUnavailableError.
+    """
+    distinct = list(dict.fromkeys(keys))
+    names = {f"#{index}": attribute for index, attribute in enumerate(attributes)}
+    chunks = [
+        {
+            table_name: {
+                "Keys": [{key_name: {"S": key}} for key in distinct[start : start + _KEYS_PER_CALL]],
+                "ProjectionExpression": ",".join(names),
+                "ExpressionAttributeNames": names,
+                "ConsistentRead": consistent,
+            }
+        }
+        for start in range(0, len(distinct), _KEYS_PER_CALL)
+    ]
+    if len(chunks) < 2:  # A thread for a single call would only cost time.
+        return [item for chunk in chunks for item in _get_all(dynamodb, table_name, chunk)]
+    with ThreadPoolExecutor(max_workers=min(len(chunks), _MOST_THREADS)) as pool:
+        return list(
+            chain.from_iterable(pool.map(lambda chunk: _get_all(dynamodb, table_name, chunk), chunks))
+        )
+
+
+@aws_errors_translated()
+def _get_all(dynamodb: "DynamoDBClient", table_name: str, request: Any) -> list[Item]:
+    items: list[Item] = []
+    for attempt in range(_ATTEMPTS):
+        answer = dynamodb.batch_get_item(RequestItems=request)
+        items += answer["Responses"].get(table_name, [])
+        request = answer.get("UnprocessedKeys")
+        if not request:
+            return items
+        # A random pause: several functions that are throttled together must not come back together.
+        time.sleep(random.uniform(0, _FIRST_PAUSE * 2**attempt))
+    raise StoreUnavailableError(f"{table_name}: DynamoDB left keys unprocessed {_ATTEMPTS} times")
+
+
+def scan(
+    dynamodb: "DynamoDBClient",
+    *,
+    table_name: str,
+    attributes: Sequence[str],
+    index: str | None = None,
+    after: Item | None = None,
+    limit: int | None = None,
+) -> Iterator[tuple[list[Item], Item | None]]:
+    """Yields pages of items with only these attributes, each with the key of its last item (None at the end).
+
+    `after` is such a key, after which the scan continues. DynamoDB ends a page at 1 MB, or after `limit`
+    items. Tables are read consistently; an index may lag behind its table. Raises StoreUnavailableError.
+    """
+    names = {f"#{number}": name for number, name in enumerate(attributes)}
+    request: dict[str, Any] = {
+        "TableName": table_name,
+        "ProjectionExpression": ",".join(names),
+        "ExpressionAttributeNames": names,
+    }
+    if index:
+        request["IndexName"] = index
+    else:
+        request["ConsistentRead"] = True
+    if after:
+        request["ExclusiveStartKey"] = after
+    if limit:
+        request["Limit"] = limit
+    with aws_errors_translated():
+        for page in dynamodb.get_paginator("scan").paginate(**request):
+            yield page["Items"], page.get("LastEvaluatedKey")
+
+
+def is_refusal(error: PutError | UpdateError | DeleteError) -> bool:
+    """Returns True if the write failed because its condition did not hold."""
+    return error.cause_response_code == "ConditionalCheckFailedException"
+
+
+@aws_errors_translated()
+def updated(row: Model, actions: Sequence[Action], condition: Condition) -> bool:
+    """Updates the row if the condition holds, and returns whether it did.
+
+    Afterwards `row` has all attributes as they were written. Raises StoreUnavailableError.
+    """
+    try:
+        row.update(actions=list(actions), condition=condition)
+    except UpdateError as error:
+        if is_refusal(error):
+            return False
+        raise
+    return True
+
+
+@aws_errors_translated()
+def saved(row: Model, condition: Condition) -> bool:
+    """Writes the whole row if the condition holds, and returns whether it did.
+
+    Raises StoreUnavailableError.
+    """
+    try:
+        row.save(condition=condition)
+    except PutError as error:
+        if is_refusal(error):
+            return False
+        raise
+    return True
+
+
+@aws_errors_translated()
+def deleted(row: Model, condition: Condition) -> bool:
+    """Deletes the row if the condition holds, and returns whether it did. Raises StoreUnavailableError."""
+    try:
+        row.delete(condition=condition)
+    except DeleteError as error:
+        if is_refusal(error):
+            return False
+        raise
+    return True
+
+
+def behind(synced_by: NumberAttribute, fence: int) -> Condition:
+    """Returns the condition that the row is new, or was last written by this run or by an older one."""
+    condition: Condition = synced_by.does_not_exist() | (synced_by <= fence)
+    return condition
+
+
+@contextmanager
+def fenced() -> Iterator[None]:
+    """Raises FencedOffError for a refused condition, StoreUnavailableError for any other error."""
+    with aws_errors_translated():
+        try:
+            yield
+        except (PutError, UpdateError, DeleteError) as error:
+            if is_refusal(error):
+                raise FencedOffError from error
+            raise
