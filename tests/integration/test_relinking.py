@@ -11,6 +11,7 @@ import requests
 
 from demo.service import DemoAccount
 from imagecache.clock import HOUR
+from imagecache.model.contact import Contact
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from tests.integration.api import Api
@@ -166,6 +167,24 @@ def test_a_crash_at_any_call_of_a_change_is_repaired_by_the_next_run(world: Worl
             assert_shown_everywhere(world)
             written_before_the_kill += status == 500
     assert written_before_the_kill, "at least one kill came after the contact was written"
+
+
+def test_a_sync_between_the_beginning_and_the_write_of_a_change_is_followed_by_one_that_relinks(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put("ada", OTHER_PICTURE)
+    world.sync()
+    contacts_table = world.stack.contacts_table
+    save = contacts_table.save
+
+    def save_after_a_sync(contact: Contact, *, before: Contact | None) -> Contact:
+        world.sync()
+        return save(contact, before=before)
+
+    monkeypatch.setattr(contacts_table, "save", save_after_a_sync)
+    world.put("ada", OTHER_PICTURE, identifiers={"phone": NUMBER})
+    world.sync()
+    assert_shown_everywhere(world)
 
 
 @pytest.mark.parametrize("step", ["members", "link"])
