@@ -188,7 +188,7 @@ def _end_deliveries(queues: Path) -> None:
     for queue in content["payload"]["queues"]["data"].values():
         for message in queue["messages"]:
             # A message that was never received is hidden because it was sent with a delay.
-            if message["receive_count"] and message["visible_at"] > now:
+            if message.get("receive_count") and message["visible_at"] > now:
                 message["visible_at"] = now
                 message["receive_count"] -= 1
     queues.write_text(json.dumps(content))

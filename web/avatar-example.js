@@ -1,6 +1,6 @@
 // Shows the faces of 24 chats. A page of another origin needs these lines, avatar.js and thumbhash.js.
 
-/** @import { ChatsPage } from "./page/answers.d.ts" */
+/** @import { Chats } from "./page/answers.d.ts" */
 
 const parameters = new URLSearchParams(location.hash.slice(1));
 const base = parameters.get("base") ?? "";
@@ -13,7 +13,7 @@ async function showFaces() {
   const headers = { Authorization: `Bearer ${token}` };
   const answer = await fetch(`${base}/api/chats?limit=24`, { headers });
   if (!answer.ok) throw new Error(`the API answered with status ${answer.status}`);
-  const { chats } = /** @type {ChatsPage} */ (await answer.json());
+  const { chats } = /** @type {Chats} */ (await answer.json());
   for (const chat of chats) {
     const avatar = document.createElement("chat-avatar");
     avatar.image = chat.image;

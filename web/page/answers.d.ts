@@ -21,7 +21,7 @@ export interface Chat {
   participantCount: number;
 }
 
-export interface ChatsPage {
+export interface Chats {
   chats: Chat[];
   nextCursor: string | null;
 }
@@ -78,7 +78,7 @@ export interface ImageRow {
   nextAttemptAt: Moment | null;
 }
 
-export interface ImagesPage {
+export interface ImageRows {
   images: ImageRow[];
   nextCursor: string | null;
 }
@@ -94,7 +94,7 @@ export interface Reference {
   reason: string | null;
 }
 
-export interface ReferencesPage {
+export interface References {
   references: Reference[];
   nextCursor: string | null;
 }

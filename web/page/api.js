@@ -22,7 +22,7 @@ export class ApiError extends Error {
  * Reads a page of chats.
  *
  * @param {{ limit: number, filter: string, participants: number, cursor?: string | null }} query
- * @returns {Promise<Answer.ChatsPage>}
+ * @returns {Promise<Answer.Chats>}
  */
 export const listChats = (query) => ask(`/api/chats?${parameters(query)}`);
 
@@ -51,7 +51,7 @@ export const readStats = () => ask("/api/stats");
  * Reads a page of cached images by their status.
  *
  * @param {{ status: string, cursor: string | null }} query
- * @returns {Promise<Answer.ImagesPage>}
+ * @returns {Promise<Answer.ImageRows>}
  */
 export const listImages = (query) => ask(`/api/images?${parameters(query)}`);
 
@@ -59,7 +59,7 @@ export const listImages = (query) => ask(`/api/images?${parameters(query)}`);
  * Reads a page of the faces whose picture is not cached.
  *
  * @param {{ cursor: string | null }} query
- * @returns {Promise<Answer.ReferencesPage>}
+ * @returns {Promise<Answer.References>}
  */
 export const listUncached = (query) => ask(`/api/images/uncached?${parameters(query)}`);
 

@@ -10,7 +10,7 @@ import { noChatsText } from "./origin.js";
 import { Pending } from "./pending.js";
 
 /** @import { ApiError } from "./api.js" */
-/** @import { Chat, ChatsPage } from "./answers.d.ts" */
+/** @import { Chat, Chats } from "./answers.d.ts" */
 
 /**
  * @typedef {object} Filter
@@ -155,7 +155,7 @@ export class ListView {
 
   /**
    * @param {string | null} cursor
-   * @returns {Promise<ChatsPage>}
+   * @returns {Promise<Chats>}
    */
   #readPage(cursor) {
     return listChats({ limit: PAGE_SIZE, participants: 0, filter: this.#filter ?? "inbox", cursor });

@@ -1,6 +1,6 @@
 // Asks again for pages of chats that had pictures on their way when they were read.
 
-/** @import { Chat, ChatsPage } from "./answers.d.ts" */
+/** @import { Chat, Chats } from "./answers.d.ts" */
 
 const FIRST_WAIT_MS = 3_000;
 const LONGEST_WAIT_MS = 60_000;
@@ -20,7 +20,7 @@ export class Pending {
   #timer;
 
   /**
-   * @param {(cursor: string | null) => Promise<ChatsPage>} readPage
+   * @param {(cursor: string | null) => Promise<Chats>} readPage
    * @param {(chats: Chat[]) => void} update Called with the chats of a page that was read again.
    */
   constructor(readPage, update) {
