@@ -52,6 +52,8 @@ class Clone:
 
     def run(self, **settings: str) -> "subprocess.Popen[str]":
         """Starts the stack with these environment variables, and does not wait for it."""
+        # Tests that were started with nohup ignore SIGHUP, and the stack would inherit that.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         process = subprocess.Popen(
             [sys.executable, "-m", "local.run"],
             cwd=self.root,

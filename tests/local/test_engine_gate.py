@@ -1,6 +1,7 @@
 """The gate passes on requests with the token of this run, without the token, and refuses all others."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -42,7 +43,10 @@ def ask(engine: Engine, *headers: tuple[bytes, bytes], kind: str = "http") -> li
         raise AssertionError("the gate reads no body")
 
     scope = {"type": kind, "method": "GET", "path": "/", "headers": list(headers)}
-    asyncio.run(Gate(engine, port=4000, token="token-of-this-run")(scope, receive, send))
+    gate = Gate(engine, port=4000, token="token-of-this-run")
+    # In a thread of its own: while a browser of another test is open, this thread has an event loop already.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(gate(scope, receive, send))).result()
     return sent
 
 
