@@ -25,8 +25,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     # The secrets are read for each invocation, because a rotated token must work at once.
     secrets = wiring.secrets.read(*IMAGE_SECRETS)
     with punctual_session() as session:
-        fetcher = wiring.image_fetcher(wiring.image_sources(secrets, session))
-        batch_cacher = wiring.batch_cacher(wiring.image_cacher(fetcher))
+        batch_cacher = wiring.batch_cacher(secrets, session)
         deliveries = batch_cacher.cache(event["Records"], remaining_ms=context.get_remaining_time_in_millis)
     for delivery in deliveries:
         if delivery.unexpected_error:
