@@ -13,9 +13,6 @@ from imagecache.rules.failure_reasons import FAILURES
 NEVER = 2**53
 """`nextAttemptAt` of an image that failed for good. The index that operators read has it, as the last one."""
 
-MAX_UNFINISHED_ATTEMPTS = 3
-"""An image that is claimed this often without any recorded outcome is taken to kill its workers."""
-
 MAX_DEFERRALS = 8
 MAX_DEFERRED_FOR_MS = 2 * HOUR
 

@@ -27,7 +27,6 @@ from imagecache.model.image import (
     Validators,
 )
 from imagecache.rules.retries import NEVER
-from imagecache.rules.source_urls import storable_url
 from imagecache.stores.dynamodb import bound, updated
 from imagecache.stores.images.cached_images import (
     ImageRow,
@@ -143,7 +142,7 @@ class ImageClaims:
         row = self._row(message.image_key)
         actions = [
             ImageRow.status.set(ImageRow.status | ImageStatus.PENDING.value),
-            ImageRow.source_url.set(storable_url(message.source_url)),
+            ImageRow.source_url.set(message.source_url),
             ImageRow.lease.set(lease),
             ImageRow.attempts.set((ImageRow.attempts | 0) + 1),
         ]

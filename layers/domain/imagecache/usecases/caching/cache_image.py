@@ -14,11 +14,14 @@ from imagecache.errors import ClaimHeldError, ImageFailedError, LeaseLostError, 
 from imagecache.imaging.pictures import render
 from imagecache.model.image import FailureReason, Fetched, ImageMessage, OriginAnswer, Unchanged
 from imagecache.queues.images import ImagesQueue
-from imagecache.rules.retries import MAX_UNFINISHED_ATTEMPTS, deferral, may_wait, next_failure
+from imagecache.rules.retries import deferral, may_wait, next_failure
 from imagecache.rules.source_urls import ImageLocation, parse_source_url
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.images.claims import Held, ImageClaims, Settled, Won
 from imagecache.usecases.caching.fetch_image import FetchFailed, FetchReport, ImageFetcher, OriginClosed
+
+MAX_UNFINISHED_ATTEMPTS = 3
+"""An image that is claimed this often without any recorded outcome is taken to kill its workers."""
 
 Answers = tuple[OriginAnswer, ...]
 """The answers of the origins that were asked, for the history of the image."""
