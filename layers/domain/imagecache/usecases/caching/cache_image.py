@@ -100,6 +100,7 @@ class ImageCacher:
                 return self._wait(claim, message, closed, report.answers)
 
     def _fetch(self, claim: Won, location: ImageLocation | None) -> FetchReport:
+        """Fetches the image, unless its workers keep dying or its URL is one that is never fetched."""
         if claim.attempts >= MAX_UNFINISHED_ATTEMPTS:
             return FetchReport(FetchFailed(FailureReason.CRASHED))
         if location is None:
