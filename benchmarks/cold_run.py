@@ -73,7 +73,7 @@ def _measure(engine: Engine, origin_name: OriginName, image_count: int) -> dict[
         messages = DelayingQueue(keys)
         wiring = _wiring(engine, messages)
         sources = ImageSources(media={origin_name: origin}, web=GuardedWeb())
-        cacher = wiring.image_cacher(wiring.image_fetcher(sources))
+        cacher = wiring.image_cacher(sources)
         started = time.monotonic()
         cpu_started = time.process_time()
         _cache_all(messages, cacher, image_count)

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imagecache.clock import now
 from imagecache.config import Config
+from imagecache.failure_log import failure_fields, failures_logged
 from imagecache.metrics import put_counts
 from imagecache.sources.beeper.images import IMAGE_SECRETS
 from imagecache.sources.transport import punctual_session
@@ -21,16 +22,16 @@ wiring = Wiring(config, make_client=boto3.client, clock=now)
 
 
 @logger.inject_lambda_context
+@failures_logged(logger, "the batch failed")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     # The secrets are read for each invocation, because a rotated token must work at once.
     secrets = wiring.secrets.read(*IMAGE_SECRETS)
     with punctual_session() as session:
-        fetcher = wiring.image_fetcher(wiring.image_sources(secrets, session))
-        batch_cacher = wiring.batch_cacher(wiring.image_cacher(fetcher))
+        batch_cacher = wiring.batch_cacher(secrets, session)
         deliveries = batch_cacher.cache(event["Records"], remaining_ms=context.get_remaining_time_in_millis)
     for delivery in deliveries:
         if delivery.unexpected_error:
-            logger.error("image", extra=delivery.for_log(), exc_info=delivery.unexpected_error)
+            logger.error("image", extra=delivery.for_log() | failure_fields(delivery.unexpected_error))
         else:
             logger.info("image", extra=delivery.for_log())
     put_counts(count_results(deliveries), service=config.service)

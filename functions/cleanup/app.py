@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
+from imagecache.failure_log import failures_logged
 from imagecache.metrics import SWEEP_REFUSED, put_counts
 from imagecache.model.job import JobStatus
 from imagecache.rules.time_budget import TimeBudget
@@ -29,6 +30,7 @@ invocations = wiring.invocations
 
 
 @logger.inject_lambda_context(clear_state=True)
+@failures_logged(logger, "the sweep failed")
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     try:
         job_id = sweep_jobs.job_id(event)
@@ -38,9 +40,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         # Lambda may deliver one event twice. That is no error, and must not ring the alarm on errors.
         logger.info("nothing to do", extra={"reason": type(reason).__name__})
         return {"skipped": type(reason).__name__}
-    except Exception:
-        logger.exception("the sweep failed")
-        raise
 
 
 def work_on(job_id: str, context: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger
 
 from imagecache.clock import now
 from imagecache.config import Config, DexSettings
+from imagecache.failure_log import failures_logged
 from imagecache.sources.dex import DexApi
 from imagecache.sources.transport import punctual_session
 from imagecache.stores.secrets import Secrets
@@ -24,12 +25,9 @@ contact_import = wiring.contact_import
 
 
 @logger.inject_lambda_context
+@failures_logged(logger, "the import of contacts failed")
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
-    try:
-        return asdict(_import_contacts(context.get_remaining_time_in_millis))
-    except Exception:
-        logger.exception("the import of contacts failed")
-        raise
+    return asdict(_import_contacts(context.get_remaining_time_in_millis))
 
 
 def _import_contacts(remaining_ms: Callable[[], int]) -> ImportReport:

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
+from imagecache.failure_log import failures_logged
 from imagecache.model.job import BackfillOrder, Job, JobStatus, RedriveOrder, RetryFailedOrder
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.usecases.operating.jobs import Step
@@ -30,6 +31,7 @@ invocations = wiring.invocations
 
 
 @logger.inject_lambda_context(clear_state=True)
+@failures_logged(logger, "the job failed")
 def handler(event: dict[str, Any], context: Any) -> None:
     job_id = event["jobId"]
     logger.append_keys(jobId=job_id)
@@ -38,9 +40,6 @@ def handler(event: dict[str, Any], context: Any) -> None:
     except (JobTakenError, JobOverError) as reason:
         # Lambda may deliver one event twice. That is no error, and must not ring the alarm on errors.
         logger.info("nothing to do", extra={"reason": type(reason).__name__})
-    except Exception:
-        logger.exception("the job failed")
-        raise
 
 
 def work_on(job_id: str, context: Any) -> None:

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
+from imagecache.failure_log import failures_logged
 from imagecache.metrics import SYNC_SUCCEEDED, put_counts
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
 from imagecache.sources.transport import punctual_session
@@ -26,6 +27,7 @@ invocations = wiring.invocations
 
 
 @logger.inject_lambda_context(clear_state=True)
+@failures_logged(logger, "sync failed")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Returns the report of one run, which may not be finished: the function then invokes itself again."""
     if "jobId" in event:
@@ -36,9 +38,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         # Lambda may deliver one event twice. That is no error, and must not ring the alarm on errors.
         logger.info("nothing to do", extra={"reason": type(reason).__name__})
         return {"skipped": type(reason).__name__}
-    except Exception:
-        logger.exception("sync failed")
-        raise
     logger.info("sync", extra=report.for_log())
     if report.skipped:
         # Ids of chats are personal, so they are logged only when somebody looks for the chats.

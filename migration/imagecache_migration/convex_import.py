@@ -67,7 +67,6 @@ def image_import(wiring: Wiring, *, dry_run: bool) -> ImageImport:
         cached_images=wiring.cached_images,
         claims=wiring.claims,
         blobs=wiring.blobs,
-        salt=wiring.salt,
         clock=wiring.clock,
         images_at_once=_IMAGES_AT_ONCE,
         dry_run=dry_run,

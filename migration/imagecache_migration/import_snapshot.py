@@ -19,7 +19,7 @@ from imagecache.model.chat import Chat
 from imagecache.model.image import ImageMessage, ImageRecord, ImageStatus, OriginAnswer, Picture
 from imagecache.rules.source_urls import image_key
 from imagecache.sources.beeper.answers import is_html_page
-from imagecache.stores.blobs import Blobs, blob_id, described
+from imagecache.stores.blobs import Blobs
 from imagecache.stores.chats.chats import ChatsTable, preview_of
 from imagecache.stores.chats.participants import ParticipantsTable, chat_row
 from imagecache.stores.images.cached_images import CachedImages
@@ -44,7 +44,6 @@ class ImageImport:
     cached_images: CachedImages
     claims: ImageClaims
     blobs: Blobs
-    salt: Callable[[], bytes]
     clock: Clock
     images_at_once: int
     dry_run: bool
@@ -134,8 +133,7 @@ class ImageImport:
 
     def _commit(self, claim: Won, document: SnapshotImage, original: bytes, picture: Picture) -> None:
         """Stores the objects and then the row. Raises LeaseLostError."""
-        blob = described(blob_id(self.salt(), original), original, picture)
-        self.blobs.put(blob.blob_id, original, picture)
+        blob = self.blobs.store(original, picture)
         now = self.clock()
         answers = [OriginAnswer(now, "convex", f"{len(original)} bytes of a snapshot")]
         # The origin was asked when the original cached the image, so that is when a revalidation counts from.

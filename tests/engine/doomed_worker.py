@@ -48,7 +48,7 @@ def cacher_on(
     config = config_with(claim_lease_seconds=LEASE_SECONDS)
     wiring = Wiring(config, make_client=partial(boto3.client, **access), clock=clock)
     media = {OriginName.BEEPER: StopsAt(stage, serve) if stage else serve}
-    return wiring.image_cacher(wiring.image_fetcher(ImageSources(media=media, web=GuardedWeb())))
+    return wiring.image_cacher(ImageSources(media=media, web=GuardedWeb()))
 
 
 def main() -> None:

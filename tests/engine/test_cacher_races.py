@@ -47,7 +47,7 @@ def cacher(engine: Engine, origin: Origin) -> ImageCacher:
     access = {**engine.access, "config": Config(proxies={}, max_pool_connections=WORKERS)}
     wiring = Wiring(config_with(), make_client=partial(boto3.client, **access), clock=now)
     sources = ImageSources(media={OriginName.BEEPER: origin}, web=GuardedWeb())
-    return wiring.image_cacher(wiring.image_fetcher(sources))
+    return wiring.image_cacher(sources)
 
 
 def message(key: str) -> ImageMessage:

@@ -31,7 +31,7 @@ def test_no_malformed_image_poisons_a_message(stack: Stack) -> None:
     assert len(contents) >= 300
     images = {f"beeper.com/{number}": content for number, content in enumerate(contents)}
     sources = ImageSources(media={OriginName.BEEPER: Media(images)}, web=GuardedWeb())
-    batch_cacher = stack.batch_cacher(stack.wiring.image_cacher(stack.fetcher(sources)))
+    batch_cacher = stack.batch_cacher(stack.image_cacher(sources))
     results = set()
     for key in images:
         body = to_body(ImageMessage(key, f"mxc://{key}", NOW))

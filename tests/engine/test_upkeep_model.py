@@ -164,7 +164,7 @@ class UpkeepMachine(RuleBasedStateMachine):
         self.stack.queue = self.stack.wiring.images_queue = queue
         queueing = replace(self.stack.image_queueing, queue=queue)
         self.stack.image_queueing = self.stack.wiring.image_queueing = queueing
-        self.salt = self.stack.wiring.salt()
+        self.salt = self.stack.wiring.salt_store.read()
         self.made = self.jobs = 0
         self.forgetting: set[str] = set()
         self.forgotten: set[str] = set()
@@ -191,7 +191,7 @@ class UpkeepMachine(RuleBasedStateMachine):
         dynamodb: Any = boto3.client("dynamodb", **access)
         s3: Any = boto3.client("s3", **access)
         stack = Stack(dynamodb, s3, None, "images")  # type: ignore[arg-type] # the queue is another
-        stack.blobs = stack.wiring.blobs = Blobs(bucket=bucket, s3=s3)
+        stack.blobs = stack.wiring.blobs = Blobs(bucket=bucket, s3=s3, salt_store=stack.wiring.salt_store)
         ssm = boto3.client("ssm", **access)  # which knows of no distribution
         stack.wiring.cdn = Cdn(parameter=DISTRIBUTION_PARAMETER, make_client={"ssm": ssm}.__getitem__)
         return stack
@@ -317,7 +317,7 @@ class UpkeepMachine(RuleBasedStateMachine):
 
     def cached(self, body: str) -> None:
         sources = ImageSources(media={OriginName.BEEPER: self.sources}, web=GuardedWeb())
-        cacher = replace(self.stack.wiring.image_cacher(self.stack.fetcher(sources)), salt=lambda: self.salt)
+        cacher = self.stack.image_cacher(sources)
         try:
             cacher.cache(from_body(body))
         except ClaimHeldError:

@@ -27,7 +27,7 @@ from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.images.claims import Won
 from imagecache.usecases.caching.cache_batch import BatchCacher
 from imagecache.usecases.caching.cache_image import ImageCacher
-from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources
+from imagecache.usecases.caching.fetch_image import ImageSources
 from imagecache.usecases.sync.sync_chats import ChatSync
 from imagecache.usecases.sync.sync_report import SyncReport
 from imagecache.wiring import Wiring
@@ -108,15 +108,17 @@ class Stack:
     def cacher(self, demo: DemoAccount, session: requests.Session) -> ImageCacher:
         serve = AssetsServe(base_url=demo.beeper_url, token=demo.beeper_token, session=session)
         sources = ImageSources(media={OriginName.BEEPER: serve}, web=GuardedWeb())
-        return self.wiring.image_cacher(self.fetcher(sources))
+        return self.image_cacher(sources)
+
+    def image_cacher(self, sources: ImageSources) -> ImageCacher:
+        """Builds a cacher that waits on the replaced clock."""
+        cacher = self.wiring.image_cacher(sources)
+        gate = replace(cacher.fetcher.gate, sleep=self.sleep)
+        return replace(cacher, fetcher=replace(cacher.fetcher, gate=gate))
 
     def batch_cacher(self, cacher: ImageCacher, *, queue: ImagesQueue | None = None) -> BatchCacher:
         """Works on one message at a time, because moto is not thread-safe."""
-        return replace(self.wiring.batch_cacher(cacher), queue=queue or self.queue, at_once=1)
-
-    def fetcher(self, sources: ImageSources) -> ImageFetcher:
-        gate = replace(self.wiring.origin_gate, sleep=self.sleep)
-        return replace(self.wiring.image_fetcher(sources), gate=gate)
+        return BatchCacher(cacher=cacher, queue=queue or self.queue, clock=self.clock, at_once=1)
 
     def won(self, message: ImageMessage, *, nonce: str = "n") -> Won:
         """Claims an image that nothing keeps from being claimed."""

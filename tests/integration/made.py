@@ -1,7 +1,7 @@
 """Makes chats and images up, and stores them as sync and the cacher do."""
 
 from imagecache.model.chat import Chat, Participant
-from imagecache.model.image import Blob, FailureReason, ImageMessage, ImageRef
+from imagecache.model.image import Blob, Failure, FailureReason, ImageMessage, ImageRef
 from imagecache.stores.chats.chats import preview_of
 from tests.integration.conftest import NOW, Stack
 
@@ -68,4 +68,4 @@ def cache(stack: Stack, key: str, blob: str, size: int = 10) -> None:
 
 def fail(stack: Stack, key: str, *, next_attempt_at: int = NOW + 1) -> None:
     claim = stack.won(request(key))
-    stack.claims.fail(claim, FailureReason.GONE, now=stack.now, next_attempt_at=next_attempt_at)
+    stack.claims.fail(claim, Failure(FailureReason.GONE, stack.now, next_attempt_at))

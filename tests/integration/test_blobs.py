@@ -34,7 +34,7 @@ def test_versions_are_deleted_many_in_one_call(stack: Stack) -> None:
         stack.s3.put_object(Bucket="images", Key="originals/blob", Body=b"x" * number)
     stack.now += 1
     stack.calls.clear()
-    blobs = Blobs(bucket="images", s3=stack.s3, deletions_per_call=3)
+    blobs = Blobs(bucket="images", s3=stack.s3, salt_store=stack.wiring.salt_store, deletions_per_call=3)
     assert blobs.delete_versions("blob", before=stack.now) == (8, sum(range(8)))
     assert stack.calls.count("DeleteObjects") == 3
     assert "DeleteObject" not in stack.calls

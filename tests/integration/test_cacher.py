@@ -35,7 +35,7 @@ def test_a_message_leaves_the_original_and_a_webp_of_each_size(
         f"originals/{blob}",
     ]
     original = stack.s3.get_object(Bucket="images", Key=f"originals/{blob}")["Body"].read()
-    assert blob == blob_id(stack.wiring.salt(), original)
+    assert blob == blob_id(stack.wiring.salt_store.read(), original)
     served = stack.s3.get_object(Bucket="images", Key=f"images/{blob}/192.webp")
     assert served["ContentType"] == "image/webp"
     assert served["CacheControl"] == "public, max-age=31536000, immutable"

@@ -11,6 +11,7 @@ from imagecache.errors import ImageFailedError, LeaseLostError, OriginDownError
 from imagecache.model.image import (
     NO_VALIDATORS,
     Blob,
+    Failure,
     FailureReason,
     Fetched,
     ImageMessage,
@@ -57,7 +58,7 @@ def cacher(stack: Stack, *, web: Answers | None = None, **media: Answers) -> Ima
         media={OriginName(name): origin for name, origin in media.items()},
         web=web or Answers(),  # type: ignore[arg-type] # what is used of it
     )
-    return stack.wiring.image_cacher(stack.fetcher(sources))
+    return stack.image_cacher(sources)
 
 
 def claim(stack: Stack) -> Claim:
@@ -174,7 +175,7 @@ def history(stack: Stack, key: str) -> tuple[OriginAnswer, ...]:
 
 def test_no_more_than_five_answers_are_kept_and_none_is_long(stack: Stack) -> None:
     answers = [OriginAnswer(n, "web", "status 500" + "x" * 500) for n in range(9)]
-    stack.claims.fail(won(stack), FailureReason.GONE, now=NOW, next_attempt_at=NOW, answers=answers)
+    stack.claims.fail(won(stack), Failure(FailureReason.GONE, NOW, NOW), answers=answers)
     kept = history(stack, KEY)
     assert [answer.at for answer in kept] == [4, 5, 6, 7, 8]
     assert all(len(answer.answer) <= 100 for answer in kept)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from demo.dex import FakeDex
 from demo.listener import Listener, Reply, Request
 from demo.service import DemoAccount
 from imagecache.clock import now
-from imagecache.errors import ConfigError, DexError, ListingError, StoreUnavailableError
+from imagecache.errors import ConfigError, InvocationFailedError
 from imagecache.model.image import ImageMessage
 from imagecache.model.job import BackfillOrder, CleanupOrder, JobOrder, SyncOrder, new_job
 from imagecache.queues.images import from_body, to_body
@@ -26,6 +27,7 @@ from tests.integration.demo_chats import chat_with, fill, person
 from tests.settings import ENVIRONMENT
 
 ROOT = Path(__file__).parent.parent.parent
+SECRET_URL = "mxc://local.beeper.com/alex_secret"
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 
@@ -137,7 +139,7 @@ def test_a_message_for_which_there_is_no_time_is_sent_again_and_not_reported_as_
 
 
 @pytest.mark.usefixtures("environment")
-def test_the_cacher_logs_an_unexpected_exception_as_an_error_with_its_trace_and_message(
+def test_the_cacher_logs_an_unexpected_exception_as_an_error_with_its_trace_and_without_its_text(
     demo: DemoAccount,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -145,16 +147,19 @@ def test_the_cacher_logs_an_unexpected_exception_as_an_error_with_its_trace_and_
     # Powertools keeps one logger for each service, with the output of the test that made it.
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "cacher-that-logs")
     key = demo.account.deliverable()[0]
-    bodies = {"good": to_body(ImageMessage(key, f"mxc://{key}", NOW)), "malformed": "{}"}
+    malformed = json.dumps({"imageKey": key, "sourceUrl": SECRET_URL, "queuedAt": SECRET_URL})
+    bodies = {"good": to_body(ImageMessage(key, f"mxc://{key}", NOW)), "malformed": malformed}
     records = [{"messageId": name, "body": body, "receiptHandle": "r"} for name, body in bodies.items()]
     load("cacher")({"Records": records}, Context())
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    printed = capsys.readouterr().out
+    lines = [json.loads(line) for line in printed.splitlines()]
     logged = {line["messageId"]: line for line in lines if "messageId" in line}
     assert {name: line["level"] for name, line in logged.items()} == {"good": "INFO", "malformed": "ERROR"}
     assert {line["function_request_id"] for line in logged.values()} == {Context.aws_request_id}
-    assert logged["malformed"]["exception_name"] == "KeyError"
-    assert "queues/images.py" in logged["malformed"]["exception"]
-    assert "exception" not in logged["good"]
+    assert logged["malformed"]["error"] == "ValueError"
+    assert "queues/images.py" in repr(logged["malformed"]["trace"])
+    assert "trace" not in logged["good"]
+    assert SECRET_URL not in printed
 
 
 @pytest.mark.usefixtures("environment")
@@ -238,11 +243,11 @@ def test_sync_logs_an_error_with_its_trace_its_request_and_its_job(
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sync-that-fails")
     demo.faults.set("not_found", "chats")
     sync = load("sync")
-    with pytest.raises(ListingError):
+    with pytest.raises(InvocationFailedError, match=r"^ListingError$"):
         sync(sync_job(stack), Context())
     [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert (line["level"], line["exception_name"], line["jobId"]) == ("ERROR", "ListingError", "job0")
-    assert "chats.py" in line["exception"]
+    assert (line["level"], line["error"], line["jobId"]) == ("ERROR", "ListingError", "job0")
+    assert "chats.py" in repr(line["trace"])
     assert line["function_request_id"] == Context.aws_request_id
     demo.faults.set("none", "all")
     sync(event("schedule"), Context())
@@ -284,7 +289,7 @@ def test_contacts_come_from_dex_with_the_key_that_the_parameter_names(
     monkeypatch.setenv("DEX_API_KEY_PARAMETER", "/mine/dex-api-key")
     monkeypatch.setenv("SYNC_FUNCTION", "sync")
     contacts = load("contacts")
-    with pytest.raises(StoreUnavailableError, match="ResourceNotFoundException"):
+    with pytest.raises(InvocationFailedError, match="StoreUnavailableError: ResourceNotFoundException"):
         contacts(event("schedule"), Context())  # it was about to start a sync
     assert [one.full_name for one in stack.contacts_table.all_contacts()] == ["Ada"]
     assert contacts(event("schedule"), Context())["saved"] == 0
@@ -405,10 +410,10 @@ def test_an_authorizer_that_fails_is_an_error_in_the_log_that_the_request_id_fin
 ) -> None:
     asked = event("authorizer")
     del asked["headers"]
-    with pytest.raises(KeyError):
+    with pytest.raises(InvocationFailedError, match="KeyError"):
         load("authorizer")(asked, Context())
     [line] = log_lines()
-    assert (line["level"], line["exception_name"]) == ("ERROR", "KeyError")
+    assert (line["level"], line["error"]) == ("ERROR", "KeyError")
     assert line["correlation_id"] == asked["requestContext"]["requestId"]
 
 
@@ -420,13 +425,47 @@ def test_an_import_of_contacts_that_fails_is_an_error_in_the_log_with_its_trace(
     monkeypatch.setenv("DEX_URL", tunnel.url)
     monkeypatch.setenv("DEX_API_KEY_PARAMETER", "/mine/dex-api-key")
     monkeypatch.setenv("SYNC_FUNCTION", "sync")
-    with pytest.raises(DexError):
+    with pytest.raises(InvocationFailedError, match="DexError"):
         load("contacts")(event("schedule"), Context())
     tunnel.stop()
     [line] = log_lines()
-    assert (line["level"], line["exception_name"]) == ("ERROR", "DexError")
+    assert (line["level"], line["error"]) == ("ERROR", "DexError")
     assert line["function_request_id"] == Context.aws_request_id
-    assert "dex.py" in line["exception"]
+    assert "dex.py" in repr(line["trace"])
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    ("name", "event_name"),
+    [
+        ("authorizer", "authorizer"),
+        ("cacher", "images"),
+        ("cleanup", "schedule"),
+        ("contacts", "schedule"),
+        ("jobs", "job"),
+        ("sync", "schedule"),
+    ],
+)
+def test_the_text_of_an_exception_reaches_neither_the_log_nor_lambda_which_would_print_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, event_name: str
+) -> None:
+    def raise_with_url(**_: object) -> None:
+        raise RuntimeError(f"no such image: {SECRET_URL}")
+
+    session = boto3.Session()
+    session.events.register("before-call", raise_with_url)
+    monkeypatch.setattr(boto3, "client", session.client)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"{name}-that-fails")
+    monkeypatch.setenv("DEX_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("DEX_API_KEY_PARAMETER", "/mine/dex-api-key")
+    monkeypatch.setenv("SYNC_FUNCTION", "sync")
+    with pytest.raises(InvocationFailedError, match=r"^RuntimeError$") as caught:
+        load(name)(event(event_name), Context())
+    printed = capsys.readouterr().out
+    [line] = [json.loads(line) for line in printed.splitlines()]
+    assert (line["level"], line["error"]) == ("ERROR", "RuntimeError")
+    assert "raise_with_url" in line["trace"][-1]
+    assert SECRET_URL not in printed + "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.usefixtures("environment")
@@ -482,12 +521,13 @@ def test_an_unexpected_error_is_logged_with_its_trace_and_fails_the_invocation(
     for table in ("BeeperChatsTable", "CachedImagesTable"):
         stack.dynamodb.delete_table(TableName=table)
     handler = load(name)
-    with pytest.raises(Exception, match="ResourceNotFoundException"):
+    with pytest.raises(InvocationFailedError, match="ResourceNotFoundException"):
         handler(event("job"), Context())
     [line] = log_lines()
     assert (line["level"], line["jobId"]) == ("ERROR", job_id)
     assert line["function_request_id"] == Context.aws_request_id
-    assert "Traceback" in line["exception"]
+    assert line["cause"] == "ResourceNotFoundException"
+    assert f"functions/{name}/app.py" in repr(line["trace"])
     failed = stack.jobs.read(job_id)
     assert failed is not None
     assert failed.status == "failed"
@@ -497,5 +537,5 @@ def test_an_unexpected_error_is_logged_with_its_trace_and_fails_the_invocation(
 def test_a_function_does_not_work_on_another_functions_job(stack: Stack) -> None:
     job_id = event("job")["jobId"]
     stack.jobs.create(new_job(job_id, CleanupOrder(), now=now()))
-    with pytest.raises(TypeError, match="another function works on"):
+    with pytest.raises(InvocationFailedError, match="TypeError"):
         load("jobs")(event("job"), Context())

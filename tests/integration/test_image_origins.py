@@ -110,6 +110,5 @@ def test_an_image_the_media_server_lacks_is_served_by_beeper(
         },
         web=Answers(),  # type: ignore[arg-type] # not used
     )
-    at_work = replace(cacher(stack), fetcher=stack.fetcher(sources))
-    assert at_work.cache(ImageMessage(key, f"mxc://{key}", NOW)).result == "cached"
+    assert stack.image_cacher(sources).cache(ImageMessage(key, f"mxc://{key}", NOW)).result == "cached"
     assert history(stack, key)[0].answer == "gone: status 404"

@@ -12,6 +12,7 @@ from imagecache.errors import LeaseLostError
 from imagecache.model.image import (
     BadBytes,
     Blob,
+    Failure,
     FailureReason,
     ImageMessage,
     ImageRecord,
@@ -132,11 +133,8 @@ def test_what_a_claim_wins_is_what_the_row_remembers(stack: Stack) -> None:
     bad_bytes = BadBytes("abc", NOW)
     stack.claims.fail(
         stack.won(MESSAGE),
-        FailureReason.UNDECODABLE,
-        now=NOW,
-        next_attempt_at=NOW,
+        Failure(FailureReason.UNDECODABLE, NOW, NOW, bad_bytes),
         answers=answers,
-        bad_bytes=bad_bytes,
     )
     again = stack.won(MESSAGE)
     assert (again.failures, again.bad_bytes, again.history) == (1, bad_bytes, tuple(answers))
@@ -159,7 +157,7 @@ def test_a_lapsed_lease_is_taken_over_and_its_holder_can_record_nothing(stack: S
     with pytest.raises(LeaseLostError):
         stack.claims.commit(slow, BLOB, now=stack.now)
     with pytest.raises(LeaseLostError):
-        stack.claims.fail(slow, FailureReason.GONE, now=stack.now, next_attempt_at=NEVER)
+        stack.claims.fail(slow, Failure(FailureReason.GONE, stack.now, NEVER))
     stack.claims.commit(fast, BLOB, now=stack.now)
     assert stack.row(KEY)["status"] == "cached"
 
@@ -170,7 +168,7 @@ def test_every_claim_counts_as_an_attempt_until_an_outcome_is_recorded(stack: St
         attempts.append(stack.won(MESSAGE).attempts)
         stack.now += 90_001
     assert attempts == [1, 2, 3]
-    stack.claims.fail(stack.won(MESSAGE), FailureReason.CRASHED, now=stack.now, next_attempt_at=stack.now)
+    stack.claims.fail(stack.won(MESSAGE), Failure(FailureReason.CRASHED, stack.now, stack.now))
     assert stack.won(MESSAGE).attempts == 1
 
 
@@ -188,10 +186,7 @@ def test_a_commit_leaves_what_a_page_needs_and_nothing_of_the_claim(stack: Stack
 def test_a_cached_image_remembers_no_failure(stack: Stack) -> None:
     stack.claims.fail(
         stack.won(MESSAGE),
-        FailureReason.UNDECODABLE,
-        now=NOW,
-        next_attempt_at=NOW,
-        bad_bytes=BadBytes("abc", 1),
+        Failure(FailureReason.UNDECODABLE, NOW, NOW, BadBytes("abc", 1)),
     )
     assert {"reason", "failures", "nextAttemptAt", "badBytes"} <= set(stack.row(KEY))
     stack.claims.commit(stack.won(MESSAGE), BLOB, now=NOW)
@@ -199,7 +194,7 @@ def test_a_cached_image_remembers_no_failure(stack: Stack) -> None:
 
 
 def test_only_a_failed_image_without_a_live_lease_is_made_due(stack: Stack) -> None:
-    stack.claims.fail(stack.won(MESSAGE), FailureReason.GONE, now=NOW, next_attempt_at=NOW)
+    stack.claims.fail(stack.won(MESSAGE), Failure(FailureReason.GONE, NOW, NOW))
     claim(stack)
     stack.cached_images.revive(KEY, now=NOW + 1)
     assert stack.row(KEY)["nextAttemptAt"] == str(NOW)
@@ -209,7 +204,7 @@ def test_only_a_failed_image_without_a_live_lease_is_made_due(stack: Stack) -> N
 
 
 def test_the_view_of_a_failed_image_has_the_reason(stack: Stack) -> None:
-    stack.claims.fail(stack.won(MESSAGE), FailureReason.GONE, now=NOW, next_attempt_at=NOW + DAY)
+    stack.claims.fail(stack.won(MESSAGE), Failure(FailureReason.GONE, NOW, NOW + DAY))
     assert stack.cached_images.views([KEY]) == {KEY: ImageView(ImageStatus.FAILED, reason="gone")}
 
 
@@ -217,7 +212,7 @@ def test_failures_in_a_row_are_counted(stack: Stack) -> None:
     for failures in range(3):
         won = stack.won(MESSAGE)
         assert won.failures == failures
-        stack.claims.fail(won, FailureReason.GONE, now=NOW, next_attempt_at=NOW)
+        stack.claims.fail(won, Failure(FailureReason.GONE, NOW, NOW))
 
 
 def test_key_material_is_never_stored_in_the_table(stack: Stack) -> None:

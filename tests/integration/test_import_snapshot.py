@@ -95,7 +95,7 @@ def test_an_image_is_stored_as_the_cacher_stores_it_with_the_moment_of_the_origi
     export.image(1)
     assert bring(export) == {"imported": 1}
     row = stack.row(key(1))
-    blob = hashlib.sha256(stack.wiring.salt() + png(1)).hexdigest()
+    blob = hashlib.sha256(stack.wiring.salt_store.read() + png(1)).hexdigest()
     expected = {
         "status": "cached",
         "blobId": blob,
@@ -224,7 +224,7 @@ def killed_after(calls: int, stack: Stack) -> Iterator[None]:
 
 def without_random_values(stack: Stack) -> str:
     """Returns the state without what depends on the salt and on the time of the import."""
-    blob = hashlib.sha256(stack.wiring.salt() + png(0)).hexdigest()
+    blob = hashlib.sha256(stack.wiring.salt_store.read() + png(0)).hexdigest()
     text = str(state(stack)).replace(blob, "<blob>")
     return text.replace(str(NOW), "<now>").replace(str(stack.now), "<now>")
 

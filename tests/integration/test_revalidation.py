@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from imagecache.clock import DAY
-from imagecache.model.image import FailureReason, ImageMessage
+from imagecache.model.image import Failure, FailureReason, ImageMessage
 from imagecache.sources.web_images import GuardedWeb
 from imagecache.stores.images.claims import Claim, Won
 from imagecache.usecases.caching.fetch_image import ImageSources
@@ -36,7 +36,7 @@ class Site:
         self.origin = Origin(self._say, tls=tls)
         self.meanwhile: list[Callable[[], object]] = []
         web = GuardedWeb(resolve=lambda _host, _port: [PUBLIC], reach=self._reach, ca_certs=authority)
-        self._cacher = stack.wiring.image_cacher(stack.fetcher(ImageSources(media={}, web=web)))
+        self._cacher = stack.image_cacher(ImageSources(media={}, web=web))
 
     def _say(self, connection: socket.socket) -> None:
         self.says.pop(0)(connection)
@@ -201,7 +201,7 @@ def test_an_explicit_refresh_does_not_interrupt_a_download(stack: Stack, site: S
 
 def test_only_a_cached_image_is_revalidated(stack: Stack) -> None:
     assert not stack.cached_images.revalidate(URL, now=NOW)
-    stack.claims.fail(stack.won(MESSAGE), FailureReason.GONE, now=NOW, next_attempt_at=NOW)
+    stack.claims.fail(stack.won(MESSAGE), Failure(FailureReason.GONE, NOW, NOW))
     assert not stack.cached_images.revalidate(URL, now=NOW)
     stack.cached_images.forget(URL)
     assert not stack.cached_images.revalidate(URL, now=NOW)

@@ -5,7 +5,7 @@ import requests
 from demo.media import Media, Picture
 from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model.image import FailureReason, ImageMessage
+from imagecache.model.image import Failure, FailureReason, ImageMessage
 from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.conftest import Stack
 from tests.integration.sync_results import chat_of_two, queued_keys
@@ -91,7 +91,7 @@ def test_an_image_that_was_gone_and_appears_on_disk_is_tried_once_more(
 
 def fail(stack: Stack, key: str, url: str, *, due: int) -> None:
     claim = stack.won(ImageMessage(key, url, stack.now))
-    stack.claims.fail(claim, FailureReason.GONE, next_attempt_at=due, now=stack.now)
+    stack.claims.fail(claim, Failure(FailureReason.GONE, stack.now, due))
 
 
 def test_a_failure_is_queued_again_when_it_is_due_and_not_before(

@@ -3,10 +3,24 @@
 import pytest
 
 from imagecache.clock import DAY, HOUR
-from imagecache.model.image import BadBytes, FailureReason, ImageMessage
-from imagecache.rules.retries import NEVER, deferral, failed_before, may_wait, next_attempt_at
+from imagecache.model.image import BadBytes, Failure, FailureReason, ImageMessage
+from imagecache.rules.retries import NEVER, deferral, may_wait, next_attempt_at, next_failure
 
 NOW = 1_800_000_000_000
+
+
+def undecodable(
+    content: bytes, *, now: int, failures_before: int = 0, bad_bytes_before: BadBytes | None = None
+) -> Failure:
+    return next_failure(
+        FailureReason.UNDECODABLE,
+        failures_before=failures_before,
+        bad_bytes_before=bad_bytes_before,
+        content=content,
+        not_before=0,
+        now=now,
+        jitter=0,
+    )
 
 
 def test_the_wait_for_an_image_that_is_gone_doubles_up_to_30_days() -> None:
@@ -25,18 +39,36 @@ def test_the_wait_for_an_origin_that_is_down_doubles_up_to_six_hours() -> None:
 
 
 def test_undecodable_bytes_get_a_second_chance_hours_later_and_no_third() -> None:
-    assert next_attempt_at(FailureReason.UNDECODABLE, failures=1, now=0, jitter=0) == 6 * HOUR
-    due = 6 * HOUR
-    remembered = BadBytes("abc", 0)
-    assert failed_before(remembered, "abc", due)
-    assert next_attempt_at(FailureReason.UNDECODABLE, failures=2, now=due, jitter=0, is_final=True) == NEVER
+    first = undecodable(b"broken", now=0)
+    assert (first.reason, first.failed_at, first.next_attempt_at) == ("undecodable", 0, 6 * HOUR)
+    again = undecodable(b"broken", now=6 * HOUR, failures_before=1, bad_bytes_before=first.bad_bytes)
+    assert again.next_attempt_at == NEVER
 
 
-@pytest.mark.parametrize("remembered", [None, BadBytes("other", 0), BadBytes("abc", 6 * HOUR - 1)])
-def test_other_bytes_or_the_same_a_moment_ago_do_not_count_as_the_second_failure(
-    remembered: BadBytes | None,
+@pytest.mark.parametrize(
+    ("content", "failed_at"), [(None, 0), (b"other", 0), (b"broken", 6 * HOUR - 1), (b"broken", 5 * HOUR + 1)]
+)
+def test_other_bytes_or_the_same_less_than_an_hour_ago_do_not_count_as_the_second_failure(
+    content: bytes | None, failed_at: int
 ) -> None:
-    assert not failed_before(remembered, "abc", 6 * HOUR)
+    remembered = undecodable(content, now=failed_at).bad_bytes if content else None
+    now = 6 * HOUR
+    again = undecodable(b"broken", now=now, failures_before=1, bad_bytes_before=remembered)
+    assert again.next_attempt_at == now + 12 * HOUR
+    assert again.bad_bytes == undecodable(b"broken", now=now).bad_bytes
+
+
+def test_only_bytes_that_cannot_be_decoded_are_remembered() -> None:
+    failure = next_failure(
+        FailureReason.UNSUPPORTED,
+        failures_before=0,
+        bad_bytes_before=None,
+        content=b"<svg/>",
+        not_before=0,
+        now=5,
+        jitter=0,
+    )
+    assert failure == Failure(FailureReason.UNSUPPORTED, failed_at=5, next_attempt_at=NEVER)
 
 
 def test_no_attempt_is_made_before_the_time_that_the_origin_asked_for() -> None:

@@ -23,6 +23,7 @@ ImageCacheError
 │   ├── FencedOffError              ... the sync
 │   ├── JobTakenError               ... the job
 │   └── JobOverError                ... nothing, but the job has ended
+├── InvocationFailedError           look into the function's log, which has the error itself
 └── RequestError                    the caller of the API corrects the request
     ├── InvalidRequestError         ... a parameter, a cursor or a body
     ├── UnauthorizedError           ... the token is missing or wrong
@@ -162,6 +163,10 @@ class JobTakenError(SupersededError):
 
 class JobOverError(SupersededError):
     """The job of this event does not exist or has ended, so there is nothing to do."""
+
+
+class InvocationFailedError(ImageCacheError):
+    """The invocation of a function has failed. The message is the type of the error, which was logged."""
 
 
 class RequestError(ImageCacheError):

@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     from imagecache.stores.state.last_sync import LastSyncStore
     from imagecache.stores.state.lock import SyncLock
     from imagecache.stores.state.progress import ProgressStore
+    from imagecache.stores.state.salt import SaltStore
     from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
     from imagecache.usecases.caching.cache_batch import BatchCacher
     from imagecache.usecases.caching.cache_image import ImageCacher
-    from imagecache.usecases.caching.fetch_image import ImageFetcher, ImageSources, OriginGate
+    from imagecache.usecases.caching.fetch_image import ImageSources
     from imagecache.usecases.caching.queue_images import ImageQueueing
     from imagecache.usecases.contacts.import_contacts import ContactImport
     from imagecache.usecases.contacts.keep_contacts import ContactBook
@@ -166,13 +167,19 @@ class Wiring:
 
         return OriginCircuits(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
 
+    @cached_property
+    def salt_store(self) -> "SaltStore":
+        from imagecache.stores.state.salt import SaltStore
+
+        return SaltStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
     # --- bucket, queues, secrets
 
     @cached_property
     def blobs(self) -> "Blobs":
         from imagecache.stores.blobs import Blobs
 
-        return Blobs(bucket=self.config.image_bucket, s3=self.client("s3"))
+        return Blobs(bucket=self.config.image_bucket, s3=self.client("s3"), salt_store=self.salt_store)
 
     @cached_property
     def images_queue(self) -> "ImagesQueue":
@@ -268,10 +275,11 @@ class Wiring:
 
         return SyncJobs(chat_sync=self.chat_sync, jobs=self.jobs, clock=self.clock, new_worker_id=token_hex)
 
-    def image_sources(self, secrets: Mapping[str, str], session: "requests.Session") -> "ImageSources":
-        """Builds the configured sources of images. `secrets` holds the values of IMAGE_SECRETS that exist."""
+    def batch_cacher(self, secrets: Mapping[str, str], session: "requests.Session") -> "BatchCacher":
+        """Builds the cacher of one invocation. `secrets` holds the values of IMAGE_SECRETS that exist."""
         from imagecache.sources.beeper.images import media_origins
         from imagecache.sources.web_images import GuardedWeb
+        from imagecache.usecases.caching.cache_batch import BatchCacher
         from imagecache.usecases.caching.fetch_image import ImageSources
 
         media = media_origins(
@@ -281,50 +289,26 @@ class Wiring:
             secrets=secrets,
             session=session,
         )
-        return ImageSources(media=media, web=GuardedWeb())
-
-    @cached_property
-    def origin_gate(self) -> "OriginGate":
-        from imagecache.usecases.caching.fetch_image import OriginGate
-
-        return OriginGate(circuits=self.circuits, clock=self.clock)
-
-    def image_fetcher(self, sources: "ImageSources") -> "ImageFetcher":
-        from imagecache.usecases.caching.fetch_image import ImageFetcher
-
-        return ImageFetcher(sources=sources, gate=self.origin_gate)
-
-    def image_cacher(self, fetcher: "ImageFetcher") -> "ImageCacher":
-        """Builds the cacher of one invocation: the fetcher has its HTTP session and its tokens."""
-        from imagecache.usecases.caching.cache_image import ImageCacher
-
-        return ImageCacher(
-            claims=self.claims,
-            fetcher=fetcher,
-            blobs=self.blobs,
-            queue=self.images_queue,
-            salt=self.salt,
-            lease_seconds=self.config.claim_lease_seconds,
-            clock=self.clock,
-        )
-
-    def batch_cacher(self, cacher: "ImageCacher") -> "BatchCacher":
-        from imagecache.usecases.caching.cache_batch import BatchCacher
-
         return BatchCacher(
-            cacher=cacher,
+            cacher=self.image_cacher(ImageSources(media=media, web=GuardedWeb())),
             queue=self.images_queue,
             clock=self.clock,
             at_once=self.config.fetches_per_invocation,
         )
 
-    @cached_property
-    def salt(self) -> Callable[[], bytes]:
-        """Reads the salt of blob ids when it is first needed, then keeps it: it never changes."""
-        from imagecache.stores.state.salt import SaltStore
+    def image_cacher(self, sources: "ImageSources") -> "ImageCacher":
+        from imagecache.usecases.caching.cache_image import ImageCacher
+        from imagecache.usecases.caching.fetch_image import ImageFetcher, OriginGate
 
-        salt_store = SaltStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
-        return cache(salt_store.read)
+        gate = OriginGate(circuits=self.circuits, clock=self.clock)
+        return ImageCacher(
+            claims=self.claims,
+            fetcher=ImageFetcher(sources=sources, gate=gate, clock=self.clock),
+            blobs=self.blobs,
+            queue=self.images_queue,
+            lease_seconds=self.config.claim_lease_seconds,
+            clock=self.clock,
+        )
 
     @cached_property
     def image_changes(self) -> "ImageChanges":

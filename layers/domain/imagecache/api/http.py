@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import json
 import re
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -24,9 +23,9 @@ from imagecache.errors import (
     NotFoundError,
     RequestError,
     RequestTooLargeError,
-    StoreUnavailableError,
     UnauthorizedError,
 )
+from imagecache.failure_log import failure_fields
 from imagecache.model.access import Role
 
 Event = Mapping[str, Any]
@@ -37,7 +36,6 @@ _MOST_BODY_CHARS = 4 * 1024 * 1024
 # A shorter answer fits into one network packet as it is.
 _LEAST_BYTES_TO_COMPRESS = 1024
 _FASTEST = 1
-_MOST_FRAMES = 12
 _STATUSES: Mapping[type[RequestError], tuple[HTTPStatus, str]] = {
     InvalidRequestError: (HTTPStatus.BAD_REQUEST, "bad_request"),
     UnauthorizedError: (HTTPStatus.UNAUTHORIZED, "unauthorized"),
@@ -95,20 +93,10 @@ def serve(event: Event, *, routes: Routes, log: Log) -> Response:
         status, code = _STATUSES[type(error)]
         return _error(status, code, str(error), event)
     except Exception as error:  # noqa: BLE001 - the last resort
-        failure = {"route": route_key, "error": type(error).__name__, "trace": _frames(error)}
-        if isinstance(error, StoreUnavailableError):
-            # Its message is the code of an AWS error, such as ThrottlingException.
-            failure["cause"] = str(error)
-        log.error("the request failed", extra=failure)
+        log.error("the request failed", extra={"route": route_key, **failure_fields(error)})
         message = f"Internal error. Details are in the server log (request id {_request_id(event)})."
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", message, event)
     return _json(route.status, answer, event)
-
-
-def _frames(error: Exception) -> list[str]:
-    """Returns the innermost frames of the traceback, without any values."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-_MOST_FRAMES:]]
 
 
 def _arguments(route: Route, event: Event) -> dict[str, Any]:

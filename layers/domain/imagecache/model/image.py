@@ -178,6 +178,20 @@ class BadBytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure to cache an image, as its row records it.
+
+    `next_attempt_at` is in ms, or retries.NEVER. `bad_bytes` are those that were downloaded, if they could
+    not be decoded.
+    """
+
+    reason: FailureReason
+    failed_at: int
+    next_attempt_at: int
+    bad_bytes: BadBytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ImageView:
     """The part of an image that a page needs. `blob_id` is set if there is a copy to show.
 

@@ -4,15 +4,14 @@ Times and waits are in ms. `jitter`, from 0 to 1, makes a wait up to a quarter l
 failed together are not retried together.
 """
 
+import hashlib
+
 from imagecache.clock import HOUR
-from imagecache.model.image import BadBytes, FailureReason, ImageMessage
+from imagecache.model.image import BadBytes, Failure, FailureReason, ImageMessage
 from imagecache.rules.failure_reasons import FAILURES
 
 NEVER = 2**53
 """`nextAttemptAt` of an image that failed for good. The index that operators read has it, as the last one."""
-
-MAX_UNFINISHED_ATTEMPTS = 3
-"""An image that is claimed this often without any recorded outcome is taken to kill its workers."""
 
 MAX_DEFERRALS = 8
 MAX_DEFERRED_FOR_MS = 2 * HOUR
@@ -23,22 +22,55 @@ _FIRST_DELAY_MS = 60_000
 _SAME_BYTES_APART_MS = HOUR
 
 
-def next_attempt_at(
+def next_failure(
     reason: FailureReason,
     *,
-    failures: int,
+    failures_before: int,
+    bad_bytes_before: BadBytes | None,
+    content: bytes,
+    not_before: int,
     now: int,
     jitter: float,
-    not_before: int = 0,
-    is_final: bool = False,
+) -> Failure:
+    """Returns what to record of a failure that has just happened.
+
+    `failures_before` counts the failures in a row before it. `content` are the bytes if it was they that
+    could not be used. Bytes that could not be decoded are remembered: if they are downloaded again hours
+    later and fail again, the failure is final.
+    """
+    bad_bytes: BadBytes | None = None
+    if reason is FailureReason.UNDECODABLE:
+        bad_bytes = BadBytes(hashlib.sha256(content).hexdigest()[:16], now)
+    if bad_bytes and _failed_before(bad_bytes_before, bad_bytes):
+        due = NEVER
+    else:
+        due = next_attempt_at(
+            reason, failures=failures_before + 1, now=now, jitter=jitter, not_before=not_before
+        )
+    return Failure(reason, failed_at=now, next_attempt_at=due, bad_bytes=bad_bytes)
+
+
+def _failed_before(remembered: BadBytes | None, bad_bytes: BadBytes) -> bool:
+    """Returns whether the same bytes could not be decoded before, at least an hour ago.
+
+    Two failures within an hour may have one cause that passes, such as a lack of memory, and count as one.
+    """
+    return (
+        remembered is not None
+        and remembered.content_hash == bad_bytes.content_hash
+        and bad_bytes.failed_at - remembered.failed_at >= _SAME_BYTES_APART_MS
+    )
+
+
+def next_attempt_at(
+    reason: FailureReason, *, failures: int, now: int, jitter: float, not_before: int = 0
 ) -> int:
     """Returns when to try an image again after `failures` failures in a row (at least 1), or NEVER.
 
     The wait doubles with each failure. `not_before` is the earliest time that the origin asked for.
-    `is_final` means that another attempt would fail in the same way.
     """
     policy = FAILURES[reason].retry
-    if policy is None or is_final:
+    if policy is None:
         return NEVER
     doublings = min(failures - 1, 16)  # enough to reach any longest wait
     wait = min(policy.first_wait_ms * 2**doublings, policy.longest_wait_ms)
@@ -64,18 +96,6 @@ def deferral(*, until: int, deferrals: int, now: int, jitter: float) -> int:
     """
     wait = max(until - now, min(_FIRST_DELAY_MS << deferrals, _LONGEST_DELAY_MS))
     return min(_with_jitter(wait, jitter), _LONGEST_DELAY_MS)
-
-
-def failed_before(remembered: BadBytes | None, content_hash: str, now: int) -> bool:
-    """Returns whether the same bytes could not be decoded before, at least an hour ago.
-
-    Two failures within an hour may have one cause that passes, such as a lack of memory, and count as one.
-    """
-    return (
-        remembered is not None
-        and remembered.content_hash == content_hash
-        and now - remembered.failed_at >= _SAME_BYTES_APART_MS
-    )
 
 
 def _with_jitter(wait: int, jitter: float) -> int:

@@ -58,7 +58,7 @@ def read_body(response: urllib3.BaseHTTPResponse, deadline: Deadline) -> bytes:
     """Returns the body of a response, read up to MAX_IMAGE_BYTES whatever its headers announce.
 
     Raises ImageFailedError (TOO_LARGE) for a longer body, and OriginFaultyError for one that is late,
-    compressed, or shorter than its Content-Length. Of a body longer than its Content-Length the announced
+    compressed, or shorter than its Content-Length. If a body is longer than its Content-Length, the announced
     part is returned.
     """
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()

@@ -8,6 +8,7 @@ nothing. TLS still verifies the name.
 
 import contextlib
 import ipaddress
+import re
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -22,7 +23,6 @@ import urllib3
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, RejectedSourceError
 from imagecache.model.image import NO_VALIDATORS, FailureReason, Fetched, Unchanged, Validators
 from imagecache.rules.source_urls import WebLocation, parse_source_url
-from imagecache.rules.validators import read_validators
 from imagecache.sources.transport import (
     TIME_LIMITS,
     Deadline,
@@ -37,6 +37,11 @@ _HTTPS_PORT = 443
 
 # The statuses after which the same request would be refused again. 401, 403 and 429 are handled before.
 _GONE = {*range(400, 500)} - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
+
+# RFC 9110 §8.8.3 and §5.6.7. A validator of another form is not kept, because it is sent back later:
+# `If-None-Match: *`, for example, matches any version.
+_ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,500}"')
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 
 # Python counts these networks, or parts of them, as global. It also counts multicast, which `is_public`
 # refuses by itself.
@@ -109,7 +114,7 @@ class GuardedWeb:
         conditions = cached.conditions()
         for _ in range(1 + _MAX_REDIRECTS):
             status, headers, body = self._get(urlsplit(url), conditions, deadline)
-            answered = read_validators(headers)
+            answered = _validators(headers)
             if conditions and status == HTTPStatus.NOT_MODIFIED:
                 if confirmed := cached.confirmed(answered):
                     return Unchanged(confirmed)
@@ -181,6 +186,18 @@ def _call_within(seconds: float, look_up: Callable[[], list[str]]) -> list[str]:
 
     threading.Thread(target=run, daemon=True).start()
     return result.result(seconds)
+
+
+def _validators(headers: Mapping[str, str]) -> Validators:
+    """Returns the validators of a response, each None if it is absent, malformed or very long."""
+    return Validators(
+        _well_formed(headers, "ETag", _ENTITY_TAG), _well_formed(headers, "Last-Modified", _HTTP_DATE)
+    )
+
+
+def _well_formed(headers: Mapping[str, str], name: str, form: re.Pattern[str]) -> str | None:
+    value = headers.get(name, "").strip()
+    return value if form.fullmatch(value) else None
 
 
 def _next_url(url: str, location: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import NO_VALIDATORS, SIZES, Blob, Picture, Validators
+from imagecache.stores.state.salt import SaltStore
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -67,22 +68,6 @@ def blob_id(salt: bytes, original: bytes) -> str:
     return hashlib.sha256(salt + original).hexdigest()
 
 
-def described(
-    blob_id: str, original: bytes, picture: Picture, validators: Validators = NO_VALIDATORS
-) -> Blob:
-    """Returns what the row of an image records about this content."""
-    return Blob(
-        blob_id=blob_id,
-        content_type=picture.content_type,
-        file_size=len(original),
-        width=picture.width,
-        height=picture.height,
-        placeholder=picture.placeholder,
-        color=picture.color,
-        validators=validators,
-    )
-
-
 def image_path(blob_id: str, size: int) -> str:
     """Returns the path of a WebP file in the distribution; without its first slash it is the object's key."""
     return f"/images/{blob_id}/{size}.webp"
@@ -100,11 +85,35 @@ class Blobs:
     """
 
     def __init__(
-        self, *, bucket: str, s3: "S3Client", deletions_per_call: int = _MOST_DELETIONS_PER_CALL
+        self,
+        *,
+        bucket: str,
+        s3: "S3Client",
+        salt_store: SaltStore,
+        deletions_per_call: int = _MOST_DELETIONS_PER_CALL,
     ) -> None:
         self._bucket = bucket
         self._s3 = s3
+        self._salt_store = salt_store
         self._deletions_per_call = deletions_per_call
+
+    def store(self, original: bytes, picture: Picture, validators: Validators = NO_VALIDATORS) -> Blob:
+        """Stores all objects of an image, and returns what its row records about them.
+
+        `validators` are those of the version that these bytes are, as its web server names it.
+        """
+        blob = Blob(
+            blob_id=blob_id(self._salt_store.read(), original),
+            content_type=picture.content_type,
+            file_size=len(original),
+            width=picture.width,
+            height=picture.height,
+            placeholder=picture.placeholder,
+            color=picture.color,
+            validators=validators,
+        )
+        self.put(blob.blob_id, original, picture)
+        return blob
 
     @aws_errors_translated()
     def put(self, blob_id: str, original: bytes, picture: Picture) -> None:

@@ -5,12 +5,14 @@ it, often with an HTML page and with any status, 200 and 404 among them. None of
 about the chat or the image that was asked for.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import requests
 
 from imagecache.errors import OriginBusyError, OriginDownError, OriginFaultyError, OriginUnauthorizedError
-from imagecache.sources.transport import retry_after
+from imagecache.sources.transport import Deadline, TimeLimits, read_body, retry_after
 
 TUNNEL_STATUSES = frozenset({*range(520, 528), 530})
 """Statuses of Cloudflare alone, for an origin that it cannot reach."""
@@ -21,6 +23,51 @@ GATEWAY_STATUSES = frozenset(
 """Statuses of any tunnel. Beeper itself uses them, too, when it cannot get something from its own servers."""
 
 _PAGE_BEGINS_WITHIN = 1024
+_NO_PARAMETERS: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that Beeper itself, or its media server, has given."""
+
+    status: int
+    body: bytes
+
+
+def get_answer(
+    session: requests.Session,
+    url: str,
+    *,
+    parameters: Mapping[str, str] = _NO_PARAMETERS,
+    headers: Mapping[str, str],
+    limits: TimeLimits,
+) -> Answer:
+    """Sends a GET request for an image.
+
+    Raises OriginDownError, or one of its subclasses, if another program answers or nothing does, and
+    ImageFailedError (TOO_LARGE).
+    """
+    deadline = Deadline(limits.total_seconds)
+    try:
+        response = session.get(
+            url,
+            params=dict(parameters),
+            headers={**headers, "Accept-Encoding": "identity"},
+            timeout=(limits.connect_seconds, deadline.remaining()),
+            stream=True,
+            allow_redirects=False,
+        )
+    except requests.RequestException as error:
+        raise connection_error(error) from error
+    with response:
+        check_answer(response)
+        body = read_body(response.raw, deadline)
+        if is_html_page(body):
+            raise OriginDownError(
+                f"status {response.status_code} with a page of the tunnel's",
+                retry_after=retry_after(response.headers),
+            )
+        return Answer(response.status_code, body)
 
 
 def connection_error(error: requests.RequestException) -> OriginDownError:

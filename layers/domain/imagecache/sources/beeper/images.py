@@ -6,12 +6,12 @@ from typing import Protocol
 
 import requests
 
-from imagecache.errors import ImageFailedError, OriginDownError, OriginFaultyError
+from imagecache.errors import ImageFailedError, OriginFaultyError
 from imagecache.model.image import FailureReason, Fetched, OriginName, OriginOrder
 from imagecache.rules.source_urls import MediaLocation
-from imagecache.sources.beeper.answers import check_answer, connection_error, is_html_page
+from imagecache.sources.beeper.answers import Answer, get_answer
 from imagecache.sources.beeper.auth import BEEPER_SECRETS, access_headers
-from imagecache.sources.transport import TIME_LIMITS, Deadline, TimeLimits, read_body, retry_after
+from imagecache.sources.transport import TIME_LIMITS, TimeLimits
 
 IMAGE_SECRETS = (*BEEPER_SECRETS, "media-server-token")
 """The names of the secrets that the origins of Beeper's media need."""
@@ -51,14 +51,19 @@ class AssetsServe:
 
     def fetch(self, location: MediaLocation) -> Fetched:
         """Returns an image's bytes. Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError."""
-        parameters = {"url": location.url}
-        status, body = _get(self._session, self._url, self._headers, parameters, self._limits)
-        if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}:
-            raise ImageFailedError(FailureReason.REFUSED, f"status {status}")
+        answer = get_answer(
+            self._session,
+            self._url,
+            parameters={"url": location.url},
+            headers=self._headers,
+            limits=self._limits,
+        )
+        if answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}:
+            raise ImageFailedError(FailureReason.REFUSED, f"status {answer.status}")
         # This 502 is Beeper's own and final: the media no longer exists on its servers.
-        if status == HTTPStatus.BAD_GATEWAY and b"SERVE_ASSET_ERROR" in body:
+        if answer.status == HTTPStatus.BAD_GATEWAY and b"SERVE_ASSET_ERROR" in answer.body:
             raise ImageFailedError(FailureReason.GONE, "SERVE_ASSET_ERROR")
-        return Fetched(_image(status, body))
+        return Fetched(_image(answer))
 
 
 class MediaServer:
@@ -81,10 +86,10 @@ class MediaServer:
     def fetch(self, location: MediaLocation) -> Fetched:
         """Returns an image's bytes. Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError."""
         url = f"{self._base_url}/{location.path}"
-        status, body = _get(self._session, url, self._headers, {}, self._limits)
-        if status == HTTPStatus.FORBIDDEN:
+        answer = get_answer(self._session, url, headers=self._headers, limits=self._limits)
+        if answer.status == HTTPStatus.FORBIDDEN:
             raise ImageFailedError(FailureReason.REFUSED, "status 403")
-        return Fetched(_image(status, body))
+        return Fetched(_image(answer))
 
 
 def media_origins(
@@ -117,46 +122,12 @@ def media_origins(
     return {OriginName.BEEPER: beeper, OriginName.MEDIA_SERVER: media_server}
 
 
-def _get(
-    session: requests.Session,
-    url: str,
-    headers: Mapping[str, str],
-    parameters: Mapping[str, str],
-    limits: TimeLimits,
-) -> tuple[int, bytes]:
-    """Returns status and body of an answer of the origin itself.
-
-    Raises one of the subclasses of OriginDownError, or that, for any other answer and for none.
-    """
-    deadline = Deadline(limits.total_seconds)
-    try:
-        response = session.get(
-            url,
-            params=dict(parameters),
-            headers={**headers, "Accept-Encoding": "identity"},
-            timeout=(limits.connect_seconds, deadline.remaining()),
-            stream=True,
-            allow_redirects=False,
-        )
-    except requests.RequestException as error:
-        raise connection_error(error) from error
-    with response:
-        check_answer(response)
-        body = read_body(response.raw, deadline)
-        if is_html_page(body):
-            raise OriginDownError(
-                f"status {response.status_code} with a page of the tunnel's",
-                retry_after=retry_after(response.headers),
-            )
-        return response.status_code, body
-
-
-def _image(status: int, body: bytes) -> bytes:
+def _image(answer: Answer) -> bytes:
     """Returns the body if the status and the length are those of an image."""
-    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-        raise ImageFailedError(FailureReason.GONE, f"status {status}")
-    if status != HTTPStatus.OK:
-        raise OriginFaultyError(f"status {status}")
-    if len(body) < _SHORTEST_IMAGE_BYTES:
+    if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        raise ImageFailedError(FailureReason.GONE, f"status {answer.status}")
+    if answer.status != HTTPStatus.OK:
+        raise OriginFaultyError(f"status {answer.status}")
+    if len(answer.body) < _SHORTEST_IMAGE_BYTES:
         raise OriginFaultyError("a body too short for an image")
-    return body
+    return answer.body

@@ -69,6 +69,13 @@ class _ByAttention(GlobalSecondaryIndex[Any]):
     next_attempt_at = NumberAttribute(range_key=True, attr_name="nextAttemptAt")
 
 
+class _SourceUrl(UnicodeAttribute):
+    """A source URL. Every write leaves out the key material that its query may hold."""
+
+    def serialize(self, value: str) -> str:
+        return storable_url(value)
+
+
 class ImageRow(Model):
     """The attributes of a row. Times are in ms.
 
@@ -77,7 +84,7 @@ class ImageRow(Model):
     """
 
     image_key = UnicodeAttribute(hash_key=True, attr_name="imageKey")
-    source_url = UnicodeAttribute(null=True, attr_name="sourceUrl")
+    source_url = _SourceUrl(null=True, attr_name="sourceUrl")
     status = UnicodeAttribute()
     queued_at = NumberAttribute(null=True, attr_name="queuedAt")
     lease = UnicodeAttribute(null=True)
@@ -304,7 +311,7 @@ class CachedImages:
         row = self._row(message.image_key)
         actions = [
             ImageRow.status.set(ImageRow.status | ImageStatus.PENDING.value),
-            ImageRow.source_url.set(storable_url(message.source_url)),
+            ImageRow.source_url.set(message.source_url),
             ImageRow.queued_at.set(message.queued_at),
             ImageRow.next_attempt_at.set(
                 ImageRow.next_attempt_at | (message.queued_at + MESSAGE_LIFETIME_MS)
@@ -423,6 +430,9 @@ class CachedImages:
             if after is None or len(records) == limit:
                 break
         return records, after
+
+
+# --- The forms in which a row keeps what the model describes. claims.py uses them, too.
 
 
 def image_record(item: Mapping[str, Any]) -> ImageRecord:

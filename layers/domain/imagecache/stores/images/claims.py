@@ -6,7 +6,7 @@ was too slow, or whose image was forgotten meanwhile, fails that condition and s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from imagecache.model.image import (
     NO_VALIDATORS,
     BadBytes,
     Blob,
-    FailureReason,
+    Failure,
     ImageMessage,
     ImageRecord,
     ImageStatus,
@@ -27,7 +27,6 @@ from imagecache.model.image import (
     Validators,
 )
 from imagecache.rules.retries import NEVER
-from imagecache.rules.source_urls import storable_url
 from imagecache.stores.dynamodb import bound, updated
 from imagecache.stores.images.cached_images import (
     ImageRow,
@@ -143,7 +142,7 @@ class ImageClaims:
         row = self._row(message.image_key)
         actions = [
             ImageRow.status.set(ImageRow.status | ImageStatus.PENDING.value),
-            ImageRow.source_url.set(storable_url(message.source_url)),
+            ImageRow.source_url.set(message.source_url),
             ImageRow.lease.set(lease),
             ImageRow.attempts.set((ImageRow.attempts | 0) + 1),
         ]
@@ -197,29 +196,20 @@ class ImageClaims:
         """Records that the origin still has the version that is cached, and how it names that version now."""
         self._record(claim, [*_end_refresh(now), *set_validators(validators), *_end_claim(claim, answers)])
 
-    def fail(
-        self,
-        claim: Won,
-        reason: FailureReason,
-        *,
-        now: int,
-        next_attempt_at: int,
-        answers: Sequence[OriginAnswer] = (),
-        bad_bytes: BadBytes | None = None,
-    ) -> None:
+    def fail(self, claim: Won, failure: Failure, *, answers: Sequence[OriginAnswer] = ()) -> None:
         """Records a failure. If a refresh fails, the image stays cached as it was and nothing is retried."""
         if claim.is_refresh:
-            outcome = _end_refresh(now)
+            outcome = _end_refresh(failure.failed_at)
         else:
             outcome = [
                 ImageRow.status.set(ImageStatus.FAILED.value),
-                ImageRow.reason.set(reason.value),
+                ImageRow.reason.set(failure.reason.value),
                 ImageRow.failures.set((ImageRow.failures | 0) + 1),
-                ImageRow.failed_at.set(now),
-                ImageRow.next_attempt_at.set(next_attempt_at),
+                ImageRow.failed_at.set(failure.failed_at),
+                ImageRow.next_attempt_at.set(failure.next_attempt_at),
             ]
-            if bad_bytes:
-                outcome.append(ImageRow.bad_bytes.set(bad_bytes_text(bad_bytes)))
+            if failure.bad_bytes:
+                outcome.append(ImageRow.bad_bytes.set(bad_bytes_text(failure.bad_bytes)))
         self._record(claim, [*outcome, *_end_claim(claim, answers)])
 
     def release(self, claim: Won, *, answers: Sequence[OriginAnswer] = ()) -> None:
@@ -268,5 +258,5 @@ def _end_claim(claim: Won, answers: Sequence[OriginAnswer]) -> list[Action]:
 
 def _set_history(claim: Won, answers: Sequence[OriginAnswer]) -> Action:
     """Returns the action that adds `answers` to the history, of which the last few entries are kept."""
-    new = [OriginAnswer(one.at, one.origin, one.answer[:_MOST_ANSWER_CHARS]) for one in answers]
+    new = [replace(answer, answer=answer.answer[:_MOST_ANSWER_CHARS]) for answer in answers]
     return ImageRow.history.set(history_text((*claim.history, *new)[-_ANSWERS_KEPT:]))

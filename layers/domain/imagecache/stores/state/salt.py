@@ -17,21 +17,24 @@ _BYTES = 32
 
 
 class SaltStore:
-    """Keeps the salt of one deployment, which never changes.
-
-    Every method raises StoreUnavailableError if DynamoDB does not answer.
-    """
+    """Keeps the salt of one deployment. It never changes, so each process reads it once."""
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
+        self._salt: bytes | None = None
 
     @aws_errors_translated()
     def read(self) -> bytes:
-        """Returns the salt. The first call of all makes it."""
-        try:
-            new = self._row(_NAME, salt=secrets.token_bytes(_BYTES))
-            new.save(condition=StateRow.name.does_not_exist())
-        except PutError as error:
-            if not is_refusal(error):
-                raise
-        return bytes(self._row.get(_NAME, consistent_read=True).salt)
+        """Returns the salt. The first call of all makes it.
+
+        Raises StoreUnavailableError if DynamoDB does not answer.
+        """
+        if self._salt is None:
+            try:
+                new = self._row(_NAME, salt=secrets.token_bytes(_BYTES))
+                new.save(condition=StateRow.name.does_not_exist())
+            except PutError as error:
+                if not is_refusal(error):
+                    raise
+            self._salt = bytes(self._row.get(_NAME, consistent_read=True).salt)
+        return self._salt

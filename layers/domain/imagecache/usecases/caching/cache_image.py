@@ -3,7 +3,6 @@
 The image is downloaded once, however often the message is delivered.
 """
 
-import hashlib
 import random
 import secrets
 from collections.abc import Callable
@@ -11,28 +10,21 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from imagecache.clock import Clock
-from imagecache.errors import (
-    ClaimHeldError,
-    ImageFailedError,
-    LeaseLostError,
-    OriginClosedError,
-    OriginDownError,
-    RejectedSourceError,
-)
+from imagecache.errors import ClaimHeldError, ImageFailedError, LeaseLostError, RejectedSourceError
 from imagecache.imaging.pictures import render
-from imagecache.model.image import BadBytes, FailureReason, Fetched, ImageMessage, Unchanged
+from imagecache.model.image import FailureReason, Fetched, ImageMessage, OriginAnswer, Unchanged
 from imagecache.queues.images import ImagesQueue
-from imagecache.rules.retries import (
-    MAX_UNFINISHED_ATTEMPTS,
-    deferral,
-    failed_before,
-    may_wait,
-    next_attempt_at,
-)
+from imagecache.rules.retries import deferral, may_wait, next_failure
 from imagecache.rules.source_urls import ImageLocation, parse_source_url
-from imagecache.stores.blobs import Blobs, blob_id, described
+from imagecache.stores.blobs import Blobs
 from imagecache.stores.images.claims import Held, ImageClaims, Settled, Won
-from imagecache.usecases.caching.fetch_image import AnswerLog, ImageFetcher
+from imagecache.usecases.caching.fetch_image import FetchFailed, FetchReport, ImageFetcher, OriginClosed
+
+MAX_UNFINISHED_ATTEMPTS = 3
+"""An image that is claimed this often without any recorded outcome is taken to kill its workers."""
+
+Answers = tuple[OriginAnswer, ...]
+"""The answers of the origins that were asked, for the history of the image."""
 
 
 class Result(StrEnum):
@@ -56,24 +48,14 @@ class Outcome:
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A claimed image, and what the origins have answered for it so far."""
-
-    message: ImageMessage
-    claim: Won
-    log: AnswerLog
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageCacher:
-    """Caches images. `salt` returns the salt of blob ids, `nonce` a random text for a lease."""
+    """Caches images. `nonce` returns a random text for a lease."""
 
     claims: ImageClaims
     fetcher: ImageFetcher
     blobs: Blobs
     queue: ImagesQueue
-    salt: Callable[[], bytes]
     lease_seconds: int
     clock: Clock
     nonce: Callable[[], str] = secrets.token_hex
@@ -99,54 +81,74 @@ class ImageCacher:
                 return Outcome(Result.DEDUPLICATED)
             case Won():
                 try:
-                    return self._work(_Task(message, claim, AnswerLog(self.clock)), location)
+                    return self._work(claim, message, location)
                 except LeaseLostError:
                     return Outcome(Result.LOST)
 
-    def _work(self, task: _Task, location: ImageLocation | None) -> Outcome:
+    def _work(self, claim: Won, message: ImageMessage, location: ImageLocation | None) -> Outcome:
         """Fetches and stores the image, or records why not. Raises LeaseLostError."""
-        try:
-            fetched = self._fetch(task, location)
-        except ImageFailedError as error:
-            return self._fail(task, error.reason)
-        except OriginDownError as error:
-            not_before = self.clock() + (error.retry_after or 0) * 1000
-            return self._fail(task, FailureReason.ORIGIN_DOWN, not_before=not_before)
-        except OriginClosedError as error:
-            return self._wait(task, error)
-        if isinstance(fetched, Unchanged):
-            self.claims.unchanged(task.claim, fetched.validators, now=self.clock(), answers=task.log.answers)
-            return Outcome(Result.UNCHANGED)
-        return self._store(task, fetched)
+        report = self._fetch(claim, location)
+        match report.outcome:
+            case Fetched() as fetched:
+                return self._store(claim, fetched, report.answers)
+            case Unchanged(validators):
+                self.claims.unchanged(claim, validators, now=self.clock(), answers=report.answers)
+                return Outcome(Result.UNCHANGED)
+            case FetchFailed(reason, not_before):
+                return self._fail(claim, reason, report.answers, not_before=not_before)
+            case OriginClosed() as closed:
+                return self._wait(claim, message, closed, report.answers)
 
-    def _fetch(self, task: _Task, location: ImageLocation | None) -> Fetched | Unchanged:
-        if task.claim.attempts >= MAX_UNFINISHED_ATTEMPTS:
-            raise ImageFailedError(FailureReason.CRASHED)
+    def _fetch(self, claim: Won, location: ImageLocation | None) -> FetchReport:
+        """Fetches the image, unless its workers keep dying or its URL is one that is never fetched."""
+        if claim.attempts >= MAX_UNFINISHED_ATTEMPTS:
+            return FetchReport(FetchFailed(FailureReason.CRASHED))
         if location is None:
-            raise ImageFailedError(FailureReason.REFUSED)
-        return self.fetcher.fetch(location, task.claim.validators, task.log)
+            return FetchReport(FetchFailed(FailureReason.REFUSED))
+        return self.fetcher.fetch(location, claim.validators)
 
-    def _store(self, task: _Task, fetched: Fetched) -> Outcome:
+    def _store(self, claim: Won, fetched: Fetched, answers: Answers) -> Outcome:
         """Stores and commits an image. The objects go first, so that a row never names what is not there."""
         original = fetched.content
         try:
             picture = render(original)
         except ImageFailedError as error:
-            return self._fail(task, error.reason, content=original)
-        blob = described(blob_id(self.salt(), original), original, picture, fetched.validators)
-        self.blobs.put(blob.blob_id, original, picture)
-        self.claims.commit(task.claim, blob, now=self.clock(), answers=task.log.answers)
+            return self._fail(claim, error.reason, answers, content=original)
+        blob = self.blobs.store(original, picture, fetched.validators)
+        self.claims.commit(claim, blob, now=self.clock(), answers=answers)
         return Outcome(Result.CACHED, bytes=blob.file_size)
 
-    def _wait(self, task: _Task, closed: OriginClosedError) -> Outcome:
+    def _fail(
+        self,
+        claim: Won,
+        reason: FailureReason,
+        answers: Answers,
+        *,
+        not_before: int = 0,
+        content: bytes = b"",
+    ) -> Outcome:
+        """Records a failure. `content` are the bytes if it was they that could not be used."""
+        failure = next_failure(
+            reason,
+            failures_before=claim.failures,
+            bad_bytes_before=claim.bad_bytes,
+            content=content,
+            not_before=not_before,
+            now=self.clock(),
+            jitter=random.random(),
+        )
+        self.claims.fail(claim, failure, answers=answers)
+        return Outcome(Result.FAILED, reason)
+
+    def _wait(self, claim: Won, message: ImageMessage, closed: OriginClosed, answers: Answers) -> Outcome:
         """Defers the message until the origin may be asked, or fails the image if it has waited long enough.
 
         A wait for the pace alone ends by itself, so it never makes an image fail.
         """
-        if closed.outage and not may_wait(task.message, failures=task.claim.failures, now=self.clock()):
-            return self._fail(task, FailureReason.ORIGIN_DOWN, not_before=closed.until)
-        self.claims.release(task.claim, answers=task.log.answers)
-        return self._defer(task.message, closed.until, is_outage=closed.outage)
+        if closed.is_outage and not may_wait(message, failures=claim.failures, now=self.clock()):
+            return self._fail(claim, FailureReason.ORIGIN_DOWN, answers, not_before=closed.until)
+        self.claims.release(claim, answers=answers)
+        return self._defer(message, closed.until, is_outage=closed.is_outage)
 
     def _defer(self, message: ImageMessage, until: int, *, is_outage: bool = True) -> Outcome:
         """Sends the message again with a delay, so that this delivery can be acknowledged.
@@ -159,38 +161,6 @@ class ImageCacher:
         again = replace(message, deferrals=message.deferrals + 1) if is_outage else message
         self.queue.send_later(again, milliseconds=delay)
         return Outcome(Result.DEFERRED)
-
-    def _fail(
-        self, task: _Task, reason: FailureReason, *, not_before: int = 0, content: bytes = b""
-    ) -> Outcome:
-        """Records a failure. `content` are the bytes if it was they that could not be used.
-
-        Bytes that could not be decoded are remembered. If the same bytes fail again hours later, the
-        failure is final.
-        """
-        now = self.clock()
-        bad_bytes: BadBytes | None = None
-        is_final = False
-        if reason is FailureReason.UNDECODABLE:
-            bad_bytes = BadBytes(hashlib.sha256(content).hexdigest()[:16], now)
-            is_final = failed_before(task.claim.bad_bytes, bad_bytes.content_hash, now)
-        due = next_attempt_at(
-            reason,
-            failures=task.claim.failures + 1,
-            now=now,
-            jitter=random.random(),
-            not_before=not_before,
-            is_final=is_final,
-        )
-        self.claims.fail(
-            task.claim,
-            reason,
-            now=now,
-            next_attempt_at=due,
-            answers=task.log.answers,
-            bad_bytes=bad_bytes,
-        )
-        return Outcome(Result.FAILED, reason)
 
 
 def _location(source_url: str) -> ImageLocation | None:

@@ -1,11 +1,12 @@
 """Fetches the bytes of an image: from the origins of Beeper's media in their order, or from the web.
 
-An origin of Beeper's media is asked only if its circuit and its pace allow it. Every answer is noted.
+An origin of Beeper's media is asked only if its circuit and its pace allow it. What each origin answers is
+reported with the outcome, for the history of the image.
 """
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from imagecache.clock import Clock
 from imagecache.errors import (
@@ -16,7 +17,7 @@ from imagecache.errors import (
     OriginFaultyError,
     OriginUnauthorizedError,
 )
-from imagecache.model.image import Fetched, OriginAnswer, OriginName, Unchanged, Validators
+from imagecache.model.image import FailureReason, Fetched, OriginAnswer, OriginName, Unchanged, Validators
 from imagecache.rules.source_urls import DataLocation, ImageLocation, MediaLocation, WebLocation
 from imagecache.sources.beeper.images import MediaOrigin
 from imagecache.sources.web_images import GuardedWeb
@@ -25,29 +26,35 @@ from imagecache.stores.state.circuits import Cause, OriginCircuits, Permit
 # A process that was frozen while it waited may wake up much later, in a minute in which others have their
 # slots.
 _LATE_MS = 2_000
-
-
 # After a bad answer that leaves the circuit closed, only this image waits.
 _FAULTY_WAIT_MS = 60_000
 
 
-@dataclass(slots=True)
-class AnswerLog:
-    """Collects what the origins answered for one image, for the history of that image."""
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """The image could not be fetched. If it is tried again, this is not before `not_before` (ms)."""
 
-    clock: Clock
-    answers: list[OriginAnswer] = field(default_factory=list)
+    reason: FailureReason
+    not_before: int = 0
 
-    def add(self, origin: OriginName, outcome: Fetched | Unchanged | Exception) -> None:
-        """Notes the outcome of a request that has just ended."""
-        match outcome:
-            case Fetched():
-                answer = f"{len(outcome.content)} bytes"
-            case Unchanged():
-                answer = "unchanged"
-            case _:
-                answer = str(outcome)
-        self.answers.append(OriginAnswer(self.clock(), origin.value, answer))
+
+@dataclass(frozen=True, slots=True)
+class OriginClosed:
+    """No origin that may have the image may be asked before `until` (ms).
+
+    `is_outage` is True if a circuit is open, False if only a pace forbids a request now.
+    """
+
+    until: int
+    is_outage: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FetchReport:
+    """The outcome of a fetch, and the answers of the origins that were asked for it, in their order."""
+
+    outcome: Fetched | Unchanged | FetchFailed | OriginClosed
+    answers: tuple[OriginAnswer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,75 @@ class ImageSources:
 
     media: Mapping[OriginName, MediaOrigin]
     web: GuardedWeb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFetcher:
+    """Fetches images of every kind of location."""
+
+    sources: ImageSources
+    gate: "OriginGate"
+    clock: Clock
+
+    def closed_until(self, location: ImageLocation) -> int:
+        """Returns the earliest time (ms) when any origin may be asked, as far as is known; 0 means now."""
+        if not isinstance(location, MediaLocation):
+            return 0
+        return min(self.gate.known_closed_until(name) for name in self.sources.media)
+
+    def fetch(self, location: ImageLocation, cached: Validators) -> FetchReport:
+        """Fetches an image.
+
+        Only an image on the web can be Unchanged, if its server still has the version that `cached` names:
+        an image in Beeper's media never changes. Only Beeper's media can be OriginClosed.
+        """
+        match location:
+            case MediaLocation():
+                return self._fetch_media(location)
+            case WebLocation():
+                return self._fetch_web(location, cached)
+            case DataLocation():
+                return FetchReport(Fetched(location.content))
+
+    def _fetch_media(self, location: MediaLocation) -> FetchReport:
+        """Asks the origins in their order until one of them has the image.
+
+        If Beeper says that it does not have the image, this is final, because it also has what the media
+        server has. If only the media server says so while Beeper may not be asked, the image waits for
+        Beeper: the media server has only what is on the laptop's disk.
+        """
+        failed: dict[OriginName, FetchFailed] = {}
+        closed: list[OriginClosed] = []
+        answers: tuple[OriginAnswer, ...] = ()
+        for name, origin in self.sources.media.items():
+            report = self.gate.ask(name, origin, location)
+            answers += report.answers
+            match report.outcome:
+                case FetchFailed() as outcome:
+                    failed[name] = outcome
+                case OriginClosed() as outcome:
+                    closed.append(outcome)
+                case fetched:
+                    return FetchReport(fetched, answers)
+        if OriginName.BEEPER in failed:
+            return FetchReport(failed[OriginName.BEEPER], answers)
+        if closed:
+            return FetchReport(min(closed, key=lambda outcome: outcome.until), answers)
+        return FetchReport(next(iter(failed.values())), answers)
+
+    def _fetch_web(self, location: WebLocation, cached: Validators) -> FetchReport:
+        outcome: Fetched | Unchanged | FetchFailed
+        try:
+            outcome = self.sources.web.fetch(location, cached)
+            answer = f"{len(outcome.content)} bytes" if isinstance(outcome, Fetched) else "unchanged"
+        except ImageFailedError as error:
+            outcome = FetchFailed(error.reason)
+            answer = str(error)
+        except OriginDownError as error:
+            not_before = self.clock() + (error.retry_after or 0) * 1000
+            outcome = FetchFailed(FailureReason.ORIGIN_DOWN, not_before)
+            answer = str(error)
+        return FetchReport(outcome, (OriginAnswer(self.clock(), OriginName.WEB.value, answer),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,27 +150,30 @@ class OriginGate:
         until = self.circuits.known_open_until(name)
         return until if until > self.clock() else 0
 
-    def fetch(
-        self, name: OriginName, origin: MediaOrigin, location: MediaLocation, log: AnswerLog
-    ) -> Fetched:
-        """Fetches an image from an origin.
+    def ask(self, name: OriginName, origin: MediaOrigin, location: MediaLocation) -> FetchReport:
+        """Fetches an image from an origin, if that may be asked now.
 
-        Raises ImageFailedError if the origin does not have the image, and OriginClosedError if it may not be
-        asked now or has just proved to be down.
+        The outcome is OriginClosed if it may not, and also if it has just proved to be down.
         """
-        permit = self._acquire(name)
+        try:
+            permit = self._acquire(name)
+        except OriginClosedError as error:
+            return FetchReport(OriginClosed(error.until, is_outage=error.outage))
         try:
             fetched = origin.fetch(location)
-        except ImageFailedError as error:
-            log.add(name, error)
-            self.circuits.succeeded(permit)
-            raise
         except OriginDownError as error:
-            log.add(name, error)
-            raise OriginClosedError(self._report(permit, location, error), outage=True) from error
-        log.add(name, fetched)
+            answers = self._answers(name, str(error))
+            until = self._report(permit, location, error)
+            return FetchReport(OriginClosed(until, is_outage=True), answers)
+        except ImageFailedError as error:
+            report = FetchReport(FetchFailed(error.reason), self._answers(name, str(error)))
+        else:
+            report = FetchReport(fetched, self._answers(name, f"{len(fetched.content)} bytes"))
         self.circuits.succeeded(permit)
-        return fetched
+        return report
+
+    def _answers(self, name: OriginName, answer: str) -> tuple[OriginAnswer, ...]:
+        return (OriginAnswer(self.clock(), name.value, answer),)
 
     def _acquire(self, name: OriginName) -> Permit:
         """Returns a permit whose time has come. Raises OriginClosedError."""
@@ -121,63 +200,3 @@ class OriginGate:
         return self.circuits.open(
             permit.origin, cause, now=now, retry_after=error.retry_after, probe=permit.opened_until
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFetcher:
-    """Fetches images of every kind of location."""
-
-    sources: ImageSources
-    gate: OriginGate
-
-    def closed_until(self, location: ImageLocation) -> int:
-        """Returns the earliest time (ms) when any origin may be asked, as far as is known; 0 means now."""
-        if not isinstance(location, MediaLocation):
-            return 0
-        return min(self.gate.known_closed_until(name) for name in self.sources.media)
-
-    def fetch(self, location: ImageLocation, cached: Validators, log: AnswerLog) -> Fetched | Unchanged:
-        """Fetches an image, and notes in `log` what the origins answered.
-
-        Returns Unchanged only for an image on the web whose server still has the version that `cached`
-        names: an image in Beeper's media never changes. Raises ImageFailedError, OriginClosedError for
-        Beeper's media, and OriginDownError for the web.
-        """
-        match location:
-            case MediaLocation():
-                return self._fetch_media(location, log)
-            case WebLocation():
-                return self._fetch_web(location, cached, log)
-            case DataLocation():
-                return Fetched(location.content)
-
-    def _fetch_media(self, location: MediaLocation, log: AnswerLog) -> Fetched:
-        """Asks the origins in their order until one of them has the image.
-
-        If Beeper says that it does not have the image, this is final, because it also has what the media
-        server has. If only the media server says so while Beeper may not be asked, the image waits for
-        Beeper: the media server has only what is on the laptop's disk.
-        """
-        failures: dict[OriginName, ImageFailedError] = {}
-        closed: list[OriginClosedError] = []
-        for name, origin in self.sources.media.items():
-            try:
-                return self.gate.fetch(name, origin, location, log)
-            except ImageFailedError as error:
-                failures[name] = error
-            except OriginClosedError as error:
-                closed.append(error)
-        if OriginName.BEEPER in failures:
-            raise failures[OriginName.BEEPER]
-        if closed:
-            raise min(closed, key=lambda error: error.until)
-        raise next(iter(failures.values()))
-
-    def _fetch_web(self, location: WebLocation, cached: Validators, log: AnswerLog) -> Fetched | Unchanged:
-        try:
-            fetched = self.sources.web.fetch(location, cached)
-        except (ImageFailedError, OriginDownError) as error:
-            log.add(OriginName.WEB, error)
-            raise
-        log.add(OriginName.WEB, fetched)
-        return fetched
