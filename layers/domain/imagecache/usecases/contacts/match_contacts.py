@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from imagecache.model.chat import Participant
 from imagecache.model.contact import Contact, Identifier
+from imagecache.model.image import ImageSource
 from imagecache.rules.identifiers import identifiers_of
 from imagecache.stores.contacts import ContactsTable
 
@@ -44,11 +45,11 @@ class ContactIndex:
             return replace(person.participant, contact_id=None, contact_image_key=None)
         return replace(person.participant, contact_id=contact.contact_id, contact_image_key=contact.image_key)
 
-    def images(self, people: Iterable[Person]) -> Iterator[tuple[str, str]]:
-        """Yields (image key, source URL) of the pictures of these people's contacts."""
+    def images(self, people: Iterable[Person]) -> Iterator[ImageSource]:
+        """Yields the pictures of these people's contacts, as far as they can be fetched."""
         for contact in map(self.contact_of, people):
-            if contact and contact.image_key and contact.source_url:
-                yield contact.image_key, contact.source_url
+            if contact and contact.image_source:
+                yield contact.image_source
 
 
 NO_CONTACTS = ContactIndex({}, region="")

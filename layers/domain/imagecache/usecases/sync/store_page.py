@@ -229,11 +229,11 @@ class PageWriter:
     def _queue_images(self, chats: Iterable[Chat]) -> None:
         """Queues the pictures of these chats and of their members, as far as they need work."""
         self.report.queued += self.image_queueing.request(
-            (row.image.key, row.source_url)
+            row.image_source
             for chat in chats
             if chat.last_activity >= self.images_since
             for row in roster_rows(chat)
-            if row.image and row.image.key and row.source_url
+            if row.image_source
         )
 
     def _queue_contact_images(self, chat: Chat, contacts: ContactIndex) -> None:
