@@ -1,7 +1,7 @@
 """The routes below `/api/contacts`, and the fields of a contact that a request may contain."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, cast
@@ -13,17 +13,14 @@ from imagecache.api.fields import CURSOR, MOST_URL_CHARS, Field, Flag, Schema, T
 from imagecache.api.http import Route, Routes
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
-from imagecache.api.operation_shapes import Accepted
 from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
 from imagecache.model.contact import Contact, Identifier, IdentifierKind
+from imagecache.model.job import SyncOrder
 from imagecache.rules.identifiers import RULES, WRITTEN_KINDS, identifier
 from imagecache.rules.image_choice import ShownFor, ShownImage
 from imagecache.usecases.contacts.keep_contacts import ContactBook, ShownContact
-
-StartSync = Callable[[], Accepted]
-"""Starts a sync in the background, which links the members of all chats again."""
-
+from imagecache.usecases.operating.jobs import JobStarter
 
 _PATH = "/api/contacts/{contactId}"
 
@@ -105,7 +102,7 @@ class ContactRoutes:
     """Reads and changes contacts. Contacts hold names and numbers, so all of it takes the admin token."""
 
     book: ContactBook
-    start_sync: StartSync
+    job_starter: JobStarter
     base_url: str
 
     def routes(self) -> Routes:
@@ -188,13 +185,17 @@ class ContactRoutes:
             source_url=image_url,
             identifiers=[*_identifiers(texts, self.book.region)],
         )
-        job_id = None if without_sync else self.start_sync()["jobId"]
+        job_id = None if without_sync else self._start_sync()
         return {"contact": _contact_json(shown, self.base_url), "jobId": job_id}
 
     def remove(self, *, contact_id: str) -> shapes.ContactRemoved:
         """Answers `DELETE /api/contacts/{contactId}`. Raises NotFoundError, ConflictError."""
         self.book.remove(contact_id)
-        return {"contactId": contact_id, "jobId": self.start_sync()["jobId"]}
+        return {"contactId": contact_id, "jobId": self._start_sync()}
+
+    def _start_sync(self) -> str:
+        """Starts the job that links the members of all chats to contacts again, and returns its id."""
+        return self.job_starter.start(SyncOrder()).job_id
 
 
 def _row_key(position: object) -> str | None:

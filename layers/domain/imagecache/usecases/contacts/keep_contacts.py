@@ -8,9 +8,8 @@ from imagecache.errors import InvalidRequestError, NotFoundError
 from imagecache.model.chat import Chat
 from imagecache.model.contact import Contact, Identifier, KeptBy
 from imagecache.model.image import ImageView
-from imagecache.rules.failure_reasons import REJECTIONS
 from imagecache.rules.image_choice import view_of
-from imagecache.rules.source_urls import image_ref, storable_url
+from imagecache.rules.source_urls import storable_source
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts import ContactsTable
@@ -96,15 +95,15 @@ class ContactBook:
         Raises InvalidRequestError for a picture that is never fetched, and ConflictError if another request
         changes the contact at the same time.
         """
-        image = image_ref(source_url) if source_url else None
-        if image and image.rejected:
-            raise InvalidRequestError(f"imageUrl is never fetched: {REJECTIONS[image.rejected]}")
+        source = storable_source(source_url) if source_url else None
+        if source and source.rejection:
+            raise InvalidRequestError(f"imageUrl is never fetched: {source.rejection}")
         before = self.contacts_table.one(contact_id)
         contact = Contact(
             contact_id=contact_id,
             full_name=full_name,
-            source_url=storable_url(source_url) if source_url else None,
-            image=image,
+            source_url=source.source_url if source else None,
+            image=source.image if source else None,
             identifiers=tuple(sorted(set(identifiers))),
             kept_by=KeptBy.MANUAL,
             updated_at=self.clock(),

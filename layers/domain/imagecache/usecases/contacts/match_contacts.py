@@ -6,8 +6,9 @@ e-mail address. If two contacts have the same identifier, the one that had it fi
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
-from imagecache.model.chat import Participant
+from imagecache.model.chat import Chat, Participant
 from imagecache.model.contact import Contact, Identifier
 from imagecache.model.image import ImageSource
 from imagecache.rules.identifiers import identifiers_of
@@ -22,37 +23,32 @@ class Person:
     network: str
 
 
+def people_of(chat: Chat) -> list[Person]:
+    """Returns the members of a chat."""
+    return [Person(participant, chat.network_name) for participant in chat.participants]
+
+
 @dataclass(frozen=True, slots=True)
 class ContactIndex:
-    """The contacts of some people, by identifier. `region` completes phone numbers without a country code."""
+    """The contacts of some people. Whoever is not among them has no contact."""
 
-    holders: Mapping[Identifier, Contact]
-    region: str
-
-    def contact_of(self, person: Person) -> Contact | None:
-        """Returns the contact that this person is, or None. A network's bot is never a contact."""
-        if person.participant.is_network_bot or not self.holders:
-            return None
-        for identifier in identifiers_of(person.participant, network=person.network, region=self.region):
-            if identifier in self.holders:
-                return self.holders[identifier]
-        return None
+    contacts: Mapping[Person, Contact]
 
     def linked(self, person: Person) -> Participant:
         """Returns the member with the id and the picture of their contact, or with neither."""
-        contact = self.contact_of(person)
+        contact = self.contacts.get(person)
         if contact is None:
             return replace(person.participant, contact_id=None, contact_image_key=None)
         return replace(person.participant, contact_id=contact.contact_id, contact_image_key=contact.image_key)
 
     def images(self, people: Iterable[Person]) -> Iterator[ImageSource]:
         """Yields the pictures of these people's contacts, as far as they can be fetched."""
-        for contact in map(self.contact_of, people):
+        for contact in map(self.contacts.get, people):
             if contact and contact.image_source:
                 yield contact.image_source
 
 
-NO_CONTACTS = ContactIndex({}, region="")
+NO_CONTACTS = ContactIndex({})
 """The index to use while there are no contacts: it links nobody, and nothing has to be read for it."""
 
 
@@ -66,8 +62,20 @@ class ContactMatcher:
     def index_of(self, people: Iterable[Person]) -> ContactIndex:
         """Looks up the contacts of all these people at once."""
         identifiers = {
-            identifier
+            person: identifiers_of(person.participant, network=person.network, region=self.region)
             for person in people
-            for identifier in identifiers_of(person.participant, network=person.network, region=self.region)
         }
-        return ContactIndex(self.contacts_table.holders(identifiers), self.region)
+        holders = self.contacts_table.holders(set(chain.from_iterable(identifiers.values())))
+        contacts = {person: _first_holder(identifiers[person], holders) for person in identifiers}
+        return ContactIndex(
+            {
+                person: contact
+                for person, contact in contacts.items()
+                if contact and not person.participant.is_network_bot  # A network's bot is never a contact.
+            }
+        )
+
+
+def _first_holder(identifiers: Iterable[Identifier], holders: Mapping[Identifier, Contact]) -> Contact | None:
+    """Returns the holder of the first identifier that has one: the preferred kind comes first."""
+    return next((holders[identifier] for identifier in identifiers if identifier in holders), None)

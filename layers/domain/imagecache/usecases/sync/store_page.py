@@ -15,15 +15,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from imagecache.errors import ChatUnavailableError
-from imagecache.model.chat import Chat, Participant
+from imagecache.model.chat import Chat
 from imagecache.rules.names import better_name
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.chats.chats import ChatsTable, StoredChat, preview_of
-from imagecache.stores.chats.participants import CHAT_ROW, ParticipantsTable, as_stored, chat_row
+from imagecache.stores.chats.participants import ParticipantsTable, roster_rows
 from imagecache.stores.state.progress import NO_LIMIT
 from imagecache.usecases.caching.queue_images import ImageQueueing
-from imagecache.usecases.contacts.match_contacts import NO_CONTACTS, ContactIndex, ContactMatcher, Person
+from imagecache.usecases.contacts.match_contacts import NO_CONTACTS, ContactIndex, ContactMatcher, people_of
 from imagecache.usecases.sync.sync_report import SyncReport
 
 
@@ -171,7 +171,7 @@ class PageWriter:
     def _contacts_of(self, chats: Iterable[Chat]) -> ContactIndex:
         if self.matcher is None:
             return NO_CONTACTS
-        return self.matcher.index_of(person for chat in chats for person in _people(chat))
+        return self.matcher.index_of(person for chat in chats for person in people_of(chat))
 
     def _roster_of(self, listed: ListedChat) -> Roster:
         """Fetches the full roster if it matters now."""
@@ -204,27 +204,16 @@ class PageWriter:
         )
 
     def _store_roster(self, chat: Chat, contacts: ContactIndex) -> Chat:
-        """Writes what differs from the stored roster and queues images.
+        """Makes the stored roster equal to this one, and queues images before anything is removed.
 
-        Returns the chat with its members as they are stored: linked to contacts, and with the better name if
-        a network has replaced one by an id. A partial roster says nothing about the other members, so they
-        stay.
+        Returns the chat with its members as they are stored now, linked to their contacts.
         """
-        stored = self.participants_table.roster(chat.chat_id)
-        members = tuple(_with_better_name(contacts.linked(person), stored) for person in _people(chat))
-        chat = replace(chat, participants=members)
-        rows = {row.participant_id: row for row in roster_rows(chat)}
-        changed = [row for row in rows.values() if stored.get(row.participant_id) != as_stored(row)]
-        self.participants_table.put(chat.chat_id, changed, fence=self.fence)
+        linked = tuple(contacts.linked(person) for person in people_of(chat))
+        merged = self.participants_table.merge(replace(chat, participants=linked), fence=self.fence)
         self._queue_images([chat])
         self._queue_contact_images(chat, contacts)
-        absent = stored.keys() - rows.keys()
-        if chat.roster_is_partial:
-            unlisted = [row for row in stored.values() if row.participant_id in absent - {CHAT_ROW}]
-            chat = _with_more_members(chat, unlisted)
-            absent &= {CHAT_ROW}
-        self.participants_table.remove(chat.chat_id, sorted(absent), fence=self.fence)
-        return chat
+        self.participants_table.remove(chat.chat_id, merged.left_over, fence=self.fence)
+        return merged.chat
 
     def _queue_images(self, chats: Iterable[Chat]) -> None:
         """Queues the pictures of these chats and of their members, as far as they need work."""
@@ -239,7 +228,7 @@ class PageWriter:
     def _queue_contact_images(self, chat: Chat, contacts: ContactIndex) -> None:
         """Queues the pictures of the members' contacts."""
         if chat.last_activity >= self.images_since:
-            self.report.queued += self.image_queueing.request(contacts.images(_people(chat)))
+            self.report.queued += self.image_queueing.request(contacts.images(people_of(chat)))
 
 
 def listed_chat(chat: Chat, stored: StoredChat | None) -> ListedChat:
@@ -252,31 +241,6 @@ def roster_fingerprint(chat: Chat) -> str:
     return _hash([chat.roster_is_partial, *(asdict(row) for row in roster_rows(chat))])
 
 
-def roster_rows(chat: Chat) -> list[Participant]:
-    """Returns the rows of this chat in chatParticipants: its own picture, if any, and its members."""
-    own_picture = chat_row(chat)
-    return [*([own_picture] if own_picture else []), *chat.participants]
-
-
 def _hash(fields: Any) -> str:
     """Hashes every field, pictures included: a new avatar alone is a change."""
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-
-
-def _people(chat: Chat) -> list[Person]:
-    return [Person(participant, chat.network_name) for participant in chat.participants]
-
-
-def _with_better_name(participant: Participant, stored: dict[str, Participant]) -> Participant:
-    before = stored.get(participant.participant_id)
-    name = better_name(participant.full_name, before.full_name if before else None)
-    return replace(participant, full_name=name)
-
-
-def _with_more_members(chat: Chat, members: list[Participant]) -> Chat:
-    participants = (*chat.participants, *members)
-    return replace(
-        chat,
-        participants=participants,
-        participant_count=chat.participant_count or len(participants),
-    )
