@@ -216,6 +216,10 @@ class ParticipantsTable:
 
         self._write_all(delete, participant_ids)
 
+    def remove_all(self, chat_id: str, *, fence: int) -> None:
+        """Deletes every row of a chat. Raises FencedOffError."""
+        self.remove(chat_id, list(self.roster(chat_id)), fence=fence)
+
     def _write_all(self, write: Callable[[T], None], items: list[T]) -> None:
         with fenced():
             if len(items) < 2:  # Most differences are one row, which is not worth a thread.

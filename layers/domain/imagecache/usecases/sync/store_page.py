@@ -17,14 +17,12 @@ from typing import Any
 from imagecache.errors import ChatUnavailableError
 from imagecache.model.chat import Chat
 from imagecache.rules.names import better_name
-from imagecache.rules.time_budget import TimeBudget
-from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.chats.chats import ChatsTable, StoredChat, preview_of
 from imagecache.stores.chats.participants import ParticipantsTable, roster_rows
 from imagecache.stores.state.progress import NO_LIMIT
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.contacts.match_contacts import NO_CONTACTS, ContactIndex, ContactMatcher, people_of
-from imagecache.usecases.sync.sync_report import SyncReport
+from imagecache.usecases.sync.sync_run import SyncRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,132 +106,123 @@ class PageOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWriter:
-    """Stores the pages of one run, whose fence every write carries, and counts in `report`.
+    """Stores the pages of a run, and counts in its report."""
 
-    `matcher` is None if there has never been a contact. `previews_changed` means that this run has already
-    written previews, which must be read consistently. Images are queued for chats whose last activity is not
-    before `images_since`. The run began at `started_at`, and the last one that succeeded ended at
-    `last_success_at` (all in ms).
-    """
-
-    chat_api: ChatApi
     chats_table: ChatsTable
     participants_table: ParticipantsTable
     image_queueing: ImageQueueing
-    matcher: ContactMatcher | None
-    report: SyncReport
-    fence: int
-    complete: bool
-    previews_changed: bool
-    images_since: int
-    started_at: int
-    last_success_at: int
-    time_budget: TimeBudget
+    matcher: ContactMatcher
 
-    def store(self, page: list[Chat]) -> PageOutcome:
+    def store(self, page: list[Chat], run: SyncRun) -> PageOutcome:
         """Stores what has changed, chat by chat, until time is up. Raises OriginDownError, FencedOffError."""
-        stored = self.chats_table.stored((chat.chat_id for chat in page), consistent=self.previews_changed)
+        stored = self.chats_table.stored((chat.chat_id for chat in page), consistent=run.previews_changed)
         listed_chats = [listed_chat(chat, stored.get(chat.chat_id)) for chat in page]
-        contacts_of_page = self._contacts_of_changed(listed_chats)
+        contacts_of_page = self._contacts_of_changed(listed_chats, run)
         unchanged: list[Chat] = []
         watermark_limit = NO_LIMIT
         for listed in listed_chats:
-            if self.time_budget.is_used_up():
+            if run.time_budget.is_used_up():
                 return PageOutcome(False, watermark_limit)
-            self.report.chats += 1
-            roster = self._roster_of(listed)
-            if isinstance(roster, Unavailable) and self._is_new(listed):
+            run.report.chats += 1
+            roster = _roster_of(listed, run)
+            if isinstance(roster, Unavailable) and _is_new(listed, run):
                 watermark_limit = min(watermark_limit, listed.chat.last_activity)
             if listed.has_changed(roster):
-                self._store_chat(listed, roster, contacts_of_page)
+                self._store_chat(listed, roster, contacts_of_page, run)
             else:
                 unchanged.append(roster.chat)
-        if self.complete:
-            self._queue_images(unchanged)
+        if run.complete:
+            self._queue_images(unchanged, run)
         return PageOutcome(True, watermark_limit)
 
-    def _is_new(self, unavailable: ListedChat) -> bool:
-        """Returns True until a run has succeeded since the chat's roster became unavailable.
-
-        After that the watermark may pass the chat. Otherwise no run would ever get beyond a chat whose roster
-        is never available.
-        """
-        return not unavailable.unavailable_since or unavailable.unavailable_since > self.last_success_at
-
-    def _contacts_of_changed(self, listed_chats: list[ListedChat]) -> ContactIndex:
+    def _contacts_of_changed(self, listed_chats: list[ListedChat], run: SyncRun) -> ContactIndex:
         """Looks up contacts once for all changed chats whose members are all listed, as most are."""
-        return self._contacts_of(
+        changed = [
             listed.chat
             for listed in listed_chats
             if not listed.chat.roster_is_partial and listed.has_changed(Listed(listed.chat))
-        )
+        ]
+        return self._contacts_of(changed, run)
 
-    def _contacts_of(self, chats: Iterable[Chat]) -> ContactIndex:
-        if self.matcher is None:
+    def _contacts_of(self, chats: Iterable[Chat], run: SyncRun) -> ContactIndex:
+        if not run.any_contacts:
             return NO_CONTACTS
         return self.matcher.index_of(person for chat in chats for person in people_of(chat))
 
-    def _roster_of(self, listed: ListedChat) -> Roster:
-        """Fetches the full roster if it matters now."""
-        if not listed.needs_full_roster(complete=self.complete):
-            return Listed(listed.chat)
-        try:
-            return Fetched(self.chat_api.with_full_roster(listed.chat))
-        except ChatUnavailableError:
-            self.report.skipped.append(listed.chat.chat_id)
-            return Unavailable(listed.chat)
-
-    def _store_chat(self, listed: ListedChat, roster: Roster, contacts_of_page: ContactIndex) -> None:
+    def _store_chat(
+        self, listed: ListedChat, roster: Roster, contacts_of_page: ContactIndex, run: SyncRun
+    ) -> None:
         """Writes a changed chat, and its roster unless exactly this roster is stored already."""
-        self.report.changed += 1
-        chat, stored = roster.chat, listed.stored
+        run.report.changed += 1
+        chat = roster.chat
+        stored = listed.stored
         fingerprint = roster_fingerprint(chat)
         if stored and not chat.roster_is_partial and stored.roster_fingerprint == fingerprint:
             preview_json = stored.preview_json
         else:
-            contacts = contacts_of_page if isinstance(roster, Listed) else self._contacts_of([chat])
-            chat = self._store_roster(chat, contacts)
+            contacts = contacts_of_page if isinstance(roster, Listed) else self._contacts_of([chat], run)
+            chat = self._store_roster(chat, contacts, run)
             preview_json = preview_of(chat)
         self.chats_table.put(
             replace(chat, title=better_name(chat.title, stored.title if stored else None)),
             preview_json=preview_json,
             list_fingerprint=listed.fingerprint,
             roster_fingerprint=fingerprint,
-            roster_unavailable_since=self.started_at if isinstance(roster, Unavailable) else 0,
-            fence=self.fence,
+            roster_unavailable_since=run.started_at if isinstance(roster, Unavailable) else 0,
+            fence=run.fence,
         )
 
-    def _store_roster(self, chat: Chat, contacts: ContactIndex) -> Chat:
+    def _store_roster(self, chat: Chat, contacts: ContactIndex, run: SyncRun) -> Chat:
         """Makes the stored roster equal to this one, and queues images before anything is removed.
 
         Returns the chat with its members as they are stored now, linked to their contacts.
         """
         linked = tuple(contacts.linked(person) for person in people_of(chat))
-        merged = self.participants_table.merge(replace(chat, participants=linked), fence=self.fence)
-        self._queue_images([chat])
-        self._queue_contact_images(chat, contacts)
-        self.participants_table.remove(chat.chat_id, merged.left_over, fence=self.fence)
+        merged = self.participants_table.merge(replace(chat, participants=linked), fence=run.fence)
+        self._queue_images([chat], run)
+        self._queue_contact_images(chat, contacts, run)
+        self.participants_table.remove(chat.chat_id, merged.left_over, fence=run.fence)
         return merged.chat
 
-    def _queue_images(self, chats: Iterable[Chat]) -> None:
+    def _queue_images(self, chats: Iterable[Chat], run: SyncRun) -> None:
         """Queues the pictures of these chats and of their members, as far as they need work."""
-        self.report.queued += self.image_queueing.request(
+        run.report.queued += self.image_queueing.request(
             row.image_source
             for chat in chats
-            if chat.last_activity >= self.images_since
+            if chat.last_activity >= run.images_since
             for row in roster_rows(chat)
             if row.image_source
         )
 
-    def _queue_contact_images(self, chat: Chat, contacts: ContactIndex) -> None:
+    def _queue_contact_images(self, chat: Chat, contacts: ContactIndex, run: SyncRun) -> None:
         """Queues the pictures of the members' contacts."""
-        if chat.last_activity >= self.images_since:
-            self.report.queued += self.image_queueing.request(contacts.images(people_of(chat)))
+        if chat.last_activity >= run.images_since:
+            run.report.queued += self.image_queueing.request(contacts.images(people_of(chat)))
 
 
 def listed_chat(chat: Chat, stored: StoredChat | None) -> ListedChat:
     """Returns the chat with the fingerprint of everything that the list says about it."""
     return ListedChat(chat, _hash(asdict(chat)), stored)
+
+
+def _roster_of(listed: ListedChat, run: SyncRun) -> Roster:
+    """Fetches the full roster if it matters now."""
+    if not listed.needs_full_roster(complete=run.complete):
+        return Listed(listed.chat)
+    try:
+        return Fetched(run.chat_api.with_full_roster(listed.chat))
+    except ChatUnavailableError:
+        run.report.skipped.append(listed.chat.chat_id)
+        return Unavailable(listed.chat)
+
+
+def _is_new(unavailable: ListedChat, run: SyncRun) -> bool:
+    """Returns True until a run has succeeded since the chat's roster became unavailable.
+
+    After that the watermark may pass the chat. Otherwise no run would ever get beyond a chat whose roster is
+    never available.
+    """
+    return not unavailable.unavailable_since or unavailable.unavailable_since > run.last_success_at
 
 
 def roster_fingerprint(chat: Chat) -> str:
