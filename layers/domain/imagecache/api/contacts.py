@@ -1,7 +1,7 @@
 """The routes below `/api/contacts`, and the fields of a contact that a request may contain."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, cast
@@ -15,9 +15,9 @@ from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
 from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
-from imagecache.model.contact import Contact, Identifier, IdentifierKind
+from imagecache.model.contact import Contact, IdentifierKind
 from imagecache.model.job import SyncOrder
-from imagecache.rules.identifiers import RULES, WRITTEN_KINDS, identifier
+from imagecache.rules.identifiers import WRITTEN_KINDS
 from imagecache.rules.image_choice import ShownFor, ShownImage
 from imagecache.usecases.contacts.keep_contacts import ContactBook, ShownContact
 from imagecache.usecases.operating.jobs import JobStarter
@@ -178,12 +178,11 @@ class ContactRoutes:
         without_sync: bool,
     ) -> shapes.ContactPut:
         """Answers `PUT /api/contacts/{contactId}`. Raises InvalidRequestError, ConflictError."""
-        texts = {**identifiers, IdentifierKind.PARTICIPANT: participant_ids}
         shown = self.book.put(
             contact_id,
             full_name=full_name,
             source_url=image_url,
-            identifiers=[*_identifiers(texts, self.book.region)],
+            identifier_texts={**identifiers, IdentifierKind.PARTICIPANT: participant_ids},
         )
         job_id = None if without_sync else self._start_sync()
         return {"contact": _contact_json(shown, self.base_url), "jobId": job_id}
@@ -200,17 +199,6 @@ class ContactRoutes:
 
 def _row_key(position: object) -> str | None:
     return position if cursors.is_key(position, max_bytes=_MOST_KEY_BYTES) else None
-
-
-def _identifiers(texts: Mapping[IdentifierKind, Sequence[str]], region: str) -> Iterator[Identifier]:
-    """Yields the identifiers in normal form. Raises InvalidRequestError for a text that is not valid."""
-    for kind, written in texts.items():
-        for text in written:
-            normal = identifier(kind, text, region=region)
-            if normal is None:
-                rule = RULES[kind]
-                raise InvalidRequestError(f"{text[:60]!r} is not a valid {rule.noun}: {rule.hint}")
-            yield normal
 
 
 def _contact_json(shown: ShownContact, base_url: str) -> shapes.Contact:

@@ -139,6 +139,13 @@ class ContactsTable:
         """Returns the ids of at most `limit` contacts that have this picture."""
         return [row.contact_id for row in self._row.by_image.query(image_key, limit=limit)]
 
+    def put(self, contact: Contact) -> Contact:
+        """Creates or replaces the contact, and returns it as it is stored.
+
+        Raises ConflictError if another request changes the contact at the same time.
+        """
+        return self.save(contact, before=self.one(contact.contact_id))
+
     def save(self, contact: Contact, *, before: Contact | None) -> Contact:
         """Creates the contact, or replaces the one that was read as `before`. Returns it as it is stored.
 
