@@ -23,22 +23,12 @@ from imagecache.usecases.contacts.keep_contacts import ContactBook, ShownContact
 from imagecache.usecases.operating.jobs import JobStarter
 
 _PATH = "/api/contacts/{contactId}"
-
-
 _LISTING = "contacts"
-
-
 # DynamoDB's limit for a partition key; a cursor may name the row of an identifier.
 _MOST_KEY_BYTES = 2048
-
-
 # Ids are part of a path, which HTTP APIs decode. An id with a # could be the key of an identifier's row.
 _CONTACT_ID = r"[A-Za-z0-9._:@+-]{1,128}"
-
-
 _MOST_OF_A_KIND = 50
-
-
 # The longest that an e-mail address may be.
 _MOST_CHARS = 254
 
@@ -77,8 +67,6 @@ def _texts(kind: str) -> Texts:
 
 
 CONTACT_PATH = (ContactId("contactId", required=True, about="chosen by the client that creates the contact"),)
-
-
 CONTACT_BODY = (
     Text("fullName", 500),
     Text(

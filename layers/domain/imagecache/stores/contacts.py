@@ -55,13 +55,8 @@ CONTACT_ATTRIBUTES = tuple(
 )
 """The names, in the table, of the attributes of a contact's row."""
 
-
 _IDENTIFIER_PREFIX = "id#"
-
-
 _MOST_ATTEMPTS = 10
-
-
 _CHANGED = "The contact was changed by another request at the same time: try again"
 
 

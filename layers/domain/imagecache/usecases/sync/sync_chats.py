@@ -113,7 +113,7 @@ class ChatSync:
     ) -> SyncProgress:
         """Returns the progress of the last run if that was out of time and can be resumed, else a new one."""
         now = self.clock()
-        unfinished = self.progress_store.read()
+        unfinished = self.progress_store.read(newer_than=last_sync.fence)
         if unfinished and _can_be_resumed(unfinished, complete=complete, now=now):
             return replace(unfinished, force=unfinished.force or force)
         if unfinished:
@@ -195,8 +195,8 @@ class ChatSync:
                 watermark=min(newest, progress.watermark_limit, now),
                 succeeded_at=now,
                 completed_at=progress.started_at if progress.complete else last_sync.completed_at,
-            ),
-            fence=run.fence,
+                fence=run.fence,
+            )
         )
         if progress.resumed:
             self.progress_store.forget(fence=run.fence)
