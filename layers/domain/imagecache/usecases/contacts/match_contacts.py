@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from imagecache.model.chat import Chat, Participant
-from imagecache.model.contact import Contact, Identifier
+from imagecache.model.contact import Contact
 from imagecache.model.image import ImageSource
 from imagecache.rules.identifiers import identifiers_of
 from imagecache.stores.contacts import ContactsTable
@@ -30,7 +30,7 @@ def people_of(chat: Chat) -> list[Person]:
 
 @dataclass(frozen=True, slots=True)
 class ContactIndex:
-    """The contacts of some people. Whoever is not among them has no contact."""
+    """The contacts of some people. A person without an entry has no contact."""
 
     contacts: Mapping[Person, Contact]
 
@@ -49,7 +49,7 @@ class ContactIndex:
 
 
 NO_CONTACTS = ContactIndex({})
-"""The index to use while there are no contacts: it links nobody, and nothing has to be read for it."""
+"""The index to use while there are no contacts: it has no entry, and nothing has to be read for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +66,10 @@ class ContactMatcher:
             for person in people
         }
         holders = self.contacts_table.holders(set(chain.from_iterable(identifiers.values())))
-        contacts = {person: _first_holder(identifiers[person], holders) for person in identifiers}
-        return ContactIndex(
-            {
-                person: contact
-                for person, contact in contacts.items()
-                if contact and not person.participant.is_network_bot  # A network's bot is never a contact.
-            }
-        )
-
-
-def _first_holder(identifiers: Iterable[Identifier], holders: Mapping[Identifier, Contact]) -> Contact | None:
-    """Returns the holder of the first identifier that has one: the preferred kind comes first."""
-    return next((holders[identifier] for identifier in identifiers if identifier in holders), None)
+        contacts: dict[Person, Contact] = {}
+        for person, identifiers_of_person in identifiers.items():
+            # The preferred kind of identifier comes first. A network's bot is never a contact.
+            holder = next((holders[each] for each in identifiers_of_person if each in holders), None)
+            if holder and not person.participant.is_network_bot:
+                contacts[person] = holder
+        return ContactIndex(contacts)
