@@ -119,7 +119,7 @@ def _fill(stack: Stack, config: Config, size: Size) -> None:
             chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r", fence=1
         )
     # Without a recent complete sync, a sweep deletes nothing.
-    wiring.last_sync_store.record(LastSync(completed_at=moment + _CLOCK_AHEAD), fence=1)
+    wiring.last_sync_store.record(LastSync(completed_at=moment + _CLOCK_AHEAD, fence=1))
 
 
 def _image_key(number: int) -> str:

@@ -16,7 +16,7 @@ from imagecache.failure_log import failures_logged
 from imagecache.metrics import SYNC_SUCCEEDED, put_counts
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
 from imagecache.sources.transport import punctual_session
-from imagecache.usecases.sync.sync_report import SyncOutcome, SyncReport
+from imagecache.usecases.sync.sync_run import SyncOutcome, SyncReport
 from imagecache.wiring import Wiring
 
 config = Config.from_env(os.environ)

@@ -21,7 +21,7 @@ from imagecache.rules.source_urls import image_key
 from imagecache.sources.beeper.answers import is_html_page
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.chats.chats import ChatsTable, preview_of
-from imagecache.stores.chats.participants import ParticipantsTable, chat_row
+from imagecache.stores.chats.participants import ParticipantsTable, roster_rows
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.images.claims import ImageClaims, Won
 from imagecache.stores.state.lock import SyncLock
@@ -216,10 +216,8 @@ class ChatImport:
         """Writes a chat that is not here yet, its members first, as sync does."""
         if self.dry_run:
             return Outcome.IMPORTED
-        own_picture = chat_row(chat)
-        members = [*([own_picture] if own_picture else []), *chat.participants]
         try:
-            self.participants_table.put(chat.chat_id, members, fence=_OLDEST_FENCE)
+            self.participants_table.put(chat.chat_id, roster_rows(chat), fence=_OLDEST_FENCE)
             self.chats_table.put(
                 chat,
                 preview_json=preview_of(chat),

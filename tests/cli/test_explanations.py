@@ -3,7 +3,7 @@
 import pytest
 
 from imagecache.model.image import FailureReason, RejectionReason
-from imagecache.usecases.sync.sync_report import SyncOutcome
+from imagecache.usecases.sync.sync_run import SyncOutcome
 from imagecache.usecases.upkeep.sweep_cache import Refusal
 from imagecache_cli.answers import Job
 from imagecache_cli.explanations import FAILURES, explain_failure, explain_refusal, explain_sync

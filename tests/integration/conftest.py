@@ -29,7 +29,7 @@ from imagecache.usecases.caching.cache_batch import BatchCacher
 from imagecache.usecases.caching.cache_image import ImageCacher
 from imagecache.usecases.caching.fetch_image import ImageSources
 from imagecache.usecases.sync.sync_chats import ChatSync
-from imagecache.usecases.sync.sync_report import SyncReport
+from imagecache.usecases.sync.sync_run import SyncReport
 from imagecache.wiring import Wiring
 from tests.bucket_clock import bucket_clock
 from tests.settings import config_with

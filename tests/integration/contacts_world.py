@@ -9,7 +9,7 @@ import requests
 from demo.chats import Chat, Network, Person
 from demo.service import DemoAccount
 from imagecache.rules.source_urls import image_key
-from imagecache.usecases.sync.sync_report import SyncReport
+from imagecache.usecases.sync.sync_run import SyncReport
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
 from tests.integration.demo_chats import NETWORK, chat_with, fill

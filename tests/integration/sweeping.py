@@ -57,8 +57,8 @@ def synced(stack: Stack) -> None:
     fence = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
     assert fence is not None
     known = stack.wiring.last_sync_store.read()
-    done = replace(known, succeeded_at=stack.now, completed_at=stack.now)
-    stack.wiring.last_sync_store.record(done, fence=fence)
+    done = replace(known, succeeded_at=stack.now, completed_at=stack.now, fence=fence)
+    stack.wiring.last_sync_store.record(done)
     stack.wiring.sync_lock.release(fence)
 
 

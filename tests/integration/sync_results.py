@@ -7,7 +7,7 @@ from demo.chats import Person
 from demo.service import DemoAccount
 from imagecache.queues.images import from_body
 from imagecache.sources.beeper.chats import ChatApi
-from imagecache.usecases.sync.sync_report import SyncReport
+from imagecache.usecases.sync.sync_run import SyncReport
 from tests.integration.conftest import Stack
 
 

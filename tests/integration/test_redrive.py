@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import ImageMessage
 from imagecache.model.job import Job, JobKind, JobStatus, RedriveOrder
 from imagecache.queues.dead_letters import DeadLetters
@@ -102,7 +103,7 @@ def test_a_redrive_out_of_time_goes_on_with_what_is_left(stack: Stack, dead: Dea
 def test_letters_that_could_not_be_sent_are_still_there(stack: Stack, dead: Dead) -> None:
     dead.has(*map(to_body, requests(5)))
     gone = ImagesQueue(queue_url=stack.queue_url.replace("images", "gone"), sqs=stack.sqs)
-    with pytest.raises(stack.sqs.exceptions.QueueDoesNotExist):
+    with pytest.raises(StoreUnavailableError, match="NonExistentQueue"):
         dead.redrive(gone)
     known = stack.jobs.read("job0")
     assert known is not None

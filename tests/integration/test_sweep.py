@@ -10,7 +10,7 @@ from imagecache.api.moments import iso8601
 from imagecache.imaging.pictures import render
 from imagecache.model.chat import Chat
 from imagecache.model.contact import Contact, KeptBy
-from imagecache.model.image import ImageRef
+from imagecache.model.image import ImageRef, ImageSource
 from imagecache.model.job import BackfillOrder, JobStatus, new_job
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
@@ -93,7 +93,7 @@ def test_a_reference_takes_the_mark_away_at_once(stack: Stack) -> None:
     keep(stack, "s/ada")
     nights(stack, 2)
     swept(stack)
-    assert stack.image_queueing.request([("s/ada", "mxc://s/ada")]) == 0
+    assert stack.image_queueing.request([ImageSource("s/ada", "mxc://s/ada")]) == 0
     assert "orphanedAt" not in stack.row("s/ada")
 
 

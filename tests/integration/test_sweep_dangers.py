@@ -10,7 +10,7 @@ import requests
 
 from demo.service import DemoAccount
 from imagecache.imaging.pictures import render
-from imagecache.model.image import Blob
+from imagecache.model.image import Blob, ImageSource
 from imagecache.model.job import JobStatus
 from imagecache.stores.blobs import blob_id, object_keys
 from imagecache.usecases.operating.jobs import Step
@@ -99,7 +99,7 @@ def test_a_reference_added_right_before_the_deletion_keeps_the_image(stack: Stac
 
     def sync() -> None:
         shown(stack, "ada")
-        assert stack.image_queueing.request([("s/ada", "mxc://s/ada")]) == 0
+        assert stack.image_queueing.request([ImageSource("s/ada", "mxc://s/ada")]) == 0
 
     with before(stack, "dynamodb.DeleteItem", sync):
         assert counted(swept(stack)) == {"due": 1, "dueBytes": len(a_picture("red"))}
@@ -121,7 +121,7 @@ def test_a_reference_added_right_after_the_deletion_has_the_image_fetched_again(
         shown(stack, "ada")
 
     with before(stack, "dynamodb.UpdateItem", sweep):
-        assert stack.image_queueing.request([("s/ada", "mxc://s/ada")]) == 1
+        assert stack.image_queueing.request([ImageSource("s/ada", "mxc://s/ada")]) == 1
     assert stack.row("s/ada")["status"] == "pending"
 
 
@@ -247,5 +247,5 @@ def test_clocks_that_are_minutes_apart_cost_no_image(stack: Stack, skew: int) ->
     assert counted(swept(stack)) == {"marked": 1}
     stack.now += -skew
     shown(stack, "bob", chat_id="!bob")
-    stack.image_queueing.request([("s/bob", "mxc://s/bob")])
+    stack.image_queueing.request([ImageSource("s/bob", "mxc://s/bob")])
     assert "orphanedAt" not in stack.row("s/bob")

@@ -39,7 +39,8 @@ def stored(stack: Stack, session: requests.Session) -> Iterable[DemoAccount]:
         fill(demo, [chat_with(number, person(number)) for number in range(CHATS)])
         cached(stack, [f"local.beeper.com/alex_{number}" for number in range(CHATS)])
         rosters = UnstoredRosters(table_name="unused", dynamodb=stack.dynamodb, writes_at_once=1)
-        sync = replace(stack.runs(), participants_table=rosters)
+        page_writer = replace(stack.wiring.page_writer, participants_table=rosters)
+        sync = replace(stack.runs(), page_writer=page_writer)
         api = stack.chat_api(demo, session)
         assert sync.run(api, remaining_ms=lambda: 900_000).changed == CHATS
         yield demo

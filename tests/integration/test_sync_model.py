@@ -24,7 +24,7 @@ from demo.service import DemoAccount
 from imagecache.clock import HOUR
 from imagecache.model.chat import Chat as StoredChat
 from imagecache.model.chat import Folder
-from imagecache.model.contact import Identifier, IdentifierKind
+from imagecache.model.contact import IdentifierKind
 from imagecache.model.image import Blob, ImageStatus
 from imagecache.queues.images import from_body
 from imagecache.rules.names import better_name
@@ -129,9 +129,9 @@ class AccountMachine(RuleBasedStateMachine):
 
     @rule(person=people, picture=of_contacts)
     def a_contact_is_kept_for_somebody(self, person: Person, picture: str | None) -> None:
-        by_hand = [Identifier(IdentifierKind.PARTICIPANT, person.id)]
+        by_hand = {IdentifierKind.PARTICIPANT: [person.id]}
         name = str(person.full_name)
-        self.book.put(name, full_name=name, source_url=picture, identifiers=by_hand)
+        self.book.put(name, full_name=name, source_url=picture, identifier_texts=by_hand)
         self.kept[person.id] = picture
 
     @rule(person=people)

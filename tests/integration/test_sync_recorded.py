@@ -9,7 +9,7 @@ from demo.listener import Listener, Reply, Request, json_reply
 from imagecache.model.chat import Folder
 from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.chats.participants import CHAT_ROW
-from imagecache.usecases.sync.sync_report import SyncReport
+from imagecache.usecases.sync.sync_run import SyncReport
 from tests.integration.conftest import Stack
 from tests.integration.sync_results import queued_keys, stored_chat_ids, sync_with
 from tests.recorded_answers import recorded

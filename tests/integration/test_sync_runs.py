@@ -69,7 +69,7 @@ def test_every_write_of_a_superseded_run_is_refused(
         lambda: stack.participants_table.remove(
             chat.chat_id, [chat.participants[0].participant_id], fence=stale
         ),
-        lambda: stack.wiring.last_sync_store.record(LastSync(watermark=1), fence=stale),
+        lambda: stack.wiring.last_sync_store.record(LastSync(watermark=1, fence=stale)),
     ]
     for write in writes:
         with pytest.raises(FencedOffError):
@@ -110,6 +110,21 @@ def test_an_unfinished_run_is_not_resumed_after_a_complete_one(
     assert stack.sync(demo, session, complete=True).outcome == "ok"
     assert stack.wiring.progress_store.read() is None
     demo.account.receive_message(demo.account.chats[0].id, "again")
+    assert stack.sync(demo, session).changed == 1
+
+
+def test_progress_that_a_superseded_run_records_too_late_is_not_resumed(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    demo.chat_api.is_old = True  # 25 chats a page
+    fill(demo, [chat_with(number) for number in range(30)])
+    stale = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
+    assert stale is not None
+    stack.now += 2
+    assert stack.sync(demo, session).outcome == "ok"
+    second_page = stack.chat_api(demo, session).page(None).next_cursor
+    stack.wiring.progress_store.record(SyncProgress(False, False, stack.now, cursor=second_page), fence=stale)
+    demo.account.receive_message(demo.account.chats[0].id, "on the first page")
     assert stack.sync(demo, session).changed == 1
 
 

@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 
 from imagecache.errors import RejectedSourceError
 from imagecache.model.image import ImageRef, LocationKind, RejectionReason
+from imagecache.rules.failure_reasons import REJECTIONS
 from imagecache.rules.source_urls import (
     MediaLocation,
+    StorableSource,
     image_key,
     image_ref,
     is_on_disk,
     location_kind,
     may_change,
     parse_source_url,
+    storable_source,
     storable_url,
 )
 
@@ -150,3 +153,12 @@ def test_a_request_path_decodes_to_the_key_exactly_once(media_id: str) -> None:
     assert isinstance(source, MediaLocation)
     assert source.path.isascii()
     assert unquote(source.path) == source.key
+
+
+def test_what_is_stored_of_a_source_url_says_why_it_is_never_fetched() -> None:
+    fetched = storable_source("mxc://beeper.com/a?encryptedFileInfoJSON=%7B%7D")
+    assert fetched == StorableSource("mxc://beeper.com/a", ImageRef("beeper.com/a"))
+    assert fetched.rejection is None
+    rejected = storable_source("ftp://beeper.com/a")
+    assert rejected.source_url == "ftp://beeper.com/a"
+    assert rejected.rejection == REJECTIONS[RejectionReason.UNSUPPORTED_SCHEME]

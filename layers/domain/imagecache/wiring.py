@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from imagecache.usecases.reading.list_uncached import UncachedListing
     from imagecache.usecases.reading.show_chat import ChatViewer
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
+    from imagecache.usecases.sync.remove_missing import MissingChatRemover
+    from imagecache.usecases.sync.store_page import PageWriter
     from imagecache.usecases.sync.sync_chats import ChatSync
     from imagecache.usecases.sync.sync_job import SyncJobs
     from imagecache.usecases.upkeep.sweep_cache import Sweep
@@ -244,16 +246,32 @@ class Wiring:
         )
 
     @cached_property
+    def page_writer(self) -> "PageWriter":
+        from imagecache.usecases.sync.store_page import PageWriter
+
+        return PageWriter(
+            chats_table=self.chats_table,
+            participants_table=self.participants_table,
+            image_queueing=self.image_queueing,
+            matcher=self.contact_matcher,
+        )
+
+    @cached_property
+    def missing_chat_remover(self) -> "MissingChatRemover":
+        from imagecache.usecases.sync.remove_missing import MissingChatRemover
+
+        return MissingChatRemover(chats_table=self.chats_table, participants_table=self.participants_table)
+
+    @cached_property
     def chat_sync(self) -> "ChatSync":
         from imagecache.usecases.sync.sync_chats import ChatSync
 
         return ChatSync(
-            chats_table=self.chats_table,
-            participants_table=self.participants_table,
-            image_queueing=self.image_queueing,
-            relinker=self.contact_relinker,
-            matcher=self.contact_matcher,
             sync_lock=self.sync_lock,
+            relinker=self.contact_relinker,
+            page_writer=self.page_writer,
+            missing_chat_remover=self.missing_chat_remover,
+            image_queueing=self.image_queueing,
             progress_store=self.progress_store,
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,

@@ -32,5 +32,5 @@ class AdminApi:
             lookup=self.lookup, changes=self.changes, base_url=self.base_url, log=self.log
         )
         jobs = JobStartRoutes(starter=self.job_starter)
-        contacts = ContactRoutes(book=self.book, start_sync=jobs.start_sync, base_url=self.base_url)
+        contacts = ContactRoutes(book=self.book, job_starter=self.job_starter, base_url=self.base_url)
         return {**images.routes(), **jobs.routes(), **contacts.routes()}

@@ -1,7 +1,7 @@
 """The routes below `/api/contacts`, and the fields of a contact that a request may contain."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, cast
@@ -13,35 +13,22 @@ from imagecache.api.fields import CURSOR, MOST_URL_CHARS, Field, Flag, Schema, T
 from imagecache.api.http import Route, Routes
 from imagecache.api.image import image_json
 from imagecache.api.moments import iso8601
-from imagecache.api.operation_shapes import Accepted
 from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
-from imagecache.model.contact import Contact, Identifier, IdentifierKind
-from imagecache.rules.identifiers import RULES, WRITTEN_KINDS, identifier
+from imagecache.model.contact import Contact, IdentifierKind
+from imagecache.model.job import SyncOrder
+from imagecache.rules.identifiers import WRITTEN_KINDS
 from imagecache.rules.image_choice import ShownFor, ShownImage
 from imagecache.usecases.contacts.keep_contacts import ContactBook, ShownContact
-
-StartSync = Callable[[], Accepted]
-"""Starts a sync in the background, which links the members of all chats again."""
-
+from imagecache.usecases.operating.jobs import JobStarter
 
 _PATH = "/api/contacts/{contactId}"
-
-
 _LISTING = "contacts"
-
-
 # DynamoDB's limit for a partition key; a cursor may name the row of an identifier.
 _MOST_KEY_BYTES = 2048
-
-
 # Ids are part of a path, which HTTP APIs decode. An id with a # could be the key of an identifier's row.
 _CONTACT_ID = r"[A-Za-z0-9._:@+-]{1,128}"
-
-
 _MOST_OF_A_KIND = 50
-
-
 # The longest that an e-mail address may be.
 _MOST_CHARS = 254
 
@@ -80,8 +67,6 @@ def _texts(kind: str) -> Texts:
 
 
 CONTACT_PATH = (ContactId("contactId", required=True, about="chosen by the client that creates the contact"),)
-
-
 CONTACT_BODY = (
     Text("fullName", 500),
     Text(
@@ -105,7 +90,7 @@ class ContactRoutes:
     """Reads and changes contacts. Contacts hold names and numbers, so all of it takes the admin token."""
 
     book: ContactBook
-    start_sync: StartSync
+    job_starter: JobStarter
     base_url: str
 
     def routes(self) -> Routes:
@@ -181,35 +166,27 @@ class ContactRoutes:
         without_sync: bool,
     ) -> shapes.ContactPut:
         """Answers `PUT /api/contacts/{contactId}`. Raises InvalidRequestError, ConflictError."""
-        texts = {**identifiers, IdentifierKind.PARTICIPANT: participant_ids}
         shown = self.book.put(
             contact_id,
             full_name=full_name,
             source_url=image_url,
-            identifiers=[*_identifiers(texts, self.book.region)],
+            identifier_texts={**identifiers, IdentifierKind.PARTICIPANT: participant_ids},
         )
-        job_id = None if without_sync else self.start_sync()["jobId"]
+        job_id = None if without_sync else self._start_sync()
         return {"contact": _contact_json(shown, self.base_url), "jobId": job_id}
 
     def remove(self, *, contact_id: str) -> shapes.ContactRemoved:
         """Answers `DELETE /api/contacts/{contactId}`. Raises NotFoundError, ConflictError."""
         self.book.remove(contact_id)
-        return {"contactId": contact_id, "jobId": self.start_sync()["jobId"]}
+        return {"contactId": contact_id, "jobId": self._start_sync()}
+
+    def _start_sync(self) -> str:
+        """Starts the job that links the members of all chats to contacts again, and returns its id."""
+        return self.job_starter.start(SyncOrder()).job_id
 
 
 def _row_key(position: object) -> str | None:
     return position if cursors.is_key(position, max_bytes=_MOST_KEY_BYTES) else None
-
-
-def _identifiers(texts: Mapping[IdentifierKind, Sequence[str]], region: str) -> Iterator[Identifier]:
-    """Yields the identifiers in normal form. Raises InvalidRequestError for a text that is not valid."""
-    for kind, written in texts.items():
-        for text in written:
-            normal = identifier(kind, text, region=region)
-            if normal is None:
-                rule = RULES[kind]
-                raise InvalidRequestError(f"{text[:60]!r} is not a valid {rule.noun}: {rule.hint}")
-            yield normal
 
 
 def _contact_json(shown: ShownContact, base_url: str) -> shapes.Contact:

@@ -73,8 +73,8 @@ class JobStartRoutes:
             ),
         }
 
-    def start_sync(self, *, complete: bool = False, force: bool = False) -> shapes.Accepted:
-        """Answers `POST /api/sync`. A change of contacts starts such a sync, too."""
+    def start_sync(self, *, complete: bool, force: bool) -> shapes.Accepted:
+        """Answers `POST /api/sync`."""
         return self._start(SyncOrder(complete=complete, force=force))
 
     def start_backfill(self, *, active_within_days: int) -> shapes.Accepted:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from imagecache.model.image import ImageRef
+from imagecache.model.image import ImageRef, ImageSource, image_source
 
 
 class Folder(StrEnum):
@@ -33,6 +33,11 @@ class Participant:
     image: ImageRef | None
     contact_id: str | None = None
     contact_image_key: str | None = None
+
+    @property
+    def image_source(self) -> ImageSource | None:
+        """The member's own picture, if they have one that can be fetched."""
+        return image_source(self.image, self.source_url)
 
 
 @dataclass(frozen=True, slots=True)

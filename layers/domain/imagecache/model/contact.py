@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from imagecache.model.image import ImageRef
+from imagecache.model.image import ImageRef, ImageSource, image_source
 
 
 class KeptBy(StrEnum):
@@ -52,4 +52,10 @@ class Contact:
 
     @property
     def image_key(self) -> str | None:
+        """The key of the contact's picture, if they have one that can be fetched."""
         return self.image.key if self.image else None
+
+    @property
+    def image_source(self) -> ImageSource | None:
+        """The contact's picture, if they have one that can be fetched."""
+        return image_source(self.image, self.source_url)

@@ -76,6 +76,21 @@ class ImageRef:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageSource:
+    """An image that can be fetched: its key, and a source URL that names it."""
+
+    key: str
+    source_url: str
+
+
+def image_source(image: ImageRef | None, source_url: str | None) -> ImageSource | None:
+    """Returns the image to fetch, or None if there is no URL or if the URL is never fetched."""
+    if image is None or image.key is None or source_url is None:
+        return None
+    return ImageSource(image.key, source_url)
+
+
+@dataclass(frozen=True, slots=True)
 class Validators:
     """The `ETag` and `Last-Modified` by which a web server names one version of an image."""
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import QueueRefusedError
 from imagecache.model.image import ImageMessage
 
@@ -20,14 +21,18 @@ _ATTEMPTS = 3
 
 
 class ImagesQueue:
-    """Sends messages, and postpones those that were received."""
+    """Sends messages, and postpones those that were received.
+
+    Every method raises StoreUnavailableError if SQS does not answer or refuses.
+    """
 
     def __init__(self, *, queue_url: str, sqs: "SQSClient") -> None:
         self._queue_url = queue_url
         self._sqs = sqs
 
+    @aws_errors_translated()
     def send(self, messages: Sequence[ImageMessage]) -> None:
-        """Sends all messages, in their order. Raises QueueRefusedError if SQS refuses one of them."""
+        """Sends all messages, in their order. Raises QueueRefusedError if SQS keeps refusing one of them."""
         batch: list[str] = []
         for body in map(to_body, messages):
             if len(batch) == _MESSAGES_PER_CALL or sum(map(len, batch)) + len(body) > _BYTES_PER_CALL:
@@ -37,12 +42,14 @@ class ImagesQueue:
         if batch:
             self._send_batch(batch)
 
+    @aws_errors_translated()
     def send_later(self, message: ImageMessage, *, milliseconds: int) -> None:
         """Sends a message that SQS delivers after a delay, of at most 900 s."""
         self._sqs.send_message(
             QueueUrl=self._queue_url, MessageBody=to_body(message), DelaySeconds=_seconds(milliseconds)
         )
 
+    @aws_errors_translated()
     def hide(self, receipt_handle: str, *, milliseconds: int) -> None:
         """Postpones the next delivery of a received message by 0 s to 12 h.
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.contact import Contact
-from imagecache.model.image import ImageRef, ImageStatus, ImageView
+from imagecache.model.image import ImageRef, ImageSource, ImageStatus, ImageView, image_source
 
 Views = Mapping[str, ImageView]
 """Views by image key, of the images that have a row."""
@@ -40,6 +40,11 @@ class PictureCandidate:
     shown_for: ShownFor
     image: ImageRef
     source_url: str | None = None
+
+    @property
+    def image_source(self) -> ImageSource | None:
+        """The image to fetch, None if its URL is not known or never fetched."""
+        return image_source(self.image, self.source_url)
 
 
 @dataclass(frozen=True, slots=True)

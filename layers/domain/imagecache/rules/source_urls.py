@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from imagecache.errors import RejectedSourceError
 from imagecache.model.image import ImageRef, LocationKind, RejectionReason
+from imagecache.rules.failure_reasons import REJECTIONS
 
 # DynamoDB's limit for a partition key.
 _MAX_KEY_BYTES = 2048
@@ -79,6 +80,19 @@ class DataLocation:
 
 
 ImageLocation = MediaLocation | WebLocation | DataLocation
+
+
+@dataclass(frozen=True, slots=True)
+class StorableSource:
+    """A source URL as it may be stored, and the image that it names or why it is never fetched."""
+
+    source_url: str
+    image: ImageRef
+
+    @property
+    def rejection(self) -> str | None:
+        """The text that says why the URL is never fetched, None if it is fetched."""
+        return REJECTIONS[self.image.rejected] if self.image.rejected else None
 
 
 # --- The parsers of the schemes. Each raises RejectedSourceError for a URL that is never fetched.
@@ -276,3 +290,8 @@ def may_change(source_url: str) -> bool:
 def storable_url(source_url: str) -> str:
     """Returns the URL as it may be stored: without the key material in the query of an mxc URL."""
     return source_url.partition("?")[0] if _scheme_of(source_url).query_is_secret else source_url
+
+
+def storable_source(source_url: str) -> StorableSource:
+    """Returns what is stored of a source URL. It never raises: a URL that is rejected is stored as well."""
+    return StorableSource(storable_url(source_url), image_ref(source_url))

@@ -55,13 +55,8 @@ CONTACT_ATTRIBUTES = tuple(
 )
 """The names, in the table, of the attributes of a contact's row."""
 
-
 _IDENTIFIER_PREFIX = "id#"
-
-
 _MOST_ATTEMPTS = 10
-
-
 _CHANGED = "The contact was changed by another request at the same time: try again"
 
 
@@ -138,6 +133,13 @@ class ContactsTable:
     def referring(self, image_key: str, *, limit: int) -> list[str]:
         """Returns the ids of at most `limit` contacts that have this picture."""
         return [row.contact_id for row in self._row.by_image.query(image_key, limit=limit)]
+
+    def put(self, contact: Contact) -> Contact:
+        """Creates or replaces the contact, and returns it as it is stored.
+
+        Raises ConflictError if another request changes the contact at the same time.
+        """
+        return self.save(contact, before=self.one(contact.contact_id))
 
     def save(self, contact: Contact, *, before: Contact | None) -> Contact:
         """Creates the contact, or replaces the one that was read as `before`. Returns it as it is stored.

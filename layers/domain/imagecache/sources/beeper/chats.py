@@ -28,38 +28,21 @@ from imagecache.sources.beeper.auth import beeper_headers
 
 # New servers accept 1 to 200 chats a page. Old ones ignore the limit and send 25.
 _CHATS_PER_PAGE = 200
-
-
 # Seconds to connect and to read. Beeper's own MCP server allows a request 30 s.
 _TIMEOUT = (5.0, 30.0)
-
-
 # New servers send the whole roster for -1. Old ones refuse that and accept 0 to 500.
 _WHOLE_ROSTER = -1
-
-
 _LARGEST_PART_OF_A_ROSTER = 500
-
-
 # DynamoDB's limit for a sort key.
 _MAX_ID_BYTES = 1024
-
-
 # A name may be as long as a Matrix event, 64 KB. A row with twenty of them must stay below DynamoDB's 400 KB.
 _MAX_TEXT_CHARS = 1000
-
-
 # Data URLs have up to 64 KB.
 _MAX_URL_CHARS = 100_000
-
-
 # Far beyond any date in ms, and exact in every JSON implementation.
 _LARGEST_NUMBER = 2**53
 
-
 Parameters = Mapping[str, str | int]
-
-
 Json = Mapping[str, Any]
 
 

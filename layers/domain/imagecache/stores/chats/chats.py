@@ -141,6 +141,7 @@ class StoredChat:
 class ChatSummary:
     """The attributes of a chat that relinking needs to find its members' contacts and to show them."""
 
+    chat_id: str
     network_name: str
     preview_json: str
     last_activity: int
@@ -285,10 +286,19 @@ class ChatsTable:
         with fenced():
             row.save(condition=behind(ChatRow.synced_by, fence))
 
-    def put_preview(self, chat_id: str, preview_json: str, *, fence: int) -> None:
-        """Replaces the preview of a chat that is stored. Raises FencedOffError."""
+    def update_preview(
+        self, chat: ChatSummary, contact_images: Mapping[str, str | None], *, fence: int
+    ) -> None:
+        """Shows other contacts' pictures in the preview of a stored chat. Writes nothing if none differs.
+
+        `contact_images` holds the key of the contact's picture, or None, by participant id. Members who are
+        not in it stay as they are. Raises FencedOffError.
+        """
+        preview_json = _with_contact_images(chat.preview_json, contact_images)
+        if preview_json == chat.preview_json:
+            return
         with fenced():
-            self._row(chat_id).update(
+            self._row(chat.chat_id).update(
                 actions=[ChatRow.preview_json.set(preview_json), ChatRow.synced_by.set(fence)],
                 condition=ChatRow.chat_id.exists() & behind(ChatRow.synced_by, fence),
             )
@@ -313,12 +323,7 @@ def preview_of(chat: Chat) -> str:
     return _to_json([_member_json(participant) for participant in chat.participants[:PREVIEW_LENGTH]])
 
 
-def with_contact_images(preview_json: str, contact_images: Mapping[str, str | None]) -> str:
-    """Returns the preview with other contacts' pictures.
-
-    `contact_images` holds the key of the contact's picture, or None, by participant id. Members who are not
-    in it stay as they are.
-    """
+def _with_contact_images(preview_json: str, contact_images: Mapping[str, str | None]) -> str:
     members: list[dict[str, Any]] = json.loads(preview_json)
     for member in members:
         image_key = contact_images.get(member["id"], member.get("contactImageKey"))
@@ -405,6 +410,7 @@ def _stored_chat(item: Item) -> StoredChat:
 
 def _summary(item: Item) -> ChatSummary:
     return ChatSummary(
+        chat_id=item["chatId"]["S"],
         network_name=network_name(item.get("network", {}).get("S"), item["accountId"]["S"]),
         preview_json=item["participants"]["S"],
         last_activity=int(item["lastActivity"]["N"]),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
@@ -12,6 +12,7 @@ from pynamodb.models import Model
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, RejectionReason
+from imagecache.rules.names import better_name
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.dynamodb import behind, bound, fenced, scan
 
@@ -80,6 +81,14 @@ class Member(NamedTuple):
 
     chat_id: str
     participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
+class MergedRoster:
+    """A chat with its members as they are stored now, and the ids of the rows that are left to be removed."""
+
+    chat: Chat
+    left_over: list[str]
 
 
 class ParticipantsTable:
@@ -152,6 +161,28 @@ class ParticipantsTable:
         rows = self._row.by_contact.query(contact_id, limit=limit)
         return [(row.chat_id, row.participant_id) for row in rows]
 
+    def merge(self, chat: Chat, *, fence: int) -> MergedRoster:
+        """Writes those of the chat's members, and its own picture, that differ from what is stored.
+
+        A stored name is kept where a network has lost it, or has replaced it by an id. A partial roster says
+        nothing about the other members, so they stay, and the returned chat has them, too. Removes nothing:
+        the caller queues images first, see usecases/sync/store_page.py. Raises FencedOffError.
+        """
+        stored = self.roster(chat.chat_id)
+        members = tuple(
+            _with_better_name(member, stored.get(member.participant_id)) for member in chat.participants
+        )
+        chat = replace(chat, participants=members)
+        rows = {row.participant_id: row for row in roster_rows(chat)}
+        changed = [row for row in rows.values() if stored.get(row.participant_id) != _as_stored(row)]
+        self.put(chat.chat_id, changed, fence=fence)
+        absent = stored.keys() - rows.keys()
+        if chat.roster_is_partial:
+            unlisted = [row for row in stored.values() if row.participant_id in absent - {CHAT_ROW}]
+            chat = _with_more_members(chat, unlisted)
+            absent &= {CHAT_ROW}
+        return MergedRoster(chat, sorted(absent))
+
     def put(self, chat_id: str, participants: list[Participant], *, fence: int) -> None:
         """Writes these rows of a chat. Raises FencedOffError."""
 
@@ -185,6 +216,10 @@ class ParticipantsTable:
 
         self._write_all(delete, participant_ids)
 
+    def remove_all(self, chat_id: str, *, fence: int) -> None:
+        """Deletes every row of a chat. Raises FencedOffError."""
+        self.remove(chat_id, list(self.roster(chat_id)), fence=fence)
+
     def _write_all(self, write: Callable[[T], None], items: list[T]) -> None:
         with fenced():
             if len(items) < 2:  # Most differences are one row, which is not worth a thread.
@@ -196,11 +231,11 @@ class ParticipantsTable:
                     pass
 
 
-def chat_row(chat: Chat) -> Participant | None:
-    """Returns the chat's own picture as a row of its roster, or None if it has no picture."""
+def roster_rows(chat: Chat) -> list[Participant]:
+    """Returns the rows of this chat in chatParticipants: its own picture, if any, and its members."""
     if chat.source_url is None:
-        return None
-    return Participant(
+        return [*chat.participants]
+    own_picture = Participant(
         participant_id=CHAT_ROW,
         full_name=None,
         username=None,
@@ -211,9 +246,21 @@ def chat_row(chat: Chat) -> Participant | None:
         source_url=chat.source_url,
         image=chat.image,
     )
+    return [own_picture, *chat.participants]
 
 
-def as_stored(participant: Participant) -> Participant:
+def _with_better_name(member: Participant, stored: Participant | None) -> Participant:
+    return replace(member, full_name=better_name(member.full_name, stored.full_name if stored else None))
+
+
+def _with_more_members(chat: Chat, members: list[Participant]) -> Chat:
+    participants = (*chat.participants, *members)
+    return replace(
+        chat, participants=participants, participant_count=chat.participant_count or len(participants)
+    )
+
+
+def _as_stored(participant: Participant) -> Participant:
     """Returns the participant as a roster returns it after it was stored: without secrets in the URL."""
     url = participant.source_url
     return replace(participant, source_url=storable_url(url) if url else None)
@@ -232,7 +279,7 @@ def _attributes(participant: Participant) -> dict[str, Any]:
         "email": participant.email,
         "is_self": participant.is_self,
         "is_network_bot": participant.is_network_bot,
-        "source_url": as_stored(participant).source_url,
+        "source_url": _as_stored(participant).source_url,
         "image_key": image.key,
         "rejected": image.rejected,
         "contact_id": participant.contact_id,

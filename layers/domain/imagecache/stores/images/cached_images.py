@@ -36,6 +36,7 @@ from imagecache.model.image import (
     FailureReason,
     ImageMessage,
     ImageRecord,
+    ImageSource,
     ImageStatus,
     ImageView,
     OriginAnswer,
@@ -243,17 +244,17 @@ class CachedImages:
                 yield record_of(row)
 
     @aws_errors_translated()
-    def due(self, *, now: int, limit: int) -> list[tuple[str, str]]:
-        """Returns the (image key, source URL) of at most `limit` images that are due.
+    def due(self, *, now: int, limit: int) -> list[ImageSource]:
+        """Returns at most `limit` images that are due.
 
         These are failed images whose next attempt has come, and pending ones whose message counts as lost.
         """
-        images: list[tuple[str, str]] = []
+        images: list[ImageSource] = []
         for status in (ImageStatus.FAILED, ImageStatus.PENDING):
             rows = self._row.by_attention.query(
                 status.value, ImageRow.next_attempt_at <= now, limit=limit - len(images)
             )
-            images += [(row.image_key, row.source_url) for row in rows if row.source_url]
+            images += [ImageSource(row.image_key, row.source_url) for row in rows if row.source_url]
         return images
 
     @aws_errors_translated()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pynamodb.exceptions import DoesNotExist
@@ -34,6 +34,16 @@ class RelinkPosition:
     def is_behind(self) -> bool:
         """True if contacts have changed since all members were linked."""
         return self.linked < self.changes
+
+    def moved_to(self, after: tuple[str, str] | None) -> "RelinkPosition":
+        """Returns the position after a step that has linked the members up to `after`, None for the last one.
+
+        A pass brings members up to date only as of the changes counted when it began, because it has passed
+        some of them before later ones.
+        """
+        towards = self.changes if self.after is None else self.towards
+        linked = towards if after is None else self.linked
+        return replace(self, linked=linked, towards=towards, after=after)
 
 
 class ContactChanges:

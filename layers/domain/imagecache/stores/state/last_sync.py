@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from imagecache.stores.dynamodb import bound
-from imagecache.stores.state.row import StateRow, read_value, save_fenced
+from imagecache.stores.state.row import StateRow, read_row, save_fenced
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -14,15 +14,17 @@ _NAME = "lastSync"
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
-    """Three moments in ms, each 0 before the first run that succeeds.
+    """Three moments in ms and a fence, each 0 before the first run that succeeds.
 
     Every chat whose last activity is before `watermark` is stored. A run last succeeded at `succeeded_at`.
-    The last complete run that succeeded was begun at `completed_at`.
+    The last complete run that succeeded was begun at `completed_at`. `fence` is that of the last run that
+    succeeded.
     """
 
     watermark: int = 0
     succeeded_at: int = 0
     completed_at: int = 0
+    fence: int = 0
 
 
 class LastSyncStore:
@@ -36,8 +38,11 @@ class LastSyncStore:
 
     def read(self) -> LastSync:
         """Returns the result of the last successful run."""
-        return LastSync(**read_value(self._row, _NAME))
+        row = read_row(self._row, _NAME)
+        return LastSync(**(row.value or {}), fence=int(row.fence or 0))
 
-    def record(self, last_sync: LastSync, *, fence: int) -> None:
+    def record(self, last_sync: LastSync) -> None:
         """Replaces the result. Raises FencedOffError."""
-        save_fenced(self._row(_NAME, value=asdict(last_sync)), fence)
+        value = asdict(last_sync)
+        del value["fence"]
+        save_fenced(self._row(_NAME, value=value), last_sync.fence)

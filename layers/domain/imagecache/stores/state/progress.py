@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.stores.dynamodb import behind, bound, fenced
-from imagecache.stores.state.row import StateRow, read_value, save_fenced
+from imagecache.stores.state.row import StateRow, read_row, save_fenced
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -54,11 +54,17 @@ class ProgressStore:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
 
     @aws_errors_translated()
-    def read(self) -> SyncProgress | None:
-        """Returns what the last run has left to be done, or None if it was finished."""
-        value = read_value(self._row, _NAME)
-        if not value:
+    def read(self, *, newer_than: int = 0) -> SyncProgress | None:
+        """Returns what the last run has left to be done, or None if it was finished.
+
+        `newer_than` is the fence of the last run that succeeded. Progress that an older run has recorded is
+        ignored. The row's own fence cannot prevent it: a run that ends in time does not write this row, so a
+        run that has lost its lock to such a run can still record its progress.
+        """
+        row = read_row(self._row, _NAME)
+        if not row.value or row.fence <= newer_than:
             return None
+        value = row.value
         chunks = [bytes(self._row.get(name, consistent_read=True).hashes) for name in value.pop("chunks")]
         seen_cursors, *seen_chats = map(_split, chunks)
         return SyncProgress(

@@ -51,15 +51,23 @@ class JobRow(Model):
 
 
 @aws_errors_translated()
+def read_row(rows: type[StateRow], name: str) -> StateRow:
+    """Returns the row with this name, consistently read, or one without attributes if there is none.
+
+    Raises StoreUnavailableError.
+    """
+    try:
+        return rows.get(name, consistent_read=True)
+    except DoesNotExist:
+        return rows(name)
+
+
 def read_value(rows: type[StateRow], name: str) -> dict[str, Any]:
     """Returns the `value` of the row with this name, consistently read, or an empty dict if there is none.
 
     Raises StoreUnavailableError.
     """
-    try:
-        return rows.get(name, consistent_read=True).value or {}
-    except DoesNotExist:
-        return {}
+    return read_row(rows, name).value or {}
 
 
 def save_fenced(row: StateRow, fence: int) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from imagecache.clock import Clock
-from imagecache.model.image import FailureReason, ImageMessage, ImageRecord, ImageStatus
+from imagecache.model.image import FailureReason, ImageMessage, ImageRecord, ImageSource, ImageStatus
 from imagecache.queues.images import ImagesQueue
 from imagecache.rules.source_urls import is_on_disk
 from imagecache.stores.images.cached_images import MESSAGE_LIFETIME_MS, CachedImages
@@ -19,14 +19,14 @@ _DUE_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageQueueing:
-    """Sends messages for images. Images are given as pairs of image key and source URL."""
+    """Sends messages for images. Where one image is given twice, its last source URL counts."""
 
     cached_images: CachedImages
     queue: ImagesQueue
     clock: Clock
     writes_at_once: int
 
-    def request(self, images: Iterable[tuple[str, str]], *, retry: bool = False) -> int:
+    def request(self, images: Iterable[ImageSource], *, retry: bool = False) -> int:
         """Queues those of the images that need work, in the order given. Returns how many.
 
         `retry` also queues every failed image, even one that failed for good. The images are shown
@@ -35,33 +35,32 @@ class ImageQueueing:
         image, because it would not be queued again for hours.
         """
         now = self.clock()
-        urls = dict(images)
-        records = self._remove_orphan_marks(self.cached_images.records(urls))
-        messages: list[ImageMessage] = []
-        for key, url in urls.items():
-            record = records.get(key)
+        images_by_key = {image.key: image for image in images}
+        records = self._remove_orphan_marks(self.cached_images.records(images_by_key))
+        to_queue: list[ImageSource] = []
+        for image in images_by_key.values():
+            record = records.get(image.key)
             is_retried = retry and record is not None and record.status is ImageStatus.FAILED
-            if is_retried or earns_another_try(record, url):
-                self.cached_images.revive(key, now=now)
+            if is_retried or earns_another_try(record, image.source_url):
+                self.cached_images.revive(image.key, now=now)
             elif not needs_work(record, now):
                 continue
-            messages.append(ImageMessage(key, url, now))
-        self._send(messages)
-        return len(messages)
+            to_queue.append(image)
+        self._send(to_queue, now=now)
+        return len(to_queue)
 
-    def send(self, images: Iterable[tuple[str, str]]) -> None:
+    def send(self, images: Iterable[ImageSource]) -> None:
         """Queues each of the images, whatever its row says. The caller has just written the rows."""
-        now = self.clock()
-        self._send([ImageMessage(key, url, now) for key, url in images])
+        self._send(list(images), now=self.clock())
 
-    def count_missing(self, images: Iterable[tuple[str, str]]) -> int:
+    def count_missing(self, images: Iterable[ImageSource]) -> int:
         """Returns how many of the images `request` would queue. Changes nothing."""
         now = self.clock()
-        urls = dict(images)
-        records = self.cached_images.records(urls)
+        images_by_key = {image.key: image for image in images}
+        records = self.cached_images.records(images_by_key)
         return sum(
-            earns_another_try(records.get(key), url) or needs_work(records.get(key), now)
-            for key, url in urls.items()
+            earns_another_try(records.get(key), image.source_url) or needs_work(records.get(key), now)
+            for key, image in images_by_key.items()
         )
 
     def request_due(self) -> int:
@@ -76,7 +75,8 @@ class ImageQueueing:
             if not record.orphaned_at or self.cached_images.unmark_orphaned(key)
         }
 
-    def _send(self, messages: list[ImageMessage]) -> None:
+    def _send(self, images: list[ImageSource], *, now: int) -> None:
+        messages = [ImageMessage(image.key, image.source_url, now) for image in images]
         for start in range(0, len(messages), _MESSAGES_A_GROUP):
             group = messages[start : start + _MESSAGES_A_GROUP]
             self.queue.send(group)

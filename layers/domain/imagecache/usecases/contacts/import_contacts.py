@@ -12,7 +12,7 @@ from imagecache.errors import ConflictError, OriginDownError, OriginUnauthorized
 from imagecache.model.contact import Contact, Identifier, KeptBy
 from imagecache.rules.deletion_brake import is_too_much
 from imagecache.rules.identifiers import identifier
-from imagecache.rules.source_urls import image_ref, storable_url
+from imagecache.rules.source_urls import storable_source
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.dex import DexApi, DexContact, DexReading
 from imagecache.stores.contacts import ContactsTable
@@ -166,12 +166,12 @@ def _to_remove(wanted: dict[str, Contact], stored: dict[str, Contact], report: I
 
 
 def _contact(person: DexContact, identifiers: set[Identifier]) -> Contact:
-    url = person.source_url
+    source = storable_source(person.source_url) if person.source_url else None
     return Contact(
         contact_id=f"dex:{person.dex_id}",
         full_name=person.full_name,
-        source_url=storable_url(url) if url else None,
-        image=image_ref(url) if url else None,
+        source_url=source.source_url if source else None,
+        image=source.image if source else None,
         identifiers=tuple(sorted(identifiers)),
         kept_by=KeptBy.DEX,
     )

@@ -1,16 +1,16 @@
 """Contacts as their owner reads and changes them. Which members they are is decided by sync."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from imagecache.clock import Clock
 from imagecache.errors import InvalidRequestError, NotFoundError
 from imagecache.model.chat import Chat
-from imagecache.model.contact import Contact, Identifier, KeptBy
+from imagecache.model.contact import Contact, Identifier, IdentifierKind, KeptBy
 from imagecache.model.image import ImageView
-from imagecache.rules.failure_reasons import REJECTIONS
+from imagecache.rules.identifiers import RULES, identifier
 from imagecache.rules.image_choice import view_of
-from imagecache.rules.source_urls import image_ref, storable_url
+from imagecache.rules.source_urls import storable_source
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts import ContactsTable
@@ -89,28 +89,28 @@ class ContactBook:
         *,
         full_name: str | None,
         source_url: str | None,
-        identifiers: Iterable[Identifier],
+        identifier_texts: Mapping[IdentifierKind, Sequence[str]],
     ) -> ShownContact:
         """Creates or replaces a contact, which the owner keeps from now on.
 
-        Raises InvalidRequestError for a picture that is never fetched, and ConflictError if another request
-        changes the contact at the same time.
+        Raises InvalidRequestError for an identifier that is not valid and for a picture that is never
+        fetched, and ConflictError if another request changes the contact at the same time.
         """
-        image = image_ref(source_url) if source_url else None
-        if image and image.rejected:
-            raise InvalidRequestError(f"imageUrl is never fetched: {REJECTIONS[image.rejected]}")
-        before = self.contacts_table.one(contact_id)
+        identifiers = set(_identifiers(identifier_texts, self.region))
+        source = storable_source(source_url) if source_url else None
+        if source and source.rejection:
+            raise InvalidRequestError(f"imageUrl is never fetched: {source.rejection}")
         contact = Contact(
             contact_id=contact_id,
             full_name=full_name,
-            source_url=storable_url(source_url) if source_url else None,
-            image=image,
-            identifiers=tuple(sorted(set(identifiers))),
+            source_url=source.source_url if source else None,
+            image=source.image if source else None,
+            identifiers=tuple(sorted(identifiers)),
             kept_by=KeptBy.MANUAL,
             updated_at=self.clock(),
         )
         with self.contact_changes.counted():
-            saved = self.contacts_table.save(contact, before=before)
+            saved = self.contacts_table.put(contact)
         [shown] = self._show([saved])
         return shown
 
@@ -144,3 +144,14 @@ class ContactBook:
         if contact is None:
             raise NotFoundError("No contact has this contactId")
         return contact
+
+
+def _identifiers(texts: Mapping[IdentifierKind, Sequence[str]], region: str) -> Iterator[Identifier]:
+    """Yields the identifiers in normal form. Raises InvalidRequestError for a text that is not valid."""
+    for kind, texts_of_kind in texts.items():
+        for text in texts_of_kind:
+            normal = identifier(kind, text, region=region)
+            if normal is None:
+                rule = RULES[kind]
+                raise InvalidRequestError(f"{text[:60]!r} is not a valid {rule.noun}: {rule.hint}")
+            yield normal

@@ -6,9 +6,11 @@ e-mail address. If two contacts have the same identifier, the one that had it fi
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
-from imagecache.model.chat import Participant
-from imagecache.model.contact import Contact, Identifier
+from imagecache.model.chat import Chat, Participant
+from imagecache.model.contact import Contact
+from imagecache.model.image import ImageSource
 from imagecache.rules.identifiers import identifiers_of
 from imagecache.stores.contacts import ContactsTable
 
@@ -21,38 +23,33 @@ class Person:
     network: str
 
 
+def people_of(chat: Chat) -> list[Person]:
+    """Returns the members of a chat."""
+    return [Person(participant, chat.network_name) for participant in chat.participants]
+
+
 @dataclass(frozen=True, slots=True)
 class ContactIndex:
-    """The contacts of some people, by identifier. `region` completes phone numbers without a country code."""
+    """The contacts of some people. A person without an entry has no contact."""
 
-    holders: Mapping[Identifier, Contact]
-    region: str
-
-    def contact_of(self, person: Person) -> Contact | None:
-        """Returns the contact that this person is, or None. A network's bot is never a contact."""
-        if person.participant.is_network_bot or not self.holders:
-            return None
-        for identifier in identifiers_of(person.participant, network=person.network, region=self.region):
-            if identifier in self.holders:
-                return self.holders[identifier]
-        return None
+    contacts: Mapping[Person, Contact]
 
     def linked(self, person: Person) -> Participant:
         """Returns the member with the id and the picture of their contact, or with neither."""
-        contact = self.contact_of(person)
+        contact = self.contacts.get(person)
         if contact is None:
             return replace(person.participant, contact_id=None, contact_image_key=None)
         return replace(person.participant, contact_id=contact.contact_id, contact_image_key=contact.image_key)
 
-    def images(self, people: Iterable[Person]) -> Iterator[tuple[str, str]]:
-        """Yields (image key, source URL) of the pictures of these people's contacts."""
-        for contact in map(self.contact_of, people):
-            if contact and contact.image_key and contact.source_url:
-                yield contact.image_key, contact.source_url
+    def images(self, people: Iterable[Person]) -> Iterator[ImageSource]:
+        """Yields the pictures of these people's contacts, as far as they can be fetched."""
+        for contact in map(self.contacts.get, people):
+            if contact and contact.image_source:
+                yield contact.image_source
 
 
-NO_CONTACTS = ContactIndex({}, region="")
-"""The index to use while there are no contacts: it links nobody, and nothing has to be read for it."""
+NO_CONTACTS = ContactIndex({})
+"""The index to use while there are no contacts: it has no entry, and nothing has to be read for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +62,14 @@ class ContactMatcher:
     def index_of(self, people: Iterable[Person]) -> ContactIndex:
         """Looks up the contacts of all these people at once."""
         identifiers = {
-            identifier
+            person: identifiers_of(person.participant, network=person.network, region=self.region)
             for person in people
-            for identifier in identifiers_of(person.participant, network=person.network, region=self.region)
         }
-        return ContactIndex(self.contacts_table.holders(identifiers), self.region)
+        holders = self.contacts_table.holders(set(chain.from_iterable(identifiers.values())))
+        contacts: dict[Person, Contact] = {}
+        for person, identifiers_of_person in identifiers.items():
+            # The preferred kind of identifier comes first. A network's bot is never a contact.
+            holder = next((holders[each] for each in identifiers_of_person if each in holders), None)
+            if holder and not person.participant.is_network_bot:
+                contacts[person] = holder
+        return ContactIndex(contacts)

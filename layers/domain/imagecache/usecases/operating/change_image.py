@@ -11,7 +11,7 @@ from imagecache.errors import (
     NotFoundError,
     RejectedSourceError,
 )
-from imagecache.model.image import ImageRecord, ImageStatus
+from imagecache.model.image import ImageRecord, ImageSource, ImageStatus
 from imagecache.rules.failure_reasons import REJECTIONS
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import Blobs
@@ -68,7 +68,7 @@ class ImageChanges:
         image = self._image(source_url)
         if image.status in _REFRESHABLE:
             self.cached_images.request_refresh(image.image_key, now=self.clock())
-        self.image_queueing.request([(image.image_key, source_url)], retry=True)
+        self.image_queueing.request([ImageSource(image.image_key, source_url)], retry=True)
 
     def retry(self, source_url: str) -> None:
         """Has a failed image tried now, before its next attempt is due.
@@ -80,7 +80,7 @@ class ImageChanges:
             raise ConflictError(
                 f"The image is {image.status.value}, not failed: use refresh to fetch it again"
             )
-        self.image_queueing.request([(image.image_key, source_url)], retry=True)
+        self.image_queueing.request([ImageSource(image.image_key, source_url)], retry=True)
 
     def forget(self, source_url: str) -> ForgetResult:
         """Deletes an image for good: neither queued messages nor later syncs restore it, only a refresh does.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from imagecache.clock import DAY, Clock
-from imagecache.model.image import ImageStatus, ImageView
+from imagecache.model.image import ImageSource, ImageStatus, ImageView
 from imagecache.rules.image_choice import view_of
 from imagecache.rules.source_urls import image_ref
 from imagecache.stores.images.cached_images import CachedImages
@@ -27,7 +27,7 @@ class ImageLookup:
         images = {url: image_ref(url) for url in source_urls}
         url_by_key = {image.key: url for url, image in images.items() if image.key}
         if enqueue:
-            self.image_queueing.request(url_by_key.items())
+            self.image_queueing.request(ImageSource(key, url) for key, url in url_by_key.items())
         self._record(url_by_key)
         views = self.cached_images.views(url_by_key)
         if enqueue:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from imagecache.clock import DAY
 from imagecache.model.chat import Chat, Folder
-from imagecache.model.image import ImageStatus
+from imagecache.model.image import ImageSource, ImageStatus
 from imagecache.model.job import BackfillOrder, Job, Json, QueueCount
 from imagecache.rules.image_choice import pictures_of
 from imagecache.stores.chats.chats import ChatsTable, Position
@@ -15,8 +15,8 @@ from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.operating.jobs import Step
 
-QueueImages = Callable[[Iterable[tuple[str, str]]], int]
-"""Takes pairs of image key and source URL, and returns how many of these images it has queued."""
+QueueImages = Callable[[Iterable[ImageSource]], int]
+"""Returns how many of these images it has queued, or would have queued in a dry run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class ImageBackfill:
         began is left out.
         """
         failed = [
-            (image.image_key, image.source_url)
+            ImageSource(image.image_key, image.source_url)
             for image in self.cached_images.needing_attention(ImageStatus.FAILED)
             if image.source_url and image.queued_at < job.created_at and image.failed_at < job.created_at
         ]
@@ -109,8 +109,8 @@ class ImageBackfill:
             queued = self.image_queueing.request(batch, retry=True)
             yield Step({QueueCount.QUEUED: queued}, "again")
 
-    def _shown_by(self, chats: list[Chat]) -> list[tuple[str, str]]:
-        """Returns image key and source URL of every picture that a member or a member's contact has."""
+    def _shown_by(self, chats: list[Chat]) -> list[ImageSource]:
+        """Returns every picture of a member or of a member's contact that can be fetched."""
         members = [
             member for chat in chats for member in self.participants_table.roster(chat.chat_id).values()
         ]
@@ -120,8 +120,4 @@ class ImageBackfill:
             for member in members
             for picture in pictures_of(member, contacts.get(member.contact_id or ""))
         ]
-        return [
-            (picture.image.key, picture.source_url)
-            for picture in pictures
-            if picture.image.key and picture.source_url
-        ]
+        return [picture.image_source for picture in pictures if picture.image_source]

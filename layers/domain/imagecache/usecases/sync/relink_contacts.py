@@ -5,12 +5,14 @@ import has made, and a relinking that was interrupted, are completed by the next
 reached or not.
 """
 
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from imagecache.rules.time_budget import TimeBudget
-from imagecache.stores.chats.chats import ChatsTable, ChatSummary, with_contact_images
+from imagecache.stores.chats.chats import ChatsTable, ChatSummary
 from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsTable
-from imagecache.stores.state.contact_changes import ContactChanges, RelinkPosition
+from imagecache.stores.state.contact_changes import ContactChanges
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.contacts.match_contacts import ContactMatcher, Person
 
@@ -54,20 +56,13 @@ class ContactRelinker:
             if time_budget.is_used_up():
                 result.finished = False
                 break
-            position = self._step(position, result, fence=fence, images_since=images_since)
+            members, after = self.participants_table.members(
+                after=position.after, limit=self.members_per_step
+            )
+            self._relink(members, result, fence=fence, images_since=images_since)
+            position = position.moved_to(after)
             self.contact_changes.record_relink_position(position, fence=fence)
         return result
-
-    def _step(
-        self, position: RelinkPosition, result: RelinkResult, *, fence: int, images_since: int
-    ) -> RelinkPosition:
-        """Relinks the next members and returns the position after them."""
-        if position.after is None:  # A new pass is up to date as of the changes counted when it begins.
-            position = replace(position, towards=position.changes)
-        members, after = self.participants_table.members(after=position.after, limit=self.members_per_step)
-        self._relink(members, result, fence=fence, images_since=images_since)
-        linked = position.towards if after is None else position.linked
-        return replace(position, after=after, linked=linked)
 
     def _relink(self, members: list[Member], result: RelinkResult, *, fence: int, images_since: int) -> None:
         """Queues contacts' pictures, then links the members, then updates the previews that show them.
@@ -77,41 +72,36 @@ class ContactRelinker:
         result.begun = True
         summaries = self.chats_table.summaries(member.chat_id for member in members)
         # A chat whose row does not exist yet is being stored by sync, which links its members itself.
-        members = [one for one in members if one.chat_id in summaries and not _is_chats_own_picture(one)]
-        people = [_person(member, summaries) for member in members]
-        contacts = self.matcher.index_of(people)
+        people = {
+            member: Person(member.participant, summaries[member.chat_id].network_name)
+            for member in members
+            if member.chat_id in summaries and not _is_chats_own_picture(member)
+        }
+        contacts = self.matcher.index_of(people.values())
         result.queued += self.image_queueing.request(
             contacts.images(
                 person
-                for member, person in zip(members, people, strict=True)
+                for member, person in people.items()
                 if summaries[member.chat_id].last_activity >= images_since
             )
         )
-        linked = [
-            member._replace(participant=contacts.linked(person))
-            for member, person in zip(members, people, strict=True)
-        ]
-        changed = [after for before, after in zip(members, linked, strict=True) if after != before]
+        linked = {
+            member: member._replace(participant=contacts.linked(person)) for member, person in people.items()
+        }
+        changed = [after for before, after in linked.items() if after != before]
         self.participants_table.link(changed, fence=fence)
         # Also for members who have not changed: the last run may have crashed between a member and a preview.
-        self._update_previews(linked, summaries, fence=fence)
+        self._update_previews(linked.values(), summaries, fence=fence)
         result.members += len(changed)
 
     def _update_previews(
-        self, members: list[Member], summaries: dict[str, ChatSummary], *, fence: int
+        self, members: Iterable[Member], summaries: Mapping[str, ChatSummary], *, fence: int
     ) -> None:
-        image_keys: dict[str, dict[str, str | None]] = {}
+        contact_images: dict[str, dict[str, str | None]] = defaultdict(dict)
         for chat_id, participant in members:
-            image_keys.setdefault(chat_id, {})[participant.participant_id] = participant.contact_image_key
-        for chat_id, image_keys_of_members in image_keys.items():
-            before = summaries[chat_id].preview_json
-            after = with_contact_images(before, image_keys_of_members)
-            if after != before:
-                self.chats_table.put_preview(chat_id, after, fence=fence)
-
-
-def _person(member: Member, summaries: dict[str, ChatSummary]) -> Person:
-    return Person(member.participant, summaries[member.chat_id].network_name)
+            contact_images[chat_id][participant.participant_id] = participant.contact_image_key
+        for chat_id, images_of_members in contact_images.items():
+            self.chats_table.update_preview(summaries[chat_id], images_of_members, fence=fence)
 
 
 def _is_chats_own_picture(member: Member) -> bool:

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 from imagecache.errors import ListingError
 from imagecache.rules.deletion_brake import is_too_much
-from imagecache.rules.time_budget import TimeBudget
-from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.state.progress import SyncProgress, short_hash
+from imagecache.usecases.sync.sync_run import SyncRun
 
 # More than 10 chats and more than 20 % of all at once look like another account or an incomplete list.
 _MANY = 10
@@ -26,15 +25,12 @@ class RemovalResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingChatRemover:
-    """Works for one run, whose fence every write carries."""
+    """Deletes chats and their members, under the fence of a run."""
 
-    chat_api: ChatApi
     chats_table: ChatsTable
     participants_table: ParticipantsTable
-    fence: int
-    time_budget: TimeBudget
 
-    def run(self, progress: SyncProgress) -> RemovalResult:
+    def remove(self, run: SyncRun, progress: SyncProgress) -> RemovalResult:
         """Marks chats that a complete run has not seen, and deletes those that an earlier one has marked.
 
         The deletion brake holds back too many deletions at once, unless the run is forced. If the list held
@@ -52,7 +48,7 @@ class MissingChatRemover:
         }
         newly_missing = [chat_id for chat_id, since in unseen.items() if not since]
         for chat_id in newly_missing:
-            self.chats_table.mark_missing(chat_id, since=progress.started_at, fence=self.fence)
+            self.chats_table.mark_missing(chat_id, since=progress.started_at, fence=run.fence)
         missing_twice = [chat_id for chat_id, since in unseen.items() if 0 < since < progress.started_at]
         is_braked = is_too_much(
             len(missing_twice), of=len(missing_since), more_than=_MANY, share=_LARGE_SHARE
@@ -61,25 +57,23 @@ class MissingChatRemover:
             return RemovalResult(len(newly_missing), refused=len(missing_twice))
         deleted = 0
         for chat_id in missing_twice:
-            if self.time_budget.is_used_up():
+            if run.time_budget.is_used_up():
                 break
-            deleted += self._delete_if_gone(chat_id)
+            deleted += self._delete_if_gone(chat_id, run)
         return RemovalResult(len(newly_missing), deleted)
 
-    def _delete_if_gone(self, chat_id: str) -> bool:
+    def _delete_if_gone(self, chat_id: str, run: SyncRun) -> bool:
         """Deletes the chat if Beeper says that it does not exist. Returns True if it did.
 
         The members go first, because only the chat's own row remembers that there is something to delete.
         """
         try:
-            exists = self.chat_api.exists(chat_id)
+            exists = run.chat_api.exists(chat_id)
         except ListingError:  # Beeper gave no clear answer: the next complete run asks again.
             return False
         if exists:
-            self.chats_table.mark_missing(chat_id, since=0, fence=self.fence)
+            self.chats_table.mark_missing(chat_id, since=0, fence=run.fence)
             return False
-        self.participants_table.remove(
-            chat_id, list(self.participants_table.roster(chat_id)), fence=self.fence
-        )
-        self.chats_table.delete(chat_id, fence=self.fence)
+        self.participants_table.remove_all(chat_id, fence=run.fence)
+        self.chats_table.delete(chat_id, fence=run.fence)
         return True

@@ -15,16 +15,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from imagecache.errors import ChatUnavailableError
-from imagecache.model.chat import Chat, Participant
+from imagecache.model.chat import Chat
 from imagecache.rules.names import better_name
-from imagecache.rules.time_budget import TimeBudget
-from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.chats.chats import ChatsTable, StoredChat, preview_of
-from imagecache.stores.chats.participants import CHAT_ROW, ParticipantsTable, as_stored, chat_row
+from imagecache.stores.chats.participants import ParticipantsTable, roster_rows
 from imagecache.stores.state.progress import NO_LIMIT
 from imagecache.usecases.caching.queue_images import ImageQueueing
-from imagecache.usecases.contacts.match_contacts import NO_CONTACTS, ContactIndex, ContactMatcher, Person
-from imagecache.usecases.sync.sync_report import SyncReport
+from imagecache.usecases.contacts.match_contacts import NO_CONTACTS, ContactIndex, ContactMatcher, people_of
+from imagecache.usecases.sync.sync_run import SyncRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,138 +106,98 @@ class PageOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWriter:
-    """Stores the pages of one run, whose fence every write carries, and counts in `report`.
+    """Stores the pages of a run, and counts in its report."""
 
-    `matcher` is None if there has never been a contact. `previews_changed` means that this run has already
-    written previews, which must be read consistently. Images are queued for chats whose last activity is not
-    before `images_since`. The run began at `started_at`, and the last one that succeeded ended at
-    `last_success_at` (all in ms).
-    """
-
-    chat_api: ChatApi
     chats_table: ChatsTable
     participants_table: ParticipantsTable
     image_queueing: ImageQueueing
-    matcher: ContactMatcher | None
-    report: SyncReport
-    fence: int
-    complete: bool
-    previews_changed: bool
-    images_since: int
-    started_at: int
-    last_success_at: int
-    time_budget: TimeBudget
+    matcher: ContactMatcher
 
-    def store(self, page: list[Chat]) -> PageOutcome:
+    def store(self, page: list[Chat], run: SyncRun) -> PageOutcome:
         """Stores what has changed, chat by chat, until time is up. Raises OriginDownError, FencedOffError."""
-        stored = self.chats_table.stored((chat.chat_id for chat in page), consistent=self.previews_changed)
+        stored = self.chats_table.stored((chat.chat_id for chat in page), consistent=run.previews_changed)
         listed_chats = [listed_chat(chat, stored.get(chat.chat_id)) for chat in page]
-        contacts_of_page = self._contacts_of_changed(listed_chats)
+        contacts_of_page = self._contacts_of_changed(listed_chats, run)
         unchanged: list[Chat] = []
         watermark_limit = NO_LIMIT
         for listed in listed_chats:
-            if self.time_budget.is_used_up():
+            if run.time_budget.is_used_up():
                 return PageOutcome(False, watermark_limit)
-            self.report.chats += 1
-            roster = self._roster_of(listed)
-            if isinstance(roster, Unavailable) and self._is_new(listed):
+            run.report.chats += 1
+            roster = _roster_of(listed, run)
+            if isinstance(roster, Unavailable) and _is_new(listed, run):
                 watermark_limit = min(watermark_limit, listed.chat.last_activity)
             if listed.has_changed(roster):
-                self._store_chat(listed, roster, contacts_of_page)
+                self._store_chat(listed, roster, contacts_of_page, run)
             else:
                 unchanged.append(roster.chat)
-        if self.complete:
-            self._queue_images(unchanged)
+        if run.complete:
+            self._queue_images(unchanged, run)
         return PageOutcome(True, watermark_limit)
 
-    def _is_new(self, unavailable: ListedChat) -> bool:
-        """Returns True until a run has succeeded since the chat's roster became unavailable.
-
-        After that the watermark may pass the chat. Otherwise no run would ever get beyond a chat whose roster
-        is never available.
-        """
-        return not unavailable.unavailable_since or unavailable.unavailable_since > self.last_success_at
-
-    def _contacts_of_changed(self, listed_chats: list[ListedChat]) -> ContactIndex:
+    def _contacts_of_changed(self, listed_chats: list[ListedChat], run: SyncRun) -> ContactIndex:
         """Looks up contacts once for all changed chats whose members are all listed, as most are."""
-        return self._contacts_of(
+        changed = [
             listed.chat
             for listed in listed_chats
             if not listed.chat.roster_is_partial and listed.has_changed(Listed(listed.chat))
-        )
+        ]
+        return self._contacts_of(changed, run)
 
-    def _contacts_of(self, chats: Iterable[Chat]) -> ContactIndex:
-        if self.matcher is None:
+    def _contacts_of(self, chats: Iterable[Chat], run: SyncRun) -> ContactIndex:
+        if not run.any_contacts:
             return NO_CONTACTS
-        return self.matcher.index_of(person for chat in chats for person in _people(chat))
+        return self.matcher.index_of(person for chat in chats for person in people_of(chat))
 
-    def _roster_of(self, listed: ListedChat) -> Roster:
-        """Fetches the full roster if it matters now."""
-        if not listed.needs_full_roster(complete=self.complete):
-            return Listed(listed.chat)
-        try:
-            return Fetched(self.chat_api.with_full_roster(listed.chat))
-        except ChatUnavailableError:
-            self.report.skipped.append(listed.chat.chat_id)
-            return Unavailable(listed.chat)
-
-    def _store_chat(self, listed: ListedChat, roster: Roster, contacts_of_page: ContactIndex) -> None:
+    def _store_chat(
+        self, listed: ListedChat, roster: Roster, contacts_of_page: ContactIndex, run: SyncRun
+    ) -> None:
         """Writes a changed chat, and its roster unless exactly this roster is stored already."""
-        self.report.changed += 1
-        chat, stored = roster.chat, listed.stored
+        run.report.changed += 1
+        chat = roster.chat
+        stored = listed.stored
         fingerprint = roster_fingerprint(chat)
         if stored and not chat.roster_is_partial and stored.roster_fingerprint == fingerprint:
             preview_json = stored.preview_json
         else:
-            contacts = contacts_of_page if isinstance(roster, Listed) else self._contacts_of([chat])
-            chat = self._store_roster(chat, contacts)
+            contacts = contacts_of_page if isinstance(roster, Listed) else self._contacts_of([chat], run)
+            chat = self._store_roster(chat, contacts, run)
             preview_json = preview_of(chat)
         self.chats_table.put(
             replace(chat, title=better_name(chat.title, stored.title if stored else None)),
             preview_json=preview_json,
             list_fingerprint=listed.fingerprint,
             roster_fingerprint=fingerprint,
-            roster_unavailable_since=self.started_at if isinstance(roster, Unavailable) else 0,
-            fence=self.fence,
+            roster_unavailable_since=run.started_at if isinstance(roster, Unavailable) else 0,
+            fence=run.fence,
         )
 
-    def _store_roster(self, chat: Chat, contacts: ContactIndex) -> Chat:
-        """Writes what differs from the stored roster and queues images.
+    def _store_roster(self, chat: Chat, contacts: ContactIndex, run: SyncRun) -> Chat:
+        """Makes the stored roster equal to this one, and queues images before anything is removed.
 
-        Returns the chat with its members as they are stored: linked to contacts, and with the better name if
-        a network has replaced one by an id. A partial roster says nothing about the other members, so they
-        stay.
+        Returns the chat with its members as they are stored now, linked to their contacts.
         """
-        stored = self.participants_table.roster(chat.chat_id)
-        members = tuple(_with_better_name(contacts.linked(person), stored) for person in _people(chat))
-        chat = replace(chat, participants=members)
-        rows = {row.participant_id: row for row in roster_rows(chat)}
-        changed = [row for row in rows.values() if stored.get(row.participant_id) != as_stored(row)]
-        self.participants_table.put(chat.chat_id, changed, fence=self.fence)
-        self._queue_images([chat])
-        self._queue_contact_images(chat, contacts)
-        absent = stored.keys() - rows.keys()
-        if chat.roster_is_partial:
-            unlisted = [row for row in stored.values() if row.participant_id in absent - {CHAT_ROW}]
-            chat = _with_more_members(chat, unlisted)
-            absent &= {CHAT_ROW}
-        self.participants_table.remove(chat.chat_id, sorted(absent), fence=self.fence)
-        return chat
+        linked = tuple(contacts.linked(person) for person in people_of(chat))
+        merged = self.participants_table.merge(replace(chat, participants=linked), fence=run.fence)
+        self._queue_images([chat], run)
+        self._queue_contact_images(chat, contacts, run)
+        self.participants_table.remove(chat.chat_id, merged.left_over, fence=run.fence)
+        return merged.chat
 
-    def _queue_images(self, chats: Iterable[Chat]) -> None:
+    def _queue_images(self, chats: Iterable[Chat], run: SyncRun) -> None:
         """Queues the pictures of these chats and of their members, as far as they need work."""
-        self.report.queued += self.image_queueing.request(
-            (row.image.key, row.source_url)
+        run.report.queued += self.image_queueing.request(
+            row.image_source
             for chat in chats
-            if chat.last_activity >= self.images_since
+            if chat.last_activity >= run.images_since
             for row in roster_rows(chat)
-            if row.image and row.image.key and row.source_url
+            if row.image_source
         )
 
-    def _queue_contact_images(self, chat: Chat, contacts: ContactIndex) -> None:
+    def _queue_contact_images(self, chat: Chat, contacts: ContactIndex, run: SyncRun) -> None:
         """Queues the pictures of the members' contacts."""
-        if chat.last_activity >= self.images_since:
-            self.report.queued += self.image_queueing.request(contacts.images(_people(chat)))
+        if chat.last_activity >= run.images_since:
+            run.report.queued += self.image_queueing.request(contacts.images(people_of(chat)))
 
 
 def listed_chat(chat: Chat, stored: StoredChat | None) -> ListedChat:
@@ -247,36 +205,31 @@ def listed_chat(chat: Chat, stored: StoredChat | None) -> ListedChat:
     return ListedChat(chat, _hash(asdict(chat)), stored)
 
 
+def _roster_of(listed: ListedChat, run: SyncRun) -> Roster:
+    """Fetches the full roster if it matters now."""
+    if not listed.needs_full_roster(complete=run.complete):
+        return Listed(listed.chat)
+    try:
+        return Fetched(run.chat_api.with_full_roster(listed.chat))
+    except ChatUnavailableError:
+        run.report.skipped.append(listed.chat.chat_id)
+        return Unavailable(listed.chat)
+
+
+def _is_new(unavailable: ListedChat, run: SyncRun) -> bool:
+    """Returns True until a run has succeeded since the chat's roster became unavailable.
+
+    After that the watermark may pass the chat. Otherwise no run would ever get beyond a chat whose roster is
+    never available.
+    """
+    return not unavailable.unavailable_since or unavailable.unavailable_since > run.last_success_at
+
+
 def roster_fingerprint(chat: Chat) -> str:
     """Returns a hash over everything that is stored of the chat's members and of its own picture."""
     return _hash([chat.roster_is_partial, *(asdict(row) for row in roster_rows(chat))])
 
 
-def roster_rows(chat: Chat) -> list[Participant]:
-    """Returns the rows of this chat in chatParticipants: its own picture, if any, and its members."""
-    own_picture = chat_row(chat)
-    return [*([own_picture] if own_picture else []), *chat.participants]
-
-
 def _hash(fields: Any) -> str:
     """Hashes every field, pictures included: a new avatar alone is a change."""
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-
-
-def _people(chat: Chat) -> list[Person]:
-    return [Person(participant, chat.network_name) for participant in chat.participants]
-
-
-def _with_better_name(participant: Participant, stored: dict[str, Participant]) -> Participant:
-    before = stored.get(participant.participant_id)
-    name = better_name(participant.full_name, before.full_name if before else None)
-    return replace(participant, full_name=name)
-
-
-def _with_more_members(chat: Chat, members: list[Participant]) -> Chat:
-    participants = (*chat.participants, *members)
-    return replace(
-        chat,
-        participants=participants,
-        participant_count=chat.participant_count or len(participants),
-    )

@@ -11,7 +11,7 @@ from imagecache.model.job import Job, JobStatus, SyncOrder
 from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.state.jobs import Jobs
 from imagecache.usecases.sync.sync_chats import ChatSync
-from imagecache.usecases.sync.sync_report import SyncOutcome, SyncReport
+from imagecache.usecases.sync.sync_run import SyncOutcome, SyncReport
 
 # Fields of a report that are added up over the invocations of a job, and those of its last report.
 _PROGRESS_FIELDS = ("chats", "changed", "queued", "relinked")

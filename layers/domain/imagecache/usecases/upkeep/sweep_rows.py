@@ -8,7 +8,7 @@ from functools import partial
 
 from imagecache.clock import DAY, Clock
 from imagecache.errors import StoreUnavailableError
-from imagecache.model.image import ImageRecord, ImageStatus
+from imagecache.model.image import ImageRecord, ImageSource, ImageStatus
 from imagecache.rules.source_urls import may_change
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts import ContactsTable
@@ -195,4 +195,4 @@ class RowSweeper:
             return True
 
     def _queue(self, rows: Iterable[ImageRecord]) -> None:
-        self.image_queueing.send((row.image_key, row.source_url) for row in rows if row.source_url)
+        self.image_queueing.send(ImageSource(row.image_key, row.source_url) for row in rows if row.source_url)

@@ -1,8 +1,12 @@
-"""The report of a run of sync: how it ended, and what it saw and did until then."""
+"""One run of sync: what all of its parts need to know, and its report."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from imagecache.rules.time_budget import TimeBudget
+from imagecache.sources.beeper.chats import ChatApi
 
 
 class SyncOutcome(StrEnum):
@@ -47,3 +51,29 @@ class SyncReport:
     def for_log(self) -> dict[str, Any]:
         """Returns the fields of a log line, with the number of skipped chats instead of their ids."""
         return asdict(self) | {"skipped": len(self.skipped)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRun:
+    """One run, which holds the sync lock. Every write carries its `fence`.
+
+    A `complete` run reads the whole list of chats. The run began at `started_at`, maybe in an earlier
+    invocation, and the last one that succeeded ended at `last_success_at`. Images are queued for chats whose
+    last activity is not before `images_since` (all in ms). The parts of the run count in `report`, with which
+    `on_page` is called after each page.
+
+    `any_contacts` is False if there has never been a contact. `previews_changed` means that this run has
+    already written previews, which must be read consistently.
+    """
+
+    chat_api: ChatApi
+    fence: int
+    complete: bool
+    started_at: int
+    last_success_at: int
+    images_since: int
+    time_budget: TimeBudget
+    report: SyncReport
+    on_page: Callable[[SyncReport], None] | None
+    any_contacts: bool = False
+    previews_changed: bool = False
