@@ -17,7 +17,7 @@ states and who writes each attribute.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import Attribute, NumberAttribute, UnicodeAttribute
@@ -428,41 +428,19 @@ class CachedImages:
 def image_record(item: Mapping[str, Any]) -> ImageRecord:
     """Converts a row, or as many of its attributes as were read, from DynamoDB's JSON.
 
-    `imageKey` and `status` must be among them. Raises KeyError if one of these is missing, and ValueError if
+    `imageKey` and `status` must be among them. Raises TypeError if one of these is missing, and ValueError if
     a status or a reason is unknown.
     """
-
-    def text(name: str) -> str | None:
-        return item[name]["S"] if name in item else None
-
-    def number(name: str) -> int:
-        return int(item[name]["N"]) if name in item else 0
-
-    reason = text("reason")
-    lease = text("lease")
-    return ImageRecord(
-        image_key=item["imageKey"]["S"],
-        status=ImageStatus(item["status"]["S"]),
-        source_url=text("sourceUrl"),
-        reason=FailureReason(reason) if reason else None,
-        held_until=lease_ends_at(lease) if lease else 0,
-        queued_at=number("queuedAt"),
-        next_attempt_at=number("nextAttemptAt"),
-        refresh_requested_at=number("refreshRequestedAt"),
-        checked_at=number("checkedAt"),
-        cached_at=number("cachedAt"),
-        failed_at=number("failedAt"),
-        looked_up_at=number("lookedUpAt"),
-        orphaned_at=number("orphanedAt"),
-        attempts=number("attempts"),
-        failures=number("failures"),
-        blob_id=text("blobId"),
-        content_type=text("contentType"),
-        file_size=number("fileSize"),
-        validators=Validators(text("etag"), text("lastModified")),
-        bad_bytes=_bad_bytes(text("badBytes")),
-        history=_history(text("history")),
-    )
+    # Only the attributes that are there cost time: the sweep reads every row, but few attributes of each.
+    values: dict[str, Any] = {}
+    for attribute, typed_value in item.items():
+        if attribute in _RECORD_FIELDS:
+            field, convert = _RECORD_FIELDS[attribute]
+            [text] = typed_value.values()  # DynamoDB's JSON has numbers as texts, too.
+            values[field] = convert(text)
+    if "etag" in item or "lastModified" in item:
+        values["validators"] = Validators(_text(item, "etag"), _text(item, "lastModified"))
+    return ImageRecord(**values)
 
 
 def record_of(row: ImageRow) -> ImageRecord:
@@ -491,9 +469,11 @@ def view_text(blob: Blob) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
-def _bad_bytes(text: str | None) -> BadBytes | None:
-    if text is None:
-        return None
+def _text(item: Mapping[str, Any], attribute: str) -> str | None:
+    return item[attribute]["S"] if attribute in item else None
+
+
+def _bad_bytes(text: str) -> BadBytes:
     content_hash, _, failed_at = text.partition("@")
     return BadBytes(content_hash, int(failed_at))
 
@@ -503,8 +483,8 @@ def bad_bytes_text(bad_bytes: BadBytes) -> str:
     return f"{bad_bytes.content_hash}@{bad_bytes.failed_at}"
 
 
-def _history(text: str | None) -> tuple[OriginAnswer, ...]:
-    return tuple(OriginAnswer(*entry) for entry in json.loads(text)) if text else ()
+def _history(text: str) -> tuple[OriginAnswer, ...]:
+    return tuple(OriginAnswer(*entry) for entry in json.loads(text))
 
 
 def history_text(history: tuple[OriginAnswer, ...]) -> str:
@@ -525,6 +505,31 @@ def new_lease(*, ends_at: int, nonce: str) -> str:
 def lease_ends_at(lease: str) -> int:
     """Returns the moment (ms) at which a lease ends. At that very moment it is still live."""
     return int(lease.partition(".")[0])
+
+
+# The field of ImageRecord that an attribute fills, and what makes the field's value of the attribute's text.
+_RECORD_FIELDS: Mapping[str, tuple[str, Callable[[str], object]]] = {
+    "imageKey": ("image_key", str),
+    "status": ("status", ImageStatus),
+    "sourceUrl": ("source_url", str),
+    "reason": ("reason", FailureReason),
+    "lease": ("held_until", lease_ends_at),
+    "queuedAt": ("queued_at", int),
+    "nextAttemptAt": ("next_attempt_at", int),
+    "refreshRequestedAt": ("refresh_requested_at", int),
+    "checkedAt": ("checked_at", int),
+    "cachedAt": ("cached_at", int),
+    "failedAt": ("failed_at", int),
+    "lookedUpAt": ("looked_up_at", int),
+    "orphanedAt": ("orphaned_at", int),
+    "attempts": ("attempts", int),
+    "failures": ("failures", int),
+    "blobId": ("blob_id", str),
+    "contentType": ("content_type", str),
+    "fileSize": ("file_size", int),
+    "badBytes": ("bad_bytes", _bad_bytes),
+    "history": ("history", _history),
+}
 
 
 def has_no_live_lease(now: int) -> Condition:
