@@ -18,7 +18,8 @@ states and who writes each attribute.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pynamodb.attributes import Attribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
@@ -114,8 +115,23 @@ A message may be lost because it is sent before the row is written; an image mus
 """
 
 
-Position = list[Any]
-"""The key after which a list continues, in a form that JSON can carry."""
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last image of a page of images of one status, after which the next page begins.
+
+    `next_attempt_at` (ms) is set for pending and failed images, whose list is sorted by it.
+    """
+
+    image_key: str
+    next_attempt_at: int | None = None
+
+
+class StoredImage(NamedTuple):
+    """An image with stored content, and the bytes of its original."""
+
+    image_key: str
+    blob_id: str
+    file_size: int
 
 
 VIEW_ATTRIBUTES = ("imageKey", "status", "view", "reason")
@@ -222,8 +238,7 @@ class CachedImages:
             start = _attention_key(status, after) if after else None
             query = self._row.by_attention.query(status.value, limit=limit, last_evaluated_key=start)
             records = [record_of(row) for row in query]
-            end = query.last_evaluated_key
-            return records, [end["imageKey"]["S"], int(end["nextAttemptAt"]["N"])] if end else None
+            return records, _attention_position(query.last_evaluated_key)
         return self._scan(status, limit=limit, after=after)
 
     def needing_attention(self, status: ImageStatus) -> Iterator[ImageRecord]:
@@ -250,23 +265,23 @@ class CachedImages:
         return images
 
     @aws_errors_translated()
-    def naming(self, blob_id: str) -> list[str]:
-        """Returns the keys of the images whose rows name this content. Raises StoreUnavailableError."""
+    def images_of_blob(self, blob_id: str) -> list[str]:
+        """Returns the keys of the images whose rows name this content."""
         return [row.image_key for row in self._row.by_blob.query(blob_id)]
 
-    def storage(self) -> Iterator[tuple[str, str, int]]:
-        """Yields (image key, blob id, bytes of the original) for each image with stored content.
+    def stored_images(self) -> Iterator[StoredImage]:
+        """Yields every image with stored content, by a scan of a small index.
 
-        Scans a small index, which may lag behind the table by a moment.
+        The index may lag behind the table by a moment.
         """
         attributes = ("imageKey", "blobId", "fileSize")
         pages = scan(self._dynamodb, table_name=self._table_name, attributes=attributes, index="byBlob")
         for items, _ in pages:
             for item in items:
                 size = int(item.get("fileSize", {}).get("N", 0))
-                yield item["imageKey"]["S"], item["blobId"]["S"], size
+                yield StoredImage(item["imageKey"]["S"], item["blobId"]["S"], size)
 
-    def page(self, *, after: str | None) -> tuple[list[ImageRecord], str | None]:
+    def rows_for_sweep(self, *, after: str | None) -> tuple[list[ImageRecord], str | None]:
         """Returns the records of the next rows, in no order, and the key of the last one to continue after.
 
         `after` is such a key, None for the first page. The returned key is None after the last row. The
@@ -376,11 +391,14 @@ class CachedImages:
         )
         return updated(self._row(image_key), [ImageRow.orphaned_at.set(now)], markable)
 
-    def delete(self, image_key: str, *, orphaned_at: int, now: int) -> bool:
-        """Deletes the row. Returns False if it has another orphan mark or none, or if a worker has it."""
+    def delete_orphan(self, image_key: str, *, orphaned_at: int, now: int) -> bool:
+        """Deletes the row of an orphan.
+
+        Returns False if the row has another orphan mark or none, or if a worker has it.
+        """
         return deleted(self._row(image_key), (ImageRow.orphaned_at == orphaned_at) & has_no_live_lease(now))
 
-    def lose(self, image_key: str, *, blob_id: str, now: int) -> bool:
+    def reset_to_pending(self, image_key: str, *, blob_id: str, now: int) -> bool:
         """Makes an image pending because its objects are missing.
 
         Returns False if the row names other content by now, or if a worker has it.
@@ -406,7 +424,7 @@ class CachedImages:
     ) -> tuple[list[ImageRecord], Position | None]:
         records: list[ImageRecord] = []
         for _ in range(_MOST_SCANS):
-            start: Any = {"ExclusiveStartKey": {"imageKey": {"S": after[0]}}} if after else {}
+            start: Any = {"ExclusiveStartKey": {"imageKey": {"S": after.image_key}}} if after else {}
             answer = self._dynamodb.scan(
                 TableName=self._table_name,
                 Limit=_ROWS_A_SCAN,
@@ -417,9 +435,9 @@ class CachedImages:
             )
             records += [image_record(item) for item in answer["Items"]]
             last = answer.get("LastEvaluatedKey")
-            after = [last["imageKey"]["S"]] if last else None
+            after = Position(last["imageKey"]["S"]) if last else None
             if len(records) > limit:
-                return records[:limit], [records[limit - 1].image_key]
+                return records[:limit], Position(records[limit - 1].image_key)
             if after is None or len(records) == limit:
                 break
         return records, after
@@ -551,9 +569,12 @@ def _set_or_remove(attribute: UnicodeAttribute, value: str | None) -> Action:
 
 
 def _attention_key(status: ImageStatus, after: Position) -> dict[str, Any]:
-    image_key, next_attempt_at = after
     return {
-        "imageKey": {"S": image_key},
+        "imageKey": {"S": after.image_key},
         "status": {"S": status.value},
-        "nextAttemptAt": {"N": str(next_attempt_at)},
+        "nextAttemptAt": {"N": str(after.next_attempt_at)},
     }
+
+
+def _attention_position(last_key: Mapping[str, Any] | None) -> Position | None:
+    return Position(last_key["imageKey"]["S"], int(last_key["nextAttemptAt"]["N"])) if last_key else None

@@ -32,8 +32,9 @@ def count_cache(*, cached_images: CachedImages, participants: ParticipantsTable)
     """Counts by a scan of all members, and by small indexes of the images."""
     size_by_key: dict[str, int] = {}
     size_by_blob: dict[str, int] = {}
-    for key, blob_id, size in cached_images.storage():
-        size_by_key[key] = size_by_blob[blob_id] = size
+    for image in cached_images.stored_images():
+        size_by_key[image.image_key] = image.file_size
+        size_by_blob[image.blob_id] = image.file_size
     references: Counter[str] = Counter()
     chats: set[str] = set()
     for reference in participants.references():

@@ -77,7 +77,7 @@ class BlobSweeper:
 
     def named_blobs(self) -> set[str]:
         """Returns every blob that a row names, by a scan of the index. Raises StoreUnavailableError."""
-        return {blob_id for _, blob_id, _ in self.cached_images.storage()}
+        return {image.blob_id for image in self.cached_images.stored_images()}
 
     def delete(self, blob_ids: Sequence[str], *, old_before: int) -> SweepCounts:
         """Deletes the old versions of these blobs, except of those that a row names by now."""
@@ -92,6 +92,6 @@ class BlobSweeper:
     def _may_be_named(self, blob_id: str) -> bool:
         """Asks once more right before the deletion. Without an answer, the blob counts as named."""
         try:
-            return any(self.cached_images.naming(blob_id))
+            return any(self.cached_images.images_of_blob(blob_id))
         except StoreUnavailableError:
             return True

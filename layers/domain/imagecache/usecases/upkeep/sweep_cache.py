@@ -146,7 +146,7 @@ class Sweep:
             except StoreUnavailableError:
                 state.refuse(Refusal.SCAN_FAILED)
                 return SweepCounts(), position.next_phase()
-        rows, last_key = self.cached_images.page(after=position.last_key)
+        rows, last_key = self.cached_images.rows_for_sweep(after=position.last_key)
         counts = self.row_sweeper.sweep(
             rows,
             shown=state.shown,
@@ -164,7 +164,7 @@ class Sweep:
             state.refuse(Refusal.TOO_MANY_IMAGES)
         if not state.counts.due or not self._may_delete(state):
             return SweepCounts(), position.next_phase()
-        rows, last_key = self.cached_images.page(after=position.last_key)
+        rows, last_key = self.cached_images.rows_for_sweep(after=position.last_key)
         return self.row_sweeper.delete(rows), position.after_row(last_key)
 
     def _count_objects(self, position: SweepPosition, state: SweepState) -> Progress:

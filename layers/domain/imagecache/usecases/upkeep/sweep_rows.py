@@ -178,7 +178,7 @@ class RowSweeper:
     def _delete(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
         if row.looked_up_at > now - GRACE or self._may_be_shown(row):
             return RowOutcome.UNSURE
-        is_deleted = self.cached_images.delete(row.image_key, orphaned_at=row.orphaned_at, now=now)
+        is_deleted = self.cached_images.delete_orphan(row.image_key, orphaned_at=row.orphaned_at, now=now)
         return RowOutcome.DELETED if is_deleted else None
 
     def _repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
