@@ -10,8 +10,7 @@ from imagecache.api import chat_shapes as shapes
 from imagecache.api import cursor as cursors
 from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.http import Route, Routes
-from imagecache.api.image import image_json
-from imagecache.api.moments import iso8601
+from imagecache.api.values import image_json, iso8601
 from imagecache.model.chat import Chat, Folder, Participant
 from imagecache.rules.image_choice import ShownChat, ShownMember, other_person
 from imagecache.stores.chats.chats import Position

@@ -7,8 +7,8 @@ from imagecache.api import cursor as cursors
 from imagecache.api import image_shapes as shapes
 from imagecache.api.fields import CURSOR, SOURCE_URL, Choice
 from imagecache.api.http import Route, Routes
-from imagecache.api.moments import iso8601
 from imagecache.api.story import story_json
+from imagecache.api.values import iso8601
 from imagecache.clock import Clock
 from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.image_choice import ShownFor

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from imagecache.api import operation_shapes as shapes
 from imagecache.api.http import Route, Routes
-from imagecache.api.moments import iso8601
+from imagecache.api.values import iso8601
 from imagecache.model.access import Role
 from imagecache.stores.state.beeper_health import BeeperHealth, BeeperHealthStore
 from imagecache.stores.state.last_sync import LastSyncStore
