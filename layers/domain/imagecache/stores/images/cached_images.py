@@ -451,11 +451,11 @@ def image_record(item: Mapping[str, Any]) -> ImageRecord:
     """
     # Only the attributes that are there cost time: the sweep reads every row, but few attributes of each.
     values: dict[str, Any] = {}
-    for attribute, typed_value in item.items():
+    for attribute, value in item.items():
         if attribute in _RECORD_FIELDS:
             field, convert = _RECORD_FIELDS[attribute]
-            [text] = typed_value.values()  # DynamoDB's JSON has numbers as texts, too.
-            values[field] = convert(text)
+            # DynamoDB's JSON has numbers as texts, too.
+            values[field] = convert(value["S"] if "S" in value else value["N"])
     if "etag" in item or "lastModified" in item:
         values["validators"] = Validators(_text(item, "etag"), _text(item, "lastModified"))
     return ImageRecord(**values)
