@@ -25,6 +25,7 @@ from benchmarks.deployed import counting_clients, deployed_settings
 from imagecache.clock import DAY, now
 from imagecache.config import Config
 from imagecache.model.chat import Chat
+from imagecache.model.job import CleanupOrder
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.blobs import object_keys
 from imagecache.stores.chats.chats import preview_of
@@ -206,11 +207,12 @@ def _sweep_in_this_process() -> dict[str, Any]:
         make_client=counting_clients(calls, {}),
         clock=lambda: now() + _CLOCK_AHEAD,
     )
-    sweep_jobs = wiring.sweep_jobs
+    job_runner = wiring.job_runner
+    sweep = wiring.sweep
     megabytes_before = _peak_megabytes()
     started = time.monotonic()
     time_budget = TimeBudget(lambda: _TIME_LIMIT_MS, reserve_ms=60_000)
-    job = sweep_jobs.work_on(sweep_jobs.job_id({}), time_budget)
+    job = job_runner.run(job_runner.job_id({}, scheduled=CleanupOrder()), sweep.run, time_budget)
     return {
         "seconds": round(time.monotonic() - started, 1),
         "peakMegabytes": _peak_megabytes(),

@@ -14,9 +14,9 @@ from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
 from imagecache.failure_log import failures_logged
 from imagecache.metrics import SWEEP_REFUSED, put_counts
-from imagecache.model.job import JobStatus
+from imagecache.model.job import CleanupOrder, JobStatus
 from imagecache.rules.time_budget import TimeBudget
-from imagecache.usecases.upkeep.sweep_job import needs_a_person
+from imagecache.usecases.upkeep.sweep_cache import needs_a_person
 from imagecache.wiring import Wiring
 
 # Time to finish one step, which may repair some hundred images, and to write down where to continue.
@@ -25,7 +25,8 @@ RESERVE_MS = 60_000
 config = Config.from_env(os.environ)
 logger = Logger()
 wiring = Wiring(config, make_client=boto3.client, clock=now)
-sweep_jobs = wiring.sweep_jobs
+job_runner = wiring.job_runner
+sweep = wiring.sweep
 invocations = wiring.invocations
 
 
@@ -33,7 +34,7 @@ invocations = wiring.invocations
 @failures_logged(logger, "the sweep failed")
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     try:
-        job_id = sweep_jobs.job_id(event)
+        job_id = job_runner.job_id(event, scheduled=CleanupOrder())
         logger.append_keys(jobId=job_id)
         return work_on(job_id, context)
     except (JobTakenError, JobOverError) as reason:
@@ -44,7 +45,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def work_on(job_id: str, context: Any) -> dict[str, Any]:
     time_budget = TimeBudget(context.get_remaining_time_in_millis, RESERVE_MS)
-    job = sweep_jobs.work_on(job_id, time_budget)
+    job = job_runner.run(job_id, sweep.run, time_budget)
     report = {"status": job.status, **job.progress, **job.result}
     logger.info("sweep", extra=report)
     if job.status is JobStatus.RUNNING:

@@ -360,7 +360,7 @@ class UpkeepMachine(RuleBasedStateMachine):
         blobs = {
             key: blob_id(self.salt, painted(color)) for key, color in self.sources.colors.items() if color
         }
-        rows = {key: blob for key, blob, _ in self.reader.cached_images.storage()}
+        rows = {image.image_key: image.blob_id for image in self.reader.cached_images.stored_images()}
         for key in wanted & blobs.keys():
             assert rows.get(key) == blobs[key], "a picture that could be had"
         assert rows.keys() <= wanted, "an image that nobody shows"

@@ -276,7 +276,7 @@ def test_a_forgotten_picture_is_deleted_and_neither_a_message_nor_a_sync_restore
     demo_chats.fill(demo, [demo_chats.chat_with(number, demo_chats.person(number)) for number in range(2)])
     stack.sync(demo, session)
     stack.drain(stack.cacher(demo, session))
-    key, blob, _ = next(iter(stack.cached_images.storage()))
+    key, blob, _ = next(stack.cached_images.stored_images())
     stack.now += 91_000
     answer = api.post("/api/images/forget", sourceUrl=f"mxc://{key}")
     assert (answer["status"], answer["deletedVersions"]) == ("forgotten", 4)

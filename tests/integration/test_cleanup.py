@@ -3,12 +3,12 @@
 import requests
 
 from demo.service import DemoAccount
-from imagecache.usecases.reading.count_cache import CacheCounts, count_cache
+from imagecache.usecases.reading.count_cache import CacheCounts
 from tests.integration.conftest import Stack
 
 
 def counted(stack: Stack) -> CacheCounts:
-    return count_cache(cached_images=stack.cached_images, participants=stack.participants_table)
+    return stack.wiring.cache_counter.count()
 
 
 def test_the_counts_are_those_of_the_account(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.api.moments import iso8601
+from imagecache.api.values import iso8601
 from imagecache.imaging.pictures import render
 from imagecache.model.chat import Chat
 from imagecache.model.contact import Contact, KeptBy

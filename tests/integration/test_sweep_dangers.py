@@ -88,7 +88,7 @@ def test_content_that_a_row_names_since_it_was_counted_is_left_alone(stack: Stac
     nights(stack, 2)
     sweep = sweep_of(stack)
     stock = sweep.blob_sweeper.take_stock(old_before=stack.now - DAY)
-    unnamed = stock.unnamed(sweep.blob_sweeper.named_blobs())
+    unnamed = sweep.blob_sweeper.unnamed_blobs(stock)
     keep(stack, "s/ada")
     counts = sweep.blob_sweeper.delete(unnamed, old_before=stack.now - DAY)
     assert counts == SweepCounts(unsure=1)

@@ -6,7 +6,9 @@ import pytest
 
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
+from imagecache.usecases.upkeep.sweep_blobs import Stock
 from imagecache.usecases.upkeep.sweep_progress import SweepCounts
+from imagecache.usecases.upkeep.sweep_rows import SweptPage
 from tests.integration.conftest import Stack
 from tests.integration.made import request
 from tests.integration.sweeping import (
@@ -107,9 +109,8 @@ def test_objects_that_only_seem_to_be_missing_are_not_touched(stack: Stack, blob
     row = stack.row("s/ada")
     nights(stack, 2)
     sweep = sweep_of(stack)
-    rows, _ = sweep.cached_images.page(after=None)
-    counts = sweep.row_sweeper.sweep(rows, shown={"s/ada"}, is_whole=lambda _: False, dry_run=False)
-    assert counts == SweepCounts(rows=1)
+    [page] = sweep.row_sweeper.sweep(after=None, shown={"s/ada"}, stock=Stock(), dry_run=False)
+    assert page == SweptPage(SweepCounts(rows=1), last_key=None)
     assert stack.row("s/ada") == row
     assert objects(stack) == set(object_keys(blob))
 
@@ -117,13 +118,13 @@ def test_objects_that_only_seem_to_be_missing_are_not_touched(stack: Stack, blob
 @pytest.mark.parametrize("meanwhile", ["another blob", "a worker"])
 def test_a_row_that_has_changed_meanwhile_keeps_what_it_has(stack: Stack, blob: str, meanwhile: str) -> None:
     lose(stack, *object_keys(blob))
-    [row], _ = stack.cached_images.page(after=None)
+    [row], _ = stack.cached_images.rows_for_sweep(after=None)
     stack.cached_images.request_refresh("s/ada", now=stack.now + 1)
     if meanwhile == "another blob":
         keep(stack, "s/ada", "blue")
     else:
         stack.claims.claim(request("s/ada"), now=stack.now, lease_seconds=90, nonce="other")
-    assert stack.cached_images.lose("s/ada", blob_id=blob, now=stack.now) is False
+    assert stack.cached_images.reset_to_pending("s/ada", blob_id=blob, now=stack.now) is False
     assert row.blob_id == blob
     assert stack.row("s/ada")["status"] == "cached"
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from imagecache.api import cursor
 from imagecache.api.fields import Choice, Flag, Text, Texts, Whole, read_all
-from imagecache.api.image import initials
-from imagecache.api.moments import iso8601
+from imagecache.api.values import initials, iso8601
 from imagecache.errors import InvalidRequestError
 from imagecache.usecases.reading.list_chats import ChatFilter
 

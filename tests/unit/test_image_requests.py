@@ -1,7 +1,5 @@
 """Which images are worth a message."""
 
-from dataclasses import replace
-
 import pytest
 
 from imagecache.clock import HOUR
@@ -36,7 +34,7 @@ def test_an_image_is_queued_only_while_no_live_message_waits_for_it(
     assert needs_work(record, NOW) is needed
 
 
-GONE = replace(row(FAILED, next_attempt_at=NEVER), source_url="mxc://a/b", reason=FailureReason.GONE)
+GONE = row(FAILED, next_attempt_at=NEVER)._replace(source_url="mxc://a/b", reason=FailureReason.GONE)
 
 
 @pytest.mark.parametrize(
@@ -45,9 +43,9 @@ GONE = replace(row(FAILED, next_attempt_at=NEVER), source_url="mxc://a/b", reaso
         (GONE, "file:///media/a/b", True),
         (GONE, "/media/a/b", True),
         (GONE, "mxc://a/b", False),
-        (replace(GONE, source_url="file:///media/a/b"), "file:///media/a/b", False),
-        (replace(GONE, reason=FailureReason.UNDECODABLE), "file:///media/a/b", False),
-        (replace(GONE, status=PENDING), "file:///media/a/b", False),
+        (GONE._replace(source_url="file:///media/a/b"), "file:///media/a/b", False),
+        (GONE._replace(reason=FailureReason.UNDECODABLE), "file:///media/a/b", False),
+        (GONE._replace(status=PENDING), "file:///media/a/b", False),
         (None, "file:///media/a/b", False),
     ],
 )

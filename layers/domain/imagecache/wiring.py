@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from imagecache.usecases.operating.look_up_images import ImageLookup
     from imagecache.usecases.operating.queue_missing import ImageBackfill
     from imagecache.usecases.operating.redrive_images import ImageRedrive
+    from imagecache.usecases.reading.count_cache import CacheCounter
     from imagecache.usecases.reading.explain_image import ImageExplainer
     from imagecache.usecases.reading.list_chats import ChatListing
     from imagecache.usecases.reading.list_uncached import UncachedListing
@@ -67,7 +68,6 @@ if TYPE_CHECKING:
     from imagecache.usecases.sync.sync_chats import ChatSync
     from imagecache.usecases.sync.sync_job import SyncJobs
     from imagecache.usecases.upkeep.sweep_cache import Sweep
-    from imagecache.usecases.upkeep.sweep_job import SweepJobs
 
 MakeClient = Callable[..., Any]
 """Returns the client of a service by its name, as `boto3.client` does; takes botocore's `config`, too."""
@@ -386,7 +386,7 @@ class Wiring:
     def job_runner(self) -> "JobRunner":
         from imagecache.usecases.operating.jobs import JobRunner
 
-        return JobRunner(jobs=self.jobs, clock=self.clock, new_worker=token_hex)
+        return JobRunner(jobs=self.jobs, clock=self.clock, new_id=token_hex)
 
     @cached_property
     def job_reader(self) -> "JobReader":
@@ -395,30 +395,17 @@ class Wiring:
         return JobReader(jobs=self.jobs, cached_images=self.cached_images, clock=self.clock)
 
     @cached_property
-    def sweep_jobs(self) -> "SweepJobs":
-        from imagecache.usecases.upkeep.sweep_job import SweepJobs
-
-        return SweepJobs(
-            sweep=self.sweep,
-            jobs=self.jobs,
-            runner=self.job_runner,
-            clock=self.clock,
-            new_id=token_hex,
-        )
-
-    @cached_property
     def sweep(self) -> "Sweep":
         from imagecache.usecases.upkeep.repair_image import ImageRepair
         from imagecache.usecases.upkeep.sweep_blobs import BlobSweeper
         from imagecache.usecases.upkeep.sweep_cache import Sweep
-        from imagecache.usecases.upkeep.sweep_rows import References, RowSweeper
+        from imagecache.usecases.upkeep.sweep_rows import RowSweeper
 
         row_sweeper = RowSweeper(
             cached_images=self.cached_images,
-            references=References(
-                participants_table=self.participants_table, contacts_table=self.contacts_table
-            ),
-            repair=ImageRepair(blobs=self.blobs, cached_images=self.cached_images),
+            participants_table=self.participants_table,
+            contacts_table=self.contacts_table,
+            image_repair=ImageRepair(blobs=self.blobs, cached_images=self.cached_images),
             image_queueing=self.image_queueing,
             clock=self.clock,
             writes_at_once=self.config.writes_at_once,
@@ -429,8 +416,7 @@ class Wiring:
             blob_sweeper=BlobSweeper(blobs=self.blobs, cached_images=self.cached_images),
             backfill=self.image_backfill,
             image_queueing=self.image_queueing,
-            cached_images=self.cached_images,
-            participants_table=self.participants_table,
+            cache_counter=self.cache_counter,
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,
             statistics_store=self.statistics_store,
@@ -490,6 +476,12 @@ class Wiring:
         )
 
     @cached_property
+    def cache_counter(self) -> "CacheCounter":
+        from imagecache.usecases.reading.count_cache import CacheCounter
+
+        return CacheCounter(cached_images=self.cached_images, participants_table=self.participants_table)
+
+    @cached_property
     def image_explainer(self) -> "ImageExplainer":
         from imagecache.usecases.reading.explain_image import ImageExplainer
 
@@ -510,7 +502,7 @@ class Wiring:
             chat_viewer=self.chat_viewer,
             uncached_listing=self.uncached_listing,
             image_explainer=self.image_explainer,
-            participants_table=self.participants_table,
+            cache_counter=self.cache_counter,
             cached_images=self.cached_images,
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,

@@ -1,5 +1,6 @@
 """The routes that show chats: `/api/chats` and `/api/chat`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -9,17 +10,15 @@ from imagecache.api import chat_shapes as shapes
 from imagecache.api import cursor as cursors
 from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.http import Route, Routes
-from imagecache.api.image import image_json
-from imagecache.api.moments import iso8601
+from imagecache.api.values import image_json, iso8601
 from imagecache.model.chat import Chat, Folder, Participant
-from imagecache.rules.image_choice import ShownMember, other_person
+from imagecache.rules.image_choice import ShownChat, ShownMember, other_person
 from imagecache.stores.chats.chats import Position
 from imagecache.usecases.reading.list_chats import (
     ChatFilter,
     ChatListing,
     Positions,
-    ShownChat,
-    first_positions,
+    folders_of,
 )
 from imagecache.usecases.reading.show_chat import ChatViewer
 
@@ -85,13 +84,12 @@ class ChatRoutes:
     ) -> shapes.Chats:
         """Answers `GET /api/chats`. Raises InvalidRequestError."""
         listing = f"chats {filter.value} {account_id or ''}"
-        beginning = first_positions(filter)
         page = self.listing.page(
             filter,
             account_id=account_id,
             limit=limit,
-            after=cursors.read(listing, cursor, partial(_positions, folders=beginning)) or beginning,
             member_limit=participants,
+            after=cursors.read(listing, cursor, partial(_positions, folders=folders_of(filter))),
         )
         return {
             "chats": [chat_json(shown, self.base_url) for shown in page.chats],
@@ -163,8 +161,8 @@ def _positions_json(positions: Positions) -> list[list[Any]] | None:
     return listed or None
 
 
-def _positions(listed: Any, *, folders: Positions) -> Positions | None:
-    """Returns the positions that `_positions_json` has written, None for anything else."""
+def _positions(listed: Any, *, folders: Collection[Folder]) -> Positions | None:
+    """Returns the positions in these folders that `_positions_json` has written, None for anything else."""
     positions: dict[Folder, Position | None] = {}
     for entry in listed if isinstance(listed, list) else []:
         match entry:

@@ -11,8 +11,7 @@ from imagecache.api import cursor as cursors
 from imagecache.api.chats import title_of
 from imagecache.api.fields import CURSOR, MOST_URL_CHARS, Field, Flag, Schema, Text, Texts
 from imagecache.api.http import Route, Routes
-from imagecache.api.image import image_json
-from imagecache.api.moments import iso8601
+from imagecache.api.values import image_json, iso8601
 from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
 from imagecache.model.contact import Contact, IdentifierKind

@@ -7,15 +7,15 @@ from imagecache.api import cursor as cursors
 from imagecache.api import image_shapes as shapes
 from imagecache.api.fields import CURSOR, SOURCE_URL, Choice
 from imagecache.api.http import Route, Routes
-from imagecache.api.moments import iso8601
 from imagecache.api.story import story_json
+from imagecache.api.values import iso8601
 from imagecache.clock import Clock
 from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.image_choice import ShownFor
 from imagecache.stores.blobs import image_path
-from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.images.cached_images import CachedImages, Position
 from imagecache.usecases.reading.explain_image import ImageExplainer
-from imagecache.usecases.reading.list_uncached import PictureReference, Position, UncachedListing
+from imagecache.usecases.reading.list_uncached import MemberPosition, PictureReference, UncachedListing
 
 _ROWS_PER_PAGE = 100
 # These lists are sorted by the next attempt, so a position in them has its time.
@@ -62,16 +62,16 @@ class ImageRoutes:
     def page(self, *, status: ImageStatus, cursor: str | None) -> shapes.ImageRows:
         """Answers `GET /api/images`. Raises InvalidRequestError."""
         listing = f"images {status.value}"
-        after = cursors.read(listing, cursor, _index_key if status in _SORTED else _table_key)
+        after = cursors.read(listing, cursor, _sorted_position if status in _SORTED else _unsorted_position)
         images, following = self.cached_images.by_status(status, limit=_ROWS_PER_PAGE, after=after)
         return {
             "images": [_row_json(image, self.base_url) for image in images],
-            "nextCursor": cursors.write(listing, following),
+            "nextCursor": cursors.write(listing, _image_position_json(following)),
         }
 
     def uncached_page(self, *, cursor: str | None) -> shapes.References:
         """Answers `GET /api/images/uncached`. Raises InvalidRequestError."""
-        references, following = self.uncached.page(after=cursors.read("uncached", cursor, _member_key))
+        references, following = self.uncached.page(after=cursors.read("uncached", cursor, _member_position))
         return {
             "references": [_reference_json(reference) for reference in references],
             "nextCursor": cursors.write("uncached", following),
@@ -83,21 +83,30 @@ class ImageRoutes:
         return story_json(story, source_url, now=self.clock(), base_url=self.base_url)
 
 
-def _table_key(position: Any) -> list[Any] | None:
+def _image_position_json(position: Position | None) -> list[str | int] | None:
+    """Returns `[imageKey]`, or `[imageKey, nextAttemptAt]` in a sorted list; None at the end of a list."""
+    if position is None:
+        return None
+    if position.next_attempt_at is None:
+        return [position.image_key]
+    return [position.image_key, position.next_attempt_at]
+
+
+def _unsorted_position(position: Any) -> Position | None:
     match position:
         case [key] if cursors.is_key(key, max_bytes=_MOST_KEY_BYTES):
-            return [key]
+            return Position(key)
     return None
 
 
-def _index_key(position: Any) -> list[Any] | None:
+def _sorted_position(position: Any) -> Position | None:
     match position:
         case [key, moment] if cursors.is_key(key, max_bytes=_MOST_KEY_BYTES) and cursors.is_moment(moment):
-            return [key, moment]
+            return Position(key, moment)
     return None
 
 
-def _member_key(position: Any) -> Position | None:
+def _member_position(position: Any) -> MemberPosition | None:
     match position:
         case [chat_id, participant_id] if cursors.is_key(
             chat_id, max_bytes=_MOST_KEY_BYTES

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from imagecache.api import operation_shapes as shapes
 from imagecache.api.fields import Field, Flag, Text, Whole
 from imagecache.api.http import Route, Routes
-from imagecache.api.moments import iso8601
+from imagecache.api.values import iso8601
 from imagecache.errors import NotFoundError
 from imagecache.model.access import Role
 from imagecache.model.job import (

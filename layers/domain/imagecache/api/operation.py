@@ -4,22 +4,19 @@ from dataclasses import dataclass
 
 from imagecache.api import operation_shapes as shapes
 from imagecache.api.http import Route, Routes
-from imagecache.api.moments import iso8601
+from imagecache.api.values import iso8601
 from imagecache.model.access import Role
-from imagecache.stores.chats.participants import ParticipantsTable
-from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.state.beeper_health import BeeperHealth, BeeperHealthStore
 from imagecache.stores.state.last_sync import LastSyncStore
 from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
-from imagecache.usecases.reading.count_cache import count_cache
+from imagecache.usecases.reading.count_cache import CacheCounter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationRoutes:
     """Reports on the system."""
 
-    cached_images: CachedImages
-    participants_table: ParticipantsTable
+    cache_counter: CacheCounter
     last_sync_store: LastSyncStore
     beeper_health_store: BeeperHealthStore
     statistics_store: SweepStatisticsStore
@@ -59,7 +56,7 @@ class OperationRoutes:
 
     def stats(self) -> shapes.Stats:
         """Answers `GET /api/stats`."""
-        counts = count_cache(cached_images=self.cached_images, participants=self.participants_table)
+        counts = self.cache_counter.count()
         last_sync = self.last_sync_store.read()
         swept = self.statistics_store.read()
         return {

@@ -8,12 +8,12 @@ from imagecache.api.images import ImageRoutes
 from imagecache.api.jobs import JobRoutes
 from imagecache.api.operation import OperationRoutes
 from imagecache.clock import Clock
-from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.state.beeper_health import BeeperHealthStore
 from imagecache.stores.state.last_sync import LastSyncStore
 from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 from imagecache.usecases.operating.jobs import JobReader
+from imagecache.usecases.reading.count_cache import CacheCounter
 from imagecache.usecases.reading.explain_image import ImageExplainer
 from imagecache.usecases.reading.list_chats import ChatListing
 from imagecache.usecases.reading.list_uncached import UncachedListing
@@ -31,7 +31,7 @@ class ReadApi:
     chat_viewer: ChatViewer
     uncached_listing: UncachedListing
     image_explainer: ImageExplainer
-    participants_table: ParticipantsTable
+    cache_counter: CacheCounter
     cached_images: CachedImages
     last_sync_store: LastSyncStore
     beeper_health_store: BeeperHealthStore
@@ -51,8 +51,7 @@ class ReadApi:
             base_url=self.base_url,
         )
         operation = OperationRoutes(
-            cached_images=self.cached_images,
-            participants_table=self.participants_table,
+            cache_counter=self.cache_counter,
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,
             statistics_store=self.statistics_store,

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from imagecache.api import image_shapes, shapes
 from imagecache.api.chats import title_of
-from imagecache.api.image import image_json
-from imagecache.api.moments import iso8601
+from imagecache.api.values import image_json, iso8601
 from imagecache.model.image import ImageRecord, ImageStatus, LocationKind
 from imagecache.rules.failure_reasons import FAILURES, REJECTIONS
 from imagecache.rules.image_choice import ShownImage

@@ -77,24 +77,44 @@ class ShownMember:
     image: ShownImage
 
 
+@dataclass(frozen=True, slots=True)
+class ShownChat:
+    """A chat with its picture, the faces that stand for a group without one, and its first members."""
+
+    chat: Chat
+    image: ShownImage
+    faces: list[ShownMember]
+    members: list[ShownMember]
+
+
 NO_IMAGE = ShownImage(None, None)
 
 
-def pictures_of(participant: Participant, contact: Contact | None = None) -> list[PictureCandidate]:
-    """Returns the pictures that a member may show, the preferred one first. This rule stands nowhere else.
+def image_keys_of_chat(chat: Chat, member_limit: int) -> Iterator[str]:
+    """Yields the keys of all images that may be shown for this chat and its first `member_limit` members."""
+    yield from _keys(_pictures_of_chat(chat))
+    yield from image_keys_of_members([*chat.participants[:member_limit], *_members_for_faces(chat)])
 
-    A member's row has only the key of their contact's picture. Pass the contact to have the picture's URL,
-    too, and to have a picture that is never fetched.
+
+def image_keys_of_members(members: Iterable[Participant]) -> Iterator[str]:
+    """Yields the keys of all images that may be shown for these members."""
+    for member in members:
+        yield from _keys(pictures_of(member))
+
+
+def shown_chat(chat: Chat, views: Views, member_limit: int) -> ShownChat:
+    """Chooses every picture of a chat and of its first `member_limit` members.
+
+    `views` are those of `image_keys_of_chat`.
     """
-    pictures: list[PictureCandidate] = []
-    if participant.image:
-        own = PictureCandidate(ShownFor.PARTICIPANT, participant.image, participant.source_url)
-        pictures.append(own)
-    if contact and contact.image:
-        pictures.append(PictureCandidate(ShownFor.CONTACT, contact.image, contact.source_url))
-    elif contact is None and participant.contact_image_key:
-        pictures.append(PictureCandidate(ShownFor.CONTACT, ImageRef(participant.contact_image_key)))
-    return pictures
+    image = chat_image(chat, views)
+    members = shown_members(chat.participants[:member_limit], views)
+    return ShownChat(chat, image, faces(chat, image, views), members)
+
+
+def shown_members(members: Iterable[Participant], views: Views) -> list[ShownMember]:
+    """Chooses the picture of each member. `views` are those of `image_keys_of_members`."""
+    return [ShownMember(member, participant_image(member, views)) for member in members]
 
 
 def chat_image(chat: Chat, views: Views) -> ShownImage:
@@ -115,22 +135,27 @@ def faces(chat: Chat, image: ShownImage, views: Views) -> list[ShownMember]:
     """
     if image.status is ShownStatus.CACHED:
         return []
-    members = [ShownMember(member, participant_image(member, views)) for member in _members_for_faces(chat)]
+    members = shown_members(_members_for_faces(chat), views)
     cached = [member for member in members if member.image.status is ShownStatus.CACHED]
     pending = [member for member in members if member.image.status is ShownStatus.PENDING]
     return [*cached, *pending][:_MOST_FACES]
 
 
-def image_keys_of_chat(chat: Chat, member_limit: int) -> Iterator[str]:
-    """Yields the keys of all images that may be shown for this chat and its first `member_limit` members."""
-    yield from _keys(_pictures_of_chat(chat))
-    yield from image_keys_of_members([*chat.participants[:member_limit], *_members_for_faces(chat)])
+def pictures_of(participant: Participant, contact: Contact | None = None) -> list[PictureCandidate]:
+    """Returns the pictures that a member may show, the preferred one first. This rule stands nowhere else.
 
-
-def image_keys_of_members(members: Iterable[Participant]) -> Iterator[str]:
-    """Yields the keys of all images that may be shown for these members."""
-    for member in members:
-        yield from _keys(pictures_of(member))
+    A member's row has only the key of their contact's picture. Pass the contact to have the picture's URL,
+    too, and to have a picture that is never fetched.
+    """
+    pictures: list[PictureCandidate] = []
+    if participant.image:
+        own = PictureCandidate(ShownFor.PARTICIPANT, participant.image, participant.source_url)
+        pictures.append(own)
+    if contact and contact.image:
+        pictures.append(PictureCandidate(ShownFor.CONTACT, contact.image, contact.source_url))
+    elif contact is None and participant.contact_image_key:
+        pictures.append(PictureCandidate(ShownFor.CONTACT, ImageRef(participant.contact_image_key)))
+    return pictures
 
 
 def view_of(image: ImageRef, views: Views) -> ImageView | None:

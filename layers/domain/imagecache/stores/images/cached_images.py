@@ -17,8 +17,9 @@ states and who writes each attribute.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pynamodb.attributes import Attribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
@@ -122,8 +123,23 @@ A message may be lost because it is sent before the row is written; an image mus
 """
 
 
-Position = list[Any]
-"""The key after which a list continues, in a form that JSON can carry."""
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last image of a page of images of one status, after which the next page begins.
+
+    `next_attempt_at` (ms) is set for pending and failed images, whose list is sorted by it.
+    """
+
+    image_key: str
+    next_attempt_at: int | None = None
+
+
+class StoredImage(NamedTuple):
+    """An image with stored content, and the bytes of its original."""
+
+    image_key: str
+    blob_id: str
+    file_size: int
 
 
 VIEW_ATTRIBUTES = ("imageKey", "status", "view", "reason")
@@ -230,8 +246,7 @@ class CachedImages:
             start = _attention_key(status, after) if after else None
             query = self._row.by_attention.query(status.value, limit=limit, last_evaluated_key=start)
             records = [record_of(row) for row in query]
-            end = query.last_evaluated_key
-            return records, [end["imageKey"]["S"], int(end["nextAttemptAt"]["N"])] if end else None
+            return records, _attention_position(query.last_evaluated_key)
         return self._scan(status, limit=limit, after=after)
 
     def needing_attention(self, status: ImageStatus) -> Iterator[ImageRecord]:
@@ -258,23 +273,23 @@ class CachedImages:
         return images
 
     @aws_errors_translated()
-    def naming(self, blob_id: str) -> list[str]:
-        """Returns the keys of the images whose rows name this content. Raises StoreUnavailableError."""
+    def images_of_blob(self, blob_id: str) -> list[str]:
+        """Returns the keys of the images whose rows name this content."""
         return [row.image_key for row in self._row.by_blob.query(blob_id)]
 
-    def storage(self) -> Iterator[tuple[str, str, int]]:
-        """Yields (image key, blob id, bytes of the original) for each image with stored content.
+    def stored_images(self) -> Iterator[StoredImage]:
+        """Yields every image with stored content, by a scan of a small index.
 
-        Scans a small index, which may lag behind the table by a moment.
+        The index may lag behind the table by a moment.
         """
         attributes = ("imageKey", "blobId", "fileSize")
         pages = scan(self._dynamodb, table_name=self._table_name, attributes=attributes, index="byBlob")
         for items, _ in pages:
             for item in items:
                 size = int(item.get("fileSize", {}).get("N", 0))
-                yield item["imageKey"]["S"], item["blobId"]["S"], size
+                yield StoredImage(item["imageKey"]["S"], item["blobId"]["S"], size)
 
-    def page(self, *, after: str | None) -> tuple[list[ImageRecord], str | None]:
+    def rows_for_sweep(self, *, after: str | None) -> tuple[list[ImageRecord], str | None]:
         """Returns the records of the next rows, in no order, and the key of the last one to continue after.
 
         `after` is such a key, None for the first page. The returned key is None after the last row. The
@@ -384,11 +399,14 @@ class CachedImages:
         )
         return updated(self._row(image_key), [ImageRow.orphaned_at.set(now)], markable)
 
-    def delete(self, image_key: str, *, orphaned_at: int, now: int) -> bool:
-        """Deletes the row. Returns False if it has another orphan mark or none, or if a worker has it."""
+    def delete_orphan(self, image_key: str, *, orphaned_at: int, now: int) -> bool:
+        """Deletes the row of an orphan.
+
+        Returns False if the row has another orphan mark or none, or if a worker has it.
+        """
         return deleted(self._row(image_key), (ImageRow.orphaned_at == orphaned_at) & has_no_live_lease(now))
 
-    def lose(self, image_key: str, *, blob_id: str, now: int) -> bool:
+    def reset_to_pending(self, image_key: str, *, blob_id: str, now: int) -> bool:
         """Makes an image pending because its objects are missing.
 
         Returns False if the row names other content by now, or if a worker has it.
@@ -414,7 +432,7 @@ class CachedImages:
     ) -> tuple[list[ImageRecord], Position | None]:
         records: list[ImageRecord] = []
         for _ in range(_MOST_SCANS):
-            start: Any = {"ExclusiveStartKey": {"imageKey": {"S": after[0]}}} if after else {}
+            start: Any = {"ExclusiveStartKey": {"imageKey": {"S": after.image_key}}} if after else {}
             answer = self._dynamodb.scan(
                 TableName=self._table_name,
                 Limit=_ROWS_A_SCAN,
@@ -425,9 +443,9 @@ class CachedImages:
             )
             records += [image_record(item) for item in answer["Items"]]
             last = answer.get("LastEvaluatedKey")
-            after = [last["imageKey"]["S"]] if last else None
+            after = Position(last["imageKey"]["S"]) if last else None
             if len(records) > limit:
-                return records[:limit], [records[limit - 1].image_key]
+                return records[:limit], Position(records[limit - 1].image_key)
             if after is None or len(records) == limit:
                 break
         return records, after
@@ -439,41 +457,19 @@ class CachedImages:
 def image_record(item: Mapping[str, Any]) -> ImageRecord:
     """Converts a row, or as many of its attributes as were read, from DynamoDB's JSON.
 
-    `imageKey` and `status` must be among them. Raises KeyError if one of these is missing, and ValueError if
+    `imageKey` and `status` must be among them. Raises TypeError if one of these is missing, and ValueError if
     a status or a reason is unknown.
     """
-
-    def text(name: str) -> str | None:
-        return item[name]["S"] if name in item else None
-
-    def number(name: str) -> int:
-        return int(item[name]["N"]) if name in item else 0
-
-    reason = text("reason")
-    lease = text("lease")
-    return ImageRecord(
-        image_key=item["imageKey"]["S"],
-        status=ImageStatus(item["status"]["S"]),
-        source_url=text("sourceUrl"),
-        reason=FailureReason(reason) if reason else None,
-        held_until=lease_ends_at(lease) if lease else 0,
-        queued_at=number("queuedAt"),
-        next_attempt_at=number("nextAttemptAt"),
-        refresh_requested_at=number("refreshRequestedAt"),
-        checked_at=number("checkedAt"),
-        cached_at=number("cachedAt"),
-        failed_at=number("failedAt"),
-        looked_up_at=number("lookedUpAt"),
-        orphaned_at=number("orphanedAt"),
-        attempts=number("attempts"),
-        failures=number("failures"),
-        blob_id=text("blobId"),
-        content_type=text("contentType"),
-        file_size=number("fileSize"),
-        validators=Validators(text("etag"), text("lastModified")),
-        bad_bytes=_bad_bytes(text("badBytes")),
-        history=_history(text("history")),
-    )
+    # Only the attributes that are there cost time: the sweep reads every row, but few attributes of each.
+    values: dict[str, Any] = {}
+    for attribute, value in item.items():
+        if attribute in _RECORD_FIELDS:
+            field, convert = _RECORD_FIELDS[attribute]
+            # DynamoDB's JSON has numbers as texts, too.
+            values[field] = convert(value["S"] if "S" in value else value["N"])
+    if "etag" in item or "lastModified" in item:
+        values["validators"] = Validators(_text(item, "etag"), _text(item, "lastModified"))
+    return ImageRecord(**values)
 
 
 def record_of(row: ImageRow) -> ImageRecord:
@@ -502,9 +498,11 @@ def view_text(blob: Blob) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
-def _bad_bytes(text: str | None) -> BadBytes | None:
-    if text is None:
-        return None
+def _text(item: Mapping[str, Any], attribute: str) -> str | None:
+    return item[attribute]["S"] if attribute in item else None
+
+
+def _bad_bytes(text: str) -> BadBytes:
     content_hash, _, failed_at = text.partition("@")
     return BadBytes(content_hash, int(failed_at))
 
@@ -514,8 +512,8 @@ def bad_bytes_text(bad_bytes: BadBytes) -> str:
     return f"{bad_bytes.content_hash}@{bad_bytes.failed_at}"
 
 
-def _history(text: str | None) -> tuple[OriginAnswer, ...]:
-    return tuple(OriginAnswer(*entry) for entry in json.loads(text)) if text else ()
+def _history(text: str) -> tuple[OriginAnswer, ...]:
+    return tuple(OriginAnswer(*entry) for entry in json.loads(text))
 
 
 def history_text(history: tuple[OriginAnswer, ...]) -> str:
@@ -538,6 +536,31 @@ def lease_ends_at(lease: str) -> int:
     return int(lease.partition(".")[0])
 
 
+# The field of ImageRecord that an attribute fills, and what makes the field's value of the attribute's text.
+_RECORD_FIELDS: Mapping[str, tuple[str, Callable[[str], object]]] = {
+    "imageKey": ("image_key", str),
+    "status": ("status", ImageStatus),
+    "sourceUrl": ("source_url", str),
+    "reason": ("reason", FailureReason),
+    "lease": ("held_until", lease_ends_at),
+    "queuedAt": ("queued_at", int),
+    "nextAttemptAt": ("next_attempt_at", int),
+    "refreshRequestedAt": ("refresh_requested_at", int),
+    "checkedAt": ("checked_at", int),
+    "cachedAt": ("cached_at", int),
+    "failedAt": ("failed_at", int),
+    "lookedUpAt": ("looked_up_at", int),
+    "orphanedAt": ("orphaned_at", int),
+    "attempts": ("attempts", int),
+    "failures": ("failures", int),
+    "blobId": ("blob_id", str),
+    "contentType": ("content_type", str),
+    "fileSize": ("file_size", int),
+    "badBytes": ("bad_bytes", _bad_bytes),
+    "history": ("history", _history),
+}
+
+
 def has_no_live_lease(now: int) -> Condition:
     """Returns the condition that no worker has the image: there is no lease, or it ended before `now`."""
     free: Condition = ImageRow.lease.does_not_exist() | (ImageRow.lease < f"{now:015d}")
@@ -557,9 +580,12 @@ def _set_or_remove(attribute: UnicodeAttribute, value: str | None) -> Action:
 
 
 def _attention_key(status: ImageStatus, after: Position) -> dict[str, Any]:
-    image_key, next_attempt_at = after
     return {
-        "imageKey": {"S": image_key},
+        "imageKey": {"S": after.image_key},
         "status": {"S": status.value},
-        "nextAttemptAt": {"N": str(next_attempt_at)},
+        "nextAttemptAt": {"N": str(after.next_attempt_at)},
     }
+
+
+def _attention_position(last_key: Mapping[str, Any] | None) -> Position | None:
+    return Position(last_key["imageKey"]["S"], int(last_key["nextAttemptAt"]["N"])) if last_key else None

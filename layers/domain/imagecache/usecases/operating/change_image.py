@@ -104,7 +104,7 @@ class ImageChanges:
         return ForgetResult(deleted, Invalidation.REQUESTED)
 
     def _is_shared(self, blob_id: str, image_key: str) -> bool:
-        return any(key != image_key for key in self.cached_images.naming(blob_id))
+        return any(key != image_key for key in self.cached_images.images_of_blob(blob_id))
 
     def _image(self, source_url: str) -> ImageRecord:
         try:

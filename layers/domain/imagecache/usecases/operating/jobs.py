@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from imagecache.clock import Clock
 from imagecache.errors import JobTakenError
@@ -67,11 +67,23 @@ class JobStarter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRunner:
-    """Works on jobs that others have created. `new_worker` returns an id that no other invocation has."""
+    """Works on jobs. `new_id` returns an id that no other job and no other invocation has."""
 
     jobs: Jobs
     clock: Clock
-    new_worker: Callable[[], str]
+    new_id: Callable[[], str]
+
+    def job_id(self, event: Mapping[str, Any], *, scheduled: JobOrder) -> str:
+        """Returns the job that the event names, or else creates one with the order `scheduled`.
+
+        The id of a schedule's job is made from the id of the schedule's event: a second delivery of the same
+        event finds the job of the first.
+        """
+        if "jobId" in event:
+            return str(event["jobId"])
+        job_id = f"nightly-{event['id']}" if "id" in event else self.new_id()
+        self.jobs.create(new_job(job_id, scheduled, now=self.clock()))
+        return job_id
 
     def run(self, job_id: str, work: Work, time_budget: TimeBudget) -> Job:
         """Works on the job until it is done or the time is used up, and returns it as it then is.
@@ -83,7 +95,7 @@ class JobRunner:
         exist. In both cases this one has changed nothing since the other took over.
         """
         job = self.jobs.claim(
-            job_id, worker=self.new_worker(), now=self.clock(), milliseconds=time_budget.remaining_ms()
+            job_id, worker=self.new_id(), now=self.clock(), milliseconds=time_budget.remaining_ms()
         )
         try:
             for step in work(job):

@@ -28,28 +28,41 @@ class CacheCounts:
     bytes_saved: int
 
 
-def count_cache(*, cached_images: CachedImages, participants: ParticipantsTable) -> CacheCounts:
-    """Counts by a scan of all members, and by small indexes of the images."""
-    size_by_key: dict[str, int] = {}
-    size_by_blob: dict[str, int] = {}
-    for key, blob_id, size in cached_images.storage():
-        size_by_key[key] = size_by_blob[blob_id] = size
-    references: Counter[str] = Counter()
-    chats: set[str] = set()
-    for reference in participants.references():
-        references[reference.image_key] += 1
-        if not reference.is_self:
-            chats.add(reference.chat_id)
-    to_cached = {key: count for key, count in references.items() if key in size_by_key}
-    stored = sum(size_by_blob.values())
-    failed = Counter(image.reason or "" for image in cached_images.needing_attention(ImageStatus.FAILED))
-    return CacheCounts(
-        images=len(size_by_key),
-        chats=len(chats),
-        bytes=stored,
-        pending=sum(1 for _ in cached_images.needing_attention(ImageStatus.PENDING)),
-        failed_by_reason=dict(sorted(failed.items())),
-        references=sum(to_cached.values()),
-        blobs=len(size_by_blob),
-        bytes_saved=max(sum(count * size_by_key[key] for key, count in to_cached.items()) - stored, 0),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheCounter:
+    """Counts images, their references and their contents."""
+
+    cached_images: CachedImages
+    participants_table: ParticipantsTable
+
+    def count(self) -> CacheCounts:
+        """Counts by a scan of all members, and by small indexes of the images.
+
+        Raises StoreUnavailableError.
+        """
+        size_by_key: dict[str, int] = {}
+        size_by_blob: dict[str, int] = {}
+        for image in self.cached_images.stored_images():
+            size_by_key[image.image_key] = image.file_size
+            size_by_blob[image.blob_id] = image.file_size
+        references: Counter[str] = Counter()
+        chats: set[str] = set()
+        for reference in self.participants_table.references():
+            references[reference.image_key] += 1
+            if not reference.is_self:
+                chats.add(reference.chat_id)
+        to_cached = {key: count for key, count in references.items() if key in size_by_key}
+        stored = sum(size_by_blob.values())
+        would_be_stored = sum(count * size_by_key[key] for key, count in to_cached.items())
+        failed = self.cached_images.needing_attention(ImageStatus.FAILED)
+        failed_by_reason = Counter(image.reason or "" for image in failed)
+        return CacheCounts(
+            images=len(size_by_key),
+            chats=len(chats),
+            bytes=stored,
+            pending=sum(1 for _ in self.cached_images.needing_attention(ImageStatus.PENDING)),
+            failed_by_reason=dict(sorted(failed_by_reason.items())),
+            references=sum(to_cached.values()),
+            blobs=len(size_by_blob),
+            bytes_saved=max(would_be_stored - stored, 0),
+        )

@@ -5,15 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from imagecache.model.chat import Chat, Folder
-from imagecache.rules.image_choice import (
-    ShownImage,
-    ShownMember,
-    Views,
-    chat_image,
-    faces,
-    image_keys_of_chat,
-    participant_image,
-)
+from imagecache.rules.image_choice import ShownChat, image_keys_of_chat, shown_chat
 from imagecache.stores.chats.chats import ChatConditions, ChatsPage, ChatsTable, Position
 from imagecache.stores.images.cached_images import CachedImages
 
@@ -30,16 +22,6 @@ class ChatFilter(StrEnum):
     PINNED = "pinned"
     ARCHIVED = "archived"
     ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class ShownChat:
-    """A chat with its picture, the faces that stand for a group without one, and its first members."""
-
-    chat: Chat
-    image: ShownImage
-    faces: list[ShownMember]
-    members: list[ShownMember]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +51,14 @@ class ChatListing:
         *,
         account_id: str | None,
         limit: int,
-        after: Positions,
         member_limit: int,
+        after: Positions | None = None,
     ) -> ChatList:
-        """Returns at most `limit` chats, each with its first `member_limit` members."""
+        """Returns at most `limit` chats, each with its first `member_limit` members.
+
+        `after` are the positions of the page before, in folders of this filter; None is the beginning.
+        """
+        starts = after or dict.fromkeys(folders_of(chat_filter))
         conditions = ChatConditions(
             unread=chat_filter is ChatFilter.UNREAD,
             groups=chat_filter is ChatFilter.GROUPS,
@@ -81,14 +67,14 @@ class ChatListing:
         )
         matches = {
             folder: self._matches(folder, conditions, limit=limit, after=start)
-            for folder, start in after.items()
+            for folder, start in starts.items()
         }
         chats = _newest(matches, limit)
         views = self.cached_images.views(
             key for chat in chats for key in image_keys_of_chat(chat, member_limit)
         )
-        shown = [with_pictures(chat, views, member_limit) for chat in chats]
-        return ChatList(shown, _positions_after(chats, matches, after))
+        shown = [shown_chat(chat, views, member_limit) for chat in chats]
+        return ChatList(shown, _positions_after(chats, matches, starts))
 
     def _matches(
         self, folder: Folder, conditions: ChatConditions, *, limit: int, after: Position | None
@@ -106,24 +92,15 @@ class ChatListing:
         return ChatsPage(chats, position)
 
 
-def first_positions(chat_filter: ChatFilter) -> Positions:
-    """Returns the folders that a filter lists, each at its beginning."""
+def folders_of(chat_filter: ChatFilter) -> tuple[Folder, ...]:
+    """Returns the folders that a filter lists."""
     match chat_filter:
         case ChatFilter.ALL:
-            return {Folder.INBOX: None, Folder.ARCHIVE: None}
+            return Folder.INBOX, Folder.ARCHIVE
         case ChatFilter.ARCHIVED:
-            return {Folder.ARCHIVE: None}
+            return (Folder.ARCHIVE,)
         case _:
-            return {Folder.INBOX: None}
-
-
-def with_pictures(chat: Chat, views: Views, member_limit: int) -> ShownChat:
-    """Chooses every picture of a chat and of its first `member_limit` members."""
-    image = chat_image(chat, views)
-    members = [
-        ShownMember(member, participant_image(member, views)) for member in chat.participants[:member_limit]
-    ]
-    return ShownChat(chat, image, faces(chat, image, views), members)
+            return (Folder.INBOX,)
 
 
 def _newest(matches: Mapping[Folder, ChatsPage], limit: int) -> list[Chat]:
@@ -137,13 +114,13 @@ def _newest(matches: Mapping[Folder, ChatsPage], limit: int) -> list[Chat]:
     return sorted(chats, key=lambda chat: -chat.last_activity)[:limit]
 
 
-def _positions_after(chats: list[Chat], matches: Mapping[Folder, ChatsPage], after: Positions) -> Positions:
+def _positions_after(chats: list[Chat], matches: Mapping[Folder, ChatsPage], starts: Positions) -> Positions:
     """Returns where each folder continues: after its last chat on this page if not all its matches are."""
     positions: dict[Folder, Position | None] = {}
     for folder, page in matches.items():
         shown = [chat for chat in chats if chat.folder is folder]
         if len(shown) < len(page.chats):
-            last = Position(shown[-1].chat_id, shown[-1].last_activity) if shown else after[folder]
+            last = Position(shown[-1].chat_id, shown[-1].last_activity) if shown else starts[folder]
             positions[folder] = last
         elif page.position:
             positions[folder] = page.position

@@ -10,7 +10,7 @@ from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsT
 from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 
-Position = tuple[str, str]
+MemberPosition = tuple[str, str]
 """The chat id and the participant id of the last row that was read."""
 
 # A page ends as soon as it has this many references, or after this many scans of some hundred rows. So it may
@@ -39,7 +39,7 @@ class UncachedListing:
     contacts_table: ContactsTable
     cached_images: CachedImages
 
-    def page(self, *, after: Position | None) -> tuple[list[PictureReference], Position | None]:
+    def page(self, *, after: MemberPosition | None) -> tuple[list[PictureReference], MemberPosition | None]:
         """Returns references in no order, and where the following page starts."""
         uncached: list[PictureReference] = []
         for _ in range(_MOST_SCANS):

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 from imagecache.errors import NotFoundError
 from imagecache.rules.image_choice import (
+    ShownChat,
     ShownMember,
     image_keys_of_chat,
     image_keys_of_members,
-    participant_image,
+    shown_chat,
+    shown_members,
 )
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.images.cached_images import CachedImages
-from imagecache.usecases.reading.list_chats import ShownChat, with_pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +44,4 @@ class ChatViewer:
             raise NotFoundError("No chat has this chatId")
         members, last = self.participants_table.page(chat_id, limit=self.members_per_page, after=after)
         views = self.cached_images.views([*image_keys_of_chat(chat, 0), *image_keys_of_members(members)])
-        shown = [ShownMember(member, participant_image(member, views)) for member in members]
-        return ChatWithRoster(with_pictures(chat, views, member_limit=0), shown, last)
+        return ChatWithRoster(shown_chat(chat, views, member_limit=0), shown_members(members, views), last)

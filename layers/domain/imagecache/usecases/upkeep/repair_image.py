@@ -54,8 +54,9 @@ class ImageRepair:
                 return self._rebuild(blob_id)
             case RowOutcome.REFETCHED:
                 self.cached_images.request_refresh(row.image_key, now=now)
-            case RowOutcome.LOST if not self.cached_images.lose(row.image_key, blob_id=blob_id, now=now):
-                return None
+            case RowOutcome.LOST:
+                is_reset = self.cached_images.reset_to_pending(row.image_key, blob_id=blob_id, now=now)
+                return RowOutcome.LOST if is_reset else None
         return needed
 
     def _rebuild(self, blob_id: str) -> RowOutcome:

@@ -6,7 +6,7 @@ same content meanwhile has a version of its own, which is too young to be delete
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from imagecache.clock import DAY
@@ -45,9 +45,13 @@ class Stock:
         """Returns True if all objects of the blob were listed."""
         return self.objects[blob_id] == _OBJECTS_PER_BLOB
 
-    def unnamed(self, named: Collection[str]) -> list[str]:
-        """Returns the blobs that have old versions and are not among those that rows name."""
-        return sorted(blob_id for blob_id in self.old_bytes if blob_id not in named)
+    def counts(self, unnamed: Sequence[str]) -> SweepCounts:
+        """Returns how much the bucket holds, and how much of that belongs to these unnamed blobs."""
+        return SweepCounts(
+            blobs=self.blob_count,
+            unnamed=len(unnamed),
+            unnamed_bytes=sum(self.old_bytes[blob_id] for blob_id in unnamed),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +79,13 @@ class BlobSweeper:
                 stock.old_bytes[version.blob_id] += version.size
         return stock
 
-    def named_blobs(self) -> set[str]:
-        """Returns every blob that a row names, by a scan of the index. Raises StoreUnavailableError."""
-        return {blob_id for _, blob_id, _ in self.cached_images.storage()}
+    def unnamed_blobs(self, stock: Stock) -> list[str]:
+        """Returns the blobs that have old versions and that no row names, by a scan of the index.
+
+        Raises StoreUnavailableError.
+        """
+        named = {image.blob_id for image in self.cached_images.stored_images()}
+        return sorted(blob_id for blob_id in stock.old_bytes if blob_id not in named)
 
     def delete(self, blob_ids: Sequence[str], *, old_before: int) -> SweepCounts:
         """Deletes the old versions of these blobs, except of those that a row names by now."""
@@ -92,6 +100,6 @@ class BlobSweeper:
     def _may_be_named(self, blob_id: str) -> bool:
         """Asks once more right before the deletion. Without an answer, the blob counts as named."""
         try:
-            return any(self.cached_images.naming(blob_id))
+            return any(self.cached_images.images_of_blob(blob_id))
         except StoreUnavailableError:
             return True

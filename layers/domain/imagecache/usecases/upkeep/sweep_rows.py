@@ -1,6 +1,6 @@
 """Sweeps the rows of cachedImages: marks, unmarks, refreshes, repairs, and after a grace deletes them."""
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -8,13 +8,14 @@ from functools import partial
 
 from imagecache.clock import DAY, Clock
 from imagecache.errors import StoreUnavailableError
-from imagecache.model.image import ImageRecord, ImageSource, ImageStatus
+from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.source_urls import may_change
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.upkeep.repair_image import ImageRepair
+from imagecache.usecases.upkeep.sweep_blobs import Stock
 from imagecache.usecases.upkeep.sweep_progress import RowOutcome, SweepCounts
 
 GRACE = 30 * DAY
@@ -35,26 +36,134 @@ class Task(Enum):
     REPAIR = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class References:
-    """Finds out which images chats and contacts show.
+@dataclass(frozen=True, slots=True)
+class SweptPage:
+    """The counts of a page of rows, and the key of its last row (None for the last page)."""
 
-    Look-ups by other applications are in the image's own row.
+    counts: SweepCounts
+    last_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowSweeper:
+    """Sweeps the table page by page, up to `writes_at_once` rows side by side.
+
+    An image is shown if a chat, a member or a contact refers to it. A look-up by another application, which
+    is recorded in the image's own row, counts as a reference for as long as GRACE. Images from Beeper are
+    asked for again when they are older than `refetch_media_after` (ms), or never if that is 0.
     """
 
+    cached_images: CachedImages
     participants_table: ParticipantsTable
     contacts_table: ContactsTable
+    image_repair: ImageRepair
+    image_queueing: ImageQueueing
+    clock: Clock
+    writes_at_once: int
+    refetch_media_after: int
 
-    def image_keys(self) -> set[str]:
+    def shown_images(self) -> set[str]:
         """Returns the keys of all images that are shown, by two scans. Raises StoreUnavailableError."""
         return {*self.participants_table.image_keys(), *self.contacts_table.image_keys()}
 
-    def has(self, image_key: str) -> bool:
-        """Returns True if the image is shown, by at most two queries. Raises StoreUnavailableError."""
-        shown = self.participants_table.referring(image_key, limit=1) or self.contacts_table.referring(
-            image_key, limit=1
+    def sweep(
+        self, *, after: str | None, shown: Container[str], stock: Stock, dry_run: bool
+    ) -> Iterator[SweptPage]:
+        """Does what the rows after this key need (None for all rows), and yields each page that it has swept.
+
+        Deletions are only counted as due, because the brake needs their number. `shown` are the keys of the
+        images that are shown. A dry run changes nothing and counts what would be done.
+        """
+        while True:
+            rows, after = self.cached_images.rows_for_sweep(after=after)
+            yield SweptPage(self._sweep_page(rows, shown=shown, stock=stock, dry_run=dry_run), after)
+            if after is None:
+                return
+
+    def delete_page(self, *, after: str | None) -> SweptPage:
+        """Deletes those rows of the next page whose grace is over, unless something shows them after all."""
+        now = self.clock()
+        rows, last_key = self.cached_images.rows_for_sweep(after=after)
+        due = [row for row in rows if row.orphaned_at and row.orphaned_at <= now - GRACE]
+        with ThreadPoolExecutor(self.writes_at_once) as pool:
+            return SweptPage(SweepCounts.of(pool.map(partial(self._delete, now=now), due)), last_key)
+
+    def _sweep_page(
+        self, rows: Sequence[ImageRecord], *, shown: Container[str], stock: Stock, dry_run: bool
+    ) -> SweepCounts:
+        now = self.clock()
+        work = [
+            (task, row)
+            for row in rows
+            for task in tasks(
+                row,
+                is_shown=row.image_key in shown or row.looked_up_at > now - GRACE,
+                is_whole=row.blob_id is None or stock.is_whole(row.blob_id),
+                now=now,
+                refetch_media_after=self.refetch_media_after,
+            )
+        ]
+        do = partial(self._do, now=now, dry_run=dry_run)
+        with ThreadPoolExecutor(self.writes_at_once) as pool:
+            outcomes = list(pool.map(lambda task_and_row: do(*task_and_row), work))
+        if not dry_run:
+            self.image_queueing.send(
+                ImageSource(row.image_key, row.source_url)
+                for (_, row), outcome in zip(work, outcomes, strict=True)
+                if outcome in _TO_BE_FETCHED and row.source_url
+            )
+        return replace(
+            SweepCounts.of(outcomes),
+            rows=len(rows),
+            orphans=sum(bool(row.orphaned_at) for row in rows if row.image_key not in shown),
+            due_bytes=sum(row.file_size for task, row in work if task is Task.DELETE),
         )
-        return bool(shown)
+
+    def _do(self, task: Task, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
+        """Does one task.
+
+        Returns None if there was nothing left to do, because the row has changed meanwhile.
+        """
+        match task:
+            case Task.REPAIR:
+                return self._repair(row, now=now, dry_run=dry_run)
+            case Task.DELETE:
+                return RowOutcome.DUE
+            case Task.MARK:
+                return RowOutcome.MARKED if dry_run else self._mark(row, now=now)
+            case Task.UNMARK:
+                is_done = dry_run or self.cached_images.unmark_orphaned(row.image_key)
+                return RowOutcome.UNMARKED if is_done else None
+            case Task.REVALIDATE:
+                is_done = dry_run or self.cached_images.revalidate(row.image_key, now=now)
+                return RowOutcome.REVALIDATED if is_done else None
+
+    def _repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
+        try:
+            return self.image_repair.repair(row, now=now, dry_run=dry_run)
+        except StoreUnavailableError:
+            return RowOutcome.UNSURE
+
+    def _mark(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
+        if self._may_be_shown(row):
+            return RowOutcome.UNSURE
+        return RowOutcome.MARKED if self.cached_images.mark_orphaned(row.image_key, now=now) else None
+
+    def _delete(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
+        if row.looked_up_at > now - GRACE or self._may_be_shown(row):
+            return RowOutcome.UNSURE
+        is_deleted = self.cached_images.delete_orphan(row.image_key, orphaned_at=row.orphaned_at, now=now)
+        return RowOutcome.DELETED if is_deleted else None
+
+    def _may_be_shown(self, row: ImageRecord) -> bool:
+        """Asks once more right before a change. Without an answer, the image counts as shown."""
+        try:
+            return bool(
+                self.participants_table.referring(row.image_key, limit=1)
+                or self.contacts_table.referring(row.image_key, limit=1)
+            )
+        except StoreUnavailableError:
+            return True
 
 
 def tasks(
@@ -88,111 +197,3 @@ def _may_have_changed(row: ImageRecord, now: int, refetch_media_after: int) -> b
         return False
     age = _REVALIDATE_AFTER if may_change(row.source_url or "") else refetch_media_after
     return bool(age) and row.checked_at <= now - age
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowSweeper:
-    """Sweeps rows a page at a time, up to `writes_at_once` rows side by side.
-
-    `refetch_media_after` is in ms, 0 for never.
-    """
-
-    cached_images: CachedImages
-    references: References
-    repair: ImageRepair
-    image_queueing: ImageQueueing
-    clock: Clock
-    writes_at_once: int
-    refetch_media_after: int
-
-    def sweep(
-        self,
-        rows: Sequence[ImageRecord],
-        *,
-        shown: Container[str],
-        is_whole: Callable[[str], bool],
-        dry_run: bool,
-    ) -> SweepCounts:
-        """Does what the rows need. Deletions are only counted as due, because the brake needs their number.
-
-        `shown` are the keys of the images that are shown, `is_whole` says whether all objects of a blob seem
-        to be there. A dry run changes nothing and counts what would be done.
-        """
-        now = self.clock()
-        work = [
-            (task, row)
-            for row in rows
-            for task in tasks(
-                row,
-                is_shown=row.image_key in shown or row.looked_up_at > now - GRACE,
-                is_whole=row.blob_id is None or is_whole(row.blob_id),
-                now=now,
-                refetch_media_after=self.refetch_media_after,
-            )
-        ]
-        do = partial(self._do, now=now, dry_run=dry_run)
-        with ThreadPoolExecutor(self.writes_at_once) as pool:
-            outcomes = list(pool.map(lambda task_and_row: do(*task_and_row), work))
-        if not dry_run:
-            self._queue(
-                row for (_, row), outcome in zip(work, outcomes, strict=True) if outcome in _TO_BE_FETCHED
-            )
-        return replace(
-            SweepCounts.of(outcomes),
-            rows=len(rows),
-            orphans=sum(bool(row.orphaned_at) for row in rows if row.image_key not in shown),
-            due_bytes=sum(row.file_size for task, row in work if task is Task.DELETE),
-        )
-
-    def delete(self, rows: Iterable[ImageRecord]) -> SweepCounts:
-        """Deletes those of the rows whose grace is over, unless something shows them after all."""
-        now = self.clock()
-        due = [row for row in rows if row.orphaned_at and row.orphaned_at <= now - GRACE]
-        with ThreadPoolExecutor(self.writes_at_once) as pool:
-            return SweepCounts.of(pool.map(partial(self._delete, now=now), due))
-
-    def _do(self, task: Task, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
-        """Does one task.
-
-        Returns None if there was nothing left to do, because the row has changed meanwhile.
-        """
-        match task:
-            case Task.REPAIR:
-                return self._repair(row, now=now, dry_run=dry_run)
-            case Task.DELETE:
-                return RowOutcome.DUE
-            case Task.MARK:
-                return RowOutcome.MARKED if dry_run else self._mark(row, now=now)
-            case Task.UNMARK:
-                is_done = dry_run or self.cached_images.unmark_orphaned(row.image_key)
-                return RowOutcome.UNMARKED if is_done else None
-            case Task.REVALIDATE:
-                is_done = dry_run or self.cached_images.revalidate(row.image_key, now=now)
-                return RowOutcome.REVALIDATED if is_done else None
-
-    def _mark(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
-        if self._may_be_shown(row):
-            return RowOutcome.UNSURE
-        return RowOutcome.MARKED if self.cached_images.mark_orphaned(row.image_key, now=now) else None
-
-    def _delete(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
-        if row.looked_up_at > now - GRACE or self._may_be_shown(row):
-            return RowOutcome.UNSURE
-        is_deleted = self.cached_images.delete(row.image_key, orphaned_at=row.orphaned_at, now=now)
-        return RowOutcome.DELETED if is_deleted else None
-
-    def _repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
-        try:
-            return self.repair.repair(row, now=now, dry_run=dry_run)
-        except StoreUnavailableError:
-            return RowOutcome.UNSURE
-
-    def _may_be_shown(self, row: ImageRecord) -> bool:
-        """Asks once more right before a change. Without an answer, the image counts as shown."""
-        try:
-            return self.references.has(row.image_key)
-        except StoreUnavailableError:
-            return True
-
-    def _queue(self, rows: Iterable[ImageRecord]) -> None:
-        self.image_queueing.send(ImageSource(row.image_key, row.source_url) for row in rows if row.source_url)

@@ -1,4 +1,6 @@
-"""A chosen picture → the `image` object of every answer."""
+"""The values that many answers have: a picture, and a time."""
+
+from datetime import UTC, datetime
 
 from imagecache.api import shapes
 from imagecache.model.image import SIZES, ImageView
@@ -27,14 +29,24 @@ def image_json(shown: ShownImage, name: str | None, base_url: str) -> shapes.Ima
     }
 
 
+def _urls(view: ImageView | None, base_url: str) -> dict[str, str]:
+    """Returns the URLs by the longest side in pixels; none unless there is a copy."""
+    if view is None or view.blob_id is None:
+        return {}
+    return {str(size): base_url + image_path(view.blob_id, size) for size in SIZES}
+
+
 def initials(name: str | None) -> str:
     """Returns the first letters of the first and the last word; empty for a number or no name."""
     words = [word for word in (name or "").split() if word[0].isalpha()]
     return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
 
 
-def _urls(view: ImageView | None, base_url: str) -> dict[str, str]:
-    """Returns the URLs by the longest side in pixels; none unless there is a copy."""
-    if view is None or view.blob_id is None:
-        return {}
-    return {str(size): base_url + image_path(view.blob_id, size) for size in SIZES}
+def iso8601(milliseconds: int | None) -> str | None:
+    """Returns the time in UTC, to the second; None for 0 and for a time outside of the calendar."""
+    if not milliseconds:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return None
