@@ -15,6 +15,7 @@ from typing import Any
 from local.edge import Behaviour
 from local.edge_pages import why_refused
 from local.edge_site import OriginRequest, RefusedError, Site
+from local.engine import REGION
 from local.engine_gate import TOKEN_HEADER
 
 _HOST = "127.0.0.1"
@@ -44,6 +45,10 @@ _RELAYED_FROM_BUCKET = {
     "etag",
     "last-modified",
 }
+# A bucket answers no request without a signature. The engine checks those of functions only.
+_UNCHECKED_SIGNATURE = (
+    f"AWS4-HMAC-SHA256 Credential=edge/20260101/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
+)
 _STATUSES_WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 _MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway's limit
 _ORIGIN_TIMEOUT_SECONDS = 35.0  # API Gateway gives up after 30
@@ -129,6 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
             connection.putrequest(self.command, request.target, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", request.host)
             connection.putheader(TOKEN_HEADER, request.token)
+            if request.to_bucket:
+                connection.putheader("Authorization", _UNCHECKED_SIGNATURE)
             for name, value in self.headers.items():
                 if _is_sent_to_origin(name.lower(), is_bucket=request.to_bucket):
                     connection.putheader(name, value)

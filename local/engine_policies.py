@@ -6,8 +6,8 @@ ministack does so with `AUTH=true`, except for three things that this module cor
   they are random.
 - It takes the access key ids `test`, the account's number and an empty one for the root user. Here every
   caller but the functions is the root user, because the gate has demanded the token of the run.
-- It checks a batch of messages for an action that AWS does not have, and the reading of several parameters
-  for none of them in particular.
+- It checks a batch of messages for an action that AWS does not have, the deletion of several versions of
+  objects partly as that of objects, and the reading of several parameters for none of them in particular.
 """
 
 import hmac
@@ -101,16 +101,25 @@ def evaluate_policies() -> FunctionCredentials:
     lambda_svc.execution_credentials = execution_credentials
     iam_evaluator.is_root_access_key = lambda key_id: not functions.is_function(key_id)
     iam_evaluator.enforce = _for_every_resource(iam_evaluator.enforce)
-    iam_actions.extract_iam_action = _without_batches(iam_actions.extract_iam_action)
+    iam_actions.extract_iam_action = _without_batches(
+        iam_actions.extract_iam_action, iam_actions._s3_batch_delete_targets
+    )
     iam_actions.extract_resource_arn = _with_every_parameter(iam_actions.extract_resource_arn)
     # Functions get the variables of this process. The token of the run would make them the root user.
     os.environ.pop("AWS_SESSION_TOKEN", None)
     return functions
 
 
-def _without_batches(original: _Extract) -> _Extract:
-    def extract_iam_action(*request: Any) -> str | None:
-        action = original(*request)
+def _without_batches(original: _Extract, deleted: Callable[[str, bytes], list[tuple[str, str]]]) -> _Extract:
+    """`deleted` returns the ARN and the version of each object that a request deletes from a bucket."""
+
+    def extract_iam_action(service: str, method: str, path: str, *rest: Any) -> str | None:
+        action = original(service, method, path, *rest)
+        _, body, _ = rest
+        if action == "s3:DeleteObject" and method == "POST":
+            # The first object is checked for this action, the others for the right one.
+            [(_, version), *_] = deleted(path.strip("/"), body) or [("", "")]
+            return "s3:DeleteObjectVersion" if version else action
         return _ACTION_OF_BATCH.get(action, action)
 
     return extract_iam_action

@@ -136,9 +136,12 @@ def test_the_bucket_is_asked_for_a_picture_without_query_and_cookies(
         {"Content-Type": "image/webp", "ETag": '"e"', "Cache-Control": "immutable", "x-amz-version-id": "v"},
         b"RIFF",
     )
-    status, received, body = ask(edge, "/images/0a/96.webp?versions", headers={"Cookie": "c=1"})
+    status, received, body = ask(
+        edge, "/images/0a/96.webp?versions", headers={"Cookie": "c=1", "Authorization": "Bearer t"}
+    )
     assert engine.recorded[0][1] == "/pictures/images/0a/96.webp"
     assert "cookie" not in engine.recorded[0][2]
+    assert "t" not in engine.recorded[0][2]["authorization"].split(), "only the API gets a visitor's token"
     assert (status, body) == (200, b"RIFF")
     assert (received["content-type"], received["etag"], received["cache-control"]) == (
         "image/webp",
