@@ -222,4 +222,5 @@ def test_the_control_endpoints_demand_the_token_of_this_account(
 
 def test_each_account_has_a_long_control_token_of_its_own(demo: DemoAccount) -> None:
     assert len(demo.control_token) >= 43, "256 bits"
-    assert DemoAccount(scale=0.01).control_token != demo.control_token
+    with DemoAccount(scale=0.01) as other:
+        assert other.control_token != demo.control_token
