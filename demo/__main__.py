@@ -1,6 +1,11 @@
-"""`python -m demo --port P --media-port M` serves the demo account until SIGTERM or SIGINT."""
+"""`python -m demo --port P --media-port M` serves the demo account until SIGTERM or SIGINT.
+
+The environment variable DEMO_CONTROL_TOKEN sets the token of the endpoints below `/_demo/`. It is no option,
+because all users of a machine can read the options of a process.
+"""
 
 import argparse
+import os
 import signal
 import sys
 from datetime import UTC, datetime
@@ -24,6 +29,7 @@ def main() -> None:
             media_port=options.media_port,
             beeper_token=options.token,
             media_token=options.media_token,
+            control_token=os.environ.get("DEMO_CONTROL_TOKEN"),
         )
     except OSError as error:
         sys.exit(f"demo account: cannot listen on port {options.port} or {options.media_port}: {error}")

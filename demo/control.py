@@ -1,8 +1,10 @@
 """`/_demo/`: endpoints by which tests in other processes inspect the demo account, break it and change it.
 
-They need no token: the account holds nothing but inventions, and listens on this machine only.
+They need a token of their own. The other tokens of the account are well known, because they open inventions
+only, but a change of the account changes what a person sees in the running system.
 """
 
+import hmac
 import json
 from collections.abc import Callable
 from typing import Any
@@ -30,9 +32,17 @@ class Control:
     """Answers GET with a report and POST with a change. A change that has a report answers with it."""
 
     def __init__(
-        self, account: Account, faults: Faults, hits: Hits, chat_api: ChatApi, rate_limit: RateLimit
+        self,
+        account: Account,
+        faults: Faults,
+        hits: Hits,
+        chat_api: ChatApi,
+        rate_limit: RateLimit,
+        *,
+        token: str,
     ) -> None:
         self._account = account
+        self._authorization = f"Bearer {token}".encode()
         self._chat_api = chat_api
         self._rate_limit = rate_limit
         self._reports: dict[str, Callable[[], Json]] = {
@@ -57,6 +67,9 @@ class Control:
         }
 
     def __call__(self, request: Request) -> Reply:
+        authorization = request.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(authorization, self._authorization):
+            return json_reply(401, {"message": "Send the control token", "code": "UNAUTHORIZED"})
         name = request.path.removeprefix(PREFIX)
         if request.method == "GET" and name in self._reports:
             return json_reply(200, self._reports[name]())

@@ -1,4 +1,7 @@
-"""A quiet HTTP/1.1 server on 127.0.0.1 that calls one function for each request."""
+"""A quiet HTTP/1.1 server on 127.0.0.1 that calls one function for each request of a program.
+
+It refuses what a browser has sent. No page uses these servers, but any page may send requests to them.
+"""
 
 import json
 import socket
@@ -112,10 +115,24 @@ class _Exchange(BaseHTTPRequestHandler):
             headers={name.title(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),
         )
+        if reason := self._why_refused():
+            self._send(Reply(403, f"{reason}\n".encode(), {"Content-Type": "text/plain; charset=utf-8"}))
+            return
         try:
             self._send(self.server.app(request))
         except HangUpError:
             self.close_connection = True
+
+    def _why_refused(self) -> str | None:
+        """Returns why a request is refused, or None if the app may answer it."""
+        port = self.server.server_port
+        if self.headers.get_all("Host") not in ([f"127.0.0.1:{port}"], [f"localhost:{port}"]):
+            # A page may have pointed its own name at this machine (DNS rebinding).
+            return "This server answers to 127.0.0.1 and localhost only"
+        # Browsers add these headers themselves, and a page cannot leave them out.
+        if any(name.lower() == "origin" or name.lower().startswith("sec-fetch-") for name in self.headers):
+            return "This server does not answer browsers"
+        return None
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer  # noqa: N815 - http.server's names
 

@@ -1,5 +1,6 @@
 """Starts and stops the two servers of the demo account."""
 
+import secrets
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -26,8 +27,9 @@ class DemoAccount:
     """Serves an invented account at `beeper_url` and `media_url` while it is used in a `with` statement.
 
     Port 0 takes a free port. Dex is served at `beeper_url`, too, as its paths differ from Beeper's. `clock`
-    counts the seconds of the media server's rate limit; `now` is the date of the account. Raises OSError if a
-    port is taken.
+    counts the seconds of the media server's rate limit; `now` is the date of the account. The endpoints of
+    `demo.control` demand `control_token`, which is random if it is not given. Raises OSError if a port is
+    taken.
     """
 
     def __init__(
@@ -40,16 +42,20 @@ class DemoAccount:
         media_port: int = 0,
         beeper_token: str = BEEPER_TOKEN,
         media_token: str = MEDIA_TOKEN,
+        control_token: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.beeper_token = beeper_token
         self.media_token = media_token
+        self.control_token = control_token or secrets.token_urlsafe(32)
         self.account = Account(seed=seed, scale=scale, now=now)
         self.faults = Faults()
         self.hits = Hits()
         self.rate_limit = RateLimit(clock=clock)
         self.chat_api = ChatApi(self.account, self.faults, self.hits, beeper_token)
-        self._control = Control(self.account, self.faults, self.hits, self.chat_api, self.rate_limit)
+        self._control = Control(
+            self.account, self.faults, self.hits, self.chat_api, self.rate_limit, token=self.control_token
+        )
         media = MediaServer(self.account, self.faults, self.hits, media_token, self.rate_limit)
         self._beeper_listener = Listener(port, self._answer)
         self._media_listener = Listener(media_port, media)

@@ -1,12 +1,14 @@
 """Keeps `.local/access.json`: the API's address and tokens, for the printed link and for the command line.
 
-While the stack runs, the file also says where the engine listens and holds its session token, for the one
-command that works on the stack itself: `imagecache import-convex`. Only this user may read the file.
+While the stack runs, the file also says where the engine and the demo account listen, and holds the tokens of
+this run that open them: for `imagecache import-convex`, which works on the stack itself, and for tests. Only
+this user may read the file.
 """
 
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,13 +35,23 @@ def load_or_make_access(file: Path, address: str) -> Access:
 
 def add_engine_access(file: Path, *, endpoint: str, region: str, token: str, stack: str) -> None:
     """Adds to `file` how this run's engine is reached. The next start removes it."""
-    content = json.loads(file.read_text())
     engine = {"endpoint": endpoint, "region": region, "sessionToken": token, "stack": stack}
-    _write(file, {**content, "engine": engine})
+    _add(file, "engine", engine)
+
+
+def add_demo_access(file: Path, access: Mapping[str, str]) -> None:
+    """Adds to `file` how the endpoints of the demo account are reached. The next start removes it."""
+    _add(file, "demo", access)
+
+
+def _add(file: Path, name: str, value: Mapping[str, str]) -> None:
+    _write(file, {**json.loads(file.read_text()), name: value})
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:
     unfinished = file.with_suffix(".new")
-    unfinished.touch(mode=0o600)
+    # What a killed run left may have another mode, or be open in another process.
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600, exist_ok=False)
     unfinished.write_text(json.dumps(content))
     os.replace(unfinished, file)

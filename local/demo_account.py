@@ -3,10 +3,11 @@
 import contextlib
 import json
 import os
+import secrets
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from demo.dex import DEMO_KEY as DEX_KEY
@@ -25,10 +26,15 @@ class DemoServers:
     """The running servers that take the places of Beeper, its media server and Dex."""
 
     child: Child
-    port: int
     beeper: Origin
     media_server: Origin
     dex: Origin
+    control_token: str = field(repr=False)
+
+    @property
+    def access(self) -> dict[str, str]:
+        """Returns what `.local/access.json` says of the endpoints below `/_demo/`."""
+        return {"url": self.beeper.url, "controlToken": self.control_token}
 
 
 @contextlib.contextmanager
@@ -45,11 +51,12 @@ def demo_account(folder: Path) -> Iterator[DemoServers]:
     media_server = Origin(f"http://127.0.0.1:{media_port}", _MEDIA_TOKEN)
     arguments = ["--port", str(port), "--media-port", str(media_port)]
     arguments += ["--token", beeper.token, "--media-token", media_server.token]
-    environment = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+    control_token = secrets.token_urlsafe(32)
+    environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "DEMO_CONTROL_TOKEN": control_token}
     child = Child(folder, "demo", arguments, name="demo", title="the demo account", environment=environment)
     try:
         _wait_until_it_answers(child, port)
-        yield DemoServers(child, port, beeper, media_server, Origin(beeper.url, DEX_KEY))
+        yield DemoServers(child, beeper, media_server, Origin(beeper.url, DEX_KEY), control_token)
     finally:
         child.stop()
 

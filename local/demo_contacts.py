@@ -8,13 +8,14 @@ from typing import Any
 
 import boto3
 
+from local.demo_account import DemoServers
 from local.deploy import Stack
 from local.readiness import NotReadyError
 
 _TIMEOUT_SECONDS = 60
 
 
-def bring_contacts(stack: Stack, address: str, admin_token: str) -> None:
+def bring_contacts(stack: Stack, demo: DemoServers, address: str, admin_token: str) -> None:
     """Brings all contacts before the first sync, which then shows their pictures. Raises NotReadyError.
 
     Contacts are put by hand only into a stack that has none, so that a person's changes to them stay.
@@ -22,7 +23,7 @@ def bring_contacts(stack: Stack, address: str, admin_token: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         from_dex = pool.submit(import_from_dex, stack, wait=True)
         if not _request(address, admin_token, "GET", "/api/contacts")["contacts"]:
-            contacts = _request(address, admin_token, "GET", "/_demo/contacts")
+            contacts = _request(demo.beeper.url, demo.control_token, "GET", "/_demo/contacts")
             for contact_id, contact in contacts.items():
                 path = f"/api/contacts/{contact_id}"
                 _request(address, admin_token, "PUT", path, {**contact, "withoutSync": True})

@@ -13,7 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from local.edge import Behaviour
+from local.edge_pages import why_refused
 from local.edge_site import OriginRequest, RefusedError, Site
+from local.engine import REGION
 from local.engine_gate import TOKEN_HEADER
 
 _HOST = "127.0.0.1"
@@ -43,6 +45,10 @@ _RELAYED_FROM_BUCKET = {
     "etag",
     "last-modified",
 }
+# A bucket answers no request without a signature. The engine checks those of functions only.
+_UNCHECKED_SIGNATURE = (
+    f"AWS4-HMAC-SHA256 Credential=edge/20260101/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
+)
 _STATUSES_WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 _MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway's limit
 _ORIGIN_TIMEOUT_SECONDS = 35.0  # API Gateway gives up after 30
@@ -93,6 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
             if not self.server.site:
                 raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "Starting")
             request = self.server.site.origin_request(self.command, self.path)
+            self._check_page(request.behaviour, self.server.site.allowed_origins)
             connection = http.client.HTTPConnection(_HOST, request.port, timeout=_ORIGIN_TIMEOUT_SECONDS)
             with contextlib.closing(connection):
                 self._relay(self._forward(connection, request), request)
@@ -113,6 +120,11 @@ class _Handler(BaseHTTPRequestHandler):
         if not _OWN_HOSTS.fullmatch(self.headers.get("Host", "")):
             raise RefusedError(HTTPStatus.FORBIDDEN, "This server answers to 127.0.0.1 and localhost only")
 
+    def _check_page(self, behaviour: Behaviour, allowed_origins: frozenset[str]) -> None:
+        """Raises RefusedError if a web page sent the request that may not use this server."""
+        if reason := why_refused(self.command, self.headers, behaviour, allowed_origins):
+            raise RefusedError(HTTPStatus.FORBIDDEN, reason)
+
     def _forward(
         self, connection: http.client.HTTPConnection, request: OriginRequest
     ) -> http.client.HTTPResponse:
@@ -121,8 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             connection.putrequest(self.command, request.target, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", request.host)
-            if request.token:
-                connection.putheader(TOKEN_HEADER, request.token)
+            connection.putheader(TOKEN_HEADER, request.token)
+            if request.to_bucket:
+                connection.putheader("Authorization", _UNCHECKED_SIGNATURE)
             for name, value in self.headers.items():
                 if _is_sent_to_origin(name.lower(), is_bucket=request.to_bucket):
                     connection.putheader(name, value)
@@ -213,9 +226,9 @@ def _is_sent_to_viewer(name: str, *, is_bucket: bool) -> bool:
     return name in _RELAYED_FROM_BUCKET if is_bucket else name not in _NOT_RELAYED_FROM_API
 
 
-def _with_added(headers: list[tuple[str, str]], behaviour: Behaviour | None) -> list[tuple[str, str]]:
+def _with_added(headers: list[tuple[str, str]], behaviour: Behaviour) -> list[tuple[str, str]]:
     """Returns the origin's headers with those of the behaviour's response headers policy added."""
-    for added in behaviour.headers if behaviour else ():
+    for added in behaviour.headers:
         present = [name for name, _ in headers if name.lower() == added.name.lower()]
         if added.override or not present:
             headers = [(name, value) for name, value in headers if name not in present]

@@ -1,5 +1,6 @@
 """Decides which request to an origin answers a viewer's request, or why it is refused."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import quote, unquote
@@ -19,36 +20,34 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OriginRequest:
-    """A request to the engine. Without a behaviour and a token it goes to the demo account."""
+    """A request to the engine, and the behaviour of the distribution that leads to it."""
 
     port: int
     host: str
     target: str
-    behaviour: Behaviour | None
-    token: str | None = field(repr=False)
+    behaviour: Behaviour
+    token: str = field(repr=False)
 
     @property
     def to_bucket(self) -> bool:
         """Returns whether S3 answers the request."""
-        return self.behaviour is not None and isinstance(self.behaviour.origin, BucketOrigin)
+        return isinstance(self.behaviour.origin, BucketOrigin)
 
 
 class Site:
-    """A deployed stack behind its distribution. The demo account, if any, answers below `/_demo/`."""
+    """A deployed stack behind its distribution. Pages of `allowed_origins` may use its API and pictures."""
 
-    def __init__(self, stack: Stack, *, demo_port: int | None = None) -> None:
+    def __init__(self, stack: Stack, *, allowed_origins: Iterable[str] = ()) -> None:
+        self.allowed_origins = frozenset(allowed_origins)
         self._distribution = read_distribution(stack.template)
         self._resources = stack.resources
         self._engine = stack.engine
-        self._demo_port = demo_port
 
     def origin_request(self, method: str, target: str) -> OriginRequest:
         """Returns the request to make for a viewer's method and target. Raises RefusedError."""
         path = target.partition("?")[0]
         if not path.startswith("/"):
             raise RefusedError(HTTPStatus.BAD_REQUEST, "The address must begin with a slash")
-        if self._demo_port and path.startswith("/_demo/"):
-            return OriginRequest(self._demo_port, f"127.0.0.1:{self._demo_port}", target, None, None)
         behaviour = self._distribution.behaviour(path)
         if method not in behaviour.methods:
             raise RefusedError(HTTPStatus.FORBIDDEN, f"{method} is not allowed here")

@@ -114,8 +114,8 @@ def _credentials(token: str) -> dict[str, str]:
 
 
 def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
-    # The engine passes all of this on to the functions, the session token included, so the variables of the
-    # person who started it must not be here. Only the access key id is replaced: by the account's number.
+    # The engine passes this on to the functions, with credentials of their own in place of ours, so the
+    # variables of the person who started it must not be here.
     return {
         "PATH": os.defpath,
         "HOME": str(folder / "tmp"),
@@ -125,6 +125,7 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         **_credentials(token),
+        "AUTH": "true",  # each function may do what its role allows, and no more
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder / "state"),
         "S3_PERSIST": "1",

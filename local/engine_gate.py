@@ -4,6 +4,9 @@
 
 ministack answers every request. Without the gate any web page in a browser of this machine, and any other
 user of it, could read the stored tokens and run code. The gate checks every path, `/_ministack/` included.
+
+There are two kinds of callers. Our own programs have the token of the run, and may do everything. A function
+has credentials of its own, and may do what its role allows (see `local.engine_policies`).
 """
 
 import asyncio
@@ -19,6 +22,8 @@ from typing import Any
 import hypercorn
 from hypercorn.asyncio import serve
 
+from local.engine_policies import FunctionCredentials, evaluate_policies
+
 TOKEN_HEADER = "X-Amz-Security-Token"  # noqa: S105 - the name of the header, not what it carries
 
 Message = MutableMapping[str, Any]
@@ -29,22 +34,23 @@ Headers = list[tuple[bytes, bytes]]
 
 _KEEP_ALIVE_SECONDS = 75  # what ministack itself uses
 _TOKEN = TOKEN_HEADER.lower().encode()
+_ADMINISTRATIVE_PATHS = ("/_", "/health")
 _READABLE_BY_ANY_PAGE = (b"access-control-allow-origin", b"*")
 
 
 class Gate:
-    """Passes on the requests that carry this run's session token, and answers 403 to all others.
+    """Passes on the requests of this run's programs and of its functions, and answers 403 to all others.
 
-    An AWS SDK sends its session token as plain text with every request. ministack hands the token of its own
-    environment to the functions, but chooses their access key id itself: so the token is the proof, not the
-    key id. It proves that the caller could read the memory of this run or `.local/access.json`, as only this
-    user can. It does not prove that a request is unchanged: signatures are not checked, because all requests
-    stay on loopback.
+    An AWS SDK sends its session token as plain text with every request. The token of the run proves that the
+    caller could read the memory of this run or `.local/access.json`, as only this user can. It does not prove
+    that a request is unchanged: only the signatures of functions are checked, because all requests stay on
+    loopback.
     """
 
-    def __init__(self, engine: Application, *, port: int, token: str) -> None:
+    def __init__(self, engine: Application, *, port: int, token: str, functions: FunctionCredentials) -> None:
         self._engine = engine
         self._token = token.encode()
+        self._functions = functions
         self._own_hosts = {f"127.0.0.1:{port}".encode(), f"localhost:{port}".encode()}
         self._api_host = re.compile(rb"[0-9a-z]+\.execute-api\.localhost:%d" % port)
 
@@ -55,14 +61,22 @@ class Gate:
         elif scope["type"] != "http":
             # A web page may open a WebSocket to any address without asking, and no program here uses one.
             await send({"type": "websocket.close", "code": 1008})
-        elif reason := self._why_refused(scope["headers"]):
+        elif reason := self._why_refused(scope["path"], scope["headers"]):
             await _refuse(send, reason)
         else:
-            # The API hands all headers to its functions, which have no use for the token in their input.
-            headers = [(name, value) for name, value in scope["headers"] if name != _TOKEN]
-            await self._engine({**scope, "headers": headers}, receive, _hidden_from_pages(send))
+            await self._engine(self._without_token(scope), receive, _hidden_from_pages(send))
 
-    def _why_refused(self, headers: Headers) -> str | None:
+    def _without_token(self, scope: Message) -> Message:
+        """Returns the request without the token of the run, but with the token that a function has signed.
+
+        The API hands all headers to its functions, and the token of the run would let them do everything.
+        """
+        headers = [
+            (name, value) for name, value in scope["headers"] if (name, value) != (_TOKEN, self._token)
+        ]
+        return {**scope, "headers": headers}
+
+    def _why_refused(self, path: str, headers: Headers) -> str | None:
         """Returns why a request is refused, or None if the engine may answer it."""
         hosts = _values(headers, b"host")
         asks_api = len(hosts) == 1 and self._api_host.fullmatch(hosts[0])
@@ -76,9 +90,22 @@ class Gate:
         # The local server passes a page's Origin on to the API, which then decides who may read its answers.
         if _values(headers, b"origin") and not asks_api:
             return "The engine does not answer web pages"
+        return self._why_credentials_refused(path, headers, asks_api=bool(asks_api))
+
+    def _why_credentials_refused(self, path: str, headers: Headers, *, asks_api: bool) -> str | None:
         tokens = _values(headers, _TOKEN)
-        if len(tokens) != 1 or not hmac.compare_digest(tokens[0], self._token):
+        authorizations = _values(headers, b"authorization")
+        if len(tokens) == 1 and hmac.compare_digest(tokens[0], self._token):
+            return None
+        if (
+            len(tokens) != 1
+            or len(authorizations) != 1
+            or not self._functions.match(*tokens, *authorizations)
+        ):
             return f"The engine needs the session token of this run in the header {TOKEN_HEADER}"
+        # ministack evaluates no policy for its own paths, nor for the API.
+        if asks_api or path.startswith(_ADMINISTRATIVE_PATHS):
+            return "The engine answers this to the programs of this run only"
         return None
 
 
@@ -126,7 +153,9 @@ def main() -> None:
 
     port = int(os.environ["GATEWAY_PORT"])
     token = os.environ["AWS_SESSION_TOKEN"]
-    gate: Any = Gate(ministack.app, port=port, token=token)  # hypercorn has a type for every kind of message
+    functions = evaluate_policies()
+    # hypercorn has a type for every kind of message.
+    gate: Any = Gate(ministack.app, port=port, token=token, functions=functions)
     config = hypercorn.Config()
     config.bind = [f"fd://{sys.argv[1]}"]
     config.keep_alive_timeout = _KEEP_ALIVE_SECONDS

@@ -17,7 +17,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment.page import publish_page
-from local.access import Access, add_engine_access, load_or_make_access
+from local.access import Access, add_demo_access, add_engine_access, load_or_make_access
 from local.beeper import find_problem
 from local.console import announce, complain, say
 from local.demo_account import DemoServers, demo_account
@@ -44,6 +44,7 @@ _SECONDS_BETWEEN_CHECKS = 0.5
 def main() -> int:
     """Runs until a signal or a failure, and returns the exit code."""
     _stop_on_signals(ready=False)
+    os.umask(0o077)  # what we and our children write is readable by this user only
     _ignore_aws_settings()
     try:
         settings = read_settings(os.environ, read_template())
@@ -71,9 +72,10 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         stack = running.enter_context(_stack(folder, settings, origins, access))
         release_sync_lock(stack)
         _publish(stack)
-        server.site = Site(stack, demo_port=demo.port if demo else None)
+        server.site = Site(stack, allowed_origins=settings.allowed_origins)
         if demo:
-            bring_contacts(stack, address, access.admin_token)
+            add_demo_access(_ACCESS, demo.access)
+            bring_contacts(stack, demo, address, access.admin_token)
         elif origins.dex:
             import_from_dex(stack, wait=False)
         start_first_sync(stack)

@@ -18,8 +18,9 @@ class Clock:
 class Client:
     """Sends requests with the token of its server, or with the one that `use_token` sets."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, control_token: str = "") -> None:
         self.url = url
+        self._control = {"Authorization": f"Bearer {control_token}"}
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Bearer {token}"
 
@@ -31,7 +32,11 @@ class Client:
 
     def control(self, path: str, **body: Any) -> requests.Response:
         """Changes the demo account by one of its control endpoints."""
-        return self._session.post(f"{self.url}/_demo/{path}", json=body, timeout=60)
+        return self._session.post(f"{self.url}/_demo/{path}", json=body, headers=self._control, timeout=60)
+
+    def report(self, path: str) -> requests.Response:
+        """Returns a report of one of the demo account's control endpoints."""
+        return self._session.get(f"{self.url}/_demo/{path}", headers=self._control, timeout=60)
 
     def use_token(self, token: str) -> None:
         self._session.headers["Authorization"] = f"Bearer {token}"

@@ -28,7 +28,7 @@ def demo(clock: Clock) -> Iterator[DemoAccount]:
 
 @pytest.fixture
 def beeper(demo: DemoAccount) -> Iterator[Client]:
-    with closing(Client(demo.beeper_url, demo.beeper_token)) as client:
+    with closing(Client(demo.beeper_url, demo.beeper_token, demo.control_token)) as client:
         yield client
 
 

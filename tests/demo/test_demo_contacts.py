@@ -44,7 +44,8 @@ def test_dex_demands_its_key_and_answers_429_while_it_is_busy() -> None:
 def test_the_account_serves_its_dex_and_what_is_kept_contacts_by_hand(demo: DemoAccount) -> None:
     answer = requests.get(demo.beeper_url + PATH, headers={"x-hasura-dex-api-key": DEMO_KEY}, timeout=60)
     assert answer.status_code == 200
-    by_hand = requests.get(f"{demo.beeper_url}/_demo/contacts", timeout=60).json()
+    control = {"Authorization": f"Bearer {demo.control_token}"}
+    by_hand = requests.get(f"{demo.beeper_url}/_demo/contacts", headers=control, timeout=60).json()
     assert by_hand == contacts_by_hand(demo.account)
 
 

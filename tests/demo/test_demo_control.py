@@ -92,7 +92,7 @@ def test_faults_are_set_and_ended_from_outside(beeper: Client) -> None:
         "chats": {"mode": "slow", "seconds": 2}
     }
     beeper.control("faults", mode="offline")
-    both = beeper.get("/_demo/faults").json()
+    both = beeper.report("faults").json()
     assert set(both) == {"chats", "all"}
     assert beeper.control("faults", mode="none").json() == {}
     assert beeper.get("/v1/chats").status_code == 200
@@ -104,7 +104,7 @@ def test_a_change_that_is_not_valid_is_refused(beeper: Client, body: dict[str, s
 
 
 def test_unknown_control_paths_are_404(beeper: Client) -> None:
-    assert beeper.get("/_demo/nothing").status_code == 404
+    assert beeper.report("nothing").status_code == 404
     assert beeper.control("account").status_code == 404
 
 
@@ -116,7 +116,7 @@ def test_hits_count_the_requests_and_the_answers(
     beeper.get("/v1/assets/serve", url=asset.mxc_url)
     beeper.get("/v1/assets/serve", url="ftp://nowhere")
     media.get(f"/{quote(asset.key)}")
-    assert beeper.get("/_demo/hits").json() == {
+    assert beeper.report("hits").json() == {
         "images": {asset.key: 2},
         "imageHits": 2,
         "chats": 1,
@@ -154,7 +154,7 @@ def test_hits_count_how_many_images_were_in_progress_at_once(
 
 
 def test_the_summary_lists_what_can_be_delivered(demo: DemoAccount, beeper: Client) -> None:
-    summary = beeper.get("/_demo/account").json()
+    summary = beeper.report("account").json()
     assert summary["deliverable"] == demo.account.deliverable()
     assert summary["chats"] == len(demo.account.chats)
     assert not set(summary["deliverable"]) & set(summary["gone"])
@@ -162,7 +162,7 @@ def test_the_summary_lists_what_can_be_delivered(demo: DemoAccount, beeper: Clie
 
 
 def test_settings_are_changed_from_outside(demo: DemoAccount, beeper: Client) -> None:
-    assert beeper.get("/_demo/settings").json() == {"oldServer": False, "mediaRateLimit": 100}
+    assert beeper.report("settings").json() == {"oldServer": False, "mediaRateLimit": 100}
     changed = beeper.control("settings", oldServer=True, mediaRateLimit=None).json()
     assert changed == {"oldServer": True, "mediaRateLimit": None}
     assert (demo.chat_api.is_old, demo.rate_limit.requests) == (True, None)
@@ -200,3 +200,27 @@ def test_a_message_from_outside_moves_its_chat_to_the_top(demo: DemoAccount, bee
     beeper.control("message", chatId=quiet, text="Hello again")
     newest = beeper.get("/v1/chats", limit=1).json()["items"][0]
     assert (newest["id"], newest["preview"]["text"]) == (quiet, "Hello again")
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "", "Bearer", "Bearer demo-beeper-token", "Basic {token}", "{token}"]
+)
+def test_the_control_endpoints_demand_the_token_of_this_account(
+    demo: DemoAccount, beeper: Client, authorization: str | None
+) -> None:
+    headers = (
+        {} if authorization is None else {"Authorization": authorization.format(token=demo.control_token)}
+    )
+    for name in ("hits", "account", "faults", "settings", "contacts"):
+        assert requests.get(f"{demo.beeper_url}/_demo/{name}", headers=headers, timeout=60).status_code == 401
+    change = requests.post(
+        f"{demo.beeper_url}/_demo/faults", json={"mode": "offline"}, headers=headers, timeout=60
+    )
+    assert change.status_code == 401
+    assert beeper.report("faults").json() == {}
+
+
+def test_each_account_has_a_long_control_token_of_its_own(demo: DemoAccount) -> None:
+    assert len(demo.control_token) >= 43, "256 bits"
+    with DemoAccount(scale=0.01) as other:
+        assert other.control_token != demo.control_token

@@ -137,5 +137,5 @@ def test_a_malformed_path_is_counted_and_hung_up_on(demo: DemoAccount, media: Cl
 
 def _raw_get(host: str, port: int, path: str, token: str) -> bytes:
     with socket.create_connection((host, port), timeout=60) as connection:
-        connection.sendall(f"GET {path}?token={token} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        connection.sendall(f"GET {path}?token={token} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
         return connection.recv(1000)

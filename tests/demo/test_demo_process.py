@@ -1,5 +1,6 @@
 """`python -m demo` as a process."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -21,9 +22,15 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(port: int, media_port: int) -> "subprocess.Popen[str]":
+def _start(port: int, media_port: int, **environment: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "demo", "--port", str(port), "--media-port", str(media_port)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 - our own module
+    return subprocess.Popen(  # noqa: S603 - our own module
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    )
 
 
 def _wait_until_ready(port: int) -> None:
@@ -50,14 +57,17 @@ def test_it_serves_both_ports_and_ends_silently(ending: signal.Signals) -> None:
     assert (process.returncode, output) == (0, "")
 
 
-def test_its_newest_chat_is_of_the_last_24_hours() -> None:
+def test_its_newest_chat_is_of_the_last_24_hours_and_its_control_token_that_of_the_environment() -> None:
     port = _free_port()
-    with _start(port, _free_port()) as process:
+    with _start(port, _free_port(), DEMO_CONTROL_TOKEN="control") as process:
         _wait_until_ready(port)
+        control = {"Authorization": "Bearer control"}
+        faults = requests.get(f"http://127.0.0.1:{port}/_demo/faults", headers=control, timeout=60)
         headers = {"Authorization": f"Bearer {BEEPER_TOKEN}"}
         page = requests.get(f"http://127.0.0.1:{port}/v1/chats?limit=1", headers=headers, timeout=60).json()
         process.terminate()
         process.communicate(timeout=60)
+    assert faults.status_code == 200
     newest = datetime.fromisoformat(page["items"][0]["lastActivity"])
     assert timedelta() < datetime.now(UTC) - newest < A_DAY
 

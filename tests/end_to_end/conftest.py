@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +105,26 @@ class Clone:
         with self.open(path) as response:
             return json.load(response)
 
+    @property
+    def access(self) -> dict[str, Any]:
+        """Returns what `.local/access.json` says of the running stack."""
+        content: dict[str, Any] = json.loads((self.root / ".local" / "access.json").read_text())
+        return content
+
+    def demo(self, name: str, change: Mapping[str, Any] | None = None) -> Any:
+        """Returns a report of the demo account, or makes a change to it."""
+        demo = self.access["demo"]
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            f"{demo['url']}/_demo/{name}",
+            data=None if change is None else json.dumps(change).encode(),
+            headers={"Authorization": f"Bearer {demo['controlToken']}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server
+            return json.load(answer)
+
     def image_hits(self) -> dict[str, int]:
         """Returns image key → how often the demo account has delivered it since it was started."""
-        hits: dict[str, int] = self.get("/_demo/hits")["images"]
+        hits: dict[str, int] = self.demo("hits")["images"]
         return hits
 
     def images(self) -> list[dict[str, Any]]:

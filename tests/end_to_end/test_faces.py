@@ -28,7 +28,7 @@ def assert_every_url_loads(clone: Clone) -> int:
 def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: Clone) -> None:
     first = clone.run_until_ready()
     wait_until(lambda: len(clone.get("/api/chats?limit=50")["chats"]) == 50, what="50 chats")
-    deliverable = clone.get("/_demo/account")["deliverable"]
+    deliverable = clone.demo("account")["deliverable"]
     wait_until(
         lambda: all_cached(clone, deliverable, clone.image_hits()),
         what="every deliverable picture cached",

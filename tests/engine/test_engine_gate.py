@@ -30,14 +30,15 @@ READ_OBJECT: Request = ("GET", "/{bucket}/kept", {}, None)
 PREFLIGHT: Request = ("OPTIONS", "/", {"Access-Control-Request-Method": "POST"}, None)
 REQUESTS = (READ_SECRETS, LIST_TABLES, MAKE_FUNCTION, RESET, HEALTH, READ_OBJECT, PREFLIGHT)
 
+SIGNED = {
+    "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/ssm/aws4_request,"
+    " SignedHeaders=host, Signature=0"
+}
 # The headers that a caller adds to a request. {port} and {token} are those of the engine.
 OUTSIDERS: dict[str, Mapping[str, str]] = {
     "another user of this machine": {},
     "a guess": {"X-Amz-Security-Token": "guess"},
-    "the key that every tutorial names": {
-        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/ssm/aws4_request,"
-        " SignedHeaders=host, Signature=0"
-    },
+    "the key that every tutorial names": SIGNED,
     "a web page": {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
     "a web page that knows the token": {"Origin": "https://evil.example", "X-Amz-Security-Token": "{token}"},
     "an image of a web page that knows the token": {
@@ -86,7 +87,7 @@ def test_an_outsider_is_refused_on_every_path_and_changes_nothing(small: Stack, 
 def test_a_request_with_the_token_is_answered_without_a_header_that_lets_pages_read_it(
     small: Stack, host: str
 ) -> None:
-    headers_with_token = {"Host": host, "X-Amz-Security-Token": "{token}"}
+    headers_with_token = {"Host": host, "X-Amz-Security-Token": "{token}", **SIGNED}
     for request in (READ_SECRETS, LIST_TABLES, HEALTH):
         status, headers, _ = ask(small.engine, request, headers_with_token)
         assert status == 200, request
@@ -119,9 +120,8 @@ def test_a_request_to_the_api_with_headers_of_another_service_reaches_the_api_on
     """The local server adds the token to all that its visitors send to the API."""
     disguise = {
         "Host": f"{small.outputs['ApiId']}.execute-api.localhost:{small.engine.port}",
-        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/ssm/aws4_request,"
-        " SignedHeaders=host, Signature=0",
         "X-Amz-Security-Token": "{token}",
+        **SIGNED,
     }
     for method, _, own_headers, body in (READ_SECRETS, LIST_TABLES):
         status, _, answer = ask(small.engine, (method, "/api/public", own_headers, body), disguise)

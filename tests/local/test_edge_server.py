@@ -18,6 +18,7 @@ from local.template import read_template
 
 TOKEN = "token-of-this-run"
 RESOURCES = {"ImageBucket": "pictures", "WebBucket": "web", "HttpApi": "0123abcd"}
+ALLOWED_PAGE = "http://localhost:3000"
 Recorded = tuple[str, str, dict[str, str], bytes]  # method, target, headers, body
 Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
 
@@ -72,7 +73,7 @@ def edge_stack(engine: FakeEngine) -> Stack:
 @pytest.fixture
 def edge(engine: FakeEngine) -> Iterator[EdgeServer]:
     server = EdgeServer(0)
-    server.site = Site(edge_stack(engine))
+    server.site = Site(edge_stack(engine), allowed_origins=[ALLOWED_PAGE])
     with server.serving():
         yield server
 
@@ -123,14 +124,8 @@ def test_the_engine_is_sent_the_token_of_its_run_and_no_header_that_marks_a_brow
 
 def test_the_origin_of_a_page_is_sent_to_the_api_only(edge: EdgeServer, engine: FakeEngine) -> None:
     for target in ("/api/chats", "/images/0a/96.webp"):
-        assert ask(edge, target, headers={"Origin": "http://localhost:3000"})[0] == 200
-    assert [sent.get("origin") for _, _, sent, _ in engine.recorded] == ["http://localhost:3000", None]
-
-
-def test_the_demo_account_is_not_sent_the_token(edge: EdgeServer, engine: FakeEngine) -> None:
-    edge.site = Site(edge_stack(engine), demo_port=engine.server_port)
-    assert ask(edge, "/_demo/hits")[0] == 200
-    assert engine.tokens == [[]]
+        assert ask(edge, target, headers={"Origin": ALLOWED_PAGE})[0] == 200
+    assert [sent.get("origin") for _, _, sent, _ in engine.recorded] == [ALLOWED_PAGE, None]
 
 
 def test_the_bucket_is_asked_for_a_picture_without_query_and_cookies(
@@ -141,9 +136,12 @@ def test_the_bucket_is_asked_for_a_picture_without_query_and_cookies(
         {"Content-Type": "image/webp", "ETag": '"e"', "Cache-Control": "immutable", "x-amz-version-id": "v"},
         b"RIFF",
     )
-    status, received, body = ask(edge, "/images/0a/96.webp?versions", headers={"Cookie": "c=1"})
+    status, received, body = ask(
+        edge, "/images/0a/96.webp?versions", headers={"Cookie": "c=1", "Authorization": "Bearer t"}
+    )
     assert engine.recorded[0][1] == "/pictures/images/0a/96.webp"
     assert "cookie" not in engine.recorded[0][2]
+    assert "t" not in engine.recorded[0][2]["authorization"].split(), "only the API gets a visitor's token"
     assert (status, body) == (200, b"RIFF")
     assert (received["content-type"], received["etag"], received["cache-control"]) == (
         "image/webp",
@@ -227,6 +225,68 @@ def test_another_host_name_is_refused(edge: EdgeServer, engine: FakeEngine, host
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8080", "LOCALHOST", "[::1]:8080"])
 def test_its_own_host_names_are_served(edge: EdgeServer, host: str) -> None:
     assert ask(edge, "/api/chats", headers={"Host": host})[0] == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://127.0.0.1:{port}1"},
+        {"Origin": "http://localhost:{port}"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "style"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+        {"Access-Control-Request-Private-Network": "true"},
+        {"Origin": "{allowed}", "Access-Control-Request-Private-Network": "true"},
+    ],
+)
+@pytest.mark.parametrize("target", ["/", "/api/chats", "/images/0a/96.webp"])
+def test_a_page_of_another_address_is_refused(
+    edge: EdgeServer, engine: FakeEngine, target: str, headers: dict[str, str]
+) -> None:
+    values = {"port": edge.server_port, "allowed": ALLOWED_PAGE}
+    sent = {name: value.format(**values) for name, value in headers.items()}
+    status, received, _ = ask(edge, target, headers=sent)
+    assert status == 403
+    assert engine.recorded == []
+    assert not [name for name in received if name.startswith("access-control-")]
+
+
+FOLLOWED_LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+def test_a_link_of_another_page_leads_to_the_page_and_to_nothing_else(
+    edge: EdgeServer, engine: FakeEngine
+) -> None:
+    assert ask(edge, "/", headers=FOLLOWED_LINK)[0] == 200
+    engine.recorded.clear()
+    for method, target in (("GET", "/api/chats"), ("POST", "/api/sync"), ("GET", "/images/0a/96.webp")):
+        assert ask(edge, target, method=method, headers=FOLLOWED_LINK)[0] == 403
+    assert engine.recorded == []
+
+
+SHOWN_IMAGE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+
+
+def test_other_pages_show_pictures_only_if_a_page_of_another_address_is_allowed(
+    edge: EdgeServer, engine: FakeEngine
+) -> None:
+    assert ask(edge, "/images/0a/96.webp", headers=SHOWN_IMAGE)[0] == 200
+    engine.recorded.clear()
+    edge.site = Site(edge_stack(engine))
+    assert ask(edge, "/images/0a/96.webp", headers=SHOWN_IMAGE)[0] == 403
+    assert ask(edge, "/api/chats", headers={"Origin": ALLOWED_PAGE})[0] == 403
+    assert engine.recorded == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}"])
+def test_its_own_page_and_a_typed_address_are_served(edge: EdgeServer, host: str) -> None:
+    own_host = host.format(port=edge.server_port)
+    own_page = {"Host": own_host, "Origin": f"http://{own_host}", "Sec-Fetch-Site": "same-origin"}
+    assert ask(edge, "/api/sync", method="POST", headers=own_page)[0] == 200
+    assert ask(edge, "/", headers={"Host": own_host, "Sec-Fetch-Site": "none"})[0] == 200
 
 
 def test_a_body_without_a_length_is_refused(edge: EdgeServer) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from local.engine_gate import Gate, Headers, Message
+from local.engine_policies import FunctionCredentials
 
 TOKEN = (b"x-amz-security-token", b"token-of-this-run")
 OWN_HOST = (b"host", b"127.0.0.1:4000")
@@ -32,7 +33,13 @@ def engine() -> Engine:
     return Engine()
 
 
-def ask(engine: Engine, *headers: tuple[bytes, bytes], kind: str = "http") -> list[Message]:
+def ask(
+    engine: Engine,
+    *headers: tuple[bytes, bytes],
+    kind: str = "http",
+    path: str = "/",
+    functions: FunctionCredentials | None = None,
+) -> list[Message]:
     """Sends a request with these headers through the gate, and returns the messages of the answer."""
     sent: list[Message] = []
 
@@ -42,8 +49,9 @@ def ask(engine: Engine, *headers: tuple[bytes, bytes], kind: str = "http") -> li
     async def receive() -> Message:
         raise AssertionError("the gate reads no body")
 
-    scope = {"type": kind, "method": "GET", "path": "/", "headers": list(headers)}
-    gate = Gate(engine, port=4000, token="token-of-this-run")
+    scope = {"type": kind, "method": "GET", "path": path, "headers": list(headers)}
+    functions = functions or FunctionCredentials()
+    gate = Gate(engine, port=4000, token="token-of-this-run", functions=functions)
     # In a thread of its own: while a browser of another test is open, this thread has an event loop already.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: asyncio.run(gate(scope, receive, send))).result()
@@ -131,3 +139,64 @@ def test_the_api_is_sent_the_origin_of_a_page_and_its_cors_answer_passes(engine:
 def test_a_websocket_is_closed_even_with_the_token(engine: Engine) -> None:
     assert ask(engine, API_HOST, TOKEN, kind="websocket") == [{"type": "websocket.close", "code": 1008}]
     assert engine.received == []
+
+
+SYNC, CACHER = "ASIA0000000000000001", "ASIA0000000000000002"
+
+
+@pytest.fixture
+def functions() -> FunctionCredentials:
+    functions = FunctionCredentials()
+    functions.issue(SYNC)
+    functions.issue(CACHER)
+    return functions
+
+
+def signed(key_id: str) -> tuple[bytes, bytes]:
+    scope = f"{key_id}/20260101/eu-west-1/s3/aws4_request"
+    return (
+        b"authorization",
+        f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0".encode(),
+    )
+
+
+def token_of(functions: FunctionCredentials, key_id: str) -> tuple[bytes, bytes]:
+    return (TOKEN[0], functions.issue(key_id).token.encode())
+
+
+def test_a_request_of_a_function_passes_with_the_token_that_it_has_signed(
+    engine: Engine, functions: FunctionCredentials
+) -> None:
+    sent = [OWN_HOST, token_of(functions, SYNC), signed(SYNC)]
+    assert ask(engine, *sent, functions=functions)[0]["status"] == 200
+    assert engine.received[0]["headers"] == sent
+
+
+def test_a_function_is_nobody_else(engine: Engine, functions: FunctionCredentials) -> None:
+    token = token_of(functions, SYNC)
+    for authorization in ([], [signed(CACHER)], [signed("test")], [signed("")], [signed(SYNC)] * 2):
+        assert ask(engine, OWN_HOST, token, *authorization, functions=functions)[0]["status"] == 403
+    assert ask(engine, OWN_HOST, signed(SYNC), functions=functions)[0]["status"] == 403, "no token"
+    assert engine.received == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/_ministack/reset", "/_ministack/health", "/_localstack/health", "/health"]
+)
+def test_a_function_is_refused_the_paths_of_the_engine_itself(
+    engine: Engine, functions: FunctionCredentials, path: str
+) -> None:
+    token = token_of(functions, SYNC)
+    assert ask(engine, OWN_HOST, token, signed(SYNC), path=path, functions=functions)[0]["status"] == 403
+    assert ask(engine, API_HOST, token, signed(SYNC), functions=functions)[0]["status"] == 403
+    assert engine.received == []
+
+
+def test_credentials_of_functions_are_long_and_new_in_each_run(functions: FunctionCredentials) -> None:
+    issued = functions.issue(SYNC)
+    assert functions.issue(SYNC) == issued, "all processes of a function have the same"
+    assert min(len(issued.secret), len(issued.token)) >= 43, "256 bits"
+    others = [functions.issue(CACHER), FunctionCredentials().issue(SYNC)]
+    assert len({issued.token, *(other.token for other in others)}) == 3
+    assert len({issued.secret, *(other.secret for other in others)}) == 3
+    assert issued.token not in repr(issued)

@@ -15,6 +15,7 @@ from tools.browser import find_browser
 _QUIET = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"),
     *("--no-pings", "--disable-domain-reliability", "--disable-client-side-phishing-detection"),
+    "--host-resolver-rules=MAP evil.example 127.0.0.1",  # for pages of another address
 ]
 _SECONDS = 15
 CROWD = 130  # two pages of a roster

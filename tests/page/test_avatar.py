@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from imagecache.imaging.thumbhash import thumbhash
 from local.template import ROOT
@@ -81,6 +81,23 @@ def test_another_origin_shows_faces_with_two_files_of_this_project(
     assert all(
         url.startswith((elsewhere, f"{base}/images/", f"{base}/api/chats", "data:")) for url in requested
     )
+
+
+@pytest.mark.parametrize(("link", "sends"), [("", ["Bearer kept"]), ("#base={base}", [])])
+def test_the_token_that_a_page_keeps_is_sent_to_its_own_api_only(
+    page: Page, elsewhere: str, clone: Clone, link: str, sends: list[str]
+) -> None:
+    sent: list[str] = []
+
+    def answer(route: Route) -> None:
+        sent.append(route.request.headers.get("authorization", ""))
+        route.fulfill(json={"chats": [], "nextCursor": None})
+
+    page.route("**/api/chats?*", answer)
+    page.add_init_script("sessionStorage.setItem('read-token', 'kept')")
+    page.goto(f"{elsewhere}/avatar-example.html{link.format(base=f'http://127.0.0.1:{clone.port}')}")
+    page.wait_for_load_state("networkidle")
+    assert sent == sends
 
 
 def test_attributes_work_where_a_framework_sets_no_properties(

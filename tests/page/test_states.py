@@ -127,7 +127,7 @@ def test_a_picture_that_arrives_later_appears_by_itself(visit: Visit) -> None:
 
 
 def test_a_banner_says_that_beeper_is_offline(visit: Visit) -> None:
-    post(visit.clone, "/_demo/faults", {"mode": "offline", "target": "chats"})
+    visit.clone.demo("faults", {"mode": "offline", "target": "chats"})
     try:
         post(visit.clone, "/api/sync", {})
         wait_until(lambda: origin(visit.clone) == "offline", what="Beeper is known to be offline")
@@ -136,7 +136,7 @@ def test_a_banner_says_that_beeper_is_offline(visit: Visit) -> None:
         expect(banner).to_contain_text("Beeper is offline: chats and pictures are as of")
         assert len(visit.faces()) >= 50
     finally:
-        post(visit.clone, "/_demo/faults", {"mode": "none", "target": "all"})
+        visit.clone.demo("faults", {"mode": "none", "target": "all"})
     post(visit.clone, "/api/sync", {})
     wait_until(lambda: origin(visit.clone) == "ok", what="Beeper is back")
     visit.page.reload()

@@ -129,7 +129,7 @@ class Running:
     @property
     def engine(self) -> dict[str, Any]:
         """Returns the keywords for `boto3.client`, for what the API does not offer."""
-        engine = json.loads((self.clone.root / ".local" / "access.json").read_text())["engine"]
+        engine = self.clone.access["engine"]
         return {
             "endpoint_url": engine["endpoint"],
             "aws_access_key_id": "any",

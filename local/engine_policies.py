@@ -1,0 +1,149 @@
+"""Makes ministack evaluate the policy of each function's role, as AWS does.
+
+ministack does so with `AUTH=true`, except for three things that this module corrects:
+
+- It gives a function credentials that everybody can compute from the names of the function and its role. Here
+  they are random.
+- It takes the access key ids `test`, the account's number and an empty one for the root user. Here every
+  caller but the functions is the root user, because the gate has demanded the token of the run.
+- It checks a batch of messages for an action that AWS does not have, the deletion of several versions of
+  objects partly as that of objects, and the reading of several parameters for none of them in particular.
+"""
+
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+_Extract = Callable[..., Any]  # what finds out an action or a resource takes the same arguments: the request
+
+_ACTION_OF_BATCH = {
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The credentials of one function."""
+
+    key_id: str
+    secret: str = field(repr=False)
+    token: str = field(repr=False)
+
+
+class FunctionCredentials:
+    """Gives each function random credentials, which are new in each run of the engine."""
+
+    def __init__(self) -> None:
+        self._issued: dict[str, Credentials] = {}
+
+    def issue(self, key_id: str) -> Credentials:
+        """Returns the credentials with this key id: the same for all processes of a function."""
+        new = Credentials(key_id, secrets.token_urlsafe(32), secrets.token_urlsafe(32))
+        # The engine starts processes in several threads, and `setdefault` lets one of them decide.
+        return self._issued.setdefault(key_id, new)
+
+    def is_function(self, key_id: str) -> bool:
+        """Returns whether a function has this key id."""
+        return key_id in self._issued
+
+    def match(self, token: bytes, authorization: bytes) -> bool:
+        """Returns whether a session token and an Authorization header name the same function.
+
+        ministack then checks the signature, which proves that the caller also has the secret key.
+        """
+        return any(
+            hmac.compare_digest(token, issued.token.encode())
+            and authorization.startswith(f"AWS4-HMAC-SHA256 Credential={issued.key_id}/".encode())
+            for issued in list(self._issued.values())
+        )
+
+
+class _Resources(str):
+    """The ARNs of all resources that a request names. For ministack's own code it is the first one."""
+
+    __slots__ = ("arns",)
+
+    def __new__(cls, arns: list[str]) -> "_Resources":
+        resources = super().__new__(cls, arns[0])
+        resources.arns = arns
+        return resources
+
+    arns: list[str]
+
+
+def evaluate_policies() -> FunctionCredentials:
+    """Changes ministack in this process, and returns the credentials that its functions will get."""
+    # ministack has no types, and importing it takes a second.
+    from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # type: ignore[import-untyped]  # noqa: PLC0415
+    from ministack.services import lambda_svc, sts  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    functions = FunctionCredentials()
+    predictable = lambda_runtime.execution_credentials
+
+    def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+        key_id = predictable(config)["AWS_ACCESS_KEY_ID"]  # it also registers a session of the role
+        issued = functions.issue(key_id)
+        session = {"SecretAccessKey": issued.secret, "SessionToken": issued.token}
+        sts.register_session(key_id, {**sts._sessions[key_id], **session})
+        return {
+            "AWS_ACCESS_KEY_ID": key_id,
+            "AWS_SECRET_ACCESS_KEY": issued.secret,
+            "AWS_SESSION_TOKEN": issued.token,
+        }
+
+    lambda_runtime.execution_credentials = execution_credentials
+    lambda_svc.execution_credentials = execution_credentials
+    iam_evaluator.is_root_access_key = lambda key_id: not functions.is_function(key_id)
+    iam_evaluator.enforce = _for_every_resource(iam_evaluator.enforce)
+    iam_actions.extract_iam_action = _without_batches(
+        iam_actions.extract_iam_action, iam_actions._s3_batch_delete_targets
+    )
+    iam_actions.extract_resource_arn = _with_every_parameter(iam_actions.extract_resource_arn)
+    # Functions get the variables of this process. The token of the run would make them the root user.
+    os.environ.pop("AWS_SESSION_TOKEN", None)
+    return functions
+
+
+def _without_batches(original: _Extract, deleted: Callable[[str, bytes], list[tuple[str, str]]]) -> _Extract:
+    """`deleted` returns the ARN and the version of each object that a request deletes from a bucket."""
+
+    def extract_iam_action(service: str, method: str, path: str, *rest: Any) -> str | None:
+        action = original(service, method, path, *rest)
+        _, body, _ = rest
+        if action == "s3:DeleteObject" and method == "POST":
+            # The first object is checked for this action, the others for the right one.
+            [(_, version), *_] = deleted(path.strip("/"), body) or [("", "")]
+            return "s3:DeleteObjectVersion" if version else action
+        return _ACTION_OF_BATCH.get(action, action)
+
+    return extract_iam_action
+
+
+def _with_every_parameter(original: _Extract) -> _Extract:
+    def extract_resource_arn(
+        service: str, method: str, path: str, headers: Any, body: bytes, *place: Any
+    ) -> str:
+        if service == "ssm" and headers.get("x-amz-target") == "AmazonSSM.GetParameters":
+            _, region, account_id = place
+            names = json.loads(body).get("Names", [])
+            arns = [f"arn:aws:ssm:{region}:{account_id}:parameter/{name.lstrip('/')}" for name in names]
+            if arns:
+                return _Resources(arns)
+        return str(original(service, method, path, headers, body, *place))
+
+    return extract_resource_arn
+
+
+def _for_every_resource(original: Callable[..., Any]) -> Callable[..., Any]:
+    def enforce(*caller: Any, resource_arn: str = "*", **context: Any) -> Any:
+        arns = resource_arn.arns if isinstance(resource_arn, _Resources) else [resource_arn]
+        denials = (original(*caller, resource_arn=arn, **context) for arn in arns)
+        return next((denial for denial in denials if denial), None)
+
+    return enforce
