@@ -111,9 +111,10 @@ def test_dex_is_asked_every_two_hours_and_only_where_there_is_a_key(
     schedule = translated["ContactsFunctionEvery2Hours"]["Properties"]
 
     assert schedule["ScheduleExpression"] == "rate(2 hours)"
-    assert schedule["State"] == {"Fn::If": ["HasDex", "ENABLED", "DISABLED"]}
+    assert schedule["State"] == {"Fn::If": ["ImportsFromDex", "ENABLED", "DISABLED"]}
     given = {"Fn::Equals": [{"Ref": "DexApiKeyParameter"}, ""]}
-    assert template["Conditions"]["HasDex"] == {"Fn::Not": [given]}
+    enabled = {"Fn::Equals": [{"Ref": "SyncState"}, "ENABLED"]}
+    assert template["Conditions"]["ImportsFromDex"] == {"Fn::And": [{"Fn::Not": [given]}, enabled]}
     assert defaults["DexApiKeyParameter"] == ""
 
 
