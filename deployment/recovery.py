@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.config import Config
 
 from deployment.data import IMAGE_BUCKET, TABLES, StackData, data_of, leftovers
 from deployment.settings import read_source_name
@@ -110,7 +111,7 @@ def _write_rows(dynamodb: Any, table: str, rows: list[dict[str, Any]]) -> None:
 
 def _copy_objects(session: boto3.Session, source: str, target: str) -> int:
     """Copies the objects that `target` does not have yet, within S3, and returns how many that were."""
-    s3 = session.client("s3")
+    s3 = session.client("s3", config=Config(max_pool_connections=_COPIES_AT_ONCE))
     present = _listed(s3, target)
     missing = [key for key, content in _listed(s3, source).items() if present.get(key) != content]
 

@@ -13,9 +13,11 @@ from local.console import announce, say
 from local.settings import SettingsError
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 _LAYER = "AWS::Lambda::LayerVersion"
+_VERSIONS_PER_REQUEST = 1000  # S3's limit
 _SAM_BUCKET = "aws-sam-cli-managed-default"
 
 
@@ -51,19 +53,19 @@ def empty_bucket(session: boto3.Session, bucket: str) -> int:
     """
     s3 = session.client("s3")
     count = 0
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        # A page has at most 1,000 entries, which is also the limit of one request to delete.
-        entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        if not entries:
-            continue
-        versions: list[ObjectIdentifierTypeDef] = [
-            {"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries
-        ]
+    # Deleting changes the list, so each round asks for its beginning.
+    while versions := _first_versions(s3, bucket):
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
         for error in answer.get("Errors", []):
             raise DeploymentError(f"S3 did not delete {bucket}/{error['Key']}: {error['Message']}")
         count += len(versions)
     return count
+
+
+def _first_versions(s3: "S3Client", bucket: str) -> "list[ObjectIdentifierTypeDef]":
+    page = s3.list_object_versions(Bucket=bucket, MaxKeys=_VERSIONS_PER_REQUEST)
+    entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    return [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
 
 
 def _deletes_data(environment: Mapping[str, str]) -> bool:
@@ -103,12 +105,13 @@ def _confirm(
 
 
 def _delete_stack(stack: CloudFormationStack) -> None:
-    # A bucket that is not empty makes CloudFormation fail.
-    if bucket := stack.outputs().get("WebBucket"):
-        empty_bucket(stack.session, bucket)
-    # CloudFormation keeps layers, because functions of other stacks could use them. Nobody else uses ours.
+    resources = stack.resources()
+    for resource in resources:
+        if resource.logical_id == "WebBucket":
+            empty_bucket(stack.session, resource.physical_id)  # CloudFormation cannot delete a full one
+    # SAM makes CloudFormation keep every version of a layer that this stack has ever had.
     layers = stack.physical_ids_in_history(_LAYER)
-    layers |= {resource.physical_id for resource in stack.resources() if resource.type == _LAYER}
+    layers |= {resource.physical_id for resource in resources if resource.type == _LAYER}
     say("CloudFormation deletes the stack; CloudFront takes about five minutes")
     try:
         stack.delete()
@@ -118,9 +121,9 @@ def _delete_stack(stack: CloudFormationStack) -> None:
         ) from error
     client = stack.session.client("lambda")
     for layer in sorted(layers):
-        name, _, version = layer.rpartition(":")
-        if version.isdigit():
-            client.delete_layer_version(LayerName=name, VersionNumber=int(version))
+        # arn:aws:lambda:<region>:<account>:layer:<name>:<version>
+        name, version = layer.split(":")[6:8]
+        client.delete_layer_version(LayerName=name, VersionNumber=int(version))
 
 
 def _delete_data(session: boto3.Session, data: Mapping[str, list[str]]) -> None:
