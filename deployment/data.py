@@ -1,11 +1,16 @@
 """Finds the tables and the image bucket of a stack, also after the stack itself has been deleted."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import boto3
 
 from deployment.stack import CloudFormationStack, DeploymentError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 IMAGE_BUCKET = "ImageBucket"
 TABLES = ("BeeperChatsTable", "CachedImagesTable", "ChatParticipantsTable", "ContactsTable", "SyncStateTable")
@@ -13,7 +18,7 @@ TABLES = ("BeeperChatsTable", "CachedImagesTable", "ChatParticipantsTable", "Con
 
 @dataclass(frozen=True, slots=True)
 class StackData:
-    """What a stack keeps when it is deleted: its tables by their names in the template, and the image bucket."""
+    """What a stack keeps when it is deleted: its tables, by their names in the template, and its pictures."""
 
     tables: Mapping[str, str]
     bucket: str
@@ -29,23 +34,32 @@ def data_of(stack: CloudFormationStack) -> StackData:
 
 
 def leftovers(session: boto3.Session, stack: str) -> dict[str, list[str]]:
-    """Returns the tables and buckets that deleted stacks of this name have left, by their names in the template.
+    """Returns what deleted stacks of this name have left: tables and buckets, by their names in the template.
 
-    CloudFormation has named them `<stack>-<name in the template>-<random text>`. Bucket names are in lower case,
-    and cut if the stack's name is long; such a bucket is not found. A table named without the random text, such
-    as a restored one, is found, too.
+    CloudFormation has named them `<stack>-<name in the template>-<random text>`. Bucket names are in lower
+    case, and cut if the stack's name is long; such a bucket is not found. A table named without the random
+    text, such as a restored one, is found, too.
     """
-    tables = list(_table_names(session))
-    buckets = [bucket["Name"] for bucket in session.client("s3").list_buckets()["Buckets"]]
+    pages = session.client("dynamodb").get_paginator("list_tables").paginate()
+    tables = [name for page in pages for name in page["TableNames"]]
     found = {name: _named(tables, f"{stack}-{name}") for name in TABLES}
-    found[IMAGE_BUCKET] = _named(buckets, f"{stack}-{IMAGE_BUCKET}".lower())
+    found[IMAGE_BUCKET] = _buckets_named(session, f"{stack}-{IMAGE_BUCKET}".lower())
     return found
 
 
+def _buckets_named(session: boto3.Session, prefix: str) -> list[str]:
+    """Returns the buckets of this region. S3 lists those of all regions, where other stacks may use them."""
+    s3 = session.client("s3")
+    names = _named([bucket["Name"] for bucket in s3.list_buckets()["Buckets"]], prefix)
+    return [name for name in names if _region_of(s3, name) == session.region_name]
+
+
+def _region_of(s3: "S3Client", bucket: str) -> str:
+    # Two regions have names of their own here, which are older than the names of regions.
+    location = s3.get_bucket_location(Bucket=bucket)["LocationConstraint"]
+    return {None: "us-east-1", "EU": "eu-west-1"}.get(location, location)
+
+
 def _named(names: list[str], prefix: str) -> list[str]:
-    return [name for name in names if name == prefix or name.startswith(f"{prefix}-")]
-
-
-def _table_names(session: boto3.Session) -> Iterator[str]:
-    for page in session.client("dynamodb").get_paginator("list_tables").paginate():
-        yield from page["TableNames"]
+    # The random text has no hyphen: what follows one belongs to a stack whose name begins with `prefix`.
+    return [name for name in names if re.fullmatch(rf"{re.escape(prefix)}(-[A-Za-z0-9]+)?", name)]

@@ -1,8 +1,8 @@
 """Copies tables and pictures of an earlier stack into a new one.
 
-The sources are the tables and the bucket that a removed stack has left, or tables restored from a backup. Every
-step replaces rows and objects by what the source has, and skips objects that are there already, so a recovery
-that was interrupted is continued by the same command. Nothing is deleted, neither here nor there.
+The sources are the tables and the bucket that a removed stack has left, or tables restored from a backup.
+Every step replaces rows and objects by what the source has, and skips objects that are there already, so a
+recovery that was interrupted is continued by the same command. Nothing is deleted, neither here nor there.
 """
 
 import time
@@ -30,14 +30,15 @@ _SALT = {"name": {"S": "salt"}}
 def recover(stack: CloudFormationStack, environment: Mapping[str, str]) -> None:
     """Copies the data of the deleted stack `FROM` into the stack.
 
-    Raises SettingsError or DeploymentError, before anything is copied, if a source is missing or ambiguous, or
-    if the stack is not ready for it.
+    Raises SettingsError or DeploymentError, before anything is copied, if a source is missing or ambiguous,
+    or if the stack is not ready for it.
     """
     name = read_source_name(environment)
     stack.deployed_outputs()
     if stack.parameters().get("SyncState") != "DISABLED":
         raise DeploymentError(
-            f"{stack} could sync or delete pictures meanwhile: deploy it with PARAMETERS=SyncState=DISABLED first"
+            f"{stack} could sync or delete pictures meanwhile:"
+            " deploy it with PARAMETERS=SyncState=DISABLED first"
         )
     target = data_of(stack)
     source = _source(stack.session, name, target, environment)
@@ -52,7 +53,7 @@ def recover(stack: CloudFormationStack, environment: Mapping[str, str]) -> None:
 def _source(
     session: boto3.Session, name: str, target: StackData, environment: Mapping[str, str]
 ) -> StackData:
-    """Returns the tables and the bucket to copy: the only ones of their name, or those that variables name."""
+    """Returns the tables and the bucket to copy: the only ones of their name, or those named by variables."""
     found = leftovers(session, name)
     own = {*target.tables.values(), target.bucket}
     chosen = {}

@@ -109,8 +109,9 @@ def _is_new(stack: CloudFormationStack) -> bool:
         raise DeploymentError(f"{stack} was not deleted completely: run `make remove STACK={stack.name}`")
     if status in {"UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"}:
         raise DeploymentError(
-            f"an earlier change of {stack} could be neither made nor undone. Undo it first: aws cloudformation"
-            f" continue-update-rollback --stack-name {stack.name} --region {stack.session.region_name}"
+            f"an earlier change of {stack} could be neither made nor undone. Undo it first:"
+            f" aws cloudformation continue-update-rollback --stack-name {stack.name}"
+            f" --region {stack.session.region_name}"
         )
     if status.endswith("_IN_PROGRESS") and not status.endswith("_CLEANUP_IN_PROGRESS"):
         raise DeploymentError(f"{stack} is being changed ({status}): wait until that is over, then try again")

@@ -1,5 +1,6 @@
-"""Deletes a stack with all that CloudFormation leaves behind, and keeps the data unless it is to be deleted."""
+"""Deletes a stack with all that CloudFormation leaves behind. Keeps the data, unless `DATA=delete` is set."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ _SAM_BUCKET = "aws-sam-cli-managed-default"
 
 
 def remove(stack: CloudFormationStack, tokens: StoredTokens, environment: Mapping[str, str]) -> None:
-    """Deletes the stack, its parameters in SSM and its layers, and with `DATA=delete` its tables and pictures.
+    """Deletes the stack, its tokens in SSM and its layers, and with `DATA=delete` its tables and pictures.
 
     The stack may be deleted already: then only what is left of it is deleted. `environment` holds `DATA`, and
     `CONFIRM` where there is no terminal. Raises SettingsError or DeploymentError.
@@ -121,9 +122,9 @@ def _delete_stack(stack: CloudFormationStack) -> None:
         ) from error
     client = stack.session.client("lambda")
     for layer in sorted(layers):
-        # arn:aws:lambda:<region>:<account>:layer:<name>:<version>
-        name, version = layer.split(":")[6:8]
-        client.delete_layer_version(LayerName=name, VersionNumber=int(version))
+        # One that could not be created has no such ARN.
+        if match := re.fullmatch(r"arn:aws:lambda:[^:]+:[0-9]+:layer:([^:]+):([0-9]+)", layer):
+            client.delete_layer_version(LayerName=match[1], VersionNumber=int(match[2]))
 
 
 def _delete_data(session: boto3.Session, data: Mapping[str, list[str]]) -> None:

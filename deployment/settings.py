@@ -13,8 +13,8 @@ from local.console import complain
 from local.settings import SettingsError
 from local.template import Template
 
-# The longest name that AWS gives to a part of the stack adds a region, up to 15 characters with the hyphen, and
-# may have 64. Names of SSM parameters must not begin with "aws" or "ssm".
+# A name that the template gives to CloudFront adds a hyphen and the region, at most 15 characters, and may
+# have 64. Names of SSM parameters must not begin with "aws" or "ssm".
 _STACK_NAME = r"(?!(?i:aws|ssm))[a-zA-Z][a-zA-Z0-9-]{0,47}"
 _NAME_ADVICE = (
     "at most 48 letters, digits and hyphens, not beginning with aws or ssm, for example STACK=imagecache"
@@ -40,7 +40,7 @@ def read_source_name(environment: Mapping[str, str]) -> str:
 
 
 def read_region(environment: Mapping[str, str]) -> str:
-    """Returns the region for everything: of the environment, else of the profile, else the answer of the person.
+    """Returns the region for everything: that of the environment, else of the profile, else the answer.
 
     Raises SettingsError if there is none, or if it is not a commercial region: CloudFront exists in no other.
     """
@@ -64,8 +64,8 @@ def read_region(environment: Mapping[str, str]) -> str:
 def read_parameters(environment: Mapping[str, str], template: Template) -> dict[str, str]:
     """Returns the parameters of the template that `BEEPER_URL` and `PARAMETERS` set.
 
-    `PARAMETERS` holds `Name=value` pairs, separated by spaces and quoted as in a shell. Raises SettingsError if
-    one of them is unknown or not allowed by the template.
+    `PARAMETERS` holds `Name=value` pairs, separated by spaces and quoted as in a shell. Raises SettingsError
+    if one of them is unknown or not allowed by the template.
     """
     parameters = {}
     try:
@@ -75,7 +75,9 @@ def read_parameters(environment: Mapping[str, str], template: Template) -> dict[
     for pair in pairs:
         name, equals, parameters[name] = pair.partition("=")
         if not equals or name not in template["Parameters"]:
-            raise SettingsError(f"PARAMETERS must be Name=value pairs of the template's parameters, not {pair!r}")
+            raise SettingsError(
+                f"PARAMETERS must be Name=value pairs of the template's parameters, not {pair!r}"
+            )
     if url := environment.get("BEEPER_URL"):
         if not re.fullmatch(_HTTPS, url):
             raise SettingsError(f"BEEPER_URL must be {_HTTPS_ADVICE}")
@@ -96,7 +98,9 @@ def complete_parameters(given: Mapping[str, str], template: Template) -> dict[st
         if not has_terminal():
             raise SettingsError(f"BEEPER_URL must be set, {_HTTPS_ADVICE}")
         question = "The https address at which AWS reaches Beeper (your tunnel's)"
-        parameters["BeeperUrl"] = _ask_until_valid(question, {"AllowedPattern": _HTTPS, **_described(_HTTPS_ADVICE)})
+        parameters["BeeperUrl"] = _ask_until_valid(
+            question, {"AllowedPattern": _HTTPS, **_described(_HTTPS_ADVICE)}
+        )
     if has_terminal() and "AlarmEmail" not in parameters:
         question = "The address that gets mail about alarms (leave empty for no mail)"
         parameters["AlarmEmail"] = _ask_until_valid(question, template["Parameters"]["AlarmEmail"])

@@ -25,7 +25,7 @@ _NAMES_PER_REQUEST = 10  # SSM's limit
 
 
 class StoredTokens:
-    """The parameters below `/<stack>/`. CloudFormation creates no SecureStrings, so the template cannot hold them."""
+    """Stores parameters below `/<stack>/`, because CloudFormation creates no SecureStrings."""
 
     def __init__(self, session: boto3.Session, stack: str) -> None:
         self._ssm = session.client("ssm")
@@ -39,8 +39,8 @@ class StoredTokens:
     def ask_for_secrets(self) -> list[str]:
         """Asks for every secret, stores the answers, and returns the names of what was stored.
 
-        An empty answer stores nothing. The answers are not shown while they are typed, and are never arguments
-        of a command, which other users could see.
+        An empty answer stores nothing. The answers are not shown while they are typed, and are never
+        arguments of a command, which other users could see.
         """
         stored = []
         for name, description in _SECRETS.items():

@@ -1,7 +1,7 @@
 """Plays the SAM CLI: records how it was called, and creates the change set of a small template.
 
-`python fake_sam.py FOLDER VERB OPTIONS...`: the folder receives `calls.jsonl`; a file `broken` in it makes the
-template one that cannot be created.
+`python fake_sam.py FOLDER VERB OPTIONS...`: the folder receives `calls.jsonl`. A file `broken` in it adds a
+resource to the template that cannot be created.
 """
 
 import json

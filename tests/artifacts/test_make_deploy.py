@@ -1,4 +1,4 @@
-"""`make deploy` at a terminal: which region, what is asked, and what is left when a deployment does not succeed."""
+"""`make deploy` at a terminal: which region, what is asked, and what is left when it does not succeed."""
 
 import contextlib
 import io
@@ -220,8 +220,9 @@ def test_a_creation_that_fails_leaves_nothing_and_the_next_one_succeeds(release:
         "deploy", f"BEEPER_URL={URL}", answers=[NO_MAIL, YES, *SECRETS], AWS_REGION="eu-west-1"
     )
     assert failed.exit_code != 0
-    assert f"the creation of {release.stack} in eu-west-1 failed, and all of it was deleted: Impossible: " in (
-        " ".join(failed.screen.split())
+    assert (
+        f"the creation of {release.stack} in eu-west-1 failed, and all of it was deleted: Impossible: "
+        in (" ".join(failed.screen.split()))
     )
     assert "Traceback" not in failed.screen
     assert (release.status(), release.stored()) == ("", {})

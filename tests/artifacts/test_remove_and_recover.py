@@ -94,6 +94,25 @@ class Account:
         publish_page(self.client("s3"), stack.outputs["WebBucket"], ROOT / "web")
         return dict(stack.resources)
 
+    def deploy_data(self, name: str, **parameters: str) -> dict[str, str]:
+        """Deploys only the tables and buckets of the template, which is faster."""
+        template = read_template()
+        names = (*TABLES, "ImageBucket", "WebBucket")
+        stack = deploy(
+            self.engine,
+            {
+                "Parameters": {"SyncState": template["Parameters"]["SyncState"]},
+                "Resources": {resource: template["Resources"][resource] for resource in names},
+                "Outputs": {"Address": {"Value": "-"}, "WebBucket": template["Outputs"]["WebBucket"]},
+            },
+            root=ROOT,
+            builds=ROOT / ".local" / "build",
+            name=name,
+            parameters=parameters,
+            secrets={},
+        )
+        return dict(stack.resources)
+
     def rows(self, table: str) -> list[dict[str, Any]]:
         items = self.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
         return sorted(items, key=repr)
@@ -114,13 +133,13 @@ class Account:
         return SaltStore(table_name=table, dynamodb=self.client("dynamodb")).read()
 
     def fill(self, resources: dict[str, str]) -> None:
-        """Writes rows of every type of attribute, more than one request takes, and objects, some of them old."""
+        """Writes more rows than one request takes, with several types, and two versions of each object."""
         self.salt(resources["SyncStateTable"])
         dynamodb = self.client("dynamodb")
         for table in TABLES:
             keys = dynamodb.describe_table(TableName=resources[table])["Table"]["KeySchema"]
             for number in range(30):
-                row = {key["AttributeName"]: {"S": f"{number}"} for key in keys}
+                row: dict[str, Any] = {key["AttributeName"]: {"S": f"{number}"} for key in keys}
                 row |= {"members": {"SS": ["a", "b"]}, "bytes": {"B": b"\0\1"}, "at": {"N": "1.5"}}
                 dynamodb.put_item(TableName=resources[table], Item=row)
         s3 = self.client("s3")
@@ -176,7 +195,9 @@ def test_what_is_removed_what_is_kept_and_how_it_comes_back(account: Account, na
     account.deploy(name)
     old = account.deploy(name, version="2")
     account.fill(old)
-    assert len(account.layer_versions()) == len(layers) + len(LAYERS) + 1  # CloudFormation keeps the replaced one
+    assert (
+        len(account.layer_versions()) == len(layers) + len(LAYERS) + 1
+    )  # CloudFormation keeps the replaced one
     rows = {table: account.rows(old[table]) for table in TABLES}
     objects = account.objects(old["ImageBucket"])
     salt = account.salt(old["SyncStateTable"])
@@ -199,9 +220,7 @@ def test_what_is_removed_what_is_kept_and_how_it_comes_back(account: Account, na
     new = account.deploy(f"{name}-new", SyncState="DISABLED")
     # An earlier attempt was interrupted after a few rows and one object.
     account.client("dynamodb").put_item(TableName=new["ContactsTable"], Item=rows["ContactsTable"][0])
-    recovered = account.run(
-        "recover", STACK=f"{name}-new", FROM=name, ImageBucket=old["ImageBucket"]
-    )
+    recovered = account.run("recover", STACK=f"{name}-new", FROM=name, ImageBucket=old["ImageBucket"])
     assert recovered.exit_code == 0, recovered.errors
     assert recovered.output.splitlines()[0] == "recovered 151 rows, and copied 2 objects"
     assert {table: account.rows(new[table]) for table in TABLES} == rows
@@ -220,7 +239,7 @@ def test_what_is_removed_what_is_kept_and_how_it_comes_back(account: Account, na
 
 
 def test_a_restored_backup_is_recovered_into_a_new_stack(account: Account, name: str) -> None:
-    old = account.deploy(name)
+    old = account.deploy_data(name)
     account.fill(old)
     restored = f"{name}-restored"
     dynamodb = account.client("dynamodb")
@@ -229,7 +248,7 @@ def test_a_restored_backup_is_recovered_into_a_new_stack(account: Account, name:
             SourceTableName=old[table], TargetTableName=f"{restored}-{table}", UseLatestRestorableTime=True
         )
     rows = {table: account.rows(old[table]) for table in TABLES}
-    new = account.deploy(f"{name}-new", SyncState="DISABLED")
+    new = account.deploy_data(f"{name}-new", SyncState="DISABLED")
 
     without_bucket = account.run("recover", STACK=f"{name}-new", FROM=restored)
     assert "one ImageBucket of" in without_bucket.errors
@@ -241,13 +260,13 @@ def test_a_restored_backup_is_recovered_into_a_new_stack(account: Account, name:
 
 
 def test_a_recovery_is_refused_where_it_would_mix_data(account: Account, name: str) -> None:
-    old = account.deploy(name)
+    old = account.deploy_data(name)
     account.fill(old)
-    new = account.deploy(f"{name}-new")
+    new = account.deploy_data(f"{name}-new")
 
     running = account.run("recover", STACK=f"{name}-new", FROM=name)
     assert "deploy it with PARAMETERS=SyncState=DISABLED first" in running.errors
-    account.deploy(f"{name}-new", SyncState="DISABLED")
+    account.deploy_data(f"{name}-new", SyncState="DISABLED")
     account.salt(new["SyncStateTable"])
     used = account.run("recover", STACK=f"{name}-new", FROM=name)
     assert "has stored pictures of its own" in used.errors
@@ -284,6 +303,23 @@ def test_at_a_terminal_the_stacks_name_is_typed_and_anything_else_changes_nothin
 
     removed = remove([(question, name)])
     assert (removed.exit_code, account.exists("stack", name)) == (0, False), removed.screen
+
+
+def test_data_of_other_stacks_and_regions_is_never_taken_for_what_a_stack_has_left(
+    account: Account, name: str
+) -> None:
+    """A bucket of a stack of the same name in another region, and one whose name begins with this name."""
+    elsewhere = f"{name}-imagebucket-1elsewhere"
+    longer = f"{name}-imagebucket-imagebucket-1a2b3c"
+    left = f"{name}-imagebucket-1a2b3c"
+    for bucket, region in ((elsewhere, "us-west-2"), (longer, "eu-west-1"), (left, "eu-west-1")):
+        s3: Any = boto3.client("s3", **{**account.engine.access, "region_name": region})
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+
+    removed = account.run("remove", STACK=name, CONFIRM=name, DATA="delete")
+
+    assert removed.exit_code == 0, removed.errors
+    assert [account.exists("bucket", bucket) for bucket in (elsewhere, longer, left)] == [True, True, False]
 
 
 def test_the_engine_of_these_tests_deletes_no_full_bucket(account: Account, name: str) -> None:

@@ -37,8 +37,14 @@ def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"PARAMETERS": "SyncState"}, "PARAMETERS must be Name=value pairs"),
         ({"PARAMETERS": "SyncState='ENABLED"}, "PARAMETERS cannot be read"),
         ({"PARAMETERS": "SyncState=OFF"}, "SyncState must be one of ENABLED, DISABLED, not 'OFF'"),
-        ({"PARAMETERS": "CacherTimeoutSeconds=60.5"}, "CacherTimeoutSeconds must be a whole number from 1 to 900"),
-        ({"PARAMETERS": "CacherTimeoutSeconds=901"}, "CacherTimeoutSeconds must be a whole number from 1 to 900"),
+        (
+            {"PARAMETERS": "CacherTimeoutSeconds=60.5"},
+            "CacherTimeoutSeconds must be a whole number from 1 to 900",
+        ),
+        (
+            {"PARAMETERS": "CacherTimeoutSeconds=901"},
+            "CacherTimeoutSeconds must be a whole number from 1 to 900",
+        ),
         ({"PARAMETERS": "ActiveWithinDays=90.5"}, "ActiveWithinDays must be a whole number of days"),
     ],
 )

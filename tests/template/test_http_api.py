@@ -58,8 +58,8 @@ def test_the_readme_computes_the_costs_of_strangers_from_the_throttles(stage: di
         settings["ThrottlingRateLimit"] for settings in stage["RouteSettings"].values()
     )
     millions = a_second * 30 * 86_400 / 1_000_000
-    # Price list of us-east-1, per million: 300 million requests of an HTTP API at $1.00 and the others at $0.90;
-    # one invocation at $0.20 and 0.01 s of 0.5 GB at $0.0000133 per GB-second.
+    # Price list of us-east-1, per million: the first 300 million requests of an HTTP API at $1.00, the others
+    # at $0.90; one invocation at $0.20, and its 0.01 s of 0.5 GB at $0.0000133 per GB-second.
     cost = min(millions, 300) + max(millions - 300, 0) * 0.9 + millions * (0.2 + 0.01 * 0.5 * 13.3)
 
     assert f"{a_second} requests a second" in text

@@ -52,7 +52,11 @@ def test_the_readme_lists_every_parameter_with_its_default(template: Template) -
         ("DomainName", "https://faces.example.com", False),
         ("DomainName", "example", False),
         ("CertificateArn", "arn:aws:acm:us-east-1:123456789012:certificate/12ab-34", True),
-        ("CertificateArn", "arn:aws:acm:eu-west-1:123456789012:certificate/12ab-34", False),  # CloudFront's rule
+        (
+            "CertificateArn",
+            "arn:aws:acm:eu-west-1:123456789012:certificate/12ab-34",
+            False,
+        ),  # CloudFront's rule
         ("ActiveWithinDays", "90", True),
         ("ActiveWithinDays", "90.5", False),
         ("ActiveWithinDays", "-1", False),
@@ -84,12 +88,13 @@ def test_an_address_is_checked_before_anything_is_made(
 
 
 def test_a_number_that_only_functions_read_is_an_integer(template: Template) -> None:
-    """CloudFormation's type Number accepts 90.5. Where a resource needs an integer, it refuses that itself."""
+    """CloudFormation's type Number accepts 90.5, and only resources that need an integer refuse it."""
     variables = template["Globals"]["Function"]["Environment"]["Variables"].values()
     numbers = {
         value["Ref"]
         for value in variables
-        if isinstance(value, dict) and template["Parameters"].get(value.get("Ref"), {}).get("Type") == "Number"
+        if isinstance(value, dict)
+        and template["Parameters"].get(value.get("Ref"), {}).get("Type") == "Number"
     }
 
     assert {name for name in numbers if "AllowedValues" not in template["Parameters"][name]} == set()
@@ -97,16 +102,19 @@ def test_a_number_that_only_functions_read_is_an_integer(template: Template) -> 
 
 @pytest.mark.parametrize(
     ("domain", "certificate", "accepted"),
-    [("", "", True), ("faces.example.com", "arn", True), ("faces.example.com", "", False), ("", "arn", False)],
+    [
+        ("", "", True),
+        ("faces.example.com", "arn", True),
+        ("faces.example.com", "", False),
+        ("", "arn", False),
+    ],
 )
 def test_domain_and_certificate_are_given_together(
     template: Template, domain: str, certificate: str, accepted: bool
 ) -> None:
     [assertion] = template["Rules"]["DomainAndCertificate"]["Assertions"]
 
-    assert (
-        evaluate(assertion["Assert"], {"DomainName": domain, "CertificateArn": certificate}) is accepted
-    )
+    assert evaluate(assertion["Assert"], {"DomainName": domain, "CertificateArn": certificate}) is accepted
 
 
 def evaluate(node: Any, parameters: dict[str, str]) -> Any:
@@ -144,9 +152,7 @@ def test_no_schedule_runs_while_sync_state_is_disabled(template: Template, trans
     assert evaluate(dex, {"DexApiKeyParameter": "", "SyncState": "ENABLED"}) is False
 
 
-def test_a_budget_needs_a_limit_and_an_address_for_its_mail(
-    template: Template, resources: Resources
-) -> None:
+def test_a_budget_needs_a_limit_and_an_address_for_its_mail(template: Template, resources: Resources) -> None:
     budget = resources["Budget"]
     assert (budget["Type"], budget["Condition"]) == ("AWS::Budgets::Budget", "HasBudget")
     assert template["Conditions"]["HasBudget"] == {
