@@ -18,7 +18,7 @@ from deployment.removal import remove
 from deployment.settings import complete_parameters, read_parameters, read_region, read_stack_name
 from deployment.stack import CloudFormationStack, DeploymentError
 from deployment.terminal import confirm, has_terminal
-from deployment.tokens import StoredTokens, announce_address
+from deployment.tokens import StoredTokens, announce_address, ask_for_secrets
 from local.console import complain, say
 from local.settings import SettingsError
 from local.template import ROOT, read_template
@@ -44,7 +44,7 @@ def main(command: str, sam: list[str]) -> int:
                 _deploy(stack, tokens, sam, given)
             case "secrets":
                 stack.deployed_outputs()
-                tokens.ask_for_secrets()
+                tokens.store(ask_for_secrets())
             case "tokens":
                 outputs = stack.deployed_outputs()
                 announce_address(name, outputs, tokens.create(again=True))
@@ -149,7 +149,8 @@ def _override(name: str, value: str) -> str:
 def _execute(stack: CloudFormationStack, tokens: StoredTokens, change_set: str, *, is_new: bool) -> None:
     """Makes the changes. A creation that fails leaves nothing behind. Raises DeploymentError."""
     # The first sync starts during the creation, so it needs the secrets now.
-    stored = tokens.ask_for_secrets() if is_new else []
+    secrets = ask_for_secrets() if is_new else {}
+    tokens.store(secrets)
     say(f"CloudFormation changes {stack}; a creation takes about five minutes")
     try:
         stack.execute(change_set)
@@ -159,7 +160,7 @@ def _execute(stack: CloudFormationStack, tokens: StoredTokens, change_set: str, 
                 f"the change of {stack} failed and ended with {stack.status()}: {error}."
                 " Correct the cause and deploy again"
             ) from error
-        tokens.delete(stored)
+        tokens.delete(secrets)
         if stack.status():
             stack.delete()
         raise DeploymentError(

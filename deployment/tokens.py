@@ -36,27 +36,19 @@ class StoredTokens:
         pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/{self._stack}")
         return {parameter["Name"].rpartition("/")[2] for page in pages for parameter in page["Parameters"]}
 
-    def ask_for_secrets(self) -> list[str]:
-        """Asks for every secret, stores the answers, and returns the names of what was stored.
-
-        An empty answer stores nothing. The answers are not shown while they are typed, and are never
-        arguments of a command, which other users could see.
-        """
-        stored = []
-        for name, description in _SECRETS.items():
-            if value := ask_secret(description):
-                self._store(name, value)
-                say(f"/{self._stack}/{name} stored")
-                stored.append(name)
-        return stored
+    def store(self, values: Mapping[str, str]) -> None:
+        """Stores each value as a SecureString, in place of an earlier one of this name."""
+        for name, value in values.items():
+            path = f"/{self._stack}/{name}"
+            self._ssm.put_parameter(Name=path, Value=value, Type="SecureString", Overwrite=True)
+            say(f"{path} stored")
 
     def create(self, *, again: bool) -> dict[str, str]:
         """Creates and returns both tokens of the API. If both exist, and without `again`, returns nothing."""
         if not again and set(_API_TOKENS) <= self.names():
             return {}
         tokens = {name: secrets.token_urlsafe(_TOKEN_BYTES) for name in _API_TOKENS}
-        for name, value in tokens.items():
-            self._store(name, value)
+        self.store(tokens)
         return tokens
 
     def delete(self, names: Iterable[str]) -> None:
@@ -65,9 +57,15 @@ class StoredTokens:
         for start in range(0, len(paths), _NAMES_PER_REQUEST):
             self._ssm.delete_parameters(Names=paths[start : start + _NAMES_PER_REQUEST])
 
-    def _store(self, name: str, value: str) -> None:
-        path = f"/{self._stack}/{name}"
-        self._ssm.put_parameter(Name=path, Value=value, Type="SecureString", Overwrite=True)
+
+def ask_for_secrets() -> dict[str, str]:
+    """Asks for every secret, and returns those that were answered, by the names of their parameters.
+
+    The answers are not shown while they are typed, and are never arguments of a command, which other users
+    could see.
+    """
+    answers = {name: ask_secret(description) for name, description in _SECRETS.items()}
+    return {name: answer for name, answer in answers.items() if answer}
 
 
 def announce_address(stack: str, outputs: Mapping[str, str], created: Mapping[str, str]) -> None:

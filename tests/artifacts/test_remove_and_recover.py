@@ -167,6 +167,9 @@ class Account:
             return False
         return True
 
+    def schedule_state(self, name: str) -> str:
+        return str(self.client("scheduler").get_schedule(Name=name)["State"])
+
     def parameters(self, stack: str) -> list[str]:
         entries = self.client("ssm").get_parameters_by_path(Path=f"/{stack}")["Parameters"]
         return [entry["Name"] for entry in entries]
@@ -194,6 +197,7 @@ def test_what_is_removed_what_is_kept_and_how_it_comes_back(account: Account, na
     layers = account.layer_versions()
     account.deploy(name)
     old = account.deploy(name, version="2")
+    assert account.schedule_state(old["SyncFunctionEvery10Minutes"]) == "ENABLED"
     account.fill(old)
     assert (
         len(account.layer_versions()) == len(layers) + len(LAYERS) + 1
@@ -218,6 +222,8 @@ def test_what_is_removed_what_is_kept_and_how_it_comes_back(account: Account, na
     assert f"make recover STACK=<new stack> FROM={name} ImageBucket={old['ImageBucket']}" in removed.output
 
     new = account.deploy(f"{name}-new", SyncState="DISABLED")
+    schedules = ("SyncFunctionEvery10Minutes", "ContactsFunctionEvery2Hours", "CleanupFunctionNightly")
+    assert {account.schedule_state(new[schedule]) for schedule in schedules} == {"DISABLED"}
     # An earlier attempt was interrupted after a few rows and one object.
     account.client("dynamodb").put_item(TableName=new["ContactsTable"], Item=rows["ContactsTable"][0])
     recovered = account.run("recover", STACK=f"{name}-new", FROM=name, ImageBucket=old["ImageBucket"])
