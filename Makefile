@@ -5,17 +5,19 @@ endif
 PYTHON ?= python3
 ENVIRONMENT = $(PYTHON) tools/environment.py
 DEV = python=$$($(ENVIRONMENT) dev) && "$$python" -m
-# SAM: a region but no account, what it remembers of its user stays in here, and layers are built by our own pip
-# whatever `make PYTHON=...` said.
-SAM = dev=$$($(ENVIRONMENT) dev) && sam=$$($(ENVIRONMENT) sam) && export AWS_DEFAULT_REGION=eu-west-1 \
-	SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR="$(CURDIR)/.local/sam" PYTHON="$$dev" MAKEFLAGS= &&
+# What SAM remembers of its user stays in here, and layers are built by our own pip whatever `make PYTHON=...` said.
+SAM = dev=$$($(ENVIRONMENT) dev) && sam=$$($(ENVIRONMENT) sam) && export SAM_CLI_TELEMETRY=0 \
+	__SAM_CLI_APP_DIR="$(CURDIR)/.local/sam" PYTHON="$$dev" MAKEFLAGS= &&
+# SAM checks and builds without an account, but not without a region.
+SOME_REGION = AWS_DEFAULT_REGION=eu-west-1
+SAM_CLI = "$$sam" -m samcli
 DENO = python=$$($(ENVIRONMENT) dev) && deno="$${python%/*}/deno" && \
 	export DENO_DIR="$(CURDIR)/.local/test/deno" DENO_NO_UPDATE_CHECK=1 && "$$deno"
 BUILD = .local/test/build
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run check test format style types imports javascript unit template openapi browser build bench deploy \
-	secrets tokens clean lock
+	secrets tokens remove recover clean lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1 /p' Makefile | while read -r target text; do printf '%-8s %s\n' "$$target" "$$text"; done
@@ -51,7 +53,7 @@ unit:
 	@$(DEV) pytest -n 2 --quiet tests/unit
 
 template:
-	@$(SAM) "$$sam" -m samcli validate
+	@$(SAM) $(SOME_REGION) $(SAM_CLI) validate
 
 openapi: ## Write docs/openapi.json, from the routes
 	@$(DEV) tools.openapi
@@ -61,20 +63,25 @@ browser: ## Find a Chromium for the tests of the page, or install one
 
 build: ## Build what a deployment would upload, in .local/test/build
 	@rm -rf $(BUILD)
-	@$(SAM) "$$sam" -m samcli build --no-cached --build-dir $(BUILD)
+	@$(SAM) $(SOME_REGION) $(SAM_CLI) build --no-cached --build-dir $(BUILD)
 
 bench: ## Measure at sizes that tests cannot afford (minutes); ONLY=sync for one
 	@$(DEV) benchmarks $(ONLY)
 
 deploy: ## Deploy template.yaml on AWS: STACK=imagecache BEEPER_URL=https://...
-	@$(SAM) unset AWS_DEFAULT_REGION && run=$$($(ENVIRONMENT) run) && \
-		"$$run" -m deployment.release deploy "$$sam" -m samcli
+	@$(SAM) run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release deploy $(SAM_CLI)
 
 secrets: ## Ask for a deployed stack's secrets, and store them: STACK=imagecache
 	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release secrets
 
 tokens: ## Create new tokens for a deployed stack's API, and show them: STACK=imagecache
 	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release tokens
+
+remove: ## Delete a stack from AWS: STACK=imagecache; DATA=delete for its chats and pictures, too
+	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release remove
+
+recover: ## Copy the chats and pictures of a removed stack into a new one: STACK=new FROM=old
+	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release recover
 
 clean: ## Delete everything local: the pictures of `make run`, environments, builds
 	rm -rf .local .aws-sam

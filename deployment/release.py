@@ -1,13 +1,10 @@
-"""Does what `make deploy`, `make secrets` and `make tokens` promise: a stack on AWS, its tokens and its page.
+"""Does what `make deploy`, `secrets`, `tokens`, `remove` and `recover` promise, for a stack on AWS.
 
-Tokens are SecureStrings in SSM, below `/<stack>/`. Exit codes: 0 done; 1 AWS or SAM refused; 2 a setting is
-missing or wrong.
+Exit codes: 0 done, or declined by the person; 1 AWS or SAM refused; 2 a setting is missing or wrong; 130
+interrupted.
 """
 
-import getpass
 import os
-import re
-import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,138 +13,160 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment.page import publish_page
-from local.console import announce, complain, say
+from deployment.recovery import recover
+from deployment.removal import remove
+from deployment.settings import complete_parameters, read_parameters, read_region, read_stack_name
+from deployment.stack import CloudFormationStack, DeploymentError
+from deployment.terminal import confirm, has_terminal
+from deployment.tokens import StoredTokens, announce_address, ask_for_secrets
+from local.console import complain, say
 from local.settings import SettingsError
-from local.template import ROOT
+from local.template import ROOT, read_template
 
-_API_TOKENS = ("read-token", "admin-token")
-_SECRETS = {
-    "beeper-token": "Beeper's token (Settings, Integrations, Approved connections; read-only)",
-    "media-server-token": "the media server's token (leave empty if there is no media server)",
-    "dex-api-key": "the key of Dex's API (leave empty without Dex)",
-    "cf-access-client-id": "the client id of the Cloudflare Access service token (leave empty without one)",
-    "cf-access-client-secret": "the secret of the Cloudflare Access service token (leave empty without one)",
-}
-_STACK_NAME = r"[a-zA-Z][a-zA-Z0-9-]{0,127}"
-_BEEPER_URL = r"https://[^/?#@]+"
-_TOKEN_BYTES = 24
+_NEW = {"", "REVIEW_IN_PROGRESS"}
+_CREATION_FAILED = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 
 
 def main(command: str, sam: list[str]) -> int:
     """Runs a command and returns the exit code. `sam` is how to call the SAM CLI, which `deploy` needs.
 
-    `deploy` builds and deploys everything, `secrets` asks for every secret again, and `tokens` replaces the
-    API's tokens.
+    `deploy` builds and deploys everything, `secrets` asks for every secret again, `tokens` replaces the API's
+    tokens, `remove` deletes the stack, and `recover` copies the data of another one into it.
     """
     try:
-        stack = _required_variable("STACK", _STACK_NAME, "for example STACK=imagecache")
+        name = read_stack_name(os.environ)
+        given = read_parameters(os.environ, read_template()) if command == "deploy" else {}
+        session = boto3.Session(region_name=read_region(os.environ))
+        stack = CloudFormationStack(session, name)
+        tokens = StoredTokens(session, name)
         match command:
             case "deploy":
-                _deploy(stack, sam)
+                _deploy(stack, tokens, sam, given)
             case "secrets":
-                _ask_for_secrets(stack, again=True)
+                stack.deployed_outputs()
+                tokens.store(ask_for_secrets())
             case "tokens":
-                _announce(_outputs(stack) or {}, _create_tokens(stack, again=True))
+                outputs = stack.deployed_outputs()
+                announce_address(name, outputs, tokens.create(again=True))
+            case "remove":
+                remove(stack, tokens, os.environ)
+            case "recover":
+                recover(stack, os.environ)
     except SettingsError as error:
         complain(str(error))
         return 2
-    except (BotoCoreError, ClientError, subprocess.CalledProcessError) as error:
+    except (BotoCoreError, ClientError, DeploymentError) as error:
         complain(f"stopped: {error}")
         return 1
+    except subprocess.CalledProcessError as error:
+        complain(f"stopped: the SAM CLI ended with exit code {error.returncode}; its own message is above")
+        return 1
+    except KeyboardInterrupt:
+        complain("stopped by you; what AWS has begun goes on there, and the same command continues it")
+        return 130
     return 0
 
 
-def _deploy(stack: str, sam: list[str]) -> None:
-    url = _required_variable(
-        "BEEPER_URL", _BEEPER_URL, "an https address without a path, for example your tunnel's"
-    )
-    is_new = _outputs(stack) is None
-    subprocess.run([*sam, "build"], cwd=ROOT, check=True)
-    _ask_for_secrets(stack, again=False)
-    # Parameters that are not named here keep the values of the last deployment.
-    parameters = f"BeeperUrl={url} {os.environ.get('PARAMETERS', '')}".strip()
-    command = [*sam, "deploy", "--stack-name", stack, "--parameter-overrides", parameters]
-    # An unchanged stack is not an error: the page or a token may be the only thing that is new.
-    command.append("--no-fail-on-empty-changeset")
-    has_terminal = sys.stdin.isatty()
-    if not has_terminal:
-        command.append("--no-confirm-changeset")
-    elif is_new:
-        command.append("--guided")
-    subprocess.run(command, cwd=ROOT, check=True)
-    outputs = _outputs(stack) or {}
-    publish_page(boto3.client("s3"), outputs["WebBucket"], ROOT / "web")
+def _deploy(
+    stack: CloudFormationStack, tokens: StoredTokens, sam: list[str], given: Mapping[str, str]
+) -> None:
+    is_new = _is_new(stack)
+    parameters = complete_parameters(given, read_template()) if is_new else given
+    environment = _sam_environment(stack)
+    subprocess.run([*sam, "build"], cwd=ROOT, env=environment, check=True)
+    try:
+        change_set = _create_change_set(stack, sam, parameters, environment)
+        # Nobody has to confirm a deployment that a program has started.
+        if change_set and has_terminal() and not confirm(f"Make these changes to {stack}?"):
+            stack.discard(change_set)
+            say("declined: nothing was changed")
+            return
+        if change_set:
+            _execute(stack, tokens, change_set, is_new=is_new)
+    finally:
+        if is_new and stack.status() == "REVIEW_IN_PROGRESS":
+            stack.delete()  # it consists of a name, and would make the next deployment look like an update
+    outputs = stack.deployed_outputs()
+    publish_page(stack.session.client("s3"), outputs["WebBucket"], ROOT / "web")
     # Tokens are shown only when they are created. They are created last, because a deployment that failed
     # afterwards would leave tokens behind that were never shown.
-    _announce(outputs, _create_tokens(stack, again=False))
+    announce_address(stack.name, outputs, tokens.create(again=False))
 
 
-def _announce(outputs: Mapping[str, str], created: Mapping[str, str]) -> None:
-    """Prints the page's address, and the tokens if they were created just now."""
-    address = outputs.get("Address", "")
-    if created:
-        announce(f"ready {address}/#token={created['read-token']}")
-        announce(f"admin token: {created['admin-token']}")
-    else:
-        announce(f"ready {address}/")
-        say("the API's tokens have not changed; `make tokens` creates new ones")
+def _is_new(stack: CloudFormationStack) -> bool:
+    """Returns whether the stack has to be created. Deletes what a failed creation has left.
 
-
-def _required_variable(name: str, pattern: str, advice: str) -> str:
-    """Returns an environment variable. Raises SettingsError if it is not set or does not match `pattern`."""
-    value = os.environ.get(name, "")
-    if not re.fullmatch(pattern, value):
-        raise SettingsError(f"{name} must be set, {advice}")
-    return value
-
-
-def _outputs(stack: str) -> Mapping[str, str] | None:
-    """Returns the stack's outputs, or None if there is no such stack."""
-    try:
-        [description] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    except ClientError as error:
-        # CloudFormation answers ValidationError for this as well as for a malformed name.
-        if "does not exist" in str(error):
-            return None
-        raise
-    return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
-
-
-def _stored_names(stack: str) -> set[str]:
-    """Returns the names of the stack's parameters in SSM, without the stack's own name."""
-    pages = boto3.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=f"/{stack}")
-    return {parameter["Name"].rpartition("/")[2] for page in pages for parameter in page["Parameters"]}
-
-
-def _ask_for_secrets(stack: str, *, again: bool) -> None:
-    """Asks for each secret that is not stored yet, or with `again` for all of them, and stores the answers.
-
-    An empty answer stores nothing. The answers are not shown while they are typed, and are never arguments of
-    a command, which other users could see. The template cannot store them: CloudFormation creates no
-    SecureStrings.
+    Raises DeploymentError if CloudFormation would refuse a deployment in the stack's present state.
     """
-    stored_names = _stored_names(stack)
-    for name, description in _SECRETS.items():
-        if again or name not in stored_names:
-            value = getpass.getpass(f"{description}: ").strip()
-            if value:
-                _store(stack, name, value)
-                say(f"/{stack}/{name} stored")
+    status = stack.status()
+    if status in _NEW:
+        return True
+    if status in _CREATION_FAILED:
+        say(f"an earlier creation of {stack} failed: deleting what is left of it")
+        stack.delete()
+        return True
+    if status == "DELETE_FAILED":
+        raise DeploymentError(f"{stack} was not deleted completely: run `make remove STACK={stack.name}`")
+    if status in {"UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"}:
+        raise DeploymentError(
+            f"an earlier change of {stack} could be neither made nor undone. Undo it first:"
+            f" aws cloudformation continue-update-rollback --stack-name {stack.name}"
+            f" --region {stack.session.region_name}"
+        )
+    if status.endswith("_IN_PROGRESS") and not status.endswith("_CLEANUP_IN_PROGRESS"):
+        raise DeploymentError(f"{stack} is being changed ({status}): wait until that is over, then try again")
+    return False
 
 
-def _create_tokens(stack: str, *, again: bool) -> dict[str, str]:
-    """Creates and returns both tokens of the API. If both exist, and without `again`, returns nothing."""
-    if not again and set(_API_TOKENS) <= _stored_names(stack):
-        return {}
-    tokens = {name: secrets.token_urlsafe(_TOKEN_BYTES) for name in _API_TOKENS}
-    for name, value in tokens.items():
-        _store(stack, name, value)
-    return tokens
+def _sam_environment(stack: CloudFormationStack) -> dict[str, str]:
+    """Returns our environment with the region that we have decided on, whichever variable SAM reads first."""
+    region = str(stack.session.region_name)
+    return {**os.environ, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
 
 
-def _store(stack: str, name: str, value: str) -> None:
-    path = f"/{stack}/{name}"
-    boto3.client("ssm").put_parameter(Name=path, Value=value, Type="SecureString", Overwrite=True)
+def _create_change_set(
+    stack: CloudFormationStack, sam: list[str], parameters: Mapping[str, str], environment: dict[str, str]
+) -> str | None:
+    """Lets SAM upload everything and print the changes. Returns the change set, or None without changes."""
+    earlier = stack.change_sets()
+    command = [*sam, "deploy", "--stack-name", stack.name, "--region", str(stack.session.region_name)]
+    # We ask, and not SAM: its answers, such as another region, would be unknown to us.
+    command += ["--no-confirm-changeset", "--no-execute-changeset"]
+    # An unchanged stack is not an error: the page or a token may be the only thing that is new.
+    command.append("--no-fail-on-empty-changeset")
+    if parameters:
+        # Parameters that are not named keep the values of the last deployment.
+        command += ["--parameter-overrides", " ".join(map(_override, parameters, parameters.values()))]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    return next(iter(stack.change_sets() - earlier), None)
+
+
+def _override(name: str, value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}="{escaped}"'
+
+
+def _execute(stack: CloudFormationStack, tokens: StoredTokens, change_set: str, *, is_new: bool) -> None:
+    """Makes the changes. A creation that fails leaves nothing behind. Raises DeploymentError."""
+    # The first sync starts during the creation, so it needs the secrets now.
+    secrets = ask_for_secrets() if is_new else {}
+    tokens.store(secrets)
+    say(f"CloudFormation changes {stack}; a creation takes about five minutes")
+    try:
+        stack.execute(change_set)
+    except DeploymentError as error:
+        if not is_new:
+            raise DeploymentError(
+                f"the change of {stack} failed and ended with {stack.status()}: {error}."
+                " Correct the cause and deploy again"
+            ) from error
+        tokens.delete(secrets)
+        if stack.status():
+            stack.delete()
+        raise DeploymentError(
+            f"the creation of {stack} failed, and all of it was deleted: {error}."
+            " Correct the cause and deploy again"
+        ) from error
 
 
 if __name__ == "__main__":

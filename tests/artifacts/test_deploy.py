@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ def sam(tmp_path_factory: pytest.TempPathFactory, build: Path) -> list[str]:
     return [sys.executable, *map(str, files)]
 
 
+@pytest.fixture
+def tokens_file() -> Iterator[Path]:
+    """Returns where tokens are written when no terminal shows them."""
+    file = ROOT / ".local" / "deployed.tokens"
+    yield file
+    file.unlink(missing_ok=True)
+
+
 def release(environment: dict[str, str], *command: str) -> str:
     """Runs the program, which must succeed, and returns what it prints on stdout."""
     completed = subprocess.run(  # noqa: S603 - our own program
@@ -48,7 +57,7 @@ def release(environment: dict[str, str], *command: str) -> str:
 
 
 def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
-    tmp_path: Path, sam: list[str]
+    tmp_path: Path, sam: list[str], tokens_file: Path
 ) -> None:
     with running_engine(tmp_path / "engine") as engine:
         environment = {
@@ -60,7 +69,9 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
             "BEEPER_URL": "https://beeper.example",
         }
         parameters = {"PARAMETERS": 'AlarmEmail=me@example.com CleanupSchedule="rate(1 day)"'}
-        ready, admin = release(environment | parameters, "deploy", *sam).splitlines()[-2:]
+        tracked = (ROOT / "samconfig.toml").read_bytes()
+        announced = release(environment | parameters, "deploy", *sam).splitlines()[-2:]
+        ready, admin = tokens_file.read_text().splitlines()
         address, _, token = ready.removeprefix("ready ").partition("/#token=")
         ssm = boto3.client("ssm", **engine.access)
         assert secrets(ssm) == {
@@ -68,7 +79,9 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
             "read-token": token,
             "admin-token": admin.removeprefix("admin token: "),
         }
+        assert announced == [f"ready {address}/", f"the tokens are in {tokens_file}"]
         assert address.startswith("https://")
+        assert (ROOT / "samconfig.toml").read_bytes() == tracked
         cloudformation = boto3.client("cloudformation", **engine.access)
         [stack] = cloudformation.describe_stacks(StackName="deployed")["Stacks"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
@@ -84,7 +97,8 @@ def test_a_deployment_makes_tokens_once_and_puts_the_page_in_its_bucket(
         kept = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
         assert (kept["BeeperUrl"], kept["CleanupSchedule"]) == ("https://beeper.example", "rate(1 day)")
 
-        ready, admin = release(environment, "tokens").splitlines()
+        release(environment, "tokens")
+        ready, admin = tokens_file.read_text().splitlines()
         new = secrets(ssm)
         assert (ready, admin) == (
             f"ready {address}/#token={new['read-token']}",

@@ -65,6 +65,33 @@ def test_nothing_is_answered_without_encryption(
     )  # a redirect would come after the token
 
 
+def test_a_browser_that_has_seen_the_page_never_asks_for_it_without_encryption(resources: Resources) -> None:
+    config = resources["PageHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
+    policy = config["SecurityHeadersConfig"]["StrictTransportSecurity"]
+
+    assert policy["Override"] is True
+    assert policy["AccessControlMaxAgeSec"] >= 31_536_000  # a year
+
+
+def test_an_own_domain_is_served_with_its_certificate_and_a_modern_tls(
+    template: Template, distribution: dict[str, Any]
+) -> None:
+    assert distribution["Aliases"] == {
+        "Fn::If": ["HasDomain", [{"Ref": "DomainName"}], {"Ref": "AWS::NoValue"}]
+    }
+    condition, own, default = distribution["ViewerCertificate"]["Fn::If"]
+    assert condition == "HasDomain"
+    assert own == {
+        "AcmCertificateArn": {"Ref": "CertificateArn"},
+        "SslSupportMethod": "sni-only",
+        "MinimumProtocolVersion": "TLSv1.2_2021",
+    }
+    assert default == {"CloudFrontDefaultCertificate": True}
+    condition, own, default = template["Outputs"]["Address"]["Value"]["Fn::If"]
+    assert (condition, own) == ("HasDomain", {"Fn::Sub": "https://${DomainName}"})
+    assert default == {"Fn::Sub": "https://${Distribution.DomainName}"}
+
+
 @pytest.mark.parametrize("headers", ["ImageHeaders", "PageHeaders"])
 def test_a_browser_never_guesses_what_an_answer_is(resources: Resources, headers: str) -> None:
     config = resources[headers]["Properties"]["ResponseHeadersPolicyConfig"]

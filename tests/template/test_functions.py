@@ -106,15 +106,26 @@ def test_chats_are_read_every_ten_minutes_and_swept_at_night(
     assert defaults[parameter] == default
 
 
+def test_layers_are_built_for_the_architecture_that_they_declare(resources: Resources) -> None:
+    """`sam build` assumes x86_64 and warns where nothing else is said."""
+    layers = [entry for entry in resources.values() if entry["Type"] == "AWS::Serverless::LayerVersion"]
+
+    assert len(layers) == 3
+    for layer in layers:
+        architecture = layer["Metadata"].get("BuildArchitecture", "x86_64")
+        assert layer["Properties"]["CompatibleArchitectures"] == [architecture]
+
+
 def test_dex_is_asked_every_two_hours_and_only_where_there_is_a_key(
     template: Template, translated: Resources, defaults: dict[str, str]
 ) -> None:
     schedule = translated["ContactsFunctionEvery2Hours"]["Properties"]
 
     assert schedule["ScheduleExpression"] == "rate(2 hours)"
-    assert schedule["State"] == {"Fn::If": ["HasDex", "ENABLED", "DISABLED"]}
+    assert schedule["State"] == {"Fn::If": ["ImportsFromDex", "ENABLED", "DISABLED"]}
     given = {"Fn::Equals": [{"Ref": "DexApiKeyParameter"}, ""]}
-    assert template["Conditions"]["HasDex"] == {"Fn::Not": [given]}
+    enabled = {"Fn::Equals": [{"Ref": "SyncState"}, "ENABLED"]}
+    assert template["Conditions"]["ImportsFromDex"] == {"Fn::And": [{"Fn::Not": [given]}, enabled]}
     assert defaults["DexApiKeyParameter"] == ""
 
 

@@ -1,6 +1,7 @@
 """The HTTP API in front of the functions: authorization, throttling, CORS and the access log."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.template.conftest import Resources
 from tests.template.translated import Template
 from tools.openapi import routes_by_function
 
+ROOT = Path(__file__).parent.parent.parent
 # The variables of API Gateway that contain no path, header or token of a request.
 HARMLESS = {
     "$context.requestId",
@@ -40,8 +42,29 @@ def described(translated: Resources) -> dict[str, Any]:
 
 
 def test_every_route_is_throttled(stage: dict[str, Any]) -> None:
-    assert stage["DefaultRouteSettings"] == {"ThrottlingBurstLimit": 100, "ThrottlingRateLimit": 50}
-    assert "RouteSettings" not in stage
+    assert stage["DefaultRouteSettings"] == {"ThrottlingBurstLimit": 40, "ThrottlingRateLimit": 5}
+    # The one route that needs no token gets less.
+    assert stage["RouteSettings"] == {
+        "GET /api/health": {"ThrottlingBurstLimit": 5, "ThrottlingRateLimit": 2}
+    }
+    assert set(stage["RouteSettings"]) <= set(ROUTES)
+
+
+def test_the_readme_computes_the_costs_of_strangers_from_the_throttles(stage: dict[str, Any]) -> None:
+    """What it says: requests a second of all routes together, and what they cost in a month of 30 days."""
+    text = " ".join((ROOT / "README.md").read_text().split())
+    guarded = len(ROUTES) - len(stage["RouteSettings"])
+    a_second = guarded * stage["DefaultRouteSettings"]["ThrottlingRateLimit"] + sum(
+        settings["ThrottlingRateLimit"] for settings in stage["RouteSettings"].values()
+    )
+    millions = a_second * 30 * 86_400 / 1_000_000
+    # Price list of us-east-1, per million: the first 300 million requests of an HTTP API at $1.00, the others
+    # at $0.90; one invocation at $0.20, and its 0.01 s of 0.5 GB at $0.0000133 per GB-second.
+    cost = min(millions, 300) + max(millions - 300, 0) * 0.9 + millions * (0.2 + 0.01 * 0.5 * 13.3)
+
+    assert f"{a_second} requests a second" in text
+    assert f"{millions:.0f} million a month" in text
+    assert f"${round(cost, -1):.0f} a month" in text
 
 
 def test_the_access_log_holds_no_path_query_header_address_or_token(

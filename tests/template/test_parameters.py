@@ -3,6 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,26 @@ def test_the_readme_lists_every_parameter_with_its_default(template: Template) -
         ("DexApiKeyParameter", "/imagecache/*", False),  # a right to everything
         ("DefaultRegion", "AU", True),
         ("DefaultRegion", "au", False),
+        ("DomainName", "", True),
+        ("DomainName", "faces.example.com", True),
+        ("DomainName", "https://faces.example.com", False),
+        ("DomainName", "example", False),
+        ("CertificateArn", "arn:aws:acm:us-east-1:123456789012:certificate/12ab-34", True),
+        (
+            "CertificateArn",
+            "arn:aws:acm:eu-west-1:123456789012:certificate/12ab-34",
+            False,
+        ),  # CloudFront's rule
+        ("ActiveWithinDays", "90", True),
+        ("ActiveWithinDays", "90.5", False),
+        ("ActiveWithinDays", "-1", False),
+        ("RefetchMediaAfterDays", "0", True),
+        ("RefetchMediaAfterDays", "1e2", False),
+        ("ClaimLeaseSeconds", "90", True),
+        ("ClaimLeaseSeconds", "90.5", False),
+        ("ClaimLeaseSeconds", "1", False),
+        ("MonthlyBudget", "5", True),
+        ("MonthlyBudget", "5.50", False),
         ("MediaServerUrl", "", True),
         ("MediaServerUrl", "https://media.example.com:8443", True),
         ("MediaServerUrl", "http://media.example.com", False),
@@ -64,6 +85,86 @@ def test_an_address_is_checked_before_anything_is_made(
     pattern = template["Parameters"][parameter]["AllowedPattern"]
 
     assert (re.search(pattern, value) is not None) == accepted
+
+
+def test_a_number_that_only_functions_read_is_an_integer(template: Template) -> None:
+    """CloudFormation's type Number accepts 90.5, and only resources that need an integer refuse it."""
+    variables = template["Globals"]["Function"]["Environment"]["Variables"].values()
+    numbers = {
+        value["Ref"]
+        for value in variables
+        if isinstance(value, dict)
+        and template["Parameters"].get(value.get("Ref"), {}).get("Type") == "Number"
+    }
+
+    assert {name for name in numbers if "AllowedValues" not in template["Parameters"][name]} == set()
+
+
+@pytest.mark.parametrize(
+    ("domain", "certificate", "accepted"),
+    [
+        ("", "", True),
+        ("faces.example.com", "arn", True),
+        ("faces.example.com", "", False),
+        ("", "arn", False),
+    ],
+)
+def test_domain_and_certificate_are_given_together(
+    template: Template, domain: str, certificate: str, accepted: bool
+) -> None:
+    [assertion] = template["Rules"]["DomainAndCertificate"]["Assertions"]
+
+    assert evaluate(assertion["Assert"], {"DomainName": domain, "CertificateArn": certificate}) is accepted
+
+
+def evaluate(node: Any, parameters: dict[str, str]) -> Any:
+    """Returns the value of a condition, as CloudFormation would compute it."""
+    match node:
+        case {"Ref": name}:
+            return parameters[name]
+        case {"Fn::Equals": [left, right]}:
+            return evaluate(left, parameters) == evaluate(right, parameters)
+        case {"Fn::Not": [condition]}:
+            return not evaluate(condition, parameters)
+        case {"Fn::And": conditions}:
+            return all(evaluate(condition, parameters) for condition in conditions)
+        case {"Fn::Or": conditions}:
+            return any(evaluate(condition, parameters) for condition in conditions)
+    return node
+
+
+def test_no_schedule_runs_while_sync_state_is_disabled(template: Template, translated: Resources) -> None:
+    """An import or a recovery must be complete before a sync queues pictures or a sweep deletes some."""
+    schedules = {
+        name: resource["Properties"]["State"]
+        for name, resource in translated.items()
+        if resource["Type"] == "AWS::Scheduler::Schedule"
+    }
+    assert len(schedules) == 3
+    for name, state in schedules.items():
+        if name.startswith("Contacts"):
+            assert state == {"Fn::If": ["ImportsFromDex", "ENABLED", "DISABLED"]}
+        else:
+            assert state == {"Ref": "SyncState"}, name
+    dex = template["Conditions"]["ImportsFromDex"]
+    assert evaluate(dex, {"DexApiKeyParameter": "/a/dex-api-key", "SyncState": "ENABLED"}) is True
+    assert evaluate(dex, {"DexApiKeyParameter": "/a/dex-api-key", "SyncState": "DISABLED"}) is False
+    assert evaluate(dex, {"DexApiKeyParameter": "", "SyncState": "ENABLED"}) is False
+
+
+def test_a_budget_needs_a_limit_and_an_address_for_its_mail(template: Template, resources: Resources) -> None:
+    budget = resources["Budget"]
+    assert (budget["Type"], budget["Condition"]) == ("AWS::Budgets::Budget", "HasBudget")
+    assert template["Conditions"]["HasBudget"] == {
+        "Fn::And": [
+            {"Condition": "HasAlarmEmail"},
+            {"Fn::Not": [{"Fn::Equals": [{"Ref": "MonthlyBudget"}, "0"]}]},
+        ]
+    }
+    properties = budget["Properties"]
+    assert properties["Budget"]["BudgetLimit"] == {"Amount": {"Ref": "MonthlyBudget"}, "Unit": "USD"}
+    for notified in properties["NotificationsWithSubscribers"]:
+        assert notified["Subscribers"] == [{"SubscriptionType": "EMAIL", "Address": {"Ref": "AlarmEmail"}}]
 
 
 def test_names_are_left_to_cloudformation_so_that_two_stacks_fit_into_one_account(

@@ -64,6 +64,14 @@ def test_old_versions_of_pictures_are_kept(resources: Resources) -> None:
     assert resources["ImageBucket"]["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
+def test_old_versions_expire_and_so_do_the_delete_markers_they_leave(resources: Resources) -> None:
+    rules = resources["ImageBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+
+    assert {"NoncurrentDays": 30} in [rule.get("NoncurrentVersionExpiration") for rule in rules]
+    assert True in [rule.get("ExpiredObjectDeleteMarker") for rule in rules]
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+
+
 def test_every_bucket_is_private_encrypted_and_has_one_owner(resources: Resources) -> None:
     buckets = of_type(resources, "AWS::S3::Bucket")
 

@@ -1,0 +1,134 @@
+"""Copies tables and pictures of an earlier stack into a new one.
+
+The sources are the tables and the bucket that a removed stack has left, or tables restored from a backup.
+Every step replaces rows and objects by what the source has, and skips objects that are there already, so a
+recovery that was interrupted is continued by the same command. Nothing is deleted, neither here nor there.
+"""
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from deployment.data import IMAGE_BUCKET, TABLES, StackData, data_of, leftovers
+from deployment.settings import read_source_name
+from deployment.stack import CloudFormationStack, DeploymentError
+from local.console import announce, say
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_ROWS_PER_REQUEST = 25  # DynamoDB's limit of one BatchWriteItem
+_ATTEMPTS = 12
+_COPIES_AT_ONCE = 16
+_SALT = {"name": {"S": "salt"}}
+
+
+def recover(stack: CloudFormationStack, environment: Mapping[str, str]) -> None:
+    """Copies the data of the deleted stack `FROM` into the stack.
+
+    Raises SettingsError or DeploymentError, before anything is copied, if a source is missing or ambiguous,
+    or if the stack is not ready for it.
+    """
+    name = read_source_name(environment)
+    stack.deployed_outputs()
+    if stack.parameters().get("SyncState") != "DISABLED":
+        raise DeploymentError(
+            f"{stack} could sync or delete pictures meanwhile:"
+            " deploy it with PARAMETERS=SyncState=DISABLED first"
+        )
+    target = data_of(stack)
+    source = _source(stack.session, name, target, environment)
+    # The salt comes first: it goes into the names of all pictures. It also marks a recovery that was begun.
+    _copy_salt(stack, source.tables["SyncStateTable"], target.tables["SyncStateTable"])
+    objects = _copy_objects(stack.session, source.bucket, target.bucket)
+    rows = sum(_copy_rows(stack.session, source.tables[table], target.tables[table]) for table in TABLES)
+    announce(f"recovered {rows} rows, and copied {objects} objects")
+    announce(f"to start the schedules: make deploy STACK={stack.name} PARAMETERS=SyncState=ENABLED")
+
+
+def _source(
+    session: boto3.Session, name: str, target: StackData, environment: Mapping[str, str]
+) -> StackData:
+    """Returns the tables and the bucket to copy: the only ones of their name, or those named by variables."""
+    found = leftovers(session, name)
+    own = {*target.tables.values(), target.bucket}
+    chosen = {}
+    for logical_id, physical_names in found.items():
+        candidates = [candidate for candidate in physical_names if candidate not in own]
+        if given := environment.get(logical_id):
+            candidates = [given]
+        if len(candidates) != 1:
+            what = f"several: {', '.join(candidates)}" if candidates else "none"
+            raise DeploymentError(
+                f"one {logical_id} of {name} was expected, but there is {what}."
+                f" Name the right one: {logical_id}=..."
+            )
+        chosen[logical_id] = candidates[0]
+    if own & set(chosen.values()):
+        raise DeploymentError("a table or bucket of the stack cannot be recovered into itself")
+    bucket = chosen.pop(IMAGE_BUCKET)
+    return StackData(chosen, bucket)
+
+
+def _copy_salt(stack: CloudFormationStack, source: str, target: str) -> None:
+    dynamodb = stack.session.client("dynamodb")
+    salt = dynamodb.get_item(TableName=source, Key=_SALT, ConsistentRead=True).get("Item")
+    present = dynamodb.get_item(TableName=target, Key=_SALT, ConsistentRead=True).get("Item")
+    if present and present != salt:
+        raise DeploymentError(
+            f"{stack} has stored pictures of its own, whose names do not fit those of {source}:"
+            " recover into a new stack"
+        )
+    if salt:
+        dynamodb.put_item(TableName=target, Item=salt)
+
+
+def _copy_rows(session: boto3.Session, source: str, target: str) -> int:
+    """Copies every row of a table, and returns how many there were."""
+    dynamodb: Any = session.client("dynamodb")
+    count = 0
+    for page in dynamodb.get_paginator("scan").paginate(TableName=source, ConsistentRead=True):
+        rows = page["Items"]
+        for start in range(0, len(rows), _ROWS_PER_REQUEST):
+            _write_rows(dynamodb, target, rows[start : start + _ROWS_PER_REQUEST])
+        count += len(rows)
+    say(f"{target}: {count} rows")
+    return count
+
+
+def _write_rows(dynamodb: Any, table: str, rows: list[dict[str, Any]]) -> None:
+    requests: dict[str, Any] = {table: [{"PutRequest": {"Item": row}} for row in rows]}
+    for attempt in range(_ATTEMPTS):
+        requests = dynamodb.batch_write_item(RequestItems=requests).get("UnprocessedItems", {})
+        if not requests:
+            return
+        time.sleep(min(0.05 * 2**attempt, 5))
+    raise DeploymentError(f"DynamoDB is too busy to write to {table}: run the same command again in a minute")
+
+
+def _copy_objects(session: boto3.Session, source: str, target: str) -> int:
+    """Copies the objects that `target` does not have yet, within S3, and returns how many that were."""
+    s3 = session.client("s3", config=Config(max_pool_connections=_COPIES_AT_ONCE))
+    present = _listed(s3, target)
+    missing = [key for key, content in _listed(s3, source).items() if present.get(key) != content]
+
+    def copy(key: str) -> None:
+        s3.copy_object(Bucket=target, Key=key, CopySource={"Bucket": source, "Key": key})
+
+    with ThreadPoolExecutor(_COPIES_AT_ONCE) as pool:
+        for count, _ in enumerate(pool.map(copy, missing), start=1):
+            if count % 1000 == 0:
+                say(f"{target}: {count} of {len(missing)} objects copied")
+    return len(missing)
+
+
+def _listed(s3: "S3Client", bucket: str) -> dict[str, tuple[int, str]]:
+    """Returns the size and the entity tag of every object, by its key."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    return {
+        entry["Key"]: (entry["Size"], entry["ETag"]) for page in pages for entry in page.get("Contents", [])
+    }

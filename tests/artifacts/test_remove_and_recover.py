@@ -1,0 +1,361 @@
+"""`make remove` leaves nothing but what it names, and `make recover` brings that into a new stack."""
+
+import contextlib
+import functools
+import io
+import os
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from deployment.data import TABLES
+from deployment.page import publish_page
+from deployment.release import main
+from deployment.removal import empty_bucket
+from imagecache.stores.state.salt import SaltStore
+from local.deploy import deploy
+from local.engine import Engine, running_engine
+from local.processes import Child
+from local.template import ROOT, read_template
+from tests.artifacts.terminal import converse
+
+LAYERS = ("DependenciesLayer", "ImagingLayer", "DomainLayer")
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Runs an engine that cannot delete a bucket with content."""
+
+    def strict_child(folder: Path, _: str, arguments: list[str], **settings: Any) -> Child:
+        return Child(folder, "tests.artifacts.strict_engine", arguments, **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("local.engine.Child", strict_child)
+        with running_engine(tmp_path_factory.mktemp("engine")) as engine:
+            yield engine
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command has printed, and its exit code."""
+
+    exit_code: int
+    output: str
+    errors: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a person does with the stacks of one account, and what is there afterwards."""
+
+    engine: Engine
+    patch: pytest.MonkeyPatch
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, **self.engine.access)  # type: ignore[call-overload]
+
+    def run(self, command: str, **settings: str) -> Outcome:
+        """Does what `make` would start, without a terminal."""
+        with self.patch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("AWS_")]:
+                patch.delenv(name)
+            for name, value in {**self.engine.environment, **settings}.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "stdin", io.StringIO())
+            output = io.StringIO()
+            errors = io.StringIO()
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+                exit_code = main(command, [])
+        return Outcome(exit_code, output.getvalue(), errors.getvalue())
+
+    def deploy(self, name: str, version: str = "1", **parameters: str) -> dict[str, str]:
+        """Deploys the template with tokens and the page, and returns the names of its resources.
+
+        Another `version` makes another version of a layer, as changed code would.
+        """
+        template = read_template()
+        template["Resources"]["DomainLayer"]["Properties"]["Description"] = version
+        stack = deploy(
+            self.engine,
+            template,
+            root=ROOT,
+            builds=ROOT / ".local" / "build",
+            name=name,
+            parameters=parameters,
+            secrets={"beeper-token": "b33per", "read-token": "r", "admin-token": "a"},
+        )
+        publish_page(self.client("s3"), stack.outputs["WebBucket"], ROOT / "web")
+        return dict(stack.resources)
+
+    def deploy_data(self, name: str, **parameters: str) -> dict[str, str]:
+        """Deploys only the tables and buckets of the template, which is faster."""
+        template = read_template()
+        names = (*TABLES, "ImageBucket", "WebBucket")
+        stack = deploy(
+            self.engine,
+            {
+                "Parameters": {"SyncState": template["Parameters"]["SyncState"]},
+                "Resources": {resource: template["Resources"][resource] for resource in names},
+                "Outputs": {"Address": {"Value": "-"}, "WebBucket": template["Outputs"]["WebBucket"]},
+            },
+            root=ROOT,
+            builds=ROOT / ".local" / "build",
+            name=name,
+            parameters=parameters,
+            secrets={},
+        )
+        return dict(stack.resources)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        items = self.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
+        return sorted(items, key=repr)
+
+    def objects(self, bucket: str) -> dict[str, tuple[bytes, str, str]]:
+        """Returns content, type and caching rule of every object."""
+        s3 = self.client("s3")
+        answers = {
+            entry["Key"]: s3.get_object(Bucket=bucket, Key=entry["Key"])
+            for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+        }
+        return {
+            key: (answer["Body"].read(), answer["ContentType"], answer["CacheControl"])
+            for key, answer in answers.items()
+        }
+
+    def salt(self, table: str) -> bytes:
+        return SaltStore(table_name=table, dynamodb=self.client("dynamodb")).read()
+
+    def fill(self, resources: dict[str, str]) -> None:
+        """Writes more rows than one request takes, with several types, and two versions of each object."""
+        self.salt(resources["SyncStateTable"])
+        dynamodb = self.client("dynamodb")
+        for table in TABLES:
+            keys = dynamodb.describe_table(TableName=resources[table])["Table"]["KeySchema"]
+            for number in range(30):
+                row: dict[str, Any] = {key["AttributeName"]: {"S": f"{number}"} for key in keys}
+                row |= {"members": {"SS": ["a", "b"]}, "bytes": {"B": b"\0\1"}, "at": {"N": "1.5"}}
+                dynamodb.put_item(TableName=resources[table], Item=row)
+        s3 = self.client("s3")
+        for version in (b"old", b"new"):
+            for key in ("originals/1", "images/1/96.webp", "images/1/192.webp"):
+                s3.put_object(
+                    Bucket=resources["ImageBucket"],
+                    Key=key,
+                    Body=version + key.encode(),
+                    ContentType="image/webp",
+                    CacheControl="immutable",
+                )
+        s3.delete_object(Bucket=resources["ImageBucket"], Key="images/1/192.webp")
+
+    def exists(self, kind: str, name: str) -> bool:
+        try:
+            if kind == "table":
+                self.client("dynamodb").describe_table(TableName=name)
+            elif kind == "bucket":
+                self.client("s3").head_bucket(Bucket=name)
+            else:
+                [stack] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+                return bool(stack["StackStatus"] != "DELETE_COMPLETE")
+        except ClientError:
+            return False
+        return True
+
+    def schedule_state(self, name: str) -> str:
+        return str(self.client("scheduler").get_schedule(Name=name)["State"])
+
+    def parameters(self, stack: str) -> list[str]:
+        entries = self.client("ssm").get_parameters_by_path(Path=f"/{stack}")["Parameters"]
+        return [entry["Name"] for entry in entries]
+
+    def layer_versions(self) -> list[str]:
+        versions = [self.client("lambda").list_layer_versions(LayerName=name) for name in LAYERS]
+        return [entry["LayerVersionArn"] for answer in versions for entry in answer["LayerVersions"]]
+
+
+@pytest.fixture
+def account(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Account:
+    return Account(engine, monkeypatch)
+
+
+@pytest.fixture
+def name() -> str:
+    return f"s{uuid.uuid4().hex[:12]}"
+
+
+def kept_of(resources: dict[str, str]) -> set[str]:
+    return {resources[table] for table in TABLES} | {resources["ImageBucket"]}
+
+
+def test_what_is_removed_what_is_kept_and_how_it_comes_back(account: Account, name: str) -> None:
+    layers = account.layer_versions()
+    account.deploy(name)
+    old = account.deploy(name, version="2")
+    assert account.schedule_state(old["SyncFunctionEvery10Minutes"]) == "ENABLED"
+    account.fill(old)
+    assert (
+        len(account.layer_versions()) == len(layers) + len(LAYERS) + 1
+    )  # CloudFormation keeps the replaced one
+    rows = {table: account.rows(old[table]) for table in TABLES}
+    objects = account.objects(old["ImageBucket"])
+    salt = account.salt(old["SyncStateTable"])
+
+    unconfirmed = account.run("remove", STACK=name)
+    assert unconfirmed.exit_code == 2
+    assert f"CONFIRM={name} is not set: nothing was changed" in unconfirmed.errors
+    assert account.objects(old["WebBucket"])
+
+    removed = account.run("remove", STACK=name, CONFIRM=name)
+    assert removed.exit_code == 0, removed.errors
+    assert not account.exists("stack", name)
+    assert not account.exists("bucket", old["WebBucket"])
+    assert (account.parameters(name), account.layer_versions()) == ([], layers)
+    named = {line.split()[-1] for line in removed.output.splitlines() if line.startswith("kept the ")}
+    assert named == kept_of(old)
+    assert f"make remove STACK={name} DATA=delete" in removed.output
+    assert f"make recover STACK=<new stack> FROM={name} ImageBucket={old['ImageBucket']}" in removed.output
+
+    new = account.deploy(f"{name}-new", SyncState="DISABLED")
+    schedules = ("SyncFunctionEvery10Minutes", "ContactsFunctionEvery2Hours", "CleanupFunctionNightly")
+    assert {account.schedule_state(new[schedule]) for schedule in schedules} == {"DISABLED"}
+    # An earlier attempt was interrupted after a few rows and one object.
+    account.client("dynamodb").put_item(TableName=new["ContactsTable"], Item=rows["ContactsTable"][0])
+    recovered = account.run("recover", STACK=f"{name}-new", FROM=name, ImageBucket=old["ImageBucket"])
+    assert recovered.exit_code == 0, recovered.errors
+    assert recovered.output.splitlines()[0] == "recovered 151 rows, and copied 2 objects"
+    assert {table: account.rows(new[table]) for table in TABLES} == rows
+    assert account.objects(new["ImageBucket"]) == objects
+    assert account.salt(new["SyncStateTable"]) == salt
+    again = account.run("recover", STACK=f"{name}-new", FROM=name)
+    assert again.output.splitlines()[0] == "recovered 151 rows, and copied 0 objects"
+
+    deleted = account.run("remove", STACK=name, CONFIRM=name, DATA="delete")
+    assert deleted.exit_code == 0, deleted.errors
+    left = [kind for kind in ("table", "bucket") for kept in kept_of(old) if account.exists(kind, kept)]
+    assert left == []
+    assert account.rows(new["ContactsTable"]) == rows["ContactsTable"]
+    nothing = account.run("remove", STACK=name, CONFIRM=name, DATA="delete")
+    assert (nothing.exit_code, f"nothing to remove of {name}" in nothing.errors) == (1, True)
+
+
+def test_a_restored_backup_is_recovered_into_a_new_stack(account: Account, name: str) -> None:
+    old = account.deploy_data(name)
+    account.fill(old)
+    restored = f"{name}-restored"
+    dynamodb = account.client("dynamodb")
+    for table in TABLES:
+        dynamodb.restore_table_to_point_in_time(
+            SourceTableName=old[table], TargetTableName=f"{restored}-{table}", UseLatestRestorableTime=True
+        )
+    rows = {table: account.rows(old[table]) for table in TABLES}
+    new = account.deploy_data(f"{name}-new", SyncState="DISABLED")
+
+    without_bucket = account.run("recover", STACK=f"{name}-new", FROM=restored)
+    assert "one ImageBucket of" in without_bucket.errors
+    assert "Name the right one: ImageBucket=..." in without_bucket.errors
+    done = account.run("recover", STACK=f"{name}-new", FROM=restored, ImageBucket=old["ImageBucket"])
+
+    assert done.exit_code == 0, done.errors
+    assert {table: account.rows(new[table]) for table in TABLES} == rows
+
+
+def test_a_recovery_is_refused_where_it_would_mix_data(account: Account, name: str) -> None:
+    old = account.deploy_data(name)
+    account.fill(old)
+    new = account.deploy_data(f"{name}-new")
+
+    running = account.run("recover", STACK=f"{name}-new", FROM=name)
+    assert "deploy it with PARAMETERS=SyncState=DISABLED first" in running.errors
+    account.deploy_data(f"{name}-new", SyncState="DISABLED")
+    account.salt(new["SyncStateTable"])
+    used = account.run("recover", STACK=f"{name}-new", FROM=name)
+    assert "has stored pictures of its own" in used.errors
+    assert account.rows(new["ContactsTable"]) == []
+
+    nowhere = account.run("recover", STACK=f"{name}-new", FROM="nowhere")
+    assert "one BeeperChatsTable of nowhere was expected, but there is none" in nowhere.errors
+    absent = account.run("recover", STACK=f"{name}-absent", FROM=name)
+    assert f"{name}-absent in eu-west-1 is not deployed" in absent.errors
+    assert {running.exit_code, used.exit_code, nowhere.exit_code, absent.exit_code} == {1}
+
+
+def test_at_a_terminal_the_stacks_name_is_typed_and_anything_else_changes_nothing(
+    account: Account, name: str, tmp_path: Path
+) -> None:
+    cloudformation = account.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=name, TemplateBody='{"Resources": {"WebBucket": {"Type": "AWS::S3::Bucket"}}}'
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        **account.engine.environment,
+        "STACK": name,
+        "CONFIRM": name,  # at a terminal a variable is not enough
+    }
+    command = [sys.executable, "-m", "deployment.release", "remove"]
+    remove = functools.partial(converse, command, ROOT, environment)
+    question = "Type the stack's name to delete it.*: "
+
+    mistyped = remove([(question, "imagecache")])
+    assert (mistyped.exit_code, account.exists("stack", name)) == (2, True)
+    assert "that is not the stack's name: nothing was changed" in mistyped.screen
+
+    removed = remove([(question, name)])
+    assert (removed.exit_code, account.exists("stack", name)) == (0, False), removed.screen
+
+
+def test_data_of_other_stacks_and_regions_is_never_taken_for_what_a_stack_has_left(
+    account: Account, name: str
+) -> None:
+    """A bucket of a stack of the same name in another region, and one whose name begins with this name."""
+    elsewhere = f"{name}-imagebucket-1elsewhere"
+    longer = f"{name}-imagebucket-imagebucket-1a2b3c"
+    left = f"{name}-imagebucket-1a2b3c"
+    for bucket, region in ((elsewhere, "us-west-2"), (longer, "eu-west-1"), (left, "eu-west-1")):
+        s3: Any = boto3.client("s3", **{**account.engine.access, "region_name": region})
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+
+    removed = account.run("remove", STACK=name, CONFIRM=name, DATA="delete")
+
+    assert removed.exit_code == 0, removed.errors
+    assert [account.exists("bucket", bucket) for bucket in (elsewhere, longer, left)] == [True, True, False]
+
+
+def test_the_engine_of_these_tests_deletes_no_full_bucket(account: Account, name: str) -> None:
+    cloudformation = account.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=name, TemplateBody='{"Resources": {"WebBucket": {"Type": "AWS::S3::Bucket"}}}'
+    )
+    [bucket] = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+    account.client("s3").put_object(Bucket=bucket["PhysicalResourceId"], Key="index.html", Body=b"")
+    cloudformation.delete_stack(StackName=name)
+    waiter = cloudformation.get_waiter("stack_delete_complete")
+    with pytest.raises(Exception, match="DELETE_FAILED"):
+        waiter.wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    assert account.exists("bucket", bucket["PhysicalResourceId"])
+
+    assert account.run("remove", STACK=name, CONFIRM=name).exit_code == 0
+    assert not account.exists("bucket", bucket["PhysicalResourceId"])
+
+
+def test_a_bucket_of_more_versions_than_a_request_deletes_is_emptied(account: Account, name: str) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(2):
+        for number in range(6):
+            s3.put_object(Bucket=name, Key=str(number), Body=b"")
+    s3.delete_object(Bucket=name, Key="3")
+    with account.patch.context() as patch:
+        patch.setattr("deployment.removal._VERSIONS_PER_REQUEST", 5)
+        for variable, value in account.engine.environment.items():
+            patch.setenv(variable, value)
+        assert empty_bucket(boto3.Session(region_name="eu-west-1"), name) == 13
+    s3.delete_bucket(Bucket=name)
