@@ -8,7 +8,7 @@ from functools import partial
 
 from imagecache.clock import DAY, Clock
 from imagecache.errors import StoreUnavailableError
-from imagecache.model.image import ImageRecord, ImageStatus
+from imagecache.model.image import ImageRecord, ImageSource, ImageStatus
 from imagecache.rules.source_urls import may_change
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.contacts import ContactsTable
