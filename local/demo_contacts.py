@@ -52,4 +52,6 @@ def _request(address: str, token: str, method: str, path: str, body: Mapping[str
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - our own
             return json.load(response)
     except OSError as error:
-        raise NotReadyError(f"the demo account's contacts could not be stored ({error})") from error
+        raise NotReadyError(
+            f"the demo account's contacts could not be stored ({error}): start again"
+        ) from error

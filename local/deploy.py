@@ -120,7 +120,10 @@ def _create_or_update(engine: Engine, name: str, template: Template, values: Map
         time.sleep(0.05)
     if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         reason = _reason(cloudformation, name) or status
-        raise DeployError(f"{reason} (if you did not change template.yaml, `make clean` starts from nothing)")
+        raise DeployError(
+            f"{reason} (if you did not change template.yaml: copy .local/ to a safe place, run `make clean`,"
+            " which deletes all local pictures and contacts, and start again)"
+        )
 
 
 def _status(cloudformation: Any, name: str) -> str:

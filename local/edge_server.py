@@ -97,7 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._check_host()
             if not self.server.site:
-                raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "Starting")
+                raise RefusedError(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "The stack is starting: try again in a few seconds"
+                )
             request = self.server.site.origin_request(self.command, self.path)
             self._check_page(request.behaviour, self.server.site.allowed_origins)
             connection = http.client.HTTPConnection(_HOST, request.port, timeout=_ORIGIN_TIMEOUT_SECONDS)
@@ -142,9 +144,13 @@ class _Handler(BaseHTTPRequestHandler):
             connection.endheaders(body)
             return connection.getresponse()
         except TimeoutError as error:
-            raise RefusedError(HTTPStatus.GATEWAY_TIMEOUT, "The origin did not answer in time") from error
+            raise RefusedError(
+                HTTPStatus.GATEWAY_TIMEOUT, "The engine did not answer in time: try again"
+            ) from error
         except (OSError, http.client.HTTPException) as error:
-            raise RefusedError(HTTPStatus.BAD_GATEWAY, "The origin does not answer") from error
+            raise RefusedError(
+                HTTPStatus.BAD_GATEWAY, "The engine does not answer: see the terminal of `make run`"
+            ) from error
 
     def _body(self) -> bytes | None:
         """Returns the body of the viewer's request, or None if it is empty. Raises RefusedError."""

@@ -164,7 +164,7 @@ def _lay_out(folder: Path) -> None:
             # The new stack gets buckets of new names, so it neither uses nor sweeps those of the last run.
             say(
                 "the last run was killed before it could save its chats; its pictures are kept in "
-                f"{folder / 's3'}, but this run does not use them"
+                f"{folder / 's3'}, but this run does not use them and downloads all pictures again"
             )
     for unfinished in (folder / "s3").rglob("*.tmp"):
         unfinished.unlink()  # a write that a kill cut short would come back as an object

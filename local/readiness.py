@@ -36,7 +36,8 @@ def wait_for_chats(
         if chats is None:
             if waited > _API_SECONDS:
                 raise NotReadyError(
-                    f"the API does not answer after {_API_SECONDS:.0f} s; the engine's log may say why"
+                    f"the API does not answer after {_API_SECONDS:.0f} s: look for errors in the engine's"
+                    " log, .local/beeper/ministack.log (.local/demo/ministack.log with the made-up account)"
                 )
         elif not want_faces or _has_faces(chats):
             return

@@ -77,10 +77,12 @@ class Api:
                 method, self.url + path, timeout=_TIMEOUT_SECONDS, allow_redirects=False, **content
             )
         except requests.Timeout as error:
-            raise UnreachableError(f"{self.url} did not answer within {_TIMEOUT_SECONDS} seconds") from error
+            raise UnreachableError(
+                f"{self.url} did not answer within {_TIMEOUT_SECONDS} seconds: try again"
+            ) from error
         except requests.RequestException as error:
             raise UnreachableError(
-                f"{self.url} cannot be reached: is it running, and is the address right?"
+                f"{self.url} cannot be reached: check that it is running and that the address is right"
             ) from error
 
 
@@ -101,7 +103,8 @@ def _read_response(response: requests.Response) -> Json:
         document = None
     if not isinstance(document, dict):
         raise UnexpectedAnswerError(
-            f"the answer is HTTP {response.status_code} without JSON: is this the address of an image cache?"
+            f"the answer is HTTP {response.status_code} without JSON: "
+            "check that this is the address of an image cache"
         )
     if response.ok and response.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return document

@@ -1,6 +1,6 @@
 """`imagecache VERB`: runs one verb and returns an exit code.
 
-0: done. 1: the verb did not succeed. 2: the command or the settings must be corrected.
+0: done. 1: the command failed or found a problem. 2: the command line, the address or the token is wrong.
 """
 
 import importlib.metadata
@@ -24,7 +24,10 @@ from imagecache_migration.command import import_convex
 # The global options, which may stand after the verb as well: those without and those with a value.
 _GLOBAL_FLAGS = {"--json", "--local"}
 _GLOBAL_OPTIONS = {"--url", "--token"}
-_EPILOG = "Global options may stand after the verb, too. Exit codes: 0 done, 1 failed, 2 correct the command."
+_EPILOG = (
+    "Global options may stand after the verb, too. Exit codes: 0 done; 1 the command failed or found a "
+    "problem; 2 the command line, the address or the token is wrong."
+)
 _VERBS = (
     showing.stats,
     showing.chats,

@@ -158,13 +158,15 @@ def _job_ending(job: Job) -> str:
 def _ask_before_deleting(session: Session) -> None:
     """Asks on stderr. Raises SettingsError if no person can answer, CommandError if the answer is not yes."""
     if session.screen.as_json:
-        raise SettingsError("forget deletes the picture: with --json, add --yes")
+        raise SettingsError("forget deletes the picture, and does not ask you with --json: add --yes")
     # The question is not part of the answer, so it is not printed on stdout.
     session.screen.err.print("Delete this picture from the cache? [y/N] ", end="")
     try:
         answer = input()
     # Standard input is closed, or a pipe without a line in it: no person is there.
     except EOFError as error:
-        raise SettingsError("forget deletes the picture: add --yes if it cannot ask you") from error
+        raise SettingsError(
+            "forget deletes the picture, and cannot ask you without a terminal: add --yes"
+        ) from error
     if answer.strip().lower() not in {"y", "yes"}:
         raise CommandError("nothing was forgotten")

@@ -78,14 +78,16 @@ def read_contact_rows(file: Path) -> list[ContactRow]:
     try:
         # Excel begins UTF-8 files with a byte order mark, which this encoding removes.
         text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file.name} cannot be read as UTF-8 ({type(error).__name__})") from error
+    except OSError as error:
+        raise SettingsError(f"{file.name} cannot be opened ({error.strerror}): check the path") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file.name} is not in UTF-8: save it as UTF-8 first") from error
     is_json = file.suffix.lower() == ".json"
     entries = _json_entries(text, file) if is_json else _csv_entries(text, file)
     first_numbers: dict[str, int] = {}
     rows = [_contact_row(fields, number, first_numbers) for number, fields in entries]
     if not rows:
-        raise SettingsError(f"{file.name} contains no contacts")
+        raise SettingsError(f"{file.name} contains no contacts: add a row for each of them")
     return rows
 
 
@@ -114,7 +116,7 @@ def _json_entries(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{file.name} is not JSON") from error
+        raise SettingsError(f"{file.name} is not JSON ({error})") from error
     entries = document.get("contacts") if isinstance(document, dict) else document
     if not isinstance(entries, list):
         raise SettingsError(f"{file.name} must contain a list of contacts")

@@ -23,7 +23,9 @@ def read_list(api: Api, path: str, key: str, query: Mapping[str, str | int], *, 
             return {key: items, "nextCursor": cursor}
         # A cursor that repeats would make this loop endless.
         if cursor in seen_cursors:
-            raise UnexpectedAnswerError(f"the API answers the same page of {path} again and again")
+            raise UnexpectedAnswerError(
+                f"the API answers the same page of {path} again and again: check that both are of one version"
+            )
         seen_cursors.add(cursor)
 
 

@@ -81,7 +81,7 @@ class FakeApi:
         if role is None:
             return Answer(401, {"message": "send a token", "code": "unauthorized"})
         if role == "read" and path.startswith(_ADMIN_PATHS):
-            return Answer(403, {"message": "this takes the admin token", "code": "forbidden"})
+            return Answer(403, {"message": "This needs the admin token", "code": "forbidden"})
         answers = self._answers.get(request.route)
         if not answers:
             return Answer(404, {"message": "there is no such thing", "code": "not_found"})

@@ -53,7 +53,10 @@ class IdentifierTexts(Field):
 
     def read(self, value: Any) -> dict[IdentifierKind, list[str]]:
         if not isinstance(value, dict) or value.keys() - set(WRITTEN_KINDS):
-            raise InvalidRequestError(f"{self.name} may have lists of {', '.join(WRITTEN_KINDS)}")
+            raise InvalidRequestError(
+                f"{self.name} must be an object with lists,"
+                f" and no names other than {', '.join(WRITTEN_KINDS)}"
+            )
         return {IdentifierKind(kind): _texts(kind).read(texts) for kind, texts in value.items()}
 
     def schema(self) -> Schema:
@@ -86,7 +89,7 @@ CONTACT_BODY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRoutes:
-    """Reads and changes contacts. Contacts hold names and numbers, so all of it takes the admin token."""
+    """Reads and changes contacts. Contacts hold names and numbers, so all of it needs the admin token."""
 
     book: ContactBook
     job_starter: JobStarter

@@ -100,7 +100,9 @@ class Text(Field):
             raise InvalidRequestError(f"{self.name} must be a text of 1 to {self.max_chars:,} characters")
         # JSON can carry half of a surrogate pair. UTF-8, and so DynamoDB, cannot.
         if re.search(r"[\ud800-\udfff]", value):
-            raise InvalidRequestError(f"{self.name} contains invalid Unicode (an unpaired surrogate)")
+            raise InvalidRequestError(
+                f"{self.name} contains invalid Unicode (an unpaired surrogate): remove it"
+            )
         return value
 
     def schema(self) -> Schema:
@@ -148,7 +150,7 @@ def read_all(fields: Sequence[Field], sent: Mapping[str, Any]) -> dict[str, Any]
         if each.name in sent:
             values[each.argument] = each.read(sent[each.name])
         elif each.required:
-            raise InvalidRequestError(f"{each.name} is missing")
+            raise InvalidRequestError(f"{each.name} is missing: this route needs it")
         else:
             values[each.argument] = each.default
     return values

@@ -107,12 +107,14 @@ def _arguments(route: Route, event: Event) -> dict[str, Any]:
             "The token is missing or not valid: send the header Authorization: Bearer <token>"
         )
     if not _may(role, route.role):
-        raise ForbiddenError("This takes the admin token")
+        raise ForbiddenError("This needs the admin token: the request was sent with the read token")
     query = _query(event, route.query)
     body = _body(event, route.body) if route.body is not None else {}
     for field in route.body or ():
         if body.get(field.name) and not _may(role, field.role):
-            raise ForbiddenError(f"{field.name} takes the admin token")
+            raise ForbiddenError(
+                f"{field.name} needs the admin token: this request was sent with the read token"
+            )
     return {
         **read_all(route.path, event.get("pathParameters") or {}),
         **read_all(route.query, query),
@@ -138,7 +140,7 @@ def _query(event: Event, fields: Sequence[Field]) -> dict[str, str]:
     """
     sent: Mapping[str, str] = event.get("queryStringParameters") or {}
     if unknown := sent.keys() - {field.name for field in fields}:
-        allowed = f"the query may have {_names(fields)}" if fields else "this takes no query parameters"
+        allowed = f"the query may have {_names(fields)}" if fields else "this route has no query parameters"
         raise InvalidRequestError(f"{min(unknown)[:40]!r} is not a query parameter: {allowed}")
     return {name: text for name, text in sent.items() if text}
 

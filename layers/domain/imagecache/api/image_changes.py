@@ -40,7 +40,7 @@ class ImageChangeRoutes:
         """Returns the routes by API Gateway's route key."""
         return {
             "POST /api/images/lookup": Route(
-                summary="Look up up to 500 source URLs; `enqueue` takes the admin token",
+                summary="Look up up to 500 source URLs; `enqueue` needs the admin token",
                 body=LOOKUP_BODY,
                 gives=shapes.Images,
                 errors=[HTTPStatus.FORBIDDEN],

@@ -64,7 +64,7 @@ def get_answer(
         body = read_body(response.raw, deadline)
         if is_html_page(body):
             raise OriginDownError(
-                f"status {response.status_code} with a page of the tunnel's",
+                f"status {response.status_code}, with a web page, probably an error page of the tunnel",
                 retry_after=retry_after(response.headers),
             )
         return Answer(response.status_code, body)

@@ -112,7 +112,7 @@ class ChatApi:
         try:
             full = parse_chat(answer)
         except UnreadableChatError as error:
-            raise ChatUnavailableError("unreadable") from error
+            raise ChatUnavailableError("the answer is not a chat that can be read") from error
         count = max(full.participant_count, chat.participant_count)
         return replace(
             chat,
@@ -164,7 +164,9 @@ def _answer_of_beeper(response: requests.Response) -> dict[str, Any]:
     try:
         answer = response.json()
     except (ValueError, RecursionError) as error:  # ValueError also for a number of thousands of digits
-        raise OriginDownError(f"status {status}, and the body is not JSON: a tunnel's page?") from error
+        raise OriginDownError(
+            f"status {status}, with a body that is not JSON, probably an error page of the tunnel"
+        ) from error
     return answer if isinstance(answer, dict) else {}
 
 
@@ -176,10 +178,10 @@ def parse_page(answer: Json) -> ChatPage:
     items = answer.get("items")
     cursor = _cursor(answer.get("oldestCursor"))
     if not isinstance(items, list):
-        raise ListingError("no items")
+        raise ListingError("the answer has no list of items")
     has_more = bool(items and cursor) if answer.get("hasMore") is None else _flag(answer, "hasMore")
     if has_more and cursor is None:
-        raise ListingError("more, but no cursor")
+        raise ListingError("the answer says that there are more chats, but it has no cursor")
     chats: list[Chat] = []
     unreadable: list[str] = []
     for item in items:

@@ -99,7 +99,7 @@ class ContactBook:
         identifiers = set(_identifiers(identifier_texts, self.region))
         source = storable_source(source_url) if source_url else None
         if source and source.rejection:
-            raise InvalidRequestError(f"imageUrl is never fetched: {source.rejection}")
+            raise InvalidRequestError(f"imageUrl is a URL that is never fetched: {source.rejection}")
         contact = Contact(
             contact_id=contact_id,
             full_name=full_name,
