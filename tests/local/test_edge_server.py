@@ -301,7 +301,7 @@ def test_an_origin_that_does_not_answer_is_a_bad_gateway(edge: EdgeServer, engin
 
 def test_it_answers_503_until_there_is_a_stack(edge: EdgeServer) -> None:
     edge.site = None
-    assert ask(edge, "/")[0::2] == (503, b"Starting\n")
+    assert ask(edge, "/")[0::2] == (503, b"The stack is starting: try again in a few seconds\n")
 
 
 def test_a_connection_serves_one_request_after_another(edge: EdgeServer) -> None:
