@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import typer
 
 from imagecache_cli import app, changing, contacts, showing
 
@@ -19,13 +20,13 @@ def readme_commands() -> set[str]:
     return {name for row in rows for name in re.findall(r"`(?:contacts )?([a-z-]+)", row)}
 
 
-def names_of(typer_app: object) -> dict[str, object]:
+def commands_of(typer_app: typer.Typer) -> dict[str, object]:
     """Returns the functions of the commands by their names on the command line."""
-    registered = typer_app.registered_commands  # type: ignore[attr-defined]  # a Typer
-    return {
-        command.name or command.callback.__name__.replace("_", "-"): command.callback
-        for command in registered
-    }
+    functions: dict[str, object] = {}
+    for command in typer_app.registered_commands:
+        assert command.callback is not None
+        functions[command.name or command.callback.__name__.replace("_", "-")] = command.callback
+    return functions
 
 
 @pytest.mark.parametrize("module", [changing, showing], ids=lambda module: module.__name__)
@@ -38,8 +39,8 @@ def test_every_verb_is_registered(module: ModuleType) -> None:
         and "context" in inspect.signature(function).parameters
     }
     assert len(verbs) >= 6
-    assert verbs - set(names_of(app.app).values()) == set()
+    assert verbs - set(commands_of(app.app).values()) == set()
 
 
 def test_every_verb_has_a_place_in_the_readme() -> None:
-    assert names_of(app.app).keys() | names_of(contacts.app).keys() == readme_commands()
+    assert commands_of(app.app).keys() | commands_of(contacts.app).keys() == readme_commands()
