@@ -1,5 +1,6 @@
 """What the documents say about the repository is true."""
 
+import json
 import re
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def test_every_file_that_a_document_names_exists() -> None:
         name for name in named if not (ROOT / re.sub("^I/", "layers/domain/imagecache/", name)).is_file()
     ]
     assert missing == []
+
+
+def test_every_route_has_a_place_in_the_readme() -> None:
+    """The README shortens paths: `POST /api/images/refresh`, `retry`, `forget`."""
+    chapter = (ROOT / "README.md").read_text().partition("\n## The API\n")[2].partition("\n### ")[0]
+    cells = " ".join(line.split(" | ")[0] for line in chapter.splitlines() if line.startswith("| `"))
+    paths = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
+    last_parts = {path.rpartition("/")[2] for path in paths}
+    assert len(last_parts) >= 15
+    assert {part for part in last_parts if not re.search(rf"[`/]{re.escape(part)}`", cells)} == set()
 
 
 def decided() -> list[tuple[str, str, str]]:

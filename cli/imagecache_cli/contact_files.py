@@ -23,7 +23,9 @@ CHECKS = (
     "another contact has the same identifier."
 )
 
-_KINDS = ("instagram", "whatsapp", "phone", "email")
+KINDS = ("instagram", "whatsapp", "phone", "email")
+"""The kinds of identifiers, by the API's names. Each is also the name of a column."""
+
 _SEPARATOR = "|"
 # Column names as people and exports write them, in lower case and without spaces and signs.
 _COLUMNS = {
@@ -38,7 +40,7 @@ _COLUMNS = {
     "phonenumber": "phone",
     "emails": "email",
     "participantids": "participantIds",
-    **{kind: kind for kind in _KINDS},
+    **{kind: kind for kind in KINDS},
 }
 # The API's own rule for a contactId.
 _CONTACT_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
@@ -99,8 +101,8 @@ def _csv_entries(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
     try:
         columns = [_column(name) for name in next(reader, [])]
-        if not set(columns) & {*_KINDS, "participantIds"}:
-            names = "contactId, fullName, imageUrl, instagram, whatsapp, phone, email, participantIds"
+        if not set(columns) & {*KINDS, "participantIds"}:
+            names = ", ".join(("contactId", "fullName", "imageUrl", *KINDS, "participantIds"))
             raise SettingsError(f"{file.name} must begin with a line of column names, some of {names}")
         for values in reader:
             if any(value.strip() for value in values):
@@ -135,7 +137,7 @@ def _column(name: str) -> str:
 
 def _contact_row(fields: dict[str, Any], number: int, first_numbers: dict[str, int]) -> ContactRow:
     """Returns the contact in `fields`. `first_numbers` holds the first row of each contactId so far."""
-    identifiers = {kind: _texts(fields.get(kind)) for kind in _KINDS}
+    identifiers = {kind: _texts(fields.get(kind)) for kind in KINDS}
     participant_ids = _texts(fields.get("participantIds"))
     contact_id = _text(fields.get("contactId")) or _generated_id(identifiers, participant_ids)
     first_number = first_numbers.setdefault(contact_id, number)
@@ -162,9 +164,7 @@ def _generated_id(identifiers: Mapping[str, list[str]], participant_ids: list[st
 
 def _id_problem(contact_id: str) -> str:
     if not contact_id:
-        return (
-            f"the row has no contactId and no identifier: give one of {', '.join(_KINDS)} or participantIds"
-        )
+        return f"the row has no contactId and no identifier: give one of {', '.join(KINDS)} or participantIds"
     if not _CONTACT_ID.fullmatch(contact_id):
         return "the contactId must be 1 to 128 letters, digits or . _ : @ + -"
     return ""

@@ -22,6 +22,7 @@ from imagecache_cli.session import Session, open_session
 from imagecache_cli.tables import NOTHING, table
 from imagecache_cli.watch import follow_job, is_finished, start_job
 
+HELP_ON_IMAGE = "The picture's URL: https, data, or one of Beeper's."
 _PATH = "/api/contacts/"
 # These refusals are about one row. Any other, as of the token, would meet the following rows, too.
 _STATUSES_OF_ONE_ROW = {400, 409, 413}
@@ -76,9 +77,7 @@ def put(  # noqa: PLR0917 - typer makes an option of each
     context: typer.Context,
     contact_id: ContactId,
     name: Annotated[str | None, typer.Option(help="The full name.")] = None,
-    image: Annotated[
-        str | None, typer.Option(help="The picture's URL: https, data, or one of Beeper's.")
-    ] = None,
+    image: Annotated[str | None, typer.Option(help=HELP_ON_IMAGE)] = None,
     instagram: Annotated[Texts | None, typer.Option(help="Instagram user name; may be repeated.")] = None,
     whatsapp: Annotated[Texts | None, typer.Option(help="WhatsApp number; may be repeated.")] = None,
     phone: Annotated[Texts | None, typer.Option(help="Phone number; may be repeated.")] = None,

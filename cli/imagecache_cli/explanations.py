@@ -69,7 +69,7 @@ FAILURES = _by_code(
         Explanation("too_large", "the file is larger than 5 MB or 40 megapixels", _OTHER_PICTURE),
         Explanation(
             "crashed",
-            "three workers ended without a result while they had the picture",
+            "two attempts ended without a result, for example for lack of memory",
             "`imagecache retry URL` tries it once more",
         ),
         Explanation("origin_down", "the server that has the picture could not be reached", _RETRIED),

@@ -515,7 +515,7 @@ class Wiring:
     def admin_api(
         self, *, functions: Mapping[JobKind, str], new_id: Callable[[], str], log: "Log"
     ) -> "AdminApi":
-        """Builds the routes that change something. `functions` names the function for each kind of job."""
+        """Builds the routes of functions/admin. `functions` names the function for each kind of job."""
         from imagecache.api.admin import AdminApi
 
         return AdminApi(

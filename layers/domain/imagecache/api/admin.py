@@ -1,4 +1,4 @@
-"""The routes of functions/admin, which change something at once, or start a job that does so."""
+"""The routes of functions/admin, which may change something: look-ups, images, contacts and new jobs."""
 
 from dataclasses import dataclass
 

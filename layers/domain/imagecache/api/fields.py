@@ -13,6 +13,7 @@ from typing import Any
 
 from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
+from imagecache.rules.source_urls import FETCHED_URLS
 
 Schema = dict[str, Any]
 
@@ -160,7 +161,7 @@ SOURCE_URL = Text(
     "sourceUrl",
     MOST_URL_CHARS,
     required=True,
-    about="the URL of the image: mxc, localmxc, file, https or data, or a path in Beeper's media folder",
+    about=f"the URL of the image: {FETCHED_URLS}",
 )
 CURSOR = Text(
     "cursor",

@@ -1,4 +1,4 @@
-"""The routes of functions/read, which change nothing."""
+"""The routes of functions/read, which may change nothing: chats, images, figures and jobs."""
 
 from dataclasses import dataclass
 

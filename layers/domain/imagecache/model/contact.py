@@ -16,7 +16,8 @@ class KeptBy(StrEnum):
 class IdentifierKind(StrEnum):
     """The kinds of identifiers. `participant` is a member's own id: a link that a person has made by hand."""
 
-    # The rule of each kind is in rules/identifiers.py.
+    # The rule of each kind is in rules/identifiers.py. A value is a JSON name, and a column of files in which
+    # only letters count: lower-case letters.
 
     PARTICIPANT = "participant"
     INSTAGRAM = "instagram"

@@ -1,8 +1,7 @@
 """Background jobs: their kinds, what each kind can be ordered to do, and the state of one job.
 
-A job kind is defined here alone: a member of JobKind, a dataclass for its order, and one line in JOB_TYPES.
-Adding a kind then takes the code that does the work in the function of its worker, a route, and a verb of the
-command line.
+A job kind is defined here alone: a member of JobKind, a dataclass for its order, which joins the union
+JobOrder, and one line in JOB_TYPES. docs/adding.md has what a new kind takes elsewhere.
 """
 
 from collections.abc import Mapping
@@ -110,18 +109,23 @@ JobOrder: TypeAlias = SyncOrder | BackfillOrder | RetryFailedOrder | CleanupOrde
 
 @dataclass(frozen=True, slots=True)
 class JobType:
-    """The form of a kind's orders, and the function that works on them."""
+    """The form of a kind's orders, and the function that works on them.
+
+    `reports_images` adds what has become of the queued images to the progress: see QueueCount. The worker
+    of such a job counts CHATS and QUEUED.
+    """
 
     order: type[JobOrder]
     worker: Worker
+    reports_images: bool
 
 
 JOB_TYPES: Mapping[JobKind, JobType] = {
-    JobKind.SYNC: JobType(SyncOrder, Worker.SYNC),
-    JobKind.BACKFILL: JobType(BackfillOrder, Worker.JOBS),
-    JobKind.RETRY_FAILED: JobType(RetryFailedOrder, Worker.JOBS),
-    JobKind.CLEANUP: JobType(CleanupOrder, Worker.CLEANUP),
-    JobKind.REDRIVE: JobType(RedriveOrder, Worker.JOBS),
+    JobKind.SYNC: JobType(SyncOrder, Worker.SYNC, reports_images=False),
+    JobKind.BACKFILL: JobType(BackfillOrder, Worker.JOBS, reports_images=True),
+    JobKind.RETRY_FAILED: JobType(RetryFailedOrder, Worker.JOBS, reports_images=True),
+    JobKind.CLEANUP: JobType(CleanupOrder, Worker.CLEANUP, reports_images=False),
+    JobKind.REDRIVE: JobType(RedriveOrder, Worker.JOBS, reports_images=False),
 }
 
 _KIND_OF_ORDER: Mapping[type[JobOrder], JobKind] = {

@@ -244,6 +244,11 @@ _SCHEMES = {
 }
 _NEVER_FETCHED = _Scheme(LocationKind.REJECTED, _reject)
 
+SCHEMES = tuple(name for name in _SCHEMES if name != _BARE_PATH)
+"""The schemes of URLs that are fetched, in lower case."""
+FETCHED_URLS = f"{', '.join(SCHEMES[:-1])} or {SCHEMES[-1]}, or a path in Beeper's media folder"
+"""The URLs that are fetched, in words."""
+
 
 def _scheme_of(source_url: str) -> _Scheme:
     if source_url.startswith("/"):

@@ -107,7 +107,7 @@ class GuardedWeb:
 
         Validators belong to one URL, and a redirect may lead elsewhere next time. So `cached` is sent only to
         the URL of `location` itself, and new validators are taken only from its own answer.
-        Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError, OriginBusyError.
+        Raises ImageFailedError, OriginDownError, OriginBusyError.
         """
         deadline = Deadline(self._limits.total_seconds)
         url = location.url

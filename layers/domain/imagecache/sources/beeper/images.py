@@ -50,7 +50,7 @@ class AssetsServe:
         self._limits = limits
 
     def fetch(self, location: MediaLocation) -> Fetched:
-        """Returns an image's bytes. Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError."""
+        """Returns an image's bytes. Raises ImageFailedError, OriginDownError."""
         answer = get_answer(
             self._session,
             self._url,
@@ -84,7 +84,7 @@ class MediaServer:
         self._limits = limits
 
     def fetch(self, location: MediaLocation) -> Fetched:
-        """Returns an image's bytes. Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError."""
+        """Returns an image's bytes. Raises ImageFailedError, OriginDownError."""
         url = f"{self._base_url}/{location.path}"
         answer = get_answer(self._session, url, headers=self._headers, limits=self._limits)
         if answer.status == HTTPStatus.FORBIDDEN:

@@ -1,7 +1,7 @@
 """Decides which contact a member of a chat is. No other module decides this.
 
-A link made by hand comes first, then the Instagram user name, the WhatsApp number, any phone number and the
-e-mail address. If two contacts have the same identifier, the one that had it first holds it.
+The kinds of identifiers are tried in the order of RULES in rules/identifiers.py: a link made by hand comes
+first. If two contacts have the same identifier, the one that had it first holds it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

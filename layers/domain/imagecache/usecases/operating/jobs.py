@@ -8,7 +8,17 @@ from typing import Any, TypeAlias
 from imagecache.clock import Clock
 from imagecache.errors import JobTakenError
 from imagecache.model.image import ImageStatus
-from imagecache.model.job import Job, JobKind, JobOrder, JobStatus, Json, QueueCount, ResultValue, new_job
+from imagecache.model.job import (
+    JOB_TYPES,
+    Job,
+    JobKind,
+    JobOrder,
+    JobStatus,
+    Json,
+    QueueCount,
+    ResultValue,
+    new_job,
+)
 from imagecache.queues.invocations import Invocations
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.images.cached_images import CachedImages
@@ -34,9 +44,6 @@ Work: TypeAlias = Callable[[Job], Iterator[Step]]
 
 # In ms. No invocation lasts as long, so a job that has not been written for so long has no worker any more.
 _SILENCE = 20 * 60_000
-
-
-_QUEUES_IMAGES = frozenset({JobKind.BACKFILL, JobKind.RETRY_FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +144,7 @@ class JobReader:
             return None
         if not job.is_over and self.clock() - job.updated_at > _SILENCE:
             job = replace(job, status=JobStatus.FAILED, result={"error": "no sign of life"})
-        if job.kind in _QUEUES_IMAGES:
+        if JOB_TYPES[job.kind].reports_images:
             job = replace(job, progress=self._progress(job))
         return job
 
