@@ -310,7 +310,7 @@ class CachedImages:
         return [image_record(item) for item in items], last_key["imageKey"]["S"] if last_key else None
 
     def last_looked_up(self, image_keys: Iterable[str]) -> dict[str, int]:
-        """Returns the time of the last look-up (ms; 0 for never) of each image that has a row, by image key."""
+        """Returns the time of the last look-up (ms; 0 for never) of each image with a row, by image key."""
         items = batch_get(
             self._dynamodb,
             table_name=self._table_name,
