@@ -87,7 +87,7 @@ class ImageBackfill:
             yield Step(counts, position.to_json() if position else None)
 
     def step(self, position: BackfillPosition, *, oldest: int, queue_images: QueueImages) -> BackfillStep:
-        """Passes the images of the next chats to `queue_images`, if the chats were active since `oldest` (ms).
+        """Passes the images of the next chats to `queue_images`, unless last active before `oldest` (ms).
 
         The pass leaves a folder at the first chat that is too old, because folders are sorted from the newest
         chat to the oldest.

@@ -107,7 +107,7 @@ def refusals(job: Job) -> list[Refusal]:
 
 
 def needs_a_person(job: Job) -> bool:
-    """Returns True if a finished sweep that was no dry run deleted nothing for a reason other than OFFLINE."""
+    """Returns True if a finished sweep, not a dry run, deleted nothing for a reason other than OFFLINE."""
     is_dry_run = isinstance(job.order, CleanupOrder) and job.order.dry_run
     is_finished = job.status is JobStatus.DONE
     return is_finished and not is_dry_run and any(reason is not Refusal.OFFLINE for reason in refusals(job))
@@ -213,7 +213,7 @@ class Sweep:
         yield SweepCounts(), deleting.next_phase()
 
     def _queue_missing(self, position: SweepPosition, state: SweepState) -> Iterator[Progress]:
-        """Queues images that chats show but that are not cached: lost images, and any that sync has missed."""
+        """Queues images that chats show but that are not cached, because they were lost or never queued."""
         oldest = state.started_at - self.active_within_days * DAY if self.active_within_days else 0
         queueing = self.image_queueing
         step = self.backfill.step(
