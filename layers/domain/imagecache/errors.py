@@ -115,7 +115,7 @@ class QueueRefusedError(StoreUnavailableError):
 
 
 class InvalidationError(StoreUnavailableError):
-    """The invalidation failed, so CloudFront may serve its copies. The message is the name of the AWS error."""
+    """The invalidation failed, so CloudFront keeps its copies. The message is the name of the AWS error."""
 
 
 class InvalidAnswerError(ImageCacheError):

@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from imagecache.usecases.upkeep.sweep_cache import Sweep
 
 MakeClient = Callable[..., Any]
-"""Returns the client of the service with this name, like `boto3.client`. Also accepts the keyword `config`."""
+"""Returns the client of the service with this name, like `boto3.client`, and accepts its `config`, too."""
 
 
 class Wiring:

@@ -15,7 +15,7 @@ def beeper_headers(secrets: Mapping[str, str]) -> dict[str, str]:
 
 
 def access_headers(secrets: Mapping[str, str]) -> dict[str, str]:
-    """Returns the headers of a Cloudflare Access service token, or an empty dict if id or secret is missing."""
+    """Returns the headers of a Cloudflare Access service token, none if its id or its secret is missing."""
     client_id = secrets.get("cf-access-client-id")
     client_secret = secrets.get("cf-access-client-secret")
     if not (client_id and client_secret):
