@@ -7,14 +7,14 @@ from imagecache.model.image import ImageRef, ImageSource, image_source
 
 
 class KeptBy(StrEnum):
-    """The origin of a contact. MANUAL: put by the owner. DEX: imported, so the next import may change it."""
+    """The origin of a contact. `manual`: put by the owner. `dex`: imported, so an import may change it."""
 
     MANUAL = "manual"
     DEX = "dex"
 
 
 class IdentifierKind(StrEnum):
-    """The kinds of identifiers. PARTICIPANT is a member's id, by which the owner links a contact by hand."""
+    """The kinds of identifiers. `participant` is a member's id, by which the owner links a contact by hand."""
 
     # The rules for each kind are in rules/identifiers.py.
     PARTICIPANT = "participant"

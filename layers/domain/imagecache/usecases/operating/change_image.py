@@ -26,9 +26,9 @@ _REFRESHABLE = {ImageStatus.CACHED, ImageStatus.FORGOTTEN}
 class Invalidation(StrEnum):
     """The state of CloudFront's copies of a forgotten image.
 
-    REQUESTED: CloudFront deletes them within minutes. FAILED: the request failed, so CloudFront may serve its
-    copies for up to a year to clients that know their URLs. NOT_NEEDED: the image was not stored, or another
-    image shows the same content.
+    `told`: CloudFront deletes them within minutes. `not_told`: the request failed, so CloudFront may serve
+    its copies for up to a year to clients that know their URLs. `not_needed`: the image was not stored, or
+    another image shows the same content.
     """
 
     # The values differ from the names because they are part of the API, which must not change.
