@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecache.stores.images.cached_images import ImageRow
+from imagecache.stores.images.row import ImageRow
 
 ROOT = Path(__file__).parent.parent
 DECISIONS = (ROOT / "docs" / "decisions.md").read_text()

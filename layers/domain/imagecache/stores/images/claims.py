@@ -28,7 +28,7 @@ from imagecache.model.image import (
 )
 from imagecache.rules.retries import NEVER
 from imagecache.stores.dynamodb import bound, updated
-from imagecache.stores.images.cached_images import (
+from imagecache.stores.images.row import (
     ImageRow,
     bad_bytes_text,
     has_no_live_lease,
