@@ -14,7 +14,7 @@ class KeptBy(StrEnum):
 
 
 class IdentifierKind(StrEnum):
-    """The kinds of identifiers. `participant` is a member's id, by which the owner links a contact by hand."""
+    """The kinds of identifiers. `participant` is a member's id, with which the owner links a contact."""
 
     # The rules for each kind are in rules/identifiers.py.
     PARTICIPANT = "participant"

@@ -17,7 +17,7 @@ _MEMBERS_CONSIDERED = 8
 
 
 class ShownStatus(StrEnum):
-    """The states of a picture for a page. `none`: there is no picture, or it was forgotten or never queued."""
+    """The states of a picture for a page. `none`: there is none, or it was forgotten or never queued."""
 
     CACHED = "cached"
     PENDING = "pending"
