@@ -166,7 +166,8 @@ class _Inventor:
     def _with_other_url(person: Person) -> Person:
         """Swaps mxc: and file: in the person's picture URL.
 
-        Beeper downloads pictures for each chat separately, so two chats may have different URLs for one picture.
+        Beeper downloads pictures for each chat separately, so one picture may have different URLs in two
+        chats.
         """
         if person.picture is None or person.picture.media is None:
             return person

@@ -94,7 +94,8 @@ def open_archive(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Archiv
         file = path.open("rb")
     except OSError as error:
         raise SnapshotError(f"it cannot be opened: {error.strerror}") from error
-    # A ZipFile that opens its file itself closes it after the last reader, and counts these without a lock.
+    # The file is opened here. Otherwise ZipFile would open it and close it after its last reader, and it
+    # counts its readers without a lock, which is not safe with several threads.
     with file:
         try:
             archive = zipfile.ZipFile(file)
