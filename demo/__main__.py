@@ -1,7 +1,7 @@
-"""`python -m demo --port P --media-port M` serves the demo account until SIGTERM or SIGINT.
+"""Serves the demo account until SIGTERM or SIGINT: `python -m demo --port P --media-port M`.
 
-The environment variable DEMO_CONTROL_TOKEN sets the token of the endpoints below `/_demo/`. It is no option,
-because all users of a machine can read the options of a process.
+The environment variable DEMO_CONTROL_TOKEN sets the token of the endpoints below `/_demo/`. It is not an
+option, because all users of a machine can read the options of a process.
 """
 
 import argparse

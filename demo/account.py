@@ -1,4 +1,4 @@
-"""The state of the demo account: the chats, the media files, and the changes that a test can make to them."""
+"""The state of the demo account: its chats and media files, and the changes that tests make to them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -12,9 +12,9 @@ from demo.media import Media, Picture
 from demo.portraits import Finish, portrait
 
 DEFAULT_NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
-"""The date of an account in a test: with a fixed date, every start serves the same answers."""
+"""The date of an account in tests. With a fixed date, the answers are the same in every run."""
 
-# The first deliverable pictures get the formats that decoders most often fail on.
+# The formats of the first pictures that can be delivered. Decoders often fail on these formats.
 RARE_FINISHES = (
     *(Finish.ANIMATED_GIF, Finish.CMYK_JPEG, Finish.PALETTE_PNG),
     *(Finish.ROTATED_JPEG, Finish.ROTATED_JPEG, Finish.ROTATED_JPEG),
@@ -22,10 +22,10 @@ RARE_FINISHES = (
 
 
 class Account:
-    """An invented account. The same seed, scale and date always give the same one.
+    """An invented account. The same seed, scale and date always give the same account.
 
-    `now` is the date of the account: its chats were active in the two years before it. Reading needs no lock,
-    because every change replaces the whole dictionary of chats.
+    `scale` is its size relative to a real account. Its chats were active in the two years before `now`.
+    Reading needs no lock, because every change replaces the whole dictionary of chats.
     """
 
     def __init__(self, *, seed: int = 7, scale: float = 1.0, now: datetime = DEFAULT_NOW) -> None:
@@ -44,27 +44,27 @@ class Account:
 
     @property
     def chats(self) -> list[Chat]:
-        """All chats, sorted by their newest activity first, as the list endpoint sorts them."""
+        """All chats, newest activity first, which is the order of Beeper's list."""
         return sorted(self._chats.values(), key=lambda chat: (chat.activity_ms, chat.id), reverse=True)
 
     def find_chat(self, chat_id: str) -> Chat | None:
-        """Returns the chat with this id or this local id, as the real server accepts both."""
+        """Returns the chat with this id or local id, because the real server accepts both, or None."""
         if chat_id in self._chats:
             return self._chats[chat_id]
         return next((chat for chat in self._chats.values() if chat.local_id == chat_id), None)
 
     def deliverable(self) -> list[str]:
-        """Returns the keys `<server>/<mediaId>` of the media that chats show and assets/serve can deliver."""
+        """Returns the keys (`<server>/<mediaId>`) of all media in chats that assets/serve can deliver."""
         return sorted(set(self._deliverable_in_order_of_use()))
 
     def gone(self) -> list[str]:
-        """Returns the keys of the media that chats show although their bytes no longer exist."""
+        """Returns the keys of all media in chats whose bytes no longer exist."""
         return sorted(self._gone)
 
     def download(self, media: Media) -> bytes | None:
-        """Returns the bytes that assets/serve delivers, which puts the file on the disk if it was not there.
+        """Returns the bytes that assets/serve delivers, and stores the file on the disk if it is missing.
 
-        Returns None for media that are gone or never existed.
+        Returns None if the media are gone or never existed.
         """
         if media.key not in self._media_keys or media.key in self._gone:
             return None
@@ -74,11 +74,11 @@ class Account:
         )
 
     def read_from_disk(self, media: Media) -> bytes | None:
-        """Returns the bytes in the media folder. Some files appear there only after a `download`."""
+        """Returns the bytes in the media folder, or None. Some files are there only after a `download`."""
         return None if media.key in self.not_on_disk else self.download(media)
 
     def has_folder(self, server: str) -> bool:
-        """Returns whether the media folder has a folder for this server."""
+        """Returns True if the media folder has a folder for this server."""
         return any(key.startswith(f"{server}/") for key in self._media_keys)
 
     def set_avatar(self, owner_id: str, picture: Picture | None) -> None:
@@ -97,7 +97,7 @@ class Account:
         self._change_all(change)
 
     def show_as_file(self, key: str) -> None:
-        """Changes the URL of these media from mxc: to file: in every chat, as after Beeper's download."""
+        """Changes the URL of these media from mxc: to file: in every chat, like Beeper after a download."""
         self.not_on_disk.discard(key)
 
         def as_file(picture: Picture | None) -> Picture | None:
@@ -112,11 +112,11 @@ class Account:
         self._change_all(change)
 
     def lose_media(self, key: str) -> None:
-        """Deletes the bytes at their source. The chats keep the URL."""
+        """Deletes the bytes of these media everywhere. The chats still have the URL."""
         self._gone.add(key)
 
     def add_chat(self, chat: Chat) -> None:
-        """Adds a chat, or replaces the one with the same id."""
+        """Adds a chat, or replaces the chat with the same id."""
         self._media_keys.update(picture.media.key for picture in chat.pictures if picture.media)
         with self._changing:
             self._chats = {**self._chats, chat.id: chat}
@@ -135,7 +135,7 @@ class Account:
         self.add_chat(replace(chat, people=remaining))
 
     def receive_message(self, chat_id: str, text: str) -> None:
-        """Makes the chat the newest: its message comes one minute after the latest activity of all chats."""
+        """Adds a message one minute after the latest activity of all chats. This chat is then the newest."""
         latest = self.chats[0].last_activity or self._now
         chat = replace(self._chats[chat_id], last_activity=latest + timedelta(minutes=1), last_message=text)
         # A quirk could replace the moment of the activity.
@@ -149,14 +149,14 @@ class Account:
         return (picture for chat in self._chats.values() for picture in chat.pictures)
 
     def _media_in_use(self) -> Iterable[Media]:
-        """Returns each of the media once, in the order in which chats show them."""
+        """Returns all media in chats without duplicates, in the order of the chats."""
         return dict.fromkeys(picture.media for picture in self._pictures() if picture.media)
 
     def _deliverable_in_order_of_use(self) -> Iterator[str]:
         return (media.key for media in self._media_in_use() if media.key not in self._gone)
 
     def _choose_media_not_on_disk(self) -> set[str]:
-        """Returns every tenth of the media that no chat shows with a file: URL."""
+        """Returns the keys of every tenth of the media for which no chat has a file: URL."""
         with_file_url = {
             picture.media
             for picture in self._pictures()

@@ -1,7 +1,6 @@
-"""The demo account's contacts: pictures for people without one, some in Dex and some kept by hand.
+"""The demo account's contacts, with pictures for people who have none. Some are in Dex, others by hand.
 
-The pictures are data: URLs. The cache refuses to fetch from a web server on this machine, and a contact's
-picture is not one of Beeper's media.
+Their pictures are data: URLs, because the cache refuses to request images from a web server on this machine.
 """
 
 import base64
@@ -16,12 +15,12 @@ from demo.chats import Chat, Json, Network, Person
 from demo.people import INSTAGRAM
 from demo.portraits import Finish, portrait
 
-_SIDE = 200  # pixels; the data: URL must stay below 64 KB, the longest one that the cache accepts
+_SIDE = 200  # pixels, so that the data: URL has less than 64 KB, which is the cache's limit
 _CONTACTS_BY_HAND = 4
 
 
 def contacts_in_dex(account: Account) -> list[Json]:
-    """Returns the people who can be found by a phone number or an Instagram name, in Dex's own fields."""
+    """Returns people with a phone number or an Instagram name, with the fields of Dex's API."""
     username_counts = Counter(
         person.username for person, network in _people_of_single_chats(account) if network is INSTAGRAM
     )
@@ -36,7 +35,8 @@ def contacts_in_dex(account: Account) -> list[Json]:
                 "id": f"made-up-{number}",
                 "first_name": first_name,
                 "last_name": last_name or None,
-                # The cache must find the person although people write names in other letters than networks.
+                # People write user names with other capital letters than networks, and the cache must ignore
+                # that.
                 "instagram": f"@{str(person.username).upper()}" if has_unique_username else None,
                 "image_url": _picture_url(account, person),
                 "phones": [{"phone": _national_form(person.phone_number)}] if person.phone_number else None,
@@ -47,7 +47,7 @@ def contacts_in_dex(account: Account) -> list[Json]:
 
 
 def contacts_by_hand(account: Account) -> Json:
-    """Maps contactId to the body for `PUT /api/contacts/{contactId}`, for a few people who are not in Dex."""
+    """Returns bodies for `PUT /api/contacts/{contactId}`, by contactId, for a few people not in Dex."""
     people = [
         person
         for person, network in _people_without_picture(account)
@@ -64,7 +64,7 @@ def contacts_by_hand(account: Account) -> Json:
 
 
 def _people_of_single_chats(account: Account) -> Iterator[tuple[Person, Network]]:
-    """Returns everybody who has a single chat, once, sorted by the ids of their chats."""
+    """Returns each person with a single chat once, sorted by the ids of the chats."""
     chats = sorted((chat for chat in account.chats if not chat.is_group), key=lambda chat: chat.id)
     yield from {person.id: (person, chat.network) for chat in chats for person in _others_in(chat)}.values()
 
@@ -80,7 +80,7 @@ def _people_without_picture(account: Account) -> Iterator[tuple[Person, Network]
 
 
 def _national_form(number: str) -> str:
-    """Returns +12015550100 as (201) 555-0100, which is how an address book has it."""
+    """Returns a number in the form of an address book: (201) 555-0100 for +12015550100."""
     return f"({number[2:5]}) {number[5:8]}-{number[8:]}"
 
 

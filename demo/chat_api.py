@@ -1,4 +1,4 @@
-"""Beeper's client API, as far as a reader of chats needs it."""
+"""The endpoints of Beeper's client API that our cache uses."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,8 +48,9 @@ MEDIA_GONE = {"message": "Media not found or no longer available", "code": "SERV
 class ChatApi:
     """Answers requests for chats, accounts and assets.
 
-    `is_old` makes it behave like an older server, which knows neither `limit` and `network` nor
-    `maxParticipantCount=-1`. A chat whose id is in `withheld` is listed, but answered with 404.
+    `is_old` makes it behave like an older server, which does not support `limit`, `network` and
+    `maxParticipantCount=-1`. Chats with an id in `withheld` are listed, but a request for one is answered
+    404.
     """
 
     def __init__(self, account: Account, faults: Faults, hits: Hits, token: str) -> None:
@@ -159,7 +160,7 @@ def _refuse(status: int) -> Reply:
 
 
 def _number(text: str | None, *, default: int, allowed: range) -> int | None:
-    """Returns the number in a parameter, or `default` without one. Returns None if it is not allowed."""
+    """Returns the number in a parameter, or `default` if it is missing, or None if it is not in `allowed`."""
     if text is None:
         return default
     number = int(text) if text.removeprefix("-").isdecimal() else None

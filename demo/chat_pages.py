@@ -1,7 +1,7 @@
 """Divides the list of chats into pages.
 
-A cursor names a position in the order of the list and not an index, so it stays valid when chats come, go or
-move.
+A cursor contains the activity and the id of a chat instead of an index, so it is valid even if chats are
+added, removed or moved.
 """
 
 import base64
@@ -26,9 +26,10 @@ class InvalidCursorError(Exception):
 def list_page(
     chats: Sequence[Chat], *, cursor: str | None, is_forward: bool, limit: int, is_old: bool
 ) -> Json:
-    """Returns the page before the cursor, or with `is_forward` the page after it. `chats` are newest first.
+    """Returns the page of chats older than the cursor or, if `is_forward`, newer than it.
 
-    Without a cursor, the page starts at the newest chat, in both directions. Raises InvalidCursorError.
+    `chats` must be sorted, newest first. Without a cursor, the page has the newest chats, in both directions.
+    Raises InvalidCursorError.
     """
     matching = chats
     page = chats[:limit]
@@ -37,7 +38,7 @@ def list_page(
         matching = [
             chat for chat in chats if (_position(chat) > start if is_forward else _position(chat) < start)
         ]
-        # Also a page of newer chats is sorted newest first, and has those that are nearest to the cursor.
+        # A page of newer chats is also sorted newest first. It has the chats that are nearest to the cursor.
         page = matching[-limit:] if is_forward else matching[:limit]
     return {
         "items": [_item(chat, is_old) for chat in page],

@@ -21,7 +21,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A participant of a chat. Networks know different things about people, so most fields may be None."""
+    """A participant of a chat. Networks have different data about people, so most fields may be None."""
 
     id: str
     full_name: str | None = None
@@ -32,7 +32,7 @@ class Person:
     is_network_bot: bool = False
 
     def as_json(self) -> Json:
-        """Returns the participant as Beeper lists it. Fields without a value are absent."""
+        """Returns the participant as JSON, like Beeper. Fields without a value are left out."""
         optional = {
             "fullName": self.full_name,
             "username": self.username,
@@ -52,9 +52,9 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat as the account has it. `quirks` replace fields of its JSON.
+    """A chat of the account. `quirks` replace fields of its JSON.
 
-    Quirks exist because real servers send nulls, numbers as strings, and fields that are not documented.
+    Quirks imitate real servers, which send nulls, numbers as strings, and undocumented fields.
     """
 
     id: str
@@ -80,12 +80,12 @@ class Chat:
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        """The chat's own picture, if there is one, and those of its people."""
+        """The chat's own picture, if there is one, and the pictures of its people."""
         pictures = (self.picture, *(person.picture for person in self.people))
         return tuple(picture for picture in pictures if picture is not None)
 
     def as_json(self, max_participants: int | None) -> Json:
-        """Returns the chat as Beeper answers, with at most so many participants, or with all for None."""
+        """Returns the chat as JSON, like Beeper, with at most `max_participants` people (None: with all)."""
         participants = self.people[:max_participants]
         document: Json = {
             "id": self.id,
@@ -140,5 +140,5 @@ def epoch_ms(moment: datetime) -> int:
 
 
 def iso(moment: datetime) -> str:
-    """Returns the moment in UTC with milliseconds, as Beeper writes it: 2026-07-01T12:00:00.000Z."""
+    """Returns the moment in Beeper's format: UTC with milliseconds, such as 2026-07-01T12:00:00.000Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,7 +1,7 @@
-"""`/_demo/`: endpoints by which tests in other processes inspect the demo account, break it and change it.
+"""The endpoints below `/_demo/`, with which tests in other processes read and change the demo account.
 
-They need a token of their own. The other tokens of the account are well known, because they open inventions
-only, but a change of the account changes what a person sees in the running system.
+They need a separate, secret token, because changes are visible to the person who uses the running system. The
+account's other tokens are public, because they give access only to invented data.
 """
 
 import hmac
@@ -24,12 +24,15 @@ PREFIX = "/_demo/"
 PICTURE_FORMS = {"mxc": Picture.remote, "file": Picture.on_disk, "path": Picture.by_path}
 DEFAULT_SERVER = "local.beeper.com"
 
-# Not checked field by field: a missing or wrong one raises an error that is answered with 400.
+# The fields are not checked one by one: a missing or wrong field raises an error, which is answered with 400.
 Body = dict[str, Any]
 
 
 class Control:
-    """Answers GET with a report and POST with a change. A change that has a report answers with it."""
+    """Answers GET requests with a report, and makes the changes of POST requests.
+
+    If a report has the same name as a change, the answer to the POST is that report.
+    """
 
     def __init__(
         self,
@@ -104,7 +107,7 @@ class Control:
         self._rate_limit.requests = body.get("mediaRateLimit", self._rate_limit.requests)
 
     def _add_chat(self, body: Body) -> None:
-        """Adds a WhatsApp chat with the given people. Its first message makes it the newest."""
+        """Adds a WhatsApp chat with the people in the body, and a first message that makes it the newest."""
         chat_id = body["chatId"]
         people = tuple(_person(person) for person in body["people"])
         is_group = bool(body.get("isGroup", len(people) > 2))
@@ -118,10 +121,10 @@ def _person(body: Body) -> Person:
 
 
 def _picture(body: Body) -> Picture | None:
-    """Returns the picture that a body describes, or None if it describes none.
+    """Returns the picture in a body, or None if there is none.
 
-    Media have a `mediaId`, and optionally a `server` and a `form` (mxc, file or path). Any other picture has
-    a `url`.
+    A picture of Beeper's media has a `mediaId`, and optionally a `server` and a `form` (mxc, file or path).
+    Any other picture has a `url`.
     """
     if "mediaId" in body:
         media = Media(body.get("server", DEFAULT_SERVER), body["mediaId"])

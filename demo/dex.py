@@ -1,4 +1,4 @@
-"""Dex's API, as far as a reader of contacts needs it: pages of contacts, a key, and a limit on requests."""
+"""The part of Dex's API that our import uses: pages of contacts, a key, and a rate limit."""
 
 from collections.abc import Iterable
 from hmac import compare_digest
@@ -8,15 +8,16 @@ from demo.listener import Reply, Request, json_reply
 
 DEMO_KEY = "demo-dex-key"
 PATH = "/api/rest/contacts"
-# Fields that the reader does not use, some of them null, as in Dex's own answers.
+# Fields of Dex's real answers that our import does not use. Some of them are null.
 _UNUSED_FIELDS: Json = {"birthday": None, "starred": False, "tags": [{"name": "friends"}], "website": None}
 
 
 class FakeDex:
-    """Serves `people`, each a contact in Dex's own fields.
+    """Serves the contacts `people`, which have the fields of Dex's API.
 
-    The pages are in turn an array, an object with `contacts` and an object with `data`: a reader must accept
-    each form. The first `busy` requests are refused with 429 and `retry_after` (seconds).
+    The first page is an array, the second an object with `contacts`, the third an object with `data`, and so
+    on, because a client must accept all these forms. The first `busy` requests are answered with 429 and the
+    header Retry-After with `retry_after` (seconds).
     """
 
     def __init__(self, people: Iterable[Json], *, key: str, busy: int = 0, retry_after: str = "1") -> None:

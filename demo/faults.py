@@ -1,4 +1,4 @@
-"""Switches by which the demo servers fail, each in a way in which real servers have failed."""
+"""Faults that tests can switch on in the demo servers. Real servers have failed in each of these ways."""
 
 import time
 from collections.abc import Callable
@@ -47,16 +47,16 @@ SPOILED_REPLIES = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A way in which requests fail. The first `after` requests are still served."""
+    """A kind of fault, and its parameters. The first `after` requests are still answered correctly."""
 
     mode: Mode = Mode.NONE
     seconds: float = 1.0
     after: int = 0
 
     def apply(self, answer: Callable[[], Reply], refuse: Callable[[int], Reply]) -> Reply:
-        """Returns the reply to one request, spoiled as the mode says. Raises HangUpError.
+        """Returns the reply to one request with this fault, or raises HangUpError.
 
-        `answer` makes the right reply; `refuse` makes the server's own reply for an error status.
+        `answer` makes the correct reply. `refuse` makes the server's reply for an error status.
         """
         if self.mode is Mode.OFFLINE:
             raise HangUpError
@@ -71,22 +71,22 @@ class Fault:
 
 
 class Faults:
-    """The active faults: one for each target. A target's own fault takes precedence over that of `all`."""
+    """The active faults, at most one for each target. Targets without a fault have the fault of `all`."""
 
     def __init__(self) -> None:
         self._by_target: dict[Target, Fault] = {}
 
     def set(self, mode: str, target: str = Target.ALL, seconds: float = 1.0, after: int = 0) -> None:
-        """Replaces the fault of a target. `none` ends it; `none` for `all` ends every fault.
+        """Sets the fault of a target. The mode `none` ends it, and for the target `all` it ends every fault.
 
-        Raises ValueError for an unknown mode or target.
+        Raises ValueError if the mode or the target is unknown.
         """
         fault = Fault(Mode(mode), float(seconds), int(after))
         others = {} if (mode, target) == (Mode.NONE, Target.ALL) else self._by_target
         self._by_target = {**others, Target(target): fault}
 
     def take(self, target: Target) -> Fault:
-        """Returns the fault for one request, which counts as one of those that are still served."""
+        """Returns the fault for one request, and counts the request as one of the first `after` requests."""
         source = target if target in self._by_target else Target.ALL
         fault = self._by_target.get(source, Fault())
         if not fault.after:

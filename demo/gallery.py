@@ -1,4 +1,4 @@
-"""Invents picture URLs, with the forms and the shares that a real account has."""
+"""Invents picture URLs, with the same kinds of URLs in the same proportions as in a real account."""
 
 import base64
 import io
@@ -17,9 +17,9 @@ TINY_SIDE = 48  # pixels of a picture in a data: URL
 
 
 class Gallery:
-    """Hands out pictures. `gone` are the keys of media whose bytes do not exist.
+    """Creates pictures. `gone` has the keys of media whose bytes do not exist.
 
-    Every n-th picture is special, instead of a random one, so that each kind occurs in every account.
+    The kind of a picture depends on its number instead of chance, so that each kind occurs in every account.
     """
 
     def __init__(self, rng: Random) -> None:
@@ -61,7 +61,7 @@ class Gallery:
         return Picture.by_path(media) if number % 3 == 0 else Picture.on_disk(media)
 
     def new_media(self) -> Media:
-        """Returns media of their own: mostly of the owner's server, then of beeper.com, rarely of others."""
+        """Returns new media. Most are on the owner's server, some on beeper.com, and a few elsewhere."""
         self._media_count += 1
         number = self._media_count
         if number == 9:

@@ -42,7 +42,7 @@ class Hits:
     def count(self, route: Route, produce: Callable[[], Reply]) -> Reply:
         """Returns the reply that `produce` makes, and counts it.
 
-        The count is complete before the reply is sent: a client that has the reply can rely on it.
+        The reply is counted before it is sent, so a client with the reply can rely on the count.
         """
         with self._lock:
             self._requests[route] += 1
@@ -65,7 +65,7 @@ class Hits:
             self._malformed_paths += 1
 
     def images(self) -> dict[str, int]:
-        """Returns how often each image was delivered, by its key."""
+        """Returns the number of deliveries of each image, by key."""
         with self._lock:
             return dict(self._images)
 

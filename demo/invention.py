@@ -21,7 +21,7 @@ from demo.people import (
     invent_self,
 )
 
-# The size of a real account, and of the largest group that was seen in one.
+# The number of chats of a real account, and the size of the largest group that was seen in one.
 SINGLE_CHATS = 155
 GROUPS = 23
 CROWD = 552
@@ -56,7 +56,7 @@ FIRST_ODD_CHAT = 3
 
 @dataclass(frozen=True, slots=True)
 class Invention:
-    """The chats, and the keys of those media in them whose bytes do not exist."""
+    """The chats, and the keys of all media in them whose bytes do not exist."""
 
     chats: tuple[Chat, ...]
     gone: frozenset[str]
@@ -71,7 +71,7 @@ def invent(seed: int, scale: float, now: datetime) -> Invention:
 
 
 class _Inventor:
-    """Invents one account. The order of its steps matters: each takes numbers from the same generator."""
+    """Invents one account. The order of its steps must not change, because all use one random generator."""
 
     def __init__(self, rng: Random, now: datetime) -> None:
         self._rng = rng
@@ -102,7 +102,7 @@ class _Inventor:
             yield self._chat(network, title, self._pair(number, person, network))
 
     def _next_contact(self, number: int) -> tuple[Person, Network]:
-        """Returns a new contact, or for every 13th chat one who has a chat already."""
+        """Returns a new contact, or for every 13th chat, a contact that already has a chat."""
         if number % 13 == 12:
             return self._contacts[-6]
         network = CONTACT_NETWORKS[number % len(CONTACT_NETWORKS)]
@@ -115,9 +115,9 @@ class _Inventor:
         return invent_person(self._person_count, network, picture)
 
     def _pair(self, number: int, person: Person, network: Network) -> tuple[Person, ...]:
-        """Returns the people of a single chat. The owner is the first or the last of the two.
+        """Returns the people of a single chat. The owner is the first or the last.
 
-        Some Instagram chats have Meta AI as a third, in two of them before the person.
+        Some Instagram chats have Meta AI as a third member, in two chats before the person.
         """
         owner = self._selves[network]
         if network is INSTAGRAM and number in (7, 17):
@@ -127,14 +127,14 @@ class _Inventor:
         return (owner, person) if number % 3 == 0 else (person, owner)
 
     def _with_merged_chats(self, chats: list[Chat]) -> Iterator[Chat]:
-        """Returns the chats and some that were merged into them, which Beeper keeps in its list."""
+        """Returns the chats, and some chats that were merged into these but are still in Beeper's list."""
         yield from chats
         for target in chats[10::70]:
             merged = self._chat(target.network, target.title, target.people)
             yield replace(merged, merged_into=target.id)
 
     def _groups(self, count: int) -> Iterator[Chat]:
-        """Returns groups of which the first is as small and the second as large as groups get."""
+        """Returns `count` groups. The first is as small, the second as large as a real group may be."""
         sizes = (SMALLEST_GROUP, LARGEST_GROUP)
         for number in range(count):
             network = GROUP_NETWORKS[number % len(GROUP_NETWORKS)]
@@ -148,9 +148,10 @@ class _Inventor:
             yield replace(group, is_group=True, picture=self._gallery.group_picture(number))
 
     def _members(self, network: Network, count: int) -> Iterator[Person]:
-        """Returns the members of a group without its owner: two thirds are contacts, the rest strangers.
+        """Returns the members of a group without the owner: two thirds are contacts, the others strangers.
 
-        Every third contact has the other kind of picture URL here: mxc: instead of file:, or the reverse.
+        Every third contact has another kind of picture URL here: mxc: instead of file:, or file: instead of
+        mxc:.
         """
         # A person who has two chats is in the list of contacts twice.
         contacts = list({person.id: person for person, home in self._contacts if home is network}.values())
@@ -163,7 +164,11 @@ class _Inventor:
 
     @staticmethod
     def _with_other_url(person: Person) -> Person:
-        """Swaps mxc: and file:. Beeper downloads per chat, so two chats may show one picture differently."""
+        """Swaps mxc: and file: in the person's picture URL.
+
+        Beeper downloads pictures for each chat separately, so one picture may have different URLs in two
+        chats.
+        """
         if person.picture is None or person.picture.media is None:
             return person
         media = person.picture.media
@@ -201,7 +206,7 @@ class _Inventor:
         )
 
     def _relative_silence(self) -> float:
-        """Returns a number from 0 to 1. The square makes recent activity more common, as in real accounts."""
+        """Returns a number from 0 (recent) to 1 (long ago). As in real accounts, small numbers are common."""
         return self._rng.random() ** 2
 
     def _chat_id(self, number: int, network: Network) -> str:
@@ -213,7 +218,7 @@ class _Inventor:
 
     @staticmethod
     def _with_quirks(chats: list[Chat]) -> Iterator[Chat]:
-        """Gives a few chats each of the oddities that a parser must tolerate."""
+        """Adds each of the quirks that a parser must tolerate to a few chats."""
         for number, chat in enumerate(chats):
             match number % 40:
                 case 16 if chat.last_activity:

@@ -1,6 +1,6 @@
-"""A quiet HTTP/1.1 server on 127.0.0.1 that calls one function for each request of a program.
+"""An HTTP/1.1 server on 127.0.0.1 that calls one function for each request and prints nothing.
 
-It refuses what a browser has sent. No page uses these servers, but any page may send requests to them.
+It refuses requests of browsers: no page of ours uses these servers, but any page could send requests to them.
 """
 
 import json
@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. `path` is not decoded; the names of `headers` are capitalized like "Content-Type"."""
+    """A request. `path` is not decoded. The names of `headers` are capitalized, such as "Content-Type"."""
 
     method: str
     path: str
@@ -33,7 +33,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply. If `seconds_per_byte` is not 0, its body is sent byte by byte with such pauses."""
+    """A reply. If `seconds_per_byte` is not 0, the body is sent byte by byte with pauses of that length."""
 
     status: int
     body: bytes = b""
@@ -42,7 +42,7 @@ class Reply:
 
 
 class HangUpError(Exception):
-    """Raised instead of returning a reply: the connection is closed without an answer."""
+    """The app raises this instead of returning a reply, to close the connection without an answer."""
 
 
 App = Callable[[Request], Reply]
@@ -54,7 +54,7 @@ def json_reply(status: int, document: object) -> Reply:
 
 
 class Listener(ThreadingHTTPServer):
-    """Serves one app on a thread of its own. Port 0 takes a free port. Raises OSError for a taken one."""
+    """Serves one app in a new thread. Port 0 means any free port. Raises OSError if the port is taken."""
 
     daemon_threads = True
     request_queue_size = 128  # the default of 5 refuses connections under load
@@ -73,7 +73,7 @@ class Listener(ThreadingHTTPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops the thread and closes every connection. A kept-alive one would otherwise still be served."""
+        """Stops the thread and closes every connection, because open connections would still be served."""
         self.shutdown()
         self._thread.join()
         self.server_close()

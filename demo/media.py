@@ -1,4 +1,4 @@
-"""The names of pictures: their place in Beeper's media folder, and the URL that a chat shows for them."""
+"""Pictures: their path in Beeper's media folder, and the URLs that chats have for them."""
 
 import posixpath
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ BRIDGE_FOLDER = "localhost"
 
 
 class UnsupportedSchemeError(Exception):
-    """The URL's scheme is not mxc, localmxc or file, which are all that assets/serve supports."""
+    """The URL's scheme is not mxc, localmxc or file, the only schemes that assets/serve supports."""
 
 
 class OutsideMediaFolderError(Exception):
@@ -43,7 +43,7 @@ class Media:
 
     @property
     def plain_path(self) -> str:
-        """The path without a scheme, which some groups have in place of a URL."""
+        """The path without a scheme, which some groups have instead of a URL."""
         return f"{MEDIA_ROOT}/{self.key}"
 
 
@@ -56,22 +56,22 @@ class Picture:
 
     @classmethod
     def remote(cls, media: Media) -> "Picture":
-        """Returns the picture as a chat shows it before the download."""
+        """Returns the picture with the URL that it has before the download."""
         return cls(media.mxc_url, media)
 
     @classmethod
     def on_disk(cls, media: Media) -> "Picture":
-        """Returns the picture as a chat shows it after the download."""
+        """Returns the picture with the URL that it has after the download."""
         return cls(media.file_url, media)
 
     @classmethod
     def by_path(cls, media: Media) -> "Picture":
-        """Returns the picture as some groups show it, with a path in place of a URL."""
+        """Returns the picture with a path instead of a URL, which some groups have."""
         return cls(media.plain_path, media)
 
 
 def media_at(url: str) -> Media:
-    """Returns the media file that a URL names. Raises UnsupportedSchemeError, OutsideMediaFolderError."""
+    """Returns the media file for a URL. Raises UnsupportedSchemeError and OutsideMediaFolderError."""
     parts = urlsplit(url)
     match parts.scheme:
         case "mxc":

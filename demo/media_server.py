@@ -43,10 +43,10 @@ WINDOW_SECONDS = 60.0
 
 
 class RateLimit:
-    """Admits a number of requests in each window of 60 seconds, which starts with its first request.
+    """Allows `requests` requests in each window of 60 s. A window starts with its first request.
 
-    If `requests` is None, every request is admitted. The real server counts for each address; behind a tunnel
-    all requests have the same one.
+    If `requests` is None, every request is allowed. The real server counts separately for each client
+    address, but behind a tunnel all requests have the same address.
     """
 
     def __init__(self, requests: int | None = 100, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,7 +57,7 @@ class RateLimit:
         self._used = 0
 
     def admits(self) -> bool:
-        """Counts a request, and returns whether it may be served."""
+        """Counts a request. Returns True if it is within the limit."""
         with self._lock:
             now = self._clock()
             if now >= self._window_ends_at:
@@ -96,14 +96,14 @@ class MediaServer:
 
     @staticmethod
     def _token_of(request: Request) -> str | None:
-        """Returns the token in the header, or without such a header the one in the query."""
+        """Returns the token in the header, or without that header the token in the query, or None."""
         header = request.headers.get("Authorization", "")
         return header.removeprefix("Bearer ") if header.startswith("Bearer ") else request.parameter("token")
 
     def _decode(self, raw_path: str) -> str:
-        """Returns the decoded path. Malformed percent-encoding raises HangUpError.
+        """Returns the decoded path. Raises HangUpError if the percent-encoding is malformed.
 
-        The real server's process ends when it is sent such a path, and closes all connections.
+        The real server crashes on such a path, which closes all its connections.
         """
         try:
             if not BROKEN_ESCAPE.search(raw_path):

@@ -1,11 +1,11 @@
-"""Paints faces and landscapes from random numbers: soft light, blurred edges, grain like a camera's."""
+"""Paints random pictures of faces and landscapes that look like photos: with soft edges and grain."""
 
 from colorsys import hls_to_rgb
 from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-# Pixels. A picture is painted small, which takes milliseconds, and then enlarged: its shapes need no more.
+# Pixels. A picture is painted in this size, which needs only milliseconds, and then enlarged.
 CANVAS = 240
 # The sizes in which the networks' bridges store pictures, in pixels.
 SIDES = (256, 280, 320, 360, 400, 480, 640)
@@ -41,7 +41,7 @@ def _colour(hue: float, lightness: float, saturation: float) -> Colour:
 
 
 def _backdrop(rng: Random, hue: float) -> Image.Image:
-    """Returns a slanted gradient between two neighbouring hues."""
+    """Returns a slanted gradient between two similar hues."""
     slope = Image.linear_gradient("L").resize((400, 400)).rotate(rng.uniform(-40, 40))
     # Turning the gradient leaves black corners, so only its middle is used.
     middle = slope.crop((80, 80, 80 + CANVAS, 80 + CANVAS))
@@ -100,7 +100,7 @@ def _shaded(colour: Colour) -> Colour:
 
 
 def _with_vignette(picture: Image.Image) -> Image.Image:
-    """Darkens the corners, as a lens does."""
+    """Darkens the corners, like the lens of a camera."""
     falloff = Image.radial_gradient("L").point(lambda distance: 255 - distance // 4)
     return ImageChops.multiply(picture, falloff.resize(picture.size).convert("RGB"))
 

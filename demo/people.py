@@ -1,4 +1,4 @@
-"""Invents people, with names that say so."""
+"""Invents people. Their surnames show that they are invented."""
 
 from demo.chats import Network, Person
 from demo.media import Picture
@@ -30,7 +30,7 @@ META_AI = Person("@instagram_meta_ai:beeper.local", "Meta AI", "meta.ai", is_net
 
 
 def full_name(number: int) -> str:
-    """Returns the name for a number, the same one for the same number."""
+    """Returns the name for a number. The same number always has the same name."""
     # 37 given names and 29 surnames have no common factor, so a name repeats only after 1,073 numbers.
     return f"{GIVEN_NAMES[number % len(GIVEN_NAMES)]} {SURNAMES[number % len(SURNAMES)]}"
 
@@ -42,7 +42,7 @@ def phone_number(number: int) -> str:
 
 
 def invent_person(number: int, network: Network, picture: Picture | None) -> Person:
-    """Returns a person with what their network knows about people: a phone number, a user name, or less."""
+    """Returns a person with the data that the network has: a phone number, a user name, or neither."""
     phone = phone_number(number)
     if network is IMESSAGE:
         # Only every second number is in the address book. The others have neither a name nor a user name.

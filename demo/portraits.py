@@ -13,7 +13,7 @@ EXIF_ORIENTATION = 0x0112
 
 
 class Finish(StrEnum):
-    """The file format of a picture, and what is unusual about it."""
+    """The file format of a picture, including unusual features that decoders may fail on."""
 
     JPEG = "jpeg"
     PNG = "png"
@@ -25,14 +25,14 @@ class Finish(StrEnum):
 
 
 COMMON_FINISHES = (*[Finish.JPEG] * 7, Finish.PNG, *[Finish.WEBP] * 2)
-"""The formats of most pictures, each as often as it is chosen."""
+"""The formats of most pictures. A common format is in this list several times."""
 
 
 @lru_cache(maxsize=64)  # at most 100 KB each
 def portrait(seed: int, subject: str, finish: Finish | None = None) -> bytes:
     """Returns the picture of a subject, in a common format if `finish` is None."""
     rng = Random(f"{seed}/{subject}")
-    # Chosen in any case: the picture must not depend on whether a format was given.
+    # Chosen even if it is not used, so that the same random numbers follow and the picture is the same.
     common_finish = rng.choice(COMMON_FINISHES)
     return _encode(paint(rng), finish or common_finish)
 

@@ -24,11 +24,11 @@ MEDIA_TOKEN = "demo-media-token"  # noqa: S105 - it opens only an invented accou
 
 
 class DemoAccount:
-    """Serves an invented account at `beeper_url` and `media_url` while it is used in a `with` statement.
+    """Serves an invented account at `beeper_url` and `media_url`, inside of a `with` statement.
 
-    Port 0 takes a free port. Dex is served at `beeper_url`, too, as its paths differ from Beeper's. `clock`
-    counts the seconds of the media server's rate limit; `now` is the date of the account. The endpoints of
-    `demo.control` demand `control_token`, which is random if it is not given. Raises OSError if a port is
+    Port 0 means any free port. Dex is served at `beeper_url`, too, because its paths differ from Beeper's.
+    `clock` returns seconds for the media server's rate limit. `now` is the date of the account. The endpoints
+    of `demo.control` require `control_token`, which is random if it is not given. Raises OSError if a port is
     taken.
     """
 
@@ -78,7 +78,7 @@ class DemoAccount:
 
     @cached_property
     def dex(self) -> FakeDex:
-        """The contacts of the same owner. Their pictures are painted only when they are first needed."""
+        """The server of the same owner's contacts in Dex. It is created when it is first used."""
         return FakeDex(contacts_in_dex(self.account), key=DEMO_KEY)
 
     def _answer(self, request: Request) -> Reply:

@@ -1,1 +1,1 @@
-"""Programs for developers: environments, the API document, and a browser for the page's tests."""
+"""Programs for developers: they create environments and docs/openapi.json, call functions, find a browser."""

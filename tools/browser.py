@@ -1,6 +1,7 @@
-"""`make browser` finds a Chromium for the page's tests, or installs one.
+"""Finds a Chromium for the page's tests, or installs one: `make browser`.
 
-Exit codes: 0, and the path of the browser on stdout; 1, and what to do on stderr.
+The exit code is 0, with the path of the browser on stdout, or 1, with a message on stderr that says what to
+do.
 """
 
 import os
@@ -20,14 +21,14 @@ _START_SECONDS = 60.0
 
 
 def find_browser() -> Path | None:
-    """Returns the first browser that starts: the machine's own, else one that Playwright downloaded."""
+    """Returns the first browser that starts: the machine's own, or one that Playwright has downloaded."""
     on_path = [Path(path) for name in _NAMES if (path := shutil.which(name))]
     downloaded = sorted(path for path in _DOWNLOADED.rglob("*headless*shell") if path.is_file())
     return next((path for path in (*on_path, _MAC, *downloaded) if _starts(path)), None)
 
 
 def main() -> int:
-    """Finds a browser, or else installs Playwright's own, or else Debian's. Returns the exit code."""
+    """Finds a browser, or installs Playwright's, or else Debian's. Returns the exit code."""
     browser = find_browser()
     for install in (_download, _install_debian_package):
         if not browser:
@@ -57,7 +58,7 @@ def _download() -> None:
 
 
 def _install_debian_package() -> None:
-    """Installs Debian's Chromium, if this is a Debian and the user may install packages."""
+    """Installs Debian's Chromium if this is Debian and the user may install packages."""
     if shutil.which("apt-get") and os.geteuid() == 0:
         _try(["apt-get", "update", "-qq"])
         _try(
@@ -67,9 +68,9 @@ def _install_debian_package() -> None:
 
 
 def _try(command: list[str], **settings: str) -> None:
-    """Runs a command with additional environment variables. A failure is printed and not raised.
+    """Runs a command with the additional environment variables `settings`.
 
-    One failure does not matter, because there is another way to install a browser.
+    Prints an error instead of raising it, because there is another way to install a browser.
     """
     say(f"no Chromium yet: trying {' '.join(command[-4:])}")
     try:

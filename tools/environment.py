@@ -1,6 +1,6 @@
-"""Makes a virtual environment from requirements/<name>.txt, once for each lock file and Python version.
+"""Creates a virtual environment from requirements/<name>.txt, once for each lock file and Python version.
 
-The machine's own Python runs this before anything is installed, so it uses only the standard library.
+This runs before any package is installed, so it uses only Python's standard library.
 """
 
 import fcntl
@@ -18,21 +18,20 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
 # Debian's pip 23.0 takes twice as long, and refuses a lock file in which packages ask for extras.
 INSTALLER = REQUIREMENTS / "pip.txt"
-SUPPORTED = ((3, 11), (3, 14))  # from the first up to, and not with, the second
+SUPPORTED = ((3, 11), (3, 14))  # the first supported version, and the first that is no longer supported
 PACKAGE_FOLDERS = (ROOT / "layers" / "domain", ROOT / "cli", ROOT / "migration")
 
 
 def ensure_environment(name: str) -> Path:
-    """Returns the interpreter of the environment for `requirements/<name>.txt`. Makes it if it is not there.
-
-    Raises CalledProcessError if pip cannot install the packages; pip has then printed the reason.
+    """Returns the interpreter of the environment for `requirements/<name>.txt`, which it creates if needed.
+    Raises CalledProcessError if pip cannot install the packages. In that case pip has printed the reason.
     """
     lock_file = REQUIREMENTS / f"{name}.txt"
     digest = hashlib.sha256(INSTALLER.read_bytes() + lock_file.read_bytes()).hexdigest()[:12]
-    # The version is that of the running interpreter: pyenv may run another one than .python-version names.
+    # The version of the running interpreter counts, because pyenv may not use the one in .python-version.
     folder = ROOT / ".local" / "env" / f"{name}-{platform.python_version()}-{digest}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    (ROOT / ".local").chmod(0o700)  # its other folders hold tokens in plain text
+    (ROOT / ".local").chmod(0o700)  # other files in this folder contain tokens as plain text
     with (folder.parent / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
@@ -44,14 +43,14 @@ def ensure_environment(name: str) -> Path:
 
 def _build(folder: Path, lock_file: Path) -> None:
     print(f"installing {lock_file.relative_to(ROOT)} (once) ...", file=sys.stderr, flush=True)  # noqa: T201 - no logging exists yet
-    shutil.rmtree(folder, ignore_errors=True)  # what an interrupted build left
+    shutil.rmtree(folder, ignore_errors=True)  # an interrupted build may have left files
     venv.create(folder, with_pip=True, symlinks=True)
     python = folder / "bin" / "python"
     pip: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check", "-qq"]
     for requirements in (INSTALLER, lock_file):
-        # Without compiling, an install takes half the time: most modules are never imported.
+        # Compiling would double the time of an installation, although most modules are never imported.
         subprocess.run([*pip, "install", "--no-compile", "--require-hashes", "-r", requirements], check=True)
-    # As an editable install would do, this imports the packages from where they are written.
+    # Like an editable installation, this makes Python import our packages from the clone.
     site_packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder)}))
     (site_packages / "imagecache.pth").write_text("".join(f"{path}\n" for path in PACKAGE_FOLDERS))
     write_command(python)
@@ -59,15 +58,15 @@ def _build(folder: Path, lock_file: Path) -> None:
 
 
 def write_command(python: Path) -> None:
-    """Writes the command `imagecache` beside the interpreter, as an install of `[project.scripts]` would."""
+    """Writes the command `imagecache` to the interpreter's folder, like an installation of our package."""
     command = python.with_name("imagecache")
-    # -P: a package of the same name in the working folder must not be imported in place of the clone's.
+    # With -P, Python does not import a package of the same name from the working folder.
     command.write_text(f'#!/bin/sh\nexec {shlex.quote(str(python))} -P -m imagecache_cli "$@"\n')
     command.chmod(0o755)
 
 
 def link_command(python: Path, link: Path) -> None:
-    """Links to the command beside the interpreter. The path of the link is the same for every environment."""
+    """Makes `link` a link to the command, so that its path is the same for every environment."""
     target = python.with_name("imagecache")
     if link.is_symlink() and link.readlink() == target:
         return
@@ -77,9 +76,9 @@ def link_command(python: Path, link: Path) -> None:
 
 
 def main() -> int:
-    """Prints the interpreter of the environment that is named, and returns the exit code.
+    """Prints the interpreter of the environment with the given name, and returns the exit code.
 
-    1: the environment could not be made. 2: this Python is not supported.
+    The exit code is 1 if the environment could not be created, and 2 if this Python is not supported.
     """
     if not SUPPORTED[0] <= sys.version_info[:2] < SUPPORTED[1]:
         refusal = (

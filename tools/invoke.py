@@ -1,8 +1,8 @@
 """Calls a function of a running `make run` with an event from a file, without Docker.
 
-`python -m tools.invoke ReadFunction events/chats.json` prints the function's answer. The function runs as it
-is deployed there, on the tables of that stack. Exit codes: 0 it answered; 1 it failed; 2 there is no such
-function, file or running stack.
+`python -m tools.invoke ReadFunction events/chats.json` prints the function's answer. The deployed function
+runs with the tables of that stack. The exit code is 0 if it answered, 1 if it failed, and 2 if the function,
+the file or a running stack is missing.
 """
 
 import argparse
@@ -23,7 +23,7 @@ _PATIENCE = BotoConfig(proxies={}, read_timeout=920, retries={"total_max_attempt
 
 
 def main(arguments: Sequence[str], clone: Path = ROOT) -> int:
-    """Calls the function, prints its answer, and returns the exit code. `clone` is where `make run` runs."""
+    """Calls the function, prints its answer, and returns the exit code. `make run` must run in `clone`."""
     parser = argparse.ArgumentParser(prog="python -m tools.invoke")
     parser.add_argument(
         "function", help="the name of the function in template.yaml, for example ReadFunction"

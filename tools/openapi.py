@@ -1,6 +1,6 @@
 """Generates docs/openapi.json, an OpenAPI 3.1 document, from the API's routes, fields and shapes.
 
-Nothing is described twice: what a route takes and answers is read from the routes that serve it.
+The document is generated from the code that serves the routes, so that the two cannot differ.
 """
 
 import dataclasses
@@ -65,18 +65,18 @@ _IF_NONE_MATCH = {
 
 
 def routes_by_function() -> Mapping[str, Routes]:
-    """Returns the routes of each function of the template, to be read and not to be called."""
+    """Returns the routes of each function of the template. Their handlers cannot be called."""
     return {"ReadFunction": _unusable(ReadApi).routes(), "AdminFunction": _unusable(AdminApi).routes()}
 
 
 def _unusable(api: type[ApiT]) -> ApiT:
-    """Returns an API without any use case or store behind its routes."""
+    """Returns an API with routes but without use cases and stores."""
     nothing: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(api))
     return api(**nothing)
 
 
 def document() -> Json:
-    """Returns the whole document."""
+    """Returns the OpenAPI document."""
     routes = {key: route for of in routes_by_function().values() for key, route in of.items()}
     answers, schemas = _shapes([route.gives for route in routes.values()])
     return {
@@ -99,19 +99,19 @@ def document() -> Json:
 
 
 def text() -> str:
-    """Returns the document as it is committed."""
+    """Returns the content of docs/openapi.json."""
     return json.dumps(document(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 class _WithoutTitles(GenerateJsonSchema):
-    """Generates schemas without titles: `chatId` needs no title `Chatid`."""
+    """Generates schemas without titles, because a title such as `Chatid` for `chatId` says nothing new."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - as the base class has it
         return False
 
 
 def _shapes(given: Sequence[Any]) -> tuple[list[Json], Json]:
-    """Returns a reference to each of the shapes, and the schemas that these references lead to."""
+    """Returns a reference to the schema of each shape, and all schemas by name."""
     every = [*given, Error, Refusal]
     adapters = [(index, "serialization", TypeAdapter(shape)) for index, shape in enumerate(every)]
     answers, definitions = TypeAdapter.json_schemas(
@@ -163,7 +163,7 @@ def _operation(method: str, path: str, route: Route, answer: Json) -> Json:
 
 
 def _name(method: str, path: str) -> str:
-    """Returns the id of an operation: `getJobsJobId` for `GET /api/jobs/{jobId}`."""
+    """Returns the id of an operation, such as `getJobsJobId` for `GET /api/jobs/{jobId}`."""
     words = re.findall(r"[A-Za-z]+", path.removeprefix("/api"))
     return method.lower() + "".join(word[0].upper() + word[1:] for word in words)
 
@@ -212,7 +212,7 @@ def _ref(kind: str, name: str) -> Json:
 
 
 def main(file: Path = DOCUMENT) -> int:
-    """Writes the document. Returns the exit code."""
+    """Writes the document to `file`, and returns the exit code."""
     file.write_text(text())
     return 0
 

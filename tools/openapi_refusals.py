@@ -1,4 +1,4 @@
-"""The answers to requests that are refused or fail, by the functions or by API Gateway in front of them."""
+"""The error answers of the API's functions, and of API Gateway, for the OpenAPI document."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,7 +11,7 @@ from imagecache.model.access import Role
 
 
 class Refusal(TypedDict):
-    """An error of the API, or one of API Gateway itself, which has a `message` alone."""
+    """An error of the API, or an error of API Gateway, which has only a `message`."""
 
     message: str
     code: NotRequired[str]
@@ -20,7 +20,7 @@ class Refusal(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class RefusalKind:
-    """An answer that many routes have. `by_gateway`: API Gateway gives it as well, with a `message` alone."""
+    """An error answer of several routes. `by_gateway` means that API Gateway sends it, too."""
 
     name: str
     description: str
@@ -67,7 +67,7 @@ REFUSALS = {
 
 
 def refused(route: Route) -> set[HTTPStatus]:
-    """Returns the statuses that a route may answer with besides its success."""
+    """Returns the statuses of all errors that a route may answer with."""
     statuses = {
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.TOO_MANY_REQUESTS,

@@ -95,7 +95,7 @@ class Api:
 def _pause_before_retry(response: requests.Response, default: float) -> float:
     """Returns the seconds to wait: those of Retry-After, but at most 30 s, or else `default`."""
     retry_after = response.headers.get("Retry-After", "")
-    # The header may also be a date, which API Gateway does not send.
+    # HTTP also allows a date in this header. It is ignored.
     if not (retry_after.isascii() and retry_after.isdigit()):
         return default
     return min(float(retry_after), _LONGEST_PAUSE_SECONDS)

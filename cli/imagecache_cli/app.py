@@ -150,6 +150,6 @@ def _accept_any_text() -> None:
     Otherwise the title of a chat could end the command with an error.
     """
     for stream in (sys.stdout, sys.stderr):
-        # Tests replace the streams by others, which have no encoding.
+        # Another program, such as a test, may have replaced the stream by one without an encoding.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -36,6 +36,7 @@ def render_contact(detail: ContactDetail) -> RenderableType:
         "picture": status(contact.image.status, contact.image.reason),
         "identifiers": _identifiers(contact) or NOTHING,
     }
+    # Most contacts have no clash, so the line is shown only if there is one.
     if contact.clashes:
         lines["clashes"] = Text(describe_clashes(contact.clashes), style="yellow")
     parts: list[RenderableType] = [pairs(lines)]

@@ -102,6 +102,7 @@ def put(  # noqa: PLR0917 - typer makes an option of each
     row = ContactRow(contact_id, name, image, identifiers, participant or [])
     document = session.api.put(_path(contact_id), row.body())
     answer = read(ContactPut, document)
+    # The API starts a sync for this contact. Until it has ended, the chats show the old picture.
     if answer.job_id is not None:
         _wait_for_links(session, answer.job_id)
     # The links are left out, because the answer to the PUT is older than the sync that has made them.

@@ -19,6 +19,7 @@ def read_list(api: Api, path: str, key: str, query: Mapping[str, str | int], *, 
         page = api.get(path, {**query, "cursor": cursor} if cursor is not None else query)
         cursor = _next_cursor(page, key)
         items += page[key]
+        # The cursor stays in the document, so that a person or a script can see that there is more.
         if cursor is None or not everything:
             return {key: items, "nextCursor": cursor}
         # With a cursor that repeats, this loop would never end.

@@ -5,5 +5,6 @@ _JOINER = "\u200d"  # holds the parts of one emoji together
 
 def plain(text: str) -> str:
     """Returns the text as one line, without control characters, direction overrides or lone surrogates."""
+    # `split` also removes line ends, which would break the layout of a table.
     one_line = " ".join(text.split())
     return "".join(letter for letter in one_line if letter.isprintable() or letter == _JOINER)

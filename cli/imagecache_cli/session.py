@@ -1,4 +1,4 @@
-"""What every verb starts with: the global options, and the process's surroundings, which tests replace."""
+"""Opens the session of a verb from the global options and the process's surroundings, which tests replace."""
 
 import os
 import time

@@ -81,6 +81,7 @@ def explain(context: typer.Context, url: SourceUrl) -> None:
     document = session.api.post("/api/images/explain", {"sourceUrl": url})
     story = read(Story, document)
     session.screen.show(document, tables.render_story(story))
+    # Scripts can thus test whether a picture was ever queued.
     if story.status == "none":
         raise typer.Exit(1)
 

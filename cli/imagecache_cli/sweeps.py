@@ -11,6 +11,7 @@ from imagecache_cli.tables import pairs, size
 def describe_sweep(job: Job, *, dry_run: bool) -> RenderableType:
     """Returns a table of the counts of a finished sweep, and the reasons if it deleted nothing."""
     title = "A sweep now would do this; nothing has been changed:" if dry_run else "The sweep has done this:"
+    # Each entry of a result may have one of several types, see answers.Job.
     codes = job.result.get("refused")
     refusals = [
         Text(f"{_refusal_heading(job, dry_run=dry_run)}: {explain_refusal(code).sentence}.")

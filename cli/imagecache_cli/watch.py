@@ -65,6 +65,7 @@ def follow_job(session: Session, job_id: str, goal: Goal) -> tuple[Json, Job]:
 
 
 def _poll(session: Session, job_id: str, goal: Goal, on_progress: Callable[[Job], None]) -> tuple[Json, Job]:
+    # The function may run for minutes without a change, so the time since the last change is what counts.
     last_job: Job | None = None
     changed_at = session.outside.seconds()
     pause = _FIRST_PAUSE

@@ -21,7 +21,7 @@ admin_api = wiring.admin_api(
 routes = admin_api.routes()
 
 
-# Every log line has the request id of API Gateway, which its access log and error answers have, too.
+# Every log line has API Gateway's request id, which is also in the access log and in error answers.
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 def handler(event: dict[str, Any], _context: object) -> Response:
     return serve(event, routes=routes, log=logger)

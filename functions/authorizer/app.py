@@ -1,7 +1,7 @@
-"""Tells API Gateway whose token a request carries. The functions behind it answer 401 and 403 themselves.
+"""Finds the role of a request's token for API Gateway. The functions of the API answer 401 and 403.
 
-It allows every request, with the role as context. API Gateway caches an answer and uses it for all routes, so
-it must not depend on the route of the request.
+It allows every request, and returns the role as context. API Gateway caches an answer and uses it for all
+routes, so the answer must not depend on the route of the request.
 """
 
 import os
@@ -21,7 +21,7 @@ authorizer = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
-# If it fails, API Gateway answers the request with a 500 that has no details.
+# If this function fails, API Gateway answers the request with the status 500 and without details.
 @failures_logged(logger, "the token could not be checked")
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     role = authorizer.role(event["headers"].get("authorization", ""))

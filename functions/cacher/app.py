@@ -1,4 +1,4 @@
-"""SQS batch of image messages → the images in S3 and cachedImages, each downloaded at most once."""
+"""Handles a batch of SQS messages: downloads each image once, and stores it in S3 and in cachedImages."""
 
 import os
 from typing import Any
@@ -24,7 +24,7 @@ wiring = Wiring(config, make_client=boto3.client, clock=now)
 @logger.inject_lambda_context
 @failures_logged(logger, "the batch failed")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    # The secrets are read for each invocation, because a rotated token must work at once.
+    # The secrets are read in each invocation, because a replaced token must work at once.
     secrets = wiring.secrets.read(*IMAGE_SECRETS)
     with punctual_session() as session:
         batch_cacher = wiring.batch_cacher(secrets, session)

@@ -1,4 +1,4 @@
-"""Sweeps the cache: every night by a schedule, and whenever the API has started a job for it.
+"""Sweeps the cache: every night on a schedule, and for jobs that the API has started.
 
 An invocation that runs out of time invokes this function again to continue the sweep.
 """
@@ -19,7 +19,7 @@ from imagecache.rules.time_budget import TimeBudget
 from imagecache.usecases.upkeep.sweep_cache import needs_a_person
 from imagecache.wiring import Wiring
 
-# Time to finish one step, which may repair some hundred images, and to write down where to continue.
+# The time (ms) to finish one step, which may repair hundreds of images, and to record the position.
 RESERVE_MS = 60_000
 
 config = Config.from_env(os.environ)
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.append_keys(jobId=job_id)
         return work_on(job_id, context)
     except (JobTakenError, JobOverError) as reason:
-        # Lambda may deliver one event twice. That is no error, and must not ring the alarm on errors.
+        # Lambda may deliver an event twice. That is not an error, so the alarm must not count it.
         logger.info("nothing to do", extra={"reason": type(reason).__name__})
         return {"skipped": type(reason).__name__}
 

@@ -1,4 +1,4 @@
-"""Imports the contacts from Dex on a schedule, and starts a sync that shows them if they have changed."""
+"""Imports the contacts from Dex on a schedule. If contacts have changed, starts a sync, which links them."""
 
 import os
 import time
@@ -31,7 +31,7 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _import_contacts(remaining_ms: Callable[[], int]) -> ImportReport:
-    # The key is read for each invocation, because it may be replaced at any time.
+    # The key is read in each invocation, because a replaced key must work at once.
     path, _, name = settings.key_parameter.rpartition("/")
     key = Secrets(path=path, ssm=wiring.client("ssm")).get(name)
     with punctual_session() as session:

@@ -19,7 +19,7 @@ from imagecache.rules.time_budget import TimeBudget
 from imagecache.usecases.operating.jobs import Step
 from imagecache.wiring import Wiring
 
-# Time to finish one step and to write down where to continue.
+# The time (ms) to finish one step and to record the position.
 RESERVE_MS = 30_000
 
 logger = Logger()
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     try:
         work_on(job_id, context)
     except (JobTakenError, JobOverError) as reason:
-        # Lambda may deliver one event twice. That is no error, and must not ring the alarm on errors.
+        # Lambda may deliver an event twice. That is not an error, so the alarm must not count it.
         logger.info("nothing to do", extra={"reason": type(reason).__name__})
 
 

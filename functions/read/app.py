@@ -1,4 +1,4 @@
-"""Serves the routes of the API that change nothing: chats with every picture, and what operators look at."""
+"""Serves the routes of the API that change nothing: chats with pictures, and reports for operators."""
 
 import os
 from typing import Any
@@ -17,7 +17,7 @@ wiring = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now
 routes = wiring.read_api().routes()
 
 
-# Every log line has the request id of API Gateway, which its access log and error answers have, too.
+# Every log line has API Gateway's request id, which is also in the access log and in error answers.
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 def handler(event: dict[str, Any], _context: object) -> Response:
     return serve(event, routes=routes, log=logger)

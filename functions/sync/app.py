@@ -1,4 +1,7 @@
-"""Syncs Beeper's chats: on a schedule, for a job that the API has started, or for {"complete", "force"}."""
+"""Syncs Beeper's chats: on a schedule, for jobs that the API has started, and for events from an operator.
+
+An operator's event may have `complete` and `force`, see SyncJobs.handle.
+"""
 
 import os
 from dataclasses import asdict
@@ -29,18 +32,18 @@ invocations = wiring.invocations
 @logger.inject_lambda_context(clear_state=True)
 @failures_logged(logger, "sync failed")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Returns the report of one run, which may not be finished: the function then invokes itself again."""
+    """Runs sync and returns its report. If the run is not finished, the function invokes itself again."""
     if "jobId" in event:
         logger.append_keys(jobId=event["jobId"])
     try:
         report = sync(event, context)
     except (JobTakenError, JobOverError) as reason:
-        # Lambda may deliver one event twice. That is no error, and must not ring the alarm on errors.
+        # Lambda may deliver an event twice. That is not an error, so the alarm must not count it.
         logger.info("nothing to do", extra={"reason": type(reason).__name__})
         return {"skipped": type(reason).__name__}
     logger.info("sync", extra=report.for_log())
     if report.skipped:
-        # Ids of chats are personal, so they are logged only when somebody looks for the chats.
+        # Ids of chats are personal data, so they are logged only at the level DEBUG.
         logger.debug("skipped chats", extra={"chatIds": report.skipped})
     if report.outcome is SyncOutcome.OK:
         put_counts({SYNC_SUCCEEDED: 1}, service=config.service)
@@ -48,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def sync(event: dict[str, Any], context: LambdaContext) -> SyncReport:
-    """Runs sync with the tokens as they are now, because tokens are rotated while this process lives."""
+    """Runs sync with the current tokens, which are read in each invocation because they may be replaced."""
     secrets = wiring.secrets.read(*BEEPER_SECRETS)
     with punctual_session() as session:
         return sync_jobs.handle(

@@ -1,1 +1,1 @@
-"""Moves the data of the original Convex application into a stack. It is not part of any function."""
+"""Imports the data of the original Convex application into a stack. No Lambda function uses this package."""

@@ -1,4 +1,4 @@
-"""`imagecache import-convex` moves the original application's images and chats into a stack."""
+"""The verb `imagecache import-convex`: imports the original application's images and chats into a stack."""
 
 from pathlib import Path
 from types import ModuleType
@@ -60,10 +60,10 @@ def _find_place(stack: str | None, options: Options, outside: Outside) -> str | 
 
 
 def _load_worker() -> ModuleType:
-    """Imports what does the work. Raises SettingsError if a package is not installed.
+    """Imports the module `convex_import`. Raises SettingsError if one of its packages is not installed.
 
-    It is not imported with this module, because every verb of the command line imports this module, and none
-    of the others needs its packages, which take half a second.
+    It is not imported at the top of this module, which every verb imports, because its packages need half a
+    second and no other verb needs them.
     """
     try:
         from imagecache_migration import convex_import  # noqa: PLC0415 - the docstring says why

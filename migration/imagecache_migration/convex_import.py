@@ -1,7 +1,7 @@
 """Imports a snapshot into a stack, directly into its tables and its bucket.
 
-No route of the API could take this: it is gigabytes from the owner's disk, and an import of URLs would
-download them again. It works with the owner's AWS credentials, and needs the packages of the extra `convex`.
+The API is not used, because a snapshot has gigabytes, and an import of only the URLs would download all
+images again. The import uses the owner's AWS credentials, and needs the packages of the extra `convex`.
 """
 
 from collections.abc import Iterator
@@ -23,16 +23,16 @@ from imagecache_migration.deployed_stack import deployed_wiring
 from imagecache_migration.import_snapshot import ChatImport, ImageImport
 from imagecache_migration.snapshot_archive import SnapshotError, open_archive
 
-# An upload from a home spends most of its time waiting.
+# Images are uploaded in parallel, because each upload from a home mostly waits for the network.
 _IMAGES_AT_ONCE = 8
 
 
 def move(path: Path, place: str | Engine, *, dry_run: bool, console: Console) -> ImportReport:
-    """Imports the snapshot at `path`, and returns what became of its documents.
+    """Imports the snapshot at `path`, and returns the outcome of each of its documents.
 
     `place` is the name of a stack on AWS, or the engine of `make run`. A dry run checks everything and writes
-    nothing. Raises SettingsError if the snapshot or the stack is the wrong one, and CommandError if AWS does
-    not answer or refuses.
+    nothing. Raises SettingsError if the snapshot or the stack cannot be used, and CommandError if AWS refuses
+    or does not answer.
     """
     with _errors_of_the_command(), open_archive(path) as archive:
         snapshot = read_snapshot(archive)
@@ -52,7 +52,7 @@ def move(path: Path, place: str | Engine, *, dry_run: bool, console: Console) ->
 
 @contextmanager
 def _errors_of_the_command() -> Iterator[None]:
-    """Translates errors into those that the command line prints on one line."""
+    """Translates errors to CommandError or SettingsError, which the command line prints on one line."""
     try:
         yield
     except SnapshotError as error:

@@ -1,4 +1,4 @@
-"""Reports what became of a snapshot: a count for each outcome, and the `_id` of each document left out."""
+"""The report of an import: a count for each outcome, and the `_id` of each document that was left out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ _MOST_IDS_SHOWN = 3
 
 
 def meaning(outcome: DocumentOutcome) -> str:
-    """Returns what an outcome means. Failures and rejections have the texts of the other verbs."""
+    """Returns a text about an outcome. For failures and rejections it is the same as in other verbs."""
     if isinstance(outcome, Outcome | FileProblem):
         return outcome.meaning
     return explain_failure(outcome.value).text
@@ -46,13 +46,13 @@ class TableReport:
         return {outcome.value: len(ids) for outcome, ids in self.ids_by_outcome.items()}
 
     def left_out(self) -> Iterator[tuple[DocumentOutcome, list[str]]]:
-        """Returns the outcomes of documents that should be here and are not, with their ids."""
+        """Yields each outcome of documents that were left out, with the ids of these documents."""
         return ((outcome, ids) for outcome, ids in self.ids_by_outcome.items() if is_left_out(outcome))
 
 
 @dataclass(slots=True)
 class ImportReport:
-    """The outcomes of a snapshot. `snapshot` itself counts what has no place in this system."""
+    """The outcomes of a snapshot's documents. `snapshot` has the counts of data that are not imported."""
 
     snapshot: Snapshot
     dry_run: bool
@@ -65,7 +65,7 @@ class ImportReport:
         return any([*self.images.left_out(), *self.chats.left_out(), self.snapshot.unreadable_lines.total()])
 
     def document(self) -> Json:
-        """Returns the report for programs."""
+        """Returns the report as JSON."""
         return {
             "dryRun": self.dry_run,
             "images": self.images.counts(),
@@ -83,7 +83,7 @@ class ImportReport:
         }
 
     def shown(self) -> RenderableType:
-        """Returns the report for people: a line for each table and outcome."""
+        """Returns the report as a table, with a row for each table and outcome."""
         rows = (
             (report.table, *_cells(outcome, ids))
             for report in (self.images, self.chats)
@@ -92,7 +92,7 @@ class ImportReport:
         return table(("table", "rows", "result", "which means", "_id"), rows, long=("which means", "_id"))
 
     def notes(self) -> Iterator[str]:
-        """Returns the sentences to print below the report."""
+        """Yields the sentences to print below the report."""
         for name, count in self.snapshot.unreadable_lines.items():
             yield f"lines of {name} that are not documents, as if the file had been cut short: {count:,}"
         if self.snapshot.cached_profile_image_urls:
@@ -113,7 +113,7 @@ class ImportReport:
 
 
 def _cells(outcome: DocumentOutcome, ids: list[str]) -> tuple[str, Text, str, str]:
-    """Returns the count, the code, its meaning and, if documents were left out, the first of their ids."""
+    """Returns the count, the code, its meaning, and the first ids if the documents were left out."""
     if not is_left_out(outcome):
         return f"{len(ids):,}", Text(outcome.value, style="green"), meaning(outcome), ""
     shown_ids = ", ".join(map(plain, ids[:_MOST_IDS_SHOWN]))

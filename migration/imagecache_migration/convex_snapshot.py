@@ -1,7 +1,7 @@
 """Reads the original application's snapshot export: its cached images, its chats, and the images' bytes.
 
-The format is known from the source of the exporter (get-convex/convex-backend, crates/exports:
-export_storage.rs, zip_uploader.rs, tests.rs) and from the application's own schema.ts:
+The format is that of the exporter (get-convex/convex-backend, crates/exports: export_storage.rs,
+zip_uploader.rs, tests.rs) and of the application's schema.ts:
 
 - `<table>/documents.jsonl`: one JSON object on each line, with `_id` and `_creationTime` (ms, a float).
   Numbers are floats, and a field that was never set is absent. `generated_schema.jsonl` beside it and the
@@ -14,8 +14,8 @@ export_storage.rs, zip_uploader.rs, tests.rs) and from the application's own sch
   These files exist only with `--include-file-storage`.
 - `cachedImages`: sourceUrl, convexStorageId and cachedAt (ms). It also has convexUrl, contentType and
   fileSize, which are not read, because the bytes themselves are more reliable.
-- `beeperChats`, `beeperParticipants`: Beeper's own field names, except for the ids, the last message, and
-  what a chat knows of the person it is with (`participantId`, `participantFullName`, `participantImgURL`).
+- `beeperChats`, `beeperParticipants`: Beeper's field names, except for the ids, the last message, and the
+  person of a single chat (`participantId`, `participantFullName`, `participantImgURL`).
 """
 
 import base64
@@ -36,7 +36,7 @@ from imagecache_migration.snapshot_archive import Archive, Document, SnapshotErr
 
 _SHA256_IN_HEX = re.compile(r"[0-9a-fA-F]{64}")
 _STORED_FILE = re.compile(r"_storage/([A-Za-z0-9-]+)(\.[A-Za-z0-9+-]+)?")
-_LARGEST_NUMBER = 2**53  # up to here, a float is exact
+_LARGEST_NUMBER = 2**53  # whole numbers up to this one are exact as floats
 _UNKNOWN_SIZE = -1
 
 
@@ -71,9 +71,9 @@ class _StoredFile:
 class Snapshot:
     """The content of a snapshot.
 
-    `unreadable_lines` counts the lines that are not documents, by table. `cached_profile_image_urls` counts
-    the chats with a URL that an early version of the application stored in them; `pictures_without_person`
-    counts those with a person's picture but not the person's id. Neither has a place in this system.
+    `unreadable_lines` counts the lines that are not documents, by table. Two kinds of data are only counted,
+    because this system does not store them: `cached_profile_image_urls`, URLs that an early version of the
+    application stored in chats, and `pictures_without_person`, pictures in chats without the person's id.
     """
 
     archive: Archive
@@ -85,9 +85,10 @@ class Snapshot:
     files: dict[str, _StoredFile] = field(default_factory=dict)
 
     def read_original(self, image: SnapshotImage) -> bytes:
-        """Returns an image's bytes, after a comparison with the size and checksum in the snapshot.
+        """Returns the bytes of an image, and checks them with the size and the checksum in the snapshot.
 
-        Raises SnapshotFileError, or ImageFailedError if there are too many bytes.
+        Raises SnapshotFileError if they differ or the file is missing, and ImageFailedError if it is too
+        large.
         """
         stored_file = self.files.get(image.storage_id)
         if stored_file is None or stored_file.name is None:
@@ -107,7 +108,7 @@ class Snapshot:
 
 
 def read_snapshot(archive: Archive) -> Snapshot:
-    """Reads everything but the images' bytes. Raises SnapshotError if this is not such a snapshot."""
+    """Reads everything except the images' bytes. Raises SnapshotError if it is not such a snapshot."""
     if "_storage/documents.jsonl" not in archive.names:
         raise SnapshotError(
             "it has no stored files: export it with `npx convex export --include-file-storage --path ...`"
@@ -130,7 +131,7 @@ def read_snapshot(archive: Archive) -> Snapshot:
 
 
 def _documents(snapshot: Snapshot, table: str) -> Iterator[Document]:
-    """Returns the documents of a table, none if there is no such table. Counts the lines that are not any."""
+    """Yields the documents of a table, if it exists. Counts lines that are not documents in `snapshot`."""
     name = f"{table}/documents.jsonl"
     if name not in snapshot.archive.names:
         return
@@ -142,7 +143,7 @@ def _documents(snapshot: Snapshot, table: str) -> Iterator[Document]:
 
 
 def _stored_files(snapshot: Snapshot) -> dict[str, _StoredFile]:
-    """Returns the stored files by `_id` and by `internalId`, which very old rows of cachedImages name."""
+    """Returns the stored files by `_id`, and by `internalId`, which very old rows of cachedImages contain."""
     names = {match[1]: match[0] for match in map(_STORED_FILE.fullmatch, snapshot.archive.names) if match}
     files: dict[str, _StoredFile] = {}
     for document in _documents(snapshot, "_storage"):
@@ -158,7 +159,7 @@ def _stored_files(snapshot: Snapshot) -> dict[str, _StoredFile]:
 
 
 def _sha256(document: Document) -> bytes | None:
-    """Returns the checksum, which may be in base64 or in hexadecimal; None if there is none."""
+    """Decodes the checksum, which may be in base64 or in hexadecimal. Returns None if it is not valid."""
     text = _text(document, "sha256")
     if _SHA256_IN_HEX.fullmatch(text):
         return bytes.fromhex(text)
@@ -179,7 +180,7 @@ def _image(document: Document) -> SnapshotImage:
 
 
 def _members_by_chat(snapshot: Snapshot) -> dict[str, dict[str, Document]]:
-    """Returns the members of each chat id by their participant id, as Beeper would list them."""
+    """Returns the members of each chat in Beeper's format, by chat id and participant id."""
     members: dict[str, dict[str, Document]] = {}
     for document in _documents(snapshot, "beeperParticipants"):
         participant_id = _text(document, "participantId")
@@ -189,12 +190,12 @@ def _members_by_chat(snapshot: Snapshot) -> dict[str, dict[str, Document]]:
 
 
 def _chat(document: Document, person: Document, members: Mapping[str, Document]) -> SnapshotChat:
-    """Returns a chat with its members. `person` is the one person of a single chat, else empty.
+    """Returns a chat with its members. `person` is the other person of a single chat, or empty.
 
-    The chat is read by the parser for Beeper's own lists, so that the same texts, ids and URLs are accepted.
+    The chat is read by the parser of Beeper's lists, so that the same texts, ids and URLs are accepted.
     """
-    # The person comes first, because the cache shows the first member that is not a network's bot, and the
-    # original's rows do not say who is one.
+    # The person must be the first member, because the cache shows the picture of the first member that is not
+    # a bot, and the original's rows do not mark bots.
     first = {person["id"]: {**members.get(person["id"], {}), **person}} if person else {}
     items = [*(first | dict(members) | first).values()]
     beeper_json = {
@@ -211,7 +212,7 @@ def _chat(document: Document, person: Document, members: Mapping[str, Document])
 
 
 def _person(document: Document) -> Document:
-    """Returns what a single chat's row says of the person it is with; nothing without the person's id."""
+    """Returns the fields about the other person in a single chat's row, or {} without the person's id."""
     if document.get("type") == "group" or not _text(document, "participantId"):
         return {}
     fields = {
@@ -224,13 +225,16 @@ def _person(document: Document) -> Document:
 
 
 def _text(document: Document, name: str) -> str:
-    """Returns a text, empty if the field is absent or is not a text."""
+    """Returns the text in a field, or an empty text if the field is missing or is not a text."""
     value = document.get(name)
     return value if isinstance(value, str) else ""
 
 
 def _number(document: Document, name: str, *, absent: int = 0) -> int:
-    """Returns a whole number from 0, or `absent`. Convex's numbers are floats, and in some exports texts."""
+    """Returns the whole number (0 or more) in a field, or `absent` if there is none.
+
+    Numbers of Convex are floats, and in some exports texts.
+    """
     value = document.get(name)
     try:
         number = int(float(value)) if isinstance(value, str | int | float) else absent

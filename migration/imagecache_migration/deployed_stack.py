@@ -13,16 +13,16 @@ from imagecache.wiring import MakeClient, Wiring
 from imagecache_cli.access import Engine
 from imagecache_cli.errors import SettingsError
 
-# Any function would do: the template gives all of them the names of the tables and of the bucket.
+# The settings could come from any function, because all of them have the names of the tables and the bucket.
 _FUNCTION = "CacherFunction"
-_UNCHECKED = "any"  # the engine checks the session token alone
+_UNCHECKED = "any"  # the engine checks only the session token
 
 
 def deployed_wiring(place: str | Engine) -> Wiring:
     """Returns the wiring of the stack with this name on AWS, or of the stack in this engine.
 
-    On AWS, boto3 takes credentials and region from the person's environment and profile. Raises SettingsError
-    if this is not a stack of this application, and botocore's errors if AWS cannot be asked.
+    On AWS, boto3 uses the credentials and the region of the person's environment and profile. Raises
+    SettingsError if it is not a stack of this application, and errors of botocore if AWS does not answer.
     """
     name = place.stack if isinstance(place, Engine) else place
     make_client = client_maker(place)
@@ -47,7 +47,10 @@ def client_maker(place: str | Engine) -> MakeClient:
 
 
 def physical_name(stack: str, logical_id: str, make_client: MakeClient) -> str:
-    """Returns the name that a resource of the template has in this stack. Raises SettingsError without it."""
+    """Returns the name of a resource in this stack, by its logical id in the template.
+
+    Raises SettingsError if the stack does not have the resource.
+    """
     pages = make_client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     for page in pages:
         for resource in page["StackResourceSummaries"]:
@@ -73,6 +76,6 @@ def _engine_access(engine: Engine) -> dict[str, Any]:
         "aws_access_key_id": _UNCHECKED,
         "aws_secret_access_key": _UNCHECKED,
         "aws_session_token": engine.token,
-        # The engine is on this machine: no proxy reaches it, and a second attempt is enough.
+        # The engine is on this machine, so no proxy is needed and two attempts are enough.
         "config": BotoConfig(proxies={}, retries={"total_max_attempts": 2}),
     }

@@ -1,10 +1,11 @@
 """Imports the images and chats of a snapshot of the original application, without a request to Beeper.
 
-What is here already stays as it is, so an import that was interrupted is completed by running it again.
-Images are imported before chats, because a sync between the two would queue the images that it does not find.
-They are stored as the cacher stores them: the objects before the row, and the row by the claim protocol. An
-import and the cacher can therefore run at the same time. Chats are written only while no sync is running:
-otherwise a member who has just left a chat would be written beside its newer roster, and stay there.
+Images and chats that the stack already has are not changed, so an interrupted import can be run again to
+complete it. Images are imported before chats, because a sync between the two would queue missing images. They
+are stored in the same way as by the cacher: first the objects, then the row, with a claim. So an import and
+the cacher can run at the same time. Chats are written only while no sync is running: otherwise the import
+could write a member who has left a chat after sync has written the new roster, and nothing would remove the
+member.
 """
 
 import secrets
@@ -30,16 +31,16 @@ from imagecache_migration.outcomes import DocumentOutcome, DocumentResult, Outco
 
 _LEASE_SECONDS = 60
 _CHATS_AT_ONCE = 100
-# Long enough to write a hundred of the largest groups. If the import is killed, sync waits no longer.
+# The time to write a hundred of the largest groups. If the import is killed, sync has to wait for this time.
 _SYNC_LOCK_MS = 600_000
-# Every run of sync has a higher fence, and no list has this fingerprint: the next sync overwrites the row.
+# Every sync run has a higher fence, and no chat has this fingerprint, so the next sync overwrites the row.
 _OLDEST_FENCE = 0
 _IMPORTED_FINGERPRINT = "imported"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageImport:
-    """Imports images, `images_at_once` at the same time. A dry run decodes them and writes nothing."""
+    """Imports images, `images_at_once` in parallel. A dry run decodes them but writes nothing."""
 
     cached_images: CachedImages
     claims: ImageClaims
@@ -50,7 +51,7 @@ class ImageImport:
     nonce: Callable[[], str] = secrets.token_hex
 
     def run(self, snapshot: Snapshot) -> Iterator[DocumentResult]:
-        """Imports all images, and returns a result for each row of the original's cachedImages."""
+        """Imports all images, and yields a result for each row of the original's cachedImages."""
         documents_by_key: dict[str, list[SnapshotImage]] = {}
         for document in snapshot.images:
             try:
@@ -69,9 +70,9 @@ class ImageImport:
     def _import_image(
         self, snapshot: Snapshot, key: str, documents: list[SnapshotImage], record: ImageRecord | None
     ) -> list[DocumentResult]:
-        """Imports one image from the first of its documents whose file is intact.
+        """Imports one image from its first document with an intact file.
 
-        The original had a document for each form of a URL, mxc: and file: for example.
+        The original had several documents for one image, for example for its mxc: URL and its file: URL.
         """
         results: list[DocumentResult] = []
         is_settled = False
@@ -108,10 +109,10 @@ class ImageImport:
     def _store(
         self, key: str, document: SnapshotImage, original: bytes, picture: Picture, record: ImageRecord | None
     ) -> Outcome | None:
-        """Stores the image. Returns None, or the outcome if another process was faster."""
+        """Stores the image and returns None, or returns an outcome if another process was faster."""
         now = self.clock()
         if record and record.status is ImageStatus.FAILED:
-            # Bytes that can be shown are better than any failure, even one for good.
+            # A picture that can be shown is better than any failure, even a final one.
             self.cached_images.revive(key, now=now)
         message = ImageMessage(key, document.source_url, now)
         claim = self.claims.claim(message, now=now, lease_seconds=_LEASE_SECONDS, nonce=self.nonce())
@@ -119,14 +120,16 @@ class ImageImport:
             return self._outcome_of_another_process(key)
         try:
             if claim.is_refresh:
-                # It was cached meanwhile, and a newer picture than the snapshot's is wanted.
+                # The image was cached meanwhile and requested again, so a newer picture than the snapshot's
+                # is needed.
                 self.claims.release(claim)
                 return Outcome.ALREADY_THERE
             self._commit(claim, document, original, picture)
         except LeaseLostError:
             return self._outcome_of_another_process(key)
         except Exception:
-            # Without this, three errors of this program would count as three crashes caused by the image.
+            # The claim is released. Otherwise three errors of this program would count as three crashes of
+            # workers.
             self.claims.release(claim)
             raise
         return None
@@ -136,7 +139,8 @@ class ImageImport:
         blob = self.blobs.store(original, picture)
         now = self.clock()
         answers = [OriginAnswer(now, "convex", f"{len(original)} bytes of a snapshot")]
-        # The origin was asked when the original cached the image, so that is when a revalidation counts from.
+        # The last request to the origin was when the original cached the image, so the next check depends on
+        # that time.
         self.claims.commit(claim, blob, now=document.cached_at or now, answers=answers)
 
     def _outcome_of_another_process(self, key: str) -> Outcome:
@@ -144,9 +148,10 @@ class ImageImport:
 
 
 def _outcome_without_import(record: ImageRecord | None) -> Outcome | None:
-    """Returns why an image is not imported, or None if it may be. `record` is None if it has no row.
+    """Returns the reason why an image is not imported, or None if it may be imported.
 
-    It may also be imported if the cacher would wait or has given up. The claim shows whether a worker has it.
+    `record` is None if the image has no row. A pending or failed image may be imported, even if it is not
+    due. Only the claim finds out whether a worker has it.
     """
     if record is None:
         return None
@@ -167,7 +172,7 @@ class _ChatDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatImport:
-    """Imports chats with the members that the snapshot has. The next sync adds what is missing in each."""
+    """Imports chats with the members in the snapshot. The next sync adds missing members and fields."""
 
     chats_table: ChatsTable
     participants_table: ParticipantsTable
@@ -176,7 +181,7 @@ class ChatImport:
     dry_run: bool
 
     def run(self, snapshot: Snapshot) -> Iterator[DocumentResult]:
-        """Imports all chats, and returns a result for each row of the original's beeperChats."""
+        """Imports all chats, and yields a result for each row of the original's beeperChats."""
         documents: dict[str, _ChatDocument] = {}
         for row in snapshot.chats:
             if row.chat is None:
@@ -190,7 +195,7 @@ class ChatImport:
             yield from self._import_between_syncs(waiting[start : start + _CHATS_AT_ONCE])
 
     def _import_between_syncs(self, documents: list[_ChatDocument]) -> list[DocumentResult]:
-        """Imports some chats under the sync lock, unless a sync is running."""
+        """Imports these chats while holding the sync lock. Imports none if a sync is running."""
         if self.dry_run:
             return self._import(documents)
         fence = self.sync_lock.acquire(now=self.clock(), lease_ms=_SYNC_LOCK_MS)
@@ -213,7 +218,7 @@ class ChatImport:
         ]
 
     def _put(self, chat: Chat) -> Outcome:
-        """Writes a chat that is not here yet, its members first, as sync does."""
+        """Writes a chat that the stack does not have: first its members and then its row, like sync."""
         if self.dry_run:
             return Outcome.IMPORTED
         try:
@@ -226,6 +231,7 @@ class ChatImport:
                 fence=_OLDEST_FENCE,
             )
         except FencedOffError:
-            # A sync was killed after it had written members of this chat. They are newer than the snapshot's.
+            # A sync was killed after it had written members of this chat, which are newer than the
+            # snapshot's.
             return Outcome.ALREADY_THERE
         return Outcome.IMPORTED

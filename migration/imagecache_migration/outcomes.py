@@ -9,7 +9,7 @@ from imagecache.model.image import FailureReason, RejectionReason
 
 
 class _CodeWithMeaning(StrEnum):
-    """A code for programs with its meaning for people. A member cannot be defined without a meaning."""
+    """A code for programs with a text for people. Every member must be defined with both."""
 
     meaning: str
 
@@ -21,7 +21,10 @@ class _CodeWithMeaning(StrEnum):
 
 
 class Outcome(_CodeWithMeaning):
-    """The outcome for a document without a defect, or with one that only a snapshot can have."""
+    """The outcome of a document that was imported, or was not imported for another reason than a failure.
+
+    Failures of files and pictures are the other types of DocumentOutcome.
+    """
 
     IMPORTED = "imported", "moved"
     ALREADY_THERE = "already_there", "it was here before, and is left as it is"
@@ -35,17 +38,17 @@ class Outcome(_CodeWithMeaning):
 
     @property
     def is_left_out(self) -> bool:
-        """Returns True if the document should have been imported, and was not."""
+        """True if the document should have been imported but was not."""
         return self in {Outcome.HELD, Outcome.SYNC_RUNS, Outcome.A_PAGE, Outcome.NO_ID}
 
     @property
     def settles_the_image(self) -> bool:
-        """Returns True if the other documents of the same image need not be imported."""
+        """True if other documents of the same image need not be tried."""
         return self not in {Outcome.A_PAGE, Outcome.NO_ID, Outcome.SYNC_RUNS}
 
 
 class FileProblem(_CodeWithMeaning):
-    """Why a stored file is not imported."""
+    """The reason why a stored file is not imported."""
 
     MISSING = "file_missing", "its stored file is not in the snapshot"
     UNREADABLE = "file_unreadable", "its stored file is damaged"
@@ -55,11 +58,11 @@ class FileProblem(_CodeWithMeaning):
 
 
 DocumentOutcome = Outcome | FileProblem | FailureReason | RejectionReason
-"""FailureReason: the stored file is not a picture that can be cached. RejectionReason: its URL has no key."""
+"""FailureReason: the stored file is not a valid picture. RejectionReason: the URL has no image key."""
 
 
 class SnapshotFileError(ImageCacheError):
-    """A stored file is absent, damaged, or not what the snapshot says it is."""
+    """A stored file is missing or damaged, or differs from its description in the snapshot."""
 
     def __init__(self, problem: FileProblem) -> None:
         super().__init__(problem.value)
@@ -68,7 +71,7 @@ class SnapshotFileError(ImageCacheError):
 
 @dataclass(frozen=True, slots=True)
 class DocumentResult:
-    """The outcome of one document. `imported_bytes` is the size of an original that was imported, else 0."""
+    """The outcome of one document. `imported_bytes` is the size of the imported original, or 0."""
 
     document_id: str
     outcome: DocumentOutcome
@@ -76,5 +79,5 @@ class DocumentResult:
 
 
 def is_left_out(outcome: DocumentOutcome) -> bool:
-    """Returns whether a document with this outcome should be here and is not."""
+    """Returns True if a document with this outcome should have been imported but was not."""
     return not isinstance(outcome, Outcome) or outcome.is_left_out

@@ -1,7 +1,7 @@
 """Reads a snapshot export, zipped or unpacked, without writing anything to the disk.
 
-As nothing is unpacked, the names of an archive's members cannot do any harm. Every read has a limit, so what
-a member inflates to cannot either.
+A malicious archive can do no harm: its files are not unpacked, so their names do not matter, and every read
+has a limit, so their uncompressed size does not matter either.
 """
 
 import io
@@ -20,13 +20,13 @@ from imagecache.errors import ImageCacheError
 Document = dict[str, Any]
 
 _SUPPORTED_COMPRESSION = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-# The errors that a damaged zip file raises, depending on what in it is damaged.
+# The errors that reading a damaged zip file may raise.
 _DAMAGE = (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most bytes that are read, whatever an archive contains."""
+    """The maximum numbers of bytes that are read from an archive."""
 
     # A Convex document has at most 1 MiB, and JSON may need six bytes for each of its bytes.
     line: int = 6 * 1024 * 1024
@@ -38,11 +38,11 @@ DEFAULT_LIMITS = Limits()
 
 
 class SnapshotError(ImageCacheError):
-    """This cannot be read as a snapshot export. The message says what to do."""
+    """A file or a folder is not a snapshot export, or is damaged. The message says what to do."""
 
 
 class Archive(Protocol):
-    """Files by their names, `folder/file`, and how much of them may be read."""
+    """The files of a snapshot by their names (`folder/file`), and the limits for reading them."""
 
     names: frozenset[str]
     limits: Limits
@@ -61,7 +61,7 @@ class _Folder:
         )
 
     def _is_inside(self, file: Path) -> bool:
-        """Returns whether this is a file of the snapshot, and not a link to a file outside."""
+        """Returns True if this is a file in the folder, not a link to a file outside of it."""
         return file.is_file() and file.resolve().is_relative_to(self._root)
 
     def open(self, name: str) -> io.BufferedReader:
@@ -69,7 +69,7 @@ class _Folder:
 
 
 class _Zip:
-    """A snapshot as it was downloaded."""
+    """A snapshot as a zip file, as it was downloaded."""
 
     def __init__(self, archive: zipfile.ZipFile, limits: Limits) -> None:
         self.limits = limits
@@ -78,7 +78,7 @@ class _Zip:
 
     def open(self, name: str) -> io.BufferedReader:
         member = self._archive.getinfo(name)
-        # Convex writes these methods. Others cannot be inflated in pieces, so a read could have no limit.
+        # Convex uses these compression methods. Others cannot be read in pieces, so the limit would not work.
         if member.compress_type not in _SUPPORTED_COMPRESSION:
             raise zipfile.BadZipFile("unsupported method of compression")
         return io.BufferedReader(cast("io.RawIOBase", self._archive.open(member)))
@@ -94,7 +94,8 @@ def open_archive(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Archiv
         file = path.open("rb")
     except OSError as error:
         raise SnapshotError(f"{error.strerror}: check the path") from error
-    # A ZipFile that opens its file itself closes it after the last reader, and counts these without a lock.
+    # The file is opened here. Otherwise ZipFile would open it and close it after its last reader, and it
+    # counts its readers without a lock, which is not safe with several threads.
     with file:
         try:
             archive = zipfile.ZipFile(file)
@@ -104,9 +105,9 @@ def open_archive(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Archiv
 
 
 def read_file(archive: Archive, name: str, *, most: int) -> bytes | None:
-    """Returns the content of a file, or None if it cannot be read.
+    """Returns the content of a file, or None if it is missing or damaged.
 
-    At most `most + 1` bytes are returned: as many mean that the file has more than `most`.
+    Returns at most `most + 1` bytes, so that the caller can see that a file has more than `most`.
     """
     try:
         with archive.open(name) as file:
@@ -116,9 +117,9 @@ def read_file(archive: Archive, name: str, *, most: int) -> bytes | None:
 
 
 def read_documents(archive: Archive, name: str) -> Iterator[Document | None]:
-    """Returns the JSON object of each line, or None for a line that is not one. Raises SnapshotError.
+    """Yields the JSON object of each line, or None for a line that is not one. Raises SnapshotError.
 
-    The last line of a file that was cut short is not a JSON object, for example.
+    For example, the last line of a truncated file is not a JSON object.
     """
     try:
         with archive.open(name) as file:
@@ -129,7 +130,7 @@ def read_documents(archive: Archive, name: str) -> Iterator[Document | None]:
 
 
 def _lines(file: io.BufferedReader, limits: Limits) -> Iterator[bytes]:
-    """Returns the lines that are not empty. A line that is too long comes in pieces, which are not JSON."""
+    """Yields the lines that are not empty. A line that is too long is split, so that it is not valid JSON."""
     bytes_left = limits.table
     while line := file.readline(limits.line):
         bytes_left -= len(line)

@@ -76,7 +76,9 @@ CONTACT_BODY = (
     Text(
         "imageUrl", MOST_URL_CHARS, about="the URL of the picture, of any scheme that images are fetched from"
     ),
-    IdentifierTexts("identifiers", about="what the person is found by; phone numbers in any notation"),
+    IdentifierTexts(
+        "identifiers", about="the identifiers of the person by kind; phone numbers in any notation"
+    ),
     Texts(
         "participantIds",
         _MOST_OF_A_KIND,

@@ -52,7 +52,7 @@ class ImageRoutes:
                 answer=self.uncached_page,
             ),
             "POST /api/images/explain": Route(
-                summary="Tell everything that is known of one image",
+                summary="Explain the state of one image, with its history",
                 body=(SOURCE_URL,),
                 gives=shapes.Story,
                 answer=self.explain,

@@ -30,13 +30,14 @@ BACKFILL_BODY = (
         0,
         36_500,
         default=0,
-        about="only chats with activity in the last so many days; 0 means all chats",
+        about="only chats with activity in this many past days; 0 means all chats",
     ),
 )
 CLEANUP_BODY = (
     Flag("dryRun", about="change nothing, and count what would be done and what it would cost"),
     Flag(
-        "force", about="delete even if it is very much, or if no complete sync has succeeded within 48 hours"
+        "force",
+        about="delete even if the deletion brake is on, or if no complete sync has succeeded within 48 hours",
     ),
 )
 JOB_PATH = (Text("jobId", 64, required=True, about="the `jobId` of the answer that accepted the job"),)

@@ -14,7 +14,7 @@ class KeptBy(StrEnum):
 
 
 class IdentifierKind(StrEnum):
-    """The kinds of identifiers. `participant` is a member's own id: a link that a person has made by hand."""
+    """The kinds of identifiers. `participant` is a member's id, with which the owner links a contact."""
 
     # The rule of each kind is in rules/identifiers.py. A value is a JSON name, and a column of files in which
     # only letters count: lower-case letters.

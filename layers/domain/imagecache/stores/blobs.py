@@ -181,7 +181,7 @@ class Blobs:
 
     @aws_errors_translated()
     def _delete_batch(self, versions: list[Version]) -> None:
-        """Deletes these versions in one call, and retries those for which S3 reports an error.
+        """Deletes these versions in one call, and retries each version for which S3 reports an error.
 
         Raises StoreUnavailableError if some are left after three calls.
         """

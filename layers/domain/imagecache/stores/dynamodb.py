@@ -196,7 +196,7 @@ def deleted(row: Model, condition: Condition) -> bool:
 
 
 def behind(synced_by: NumberAttribute, fence: int) -> Condition:
-    """Returns the condition that no newer sync run than the one with `fence` has written the row."""
+    """Returns the condition that no sync run with a larger fence than `fence` has written the row."""
     condition: Condition = synced_by.does_not_exist() | (synced_by <= fence)
     return condition
 

@@ -262,7 +262,7 @@ class ChatsTable:
         roster_unavailable_since: int = 0,
         fence: int,
     ) -> None:
-        """Replaces the whole row, which also ends the chat's being missing. Raises FencedOffError.
+        """Replaces the whole row. The chat then no longer counts as missing. Raises FencedOffError.
 
         `roster_unavailable_since` is in ms, and 0 if the chat is stored with its roster.
         """

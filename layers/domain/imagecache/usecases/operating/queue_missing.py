@@ -16,7 +16,7 @@ from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.operating.jobs import Step
 
 QueueImages = Callable[[Iterable[ImageSource]], int]
-"""Queues those images that need work, or only counts them in a dry run. Returns their number."""
+"""Queues each image that needs a download, or only counts these images in a dry run. Returns the number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ class PageWriter:
         return PageOutcome(True, watermark_limit)
 
     def _contacts_of_changed(self, listed_chats: list[ListedChat], run: SyncRun) -> ContactIndex:
-        """Looks up the contacts of all changed chats whose full roster is in the list, as it is for most."""
+        """Looks up the contacts of all changed chats whose full roster is in the list, which is usual."""
         changed = [
             listed.chat
             for listed in listed_chats
