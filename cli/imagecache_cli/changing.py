@@ -65,7 +65,8 @@ def cleanup(
     context: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Delete even if the deletion brake is on, or without a recent sync.")
+        bool,
+        typer.Option("--force", help="Delete even if the deletion brake is on, or without a recent sync."),
     ] = False,
 ) -> None:
     """Run the nightly sweep now.
