@@ -65,11 +65,13 @@ def _source(
             what = f"several: {', '.join(candidates)}" if candidates else "none"
             raise DeploymentError(
                 f"one {logical_id} of {name} was expected, but there is {what}."
-                f" Name the right one: {logical_id}=..."
+                f" Name the one to copy: {logical_id}=..."
             )
         chosen[logical_id] = candidates[0]
     if own & set(chosen.values()):
-        raise DeploymentError("a table or bucket of the stack cannot be recovered into itself")
+        raise DeploymentError(
+            "a table or bucket of the stack cannot be copied into itself: name those of the deleted stack"
+        )
     bucket = chosen.pop(IMAGE_BUCKET)
     return StackData(chosen, bucket)
 

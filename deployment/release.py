@@ -62,7 +62,7 @@ def main(command: str, sam: list[str]) -> int:
         complain(f"stopped: the SAM CLI ended with exit code {error.returncode}; its own message is above")
         return 1
     except KeyboardInterrupt:
-        complain("stopped by you; what AWS has begun goes on there, and the same command continues it")
+        complain("stopped by you. AWS finishes what it has begun; run the same command again for the rest")
         return 130
     return 0
 

@@ -58,7 +58,9 @@ def empty_bucket(session: boto3.Session, bucket: str) -> int:
     while versions := _first_versions(s3, bucket):
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
         for error in answer.get("Errors", []):
-            raise DeploymentError(f"S3 did not delete {bucket}/{error['Key']}: {error['Message']}")
+            raise DeploymentError(
+                f"S3 did not delete {bucket}/{error['Key']}: {error['Message']}. Run the same command again"
+            )
         count += len(versions)
     return count
 

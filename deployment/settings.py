@@ -27,7 +27,7 @@ def read_stack_name(environment: Mapping[str, str]) -> str:
     """Returns the name of the stack. Raises SettingsError if it is not set, or AWS would refuse it."""
     name = environment.get("STACK", "")
     if not re.fullmatch(_STACK_NAME, name):
-        raise SettingsError(f"STACK must be set, {_NAME_ADVICE}")
+        raise SettingsError(f"STACK must be set to the name of the stack: {_NAME_ADVICE}")
     return name
 
 
@@ -57,7 +57,9 @@ def read_region(environment: Mapping[str, str]) -> str:
     except UnknownRegionError:
         partition = ""
     if partition != "aws":
-        raise SettingsError(f"{region!r} is not a commercial AWS region, such as eu-west-1")
+        raise SettingsError(
+            f"{region!r} is not a commercial AWS region: set AWS_REGION to one, such as eu-west-1"
+        )
     return str(region)
 
 
@@ -96,7 +98,7 @@ def complete_parameters(given: Mapping[str, str], template: Template) -> dict[st
     parameters = dict(given)
     if "BeeperUrl" not in parameters:
         if not has_terminal():
-            raise SettingsError(f"BEEPER_URL must be set, {_HTTPS_ADVICE}")
+            raise SettingsError(f"BEEPER_URL must be set to {_HTTPS_ADVICE}")
         question = "The https address at which AWS reaches Beeper (your tunnel's)"
         parameters["BeeperUrl"] = _ask_until_valid(
             question, {"AllowedPattern": _HTTPS, **_described(_HTTPS_ADVICE)}

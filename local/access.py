@@ -1,8 +1,7 @@
-"""Keeps `.local/access.json`: the API's address and tokens, for the printed link and for the command line.
+"""Writes `.local/access.json`: the API's address and tokens, for the printed link and the command line.
 
-While the stack runs, the file also says where the engine and the demo account listen, and holds the tokens of
-this run that open them: for `imagecache import-convex`, which works on the stack itself, and for tests. Only
-this user may read the file.
+While the stack runs, the file also has the addresses and the tokens of the engine and of the demo account,
+for `imagecache import-convex` and for tests. Only this user may read the file.
 """
 
 import json
@@ -16,14 +15,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The two tokens of the API. They are made once, so that an opened link works after the next start."""
+    """The two tokens of the API. They are created only once, so that an opened link works after a restart."""
 
     read_token: str
     admin_token: str
 
 
 def load_or_make_access(file: Path, address: str) -> Access:
-    """Returns the tokens in `file`, made if there are none, and writes them back with the API's address."""
+    """Returns the tokens in `file`, or new tokens if it has none. Writes them with the API's address."""
     try:
         content = json.loads(file.read_text())
         access = Access(content["readToken"], content["adminToken"])
@@ -34,13 +33,13 @@ def load_or_make_access(file: Path, address: str) -> Access:
 
 
 def add_engine_access(file: Path, *, endpoint: str, region: str, token: str, stack: str) -> None:
-    """Adds to `file` how this run's engine is reached. The next start removes it."""
+    """Adds the address and the token of this run's engine to `file`. The next start removes them."""
     engine = {"endpoint": endpoint, "region": region, "sessionToken": token, "stack": stack}
     _add(file, "engine", engine)
 
 
 def add_demo_access(file: Path, access: Mapping[str, str]) -> None:
-    """Adds to `file` how the endpoints of the demo account are reached. The next start removes it."""
+    """Adds address and token of the demo account's controls to `file`. The next start removes them."""
     _add(file, "demo", access)
 
 
@@ -50,7 +49,7 @@ def _add(file: Path, name: str, value: Mapping[str, str]) -> None:
 
 def _write(file: Path, content: dict[str, Any]) -> None:
     unfinished = file.with_suffix(".new")
-    # What a killed run left may have another mode, or be open in another process.
+    # The file of a killed run may have another mode, or another process may have opened it.
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600, exist_ok=False)
     unfinished.write_text(json.dumps(content))

@@ -1,4 +1,4 @@
-"""Asks Beeper for a chat before anything starts, to say at once why its chats cannot be read."""
+"""Requests a chat from Beeper before the stack starts, so that a problem is reported at once."""
 
 import urllib.error
 import urllib.request
@@ -11,11 +11,11 @@ _TIMEOUT_SECONDS = 5.0
 
 
 def find_problem(beeper: Origin) -> str | None:
-    """Returns one line that says why Beeper's chats cannot be read and what to do, or None if they can."""
+    """Returns one line that says why chats cannot be read and what to do, or None if they can be read."""
     request = urllib.request.Request(  # noqa: S310 - the settings allow http(s) only
         f"{beeper.url}/v1/chats?limit=1", headers={"Authorization": f"Bearer {beeper.token}"}
     )
-    # The functions do not use the person's proxies either.
+    # The person's proxies are ignored, because the functions do not use them either.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
     try:
         with opener.open(request, timeout=_TIMEOUT_SECONDS):
@@ -30,7 +30,7 @@ def find_problem(beeper: Origin) -> str | None:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Refuses every redirect, because the token is meant for Beeper's own address only."""
+    """Refuses every redirect, because following one would send Beeper's token to another address."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Returns None, which makes the redirect an HTTPError."""
+        """Returns None, so that urllib raises the redirect as an HTTPError."""

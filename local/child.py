@@ -1,8 +1,8 @@
 """Runs a module that ends when its parent does: `python -m local.child SAVED MODULE ARGUMENTS...`.
 
-Our parent holds the other end of stdin. However the parent dies, even of SIGKILL, that pipe closes: then this
-process and everything that it started is asked to stop. The file SAVED is made when the module has ended by
-itself.
+The parent holds the other end of this process's stdin. When the parent dies, even by SIGKILL, that pipe
+closes, and this process sends SIGTERM to its process group. The empty file SAVED is created if the module
+ends without an error.
 """
 
 import os
@@ -16,7 +16,7 @@ _SECONDS_TO_SAVE = 20.0  # saving 60,000 rows takes 3 s
 
 
 def main() -> None:
-    """Runs the module as `python -m` would, then ends what it has started."""
+    """Runs the module like `python -m`, then ends the processes that the module has started."""
     saved, *sys.argv = sys.argv[1:]
     threading.Thread(target=_end_with_parent, daemon=True).start()
     status: int | str | None = 0
@@ -26,7 +26,7 @@ def main() -> None:
         status = ending.code
     if not status:
         Path(saved).touch()
-    # The functions that the engine has started must not outlive it.
+    # The engine has started processes for functions, which must not run longer than the engine.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
     sys.exit(status)
@@ -35,7 +35,7 @@ def main() -> None:
 def _end_with_parent() -> None:
     while os.read(0, 1024):
         pass
-    # The functions are asked, too, because the engine would wait for one that is at work.
+    # The whole group gets the signal, because the engine would wait for a function that is running.
     os.killpg(0, signal.SIGTERM)
     threading.Event().wait(_SECONDS_TO_SAVE)
     os.killpg(0, signal.SIGKILL)

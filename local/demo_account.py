@@ -1,4 +1,4 @@
-"""Runs the demo account's servers beside the engine, on the same ports at each start."""
+"""Runs the servers of the demo account, if possible on the same ports at each start."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from local.engine import free_port
 from local.processes import Child, ChildError, clear_leftovers
 from local.settings import Origin
 
-# They open nothing but the made-up account.
+# These tokens need not be secret, because they give access only to made-up data.
 _BEEPER_TOKEN = "demo-beeper-token"  # noqa: S105
 _MEDIA_TOKEN = "demo-media-token"  # noqa: S105
 _START_SECONDS = 30.0
@@ -23,7 +23,7 @@ _START_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class DemoServers:
-    """The running servers that take the places of Beeper, its media server and Dex."""
+    """The running servers of the demo account, which replace Beeper, its media server and Dex."""
 
     child: Child
     beeper: Origin
@@ -33,15 +33,15 @@ class DemoServers:
 
     @property
     def access(self) -> dict[str, str]:
-        """Returns what `.local/access.json` says of the endpoints below `/_demo/`."""
+        """The address and the token of the endpoints below `/_demo/`, for `.local/access.json`."""
         return {"url": self.beeper.url, "controlToken": self.control_token}
 
 
 @contextlib.contextmanager
 def demo_account(folder: Path) -> Iterator[DemoServers]:
-    """Serves the demo account until the end of the block. Raises ChildError if its servers do not start.
+    """Runs the demo account's servers until the end of the block. Raises ChildError if they do not start.
 
-    `folder` holds their log and a note of their ports.
+    `folder` gets their log and a file with their ports.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.resolve()
@@ -62,9 +62,9 @@ def demo_account(folder: Path) -> Iterator[DemoServers]:
 
 
 def _kept_ports(note: Path) -> tuple[int, int]:
-    """Returns the ports of the chat API and the media server: those of the last start, if free.
+    """Returns the ports of the chat API and the media server: the ports of the last start, if they are free.
 
-    The stack's parameters hold these addresses, so other ports mean an update of the stack.
+    The addresses are parameters of the stack, so other ports would make an update of the stack necessary.
     """
     last_port, last_media_port = json.loads(note.read_text()) if note.exists() else (0, 0)
     port = free_port(last_port)

@@ -1,4 +1,4 @@
-"""Brings the demo account's contacts into the stack, some through its API and others from Dex."""
+"""Stores the demo account's contacts in the stack: some through its API, others by an import from Dex."""
 
 import json
 import urllib.request
@@ -16,9 +16,9 @@ _TIMEOUT_SECONDS = 60
 
 
 def bring_contacts(stack: Stack, demo: DemoServers, address: str, admin_token: str) -> None:
-    """Brings all contacts before the first sync, which then shows their pictures. Raises NotReadyError.
+    """Stores all contacts. It must run before the first sync, which links them. Raises NotReadyError.
 
-    Contacts are put by hand only into a stack that has none, so that a person's changes to them stay.
+    Contacts are put through the API only if the stack has none, so that a person's changes are kept.
     """
     with ThreadPoolExecutor(2) as pool:
         from_dex = pool.submit(import_from_dex, stack, wait=True)
@@ -31,9 +31,9 @@ def bring_contacts(stack: Stack, demo: DemoServers, address: str, admin_token: s
 
 
 def import_from_dex(stack: Stack, *, wait: bool) -> None:
-    """Starts the import now, instead of when its schedule is due. With `wait` it returns when that is done.
+    """Starts an import from Dex without waiting for its schedule. If `wait`, returns when it has ended.
 
-    An import that has changed anything starts a sync of its own.
+    An import that has changed contacts starts a sync.
     """
     function: Any = boto3.client("lambda", **stack.engine.access)
     kind = "RequestResponse" if wait else "Event"
@@ -41,7 +41,7 @@ def import_from_dex(stack: Stack, *, wait: bool) -> None:
 
 
 def _request(address: str, token: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    """Returns the JSON of the API's answer. Raises NotReadyError if it refuses or does not answer."""
+    """Sends a request and returns the JSON of the answer. Raises NotReadyError if it fails."""
     request = urllib.request.Request(  # noqa: S310 - our own server
         address.rstrip("/") + path,
         method=method,
@@ -52,4 +52,6 @@ def _request(address: str, token: str, method: str, path: str, body: Mapping[str
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - our own
             return json.load(response)
     except OSError as error:
-        raise NotReadyError(f"the demo account's contacts could not be stored ({error})") from error
+        raise NotReadyError(
+            f"the demo account's contacts could not be stored ({error}): start again"
+        ) from error

@@ -1,4 +1,4 @@
-"""Deploys template.yaml into the engine through CloudFormation's API. The engine does the SAM transform."""
+"""Deploys template.yaml to the engine through CloudFormation's API. The engine makes the SAM transform."""
 
 import contextlib
 import json
@@ -42,11 +42,11 @@ def deploy(
     parameters: Mapping[str, str],
     secrets: Mapping[str, str],
 ) -> Stack:
-    """Creates the stack, or updates it to what the template says, and returns it.
+    """Creates the stack, or updates it to the template, and returns it.
 
-    `root` is the folder that paths in the template are relative to; layers are built into `builds`. On any
-    failure the engine is killed, so that it does not save a stack that is half updated. Raises DeployError or
-    BuildError, or ChildError if the engine has ended.
+    Paths in the template are relative to `root`. Layers are built into the folder `builds`. `secrets` are
+    stored as SecureStrings. After any error the engine is killed, so that it does not save a partly updated
+    stack. Raises DeployError or BuildError, or ChildError if the engine has ended.
     """
     try:
         packages = build_packages(template, root, builds)
@@ -58,14 +58,14 @@ def deploy(
         wire_routes(engine, name, stack.resources, values)
     except BaseException as error:
         if isinstance(error, BotoCoreError):
-            engine.child.check()  # if the engine does not answer because it has ended, its end is the reason
+            engine.child.check()  # if the engine has ended, its ChildError explains more than this error
         engine.child.kill()
         raise
     return stack
 
 
 def _put_secrets(engine: Engine, name: str, secrets: Mapping[str, str]) -> None:
-    """Stores the secrets below `/<name>/`, and deletes those of an earlier start that are not given again."""
+    """Stores the secrets below `/<name>/`, and deletes secrets of an earlier start that are no longer set."""
     ssm = boto3.client("ssm", **engine.access)
     stored = ssm.get_parameters_by_path(Path=f"/{name}")["Parameters"]
     # Parameters of other types belong to the template.
@@ -81,7 +81,7 @@ def _put_secrets(engine: Engine, name: str, secrets: Mapping[str, str]) -> None:
 
 
 def _with_packages(engine: Engine, template: Template, packages: list[Package]) -> Template:
-    """Uploads the packages, deletes older ones, and returns the template with the places of the new ones."""
+    """Uploads the packages, deletes older ones, and returns the template with the S3 keys of the new ones."""
     s3 = boto3.client("s3", **engine.access)
     with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -113,14 +113,17 @@ def _create_or_update(engine: Engine, name: str, template: Template, values: Map
         else:
             cloudformation.create_stack(**request)
     except ClientError as error:
-        if "No updates" in str(error):  # CloudFormation has no error code of its own for this
+        if "No updates" in str(error):  # CloudFormation has no separate error code for this
             return
         raise DeployError(str(error)) from error
     while (status := _status(cloudformation, name)).endswith("IN_PROGRESS"):
         time.sleep(0.05)
     if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         reason = _reason(cloudformation, name) or status
-        raise DeployError(f"{reason} (if you did not change template.yaml, `make clean` starts from nothing)")
+        raise DeployError(
+            f"{reason} (if you did not change template.yaml: copy .local/ to a safe place, run `make clean`,"
+            " which deletes all local pictures and contacts, and start again)"
+        )
 
 
 def _status(cloudformation: Any, name: str) -> str:
@@ -134,7 +137,7 @@ def _status(cloudformation: Any, name: str) -> str:
 
 
 def _reason(cloudformation: Any, name: str) -> str:
-    """Returns why the first three resources that failed did so, or an empty text."""
+    """Returns the errors of the first three resources that failed, or an empty text."""
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]  # newest first
     failures = [event for event in reversed(events) if event["ResourceStatus"].endswith("FAILED")]
     return "; ".join(

@@ -1,6 +1,6 @@
-"""Reads from the template what its CloudFront distribution does with a request: origin, methods and headers.
+"""Reads the rules of the template's CloudFront distribution: origins, methods and headers.
 
-The local server follows the same description as the deployed distribution, so the two cannot differ.
+The local server uses the same rules as the deployed distribution, so the two cannot differ.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 from local.template import Template, parameter_values
 
-# Part of a policy's SecurityHeadersConfig: the header that CloudFront sends for it, and its value.
+# For each part of a SecurityHeadersConfig: the header that CloudFront sends, and the function for its value.
 _SECURITY_HEADERS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
     "ContentTypeOptions": ("X-Content-Type-Options", lambda _: "nosniff"),
     "ContentSecurityPolicy": ("Content-Security-Policy", lambda part: part["ContentSecurityPolicy"]),
@@ -23,7 +23,7 @@ _NOT_SENT_LOCALLY = {"StrictTransportSecurity"}
 
 @dataclass(frozen=True, slots=True)
 class AddedHeader:
-    """A header of a response headers policy. Without `override` it yields to the origin's own."""
+    """A header of a response headers policy. It replaces the origin's header only if `override` is True."""
 
     name: str
     value: str
@@ -32,26 +32,26 @@ class AddedHeader:
 
 @dataclass(frozen=True, slots=True)
 class BucketOrigin:
-    """A bucket, by its logical id. `readable` lists patterns of the keys that CloudFront may read."""
+    """A bucket, by its logical id. `readable` has patterns of the keys that CloudFront may read."""
 
     resource: str
     readable: tuple[str, ...]
 
     def may_read(self, key: str) -> bool:
-        """Returns whether the bucket's policy lets CloudFront read this key."""
+        """Returns True if the bucket's policy lets CloudFront read this key."""
         return any(matches(pattern, key) for pattern in self.readable)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiOrigin:
-    """An HTTP API, by its logical id. It answers every path that leads to it."""
+    """An HTTP API, by its logical id."""
 
     resource: str
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One rule of the distribution. Paths that fit `pattern` are answered by `origin`."""
+    """One rule of the distribution: `origin` answers every path that matches `pattern`."""
 
     pattern: str
     origin: BucketOrigin | ApiOrigin
@@ -61,7 +61,7 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The behaviours in the order in which they are tried. The last one matches every path."""
+    """The behaviours in their order: the first match is used, and the last behaviour matches every path."""
 
     behaviours: tuple[Behaviour, ...]
     root_object: str
@@ -96,7 +96,10 @@ def read_distribution(template: Template) -> Distribution:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Returns whether a pattern of CloudFront or IAM fits: `*` is any characters, `?` exactly one."""
+    """Returns True if the text matches a pattern of CloudFront or IAM.
+
+    `*` matches any number of characters, and `?` exactly one.
+    """
     escaped = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(escaped, text, re.DOTALL) is not None
 
@@ -109,7 +112,7 @@ def _origin(described: Mapping[str, Any], resources: Template) -> BucketOrigin |
 
 
 def _logical_id(value: Any) -> str:
-    """Returns the logical id that a `Ref`, `Fn::GetAtt` or `Fn::Sub` names first. Raises ValueError."""
+    """Returns the first logical id in a `Ref`, `Fn::GetAtt` or `Fn::Sub`. Raises ValueError without one."""
     if "Ref" in value:
         return str(value["Ref"])
     if "Fn::GetAtt" in value:
@@ -141,7 +144,7 @@ def _readable_keys(bucket: str, resources: Template) -> tuple[str, ...]:
 def _added_headers(
     policy: Any, resources: Template, parameters: Mapping[str, str]
 ) -> tuple[AddedHeader, ...]:
-    """Returns the headers of a response headers policy, or none where there is no policy."""
+    """Returns the headers of a response headers policy, or an empty tuple if `policy` is None."""
     if policy is None:
         return ()
     config = resources[_logical_id(policy)]["Properties"]["ResponseHeadersPolicyConfig"]
@@ -160,7 +163,7 @@ def _added_headers(
 def _substituted(text: Any, parameters: Mapping[str, str]) -> str:
     """Returns the text, or the text of an `Fn::Sub` with the parameters' default values.
 
-    The local stack leaves every parameter that a header names at its default.
+    The defaults are right, because the local stack does not set any parameter that a header contains.
     """
     if isinstance(text, str):
         return text

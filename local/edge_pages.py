@@ -1,7 +1,7 @@
-"""Decides which web pages may use the local server: its own page, and those that the stack allows.
+"""Decides which web pages may use the local server: its own page, and pages of ALLOWED_ORIGINS.
 
-CloudFront answers everybody. The local server can be reached from this machine only, but by every page that
-is open in one of its browsers.
+CloudFront needs no such check. The local server needs it, because every page that is open in a browser on
+this machine can send it requests.
 """
 
 from email.message import Message
@@ -9,19 +9,19 @@ from email.message import Message
 from local.edge import Behaviour
 
 _PRIVATE_NETWORK = "Access-Control-Request-Private-Network"
-_SITES_OF_OUR_PAGE = {"same-origin", "none"}  # "none": a person typed the address, or opened a bookmark
+_SITES_OF_OUR_PAGE = {"same-origin", "none"}  # "none": a person has typed the address or opened a bookmark
 
 
 def why_refused(
     method: str, headers: Message, behaviour: Behaviour, allowed_origins: frozenset[str]
 ) -> str | None:
-    """Returns why a request is refused, or None if it may be answered. Its Host header was checked before.
+    """Returns why a request is refused, or None if it may be answered.
 
-    `behaviour` is the one that the request leads to. A program other than a browser sends none of the headers
-    that are looked at here; the API checks its token.
+    `behaviour` is the distribution's rule for the request. The caller has checked the Host header. A program
+    other than a browser does not send the headers that are checked here; the API checks its token.
     """
     if _PRIVATE_NETWORK in headers:
-        # A browser asks this before a page from the internet may reach into the network of its reader.
+        # A browser asks with this header whether a page from the internet may send requests to this machine.
         return "Pages of other networks may not use this server"
     own_origin = f"http://{headers['Host']}"
     origins = headers.get_all("Origin", [])
@@ -38,7 +38,7 @@ def why_refused(
 
 
 def _is_followed_link(headers: Message, behaviour: Behaviour) -> bool:
-    """Returns whether a person followed a link to our page, which the other page then cannot look into."""
+    """Returns True if a person has followed a link to our page. The other page cannot read the answer."""
     return (
         headers["Sec-Fetch-Mode"] == "navigate"
         and headers["Sec-Fetch-Dest"] == "document"
@@ -47,5 +47,5 @@ def _is_followed_link(headers: Message, behaviour: Behaviour) -> bool:
 
 
 def _is_shown_image(headers: Message) -> bool:
-    """Returns whether a page shows a picture of ours. A browser does not say which page does."""
+    """Returns True if another page shows a picture of ours. The browser does not say which page."""
     return headers["Sec-Fetch-Mode"] == "no-cors" and headers["Sec-Fetch-Dest"] == "image"

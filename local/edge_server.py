@@ -31,7 +31,7 @@ _CONNECTION_HEADERS = {
     "transfer-encoding",
     "upgrade",
 }
-# The server sets these itself, whatever a viewer sends.
+# The server sets these headers itself, and ignores the values that a viewer sends.
 _OWN_REQUEST_HEADERS = {"host", TOKEN_HEADER.lower()}
 _NOT_RELAYED_FROM_API = _CONNECTION_HEADERS | {"server", "date"}
 _RELAYED_TO_BUCKET = {"if-none-match", "if-modified-since", "range"}
@@ -45,39 +45,39 @@ _RELAYED_FROM_BUCKET = {
     "etag",
     "last-modified",
 }
-# A bucket answers no request without a signature. The engine checks those of functions only.
+# S3 needs a signature in every request, but the engine checks only the signatures of functions.
 _UNCHECKED_SIGNATURE = (
     f"AWS4-HMAC-SHA256 Credential=edge/20260101/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
 )
 _STATUSES_WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 _MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway's limit
-_ORIGIN_TIMEOUT_SECONDS = 35.0  # API Gateway gives up after 30
-_IDLE_SECONDS = 75  # before a connection that a browser keeps open is closed
+_ORIGIN_TIMEOUT_SECONDS = 35.0  # API Gateway answers within 30 s
+_IDLE_SECONDS = 75  # an idle connection of a browser is closed after this time
 
 
 class EdgeServer(ThreadingHTTPServer):
-    """Holds its port as soon as it is made, and answers 503 until it is given a site."""
+    """The local server. It opens its port when it is created, and answers 503 until `site` is set."""
 
     daemon_threads = True
-    request_queue_size = 256  # connections that wait: a page asks for hundreds of pictures at once
+    request_queue_size = 256  # waiting connections, because a page requests hundreds of pictures at once
 
     def __init__(self, port: int) -> None:
         super().__init__((_HOST, port), _Handler)
         self.site: Site | None = None
 
     def server_bind(self) -> None:
-        """Binds without looking up the name of this machine, which takes seconds on some."""
+        """Binds the port without looking up this machine's name, which takes seconds on some machines."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]  # it is IPv4
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Reports an error, unless it is that the browser has closed the connection."""
+        """Prints an error, unless it is an OSError: then the browser has closed the connection."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[str]:
-        """Answers requests until the end of the block, and yields the address at which it does."""
+        """Answers requests until the end of the block, and yields the server's address."""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
         try:
             yield f"http://{_HOST}:{self.server_port}/"
@@ -97,7 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._check_host()
             if not self.server.site:
-                raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "Starting")
+                raise RefusedError(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "The stack is starting: try again in a few seconds"
+                )
             request = self.server.site.origin_request(self.command, self.path)
             self._check_page(request.behaviour, self.server.site.allowed_origins)
             connection = http.client.HTTPConnection(_HOST, request.port, timeout=_ORIGIN_TIMEOUT_SECONDS)
@@ -107,21 +109,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(refusal)
 
     def __getattr__(self, name: str) -> Any:
-        """Returns `_serve` for every method: the base class looks for `do_GET`, `do_POST` and so on."""
+        """Returns `_serve` for `do_GET`, `do_POST` and so on, which the base class calls for each method."""
         if name.startswith("do_"):
             return self._serve
         raise AttributeError(name)
 
     def _check_host(self) -> None:
-        """Raises RefusedError if the request names another host than this machine.
+        """Raises RefusedError if the Host header is not a name of this machine.
 
-        A page elsewhere can make its own name mean 127.0.0.1 (DNS rebinding), and would then read the chats.
+        Otherwise a page from the internet could read the chats, after its own name was changed to the address
+        127.0.0.1 (DNS rebinding).
         """
         if not _OWN_HOSTS.fullmatch(self.headers.get("Host", "")):
             raise RefusedError(HTTPStatus.FORBIDDEN, "This server answers to 127.0.0.1 and localhost only")
 
     def _check_page(self, behaviour: Behaviour, allowed_origins: frozenset[str]) -> None:
-        """Raises RefusedError if a web page sent the request that may not use this server."""
+        """Raises RefusedError if the request comes from a web page that may not use this server."""
         if reason := why_refused(self.command, self.headers, behaviour, allowed_origins):
             raise RefusedError(HTTPStatus.FORBIDDEN, reason)
 
@@ -142,9 +145,13 @@ class _Handler(BaseHTTPRequestHandler):
             connection.endheaders(body)
             return connection.getresponse()
         except TimeoutError as error:
-            raise RefusedError(HTTPStatus.GATEWAY_TIMEOUT, "The origin did not answer in time") from error
+            raise RefusedError(
+                HTTPStatus.GATEWAY_TIMEOUT, "The engine did not answer in time: try again"
+            ) from error
         except (OSError, http.client.HTTPException) as error:
-            raise RefusedError(HTTPStatus.BAD_GATEWAY, "The origin does not answer") from error
+            raise RefusedError(
+                HTTPStatus.BAD_GATEWAY, "The engine does not answer: see the terminal of `make run`"
+            ) from error
 
     def _body(self) -> bytes | None:
         """Returns the body of the viewer's request, or None if it is empty. Raises RefusedError."""
@@ -158,12 +165,12 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(length)) if int(length) else None
 
     def _relay(self, response: http.client.HTTPResponse, request: OriginRequest) -> None:
-        """Sends an origin's answer to the viewer. Raises RefusedError where S3 would refuse the request."""
+        """Sends an origin's answer to the viewer. Raises RefusedError if S3 would refuse the request."""
         if request.to_bucket and response.status >= HTTPStatus.BAD_REQUEST:
-            # S3 tells only clients that may list the bucket which keys are missing. CloudFront may not.
+            # CloudFront may not list the bucket, so S3 answers 403 even if the key is missing.
             raise RefusedError(HTTPStatus.FORBIDDEN, "Access denied")
         headers = self._response_headers(response, request)
-        # A browser has to be sent a length. An origin that sends none is read to the end first.
+        # The answer needs a length. If the origin did not send one, its body is read completely first.
         has_length = bool(response.headers.get("Content-Length")) or self.command == "HEAD"
         body = None if has_length else response.read()
         if response.status in _STATUSES_WITHOUT_BODY:
@@ -179,7 +186,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             shutil.copyfileobj(response, self.wfile)
         if response.length:
-            # The origin sent less than it announced, which only the end of the connection shows the browser.
+            # The origin has sent less than its Content-Length. The browser notices that only if the
+            # connection is closed.
             self.close_connection = True
 
     def _response_headers(
@@ -204,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def version_string(self) -> str:
-        """Returns the value of the header Server, which must not tell the version of Python."""
+        """Returns the value of the header Server. The default would contain the version of Python."""
         return "imagecache"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
@@ -212,22 +220,22 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _is_sent_to_origin(name: str, *, is_bucket: bool) -> bool:
-    """Returns whether a header of the viewer's request is sent to the origin. `name` is in lower case."""
+    """Returns True if a header of the viewer's request is sent to the origin. `name` is in lower case."""
     if is_bucket:
         return name in _RELAYED_TO_BUCKET
-    # The engine refuses what looks like a browser's request, so Sec-Fetch-* stays here. A page's Origin goes
-    # on, because the API decides by it which pages may read its answers.
+    # Sec-Fetch-* is removed, because the engine refuses requests of browsers. A page's Origin is sent,
+    # because the API uses it to decide which pages may read its answers.
     withheld = _CONNECTION_HEADERS | _OWN_REQUEST_HEADERS
     return name not in withheld and not name.startswith("sec-fetch-")
 
 
 def _is_sent_to_viewer(name: str, *, is_bucket: bool) -> bool:
-    """Returns whether a header of the origin's answer is sent to the viewer. `name` is in lower case."""
+    """Returns True if a header of the origin's answer is sent to the viewer. `name` is in lower case."""
     return name in _RELAYED_FROM_BUCKET if is_bucket else name not in _NOT_RELAYED_FROM_API
 
 
 def _with_added(headers: list[tuple[str, str]], behaviour: Behaviour) -> list[tuple[str, str]]:
-    """Returns the origin's headers with those of the behaviour's response headers policy added."""
+    """Returns the origin's headers and the headers of the behaviour's response headers policy."""
     for added in behaviour.headers:
         present = [name for name, _ in headers if name.lower() == added.name.lower()]
         if added.override or not present:

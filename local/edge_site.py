@@ -1,4 +1,4 @@
-"""Decides which request to an origin answers a viewer's request, or why it is refused."""
+"""Converts a viewer's request to the request that is sent to its origin, or refuses it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from local.edge import ApiOrigin, Behaviour, BucketOrigin, read_distribution
 
 
 class RefusedError(Exception):
-    """A request is answered with a status and a short text, instead of an origin's answer."""
+    """The request is refused. The viewer gets this status and this short text."""
 
     def __init__(self, status: HTTPStatus, text: str) -> None:
         super().__init__(text)
@@ -20,7 +20,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OriginRequest:
-    """A request to the engine, and the behaviour of the distribution that leads to it."""
+    """A request to the engine, and the distribution's rule that selected its origin."""
 
     port: int
     host: str
@@ -30,7 +30,7 @@ class OriginRequest:
 
     @property
     def to_bucket(self) -> bool:
-        """Returns whether S3 answers the request."""
+        """True if S3 answers the request."""
         return isinstance(self.behaviour.origin, BucketOrigin)
 
 
@@ -54,21 +54,22 @@ class Site:
         port = self._engine.port
         name = self._resources[behaviour.origin.resource]
         if isinstance(behaviour.origin, ApiOrigin):
-            # The engine tells its APIs apart by this host name, which does not have to resolve.
+            # The engine selects the API by this host name, which need not exist in DNS.
             host = f"{name}.execute-api.localhost:{port}"
         else:
-            # A query such as `?versions` would ask the bucket for more than the object.
+            # The query is left out, because one such as `?versions` would request more than the object.
             host = f"127.0.0.1:{port}"
             target = f"/{name}/{quote(self._key(behaviour.origin, path))}"
         return OriginRequest(port, host, target, behaviour, self._engine.token)
 
     def _key(self, origin: BucketOrigin, path: str) -> str:
-        """Returns the key of the object that a path names. Raises RefusedError if it may not be read."""
+        """Returns the object key for a path. Raises RefusedError if the object may not be read."""
         try:
             key = unquote(path, errors="strict").removeprefix("/") or self._distribution.root_object
         except UnicodeDecodeError as error:
             raise RefusedError(HTTPStatus.BAD_REQUEST, "The path is not UTF-8") from error
-        # S3 takes a key as one name, but the engine stores objects as files in folders.
+        # For S3 a key is only a name, but the engine stores objects as files, so a key must not leave its
+        # folder.
         if {"", ".", ".."} & set(key.split("/")) or not key.isprintable() or not origin.may_read(key):
             raise RefusedError(HTTPStatus.FORBIDDEN, "Access denied")
         return key

@@ -1,7 +1,7 @@
-"""Runs the embedded engine (ministack) on 127.0.0.1, and keeps its state in a folder between runs.
+"""Runs the embedded engine (ministack) on 127.0.0.1, and stores its state in a folder between runs.
 
-The folder holds `state`, on which the running engine works; `saved`, the state at the last clean stop; `s3`,
-the objects; `tmp`; and `ministack.log`.
+The folder contains `state`, which the running engine changes; `saved`, the state at the last clean stop;
+`s3`, the objects; `tmp`; and `ministack.log`.
 """
 
 import contextlib
@@ -24,14 +24,14 @@ from local.processes import STOP_SECONDS, Child, ChildError, clear_leftovers
 
 REGION: Final = "eu-west-1"
 ARTIFACTS: Final = "imagecache-artifacts"  # the bucket of the packages that a deployment uploads
-_KEY: Final = "test"  # an SDK needs a key to sign with, and the engine checks no signature
+_KEY: Final = "test"  # an SDK needs a key for its signatures, which the engine does not check
 _HOST: Final = "127.0.0.1"
 _START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A running engine, and how it is reached."""
+    """A running engine, with its port and the session token that it requires."""
 
     child: Child
     port: int
@@ -39,12 +39,12 @@ class Engine:
 
     @property
     def endpoint(self) -> str:
-        """Returns the address for requests to every service."""
+        """The address for requests to every service."""
         return f"http://{_HOST}:{self.port}"
 
     @property
     def access(self) -> dict[str, Any]:
-        """Returns the keywords for `boto3.client`. `local.engine_gate` checks the session token alone."""
+        """The keyword arguments for `boto3.client`. `local.engine_gate` checks only the session token."""
         return {
             "endpoint_url": self.endpoint,
             "region_name": REGION,
@@ -56,7 +56,7 @@ class Engine:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Returns the environment variables by which an AWS SDK in another process reaches the engine."""
+        """The environment variables with which an AWS SDK in another process uses the engine."""
         return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION, **_credentials(self.token)}
 
 
@@ -114,8 +114,8 @@ def _credentials(token: str) -> dict[str, str]:
 
 
 def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
-    # The engine passes this on to the functions, with credentials of their own in place of ours, so the
-    # variables of the person who started it must not be here.
+    # The functions get these variables from the engine, except that each has its own credentials. So the
+    # variables of the person who started the stack must not be among them.
     return {
         "PATH": os.defpath,
         "HOME": str(folder / "tmp"),
@@ -125,12 +125,12 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         **_credentials(token),
-        "AUTH": "true",  # each function may do what its role allows, and no more
+        "AUTH": "true",  # the engine checks that the role of a function allows each of its requests
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder / "state"),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(folder / "s3"),
-        # These listeners are not needed, and another stack may hold their ports.
+        # These servers are not needed, and another stack may use their ports.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
     }
@@ -139,11 +139,11 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
 def _lay_out(folder: Path) -> None:
     """Prepares the folder for a start.
 
-    The engine runs on a copy, `state`, that replaces `saved` only after a clean stop: an engine that is
-    killed while it saves leaves files of two different moments.
+    The engine changes only `state`, a copy of `saved`, and the copy replaces `saved` only after a clean stop.
+    If the engine is killed while it saves, its files may be from different times.
 
-    The objects in `s3` are never removed here, because they may be the last copies of pictures. The engine
-    finds its buckets there when it starts, whether its state names them or not.
+    The objects in `s3` are never deleted here, because they may be the last copies of pictures. The engine
+    finds all buckets there when it starts, even if its state does not contain them.
     """
     saved = folder / "saved"
     state = folder / "state"
@@ -161,26 +161,26 @@ def _lay_out(folder: Path) -> None:
     else:
         state.mkdir()
         if _has_objects(folder / "s3"):
-            # The new stack gets buckets of new names, so it neither uses nor sweeps those of the last run.
+            # The buckets of the new stack have other names, so it neither uses nor sweeps the old ones.
             say(
                 "the last run was killed before it could save its chats; its pictures are kept in "
-                f"{folder / 's3'}, but this run does not use them"
+                f"{folder / 's3'}, but this run does not use them and downloads all pictures again"
             )
     for unfinished in (folder / "s3").rglob("*.tmp"):
-        unfinished.unlink()  # a write that a kill cut short would come back as an object
+        unfinished.unlink()  # otherwise the engine would serve a partly written file as an object
 
 
 def _has_objects(s3: Path) -> bool:
-    """Returns whether there is a bucket, `s3/<account>/<name>`, beside that of the packages."""
+    """Returns True if there is a bucket (`s3/<account>/<name>`) other than the bucket of the packages."""
     return any(bucket.name != ARTIFACTS for bucket in s3.glob("[0-9]*/*"))
 
 
 def _end_deliveries(queues: Path) -> None:
-    """Makes visible again the messages that were being worked on when the engine stopped.
+    """Makes messages visible that workers had received when the engine stopped.
 
-    Their workers have ended, and without this the messages would stay hidden for the rest of their visibility
-    timeout, six minutes in our template. The delivery that the stop cut short is not counted as a receive,
-    because a message becomes a dead letter after five receives.
+    These workers have ended, too. Otherwise the messages would stay hidden until their visibility timeout,
+    which is six minutes in our template. The interrupted delivery does not count as a receive, because a
+    message becomes a dead letter after five receives.
     """
     if not queues.exists():
         return
@@ -196,10 +196,10 @@ def _end_deliveries(queues: Path) -> None:
 
 
 def _listen_on_kept_port(state: Path) -> socket.socket:
-    """Returns a socket that listens on the port of the saved state, or on another one written into the state.
+    """Returns a socket that listens on the port of the saved state, or on another one if that is taken.
 
-    Queue URLs hold the port: if it changed and they did not, the queue's event source would be silent for
-    ever.
+    Another port is written to the state, because queue URLs contain the port: with the old one, the event
+    source of a queue would never receive a message.
     """
     file = state / "port"
     old_port = int(file.read_text()) if file.exists() else 0
@@ -214,11 +214,10 @@ def _listen_on_kept_port(state: Path) -> socket.socket:
 
 
 def _wait_until_it_answers(engine: Engine) -> None:
-    """Returns when the engine has answered a request. Raises ChildError if it ends or takes too long.
+    """Waits until the engine has answered a request. Raises ChildError if it ends or is not ready after 60 s.
 
-    The engine inherited a socket that already listened, so no other program can have the port: whatever
-    answers is the engine, and may be sent the token. A request waits in the socket until the engine serves
-    it.
+    The engine has inherited a socket that was already listening, so no other program can have the port and
+    receive the token. A request waits in the socket until the engine serves it.
     """
     deadline = time.monotonic() + _START_SECONDS
     while (seconds := deadline - time.monotonic()) > 0:

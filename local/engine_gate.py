@@ -1,12 +1,13 @@
-"""Runs the embedded engine (ministack) for the programs of this run alone.
+"""Runs the embedded engine (ministack) so that only the programs of this run can use it.
 
-`python -m local.engine_gate SOCKET` is given the number of a listening socket that it has inherited.
+`python -m local.engine_gate SOCKET` needs the number of a listening socket that it has inherited.
 
-ministack answers every request. Without the gate any web page in a browser of this machine, and any other
-user of it, could read the stored tokens and run code. The gate checks every path, `/_ministack/` included.
+ministack answers every request. Without the gate, any web page in a browser of this machine and any other
+user of the machine could read the stored tokens and run code. The gate checks every path, also
+`/_ministack/`.
 
-There are two kinds of callers. Our own programs have the token of the run, and may do everything. A function
-has credentials of its own, and may do what its role allows (see `local.engine_policies`).
+There are two kinds of callers. Our own programs have the token of the run, and may do everything. Each
+function has its own credentials, and may do what its role allows (see `local.engine_policies`).
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from hypercorn.asyncio import serve
 
 from local.engine_policies import FunctionCredentials, evaluate_policies
 
-TOKEN_HEADER = "X-Amz-Security-Token"  # noqa: S105 - the name of the header, not what it carries
+TOKEN_HEADER = "X-Amz-Security-Token"  # noqa: S105 - the name of the header, not a token
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -32,19 +33,19 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-_KEEP_ALIVE_SECONDS = 75  # what ministack itself uses
+_KEEP_ALIVE_SECONDS = 75  # the same as in ministack's own server
 _TOKEN = TOKEN_HEADER.lower().encode()
 _ADMINISTRATIVE_PATHS = ("/_", "/health")
 _READABLE_BY_ANY_PAGE = (b"access-control-allow-origin", b"*")
 
 
 class Gate:
-    """Passes on the requests of this run's programs and of its functions, and answers 403 to all others.
+    """Passes the requests of this run's programs and functions to the engine, and answers 403 to all others.
 
-    An AWS SDK sends its session token as plain text with every request. The token of the run proves that the
-    caller could read the memory of this run or `.local/access.json`, as only this user can. It does not prove
-    that a request is unchanged: only the signatures of functions are checked, because all requests stay on
-    loopback.
+    An AWS SDK sends its session token as plain text with every request. Only this user can read the token of
+    the run, which is in the memory of this run and in `.local/access.json`. The token does not prove that a
+    request was not changed on its way, but requests do not leave this machine. Therefore only the signatures
+    of functions are checked.
     """
 
     def __init__(self, engine: Application, *, port: int, token: str, functions: FunctionCredentials) -> None:
@@ -55,11 +56,11 @@ class Gate:
         self._api_host = re.compile(rb"[0-9a-z]+\.execute-api\.localhost:%d" % port)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Handles one request, or the engine's start and stop, as an ASGI application does."""
+        """Handles one request, or the engine's start and stop, according to the ASGI protocol."""
         if scope["type"] == "lifespan":
             await self._engine(scope, receive, send)
         elif scope["type"] != "http":
-            # A web page may open a WebSocket to any address without asking, and no program here uses one.
+            # A browser lets every page open a WebSocket to any address, and no program of ours uses one.
             await send({"type": "websocket.close", "code": 1008})
         elif reason := self._why_refused(scope["path"], scope["headers"]):
             await _refuse(send, reason)
@@ -67,9 +68,9 @@ class Gate:
             await self._engine(self._without_token(scope), receive, _hidden_from_pages(send))
 
     def _without_token(self, scope: Message) -> Message:
-        """Returns the request without the token of the run, but with the token that a function has signed.
+        """Returns the request without the token of the run. The token of a function is kept.
 
-        The API hands all headers to its functions, and the token of the run would let them do everything.
+        The API passes all headers to its functions, which could do everything with the token of the run.
         """
         headers = [
             (name, value) for name, value in scope["headers"] if (name, value) != (_TOKEN, self._token)
@@ -83,11 +84,11 @@ class Gate:
         if not asks_api and (len(hosts) != 1 or hosts[0] not in self._own_hosts):
             # A page may have pointed its own name at this machine (DNS rebinding).
             return "The engine answers to 127.0.0.1 and localhost only"
-        # The token alone keeps web pages out. These two checks hold even against a page that has learned it:
-        # browsers add the headers themselves, and a page cannot leave them out.
+        # The token alone is enough against web pages. These two checks also refuse a page that has the token:
+        # browsers add the headers themselves, and a page cannot prevent that.
         if any(name.startswith(b"sec-fetch-") for name, _ in headers):
             return "The engine does not answer browsers"
-        # The local server passes a page's Origin on to the API, which then decides who may read its answers.
+        # For the API the header is allowed: the local server sends a page's Origin, which the API checks.
         if _values(headers, b"origin") and not asks_api:
             return "The engine does not answer web pages"
         return self._why_credentials_refused(path, headers, asks_api=bool(asks_api))
@@ -103,21 +104,21 @@ class Gate:
             or not self._functions.match(*tokens, *authorizations)
         ):
             return f"The engine needs the session token of this run in the header {TOKEN_HEADER}"
-        # ministack evaluates no policy for its own paths, nor for the API.
+        # ministack checks no policy for its own paths and for the API, so functions must not use them.
         if asks_api or path.startswith(_ADMINISTRATIVE_PATHS):
             return "The engine answers this to the programs of this run only"
         return None
 
 
 def _values(headers: Headers, wanted: bytes) -> list[bytes]:
-    """Returns every value of the header `wanted`, given in lower case. A request may repeat a header."""
+    """Returns every value of the header `wanted` (in lower case), because a request may repeat a header."""
     return [value for name, value in headers if name == wanted]
 
 
 async def _refuse(send: Send, reason: str) -> None:
     """Answers 403 with the reason as text."""
     body = f"{reason}\n".encode()
-    # Closing the connection keeps the body, which was not read, from being taken for the next request.
+    # The connection is closed, because the unread body of the request would be read as the next request.
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
@@ -128,7 +129,7 @@ async def _refuse(send: Send, reason: str) -> None:
 
 
 def _hidden_from_pages(send: Send) -> Send:
-    """Wraps an ASGI `send`: removes ministack's CORS header, which lets any web page read the answers."""
+    """Wraps an ASGI `send` to remove ministack's CORS header, which lets any web page read the answers."""
 
     async def send_hidden(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -144,10 +145,10 @@ def _hidden_from_pages(send: Send) -> Send:
 
 
 def main() -> None:
-    """Serves ministack behind the gate, on the listening socket that we inherited, until a signal stops us.
+    """Serves ministack behind the gate, on the inherited listening socket, until a signal stops this process.
 
-    This replaces ministack's own `main`, which would open the port itself: another program could take the
-    port in the moment before, and would be sent the token.
+    This replaces ministack's own `main`, which would open the port itself: another program could open the
+    port just before, and would then receive the token.
     """
     import ministack.app as ministack  # type: ignore[import-untyped]  # noqa: PLC0415 - takes a second
 

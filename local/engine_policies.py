@@ -1,13 +1,16 @@
 """Makes ministack evaluate the policy of each function's role, as AWS does.
 
-ministack does so with `AUTH=true`, except for three things that this module corrects:
+With `AUTH=true` ministack does that, but this module has to correct three differences from AWS:
 
-- It gives a function credentials that everybody can compute from the names of the function and its role. Here
-  they are random.
-- It takes the access key ids `test`, the account's number and an empty one for the root user. Here every
-  caller but the functions is the root user, because the gate has demanded the token of the run.
-- It checks a batch of messages for an action that AWS does not have, the deletion of several versions of
-  objects partly as that of objects, and the reading of several parameters for none of them in particular.
+- ministack makes the credentials of a function from the names of the function and its role, so that anyone
+can
+  compute them. This module makes them random.
+- ministack treats the access key ids `test`, the account's number and an empty one as the root user. With
+this
+  module every caller except a function is the root user, because the gate has checked the token of the run.
+- ministack checks some requests for the wrong action or resource: for a batch of messages an action that AWS
+  does not have, for a deletion of object versions partly the deletion of objects, and for a request for
+  several parameters no parameter.
 """
 
 import hmac
@@ -18,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-_Extract = Callable[..., Any]  # what finds out an action or a resource takes the same arguments: the request
+_Extract = Callable[..., Any]  # a function of ministack that returns the action or the resource of a request
 
 _ACTION_OF_BATCH = {
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
@@ -37,25 +40,25 @@ class Credentials:
 
 
 class FunctionCredentials:
-    """Gives each function random credentials, which are new in each run of the engine."""
+    """Creates random credentials for each function. They are new in each run of the engine."""
 
     def __init__(self) -> None:
         self._issued: dict[str, Credentials] = {}
 
     def issue(self, key_id: str) -> Credentials:
-        """Returns the credentials with this key id: the same for all processes of a function."""
+        """Returns the credentials with this key id, which are the same for all processes of a function."""
         new = Credentials(key_id, secrets.token_urlsafe(32), secrets.token_urlsafe(32))
-        # The engine starts processes in several threads, and `setdefault` lets one of them decide.
+        # The engine starts processes in several threads. With `setdefault` all of them get the same value.
         return self._issued.setdefault(key_id, new)
 
     def is_function(self, key_id: str) -> bool:
-        """Returns whether a function has this key id."""
+        """Returns True if this is the key id of a function."""
         return key_id in self._issued
 
     def match(self, token: bytes, authorization: bytes) -> bool:
-        """Returns whether a session token and an Authorization header name the same function.
+        """Returns True if the session token and the Authorization header belong to the same function.
 
-        ministack then checks the signature, which proves that the caller also has the secret key.
+        ministack checks the signature afterwards, which proves that the caller has the secret key.
         """
         return any(
             hmac.compare_digest(token, issued.token.encode())
@@ -65,7 +68,7 @@ class FunctionCredentials:
 
 
 class _Resources(str):
-    """The ARNs of all resources that a request names. For ministack's own code it is the first one."""
+    """The ARNs of all resources of a request. As a text, which ministack's code uses, it is the first ARN."""
 
     __slots__ = ("arns",)
 
@@ -78,7 +81,7 @@ class _Resources(str):
 
 
 def evaluate_policies() -> FunctionCredentials:
-    """Changes ministack in this process, and returns the credentials that its functions will get."""
+    """Replaces parts of ministack in this process, and returns the credentials of its Lambda functions."""
     # ministack has no types, and importing it takes a second.
     from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # type: ignore[import-untyped]  # noqa: PLC0415
     from ministack.services import lambda_svc, sts  # type: ignore[import-untyped]  # noqa: PLC0415
@@ -105,19 +108,22 @@ def evaluate_policies() -> FunctionCredentials:
         iam_actions.extract_iam_action, iam_actions._s3_batch_delete_targets
     )
     iam_actions.extract_resource_arn = _with_every_parameter(iam_actions.extract_resource_arn)
-    # Functions get the variables of this process. The token of the run would make them the root user.
+    # Functions inherit the variables of this process. With the token of the run they would be the root user.
     os.environ.pop("AWS_SESSION_TOKEN", None)
     return functions
 
 
 def _without_batches(original: _Extract, deleted: Callable[[str, bytes], list[tuple[str, str]]]) -> _Extract:
-    """`deleted` returns the ARN and the version of each object that a request deletes from a bucket."""
+    """Wraps ministack's function to return the action that AWS would check for a batch or a deletion.
+
+    `deleted` returns the ARN and the version of each object that a request deletes from a bucket.
+    """
 
     def extract_iam_action(service: str, method: str, path: str, *rest: Any) -> str | None:
         action = original(service, method, path, *rest)
         _, body, _ = rest
         if action == "s3:DeleteObject" and method == "POST":
-            # The first object is checked for this action, the others for the right one.
+            # ministack checks only the first object for this action, and the others for the right one.
             [(_, version), *_] = deleted(path.strip("/"), body) or [("", "")]
             return "s3:DeleteObjectVersion" if version else action
         return _ACTION_OF_BATCH.get(action, action)

@@ -1,8 +1,8 @@
-"""Packs the folders that the template names into zip files for the engine, when they have changed.
+"""Packs the folders of functions and layers into zip files for the engine, if they have changed.
 
-The engine unpacks a layer again for every worker: 46 MB in 3,263 files, which takes 1.5 s. So each layer is
-built once, into a folder, and its zip file holds nothing but a `.pth` file that puts this folder first on the
-path.
+The engine unpacks a layer (46 MB in 3,263 files) for every worker, which takes 1.5 s. Therefore each layer is
+built once, into a folder, and its zip file contains only a `.pth` file that puts this folder first on
+Python's path.
 """
 
 import contextlib
@@ -25,17 +25,17 @@ from typing import IO
 from local.template import Template
 
 _UNUSED_SECONDS = 7 * 86400
-# Zip files hold a time for each entry. This is the earliest one there can be.
+# Zip files have a time for each entry. This is the earliest possible time; a fixed one keeps the bytes equal.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class BuildError(Exception):
-    """The Makefile of a layer failed. The message is one line with the reason, and names the log."""
+    """The Makefile of a layer failed. The message is one line with the reason and the path of the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A zip file, with the resource and the property of the template that it is the content of."""
+    """A zip file, and the resource and the property of the template that refer to its content."""
 
     logical_id: str
     property: str
@@ -43,9 +43,10 @@ class Package:
 
 
 def build_packages(template: Template, root: Path, builds: Path) -> list[Package]:
-    """Returns a package for every function and every layer of the template, built below `builds`.
+    """Builds a package for every function and every layer of the template in the folder `builds`.
 
-    The template's paths are relative to `root`. Several processes may share `builds`. Raises BuildError.
+    The template's paths are relative to `root`. Several processes may use `builds` at once. Raises
+    BuildError.
     """
     builds = builds.resolve() / f"{platform.python_version()}-{sys.platform}-{platform.machine()}"
     builds.mkdir(parents=True, exist_ok=True)
@@ -79,7 +80,7 @@ def _digest(contents: dict[str, bytes]) -> str:
 
 
 def _zipped(builds: Path, name: str, contents: dict[str, bytes]) -> Path:
-    """Writes a zip file whose bytes depend on names and contents alone, and returns its path."""
+    """Writes a zip file whose bytes depend only on the files' names and contents, and returns its path."""
     archive = builds / f"{name}-{_digest(contents)}.zip"
     with zipfile.ZipFile(archive, "w") as target:
         for path, content in contents.items():
@@ -100,7 +101,7 @@ def _pointer(built: Path) -> dict[str, bytes]:
 
 @contextlib.contextmanager
 def _building(name: str, source: Path, built: Path) -> Iterator[None]:
-    """Builds a layer by its own Makefile, as `sam build` does, but for this interpreter.
+    """Builds a layer with its Makefile, like `sam build`, but for this Python interpreter.
 
     The build is started on entry and awaited on exit, so that several layers are built at the same time.
     """
@@ -125,8 +126,8 @@ def _building(name: str, source: Path, built: Path) -> Iterator[None]:
 
 
 def _start_make(*arguments: str, folder: Path, output: IO[bytes]) -> "subprocess.Popen[bytes]":
-    # The flags and the level of the `make run` that started this process are not meant for this make: with a
-    # level it writes "Entering directory" into the log, beside what the layer's own commands say.
+    # This make must not inherit the flags and the level of the `make run` that started this process: with a
+    # level, it writes "Entering directory" to the log, and _reason would return that line.
     inherited = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
     environment = {key: value for key, value in os.environ.items() if key not in inherited}
     return subprocess.Popen(
@@ -141,7 +142,7 @@ def _start_make(*arguments: str, folder: Path, output: IO[bytes]) -> "subprocess
 
 
 def _reason(log: Path) -> str:
-    """Returns the last line before make's own, which says only which target failed."""
+    """Returns the last line of the log that is not from make, because make says only which target failed."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     reasons = [line.strip() for line in lines if not line.startswith("make")]
     return (reasons or lines or ["make gave no reason"])[-1]
@@ -155,9 +156,9 @@ def _locked(builds: Path) -> Iterator[None]:
 
 
 def _delete_unused(builds: Path) -> None:
-    """Deletes what no start has used for a week, and what a killed build has left.
+    """Deletes builds that no start has used for a week, and unfinished files of a killed build.
 
-    Functions of another run may still use a layer, so those that are not the newest stay for that week.
+    Older builds are kept for a week, because functions of another run may still use them.
     """
     for path in builds.iterdir():
         if path.name.startswith("unfinished-") or time.time() - path.stat().st_mtime > _UNUSED_SECONDS:

@@ -1,4 +1,4 @@
-"""Starts and stops the processes of one stack folder, and finds those that a killed run left behind."""
+"""Starts and stops the processes of one stack folder, and finds processes that a killed run has left."""
 
 import contextlib
 import fcntl
@@ -14,19 +14,20 @@ from pathlib import Path
 from local.template import ROOT
 
 STOP_SECONDS = 15.0
-# Orphans are reaped by the init process, which some containers do not have.
+# Killed processes disappear only when the init process has reaped them. Some containers have no init process,
+# so there is a limit to the wait.
 _REAP_SECONDS = 2.0
 
 
 class ChildError(Exception):
-    """A process of the stack did not start, or ended by itself. The message is one line and names the log."""
+    """A process of the stack did not start or has ended. The message is one line with the log's path."""
 
 
 class Child:
-    """Runs a module in a process group of its own, which ends when this process does (see `local.child`).
+    """Runs a module in a new process group, which ends when this process does (see `local.child`).
 
-    `name` is used for its log, `<name>.log`, and for the mark of a clean stop, `<name>.saved`; `title` names
-    it in messages. It inherits the open files `inherited` under the same numbers.
+    The module writes to `<name>.log`, and `<name>.saved` marks a clean stop. Messages call it `title`. It
+    inherits the file descriptors `inherited` under the same numbers.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Child:
         self.title = title
         self.log = folder / f"{name}.log"
         saved = folder / f"{name}.saved"
-        # Python ignores -X options that it does not know. This one lets later runs find the process.
+        # Python ignores unknown -X options. This option lets later runs find the process.
         command = [sys.executable, "-X", _mark(folder), "-m", "local.child", str(saved), module, *arguments]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -64,7 +65,7 @@ class Child:
             raise ChildError(f"{self.title} {_how_it_ended(status, self.log)}; its log is {self.log}")
 
     def stop(self) -> bool:
-        """Asks the process to end, then kills what is left of its group. Returns False if it did not obey."""
+        """Sends SIGTERM, waits, and kills the rest of the group. Returns False if it did not end in 15 s."""
         self._signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
@@ -83,7 +84,7 @@ class Child:
             self._process.stdin.close()
 
     def _signal(self, number: int) -> bool:
-        """Returns whether any process of the group is left to receive the signal. Signal 0 only asks."""
+        """Sends a signal to the group. Returns False if the group has no process. Signal 0 sends nothing."""
         try:
             os.killpg(self._process.pid, number)
         except (ProcessLookupError, PermissionError):  # macOS: EPERM where only zombies are left
@@ -92,11 +93,11 @@ class Child:
 
 
 def _how_it_ended(status: int, log: Path) -> str:
-    """Returns the exit status with the last line of the log, which after an exception says what it was."""
+    """Returns a text with the exit status and the last line of the log, which is often the exception."""
     if status < 0:
         return f"was ended by {signal.Signals(-status).name}"
     lines = log.read_text(errors="replace").strip().splitlines()
-    # The log of the engine also has the functions' lines of JSON, which say nothing of its own end.
+    # The log of the engine also contains the functions' lines of JSON, which do not explain its end.
     if not lines or lines[-1].startswith("{"):
         return f"ended with status {status}"
     return f"ended with status {status}: {lines[-1]}"
@@ -126,14 +127,14 @@ def try_lock(file: Path, note: str) -> Iterator[str | None]:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Waits until the processes that an earlier run left have ended, and kills those that do not end.
+    """Waits until the processes of an earlier run have ended, and kills any that do not end in 15 s.
 
-    A function can outlive a killed engine, and would then write into the next one.
+    A function that is still running after its engine was killed would write to the next engine.
     """
     deadline = time.monotonic() + STOP_SECONDS
     while commands := leftovers(folder):
-        # A child of `local.child` has noticed that its parent is gone, and is saving. Functions without their
-        # engine never end by themselves.
+        # A process of `local.child` has noticed that its parent has ended, and is saving. Functions without
+        # an engine never end by themselves.
         is_saving = any(" -m local.child " in command for command in commands.values())
         if not is_saving or time.monotonic() > deadline:
             for pid in commands:
@@ -143,7 +144,7 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def leftovers(folder: Path) -> dict[int, str]:
-    """Returns process id → command line of this folder's processes, recognised by their command lines."""
+    """Returns the command lines of this folder's processes, by process id."""
     child = rf" -X {re.escape(_mark(folder))} -m local\.child "
     function = rf" {re.escape(str(folder / 'tmp'))}/ministack-lambda-.*/_worker\.py$"
     pattern = re.compile(f"{child}|{function}")

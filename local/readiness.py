@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _API_SECONDS = 60.0
-# An account that has no pictures, or whose pictures all fail, is shown all the same.
+# After this time, the page is announced even without pictures: the account may have none.
 _FACES_SECONDS = 60.0
 _SECONDS_BETWEEN_REPORTS = 2.0
 
@@ -21,11 +21,10 @@ class NotReadyError(Exception):
 def wait_for_chats(
     address: str, token: str, *, want_faces: bool, check: Callable[[], None], say: Callable[[str], None]
 ) -> None:
-    """Returns when the first page of chats has a picture or, without `want_faces`, when the API answers.
+    """Waits until the first page of chats has a picture or, without `want_faces`, until the API answers.
 
-    If no picture is cached within a minute, it says so and returns. Calls `check` again and again, which
-    raises an error when waiting has no more use. Raises NotReadyError if the API does not answer within a
-    minute.
+    If no picture is cached within a minute, it says so and returns. `check` is called repeatedly; it should
+    raise an error if waiting is useless. Raises NotReadyError if the API does not answer within a minute.
     """
     started = time.monotonic()
     last_report = started
@@ -36,7 +35,8 @@ def wait_for_chats(
         if chats is None:
             if waited > _API_SECONDS:
                 raise NotReadyError(
-                    f"the API does not answer after {_API_SECONDS:.0f} s; the engine's log may say why"
+                    f"the API does not answer after {_API_SECONDS:.0f} s: look for errors in the engine's"
+                    " log, .local/beeper/ministack.log (.local/demo/ministack.log with the made-up account)"
                 )
         elif not want_faces or _has_faces(chats):
             return
@@ -54,7 +54,7 @@ def _has_faces(chats: list[dict[str, Any]]) -> bool:
 
 
 def _first_page(address: str, token: str) -> list[dict[str, Any]] | None:
-    """Returns the first page of chats, or None if the API does not answer as it should."""
+    """Returns the first page of chats, or None if the API does not answer with the status 200."""
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException, ValueError):
         connection.request("GET", "/api/chats?limit=50", headers={"Authorization": f"Bearer {token}"})

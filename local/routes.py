@@ -1,6 +1,7 @@
-"""Gives the engine the routes, integrations and authorizers of the template's API.
+"""Creates the routes, integrations and authorizers of the template's API in the engine.
 
-AWS reads them from an HTTP API's `Body`. The engine ignores that, and the API would answer 404 to everything.
+AWS reads them from the `Body` of an HTTP API. The engine ignores `Body`, and would answer every request with
+404.
 """
 
 import json
@@ -18,7 +19,7 @@ _ACCOUNT = "000000000000"
 def wire_routes(
     engine: Engine, stack_name: str, resources: Mapping[str, str], parameters: Mapping[str, str]
 ) -> None:
-    """Makes every HTTP API of the stack answer the routes in its `Body`, and no others."""
+    """Makes every HTTP API of the stack answer exactly the routes in its `Body`."""
     cloudformation = boto3.client("cloudformation", **engine.access)
     processed = cloudformation.get_template(StackName=stack_name, TemplateStage="Processed")["TemplateBody"]
     template = json.loads(processed) if isinstance(processed, str) else processed
@@ -29,7 +30,7 @@ def wire_routes(
 
 
 class _Wiring:
-    """Sets up one API. Everything is deleted and made again, because an update may have changed any of it."""
+    """Sets up one API. It deletes and creates every route again, because an update may have changed it."""
 
     def __init__(
         self, engine: Engine, api_id: str, resources: Mapping[str, str], parameters: Mapping[str, str]
@@ -41,7 +42,7 @@ class _Wiring:
         self._integrations: dict[str, str] = {}
 
     def apply(self, body: Mapping[str, Any]) -> None:
-        """Replaces all that the API has by what `body`, an OpenAPI document, describes."""
+        """Replaces all routes of the API by the routes in `body`, an OpenAPI document."""
         self._clear()
         self._allow_origins(body.get("x-amazon-apigateway-cors"))
         schemes = body.get("components", {}).get("securitySchemes", {})
@@ -64,7 +65,7 @@ class _Wiring:
     def _allow_origins(self, cors: Mapping[str, Any] | None) -> None:
         """Sets the API's CORS rules, or deletes them if no origin is allowed.
 
-        The origins are read from the parameter AllowedOrigins, which is where our template takes them from.
+        The origins come from the parameter AllowedOrigins, to which the template's rules refer.
         """
         origins = [origin for origin in self._parameters.get("AllowedOrigins", "").split(",") if origin]
         if cors is None or not origins:
@@ -81,7 +82,7 @@ class _Wiring:
         self._gateway.update_api(ApiId=self._api_id, CorsConfiguration=configuration)
 
     def _integration(self, described: Mapping[str, Any]) -> str:
-        """Returns the id of the function's integration, which all routes to the function share."""
+        """Returns the id of the function's integration. All routes to a function use the same one."""
         arn = self._function_arn(described["uri"])
         if arn not in self._integrations:
             integration = self._gateway.create_integration(
@@ -110,9 +111,9 @@ class _Wiring:
         return str(authorizer["AuthorizerId"])
 
     def _function_arn(self, uri: Any) -> str:
-        """Returns the ARN of the function that the URI of an integration or an authorizer names.
+        """Returns the ARN of the function in the URI of an integration or an authorizer.
 
-        SAM writes the name into an `Fn::Sub`, as `${Name.Arn}` or as a variable that an `Fn::GetAtt` sets.
+        SAM writes the function into an `Fn::Sub`, as `${Name.Arn}` or as a variable set by an `Fn::GetAtt`.
         """
         text = json.dumps(uri)
         match = re.search(r"\$\{(\w+)\.Arn\}", text) or re.search(r'"Fn::GetAtt": \["(\w+)", "Arn"\]', text)

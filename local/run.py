@@ -1,7 +1,8 @@
 """Runs the whole system on this machine until it is stopped: `make run`.
 
-Exit codes: 0 stopped after it was ready; 128 + the signal's number: stopped before that; 1 one of its
-processes failed; 2 a setting is wrong, the port is taken, or this folder's stack runs already.
+The exit code is 0 if it was stopped when it was ready, and 128 + the signal's number if it was stopped
+earlier. It is 1 if one of its processes failed, and 2 if a setting is wrong, the port is taken, or this
+folder's stack is running already.
 """
 
 import contextlib
@@ -60,14 +61,14 @@ def main() -> int:
 
 
 def _run(settings: Settings, server: EdgeServer, address: str) -> None:
-    """Starts everything in order, announces that it is ready, and returns only by an exception."""
+    """Starts the stack, announces that it is ready, and watches its processes. Ends only by an exception."""
     access = load_or_make_access(_ACCESS, address)
     with contextlib.ExitStack() as running:
         demo = None if settings.beeper else running.enter_context(demo_account(_STATE / "demo-account"))
         origins = _origins(settings, demo)
         beeper_problem = find_problem(origins.beeper)
         say("starting the engine and deploying template.yaml")
-        # The demo account's chats must never mix with a person's own.
+        # Two folders, because the demo account's chats must never be mixed with the person's chats.
         folder = _STATE / ("demo" if demo else "beeper")
         stack = running.enter_context(_stack(folder, settings, origins, access))
         release_sync_lock(stack)
@@ -128,7 +129,7 @@ def _stack(
 
 
 def _publish(stack: Stack) -> None:
-    """Stores the page in the web bucket, and the engine's address for `imagecache import-convex`."""
+    """Stores the page in the web bucket, and the engine's address in `.local/access.json`."""
     engine = stack.engine
     add_engine_access(_ACCESS, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK_NAME)
     publish_page(boto3.client("s3", **engine.access), stack.outputs["WebBucket"], ROOT / "web")
@@ -154,7 +155,7 @@ def _only_run(port: int) -> Iterator[None]:
 
 
 def _edge_server(port: int) -> EdgeServer:
-    """Returns the local server, which holds the port from now on. Raises SettingsError if that is taken."""
+    """Creates the local server, which opens the port. Raises SettingsError if the port is taken."""
     try:
         return EdgeServer(port)
     except OSError as error:
@@ -164,18 +165,18 @@ def _edge_server(port: int) -> EdgeServer:
 
 
 def _ignore_aws_settings() -> None:
-    """Removes the person's own AWS settings: they may name a missing profile or a real account."""
+    """Removes the person's AWS settings, because they may contain a missing profile or a real account."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 def _stop_on_signals(*, ready: bool) -> None:
-    """Makes the signals of Ctrl-C, `kill` and a closed terminal stop everything in order."""
+    """Makes Ctrl-C, `kill` and a closed terminal stop all processes in order."""
 
     def stop(number: int, _: FrameType | None) -> None:
         for name in _SIGNALS:
-            signal.signal(name, signal.SIG_IGN)  # stopping takes seconds, and must not be cut short
+            signal.signal(name, signal.SIG_IGN)  # stopping takes seconds and must not be interrupted
         say("stopping")
         sys.exit(0 if ready else 128 + number)
 

@@ -1,4 +1,4 @@
-"""Reads the settings of `make run` from environment variables, or says which one is wrong and what to do."""
+"""Reads the settings of `make run` from environment variables, and checks them."""
 
 import re
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ import phonenumbers
 from local.template import Template
 
 _DEFAULT_PORT = "8080"
-_SHOWN_LENGTH = 40  # characters of a wrong value that a message repeats
+_SHOWN_LENGTH = 40  # the number of characters of a wrong value that a message contains
 
 
 class SettingsError(Exception):
-    """A variable is missing or wrong. The message is one line that names it."""
+    """A variable is missing or wrong. The message is one line with its name and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A server to read from, with the token that it demands."""
+    """A server to read from, and the token that it requires."""
 
     url: str
     token: str = field(repr=False)
@@ -36,7 +36,7 @@ class Origins:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The choices of the person who starts the stack. Without `beeper` it shows the demo account."""
+    """The settings of a stack. If `beeper` is None, the stack shows the demo account."""
 
     port: int
     beeper: Origin | None
@@ -47,9 +47,9 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str], template: Template) -> Settings:
-    """Returns the settings, checked by the patterns of the template's parameters, as AWS would check them.
+    """Reads the settings, and checks them with the patterns of the template's parameters, like AWS.
 
-    A variable that is empty counts as not set. Raises SettingsError.
+    An empty variable counts as not set. Raises SettingsError.
     """
     values = {name: value.strip() for name, value in environment.items() if value.strip()}
     parameters = template["Parameters"]
@@ -63,7 +63,7 @@ def read_settings(environment: Mapping[str, str], template: Template) -> Setting
         media_server=media_server,
         allowed_origins=_allowed_origins(values.get("ALLOWED_ORIGINS", "")),
         default_region=_default_region(values.get("DEFAULT_REGION")),
-        # The demo account has contacts of its own, and a person's contacts must not be mixed with them.
+        # The demo account has its own contacts, which must not be mixed with the person's contacts.
         dex_key=values.get("DEX_API_KEY") if beeper else None,
     )
 
@@ -97,7 +97,8 @@ def _port(text: str) -> int:
 def _origin(values: Mapping[str, str], prefix: str, parameter: Mapping[str, str]) -> Origin | None:
     """Returns the server of the variables `<prefix>_URL` and `<prefix>_TOKEN`, or None if neither is set.
 
-    A URL that is not set is the default of the template's parameter, if that has one.
+    If only the URL is not set, it is the default value of the template's parameter. Raises SettingsError if a
+    variable is missing or wrong.
     """
     token = values.get(f"{prefix}_TOKEN")
     url = values.get(f"{prefix}_URL")

@@ -1,4 +1,4 @@
-"""Runs template.yaml in the embedded engine, for `make run` and for tests alike."""
+"""Runs template.yaml in the embedded engine, for `make run` and for tests."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -26,9 +26,10 @@ def local_stack(
     parameters: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> Iterator[Stack]:
-    """Starts the engine with the state in `folder`, deploys the template, and stops after the block.
+    """Starts the engine with the state in `folder`, deploys the template, and stops it after the block.
 
-    `secrets` become SecureStrings below `/<name>/` before any function runs. Layers are built into `builds`.
+    `secrets` are stored as SecureStrings below `/<name>/` before any function runs. Layers are built into
+    `builds`. Raises the errors of `running_engine` and `deploy`.
     """
     with running_engine(folder) as engine:
         yield deploy(
@@ -45,9 +46,9 @@ def local_stack(
 def release_sync_lock(stack: Stack) -> None:
     """Releases the sync lock if the last run was stopped while a sync held it.
 
-    No function outlives its engine, so the sync has ended. Without this the next one would wait for the end
-    of the lease, up to 16 minutes. The lock is acquired as at a time when every lease is over. That gives it
-    a new fence, which a sync that is running after all would notice.
+    Functions end with their engine, so that sync has ended, too. Otherwise the next sync would have to wait
+    for the end of the lease, up to 16 minutes. The lock is acquired with a time after the end of every lease.
+    This also gives it a new fence, so that a sync which is still running would fail.
     """
     lock = SyncLock(
         table_name=stack.resources["SyncStateTable"], dynamodb=boto3.client("dynamodb", **stack.engine.access)
@@ -58,6 +59,6 @@ def release_sync_lock(stack: Stack) -> None:
 
 
 def start_first_sync(stack: Stack) -> None:
-    """Starts a sync now, instead of when its schedule is due, and does not wait for its end."""
+    """Starts a sync without waiting for its schedule or for its end."""
     function: Any = boto3.client("lambda", **stack.engine.access)
     function.invoke(FunctionName=stack.outputs["SyncFunction"], InvocationType="Event", Payload=b"{}")

@@ -1,4 +1,4 @@
-"""Reads template.yaml and adapts it to the engine, which needs plain numbers where AWS takes references."""
+"""Reads template.yaml, and replaces references to numbers by the numbers, which the engine needs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,11 +13,11 @@ Template = dict[str, Any]
 
 
 class TemplateError(Exception):
-    """The template is not valid YAML. The message says where."""
+    """The template is not valid YAML. The message has the line."""
 
 
 def read_template(path: Path = TEMPLATE) -> Template:
-    """Returns the template, with `!Ref` and the other short forms written out as `{"Ref": ...}`."""
+    """Reads the template. Short forms such as `!Ref` become `{"Ref": ...}`. Raises TemplateError."""
     try:
         template: Template = yaml_parse(path.read_text())
     except yaml.YAMLError as error:
@@ -26,7 +26,7 @@ def read_template(path: Path = TEMPLATE) -> Template:
 
 
 def parameter_values(template: Template, overrides: Mapping[str, str]) -> dict[str, str]:
-    """Returns every parameter's value: its override, else its default, else an empty text."""
+    """Returns the value of every parameter: its override, its default, or an empty text."""
     declared = template.get("Parameters", {})
     return {
         name: overrides.get(name, str(parameter.get("Default", ""))) for name, parameter in declared.items()
@@ -36,8 +36,8 @@ def parameter_values(template: Template, overrides: Mapping[str, str]) -> dict[s
 def with_plain_numbers(template: Template, values: Mapping[str, str]) -> Template:
     """Returns the template with each reference to a Number parameter replaced by its number.
 
-    AWS converts the value of a `Ref` to the type of the property. The engine passes a text on, and its SQS
-    poller then dies of a `MaximumConcurrency` of "2".
+    AWS converts the value of a `Ref` to the type of the property. The engine does not, and its SQS poller
+    would crash if `MaximumConcurrency` were the text "2".
     """
     declared = template.get("Parameters", {})
     numbers = {

@@ -1,11 +1,12 @@
 """What the documents say about the repository is true."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from imagecache.stores.images.cached_images import ImageRow
+from imagecache.stores.images.row import ImageRow
 
 ROOT = Path(__file__).parent.parent
 DECISIONS = (ROOT / "docs" / "decisions.md").read_text()
@@ -78,6 +79,16 @@ def test_every_link_to_a_document_leads_to_one_of_its_headings(document: str) ->
         target = (ROOT / "docs" / (path or document)).resolve()
         headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
         assert not heading or heading in {anchor(title) for title in headings}, (path, heading)
+
+
+def test_every_route_has_a_place_in_the_readme() -> None:
+    """The README shortens paths: `POST /api/images/refresh`, `retry`, `forget`."""
+    chapter = (ROOT / "README.md").read_text().partition("\n## The API\n")[2].partition("\n### ")[0]
+    cells = " ".join(line.split(" | ")[0] for line in chapter.splitlines() if line.startswith("| `"))
+    paths = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
+    last_parts = {path.rpartition("/")[2] for path in paths}
+    assert len(last_parts) >= 15
+    assert {part for part in last_parts if not re.search(rf"[`/]{re.escape(part)}`", cells)} == set()
 
 
 def decided() -> list[tuple[str, str, str]]:

@@ -32,8 +32,8 @@ ApiT = TypeVar("ApiT", ReadApi, AdminApi)
 _DESCRIPTION = """\
 Every picture of a Beeper account's chats, in the one request that asks for the chats.
 
-- **Tokens.** `Authorization: Bearer <token>`. The read token reads. Routes that change something take the
-  admin token, which reads as well. `GET /api/health` takes none.
+- **Tokens.** `Authorization: Bearer <token>`. The read token reads. Routes that change something need the
+  admin token, which reads as well. `GET /api/health` needs none.
 - **Pages.** `nextCursor` is the `cursor` of the next page of the same listing, and `null` at the end. It is
   opaque: a damaged one, or one of another listing, is answered with 400. A chat that does not move is shown
   exactly once, whatever other chats do.
@@ -48,9 +48,9 @@ Every picture of a Beeper account's chats, in the one request that asks for the 
   path, and beyond its rate limit. Its answers have a `message` alone.
 """
 _TAGS = {
-    Role.NONE: ("public", "Takes no token."),
-    Role.READ: ("read", "Takes the read token, or the admin token."),
-    Role.ADMIN: ("admin", "Takes the admin token."),
+    Role.NONE: ("public", "Needs no token."),
+    Role.READ: ("read", "Needs the read token, or the admin token."),
+    Role.ADMIN: ("admin", "Needs the admin token."),
 }
 _ETAG = {
     "description": "Weak; the same as long as the answer is the same.",
@@ -193,7 +193,7 @@ def _body(fields: Sequence[Field]) -> Json:
 
 
 def _description(field: Field) -> Json:
-    parts = [field.about, "takes the admin token" if field.role is Role.ADMIN else ""]
+    parts = [field.about, "needs the admin token" if field.role is Role.ADMIN else ""]
     sentence = "; ".join(part for part in parts if part)
     return {"description": sentence[0].upper() + sentence[1:] + "."} if sentence else {}
 

@@ -37,7 +37,7 @@ REFUSALS = {
         by_gateway=True,
     ),
     HTTPStatus.FORBIDDEN: RefusalKind(
-        "Forbidden", "The read token was sent, and this takes the admin token."
+        "Forbidden", "This needs the admin token, and the read token was sent."
     ),
     HTTPStatus.NOT_FOUND: RefusalKind(
         "NotFound",

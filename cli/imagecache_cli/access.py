@@ -16,7 +16,7 @@ _LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The global options that say which API the person wants."""
+    """The global options that select the API."""
 
     url: str | None = None
     token: str | None = field(default=None, repr=False)
@@ -25,7 +25,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """An API's address, without a slash at its end, and the token to send. The token is never printed."""
+    """The address of an API, without a slash at its end, and the token to send. `repr` omits the token."""
 
     url: str
     token: str = field(repr=False)
@@ -38,7 +38,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The address of the AWS engine of a running `make run`, and the token of that run, which it demands."""
+    """The address of the AWS engine of a running `make run`, and the session token that it requires."""
 
     endpoint: str
     region: str
@@ -49,12 +49,13 @@ class Engine:
 def find_access(
     wanted: Wanted, *, environment: Mapping[str, str], folder: Path, clone: Path | None = None
 ) -> Access:
-    """Returns the API to use. An option overrides its variable, and `--local` overrides both variables.
+    """Returns the API to use. An option overrides its environment variable, and `--local` both variables.
 
-    `--local` searches `folder`, the folders above it, and then `clone`, which this command is part of. Raises
-    SettingsError.
+    `--local` searches for the file of `make run` in `folder`, in the folders above it, and in `clone`, the
+    clone that contains this command. Raises SettingsError.
     """
     if wanted.local:
+        # Without this error, it would be unclear which of the two addresses is used.
         if wanted.url or wanted.token:
             raise SettingsError("--local has its own address and token: leave out --url and --token")
         return _local_access(folder, clone)
@@ -70,10 +71,14 @@ def find_access(
 
 
 def find_engine(folder: Path, clone: Path | None = None) -> Engine:
-    """Returns the engine of a running `make run`, searched for as `--local` does. Raises SettingsError."""
+    """Returns the engine of a running `make run`, whose file is searched for as for `--local`.
+
+    Raises SettingsError.
+    """
     try:
         engine = _read_local_file(folder, clone)["engine"]
         return Engine(engine["endpoint"], engine["region"], engine["stack"], engine["sessionToken"])
+    # `make run` writes the engine's part of the file later than the API's part.
     except (KeyError, TypeError) as error:
         raise SettingsError(
             "the local stack is not ready: wait until `make run` says that it is ready"
@@ -90,7 +95,7 @@ def _local_access(folder: Path, clone: Path | None) -> Access:
 
 
 def _read_local_file(folder: Path, clone: Path | None) -> dict[str, Any]:
-    # A person may have several clones: the one that they are in comes before the one of this command.
+    # A person may have several clones, so the clone of the working folder comes before this command's clone.
     folders = [folder, *folder.parents, *([clone] if clone else [])]
     files = (candidate / _LOCAL_FILE for candidate in folders)
     file = next((file for file in files if file.is_file()), None)
@@ -106,15 +111,19 @@ def _read_local_file(folder: Path, clone: Path | None) -> dict[str, Any]:
 
 
 def _checked_access(url: str, token: str, *, url_name: str, token_name: str) -> Access:
-    """Returns both if they are usable. Errors repeat neither: a link copied from `make run` holds a token."""
+    """Checks and returns the address and the token. Raises SettingsError.
+
+    The message contains neither of them, because an address that was copied from `make run` contains a token.
+    """
     parts = _split_url(url, url_name)
-    # The link that `make run` prints has the token after its #: it is not the API's address.
+    # The link that `make run` prints has a token after its #, so it is not the API's address.
     if parts.query or parts.fragment or parts.username is not None:
         raise SettingsError(
             f"{url_name} must be an address only: remove everything after ? or #, and before @"
         )
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK_HOSTS:
         raise SettingsError(f"{url_name} must begin with https://, or the token would be sent unencrypted")
+    # Spaces and letters beyond ASCII cannot be part of a header. They come from copying too much.
     if not re.fullmatch(r"[!-~]+", token):
         raise SettingsError(f"{token_name} contains characters that no token has: copy it again")
     return Access(url.rstrip("/"), token)

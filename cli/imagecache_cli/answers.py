@@ -1,7 +1,7 @@
-"""The parts of the API's answers that this command shows. Times are ISO 8601 texts in UTC, sizes are bytes.
+"""The parts of the API's answers that this command shows. Times are ISO 8601 texts in UTC, sizes in bytes.
 
-Classes have the names of the API's own shapes. Fields have its field names in snake case, on which reading.py
-relies.
+The classes have the names of the API's shapes, and their fields the API's field names in snake case.
+reading.py depends on these field names. docs/openapi.json describes all fields.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture as pages show it. `source` says whose it is, `url` is None unless there is a copy."""
+    """A picture as pages show it. `source` says whose picture it is. `url` is None if it is not cached."""
 
     status: str
     source: str | None
@@ -21,7 +21,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat. `facepile` holds up to four members' pictures for a group without one of its own."""
+    """A chat. `facepile` has up to four members' pictures if the chat is a group without a cached picture."""
 
     chat_id: str
     account_id: str
@@ -54,7 +54,7 @@ class Images:
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """An image as the cache stores it. `next_attempt_at` is None if it is not tried again."""
+    """The stored state of an image. `next_attempt_at` is None if the image is not tried again."""
 
     source_url: str | None
     status: str
@@ -65,7 +65,7 @@ class ImageRow:
 
 @dataclass(frozen=True, slots=True)
 class ImageRows:
-    """A page of images in one state."""
+    """A page of images with one status."""
 
     images: list[ImageRow]
     next_cursor: str | None
@@ -75,7 +75,7 @@ class ImageRows:
 class Reference:
     """A place that shows a picture which is not cached: a chat (`participant_id` None) or one of its members.
 
-    `source` says whose picture it is. It is None from an older API, which lists no contacts' pictures.
+    `source` says whose picture it is. It is None if the API is older and does not list contacts' pictures.
     """
 
     chat_id: str
@@ -106,7 +106,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The story of one image. `summary` tells it in sentences."""
+    """The state and the history of one image. `summary` explains them in sentences."""
 
     source_url: str
     status: str
@@ -117,7 +117,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Beeper's state as the last sync saw it: ok, offline, unauthorized or unknown."""
+    """The state of Beeper at the last sync: ok, offline, unauthorized or unknown."""
 
     state: str
     since: str | None
@@ -126,14 +126,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of the connection to Beeper, as the last sync found it."""
+    """The answer of `/api/status`: the state of Beeper at the last sync."""
 
     origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
 class Deduplication:
-    """The downloads that were not needed because several places show the same image."""
+    """The downloads and bytes that were saved because several places show the same image."""
 
     references: int
     images: int
@@ -144,7 +144,7 @@ class Deduplication:
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
-    """The times at which sync last succeeded, and last read every chat."""
+    """The times of the last successful sync, and of the last one of the whole list of chats."""
 
     succeeded_at: str | None
     completed_at: str | None
@@ -152,7 +152,7 @@ class LastSync:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The size of the stored files, as the last sweep counted them."""
+    """The size of the stored files, counted by the last sweep."""
 
     original_bytes: int | None
     served_bytes: int | None
@@ -160,7 +160,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class LastSweep:
-    """The result of the last sweep. `refused` lists its reasons to delete nothing, or nothing more."""
+    """The result of the last sweep. `refused` has the reasons for which it deleted nothing, or stopped."""
 
     finished_at: str | None
     refused: list[str]
@@ -170,7 +170,7 @@ class LastSweep:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The contents of the cache in numbers. `orphaned` counts images that are no longer shown."""
+    """The counts of the cache. `orphaned` is the number of images that are no longer shown."""
 
     total_cached_images: int
     total_chats_with_images: int
@@ -188,14 +188,14 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A job has been started."""
+    """The job that a request has started."""
 
     job_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job. `result` is filled when the job is done; `progress` of a backfill still changes after that."""
+    """A job. `result` is empty until the job is done. A backfill's `progress` changes even afterwards."""
 
     job_id: str
     kind: str
@@ -205,11 +205,11 @@ class Job:
 
     @property
     def is_over(self) -> bool:
-        """True if the job itself has nothing left to do."""
+        """True if the job is done or has failed. Images that it has queued may still wait."""
         return self.status in {"done", "failed"}
 
     def count(self, name: str) -> int:
-        """Returns a number of the progress, 0 if the job has not counted it yet."""
+        """Returns a count of the progress, 0 if the job has not counted anything under this name."""
         return self.progress.get(name, 0)
 
 
@@ -217,7 +217,7 @@ class Job:
 class Forgotten:
     """An image was deleted. `edge` says whether CloudFront deletes its copies: told, not_told or not_needed.
 
-    It is None from an older API.
+    `edge` is None if the API is older.
     """
 
     deleted_versions: int
@@ -236,7 +236,7 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A contact. `identifiers` are listed by kind, `source` says who keeps the contact: manual or dex."""
+    """A contact. `identifiers` are by kind. `source` is manual (put by the owner) or dex (imported)."""
 
     contact_id: str
     full_name: str | None
@@ -267,7 +267,7 @@ class ContactDetail:
 
 @dataclass(frozen=True, slots=True)
 class ContactPut:
-    """A contact was stored. `job_id` is the sync that links it, None if none was started."""
+    """A contact was stored. `job_id` is the sync that links it with members, None if none was started."""
 
     contact: Contact
     job_id: str | None
@@ -275,6 +275,6 @@ class ContactPut:
 
 @dataclass(frozen=True, slots=True)
 class ContactRemoved:
-    """A contact was removed. `job_id` is the sync that unlinks it."""
+    """A contact was removed. `job_id` is the sync that removes its links with members."""
 
     job_id: str

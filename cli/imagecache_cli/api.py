@@ -1,4 +1,4 @@
-"""Sends requests to the API and returns its JSON, or raises an error whose one line says what went wrong."""
+"""Sends requests to the API and returns its JSON, or raises an error with a message of one line."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,16 +13,21 @@ from imagecache_cli.plain import plain
 
 Json = dict[str, Any]
 
-# API Gateway ends a request after 30 s. Its answer says more than a timeout here would.
+# API Gateway answers every request within 30 s. Its error says more than a timeout of ours would.
 _TIMEOUT_SECONDS = 35
-# API Gateway throttled the request, or the function could not start: nothing has happened yet.
+# API Gateway throttled the request, or the function could not start. Either way the request has changed
+# nothing, so it is safe to repeat even a POST.
 _STATUSES_TO_RETRY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 _RETRY_PAUSES_SECONDS = (1.0, 2.0, 4.0)
 _LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Bearer(requests.auth.AuthBase):
-    """Sends the token as an `auth` object: an entry in the user's .netrc would replace a plain header."""
+    """Adds the token to each request.
+
+    This is an `auth` object, because requests replaces a plain Authorization header by an entry of the user's
+    .netrc file.
+    """
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -33,7 +38,7 @@ class Bearer(requests.auth.AuthBase):
 
 
 class Api:
-    """An API and the token that is sent to it."""
+    """Sends requests with a token to an API. Every method raises CommandError if the request fails."""
 
     def __init__(self, access: Access, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.url = access.url
@@ -46,28 +51,29 @@ class Api:
         self._session.trust_env = not access.is_local
 
     def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Json:
-        """Returns the answer to a GET. Raises CommandError."""
+        """Sends a GET request and returns the answer."""
         return self._request("GET", path, params=query)
 
     def post(self, path: str, body: Json) -> Json:
-        """Returns the answer to a POST. Raises CommandError."""
+        """Sends a POST request and returns the answer."""
         return self._request("POST", path, json=body)
 
     def put(self, path: str, body: Json) -> Json:
-        """Returns the answer to a PUT. Raises CommandError."""
+        """Sends a PUT request and returns the answer."""
         return self._request("PUT", path, json=body)
 
     def delete(self, path: str) -> Json:
-        """Returns the answer to a DELETE. Raises CommandError."""
+        """Sends a DELETE request and returns the answer."""
         return self._request("DELETE", path)
 
     def _request(self, method: str, path: str, **content: Any) -> Json:
-        """Sends the request, and sends it again after a pause while the API is busy."""
+        """Sends the request, and repeats it up to three times, after a pause, if the API is busy."""
         for pause in _RETRY_PAUSES_SECONDS:
             response = self._send(method, path, **content)
             if response.status_code not in _STATUSES_TO_RETRY:
                 return _read_response(response)
             self._sleep(_pause_before_retry(response, pause))
+        # After the last pause, the answer counts whatever it is.
         return _read_response(self._send(method, path, **content))
 
     def _send(self, method: str, path: str, **content: Any) -> requests.Response:
@@ -77,23 +83,26 @@ class Api:
                 method, self.url + path, timeout=_TIMEOUT_SECONDS, allow_redirects=False, **content
             )
         except requests.Timeout as error:
-            raise UnreachableError(f"{self.url} did not answer within {_TIMEOUT_SECONDS} seconds") from error
+            raise UnreachableError(
+                f"{self.url} did not answer within {_TIMEOUT_SECONDS} seconds: try again"
+            ) from error
         except requests.RequestException as error:
             raise UnreachableError(
-                f"{self.url} cannot be reached: is it running, and is the address right?"
+                f"{self.url} cannot be reached: check that it is running and that the address is right"
             ) from error
 
 
 def _pause_before_retry(response: requests.Response, default: float) -> float:
-    """Returns the seconds to wait: those of Retry-After up to a limit, or else `default`."""
+    """Returns the seconds to wait: those of Retry-After, but at most 30 s, or else `default`."""
     retry_after = response.headers.get("Retry-After", "")
+    # The header may also be a date, which API Gateway does not send.
     if not (retry_after.isascii() and retry_after.isdigit()):
         return default
     return min(float(retry_after), _LONGEST_PAUSE_SECONDS)
 
 
 def _read_response(response: requests.Response) -> Json:
-    """Returns the JSON of a successful answer. Raises UnexpectedAnswerError, RefusedError."""
+    """Returns the JSON of a successful answer. Raises UnexpectedAnswerError and RefusedError."""
     try:
         # A captive portal or a wrong address answers with a web page.
         document = response.json()
@@ -101,8 +110,10 @@ def _read_response(response: requests.Response) -> Json:
         document = None
     if not isinstance(document, dict):
         raise UnexpectedAnswerError(
-            f"the answer is HTTP {response.status_code} without JSON: is this the address of an image cache?"
+            f"the answer is HTTP {response.status_code} without JSON: "
+            "check that this is the address of an image cache"
         )
+    # `ok` also includes redirects, which this client does not follow.
     if response.ok and response.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return document
     raise _refusal(response.status_code, document)

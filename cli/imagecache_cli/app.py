@@ -1,6 +1,6 @@
-"""`imagecache VERB`: runs one verb and returns an exit code.
+"""The command `imagecache VERB`: runs one verb and returns an exit code.
 
-0: done. 1: the verb did not succeed. 2: the command or the settings must be corrected.
+0: done. 1: the command failed or found a problem. 2: the command line, the address or the token is wrong.
 """
 
 import importlib.metadata
@@ -21,10 +21,14 @@ from imagecache_cli.screen import complain
 from imagecache_cli.session import Options, Outside
 from imagecache_migration.command import import_convex
 
-# The global options, which may stand after the verb as well: those without and those with a value.
+# The global options, first those without a value and then those with one. People may write them before or
+# after the verb.
 _GLOBAL_FLAGS = {"--json", "--local"}
 _GLOBAL_OPTIONS = {"--url", "--token"}
-_EPILOG = "Global options may stand after the verb, too. Exit codes: 0 done, 1 failed, 2 correct the command."
+_EPILOG = (
+    "Global options may stand after the verb, too. Exit codes: 0 done; 1 the command failed or found a "
+    "problem; 2 the command line, the address or the token is wrong."
+)
 _VERBS = (
     showing.stats,
     showing.chats,
@@ -79,17 +83,21 @@ def set_global_options(  # noqa: PLR0917 - typer makes an option of each
     context.meta["outside"] = context.obj
 
 
+# The order of the verbs is their order in --help.
 for _verb in _VERBS:
     app.command(epilog=_EPILOG)(_verb)
 app.add_typer(contacts.app, name="contacts")
 
 
 def main(arguments: Sequence[str] | None = None, outside: Outside | None = None) -> int:
-    """Runs the command and returns its exit code. Every error is one line on stderr."""
+    """Runs the command and returns its exit code. Prints every error as one line on stderr.
+
+    `arguments` are those of the process, and `outside` its surroundings, unless a test passes others.
+    """
     _accept_any_text()
     try:
         ordered = globals_first(sys.argv[1:] if arguments is None else arguments)
-        # Without standalone_mode, typer raises its errors instead of printing them in its own layout.
+        # Without standalone_mode, typer raises its errors. Otherwise it would print them in its own layout.
         code = app(
             ordered or ["--help"], prog_name="imagecache", standalone_mode=False, obj=outside or Outside()
         )
@@ -105,11 +113,12 @@ def main(arguments: Sequence[str] | None = None, outside: Outside | None = None)
 def globals_first(arguments: Sequence[str]) -> list[str]:
     """Returns the arguments with the global options before the verb, where typer expects them.
 
-    `chats --json` becomes `--json chats`. Everything after `--` stays where it is. Raises SettingsError.
+    For example, `chats --json` becomes `--json chats`. Arguments after `--` are not moved. Raises
+    SettingsError if the value of an option is missing.
     """
     global_options: list[str] = []
     others: list[str] = []
-    # typer accepts the options of the whole command only before the verb, where few people type them.
+    # An iterator, because an option takes the next argument as its value, and `--` takes all that follow.
     remaining = iter(arguments)
     for argument in remaining:
         if argument == "--":
@@ -119,6 +128,7 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
             if value is None:
                 raise SettingsError(f"{argument} needs a value")
             global_options += [argument, value]
+        # `--url=ADDRESS` is one argument.
         elif argument in _GLOBAL_FLAGS or argument.split("=")[0] in _GLOBAL_OPTIONS:
             global_options.append(argument)
         else:
@@ -127,7 +137,7 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
 
 
 def _version(clone: Path) -> str:
-    """Returns the version of the installed package, or of the clone that this command is run from."""
+    """Returns the version of the installed package, or of the clone if the package is not installed."""
     try:
         return importlib.metadata.version("imagecache")
     except importlib.metadata.PackageNotFoundError:
@@ -135,7 +145,11 @@ def _version(clone: Path) -> str:
 
 
 def _accept_any_text() -> None:
-    """Replaces letters that the terminal's encoding does not have, instead of failing on a chat's title."""
+    """Makes stdout and stderr replace letters that the terminal's encoding does not have.
+
+    Otherwise the title of a chat could end the command with an error.
+    """
     for stream in (sys.stdout, sys.stderr):
+        # Tests replace the streams by others, which have no encoding.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

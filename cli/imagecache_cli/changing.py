@@ -1,4 +1,4 @@
-"""The verbs that change something. They need the admin token."""
+"""The verbs that change something, which need the admin token. Their docstrings are the texts of --help."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from imagecache_cli.showing import SourceUrl
 from imagecache_cli.sweeps import describe_sweep
 from imagecache_cli.watch import follow_job, is_drained, is_finished, start_job
 
-# What CloudFront does with its copies, by the API's word for it.
+# The end of the message after a forget, by the value of `edge` in the API's answer. `not_needed` has none.
 _CLOUDFRONT = {
     "told": "; CloudFront deletes its copies, too",
     "not_told": "; CloudFront could not be asked to delete its copies: invalidate /images/* by hand",
@@ -37,6 +37,7 @@ def sync(
     document, job = follow_job(session, job_id, is_finished)
     ending = explain_sync(job)
     session.screen.show(document, Text(ending.sentence))
+    # A sync may end without an error and yet without reading Beeper, for example because Beeper is offline.
     if ending.code != "ok":
         raise typer.Exit(1)
 
@@ -50,6 +51,7 @@ def backfill(
     watch: Watch = False,
 ) -> None:
     """Queue every picture that is not cached yet. With --watch, exit code 1 if every one of them failed."""
+    # Without the field the API uses its own default.
     body = {} if active_days is None else {"activeWithinDays": active_days}
     _queue_many(open_session(context), "/api/images/backfill", body, watch=watch)
 
@@ -115,7 +117,7 @@ def forget(
         _ask_before_deleting(session)
     document = session.api.post("/api/images/forget", {"sourceUrl": url})
     answer = read(Forgotten, document)
-    # The stack of `make run` has no CloudFront, though its API answers as if it had.
+    # The stack of `make run` has no CloudFront, although its API answers as if it had one.
     cloudfront = "" if session.api.is_local else _CLOUDFRONT.get(answer.edge or "", "")
     deleted = f"forgotten: {answer.deleted_versions:,} stored versions are deleted"
     session.screen.show(document, Text(deleted + cloudfront))
@@ -128,7 +130,7 @@ def _queue_one(session: Session, path: str, url: str) -> None:
 
 def _queue_many(session: Session, path: str, body: Json, *, watch: bool) -> None:
     job_id = start_job(session, path, body)
-    # The job is done when everything is queued. Only a watch waits until the images are fetched, too.
+    # The job is done when all images are queued. Only --watch also waits until they are downloaded.
     if not watch:
         session.screen.show({"jobId": job_id}, Text(f"started as job {job_id}; --watch waits for it"))
         return
@@ -147,7 +149,7 @@ def _describe_queued(job: Job) -> str:
 
 
 def _everything_failed(job: Job) -> bool:
-    # Some failures are normal: pictures disappear. If nothing was cached at all, something is broken.
+    # Some failures are normal, because pictures disappear. If no image was cached, something is broken.
     return job.status == "done" and job.count("failed") > 0 and job.count("done") == 0
 
 
@@ -158,13 +160,15 @@ def _job_ending(job: Job) -> str:
 def _ask_before_deleting(session: Session) -> None:
     """Asks on stderr. Raises SettingsError if no person can answer, CommandError if the answer is not yes."""
     if session.screen.as_json:
-        raise SettingsError("forget deletes the picture: with --json, add --yes")
+        raise SettingsError("forget deletes the picture, and does not ask you with --json: add --yes")
     # The question is not part of the answer, so it is not printed on stdout.
     session.screen.err.print("Delete this picture from the cache? [y/N] ", end="")
     try:
         answer = input()
-    # Standard input is closed, or a pipe without a line in it: no person is there.
+    # Standard input is closed, or it is a pipe without a line, so no person can answer.
     except EOFError as error:
-        raise SettingsError("forget deletes the picture: add --yes if it cannot ask you") from error
+        raise SettingsError(
+            "forget deletes the picture, and cannot ask you without a terminal: add --yes"
+        ) from error
     if answer.strip().lower() not in {"y", "yes"}:
         raise CommandError("nothing was forgotten")

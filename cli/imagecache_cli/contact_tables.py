@@ -1,4 +1,4 @@
-"""Lays out contacts for a terminal."""
+"""Renders contacts as tables for a terminal."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from imagecache_cli.tables import MORE_CHATS, NOTHING, pairs, render_places, sta
 
 
 def render_contacts(contacts: Iterable[Contact]) -> RenderableType:
-    """Returns one row for each contact."""
+    """Returns a table with a row for each contact."""
     columns = ("contactId", "name", "kept by", "picture", "identifiers", "clashes")
     rows = (
         (
@@ -27,7 +27,7 @@ def render_contacts(contacts: Iterable[Contact]) -> RenderableType:
 
 
 def render_contact(detail: ContactDetail) -> RenderableType:
-    """Returns one contact, and the members of chats that it is linked to."""
+    """Returns a table of one contact, and a table of the members of chats that it is linked to."""
     contact = detail.contact
     lines: dict[str, Text | str] = {
         "contactId": contact.contact_id,
@@ -47,13 +47,13 @@ def render_contact(detail: ContactDetail) -> RenderableType:
 
 
 def describe_clashes(clashes: Iterable[Clash]) -> str:
-    """Returns which identifiers of a contact belong to another one: `phone +44... belongs to Zoe`."""
+    """Returns a text about a contact's clashes, such as `phone +44... belongs to Zoe`."""
     return "; ".join(
         f"{clash.kind} {clash.value} belongs to {clash.held_by_name or clash.held_by}" for clash in clashes
     )
 
 
 def _identifiers(contact: Contact) -> str:
-    # The API lists links made by hand apart from the identifiers, but they find a contact as well.
+    # The API has links made by hand in a separate field, but they are identifiers, too.
     values_by_kind = {**contact.identifiers, "by hand": contact.participant_ids}
     return "; ".join(f"{kind} {', '.join(values)}" for kind, values in values_by_kind.items() if values)

@@ -1,4 +1,4 @@
-"""`imagecache contacts ...`: contacts, whose pictures are shown for people who have none in Beeper."""
+"""The verbs of `imagecache contacts`. Contacts have pictures for people who have none in Beeper."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,13 @@ from imagecache_cli.session import Session, open_session
 from imagecache_cli.tables import NOTHING, table
 from imagecache_cli.watch import follow_job, is_finished, start_job
 
+HELP_ON_IMAGE = "The picture's URL: https, data, or one of Beeper's."
 _PATH = "/api/contacts/"
-# These refusals are about one row. Any other, as of the token, would meet the following rows, too.
+# The statuses of errors in one row. Any other error, such as a wrong token, would also occur in the next
+# rows, so it ends the import.
 _STATUSES_OF_ONE_ROW = {400, 409, 413}
-# Syncs that ended so have not linked the contacts. `offline` and `unauthorized` have: links need no Beeper.
+# The outcomes of syncs that have not linked the contacts. `offline` and `unauthorized` are not among them,
+# because a sync links contacts before it asks Beeper.
 _NOT_LINKED = {"busy", "superseded", "unfinished", "failed"}
 
 app = typer.Typer(
@@ -39,7 +42,10 @@ Texts = list[str]
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """The result of storing, or only checking, one row of a file. `problem` is empty if there is none."""
+    """The result of storing one row of a file, or of checking it.
+
+    `problem` is empty if there is none. `success` is then the text to show.
+    """
 
     row: ContactRow
     problem: str
@@ -76,9 +82,7 @@ def put(  # noqa: PLR0917 - typer makes an option of each
     context: typer.Context,
     contact_id: ContactId,
     name: Annotated[str | None, typer.Option(help="The full name.")] = None,
-    image: Annotated[
-        str | None, typer.Option(help="The picture's URL: https, data, or one of Beeper's.")
-    ] = None,
+    image: Annotated[str | None, typer.Option(help=HELP_ON_IMAGE)] = None,
     instagram: Annotated[Texts | None, typer.Option(help="Instagram user name; may be repeated.")] = None,
     whatsapp: Annotated[Texts | None, typer.Option(help="WhatsApp number; may be repeated.")] = None,
     phone: Annotated[Texts | None, typer.Option(help="Phone number; may be repeated.")] = None,
@@ -100,7 +104,7 @@ def put(  # noqa: PLR0917 - typer makes an option of each
     answer = read(ContactPut, document)
     if answer.job_id is not None:
         _wait_for_links(session, answer.job_id)
-    # The answer to a PUT does not list the links: the sync has made them since.
+    # The links are left out, because the answer to the PUT is older than the sync that has made them.
     session.screen.show(document, render_contact(ContactDetail(answer.contact, [], more_linked=False)))
 
 
@@ -127,7 +131,7 @@ def import_contacts(
     else:
         results = _put_rows(session, rows)
     problems = sum(bool(result.problem) for result in results)
-    # If no row was stored, there is nothing that a sync could link.
+    # The sync links the contacts. If no row was stored, it would have nothing to link.
     if problems < len(results) and not dry_run:
         _wait_for_links(session, start_job(session, "/api/sync", {"complete": False, "force": False}))
     session.screen.show(_import_document(results, problems, dry_run=dry_run), _render_import(results))
@@ -138,7 +142,10 @@ def import_contacts(
 
 
 def _put_rows(session: Session, rows: list[ContactRow]) -> list[RowResult]:
-    """Sends the rows without a problem. Returns every row's result, in order. Raises CommandError."""
+    """Sends each row without a problem, and shows a progress bar on stderr.
+
+    Returns the results of all rows, in their order. Raises CommandError.
+    """
     columns = (TextColumn("contacts"), BarColumn(), MofNCompleteColumn())
     console = session.screen.err
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -148,9 +155,10 @@ def _put_rows(session: Session, rows: list[ContactRow]) -> list[RowResult]:
 
 
 def _put_row(session: Session, row: ContactRow) -> RowResult:
-    """Sends one row. Raises CommandError for what ends the whole import."""
+    """Sends one row and returns the result. Raises CommandError for an error that must end the import."""
     try:
-        # One sync after the last row links all of them: a sync for each row would take minutes.
+        # `withoutSync`, because one sync after the last row links all contacts. A sync for each row would
+        # take minutes.
         answer = read(ContactPut, session.api.put(_path(row.contact_id), {**row.body(), "withoutSync": True}))
     except RefusedError as error:
         if error.status not in _STATUSES_OF_ONE_ROW:
@@ -169,7 +177,10 @@ def _import_document(results: list[RowResult], problems: int, *, dry_run: bool) 
 
 
 def _render_import(results: list[RowResult]) -> RenderableType:
-    """Returns the results as a table. The file's texts are made safe to print here."""
+    """Returns the results as a table.
+
+    The texts come from the file and not through reading.py, so they are made safe to print here.
+    """
     rows = (
         (
             str(result.row.number),
@@ -183,7 +194,7 @@ def _render_import(results: list[RowResult]) -> RenderableType:
 
 
 def _wait_for_links(session: Session, job_id: str) -> None:
-    """Waits until the sync has linked the contacts to the members of chats."""
+    """Waits until the sync has linked the contacts with members, or says on stderr that it has not."""
     _, job = follow_job(session, job_id, is_finished)
     ending = explain_sync(job)
     if ending.code in _NOT_LINKED:
@@ -191,7 +202,7 @@ def _wait_for_links(session: Session, job_id: str) -> None:
 
 
 def _path(contact_id: str) -> str:
-    """Returns a contact's path. Raises SettingsError for an id that would lead to another path."""
+    """Returns the path of a contact. Raises SettingsError if the id would lead to another path."""
     if not contact_id or any(letter in "/?#%\\" or not letter.isprintable() for letter in contact_id):
         raise SettingsError("a contactId must be 1 to 128 letters, digits or . _ : @ + -")
     return _PATH + contact_id

@@ -1,4 +1,4 @@
-"""The connection test: checks the API, the token, Beeper and the pictures, and says what to do."""
+"""The verb `doctor`: tests the API, the token, Beeper and the pictures, and says what to do."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -27,13 +27,15 @@ from imagecache_cli.reading import read
 from imagecache_cli.session import Session, open_session
 from imagecache_cli.watch import follow_job, is_finished, start_job
 
+# The laptop may be asleep for a night, so a sync that is a few hours late is normal.
 _SYNC_IS_LATE_AFTER = timedelta(days=1)
-# No job has this id: the API answers 404 to the admin token and 403 to the read token.
+# No job has this id, so the API answers 404 to the admin token and 403 to the read token. Thus a request for
+# it finds out which token this is.
 _UNUSED_JOB = "/api/jobs/doctor"
 
 
 class Verdict(StrEnum):
-    """The weight of a finding. Only BAD makes the command fail."""
+    """The severity of a finding. Only BAD makes the command fail."""
 
     OK = "ok"
     WARN = "warn"
@@ -65,7 +67,7 @@ def doctor(context: typer.Context) -> None:
 
 
 def render_findings(findings: Iterable[Finding]) -> Table:
-    """Returns the findings with each remedy below its finding, so that no terminal is too narrow for it."""
+    """Returns a table of the findings. Each remedy is below its finding, so that narrow terminals show it."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True)
@@ -79,7 +81,7 @@ def render_findings(findings: Iterable[Finding]) -> Table:
 
 
 def _examine(session: Session) -> Iterator[Finding]:
-    """Yields the findings. Ends early when the API does not answer or refuses the token."""
+    """Yields the findings. Ends early if the API does not answer or refuses the token."""
     try:
         session.api.get("/api/health")
     except CommandError as error:
@@ -90,13 +92,14 @@ def _examine(session: Session) -> Iterator[Finding]:
         is_admin = _has_admin_token(session)
         yield _token(is_admin=is_admin)
         origin = read(Status, session.api.get("/api/status")).origin
-        # Only the admin token may start a sync, which is the one way to ask Beeper now.
+        # Only a sync asks Beeper now, and only the admin token may start one.
         yield _beeper_now(session, origin) if is_admin else _beeper_at_last_sync(origin)
         stats = read(Stats, session.api.get("/api/stats"))
         unreachable = _unreachable_images(session, stats)
     except CommandError as error:
         yield _api_error(error)
         return
+    # These findings need no further request, so no error can prevent one of them.
     yield _last_sync(stats, session.outside.now())
     yield _pictures(stats)
     yield from _failures(stats, unreachable)
@@ -124,13 +127,14 @@ def _token(*, is_admin: bool) -> Finding:
 
 
 def _beeper_now(session: Session, origin: Origin) -> Finding:
-    """Runs a sync and reports how Beeper answered it. `origin` is what the last sync saw."""
+    """Runs a sync and returns a finding about Beeper's answer. `origin` is the state at the sync before."""
     job_id = start_job(session, "/api/sync", {"complete": False, "force": False})
     _, job = follow_job(session, job_id, is_finished)
     ending = explain_sync(job)
-    # The other sync asks Beeper at this moment: its result is the next best answer.
+    # Another sync is running and asks Beeper. The state that it records is the best answer there is.
     if ending.code in {"busy", "superseded"}:
         return _beeper_at_last_sync(origin)
+    # An unfinished sync was out of time, which means that Beeper did answer.
     if ending.code in {"ok", "unfinished"}:
         return Finding("Beeper", Verdict.OK, "answers and accepts its token: a sync has just read it")
     return Finding("Beeper", Verdict.BAD, ending.text, ending.advice)
@@ -180,8 +184,9 @@ def _pictures(stats: Stats) -> Finding:
 
 
 def _unreachable_images(session: Session, stats: Stats) -> list[ImageRow]:
-    """Returns the images whose server could not be reached: their URLs say whether that was Beeper's."""
-    # The statistics count by reason only. Reading every failed image costs a request for each hundred.
+    """Returns the images whose server could not be reached. Their URLs say whether that server is Beeper."""
+    # The statistics have only counts by reason. The list of failed images needs a request for each hundred,
+    # so it is read only if it is needed.
     if "origin_down" not in stats.failed_by_reason:
         return []
     query = {"status": "failed"}
@@ -193,9 +198,9 @@ def _failures(stats: Stats, unreachable: list[ImageRow]) -> Iterator[Finding]:
     if not stats.failed:
         yield Finding("failures", Verdict.OK, "none")
     for reason, count in sorted(stats.failed_by_reason.items()):
-        # No rows are left if all have been tried again since they were counted.
+        # The list is empty if all of these images were tried again after they were counted.
         if reason == "origin_down" and unreachable:
-            # Beeper's own URLs have other schemes, and http: is never fetched.
+            # URLs of Beeper have other schemes, and http: URLs are never fetched.
             of_the_web = sum((image.source_url or "").lower().startswith("https:") for image in unreachable)
             yield from _failure(UNREACHABLE_BEEPER, len(unreachable) - of_the_web)
             yield from _failure(UNREACHABLE_WEB_SERVER, of_the_web)

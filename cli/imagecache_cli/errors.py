@@ -1,15 +1,15 @@
-"""The errors that end a command: each becomes one line on stderr and an exit code.
+"""The errors that end a command. Each is printed as one line on stderr and has an exit code.
 
-- CommandError              1  the command was tried and did not succeed
-  - UnreachableError        1  the API does not answer, or not in time
-  - UnexpectedAnswerError   1  the answer is not from this API, or from another version of it
-  - RefusedError            1 or 2, by the API's status
+- CommandError              1  the command was tried and failed
+  - UnreachableError        1  the API did not answer, or not in time
+  - UnexpectedAnswerError   1  the answer is from another program, or from another version of the API
+  - RefusedError            1 or 2, depending on the HTTP status
   - SettingsError           2  the person has to correct the command or the settings
 """
 
 from http import HTTPStatus
 
-# Another command, or another token, would not be refused with these.
+# The statuses of errors that the person can correct with another command or another token.
 _STATUSES_THE_CALLER_CORRECTS = {
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
@@ -29,7 +29,7 @@ class UnreachableError(CommandError):
 
 
 class UnexpectedAnswerError(CommandError):
-    """The answer has another form than the API's answers have in this version."""
+    """The answer does not have the form that the API of this version documents."""
 
 
 class SettingsError(CommandError):
@@ -39,7 +39,7 @@ class SettingsError(CommandError):
 
 
 class RefusedError(CommandError):
-    """The API refused the request. `code` is empty when API Gateway refused it before the API saw it."""
+    """The API refused the request. `code` is the API's error code, or empty if API Gateway refused it."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)

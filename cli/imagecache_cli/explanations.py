@@ -1,4 +1,4 @@
-"""Explains the API's codes: why an image failed, how a sync ended, why a sweep deleted nothing."""
+"""Texts for the API's codes: failures of images, outcomes of syncs, and refusals of sweeps."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from imagecache_cli.answers import Job
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A code of the API, what it means, and what the person can do. `advice` is empty if nothing is wrong."""
+    """A code of the API, its meaning, and what the person can do. `advice` may be empty."""
 
     code: str
     text: str
@@ -30,7 +30,7 @@ _OTHER_PICTURE = "only another picture helps: this one is not tried again"
 _OTHER_URL = "only another URL helps: this one is never fetched"
 _RETRIED = "it is tried again by itself; `imagecache retry-failed` tries it now"
 
-# One reason stands for two servers, which only the picture's URL tells apart.
+# The reason origin_down is the same for Beeper and for web servers. Only the picture's URL shows which it is.
 UNREACHABLE_BEEPER = Explanation(
     "origin_down", "Beeper, or the media server, could not be reached", f"{START_BEEPER}; {_RETRIED}"
 )
@@ -45,7 +45,7 @@ def _by_code(explanations: Iterable[Explanation]) -> dict[str, Explanation]:
     return {explanation.code: explanation for explanation in explanations}
 
 
-# Every reason for which an image is not cached. The last four are of URLs that are never fetched.
+# Every reason for which an image is not cached. The last four are for URLs that are never fetched.
 FAILURES = _by_code(
     (
         Explanation(
@@ -69,7 +69,7 @@ FAILURES = _by_code(
         Explanation("too_large", "the file is larger than 5 MB or 40 megapixels", _OTHER_PICTURE),
         Explanation(
             "crashed",
-            "three workers ended without a result while they had the picture",
+            "two attempts ended without a result, for example for lack of memory",
             "`imagecache retry URL` tries it once more",
         ),
         Explanation("origin_down", "the server that has the picture could not be reached", _RETRIED),
@@ -92,6 +92,7 @@ _SYNC_OUTCOMES = _by_code(
     )
 )
 
+# The numbers in these texts are constants of the sweep, which the API's answers do not contain.
 _FORCE_CLEANUP = "`imagecache cleanup --force`"
 _IF_RIGHT = f"if that is right, run {_FORCE_CLEANUP}"
 _SWEEP_REFUSALS = _by_code(
@@ -126,17 +127,17 @@ _SWEEP_REFUSALS = _by_code(
 
 
 def explain_failure(reason: str) -> Explanation:
-    """Explains why an image is not cached."""
+    """Returns the explanation of why an image is not cached. An unknown reason explains itself."""
     return FAILURES.get(reason, Explanation(reason, reason, "`imagecache explain URL` says more"))
 
 
 def explain_refusal(code: str) -> Explanation:
-    """Explains why a sweep deleted nothing, or nothing more."""
+    """Returns the explanation of why a sweep deleted nothing, or nothing more."""
     return _SWEEP_REFUSALS.get(code, Explanation(code, code))
 
 
 def explain_sync(job: Job) -> Explanation:
-    """Explains how a sync that is over ended. The code is `ok` only if it read everything it had to read."""
+    """Returns the explanation of how a sync ended. Its code is `ok` only if nothing is left to be read."""
     if job.status == "failed":
         return Explanation("failed", "the sync failed", f"search the function's log for job {job.job_id}")
     code = str(job.result.get("outcome", "unknown"))

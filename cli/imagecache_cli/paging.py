@@ -1,4 +1,4 @@
-"""Reads a list of the API, one page or all of them, as one document."""
+"""Reads the first page or all pages of a list of the API, as one JSON document."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +8,9 @@ from imagecache_cli.errors import UnexpectedAnswerError
 
 
 def read_list(api: Api, path: str, key: str, query: Mapping[str, str | int], *, everything: bool) -> Json:
-    """Returns `{key: [...], "nextCursor"}`: the first page, or all pages joined if `everything`.
+    """Returns the first page of a list, or all pages joined if `everything`, as `{key: [...], "nextCursor"}`.
 
-    Raises CommandError.
+    `key` is the name of the list in the API's answer. Raises CommandError.
     """
     items: list[Any] = []
     cursor: str | None = None
@@ -21,14 +21,16 @@ def read_list(api: Api, path: str, key: str, query: Mapping[str, str | int], *, 
         items += page[key]
         if cursor is None or not everything:
             return {key: items, "nextCursor": cursor}
-        # A cursor that repeats would make this loop endless.
+        # With a cursor that repeats, this loop would never end.
         if cursor in seen_cursors:
-            raise UnexpectedAnswerError(f"the API answers the same page of {path} again and again")
+            raise UnexpectedAnswerError(
+                f"the API answers the same page of {path} again and again: check that both are of one version"
+            )
         seen_cursors.add(cursor)
 
 
 def _next_cursor(page: Json, key: str) -> str | None:
-    """Returns the page's cursor, None at the end. Raises UnexpectedAnswerError if it is not a page."""
+    """Returns the cursor of the next page, None at the end. Raises UnexpectedAnswerError if it is no page."""
     cursor = page.get("nextCursor")
     if not isinstance(page.get(key), list) or not isinstance(cursor, str | None):
         raise UnexpectedAnswerError(

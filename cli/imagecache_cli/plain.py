@@ -4,6 +4,6 @@ _JOINER = "\u200d"  # holds the parts of one emoji together
 
 
 def plain(text: str) -> str:
-    """Returns one line without control characters, direction overrides or halves of surrogate pairs."""
+    """Returns the text as one line, without control characters, direction overrides or lone surrogates."""
     one_line = " ".join(text.split())
     return "".join(letter for letter in one_line if letter.isprintable() or letter == _JOINER)

@@ -1,4 +1,4 @@
-"""Turns the API's JSON into the dataclasses of answers.py, with checked values and texts safe to print."""
+"""Converts the API's JSON to the dataclasses of answers.py. It checks types and makes texts safe to print."""
 
 import re
 import types
@@ -12,15 +12,15 @@ Answer = TypeVar("Answer")
 
 
 def read(kind: type[Answer], document: object) -> Answer:
-    """Returns `document` as `kind` and ignores fields that `kind` does not have.
+    """Converts `document` to the dataclass `kind`, and ignores fields that `kind` does not have.
 
-    Raises UnexpectedAnswerError, which names the field that is missing or has another type.
+    Raises UnexpectedAnswerError, with the name of the field, if one is missing or has another type.
     """
     return cast(Answer, _read_value(kind, document, kind.__name__))
 
 
 def _read_value(kind: Any, value: Any, path: str) -> Any:
-    """Returns `value` as the type `kind`. `path` names it in an error, such as `Stats.lastSync`."""
+    """Converts `value` to the type `kind`. An error contains `path`, such as `Stats.lastSync`."""
     if is_dataclass(kind):
         return _read_dataclass(kind, value, path)
     generic = get_origin(kind)
@@ -34,6 +34,7 @@ def _read_value(kind: Any, value: Any, path: str) -> Any:
         entries = _of_type(dict, value, path)
         return {plain(str(key)): _read_value(parameters[1], entries[key], f"{path}.*") for key in entries}
     checked = _of_type(kind, value, path)
+    # Texts come from other people's chats. Here none of them can be forgotten.
     return plain(checked) if kind is str else checked
 
 
@@ -43,15 +44,16 @@ def _read_dataclass(kind: Any, value: Any, path: str) -> Any:
     arguments: dict[str, Any] = {}
     for field in fields(kind):
         key = _json_key(field.name)
+        # A missing field becomes None, which is an error unless its type allows None.
         arguments[field.name] = _read_value(types_by_name[field.name], entries.get(key), f"{path}.{key}")
     return kind(**arguments)
 
 
 def _read_union(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
-    """Returns `value` as the member of the union that has its type. If none has, the error names the path."""
+    """Converts `value` to the member of the union that has its type, or else raises UnexpectedAnswerError."""
     if value is None and types.NoneType in kinds:
         return None
-    # A field may be a text, a number, a list or an object: the value's own type selects which.
+    # The type of the value selects the member. If no member has it, reading it as the first raises the error.
     matching = [kind for kind in kinds if (get_origin(kind) or kind) is type(value)]
     return _read_value(matching[0] if matching else kinds[0], value, path)
 
@@ -65,5 +67,5 @@ def _of_type(kind: Any, value: Any, path: str) -> Any:
 
 
 def _json_key(name: str) -> str:
-    """Returns the field's name in JSON: `chat_id` is `chatId`."""
+    """Returns the name of a field in JSON, such as `chatId` for `chat_id`."""
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)

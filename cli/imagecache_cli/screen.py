@@ -1,4 +1,4 @@
-"""Prints answers on stdout and everything else on stderr: a program reads only stdout, a person both."""
+"""Prints answers on stdout and everything else on stderr, because programs read only stdout."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from rich.text import Text
 from imagecache_cli.api import Json
 from imagecache_cli.plain import plain
 
-# A pipe has no width, and rows must not be wrapped for it.
+# A pipe has no width. This is wide enough that no row is wrapped.
 _PIPE_COLUMNS = 240
 
 
@@ -29,23 +29,23 @@ class Screen:
     def show(self, document: Json, shown: RenderableType) -> None:
         """Prints the answer: `document` as JSON, or `shown` for a person."""
         if self.as_json:
-            # json.dumps escapes everything beyond ASCII: titles cannot control the terminal.
+            # json.dumps escapes everything beyond ASCII, so that titles cannot control the terminal.
             print(json.dumps(document, indent=2))  # noqa: T201 - the command's answer
         else:
             self.out.print(shown)
 
     def note(self, text: str) -> None:
-        """Prints a line on stderr, beside the answer."""
+        """Prints a line on stderr that is not part of the answer."""
         self.err.print(Text(plain(text)))
 
 
 def complain(text: str) -> None:
-    """Prints the one line that says what is wrong."""
+    """Prints an error as one line on stderr."""
     print(f"imagecache: {plain(text)}", file=sys.stderr)  # noqa: T201 - the command's error
 
 
 def _console(*, stderr: bool) -> Console:
-    # Titles may contain what rich takes for markup, emoji codes or numbers to colour.
+    # Titles may contain texts that rich would change: markup, emoji codes, and numbers that it colours.
     console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_COLUMNS

@@ -1,4 +1,4 @@
-"""The start of every verb: the global options, and the process's surroundings, which tests replace."""
+"""What every verb starts with: the global options, and the process's surroundings, which tests replace."""
 
 import os
 import time
@@ -19,13 +19,16 @@ def _now() -> datetime:
 
 
 def _own_clone() -> Path:
-    """Returns the clone that this package is run from. An installed package gets a folder without a clone."""
+    """Returns the clone that contains this package. For an installed package the folder is not a clone."""
     return Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The environment, the working folder, this command's own clone, and the time (seconds)."""
+    """The surroundings of the process: environment, working folder, the command's own clone, and clocks.
+
+    `seconds` is a monotonic clock, and `sleep` pauses for a number of seconds.
+    """
 
     # os.environ holds the token, so it must not appear in a traceback's representation.
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
@@ -46,7 +49,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The API and the screen that a verb uses."""
+    """The API, the screen and the surroundings that a verb uses."""
 
     api: Api
     screen: Screen
@@ -54,10 +57,11 @@ class Session:
 
 
 def open_session(context: typer.Context) -> Session:
-    """Returns the session of a verb. Called by the verb itself, so that its --help needs no address.
+    """Returns the session of a verb. Each verb calls this itself, so that its --help needs no address.
 
-    Raises SettingsError.
+    Raises SettingsError if the address or the token is missing or malformed.
     """
+    # set_global_options in app.py has stored both.
     options: Options = context.meta["options"]
     outside: Outside = context.meta["outside"]
     access = find_access(

@@ -1,4 +1,4 @@
-"""The verbs that change nothing."""
+"""The verbs that only show something. Their docstrings are the texts of --help."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -49,6 +49,7 @@ def chats(
 ) -> None:
     """List the newest chats with the states of their pictures."""
     session = open_session(context)
+    # The table does not show members, so the answer need not contain any.
     query: dict[str, str | int] = {"limit": limit, "filter": chat_filter.value, "participants": 0}
     if account is not None:
         query["accountId"] = account
@@ -95,7 +96,7 @@ def lookup(
     for start in range(0, len(urls), _URLS_PER_REQUEST):
         body = {"sourceUrls": urls[start : start + _URLS_PER_REQUEST], "enqueue": enqueue}
         page = session.api.post("/api/images/lookup", body)
-        read(Images, page)  # an answer of another form must not be joined to the others
+        read(Images, page)  # raises an error before an answer of another form is joined to the others
         images |= page["images"]
     document = {"images": images}
     answer = read(Images, document)

@@ -1,4 +1,4 @@
-"""Describes what a sweep did, or what it would do."""
+"""Renders the result of a sweep, or of a dry run, for a terminal."""
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -9,7 +9,7 @@ from imagecache_cli.tables import pairs, size
 
 
 def describe_sweep(job: Job, *, dry_run: bool) -> RenderableType:
-    """Returns what a sweep that is done has counted, and its reasons if it refused to delete."""
+    """Returns a table of the counts of a finished sweep, and the reasons if it deleted nothing."""
     title = "A sweep now would do this; nothing has been changed:" if dry_run else "The sweep has done this:"
     codes = job.result.get("refused")
     refusals = [
@@ -20,6 +20,7 @@ def describe_sweep(job: Job, *, dry_run: bool) -> RenderableType:
 
 
 def _counts(job: Job, *, dry_run: bool) -> dict[str, Text | str]:
+    # The difference between the two matters only for the sweep: whether the old picture is still shown.
     fetched_again = job.count("refetched") + job.count("lost")
     return {
         "images no longer shown": _images_no_longer_shown(job, dry_run=dry_run),
@@ -36,6 +37,7 @@ def _counts(job: Job, *, dry_run: bool) -> dict[str, Text | str]:
 
 
 def _images_no_longer_shown(job: Job, *, dry_run: bool) -> str:
+    # A dry run deletes nothing, so it has only counted the rows that are due.
     if dry_run:
         deleted = f"{job.count('due'):,} to be deleted now ({size(job.count('dueBytes'))})"
     else:
@@ -55,7 +57,7 @@ def _unused_files(job: Job, *, dry_run: bool) -> str:
 def _costs(job: Job) -> str:
     costs = job.result.get("costs")
     counts = dict(costs) if isinstance(costs, dict) else {}
-    # The other costs are numbers of requests.
+    # `dollars` is the price of all requests. Every other entry is a number of requests.
     dollars = counts.pop("dollars", 0)
     return ", ".join([*(f"{count:,} {kind}" for kind, count in counts.items()), f"about ${dollars:.5f}"])
 
@@ -63,5 +65,5 @@ def _costs(job: Job) -> str:
 def _refusal_heading(job: Job, *, dry_run: bool) -> str:
     if dry_run:
         return "Nothing would be deleted"
-    # A sweep checks again while it runs, so it may have deleted something before it refused.
+    # A sweep checks its limits several times, so it may have deleted something before it stopped.
     return "Nothing more was deleted" if job.count("deleted") else "Nothing was deleted"

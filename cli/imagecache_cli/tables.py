@@ -1,6 +1,7 @@
-"""Lays out the API's answers for a terminal.
+"""Renders the API's answers as tables for a terminal.
 
-Texts are safe to print already (reading.py). `Text` keeps rich from treating square brackets as markup.
+reading.py has already made the texts safe to print. `Text` prevents rich from reading square brackets as
+markup.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -18,14 +19,14 @@ from imagecache_cli.explanations import explain_failure
 NOTHING = "-"
 MORE_CHATS = Text("... and in more chats")
 _COLOURS = {"cached": "green", "ok": "green", "pending": "yellow", "failed": "red", "forgotten": "magenta"}
-# On narrower terminals a table would leave its long columns a few characters each.
+# On a narrower terminal (in characters) each long column of a table would be only a few characters wide.
 _NARROWEST_TABLE = 110
 _LONGEST_TITLE = 32
 _MOST_NAMES = 3
 
 
 class Listing:
-    """Rows with column names. A narrow terminal shows the long texts below their row instead of in it."""
+    """A table. On a narrow terminal, the cells of the columns `long` are below their row instead of in it."""
 
     def __init__(
         self, columns: Iterable[str], rows: Iterable[Iterable[Text | str]], *, long: Collection[str]
@@ -37,14 +38,14 @@ class Listing:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self._rows:
             yield Text("none")
-        # Without a long column nothing would be gained below the rows.
+        # Without a long column there is nothing to move below the rows.
         elif options.max_width >= _NARROWEST_TABLE or not any(self._long):
             yield self._table()
         else:
             yield from self._lines(options.max_width)
 
     def _table(self) -> Table:
-        """Returns a table whose long columns are wrapped and whose other columns are not."""
+        """Returns a table in which only the long columns may be wrapped."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for name, is_long in zip(self._columns, self._long, strict=True):
             table.add_column(name, overflow="fold", no_wrap=not is_long)
@@ -53,7 +54,7 @@ class Listing:
         return table
 
     def _lines(self, width: int) -> Iterable[RenderableType]:
-        """Yields a line of the short cells for each row, and an indented line for each of its long cells."""
+        """Yields for each row a line with its short cells, and an indented line for each long cell."""
         short = [index for index, is_long in enumerate(self._long) if not is_long]
         widths = self._widths(short, width)
         names = [Text(name, style="bold") for name in self._columns]
@@ -66,11 +67,12 @@ class Listing:
                     yield Padding(labelled, (0, 0, 0, 4))
 
     def _widths(self, columns: list[int], width: int) -> list[int]:
-        """Returns the columns' widths. If they do not fit side by side, the widest one is cut."""
+        """Returns the widths of these columns. If they do not fit into `width`, the widest one is reduced."""
         widths = [
             max(cell_len(self._columns[index]), *(row[index].cell_len for row in self._rows))
             for index in columns
         ]
+        # Two spaces separate the columns.
         excess = sum(widths) + 2 * (len(widths) - 1) - width
         if excess > 0:
             widest = widths.index(max(widths))
@@ -81,12 +83,12 @@ class Listing:
 def table(
     columns: Iterable[str], rows: Iterable[Iterable[Text | str]], *, long: Collection[str]
 ) -> RenderableType:
-    """Returns the rows as a listing, in which only the columns named in `long` are wrapped."""
+    """Returns a table of the rows, in which only the columns `long` may be wrapped."""
     return Listing(columns, rows, long=long)
 
 
 def pairs(values: Mapping[str, Text | str]) -> Table:
-    """Returns names and values, one pair on each line."""
+    """Returns a table with a name and its value on each line."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -96,22 +98,22 @@ def pairs(values: Mapping[str, Text | str]) -> Table:
 
 
 def status(state: str, reason: str | None = None) -> Text:
-    """Returns a state in its colour, with its reason: `failed: gone`."""
+    """Returns a state in its colour, with its reason, such as `failed: gone`."""
     return Text(f"{state}: {reason}" if reason else state, style=_COLOURS.get(state, ""))
 
 
 def moment(iso: str | None) -> str:
-    """Returns an ISO 8601 time in UTC without its seconds: `2026-11-25 09:30`."""
+    """Returns an ISO 8601 time without its seconds, such as `2026-11-25 09:30`, or `-` for None."""
     return iso[:16].replace("T", " ") if iso else NOTHING
 
 
 def size(count: int | None) -> str:
-    """Returns a number of bytes in MB of a million each, as in the API's `totalStorageMB`."""
+    """Returns a number of bytes in MB (1,000,000 bytes, like the API's `totalStorageMB`), or `-` for None."""
     return NOTHING if count is None else f"{count / 1e6:,.1f} MB"
 
 
 def render_stats(stats: Stats) -> RenderableType:
-    """Returns the numbers of `imagecache stats`."""
+    """Returns the table of `imagecache stats`."""
     saved = stats.deduplication
     stored = stats.storage
     lines: dict[str, Text | str] = {
@@ -132,7 +134,7 @@ def render_stats(stats: Stats) -> RenderableType:
 
 
 def render_chats(chats: Iterable[Chat]) -> RenderableType:
-    """Returns the chats with the states of their pictures."""
+    """Returns a table of the chats with the states of their pictures."""
     columns = ("active (UTC)", "chat", "network", "unread", "members", "picture", "chatId")
     rows = (
         (
@@ -150,7 +152,7 @@ def render_chats(chats: Iterable[Chat]) -> RenderableType:
 
 
 def render_uncached(references: Iterable[Reference]) -> RenderableType:
-    """Returns the pictures that are not cached, each with the people and chats that show it."""
+    """Returns a table of the pictures that are not cached, each with the people and chats that show it."""
     # The API has a row for each place that shows a picture, and popular pictures have dozens.
     by_source_url: dict[str, list[Reference]] = {}
     for reference in references:
@@ -164,7 +166,8 @@ def render_uncached(references: Iterable[Reference]) -> RenderableType:
 
 
 def render_failures(images: Iterable[ImageRow]) -> RenderableType:
-    """Returns the images that failed, and what their reasons mean."""
+    """Returns a table of the images that failed, and what their reasons mean."""
+    # The images are read twice: for the rows, and for the meanings.
     images = list(images)
     columns = ("reason", "failed (UTC)", "next try (UTC)", "source")
     rows = (
@@ -180,7 +183,7 @@ def render_failures(images: Iterable[ImageRow]) -> RenderableType:
 
 
 def render_images(answer: Images) -> RenderableType:
-    """Returns the cached copies of the pictures that were looked up."""
+    """Returns a table of the pictures that were looked up, with the URLs of their cached copies."""
     rows = (
         (status(image.status, image.reason), _pixels(image), image.url or NOTHING, source_url)
         for source_url, image in answer.images.items()
@@ -189,8 +192,8 @@ def render_images(answer: Images) -> RenderableType:
 
 
 def render_story(story: Story) -> RenderableType:
-    """Returns what happened to one image, and every place that shows it."""
-    # The API's summary also names the chats. The table below lists the same chats, with their ids.
+    """Returns the summary of one image, and a table of the places that show it."""
+    # The API's summary has a sentence with the chats. The table lists the same chats with their ids.
     sentences = [text for text in story.summary if not (story.shown_by and text.startswith("Shown by "))]
     parts: list[RenderableType] = [
         pairs({"source": story.source_url, "status": status(story.status)}),
@@ -205,7 +208,7 @@ def render_story(story: Story) -> RenderableType:
 
 
 def render_places(chat_heading: str, member_heading: str, shown: Iterable[Shown]) -> RenderableType:
-    """Returns the chats and members that show a picture, each once."""
+    """Returns a table of the chats and members that show a picture, without duplicates."""
     rows = (
         (
             _shortened(place.chat_title or NOTHING),
@@ -223,14 +226,14 @@ def _aligned(cells: Iterable[Text], widths: Iterable[int]) -> Text:
     line = []
     for cell, width in zip(cells, widths, strict=True):
         padded = cell.copy()
-        # This also pads by display width: East Asian letters take two columns.
+        # `truncate` measures the width on the screen, where East Asian letters need two columns.
         padded.truncate(width, overflow="ellipsis", pad=True)
         line.append(padded)
     return Text("  ").join(line)
 
 
 def _with_meanings(listing: RenderableType, reasons: Iterable[str | None]) -> RenderableType:
-    """Returns the listing and, below it, what each failure reason in it means and what to do."""
+    """Returns the listing and, below it, the meaning of each of these failure reasons, with advice."""
     codes = sorted({reason for reason in reasons if reason})
     if not codes:
         return listing
@@ -256,8 +259,8 @@ def _shortened(title: str) -> str:
 
 
 def _chat_picture(chat: Chat) -> Text:
-    """Returns the state of a chat's picture. A group without its own shows its members' pictures."""
-    # The API lists up to four of the members' pictures.
+    """Returns the state of a chat's picture, or for a group without one, how many of its faces are cached."""
+    # The API lists at most four faces, so this is not the number of members.
     if chat.image.status == "none" and chat.facepile:
         cached = sum(image.status == "cached" for image in chat.facepile)
         return Text(f"{cached} of {len(chat.facepile)} members")
@@ -265,8 +268,8 @@ def _chat_picture(chat: Chat) -> Text:
 
 
 def _names_of(references: Iterable[Reference]) -> str:
-    """Returns the names that a picture is shown as, each once, or ids where the API has no name."""
-    # One person may be in many chats with the same picture.
+    """Returns the names or ids of the first three people and chats that show a picture."""
+    # One person may be in many chats with the same picture, but is listed only once.
     names = list(dict.fromkeys(_name_of(reference) for reference in references))
     more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + more

@@ -1,4 +1,4 @@
-"""Follows a job: asks for its state, shows its progress on stderr, and ends when the goal is reached."""
+"""Follows a job: reads its state repeatedly and shows its progress on stderr, until a goal is reached."""
 
 import contextlib
 import re
@@ -14,16 +14,16 @@ from imagecache_cli.errors import CommandError, UnreachableError
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session
 
-# Longer than any function can run: a job that is unchanged for so long has died.
+# A Lambda function runs for at most 15 minutes, so a job that does not change for longer has died.
 _RUNNING_JOB_SILENCE_SECONDS = 16 * 60.0
-# Longer than an image waits for a laptop that is asleep before it counts as failed.
+# While the laptop is asleep, an image waits for less than this time before it counts as failed.
 _QUEUE_SILENCE_SECONDS = 3 * 3600.0
-# Seconds between two requests for the state: short while the job changes, long while it does not.
+# Seconds between two requests for the state. The pause grows while the job does not change.
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE_AFTER_A_CHANGE = 1.0
 _LONGEST_PAUSE = 30.0
 _PAUSE_GROWTH = 1.5
-# Requests that may fail in a row before the watch ends, and the seconds between them.
+# The number of requests in a row that may fail, and the seconds before the next one.
 _RETRIES = 5
 _RETRY_PAUSE = 2.0
 
@@ -31,16 +31,16 @@ Goal = Callable[[Job], bool]
 
 
 class SilentJobError(CommandError):
-    """A job has not changed for longer than any step of it can take."""
+    """A job has not changed for 16 minutes, or the queue that it has filled for 3 hours, so it has died."""
 
 
 def is_finished(job: Job) -> bool:
-    """Returns True if the job itself has nothing left to do."""
+    """Returns True if the job is done or has failed. Images that it has queued may still wait."""
     return job.is_over
 
 
 def is_drained(job: Job) -> bool:
-    """Returns True if no image that the job has queued is waiting any more, or if the job failed."""
+    """Returns True if the job is done and none of its queued images waits, or if the job has failed."""
     return job.status == "failed" or (job.status == "done" and job.count("waiting") == 0)
 
 
@@ -50,14 +50,15 @@ def start_job(session: Session, path: str, body: Json) -> str:
 
 
 def follow_job(session: Session, job_id: str, goal: Goal) -> tuple[Json, Job]:
-    """Waits until the job reaches the goal and returns its last state, as JSON and as read.
+    """Waits until the job reaches the goal. Returns its last state as JSON and as a Job.
 
-    Raises CommandError, SilentJobError.
+    Raises SilentJobError if the job no longer changes, and CommandError if its state cannot be read.
     """
     with _progress_bar(session.screen.err) as bar:
         task = bar.add_task("waiting for the job to start", total=None)
         try:
             return _poll(session, job_id, goal, lambda job: _draw(bar, task, job))
+        # Ctrl-C ends only the watch. The job runs on AWS, or in the process of `make run`.
         except KeyboardInterrupt:
             session.screen.note(f"no longer watching: job {job_id} continues by itself")
             raise
@@ -72,7 +73,7 @@ def _poll(session: Session, job_id: str, goal: Goal, on_progress: Callable[[Job]
         on_progress(job)
         if goal(job):
             return document, job
-        # Every step of a job changes its status or its counts.
+        # Every step of a job changes its status or its counts, so an unchanged job has done no step.
         if job != last_job:
             last_job = job
             changed_at = session.outside.seconds()
@@ -87,12 +88,12 @@ def _poll(session: Session, job_id: str, goal: Goal, on_progress: Callable[[Job]
 
 
 def _longest_silence(job: Job) -> float:
-    """Returns the seconds for which the job, or the queue that it has filled, may stay unchanged."""
+    """Returns the seconds for which the job may stay unchanged, or after its end, the queue of its images."""
     return _QUEUE_SILENCE_SECONDS if job.is_over else _RUNNING_JOB_SILENCE_SECONDS
 
 
 def _read_job(session: Session, job_id: str) -> tuple[Json, Job]:
-    """Returns the job's state. A network that fails for a moment must not end a watch of an hour."""
+    """Returns the job's state. Repeats a request without an answer, because a watch may last for hours."""
     for _ in range(_RETRIES):
         with contextlib.suppress(UnreachableError):
             return _read_job_once(session, job_id)
@@ -112,12 +113,13 @@ def _progress_bar(console: Console) -> Progress:
         TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
     )
-    # A log file or a pipe gets no bar, which would be a line for each change.
+    # In a log file or a pipe, the bar would be a new line for each change.
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _draw(bar: Progress, task: TaskID, job: Job) -> None:
-    """Shows how many of the queued images are done. There is no total until the API can count them."""
+    """Updates the bar with the number of queued images that are done or have failed."""
+    # While `done` is missing, the API has only lower bounds of the counts, so the total stays unknown.
     completed = job.count("done") + job.count("failed")
     total = job.count("queued") if "done" in job.progress else None
     description = f"{job.kind}: {_describe_progress(job) or job.status}"
@@ -125,7 +127,7 @@ def _draw(bar: Progress, task: TaskID, job: Job) -> None:
 
 
 def _describe_progress(job: Job) -> str:
-    """Returns the counts that are not zero: `9 chats, 3 versions deleted`. Sizes in bytes are left out."""
+    """Returns the counts that are not zero, without sizes in bytes, such as `9 chats, 3 versions deleted`."""
     return ", ".join(
         f"{count:,} {_in_words(name)}"
         for name, count in job.progress.items()
@@ -134,5 +136,5 @@ def _describe_progress(job: Job) -> str:
 
 
 def _in_words(name: str) -> str:
-    """Returns the name of a count in words: `versionsDeleted` is `versions deleted`."""
+    """Returns the name of a count in words, such as `versions deleted` for `versionsDeleted`."""
     return re.sub(r"[A-Z]", lambda capital: f" {capital[0].lower()}", name)

@@ -1,4 +1,4 @@
-"""Serves the routes of the API that change something. What takes long is started as a job elsewhere."""
+"""Serves the routes of api/admin.py. What takes long is started as a job in another function."""
 
 import os
 import secrets

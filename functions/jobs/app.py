@@ -1,4 +1,4 @@
-"""Works on the job that an event names: a backfill, a retry of failed images, or a redrive.
+"""Works on the job that an event names. Syncs and sweeps have functions of their own.
 
 The API starts a job. An invocation that runs out of time invokes this function again to continue it.
 """

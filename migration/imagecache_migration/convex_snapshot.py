@@ -114,7 +114,7 @@ def read_snapshot(archive: Archive) -> Snapshot:
         )
     if not archive.names & {"cachedImages/documents.jsonl", "beeperChats/documents.jsonl"}:
         raise SnapshotError(
-            "it has neither cachedImages nor beeperChats: it seems to be another application's"
+            "it has neither cachedImages nor beeperChats: check that it is this application's"
         )
     snapshot = Snapshot(archive)
     snapshot.files = _stored_files(snapshot)

@@ -53,7 +53,9 @@ def physical_name(stack: str, logical_id: str, make_client: MakeClient) -> str:
         for resource in page["StackResourceSummaries"]:
             if resource["LogicalResourceId"] == logical_id:
                 return str(resource["PhysicalResourceId"])
-    raise SettingsError(f"the stack {stack} has no {logical_id}, so it is a stack of another application")
+    raise SettingsError(
+        f"the stack {stack} has no {logical_id}, so it is a stack of another application: check its name"
+    )
 
 
 def _function_settings(stack: str, make_client: MakeClient) -> Mapping[str, str]:

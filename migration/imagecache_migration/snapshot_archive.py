@@ -93,7 +93,7 @@ def open_archive(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Archiv
     try:
         file = path.open("rb")
     except OSError as error:
-        raise SnapshotError(f"it cannot be opened: {error.strerror}") from error
+        raise SnapshotError(f"{error.strerror}: check the path") from error
     # A ZipFile that opens its file itself closes it after the last reader, and counts these without a lock.
     with file:
         try:
@@ -135,7 +135,7 @@ def _lines(file: io.BufferedReader, limits: Limits) -> Iterator[bytes]:
         bytes_left -= len(line)
         if bytes_left < 0:
             raise SnapshotError(
-                f"a table has more than {limits.table:,} bytes, which no snapshot of chats has"
+                f"a table has more than {limits.table:,} bytes: check that it is the right snapshot"
             )
         if line.strip():
             yield line

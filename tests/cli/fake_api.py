@@ -1,27 +1,30 @@
-"""A server on 127.0.0.1 that keeps the API's contract on tokens and roles, and gives prepared answers."""
+"""A server on 127.0.0.1 that keeps the API's contract on tokens and roles, and gives prepared answers.
+
+The routes that take the admin token are those of docs/openapi.json.
+"""
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 READ_TOKEN = "read-4f1c"
 ADMIN_TOKEN = "admin-9b2e"
 _ROLES = {f"Bearer {READ_TOKEN}": "read", f"Bearer {ADMIN_TOKEN}": "admin"}
-_ADMIN_PATHS = (
-    "/api/sync",
-    "/api/cleanup",
-    "/api/redrive",
-    "/api/jobs/",
-    "/api/images/backfill",
-    "/api/images/refresh",
-    "/api/images/retry",
-    "/api/images/forget",
-    "/api/contacts",
-)
+_DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
+_PATHS: dict[str, Any] = json.loads(_DOCUMENT.read_text())["paths"]
+_ADMIN_ROUTES = [
+    # `{jobId}` stands for one part of a path.
+    re.compile(f"{method.upper()} " + re.sub(r"\{\w+\}", "[^/]+", path))
+    for path, operations in _PATHS.items()
+    for method, operation in operations.items()
+    if operation["security"] == [{"token": ["admin"]}]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,8 @@ class FakeApi:
         role = "any" if path == "/api/health" else _ROLES.get(request.token)
         if role is None:
             return Answer(401, {"message": "send a token", "code": "unauthorized"})
-        if role == "read" and path.startswith(_ADMIN_PATHS):
-            return Answer(403, {"message": "this takes the admin token", "code": "forbidden"})
+        if role == "read" and any(admin.fullmatch(request.route) for admin in _ADMIN_ROUTES):
+            return Answer(403, {"message": "This needs the admin token", "code": "forbidden"})
         answers = self._answers.get(request.route)
         if not answers:
             return Answer(404, {"message": "there is no such thing", "code": "not_found"})

@@ -67,7 +67,7 @@ def test_a_wrong_token_and_the_read_token_get_different_errors(api: FakeApi, rea
     weak = read_only("sync")
     wrong = read_only("--token", "guessed", "stats")
 
-    assert (weak.code, weak.err) == (2, "imagecache: this takes the admin token\n")
+    assert (weak.code, weak.err) == (2, "imagecache: This needs the admin token\n")
     assert (wrong.code, "the token is not accepted: set IMAGECACHE_TOKEN" in wrong.err) == (2, True)
     assert "guessed" not in wrong.err
 
@@ -85,7 +85,7 @@ def test_an_answer_that_is_not_the_apis_is_recognised(api: FakeApi, imagecache: 
     ran = imagecache("stats", "--json")
 
     assert (ran.code, ran.out) == (1, "")
-    assert "is this the address of an image cache?" in ran.err
+    assert "check that this is the address of an image cache" in ran.err
 
 
 def test_a_redirect_gets_no_token(api: FakeApi, imagecache: Command) -> None:
@@ -114,7 +114,8 @@ def test_an_address_without_a_server_is_one_line(imagecache: Command) -> None:
 
     assert ran.code == 1
     assert ran.err == (
-        f"imagecache: http://127.0.0.1:{port} cannot be reached: is it running, and is the address right?\n"
+        f"imagecache: http://127.0.0.1:{port} cannot be reached: check that it is running "
+        "and that the address is right\n"
     )
 
 

@@ -218,7 +218,7 @@ def test_forget_deletes_after_a_yes(api: FakeApi, imagecache: Command) -> None:
     [
         ("n\n", 1, "nothing was forgotten"),
         ("\n", 1, "nothing was forgotten"),
-        ("", 2, "add --yes if it cannot ask you"),
+        ("", 2, "cannot ask you without a terminal: add --yes"),
     ],
 )
 def test_forget_deletes_nothing_without_a_yes(
@@ -235,7 +235,7 @@ def test_forget_with_json_never_asks_and_requires_yes(api: FakeApi, imagecache: 
     ran = imagecache("forget", ADA, "--json", typed="y\n")
 
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "imagecache: forget deletes the picture: with --json, add --yes\n"
+    assert ran.err == "imagecache: forget deletes the picture, and does not ask you with --json: add --yes\n"
     assert api.requests == []
 
 

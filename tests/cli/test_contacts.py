@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.model.contact import IdentifierKind
-from imagecache.rules.identifiers import identifier
-from imagecache_cli.contact_files import read_contact_rows
+from imagecache.rules.identifiers import WRITTEN_KINDS, identifier
+from imagecache_cli.contact_files import KINDS, read_contact_rows
 from tests.cli.conftest import Command
 from tests.cli.contract import CLASH, CONTACT, Json, synced
 from tests.cli.fake_api import Answer, FakeApi
@@ -33,8 +33,7 @@ BODIES = [
 ]
 MADE_ID = "file:c17d5ce7a898d302"
 NO_IDENTIFIER = (
-    "the row has no contactId and no identifier: "
-    "give one of instagram, whatsapp, phone, email or participantIds"
+    f"the row has no contactId and no identifier: give one of {', '.join(WRITTEN_KINDS)} or participantIds"
 )
 
 
@@ -194,6 +193,23 @@ def test_only_what_the_api_refuses_is_a_problem(kind: IdentifierKind, text: str)
         assert identifier(kind, text, region="GB") is None
 
 
+def test_a_file_has_the_same_kinds_of_identifiers_as_the_api() -> None:
+    """The two share no code."""
+    assert KINDS == WRITTEN_KINDS
+
+
+@pytest.mark.parametrize("kind", WRITTEN_KINDS)
+def test_every_kind_of_identifier_has_an_option_of_put_and_a_column(
+    api: FakeApi, imagecache: Command, tmp_path: Path, kind: str
+) -> None:
+    api.answer("PUT /api/contacts/ada", PUT)
+    ran = imagecache("contacts", "put", "ada", f"--{kind}", "one", f"--{kind}", "two")
+    assert (ran.code, ran.err) == (0, "")
+    assert api.bodies("PUT /api/contacts/ada") == [{"identifiers": {kind: ["one", "two"]}}]
+    (row,) = read_contact_rows(Path(write_file(tmp_path, f"{kind}\none|two\n")))
+    assert row.identifiers[kind] == ["one", "two"]
+
+
 USELESS = {
     "c.csv must begin with a line of column names": ("c.csv", ""),
     "d.csv must begin with a line of column names": ("d.csv", "a,b\n1,2\n"),
@@ -209,3 +225,17 @@ def test_an_unusable_file_is_named(api: FakeApi, imagecache: Command, tmp_path: 
     ran = imagecache("contacts", "import", write_file(tmp_path, text, name))
     assert (ran.code, api.requests) == (2, [])
     assert ran.err.startswith(f"imagecache: {said}")
+
+
+def test_a_file_that_does_not_exist_or_is_not_in_utf_8_is_refused_with_the_reason(
+    imagecache: Command, tmp_path: Path
+) -> None:
+    latin = tmp_path / "latin.csv"
+    latin.write_bytes("phone,name\n+442079460958,Jos\xe9\n".encode("latin-1"))
+
+    absent = imagecache("contacts", "import", str(tmp_path / "none.csv"))
+    not_utf_8 = imagecache("contacts", "import", str(latin))
+
+    assert (absent.code, not_utf_8.code) == (2, 2)
+    assert "none.csv cannot be opened (No such file or directory): check the path" in absent.err
+    assert "latin.csv is not in UTF-8: save it as UTF-8 first" in not_utf_8.err

@@ -72,7 +72,7 @@ def test_an_address_of_something_else_is_the_only_finding(api: FakeApi, imagecac
     assert list(seen) == ["API"]
     assert seen["API"] == (
         "bad",
-        "the answer is HTTP 200 without JSON: is this the address of an image cache?",
+        "the answer is HTTP 200 without JSON: check that this is the address of an image cache",
         "correct IMAGECACHE_URL, or start `make run`",
     )
 

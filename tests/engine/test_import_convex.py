@@ -120,7 +120,9 @@ def test_another_stack_is_not_written_to(
     body = json.dumps({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}})
     cloudformation.create_stack(StackName="another", TemplateBody=body)
     access = outside.folder / ".local" / "access.json"
-    another = "the stack another has no CacherFunction, so it is a stack of another application"
+    another = (
+        "the stack another has no CacherFunction, so it is a stack of another application: check its name"
+    )
     for name, message, code in (("another", another, 2), ("none", "does not exist", 1)):
         add_engine_access(access, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=name)
         assert main(["--local", "import-convex", exported(tmp_path, broken=False)], outside) == code

@@ -71,16 +71,20 @@ def queued(stack: Stack) -> list[str]:
     return [from_body(message["body"]).image_key for message in stack.messages()]
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "kind", "order"),
-    [
-        ("/api/sync", {"complete": True}, JobKind.SYNC, SyncOrder(complete=True)),
-        ("/api/images/backfill", {"activeWithinDays": 7}, JobKind.BACKFILL, BackfillOrder(7)),
-        ("/api/images/retry-failed", {}, JobKind.RETRY_FAILED, RetryFailedOrder()),
-        ("/api/cleanup", {"dryRun": True}, JobKind.CLEANUP, CleanupOrder(dry_run=True)),
-        ("/api/redrive", {}, JobKind.REDRIVE, RedriveOrder()),
-    ],
-)
+STARTS: list[tuple[str, dict[str, Any], JobKind, JobOrder]] = [
+    ("/api/sync", {"complete": True}, JobKind.SYNC, SyncOrder(complete=True)),
+    ("/api/images/backfill", {"activeWithinDays": 7}, JobKind.BACKFILL, BackfillOrder(7)),
+    ("/api/images/retry-failed", {}, JobKind.RETRY_FAILED, RetryFailedOrder()),
+    ("/api/cleanup", {"dryRun": True}, JobKind.CLEANUP, CleanupOrder(dry_run=True)),
+    ("/api/redrive", {}, JobKind.REDRIVE, RedriveOrder()),
+]
+
+
+def test_every_kind_of_job_is_started_by_a_route() -> None:
+    assert {kind for _, _, kind, _ in STARTS} == set(JobKind)
+
+
+@pytest.mark.parametrize(("path", "body", "kind", "order"), STARTS)
 def test_a_job_is_accepted_and_handed_to_its_function(
     stack: Stack, path: str, body: dict[str, Any], kind: JobKind, order: JobOrder
 ) -> None:

@@ -18,7 +18,16 @@ from demo.service import DemoAccount
 from imagecache.clock import now
 from imagecache.errors import ConfigError, InvocationFailedError
 from imagecache.model.image import ImageMessage
-from imagecache.model.job import BackfillOrder, CleanupOrder, JobOrder, SyncOrder, new_job
+from imagecache.model.job import (
+    JOB_TYPES,
+    BackfillOrder,
+    CleanupOrder,
+    JobKind,
+    JobOrder,
+    SyncOrder,
+    Worker,
+    new_job,
+)
 from imagecache.queues.images import from_body, to_body
 from imagecache.stores.state.beeper_health import BeeperState
 from local.template import read_template
@@ -338,6 +347,16 @@ def test_a_backfill_is_worked_on_by_its_function(stack: Stack, demo: DemoAccount
     assert done is not None
     listed = sum(1 for chat in demo.account.chats if not chat.merged_into)
     assert (done.status, done.progress) == ("done", {"chats": listed, "queued": len(synced)})
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("kind", [kind for kind, known in JOB_TYPES.items() if known.worker is Worker.JOBS])
+def test_the_jobs_function_works_on_every_kind_of_job_that_it_is_given(stack: Stack, kind: JobKind) -> None:
+    stack.jobs.create(new_job(event("job")["jobId"], JOB_TYPES[kind].order(), now=now()))
+    load("jobs")(event("job"), Context())
+    job = stack.jobs.read(event("job")["jobId"])
+    assert job is not None
+    assert (job.kind, job.status) == (kind, "done")
 
 
 @pytest.mark.usefixtures("environment")

@@ -191,7 +191,7 @@ def test_an_unknown_query_parameter_is_refused_and_the_known_ones_are_named(api:
     for route, sent in (("GET /api/stats", None), ("POST /api/images/explain", {"sourceUrl": "mxc://s/a"})):
         status, answer = api.ask(route, sent, query={"limit": ""})
         assert status == 400
-        assert answer["message"] == "'limit' is not a query parameter: this takes no query parameters"
+        assert answer["message"] == "'limit' is not a query parameter: this route has no query parameters"
     assert api.ask("GET /api/chats", query={"x": "1"}, role=Role.NONE)[0] == 401
 
 

@@ -22,8 +22,8 @@ from imagecache.model.image import (
     Validators,
 )
 from imagecache.rules.retries import NEVER
-from imagecache.stores.images.cached_images import new_lease
 from imagecache.stores.images.claims import Claim, Held, Won, decide_claim
+from imagecache.stores.images.row import new_lease
 from tests.integration.conftest import NOW, Stack
 
 KEY = "beeper.com/ada"

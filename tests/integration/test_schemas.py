@@ -8,7 +8,7 @@ from pynamodb.models import Model
 from imagecache.stores.chats.chats import ChatRow
 from imagecache.stores.chats.participants import ParticipantRow
 from imagecache.stores.contacts import ContactRow
-from imagecache.stores.images.cached_images import ImageRow
+from imagecache.stores.images.row import ImageRow
 from imagecache.stores.state.row import JobRow, StateRow
 from local.template import read_template
 

@@ -18,6 +18,7 @@ from local.template import read_template
 
 TOKEN = "token-of-this-run"
 RESOURCES = {"ImageBucket": "pictures", "WebBucket": "web", "HttpApi": "0123abcd"}
+TEMPLATE = read_template()
 ALLOWED_PAGE = "http://localhost:3000"
 Recorded = tuple[str, str, dict[str, str], bytes]  # method, target, headers, body
 Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
@@ -67,7 +68,7 @@ def engine() -> Iterator[FakeEngine]:
 
 def edge_stack(engine: FakeEngine) -> Stack:
     no_child: Any = None
-    return Stack("imagecache", Engine(no_child, engine.server_port, TOKEN), read_template(), RESOURCES, {})
+    return Stack("imagecache", Engine(no_child, engine.server_port, TOKEN), TEMPLATE, RESOURCES, {})
 
 
 @pytest.fixture
@@ -301,7 +302,7 @@ def test_an_origin_that_does_not_answer_is_a_bad_gateway(edge: EdgeServer, engin
 
 def test_it_answers_503_until_there_is_a_stack(edge: EdgeServer) -> None:
     edge.site = None
-    assert ask(edge, "/")[0::2] == (503, b"Starting\n")
+    assert ask(edge, "/")[0::2] == (503, b"The stack is starting: try again in a few seconds\n")
 
 
 def test_a_connection_serves_one_request_after_another(edge: EdgeServer) -> None:

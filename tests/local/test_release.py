@@ -25,7 +25,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"STACK": ""}, "STACK must be set"),
         ({"STACK": "1 stack"}, "STACK must be set"),
-        ({"STACK": "aws-cache"}, "STACK must be set, at most 48"),  # SSM's rule
+        ({"STACK": "aws-cache"}, "STACK must be set to the name of the stack: at most 48"),  # SSM's rule
         ({"STACK": "SSMcache"}, "STACK must be set"),
         ({"STACK": "a" * 49}, "STACK must be set"),  # CloudFront's names end at 64 characters
         ({"AWS_REGION": ""}, "no AWS region is known: set AWS_REGION"),

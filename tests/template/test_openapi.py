@@ -127,7 +127,7 @@ def test_a_parameter_is_described_with_its_bounds_and_default() -> None:
     assert body["content"]["application/json"]["schema"]["properties"]["enqueue"] == {
         "type": "boolean",
         "default": False,
-        "description": "Queue those that are missing; takes the admin token.",
+        "description": "Queue those that are missing; needs the admin token.",
     }
 
 

@@ -5,8 +5,8 @@ import pytest
 from imagecache.clock import DAY, HOUR
 from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.retries import NEVER
-from imagecache.stores.images.cached_images import lease_ends_at, new_lease
 from imagecache.stores.images.claims import Held, Settled, SettledReason, decide_claim
+from imagecache.stores.images.row import lease_ends_at, new_lease
 
 NOW = 1_800_000_000_000
 LAPSED = NOW - 1

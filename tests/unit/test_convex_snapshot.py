@@ -207,7 +207,10 @@ def test_fields_may_be_missing_null_extra_or_of_another_kind(tmp_path: Path) -> 
     ("members", "complaint"),
     [
         ({"cachedImages/documents.jsonl": b""}, "--include-file-storage"),
-        ({"_storage/documents.jsonl": b"", "users/documents.jsonl": b""}, "another application's"),
+        (
+            {"_storage/documents.jsonl": b"", "users/documents.jsonl": b""},
+            "check that it is this application's",
+        ),
     ],
 )
 def test_an_export_of_another_application_is_refused(

@@ -1,4 +1,6 @@
-"""An identifier has one normal form, however it is written."""
+"""An identifier has one normal form, however it is written, and every kind is described to people."""
+
+from pathlib import Path
 
 import phonenumbers
 import pytest
@@ -101,6 +103,14 @@ def test_every_number_that_is_accepted_becomes_e164(kind: IdentifierKind, text: 
 def test_every_kind_has_a_rule_and_every_written_one_a_field_in_the_answers() -> None:
     assert set(RULES) == set(IdentifierKind)
     assert [kind.value for kind in WRITTEN_KINDS] == list(contact_shapes.Identifiers.__annotations__)
+
+
+@pytest.mark.parametrize("kind", WRITTEN_KINDS)
+def test_the_readme_has_every_kind_in_its_example_and_in_its_list_of_columns(kind: IdentifierKind) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    chapter = readme.partition("\n## Contacts\n")[2].partition("\n## ")[0]
+    assert f'"{kind}": [' in chapter
+    assert f"`{kind}`" in chapter
 
 
 @pytest.mark.parametrize("kind", IdentifierKind)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagecache.api.story import story_json
 from imagecache.errors import RejectedSourceError
 from imagecache.model.image import ImageRef, LocationKind, RejectionReason
 from imagecache.rules.failure_reasons import REJECTIONS
 from imagecache.rules.source_urls import (
+    SCHEMES,
     MediaLocation,
     StorableSource,
     image_key,
@@ -24,8 +27,39 @@ from imagecache.rules.source_urls import (
     storable_source,
     storable_url,
 )
+from imagecache.usecases.reading.explain_image import ImageStory
+from imagecache_cli import contacts, explanations
 
-VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "image_keys.json").read_text())
+ROOT = Path(__file__).parents[2]
+VECTORS = json.loads((ROOT / "tests" / "vectors" / "image_keys.json").read_text())
+OUTSIDE_BEEPER = [scheme for scheme in SCHEMES if location_kind(f"{scheme}:") is not LocationKind.BEEPER]
+
+
+def glossary_row(term: str) -> str:
+    [row] = re.findall(rf"^\| {term} \|.+$", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    return str(row)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_has_an_example_and_is_named_in_the_glossary(scheme: str) -> None:
+    assert scheme in {case["sourceUrl"].partition(":")[0].lower() for case in VECTORS["accepted"]}
+    assert scheme in glossary_row("source URL")
+
+
+@pytest.mark.parametrize("scheme", OUTSIDE_BEEPER)
+def test_every_scheme_that_people_write_themselves_is_named_to_them(scheme: str) -> None:
+    """The texts for people call all others Beeper's own."""
+    assert scheme in REJECTIONS[RejectionReason.UNSUPPORTED_SCHEME]
+    assert scheme in explanations.FAILURES["unsupported_scheme"].text
+    assert scheme in contacts.HELP_ON_IMAGE
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LocationKind if kind is not LocationKind.REJECTED])
+def test_every_kind_of_location_has_a_scheme_and_a_sentence_for_people(kind: LocationKind) -> None:
+    assert kind in {location_kind(f"{scheme}:") for scheme in SCHEMES}
+    story = ImageStory(kind, None, None, None, [], more_shown_by=False, contacts=[])
+    sentence = story_json(story, "", now=0, base_url="")["summary"][0]
+    assert sentence.startswith("It is ")
 
 
 @pytest.mark.parametrize("case", VECTORS["accepted"], ids=lambda case: case["sourceUrl"])

@@ -4,9 +4,11 @@ import pytest
 
 from imagecache.clock import DAY, HOUR
 from imagecache.model.image import BadBytes, Failure, FailureReason, ImageMessage
+from imagecache.rules.failure_reasons import FAILURES
 from imagecache.rules.retries import NEVER, deferral, may_wait, next_attempt_at, next_failure
 
 NOW = 1_800_000_000_000
+FINAL = [reason for reason, meaning in FAILURES.items() if meaning.retry is None]
 
 
 def undecodable(
@@ -104,10 +106,7 @@ def test_a_message_waits_at_most_eight_times_or_two_hours_and_only_before_the_fi
     assert may_wait(request, failures=failures, now=waited) is expected
 
 
-@pytest.mark.parametrize(
-    "reason",
-    [FailureReason.REFUSED, FailureReason.UNSUPPORTED, FailureReason.TOO_LARGE, FailureReason.CRASHED],
-)
+@pytest.mark.parametrize("reason", FINAL)
 def test_a_reason_without_a_retry_policy_is_final(reason: FailureReason) -> None:
     assert next_attempt_at(reason, failures=1, now=0, jitter=0) == NEVER
 

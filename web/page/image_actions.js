@@ -44,7 +44,7 @@ export async function retryImage(sourceUrl, button) {
  */
 export async function forgetImage(sourceUrl, button) {
   const text =
-    "Its copies are deleted, and no sync fetches it again. Only a refresh of this picture brings it back.";
+    "Its copies are deleted, and no sync fetches it again. Only `imagecache refresh` with its URL brings it back.";
   if (await confirmed("Forget this picture?", text, "Forget it")) {
     await act(button, "Forgotten", () => change("images/forget", { sourceUrl }));
   }

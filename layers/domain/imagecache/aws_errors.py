@@ -1,4 +1,4 @@
-"""Translates the exceptions of AWS clients for stores and queues: use cases do not know their types."""
+"""Translates the exceptions of AWS clients to StoreUnavailableError, so that use cases need not know them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ from imagecache.errors import StoreUnavailableError
 
 @contextmanager
 def aws_errors_translated() -> Iterator[None]:
-    """Raises StoreUnavailableError in place of any error of boto3 or PynamoDB. Also works as a decorator.
+    """Raises StoreUnavailableError instead of any error of boto3 or PynamoDB. Can be used as a decorator.
 
-    A refused condition is an error of PynamoDB, too: handle it inside of this context. The message is only
-    the code of the error, because AWS's texts may contain keys and URLs.
+    A condition that does not hold is an error of PynamoDB, too; handle it inside of this context. The message
+    is only the code of the AWS error, because the texts of AWS may contain keys and URLs.
     """
     try:
         yield

@@ -7,7 +7,7 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 
 Clock = Callable[[], int]
-"""Returns the current time in ms since 1970. Passed in, so that tests can replace it."""
+"""Returns the current time in ms since 1970. It is a parameter of use cases, so that tests can replace it."""
 
 
 def now() -> int:

@@ -39,7 +39,7 @@ class Config:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Config":
-        """Reads the settings. Raises ConfigError, which names the variable that is missing or malformed."""
+        """Reads the settings. Raises ConfigError, with the name of the variable, if one is not valid."""
         return cls(
             service=_required(environ, "POWERTOOLS_SERVICE_NAME"),
             chats_table=_required(environ, "CHATS_TABLE"),
@@ -66,7 +66,7 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class JobFunctions:
-    """The further settings of functions/admin: the name of the function that works on each kind of job."""
+    """The additional settings of functions/admin: the name of the function for each kind of job."""
 
     by_kind: Mapping[JobKind, str]
 
@@ -78,10 +78,10 @@ class JobFunctions:
 
 @dataclass(frozen=True, slots=True)
 class DexSettings:
-    """The further settings of functions/contacts.
+    """The additional settings of functions/contacts.
 
-    `key_parameter` is the name of the SSM parameter with Dex's API key; empty if Dex is not configured.
-    `sync_function` is the name of the function that links the imported contacts.
+    `key_parameter` is the name of the SSM parameter with Dex's API key, empty if Dex is not configured.
+    `sync_function` is the name of functions/sync, which links imported contacts with members.
     """
 
     url: str
@@ -99,21 +99,21 @@ class DexSettings:
 
 
 def _setting(environ: Mapping[str, str], name: str) -> str:
-    """Returns a setting that may be empty. One that is absent is a mistake in the template."""
+    """Returns a setting that may be empty. Raises ConfigError if the variable is not set."""
     if name not in environ:
         raise ConfigError(f"environment variable {name} is not set")
     return environ[name]
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:
-    """Returns a setting that may not be empty."""
+    """Returns a setting that must not be empty. Raises ConfigError if it is empty or not set."""
     if not _setting(environ, name):
         raise ConfigError(f"environment variable {name} is empty")
     return environ[name]
 
 
 def _whole(environ: Mapping[str, str], name: str, *, least: int) -> int:
-    """Reads a variable as a whole number. Raises ConfigError if it is not one, or less than `least`."""
+    """Returns a setting as a number. Raises ConfigError if it is not a whole number of at least `least`."""
     value = _required(environ, name)
     if not value.isdecimal() or int(value) < least:
         raise ConfigError(f"environment variable {name} must be a whole number from {least}, not {value!r}")
@@ -121,7 +121,7 @@ def _whole(environ: Mapping[str, str], name: str, *, least: int) -> int:
 
 
 def _origin_order(environ: Mapping[str, str]) -> OriginOrder:
-    """Returns the order in which Beeper's two origins are asked."""
+    """Returns the order of Beeper and the media server. Raises ConfigError if it is not an OriginOrder."""
     value = _required(environ, "ORIGIN_ORDER")
     if value not in set(OriginOrder):
         raise ConfigError(f"environment variable ORIGIN_ORDER must be one of {', '.join(OriginOrder)}")

@@ -1,35 +1,35 @@
-"""Every error that this package raises, grouped by what can be done about it.
+"""Every error that this package raises, grouped by how to react to it.
 
 ImageCacheError
 ├── ConfigError                     an operator corrects the settings
-├── RejectedSourceError             nothing: this URL is never fetched
-├── ImageFailedError                the image is recorded as failed; its reason says when it is tried again
-├── OriginDownError                 try the same request later; no image is at fault
+├── RejectedSourceError             do not retry: this URL is never fetched
+├── ImageFailedError                record the image as failed; the reason decides when it is tried again
+├── OriginDownError                 try the same request later; the image is not the cause
 │   ├── OriginUnauthorizedError     ... after a person has connected Beeper again
 │   ├── OriginBusyError             ... when the origin's rate limit allows it
-│   └── OriginFaultyError           ... although only this one answer may have been bad
-├── OriginClosedError               try later: the origin's circuit or its pace forbids a request now
+│   └── OriginFaultyError           ... and expect that other requests to the origin may succeed now
+├── OriginClosedError               try later: the origin's circuit is open, or its rate limit is reached
 ├── ClaimHeldError                  let SQS deliver the message again: another worker has the image
-├── StoreUnavailableError           try later: an AWS service did not answer, or refused
+├── StoreUnavailableError           try later: an AWS service refused or did not answer
 │   ├── QueueRefusedError           ... SQS did not accept every message
 │   └── InvalidationError           ... CloudFront did not accept an invalidation
-├── InvalidAnswerError              what answered is not what it should be: infer nothing from it
+├── InvalidAnswerError              ignore the answer of another service: it is not in the documented form
 │   ├── ListingError                ... it is not a list of chats
-│   ├── UnreadableChatError         ... one chat in the list cannot be stored
-│   ├── ChatUnavailableError        ... one chat is listed, and cannot be read by its id
+│   ├── UnreadableChatError         ... one chat in the list has no usable id
+│   ├── ChatUnavailableError        ... one chat is in the list, but cannot be read by its id
 │   └── DexError                    ... it is not a list of Dex contacts
 ├── SupersededError                 stop, and write nothing more: another process has taken over
 │   ├── LeaseLostError              ... the image
 │   ├── FencedOffError              ... the sync
 │   ├── JobTakenError               ... the job
-│   └── JobOverError                ... nothing, but the job has ended
-├── InvocationFailedError           look into the function's log, which has the error itself
+│   └── JobOverError                ... the job, and has ended it
+├── InvocationFailedError           read the function's log, which has the original error
 └── RequestError                    the caller of the API corrects the request
     ├── InvalidRequestError         ... a parameter, a cursor or a body
     ├── UnauthorizedError           ... the token is missing or wrong
     ├── ForbiddenError              ... the admin token is needed
-    ├── NotFoundError               ... what it names does not exist
-    ├── ConflictError               ... what it names has another state
+    ├── NotFoundError               ... the chat, image, contact or job does not exist
+    ├── ConflictError               ... the image or contact has another state
     └── RequestTooLargeError        ... the body is too long
 
 The API's HTTP statuses are in api/http.py. Exceptions of AWS clients are translated in stores and queues.
@@ -43,7 +43,7 @@ class ImageCacheError(Exception):
 
 
 class ConfigError(ImageCacheError):
-    """A setting is missing or malformed. The message names it."""
+    """A setting is missing or malformed. The message has its name."""
 
 
 class RejectedSourceError(ImageCacheError):
@@ -64,7 +64,7 @@ class ImageFailedError(ImageCacheError):
 
 
 class OriginDownError(ImageCacheError):
-    """The laptop is asleep, the tunnel is down, or a program other than Beeper answered.
+    """The origin cannot be reached: for example, the laptop is asleep or the tunnel is down.
 
     `retry_after` is the number of seconds that the origin asked to wait, or None if it did not say.
     """
@@ -83,7 +83,7 @@ class OriginBusyError(OriginDownError):
 
 
 class OriginFaultyError(OriginDownError):
-    """The answer was late, cut short, or a server error. Several in a row are treated as an outage."""
+    """The answer was late, incomplete, or a server error. Three in a row are treated as an outage."""
 
 
 class OriginClosedError(ImageCacheError):
@@ -107,15 +107,15 @@ class ClaimHeldError(ImageCacheError):
 
 
 class StoreUnavailableError(ImageCacheError):
-    """An AWS service did not answer, or refused for a reason other than a condition of ours."""
+    """An AWS service did not answer, or refused a request. A condition that does not hold is not an error."""
 
 
 class QueueRefusedError(StoreUnavailableError):
-    """SQS did not accept every message. Those it accepted are not marked in the table and are sent again."""
+    """SQS did not accept every message. No row of these images is marked as queued, so all are sent again."""
 
 
 class InvalidationError(StoreUnavailableError):
-    """CloudFront keeps serving its copies. The message is the name of the AWS or botocore error."""
+    """The invalidation failed, so CloudFront keeps its copies. The message is the name of the AWS error."""
 
 
 class InvalidAnswerError(ImageCacheError):
@@ -123,13 +123,13 @@ class InvalidAnswerError(ImageCacheError):
 
 
 class ListingError(InvalidAnswerError):
-    """The answer is not a list of chats, or the list does not end. Nothing may be inferred from it."""
+    """The answer is not a list of chats, or the list does not end. No chat may be deleted because of it."""
 
 
 class UnreadableChatError(InvalidAnswerError):
-    """A listed chat has no id that can be a key. It is skipped, counted and logged; the others are stored.
+    """A listed chat has no id that can be a key. It is skipped, counted and logged; other chats are stored.
 
-    `chat_id` is the id that is too long, or empty if there is none.
+    `chat_id` is the id if it is too long, or empty if there is none.
     """
 
     def __init__(self, chat_id: str = "") -> None:
@@ -154,7 +154,7 @@ class LeaseLostError(SupersededError):
 
 
 class FencedOffError(SupersededError):
-    """A newer sync run has written here. This run lost its lock and must end."""
+    """A newer sync run has written the row. This run has lost its lock and must end."""
 
 
 class JobTakenError(SupersededError):
@@ -178,11 +178,11 @@ class InvalidRequestError(RequestError):
 
 
 class UnauthorizedError(RequestError):
-    """The request carries no valid token."""
+    """The request has no valid token."""
 
 
 class ForbiddenError(RequestError):
-    """The request carries the read token, and this operation needs the admin token."""
+    """The request has the read token, but the operation needs the admin token."""
 
 
 class NotFoundError(RequestError):

@@ -1,7 +1,7 @@
 """Logs errors without their texts, which may contain a URL, a media id or a chat's id.
 
-Python prints the text of an error with its trace, and so does Lambda with an error that leaves a handler. An
-operator gets the type and the lines of code instead.
+Python prints the text of an error with its trace, and Lambda prints it for every error that a handler raises.
+Here the log gets only the type of the error and the lines of code.
 """
 
 import traceback
@@ -18,7 +18,7 @@ _MOST_FRAMES = 12
 
 
 def failure_fields(error: Exception) -> dict[str, object]:
-    """Returns what a log line says of an error: its type, and the innermost frames without any values."""
+    """Returns the fields of a log line for an error: its type, and its 12 innermost frames without values."""
     frames = traceback.extract_tb(error.__traceback__)[-_MOST_FRAMES:]
     fields: dict[str, object] = {
         "error": type(error).__name__,
@@ -32,9 +32,9 @@ def failure_fields(error: Exception) -> dict[str, object]:
 
 @contextmanager
 def failures_logged(logger: "Logger", message: str) -> Iterator[None]:
-    """Logs any error of a handler, and raises InvocationFailedError in its place. Used as a decorator.
+    """Logs any error of a handler, and raises InvocationFailedError instead. Used as a decorator.
 
-    The invocation still fails, so Lambda repeats it, and its alarm counts it.
+    So the invocation still fails: Lambda retries it if the template allows that, and the alarm counts it.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The metrics that functions write into their logs, from which CloudWatch reads them."""
+"""The metrics of the functions, which write them to their logs. CloudWatch reads them there."""
 
 from collections.abc import Mapping
 
@@ -15,14 +15,14 @@ IMAGES_FAILED = "ImagesFailed"
 
 
 def put_counts(counts: Mapping[str, int], *, service: str) -> None:
-    """Prints one line with these counts, by the names above; prints nothing if there are none.
+    """Prints one line with these counts, from which CloudWatch makes metrics. Prints nothing without counts.
 
-    `service` is the name of the stack. It is the only dimension, because each combination of dimensions is a
-    metric of its own with its own price.
+    The keys of `counts` are metric names such as IMAGES_CACHED. `service` is the name of the stack. It is the
+    only dimension, because each combination of dimensions is a separate metric with a separate price.
     """
     if not counts:
         return
-    # The other class of Powertools, Metrics, keeps its counts in the process, for all of its instances.
+    # EphemeralMetrics, because all instances of the class Metrics share one set of counts.
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)

@@ -1,11 +1,11 @@
 """Builds the stores, queues and use cases of one deployment from its Config and AWS clients.
 
-Entry points, the import of the original application, benchmarks and tests all build through this module. What
-depends on what is written here and nowhere else.
+Entry points, the import of the original application, benchmarks and tests all use this module. No other
+module creates a store or a use case.
 
-A store or a use case is imported when it is first built. A Lambda function pays for every module it loads at
-each cold start, so the authorizer must not load the sweep; and only functions with the imaging layer have
-Pillow. An import at the top of this file would be slow for most functions, and an error for some.
+The module of a store or a use case is imported when its class is first built. Imports at the top of this file
+would make every function load every module, which makes cold starts slow, and would fail in functions without
+the imaging layer, which contains Pillow.
 """
 
 from collections.abc import Callable, Mapping
@@ -70,11 +70,11 @@ if TYPE_CHECKING:
     from imagecache.usecases.upkeep.sweep_cache import Sweep
 
 MakeClient = Callable[..., Any]
-"""Returns the client of a service by its name, as `boto3.client` does; takes botocore's `config`, too."""
+"""Returns the client of the service with this name, like `boto3.client`, and accepts its `config`, too."""
 
 
 class Wiring:
-    """Everything that one deployment is made of. Each part is built when it is first used, then kept.
+    """The stores, queues and use cases of one deployment. Each is built when it is first used, and then kept.
 
     `make_client` is called once for each AWS service that is used.
     """
@@ -282,7 +282,7 @@ class Wiring:
         )
 
     def chat_api(self, secrets: Mapping[str, str], session: "requests.Session") -> "ChatApi":
-        """Builds the client of Beeper's chats. `secrets` holds the values of BEEPER_SECRETS that exist."""
+        """Builds the client of Beeper's chats. `secrets` has the values of BEEPER_SECRETS that are set."""
         from imagecache.sources.beeper.chats import ChatApi
 
         return ChatApi(base_url=self.config.beeper_url, secrets=secrets, session=session)
@@ -294,7 +294,7 @@ class Wiring:
         return SyncJobs(chat_sync=self.chat_sync, jobs=self.jobs, clock=self.clock, new_worker_id=token_hex)
 
     def batch_cacher(self, secrets: Mapping[str, str], session: "requests.Session") -> "BatchCacher":
-        """Builds the cacher of one invocation. `secrets` holds the values of IMAGE_SECRETS that exist."""
+        """Builds the cacher of one invocation. `secrets` has the values of IMAGE_SECRETS that are set."""
         from imagecache.sources.beeper.images import media_origins
         from imagecache.sources.web_images import GuardedWeb
         from imagecache.usecases.caching.cache_batch import BatchCacher
@@ -371,7 +371,7 @@ class Wiring:
         return ImageRedrive(dead_letters=self.dead_letters, images_queue=self.images_queue)
 
     def job_starter(self, *, functions: Mapping[JobKind, str], new_id: Callable[[], str]) -> "JobStarter":
-        """Builds what starts jobs. `functions` names the function for each kind of job."""
+        """Builds the starter of jobs. `functions` has the name of the function for each kind of job."""
         from imagecache.usecases.operating.jobs import JobStarter
 
         return JobStarter(
@@ -515,7 +515,7 @@ class Wiring:
     def admin_api(
         self, *, functions: Mapping[JobKind, str], new_id: Callable[[], str], log: "Log"
     ) -> "AdminApi":
-        """Builds the routes that change something. `functions` names the function for each kind of job."""
+        """Builds the routes of functions/admin. `functions` names the function for each kind of job."""
         from imagecache.api.admin import AdminApi
 
         return AdminApi(

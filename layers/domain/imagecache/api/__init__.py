@@ -1,1 +1,1 @@
-"""The HTTP API: requests in, JSON out."""
+"""The HTTP API: routes that read a request, call a use case, and answer with JSON."""

@@ -1,4 +1,4 @@
-"""The routes of functions/admin, which change something at once, or start a job that does so."""
+"""The routes of functions/admin, which may change something: look-ups, images, contacts and new jobs."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,9 @@ from imagecache.usecases.operating.look_up_images import ImageLookup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminApi:
-    """The use cases that the routes use.
+    """The use cases that the routes call.
 
-    `base_url` is the address of the pictures, empty if it is the API's own.
+    `base_url` is the first part of every picture's URL. It is empty if pictures have the API's own address.
     """
 
     lookup: ImageLookup

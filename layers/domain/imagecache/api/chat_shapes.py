@@ -18,7 +18,7 @@ class Participant(TypedDict):
 
 
 class Chat(TypedDict):
-    """A chat. `facepile` has up to four members' pictures, for a group without a cached picture."""
+    """A chat. `facepile` has up to four members' pictures if the chat is a group without a cached picture."""
 
     chatId: str
     accountId: str
@@ -39,14 +39,14 @@ class Chat(TypedDict):
 
 
 class Chats(TypedDict):
-    """A page of chats, newest first; `nextCursor` is null at the end."""
+    """A page of chats, newest first. `nextCursor` is null on the last page."""
 
     chats: list[Chat]
     nextCursor: str | None
 
 
 class ChatDetail(TypedDict):
-    """A chat and a page of its full roster."""
+    """A chat and a page of its full roster. `nextParticipantsCursor` is null on the last page."""
 
     chat: Chat
     participants: list[Participant]

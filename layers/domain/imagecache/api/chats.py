@@ -22,7 +22,7 @@ from imagecache.usecases.reading.list_chats import (
 )
 from imagecache.usecases.reading.show_chat import ChatViewer
 
-# DynamoDB's limit for a sort key, which a participant id is.
+# DynamoDB's limit (bytes) for a sort key, such as a participant id.
 _MOST_ID_CHARS = 1024
 
 CHATS_QUERY = (
@@ -97,7 +97,7 @@ class ChatRoutes:
         }
 
     def detail(self, *, chat_id: str, participants_cursor: str | None) -> shapes.ChatDetail:
-        """Answers `GET /api/chat`. Raises InvalidRequestError, NotFoundError."""
+        """Answers `GET /api/chat`. Raises InvalidRequestError and NotFoundError."""
         listing = f"roster {chat_id}"
         shown = self.viewer.show(chat_id, after=cursors.read(listing, participants_cursor, _participant_id))
         return {
@@ -108,7 +108,7 @@ class ChatRoutes:
 
 
 def chat_json(shown: ShownChat, base_url: str) -> shapes.Chat:
-    """Returns a chat as the API shows it."""
+    """Converts a chat to the JSON of the API."""
     chat = shown.chat
     title = title_of(chat)
     return {
@@ -132,7 +132,7 @@ def chat_json(shown: ShownChat, base_url: str) -> shapes.Chat:
 
 
 def title_of(chat: Chat) -> str | None:
-    """Returns the chat's title, or the other person's name for a single chat without a title."""
+    """Returns the chat's title. Without one, returns the name of the first other member, if any."""
     other = other_person(chat)
     return chat.title or (other.full_name if other else None)
 
@@ -153,7 +153,10 @@ def _name(participant: Participant) -> str | None:
 
 
 def _positions_json(positions: Positions) -> list[list[Any]] | None:
-    """Returns `[folder, lastActivity, chatId]` for each folder that continues, `[folder]` for a beginning."""
+    """Converts positions to JSON for a cursor, or returns None if no folder has further chats.
+
+    The JSON has `[folder, lastActivity, chatId]` for each folder, or `[folder]` for its beginning.
+    """
     listed = [
         [folder.value, *([position.last_activity, position.chat_id] if position else [])]
         for folder, position in positions.items()
@@ -162,7 +165,10 @@ def _positions_json(positions: Positions) -> list[list[Any]] | None:
 
 
 def _positions(listed: Any, *, folders: Collection[Folder]) -> Positions | None:
-    """Returns the positions in these folders that `_positions_json` has written, None for anything else."""
+    """Returns the positions that `_positions_json` has written, or None if the JSON is not valid.
+
+    It is valid only if each folder is one of `folders`.
+    """
     positions: dict[Folder, Position | None] = {}
     for entry in listed if isinstance(listed, list) else []:
         match entry:

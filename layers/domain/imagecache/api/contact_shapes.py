@@ -6,7 +6,8 @@ from imagecache.api.shapes import Image, Moment, Shown
 from imagecache.model.contact import IdentifierKind, KeptBy
 from imagecache.rules.identifiers import WRITTEN_KINDS
 
-# It has a field for each kind that people write, so that a new kind is added to rules/identifiers.py alone.
+# The fields are generated from WRITTEN_KINDS, so that a new kind has to be added only to
+# rules/identifiers.py.
 Identifiers = TypedDict(  # type: ignore[misc]  # mypy knows only literal fields
     "Identifiers", {kind.value: list[str] for kind in WRITTEN_KINDS}
 )
@@ -14,7 +15,7 @@ Identifiers.__doc__ = "A contact's identifiers in normal form: numbers in E.164,
 
 
 class Clash(TypedDict):
-    """An identifier of the contact that another contact has had for longer, and therefore holds."""
+    """An identifier of the contact that the contact `heldBy` had earlier and therefore holds."""
 
     kind: IdentifierKind
     value: str
@@ -23,9 +24,9 @@ class Clash(TypedDict):
 
 
 class Contact(TypedDict):
-    """A person whose picture is shown where they have none of their own.
+    """A contact. Its picture is shown for linked members that have no cached picture of their own.
 
-    `participantIds` are members that were linked by hand.
+    `imageUrl` is the URL of the picture. `participantIds` has the members that were linked by hand.
     """
 
     contactId: str
@@ -40,14 +41,17 @@ class Contact(TypedDict):
 
 
 class Contacts(TypedDict):
-    """A page of contacts, in no order; `nextCursor` is null at the end."""
+    """A page of contacts, in undefined order. `nextCursor` is null on the last page."""
 
     contacts: list[Contact]
     nextCursor: str | None
 
 
 class ContactDetail(TypedDict):
-    """A contact, and the members of chats that the last sync has linked to it."""
+    """A contact, and members of chats that the last sync has linked to it.
+
+    `moreLinked` is true if further members are linked.
+    """
 
     contact: Contact
     linked: list[Shown]
@@ -55,14 +59,14 @@ class ContactDetail(TypedDict):
 
 
 class ContactPut(TypedDict):
-    """The contact as it is now. `jobId` is the sync that links it in the chats, null if none was started."""
+    """The stored contact. `jobId` is the sync that links it with members, or null if none was started."""
 
     contact: Contact
     jobId: str | None
 
 
 class ContactRemoved(TypedDict):
-    """The contact is deleted. `jobId` is the sync that removes its links from the chats."""
+    """The contact was deleted. `jobId` is the sync that removes its links with members of chats."""
 
     contactId: str
     jobId: str

@@ -23,9 +23,11 @@ from imagecache.usecases.operating.jobs import JobStarter
 
 _PATH = "/api/contacts/{contactId}"
 _LISTING = "contacts"
-# DynamoDB's limit for a partition key; a cursor may name the row of an identifier.
+# DynamoDB's limit for a partition key. It is longer than a contact id, because a cursor may be the key of an
+# identifier's row.
 _MOST_KEY_BYTES = 2048
-# Ids are part of a path, which HTTP APIs decode. An id with a # could be the key of an identifier's row.
+# Characters that need no escape in a path. # is not allowed, because such an id could be the key of an
+# identifier's row.
 _CONTACT_ID = r"[A-Za-z0-9._:@+-]{1,128}"
 _MOST_OF_A_KIND = 50
 # The longest that an e-mail address may be.
@@ -47,13 +49,16 @@ class ContactId(Field):
 
 @dataclass(frozen=True, slots=True)
 class IdentifierTexts(Field):
-    """Lists of texts by the kind of identifier. It does not check that a text is valid for its kind."""
+    """Lists of texts by kind of identifier. ContactBook checks that each text is valid for its kind."""
 
     default: Any = field(default_factory=dict, kw_only=True)
 
     def read(self, value: Any) -> dict[IdentifierKind, list[str]]:
         if not isinstance(value, dict) or value.keys() - set(WRITTEN_KINDS):
-            raise InvalidRequestError(f"{self.name} may have lists of {', '.join(WRITTEN_KINDS)}")
+            raise InvalidRequestError(
+                f"{self.name} must be an object with lists,"
+                f" and no names other than {', '.join(WRITTEN_KINDS)}"
+            )
         return {IdentifierKind(kind): _texts(kind).read(texts) for kind, texts in value.items()}
 
     def schema(self) -> Schema:
@@ -86,7 +91,7 @@ CONTACT_BODY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRoutes:
-    """Reads and changes contacts. Contacts hold names and numbers, so all of it takes the admin token."""
+    """Reads and changes contacts. Every route needs the admin token, because contacts have phone numbers."""
 
     book: ContactBook
     job_starter: JobStarter
@@ -164,7 +169,7 @@ class ContactRoutes:
         participant_ids: Sequence[str],
         without_sync: bool,
     ) -> shapes.ContactPut:
-        """Answers `PUT /api/contacts/{contactId}`. Raises InvalidRequestError, ConflictError."""
+        """Answers `PUT /api/contacts/{contactId}`. Raises InvalidRequestError and ConflictError."""
         shown = self.book.put(
             contact_id,
             full_name=full_name,
@@ -175,7 +180,7 @@ class ContactRoutes:
         return {"contact": _contact_json(shown, self.base_url), "jobId": job_id}
 
     def remove(self, *, contact_id: str) -> shapes.ContactRemoved:
-        """Answers `DELETE /api/contacts/{contactId}`. Raises NotFoundError, ConflictError."""
+        """Answers `DELETE /api/contacts/{contactId}`. Raises NotFoundError and ConflictError."""
         self.book.remove(contact_id)
         return {"contactId": contact_id, "jobId": self._start_sync()}
 

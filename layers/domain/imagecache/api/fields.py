@@ -1,7 +1,7 @@
-"""The values that a request may carry: their names, their bounds, and the sentences that refuse other values.
+"""The values that a request may have: their names, their bounds, and the errors for other values.
 
-The values of a query and of a path are texts, those of a body are JSON. The OpenAPI document is generated
-from the same bounds.
+The query and the path of a request have texts, its body has JSON. The OpenAPI document is generated from the
+same bounds.
 """
 
 import re
@@ -13,10 +13,11 @@ from typing import Any
 
 from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
+from imagecache.rules.source_urls import FETCHED_URLS
 
 Schema = dict[str, Any]
 
-# A data URL may have 64 KB. Nothing longer is the URL of a picture.
+# The longest URL of a picture is a data URL, which may have 64 KB.
 MOST_URL_CHARS = 65_536
 MOST_CURSOR_CHARS = 8_192
 
@@ -25,9 +26,9 @@ MOST_CURSOR_CHARS = 8_192
 class Field(ABC):
     """A value of a request.
 
-    `default` is used when the request leaves the value out and it is not `required`. `role` is the token that
-    sending the value takes, where that is more than the route itself takes. `about` describes the value in
-    the OpenAPI document.
+    If the request does not have the value, this is an error if it is `required`, or else `default` is used.
+    `role` is set if sending this value needs a more powerful token than the route does. `about` describes the
+    value in the OpenAPI document.
     """
 
     name: str
@@ -38,12 +39,12 @@ class Field(ABC):
 
     @property
     def argument(self) -> str:
-        """The parameter of a handler that takes the value: `source_url` for `sourceUrl`."""
+        """The name of the value as a parameter of the handler, such as `source_url` for `sourceUrl`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.name).lower()
 
     @abstractmethod
     def read(self, value: Any) -> Any:
-        """Returns the checked value. Raises InvalidRequestError."""
+        """Checks and converts the value. Raises InvalidRequestError if it is not valid."""
 
     @abstractmethod
     def schema(self) -> Schema:
@@ -52,7 +53,7 @@ class Field(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Whole(Field):
-    """A whole number; a query has it as digits."""
+    """A whole number. A query has its digits as a text."""
 
     minimum: int
     maximum: int
@@ -98,9 +99,11 @@ class Text(Field):
     def read(self, value: Any) -> str:
         if not isinstance(value, str) or not 1 <= len(value) <= self.max_chars:
             raise InvalidRequestError(f"{self.name} must be a text of 1 to {self.max_chars:,} characters")
-        # JSON can carry half of a surrogate pair. UTF-8, and so DynamoDB, cannot.
+        # JSON can contain half of a surrogate pair. UTF-8, which DynamoDB uses, cannot.
         if re.search(r"[\ud800-\udfff]", value):
-            raise InvalidRequestError(f"{self.name} contains invalid Unicode (an unpaired surrogate)")
+            raise InvalidRequestError(
+                f"{self.name} contains invalid Unicode (an unpaired surrogate): remove it"
+            )
         return value
 
     def schema(self) -> Schema:
@@ -128,7 +131,7 @@ class Texts(Field):
 
 @dataclass(frozen=True, slots=True)
 class Flag(Field):
-    """true or false; false when it is left out."""
+    """A boolean, which is false if the request does not have it."""
 
     default: Any = field(default=False, kw_only=True)
 
@@ -142,13 +145,13 @@ class Flag(Field):
 
 
 def read_all(fields: Sequence[Field], sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the value of every field by its argument. Raises InvalidRequestError."""
+    """Returns the value of every field, by the name of its argument. Raises InvalidRequestError."""
     values: dict[str, Any] = {}
     for each in fields:
         if each.name in sent:
             values[each.argument] = each.read(sent[each.name])
         elif each.required:
-            raise InvalidRequestError(f"{each.name} is missing")
+            raise InvalidRequestError(f"{each.name} is missing: this route needs it")
         else:
             values[each.argument] = each.default
     return values
@@ -158,7 +161,7 @@ SOURCE_URL = Text(
     "sourceUrl",
     MOST_URL_CHARS,
     required=True,
-    about="the URL of the image: mxc, localmxc, file, https or data, or a path in Beeper's media folder",
+    about=f"the URL of the image: {FETCHED_URLS}",
 )
 CURSOR = Text(
     "cursor",

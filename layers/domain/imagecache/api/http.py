@@ -1,6 +1,6 @@
 """Answers events of the HTTP API (payload format 2.0): finds the route, reads its fields, writes its JSON.
 
-This is the only module that knows HTTP statuses: errors become answers here and nowhere else.
+No other module converts errors to HTTP statuses.
 """
 
 import base64
@@ -31,9 +31,9 @@ from imagecache.model.access import Role
 Event = Mapping[str, Any]
 Response = dict[str, Any]
 
-# 500 of the longest https URLs. API Gateway takes 10 MB, and Lambda 6.
+# The size of 500 of the longest https URLs. API Gateway allows 10 MB, and Lambda 6 MB.
 _MOST_BODY_CHARS = 4 * 1024 * 1024
-# A shorter answer fits into one network packet as it is.
+# A shorter answer fits into one network packet without compression.
 _LEAST_BYTES_TO_COMPRESS = 1024
 _FASTEST = 1
 _STATUSES: Mapping[type[RequestError], tuple[HTTPStatus, str]] = {
@@ -44,7 +44,7 @@ _STATUSES: Mapping[type[RequestError], tuple[HTTPStatus, str]] = {
     ConflictError: (HTTPStatus.CONFLICT, "conflict"),
     RequestTooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
 }
-# Each role may do what those before it may.
+# Each role has all rights of the roles before it.
 _ROLES = (Role.NONE, Role.READ, Role.ADMIN)
 
 
@@ -58,11 +58,11 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """An operation of the API: what it takes, whom it serves, and what it answers.
+    """An operation of the API: its fields, the role that it needs, and its handler.
 
-    `answer` is called with the value of every field, by the field's argument, and returns JSON of the shape
-    `gives`. `role` is the token that the route takes. `status` is the status of a success; `errors` are the
-    statuses of failures that are this route's own, for the OpenAPI document.
+    The handler `answer` is called with the value of every field as a keyword argument, and returns JSON of
+    the shape `gives`. `status` is the status of a success. `errors` has the statuses of errors that only some
+    routes answer with, for the OpenAPI document.
     """
 
     answer: Callable[..., Any]
@@ -81,9 +81,10 @@ Routes = Mapping[str, Route]
 
 
 def serve(event: Event, *, routes: Routes, log: Log) -> Response:
-    """Returns the answer of the event's route, or the answer that reports the error which the route raised.
+    """Calls the event's route and returns its answer, or an answer that reports the route's error.
 
-    An unexpected exception is logged without its message, which may contain a URL, and becomes a 500.
+    An unexpected exception is answered with the status 500. It is logged without its message, because that
+    may contain a URL.
     """
     route_key = event["routeKey"]
     route = routes[route_key]
@@ -100,19 +101,21 @@ def serve(event: Event, *, routes: Routes, log: Log) -> Response:
 
 
 def _arguments(route: Route, event: Event) -> dict[str, Any]:
-    """Returns what the route's `answer` is called with. Raises RequestError."""
+    """Checks the role and the fields, and returns the arguments for the handler. Raises RequestError."""
     role = _role(event)
     if route.role is not Role.NONE and role is Role.NONE:
         raise UnauthorizedError(
             "The token is missing or not valid: send the header Authorization: Bearer <token>"
         )
     if not _may(role, route.role):
-        raise ForbiddenError("This takes the admin token")
+        raise ForbiddenError("This needs the admin token: the request was sent with the read token")
     query = _query(event, route.query)
     body = _body(event, route.body) if route.body is not None else {}
     for field in route.body or ():
         if body.get(field.name) and not _may(role, field.role):
-            raise ForbiddenError(f"{field.name} takes the admin token")
+            raise ForbiddenError(
+                f"{field.name} needs the admin token: this request was sent with the read token"
+            )
     return {
         **read_all(route.path, event.get("pathParameters") or {}),
         **read_all(route.query, query),
@@ -125,26 +128,26 @@ def _may(role: Role, needed: Role) -> bool:
 
 
 def _role(event: Event) -> Role:
-    """Returns the role that the authorizer found; NONE for a public route, which has no authorizer."""
+    """Returns the role that the authorizer has found, or NONE on a public route, which has no authorizer."""
     authorizer = event.get("requestContext", {}).get("authorizer") or {}
     return Role((authorizer.get("lambda") or {}).get("role", Role.NONE))
 
 
 def _query(event: Event, fields: Sequence[Field]) -> dict[str, str]:
-    """Returns the parameters that have a value: a form sends those that were left out with an empty one.
+    """Returns each parameter whose value is not empty, because a form sends unused fields with empty values.
 
-    Raises InvalidRequestError for a parameter that the route does not have: a misspelt filter must not list
-    everything.
+    Raises InvalidRequestError if the route does not have one of the parameters, because a misspelt filter
+    must not list everything.
     """
     sent: Mapping[str, str] = event.get("queryStringParameters") or {}
     if unknown := sent.keys() - {field.name for field in fields}:
-        allowed = f"the query may have {_names(fields)}" if fields else "this takes no query parameters"
+        allowed = f"the query may have {_names(fields)}" if fields else "this route has no query parameters"
         raise InvalidRequestError(f"{min(unknown)[:40]!r} is not a query parameter: {allowed}")
     return {name: text for name, text in sent.items() if text}
 
 
 def _body(event: Event, fields: Sequence[Field]) -> dict[str, Any]:
-    """Returns the JSON object in the body; an empty one without a body. Raises RequestError."""
+    """Returns the JSON object in the body, or an empty dict if there is no body. Raises RequestError."""
     text = event.get("body") or ""
     if len(text) > _MOST_BODY_CHARS:
         raise RequestTooLargeError("The body may have at most 4 MB: send fewer URLs at a time")
@@ -172,7 +175,7 @@ def _error(status: HTTPStatus, code: str, message: str, event: Event) -> Respons
 
 
 def _request_id(event: Event) -> str:
-    """Returns API Gateway's id of the request, which is in its access log and in every log line, too."""
+    """Returns API Gateway's request id, which is also in its access log and in our log lines."""
     return str(event.get("requestContext", {}).get("requestId", ""))
 
 
@@ -199,13 +202,13 @@ def _json(status: HTTPStatus, answer: Any, event: Event) -> Response:
 
 
 def _matches(etag: str, if_none_match: str) -> bool:
-    """Tells whether the client has this version, by weak comparison (RFC 9110 §13.1.2)."""
+    """Returns True if the header If-None-Match names this ETag, by weak comparison (RFC 9110 §13.1.2)."""
     tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
 def _accepts_gzip(accept_encoding: str) -> bool:
-    """Tells whether the client names `gzip` and does not refuse it by `;q=0` (RFC 9110 §12.5.3)."""
+    """Returns True if the header names `gzip` without refusing it by `;q=0` (RFC 9110 §12.5.3)."""
     for offer in accept_encoding.lower().split(","):
         coding, _, weight = offer.partition(";")
         if coding.strip() == "gzip":

@@ -40,7 +40,7 @@ class ImageChangeRoutes:
         """Returns the routes by API Gateway's route key."""
         return {
             "POST /api/images/lookup": Route(
-                summary="Look up up to 500 source URLs; `enqueue` takes the admin token",
+                summary="Look up up to 500 source URLs; `enqueue` needs the admin token",
                 body=LOOKUP_BODY,
                 gives=shapes.Images,
                 errors=[HTTPStatus.FORBIDDEN],
@@ -73,25 +73,25 @@ class ImageChangeRoutes:
         }
 
     def look_up(self, *, source_urls: Sequence[str], enqueue: bool) -> shapes.Images:
-        """Answers `POST /api/images/lookup`. A forgotten image has no picture, and `forgotten` as reason."""
+        """Answers `POST /api/images/lookup`. A forgotten image has no URL, and the reason `forgotten`."""
         views = self.lookup.look_up(source_urls, enqueue=enqueue)
         images = {url: image_json(ShownImage(None, view), None, self.base_url) for url, view in views.items()}
         return {"images": images}
 
     def refresh(self, *, source_url: str) -> shapes.Queued:
-        """Answers `POST /api/images/refresh`. Raises InvalidRequestError, NotFoundError."""
+        """Answers `POST /api/images/refresh`. Raises InvalidRequestError and NotFoundError."""
         self.changes.refresh(source_url)
         return {"status": "pending"}
 
     def retry(self, *, source_url: str) -> shapes.Queued:
-        """Answers `POST /api/images/retry`. Raises InvalidRequestError, NotFoundError, ConflictError."""
+        """Answers `POST /api/images/retry`. Raises InvalidRequestError, NotFoundError and ConflictError."""
         self.changes.retry(source_url)
         return {"status": "pending"}
 
     def forget(self, *, source_url: str) -> shapes.Forgotten:
-        """Answers `POST /api/images/forget`. Raises InvalidRequestError, NotFoundError."""
+        """Answers `POST /api/images/forget`. Raises InvalidRequestError and NotFoundError."""
         result = self.changes.forget(source_url)
-        # The only record of a failed invalidation; the answer does not say why.
+        # If the invalidation has failed, this log line is the only place that has the reason.
         self.log.info("forget", extra=asdict(result))
         return {
             "status": "forgotten",

@@ -1,4 +1,4 @@
-"""The JSON of images by themselves, field by field."""
+"""The JSON of single images and of lists of images, field by field."""
 
 from typing import Literal
 
@@ -11,13 +11,13 @@ from imagecache.usecases.operating.change_image import Invalidation
 
 
 class Images(TypedDict):
-    """The images by their source URLs, as these were sent."""
+    """The image of each source URL, by the URL as it was sent."""
 
     images: dict[str, Image]
 
 
 class ImageRow(TypedDict):
-    """An image as the cache has it."""
+    """The stored state of one image. `fileSize` is the size of the original in bytes."""
 
     sourceUrl: str | None
     status: ImageStatus
@@ -32,16 +32,16 @@ class ImageRow(TypedDict):
 
 
 class ImageRows(TypedDict):
-    """A page of images with one status; `nextCursor` is null at the end."""
+    """A page of images with one status. `nextCursor` is null on the last page."""
 
     images: list[ImageRow]
     nextCursor: str | None
 
 
 class Reference(TypedDict):
-    """A picture that is shown and not cached, by a member or, if `participantId` is null, by the chat itself.
+    """A place that shows a picture which is not cached: a member, or the chat if `participantId` is null.
 
-    `source` is whose picture it is: a member may have a picture of their own and that of their contact.
+    `source` says whose picture it is, because a member may have a picture and a contact with another one.
     """
 
     chatId: str
@@ -54,14 +54,14 @@ class Reference(TypedDict):
 
 
 class References(TypedDict):
-    """A page of references, in no order; `nextCursor` is null at the end."""
+    """A page of references, in undefined order. `nextCursor` is null on the last page."""
 
     references: list[Reference]
     nextCursor: str | None
 
 
 class Attempt(TypedDict):
-    """A request to an origin, and what came of it."""
+    """A request to an origin, and the origin's answer."""
 
     at: Moment | None
     origin: str
@@ -69,7 +69,11 @@ class Attempt(TypedDict):
 
 
 class Story(TypedDict):
-    """Everything that is known of one image; `summary` tells it in sentences."""
+    """The state and the history of one image. `summary` explains them in sentences.
+
+    `failures` is the number of consecutive failures. If a worker has claimed the image, the claim ends at
+    `heldUntil`. `moreShownBy` is true if further chats or members show the image.
+    """
 
     sourceUrl: str
     source: LocationKind
@@ -89,17 +93,17 @@ class Story(TypedDict):
 
 
 class Queued(TypedDict):
-    """The image is queued."""
+    """The image was queued."""
 
     status: Literal["pending"]
 
 
 class Forgotten(TypedDict):
-    """The image is forgotten.
+    """The image was forgotten.
 
-    `deletedVersions` counts the versions of its objects that were deleted. `edge` says whether CloudFront
-    drops its copies: `told` if it does, `not_told` if it could not be asked to, `not_needed` if there are
-    none to drop.
+    `deletedVersions` is the number of deleted versions of its objects. `edge` says whether CloudFront deletes
+    its copies: `told` if it does, `not_told` if the request to CloudFront has failed, `not_needed` if the
+    image was not stored or another image has the same content.
     """
 
     status: Literal["forgotten"]

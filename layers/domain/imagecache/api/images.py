@@ -1,4 +1,4 @@
-"""The routes that show images by themselves: by status, the missing ones, and the story of one."""
+"""The routes that list images by status, list references without a cached image, and explain one image."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from imagecache.usecases.reading.explain_image import ImageExplainer
 from imagecache.usecases.reading.list_uncached import MemberPosition, PictureReference, UncachedListing
 
 _ROWS_PER_PAGE = 100
-# These lists are sorted by the next attempt, so a position in them has its time.
+# The lists of images with these statuses are sorted by the next attempt, so a position includes its time.
 _SORTED = {ImageStatus.PENDING, ImageStatus.FAILED}
 # DynamoDB's limits for a partition key and for a sort key.
 _MOST_KEY_BYTES = 2048
@@ -84,7 +84,10 @@ class ImageRoutes:
 
 
 def _image_position_json(position: Position | None) -> list[str | int] | None:
-    """Returns `[imageKey]`, or `[imageKey, nextAttemptAt]` in a sorted list; None at the end of a list."""
+    """Converts a position to JSON for a cursor, or returns None at the end of a list.
+
+    The JSON is `[imageKey, nextAttemptAt]` in a sorted list, and `[imageKey]` in any other list.
+    """
     if position is None:
         return None
     if position.next_attempt_at is None:

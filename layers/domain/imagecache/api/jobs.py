@@ -1,4 +1,4 @@
-"""The routes that start jobs, and the one that tells how far a job is."""
+"""The routes that start jobs, and the route that shows the progress of a job."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The routes that tell how the system is: `/api/stats`, `/api/status` and `/api/health`."""
+"""The routes that show the state of the system: `/api/stats`, `/api/status` and `/api/health`."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from imagecache.usecases.reading.count_cache import CacheCounter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationRoutes:
-    """Reports on the system."""
+    """Shows counts, the health of Beeper, and that the API answers."""
 
     cache_counter: CacheCounter
     last_sync_store: LastSyncStore
@@ -45,8 +45,8 @@ class OperationRoutes:
     def health(self) -> shapes.Health:
         """Answers `GET /api/health`.
 
-        The route is public, so the answer must not depend on anything: the state of Beeper, for example,
-        would tell strangers when the owner's computer is switched on.
+        The route is public, so the answer must always be the same. For example, the state of Beeper would
+        show strangers when the owner's computer is switched on.
         """
         return {"status": "ok"}
 

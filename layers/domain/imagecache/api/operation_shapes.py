@@ -13,7 +13,7 @@ from imagecache.stores.state.beeper_health import BeeperState
 
 
 class Origin(TypedDict):
-    """The state of Beeper as the last sync found it, and since when it has been so."""
+    """The state of Beeper at the last sync (`checkedAt`), and the time since which it has this state."""
 
     state: BeeperState
     since: Moment | None
@@ -27,13 +27,17 @@ class Health(TypedDict):
 
 
 class Status(TypedDict):
-    """Says whether Beeper can be reached, as far as the last sync knows."""
+    """The state of Beeper at the last sync."""
 
     origin: Origin
 
 
 class Deduplication(TypedDict):
-    """The savings of storing each image once instead of once for each chat that shows it."""
+    """The savings of storing each content once instead of once for each reference.
+
+    `references` is the number of places that show a cached image. They show `images` images, which have
+    `blobs` different contents.
+    """
 
     references: int
     images: int
@@ -43,23 +47,23 @@ class Deduplication(TypedDict):
 
 
 class LastSync(TypedDict):
-    """The times of the last successful sync, and of the last one that read the whole list of chats."""
+    """The times of the last successful sync, and of the last successful sync of the whole list of chats."""
 
     succeededAt: Moment | None
     completedAt: Moment | None
 
 
 class Storage(TypedDict):
-    """Bytes in the bucket, counted by the last sweep: the originals, and the WebP files that pages load."""
+    """The sizes of all originals and of all WebP files in the bucket, counted by the last sweep."""
 
     originalBytes: int | None
     servedBytes: int | None
 
 
 class LastSweep(TypedDict):
-    """Images and bytes that the last sweep deleted, and why it refused to delete.
+    """The numbers of images and bytes that the last sweep deleted.
 
-    Nulls before the first sweep.
+    `refused` has the reasons for which it deleted nothing. Before the first sweep the other fields are null.
     """
 
     finishedAt: Moment | None
@@ -69,9 +73,9 @@ class LastSweep(TypedDict):
 
 
 class Stats(TypedDict):
-    """The content of the cache, counted now.
+    """The counts of the cache at the time of the request.
 
-    Only `orphaned` (images that nothing shows) and `storage` were counted by the last sweep.
+    Only `orphaned` (the number of images that nothing shows) and `storage` are from the last sweep.
     """
 
     totalCachedImages: int
@@ -90,17 +94,17 @@ class Stats(TypedDict):
 
 
 class Accepted(TypedDict):
-    """The job runs in the background. `GET /api/jobs/{jobId}` reports its progress."""
+    """The job was started in the background. `GET /api/jobs/{jobId}` shows its progress."""
 
     jobId: str
 
 
 class Job(TypedDict):
-    """A job's progress. The names in `progress` and `result` depend on its kind.
+    """The progress and the result of a job. Their names depend on the kind of job.
 
-    A job that queues images is done once all are queued. `waiting`, `failed` and `done` then say what has
-    become of the images. `done` is left out while too many images wait or have failed to count them all;
-    `waiting` and `failed` are then the least that there are.
+    A job that queues images is done once all images are queued. In its progress, `waiting`, `failed` and
+    `done` are the numbers of queued images that wait, have failed and are done. If there are too many images
+    to count, `waiting` and `failed` are lower bounds, and `done` is left out.
     """
 
     jobId: str

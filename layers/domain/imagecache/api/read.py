@@ -1,4 +1,4 @@
-"""The routes of functions/read, which change nothing."""
+"""The routes of functions/read, which may change nothing: chats, images, figures and jobs."""
 
 from dataclasses import dataclass
 
@@ -22,9 +22,9 @@ from imagecache.usecases.reading.show_chat import ChatViewer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadApi:
-    """The use cases and stores that the routes use.
+    """The use cases and stores that the routes call.
 
-    `base_url` is the address of the pictures, empty if it is the API's own.
+    `base_url` is the first part of every picture's URL. It is empty if pictures have the API's own address.
     """
 
     chat_listing: ChatListing

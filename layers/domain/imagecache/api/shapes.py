@@ -1,6 +1,6 @@
-"""The JSON that all routes share. The OpenAPI document is generated from this and from the other shapes.
+"""The JSON that several routes share. The OpenAPI document is generated from all shapes and their docstrings.
 
-The others are in `chat_shapes.py`, `image_shapes.py`, `contact_shapes.py` and `operation_shapes.py`.
+The other shapes are in `chat_shapes.py`, `image_shapes.py`, `contact_shapes.py` and `operation_shapes.py`.
 """
 
 # Before 3.12 typing has no TypeAliasType, and its TypedDict cannot be turned into JSON Schema.
@@ -9,13 +9,13 @@ from typing_extensions import TypeAliasType, TypedDict
 from imagecache.rules.image_choice import ShownFor, ShownStatus
 
 Moment = TypeAliasType("Moment", str)
-"""ISO 8601 in UTC, to the second."""
+"""A time in ISO 8601, in UTC and with seconds."""
 
 
 class Error(TypedDict):
-    """An error: what is wrong and what to do about it.
+    """An error. `message` says what is wrong and what to do; programs should read `code`.
 
-    `message` is for a person, `code` for a program. `requestId` finds the request in the server's logs.
+    `requestId` is the id of the request in the server's logs.
     """
 
     message: str
@@ -24,11 +24,12 @@ class Error(TypedDict):
 
 
 class Image(TypedDict):
-    """A picture with everything that the first paint needs.
+    """A picture, with all fields that a page needs to draw it at once.
 
-    `url` is the WebP of 192 px, `sizes` has those of 96, 192 and 640 px. Both are empty unless the picture is
-    cached. `placeholder` is a ThumbHash in base64. `width` and `height` are the original's. `reason` says why
-    there is no picture: why it failed, or `forgotten`.
+    `url` is the URL of the WebP file of 192 px. `sizes` has the URLs of the files of 96, 192 and 640 px, by
+    size. Without a cached picture, `url` is null and `sizes` is empty. `placeholder` is a ThumbHash in
+    base64. `width` and `height` are the original's, in pixels. `reason` is the reason of a failure, or
+    `forgotten`.
     """
 
     status: ShownStatus

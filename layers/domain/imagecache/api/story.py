@@ -1,4 +1,4 @@
-"""The story of one image → the answer of `/api/images/explain`: its fields, and plain sentences."""
+"""Converts the story of one image to the answer of `/api/images/explain`, with a summary in sentences."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ _MOST_TITLES = 5
 
 
 def story_json(story: ImageStory, source_url: str, *, now: int, base_url: str) -> image_shapes.Story:
-    """Returns the story as the API tells it."""
+    """Converts the story of an image to the JSON of the API. `now` is in ms."""
     record = story.record or ImageRecord(image_key="", status=ImageStatus.PENDING)
     return {
         "sourceUrl": source_url,
@@ -57,7 +57,7 @@ def _shown_by(story: ImageStory) -> list[shapes.Shown]:
 
 
 def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
-    """Yields what the image is, what happened, what happens next and when, and who shows it."""
+    """Yields sentences: where the image is, its state, its history, its next attempt, and who shows it."""
     if story.rejected:
         yield f"This URL is never fetched: {REJECTIONS[story.rejected]}."
         return
@@ -124,7 +124,7 @@ def _next_attempt(record: ImageRecord) -> str:
 
 
 def _titles(story: ImageStory) -> str:
-    """Returns which chats show the image, with at most a few of their titles."""
+    """Returns a sentence with the titles of at most five chats that show the image."""
     titles = dict.fromkeys(
         (title_of(chat) if chat else None) or reference.chat_id for reference, chat in story.shown_by
     )

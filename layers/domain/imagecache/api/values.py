@@ -1,4 +1,4 @@
-"""The values that many answers have: a picture, and a time."""
+"""The JSON of pictures and times, which many answers contain."""
 
 from datetime import UTC, datetime
 
@@ -9,9 +9,9 @@ from imagecache.stores.blobs import image_path
 
 
 def image_json(shown: ShownImage, name: str | None, base_url: str) -> shapes.Image:
-    """Returns everything that the first paint needs, so that it takes no second request.
+    """Converts a picture to JSON, with all fields that a page needs to draw it without another request.
 
-    `name` is whose picture it is; its initials are shown where there is no picture.
+    `name` is the name of the person or chat. Its initials are shown if there is no picture.
     """
     view = shown.view
     urls = _urls(view, base_url)
@@ -30,20 +30,20 @@ def image_json(shown: ShownImage, name: str | None, base_url: str) -> shapes.Ima
 
 
 def _urls(view: ImageView | None, base_url: str) -> dict[str, str]:
-    """Returns the URLs by the longest side in pixels; none unless there is a copy."""
+    """Returns the URLs of the WebP files by their size in pixels, or an empty dict without a stored copy."""
     if view is None or view.blob_id is None:
         return {}
     return {str(size): base_url + image_path(view.blob_id, size) for size in SIZES}
 
 
 def initials(name: str | None) -> str:
-    """Returns the first letters of the first and the last word; empty for a number or no name."""
+    """Returns the first letters of the first and the last word that begin with a letter, if any."""
     words = [word for word in (name or "").split() if word[0].isalpha()]
     return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
 
 
 def iso8601(milliseconds: int | None) -> str | None:
-    """Returns the time in UTC, to the second; None for 0 and for a time outside of the calendar."""
+    """Returns the time as ISO 8601 in UTC, or None if it is 0, None or after the year 9999."""
     if not milliseconds:
         return None
     try:

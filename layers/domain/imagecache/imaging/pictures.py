@@ -4,7 +4,7 @@ Time and memory are limited by what is accepted. The sources send at most 5 MB. 
 before any of them is decoded, and there may be 40 million of them. Only the first frame is decoded, and
 only one picture above 4 megapixels at a time. The largest picture takes 160 MB at four bytes a pixel, and
 twice that in the rare modes that have to be converted. A picture that still takes too long is ended by the
-timeout of the function, and after the third time it is recorded as crashed.
+timeout of the function, and after the second time it is recorded as crashed.
 """
 
 import base64
@@ -54,7 +54,7 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 def render(original: bytes) -> Picture:
     """Decodes the first frame of an image and turns it upright.
 
-    Raises ImageFailedError (UNSUPPORTED, UNSUPPORTED_HEIC, UNSUPPORTED_SVG, UNDECODABLE, TOO_LARGE).
+    Raises ImageFailedError, with the reason that the bytes themselves give.
     """
     try:
         with Image.open(io.BytesIO(original), formats=_FORMATS) as image:

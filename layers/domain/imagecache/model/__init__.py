@@ -1,1 +1,1 @@
-"""Pure data: what the system stores and passes around."""
+"""The data classes and enumerations that all other packages use. They do not access any service."""

@@ -1,10 +1,10 @@
-"""The rights of a request to the API."""
+"""The role of a request to the API."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """The rights that a token gives: none, to read, or to do everything."""
+    """The rights of a request. NONE: without a valid token. READ: read-only. ADMIN: all operations."""
 
     NONE = "none"
     READ = "read"

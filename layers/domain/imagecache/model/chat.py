@@ -7,7 +7,7 @@ from imagecache.model.image import ImageRef, ImageSource, image_source
 
 
 class Folder(StrEnum):
-    """The list that a chat is in."""
+    """The list in which Beeper shows a chat."""
 
     INBOX = "inbox"
     ARCHIVE = "archive"
@@ -15,11 +15,10 @@ class Folder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A member of a chat. Only the id never changes and is always known.
+    """A member of a chat. The id never changes. All other fields may change or be unknown.
 
-    `image` says which image `source_url` names, or why it is never fetched. `contact_id` and
-    `contact_image_key` are the contact that this member is, and that contact's picture. Sync decides them;
-    Beeper knows no contacts.
+    `image` has the image key of `source_url`, or the reason why that URL is rejected. `contact_id` and
+    `contact_image_key` are the id and the picture of the contact to which sync has linked this member.
     """
 
     participant_id: str
@@ -36,17 +35,17 @@ class Participant:
 
     @property
     def image_source(self) -> ImageSource | None:
-        """The member's own picture, if they have one that can be fetched."""
+        """The member's own picture, or None if there is none or its URL is rejected."""
         return image_source(self.image, self.source_url)
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat. `last_activity` is in ms, 0 if Beeper does not say.
+    """A chat. `last_activity` is in ms, 0 if it is unknown.
 
-    `participants` are the members that are known here: as listed by Beeper, fetched, or as a stored preview.
-    There are `participant_count` members in all. `roster_is_partial` means that some are not among
-    `participants`.
+    `participants` has the members in Beeper's list, in the fetched roster, or in the stored preview. The chat
+    has `participant_count` members in total. `roster_is_partial` means that some of them are missing from
+    `participants`. `merged_into` is the id of the chat that Beeper shows instead of this one.
     """
 
     chat_id: str
@@ -70,20 +69,20 @@ class Chat:
 
     @property
     def folder(self) -> Folder | None:
-        """The list that the chat is in. None if it is merged into another chat, which represents it."""
+        """The list in which the chat is shown, or None if it is merged into another chat."""
         if self.merged_into is not None:
             return None
         return Folder.ARCHIVE if self.is_archived else Folder.INBOX
 
     @property
     def network_name(self) -> str:
-        """The name of the chat's network, see `network_name`."""
+        """The name of the chat's network, or the account id, see the function `network_name`."""
         return network_name(self.network, self.account_id)
 
 
 def network_name(network: str | None, account_id: str) -> str:
-    """Returns the network, or else the account's id, which contains the network's name.
+    """Returns the name of the network, or the account id, which contains that name, if `network` is None.
 
-    Old servers do not name the network.
+    Old versions of Beeper do not send the network.
     """
     return network or account_id

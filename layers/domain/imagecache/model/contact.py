@@ -1,4 +1,4 @@
-"""Contacts: people whose pictures are kept outside of Beeper."""
+"""Contacts: people with pictures that the owner or Dex has, independent of Beeper."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from imagecache.model.image import ImageRef, ImageSource, image_source
 
 
 class KeptBy(StrEnum):
-    """The two keepers of contacts: the owner, by hand, and Dex, whose contacts the import replaces."""
+    """The origin of a contact. `manual`: put by the owner. `dex`: imported, so an import may change it."""
 
     MANUAL = "manual"
     DEX = "dex"
@@ -16,8 +16,8 @@ class KeptBy(StrEnum):
 class IdentifierKind(StrEnum):
     """The kinds of identifiers. `participant` is a member's own id: a link that a person has made by hand."""
 
-    # The rule of each kind is in rules/identifiers.py.
-
+    # The rule of each kind is in rules/identifiers.py. A value is a JSON name, and a column of files in which
+    # only letters count: lower-case letters.
     PARTICIPANT = "participant"
     INSTAGRAM = "instagram"
     WHATSAPP = "whatsapp"
@@ -27,7 +27,7 @@ class IdentifierKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Identifier:
-    """An identifier in its normal form. Of all contacts that have it, only the first claimant holds it."""
+    """An identifier in its normal form. If several contacts have it, the first of them holds it."""
 
     kind: IdentifierKind
     value: str
@@ -35,10 +35,10 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A person outside of chats.
+    """A contact: a person with a name, a picture and identifiers.
 
-    `source_url` is the URL of their picture, and `image` the key of its image or the reason why it is never
-    fetched. `updated_at` is in ms. `version` counts the changes and is 0 before the contact is stored.
+    `source_url` is the URL of the picture, and `image` has its image key or the reason why the URL is
+    rejected. `updated_at` is in ms. `version` is the number of writes, 0 before the contact is stored.
     """
 
     contact_id: str
@@ -52,10 +52,10 @@ class Contact:
 
     @property
     def image_key(self) -> str | None:
-        """The key of the contact's picture, if they have one that can be fetched."""
+        """The image key of the contact's picture, or None if there is none or its URL is rejected."""
         return self.image.key if self.image else None
 
     @property
     def image_source(self) -> ImageSource | None:
-        """The contact's picture, if they have one that can be fetched."""
+        """The contact's picture, or None if there is none or its URL is rejected."""
         return image_source(self.image, self.source_url)

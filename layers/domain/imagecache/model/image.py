@@ -1,6 +1,6 @@
-"""Images: their states, their stored content, and the message that asks for a download.
+"""Images: their states, their stored content, and the queue message that requests a download.
 
-Times are milliseconds since 1970.
+Times are in milliseconds since 1970.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 SIZES = (96, 192, 640)
-"""The longest side, in pixels, of each WebP that is stored. A smaller original is not enlarged."""
+"""The longest sides, in pixels, of the WebP files that are stored. A smaller original is not enlarged."""
 
 
 class ImageStatus(StrEnum):
@@ -30,7 +30,7 @@ class RejectionReason(StrEnum):
 
 
 class FailureReason(StrEnum):
-    """The reason why an image could not be cached. rules/failure_reasons.py has what follows from each."""
+    """The reason why an image could not be cached. rules/failure_reasons.py explains each reason."""
 
     GONE = "gone"
     REFUSED = "refused"
@@ -53,7 +53,7 @@ class LocationKind(StrEnum):
 
 
 class OriginName(StrEnum):
-    """A server, or a kind of server, that image bytes are requested from."""
+    """A place from which images are fetched: Beeper, the media server, any web server, or a data URL."""
 
     BEEPER = "beeper"
     MEDIA_SERVER = "media_server"
@@ -62,7 +62,7 @@ class OriginName(StrEnum):
 
 
 class OriginOrder(StrEnum):
-    """The origin of Beeper's media that is asked first. The other one is the fallback."""
+    """The order in which an image of Beeper is requested from Beeper and from the media server."""
 
     BEEPER_FIRST = "beeper-first"
     MEDIA_SERVER_FIRST = "media-server-first"
@@ -70,7 +70,7 @@ class OriginOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """The identity of the image that a source URL names, or the reason why the URL is never fetched."""
+    """The image key of a source URL, or the reason why the URL is rejected. The other field is None."""
 
     key: str | None
     rejected: RejectionReason | None = None
@@ -78,14 +78,14 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class ImageSource:
-    """An image that can be fetched: its key, and a source URL that names it."""
+    """An image that can be fetched: its key and a source URL."""
 
     key: str
     source_url: str
 
 
 def image_source(image: ImageRef | None, source_url: str | None) -> ImageSource | None:
-    """Returns the image to fetch, or None if there is no URL or if the URL is never fetched."""
+    """Returns the image to fetch, or None if there is no URL or if the URL is rejected."""
     if image is None or image.key is None or source_url is None:
         return None
     return ImageSource(image.key, source_url)
@@ -93,13 +93,13 @@ def image_source(image: ImageRef | None, source_url: str | None) -> ImageSource 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """The `ETag` and `Last-Modified` by which a web server names one version of an image."""
+    """The `ETag` and `Last-Modified` with which a web server identifies one version of an image."""
 
     etag: str | None = None
     last_modified: str | None = None
 
     def conditions(self) -> dict[str, str]:
-        """Returns the headers of a request for any other version (RFC 9110 §13.1).
+        """Returns request headers that ask for the image only if it has changed (RFC 9110 §13.1).
 
         A server that supports If-None-Match ignores If-Modified-Since.
         """
@@ -107,9 +107,9 @@ class Validators:
         return {name: value for name, value in headers.items() if value}
 
     def confirmed(self, answered: "Validators") -> "Validators | None":
-        """Returns the validators to keep after a 304 answer that carried `answered`.
+        """Returns the validators to store after a 304 answer that had the validators `answered`.
 
-        Returns None if the answer names another version, which a 304 must not do (RFC 9111 §4.3.4).
+        Returns None if the answer is for another version, which a 304 must not be (RFC 9111 §4.3.4).
         """
         if self.etag and answered.etag and self.etag.removeprefix("W/") != answered.etag.removeprefix("W/"):
             return None
@@ -121,7 +121,7 @@ NO_VALIDATORS = Validators()
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The bytes that an origin sent, and how it names this version."""
+    """The bytes that an origin sent, and the validators of this version."""
 
     content: bytes
     validators: Validators = NO_VALIDATORS
@@ -129,14 +129,14 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The origin still has the version that is cached. `validators` are what it calls that version now."""
+    """The origin still has the cached version. `validators` are to be stored for the next request."""
 
     validators: Validators
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Stored content: its id, and the properties of the original."""
+    """Stored content: its id, and the properties of the original, with its size in bytes and in pixels."""
 
     blob_id: str
     content_type: str
@@ -165,9 +165,9 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class ImageMessage:
-    """A queue message that asks for one image. `queued_at` is when the image was first asked for.
+    """A queue message that requests one image. `queued_at` (ms) is the time when the image was queued.
 
-    `deferrals` counts how often the message was sent again because its origin was down.
+    `deferrals` is the number of times that the message was sent again because the origin was down.
     """
 
     image_key: str
@@ -178,7 +178,7 @@ class ImageMessage:
 
 @dataclass(frozen=True, slots=True)
 class OriginAnswer:
-    """The answer of an origin to one request for an image, and when it came."""
+    """The answer of an origin to one request for an image. `at` (ms) is the time of the answer."""
 
     at: int
     origin: str
@@ -187,7 +187,7 @@ class OriginAnswer:
 
 @dataclass(frozen=True, slots=True)
 class BadBytes:
-    """Bytes that could not be decoded, remembered by their hash, and when they were downloaded."""
+    """The hash of bytes that could not be decoded, and the time of that failure (ms)."""
 
     content_hash: str
     failed_at: int
@@ -197,8 +197,8 @@ class BadBytes:
 class Failure:
     """A failure to cache an image, as its row records it.
 
-    `next_attempt_at` is in ms, or retries.NEVER. `bad_bytes` are those that were downloaded, if they could
-    not be decoded.
+    `next_attempt_at` is in ms, or retries.NEVER. `bad_bytes` is set if the downloaded bytes could not be
+    decoded.
     """
 
     reason: FailureReason
@@ -209,9 +209,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ImageView:
-    """The part of an image that a page needs. `blob_id` is set if there is a copy to show.
+    """The fields of an image that a page shows. `blob_id` is None if there is no stored copy.
 
-    `reason` is a FailureReason, or a RejectionReason for a URL that is never fetched.
+    `reason` is the value of a FailureReason, or of a RejectionReason if the URL is rejected.
     """
 
     status: ImageStatus
@@ -224,14 +224,14 @@ class ImageView:
 
 
 class ImageRecord(NamedTuple):
-    """A row of cachedImages, with every attribute that a rule or an operator looks at.
+    """A row of cachedImages with the attributes that rules and operators use. Pages use ImageView instead.
 
-    A number is 0, and anything else None or empty, if the row has no such attribute or if it was not read:
-    a method that reads only some attributes says which. `held_until` is the end of the lease of the worker
-    that claimed the image last. What a page shows is in ImageView.
+    If the row does not have an attribute, or if it was not read, a number is 0, and any other field is None
+    or empty. A method that reads only some attributes lists them in its docstring. `held_until` is the end of
+    the lease of the worker that claimed the image last.
 
-    It is a NamedTuple, because the sweep makes one of every row: a frozen dataclass of so many fields takes
-    six times as long to make.
+    This is a NamedTuple because the sweep creates one for every row, and creating a frozen dataclass with 21
+    fields needs six times as long.
     """
 
     image_key: str

@@ -1,8 +1,7 @@
-"""Background jobs: their kinds, what each kind can be ordered to do, and the state of one job.
+"""Background jobs: their kinds, the order of each kind, and the state of one job.
 
-A job kind is defined here alone: a member of JobKind, a dataclass for its order, and one line in JOB_TYPES.
-Adding a kind then takes the code that does the work in the function of its worker, a route, and a verb of the
-command line.
+A job kind is defined here alone: a member of JobKind, a dataclass for its order, which joins the union
+JobOrder, and one line in JOB_TYPES. docs/adding.md has what a new kind takes elsewhere.
 """
 
 from collections.abc import Mapping
@@ -36,14 +35,14 @@ class JobStatus(StrEnum):
 
 
 OVER = frozenset({JobStatus.DONE, JobStatus.FAILED})
-"""The states in which nothing more will be done for a job."""
+"""The statuses of a job that has ended."""
 
 
 class QueueCount(StrEnum):
-    """The progress of a job that queues images.
+    """The names in the progress of a job that queues images.
 
-    Its worker counts CHATS and QUEUED. The others say what has become of the queued images. They are
-    counted when the job is read.
+    The job counts the CHATS that it has read and the images that it has QUEUED. WAITING, FAILED and DONE are
+    the numbers of these images with each outcome, which JobReader counts when it reads the job.
     """
 
     CHATS = "chats"
@@ -54,7 +53,7 @@ class QueueCount(StrEnum):
 
 
 class Worker(StrEnum):
-    """The functions that work on jobs. A value is the environment variable that holds the function's name."""
+    """The Lambda functions that work on jobs, by the environment variable that has the function's name."""
 
     SYNC = "SYNC_FUNCTION"
     JOBS = "JOBS_FUNCTION"
@@ -65,8 +64,8 @@ class Worker(StrEnum):
 class SyncOrder:
     """Orders a sync of Beeper's chats.
 
-    `complete` reads the whole list of chats instead of only what is newer than the last run. `force` deletes
-    chats that are gone from Beeper even if they are suspiciously many.
+    `complete` reads the whole list of chats instead of only chats with new activity. `force` switches the
+    deletion brake off, so that any number of chats that Beeper no longer has is deleted.
     """
 
     complete: bool = False
@@ -75,9 +74,9 @@ class SyncOrder:
 
 @dataclass(frozen=True, slots=True)
 class BackfillOrder:
-    """Orders that every missing image is queued.
+    """Orders that the missing images of chats are queued.
 
-    `active_within_days` leaves out chats without activity in the last so many days; 0 means all chats.
+    Only chats active within the last `active_within_days` days are included; 0 means all chats.
     """
 
     active_within_days: int = 0
@@ -85,15 +84,15 @@ class BackfillOrder:
 
 @dataclass(frozen=True, slots=True)
 class RetryFailedOrder:
-    """Orders that every failed image is tried again, also those that failed for good."""
+    """Orders that every failed image is queued again, also images that failed for good."""
 
 
 @dataclass(frozen=True, slots=True)
 class CleanupOrder:
     """Orders a sweep.
 
-    `dry_run` only counts what would be done. `force` deletes even very many images at once, and without a
-    recent sync.
+    `dry_run` counts the changes but does not make them. `force` switches the deletion brake off, and deletes
+    even without a complete sync within the last two days.
     """
 
     dry_run: bool = False
@@ -102,7 +101,7 @@ class CleanupOrder:
 
 @dataclass(frozen=True, slots=True)
 class RedriveOrder:
-    """Orders that dead letters are sent to the queue of images again."""
+    """Orders that messages in the dead-letter queue are sent to the queue of images again."""
 
 
 JobOrder: TypeAlias = SyncOrder | BackfillOrder | RetryFailedOrder | CleanupOrder | RedriveOrder
@@ -110,18 +109,23 @@ JobOrder: TypeAlias = SyncOrder | BackfillOrder | RetryFailedOrder | CleanupOrde
 
 @dataclass(frozen=True, slots=True)
 class JobType:
-    """The form of a kind's orders, and the function that works on them."""
+    """The form of a kind's orders, and the function that works on them.
+
+    `reports_images` adds what has become of the queued images to the progress: see QueueCount. The worker
+    of such a job counts CHATS and QUEUED.
+    """
 
     order: type[JobOrder]
     worker: Worker
+    reports_images: bool
 
 
 JOB_TYPES: Mapping[JobKind, JobType] = {
-    JobKind.SYNC: JobType(SyncOrder, Worker.SYNC),
-    JobKind.BACKFILL: JobType(BackfillOrder, Worker.JOBS),
-    JobKind.RETRY_FAILED: JobType(RetryFailedOrder, Worker.JOBS),
-    JobKind.CLEANUP: JobType(CleanupOrder, Worker.CLEANUP),
-    JobKind.REDRIVE: JobType(RedriveOrder, Worker.JOBS),
+    JobKind.SYNC: JobType(SyncOrder, Worker.SYNC, reports_images=False),
+    JobKind.BACKFILL: JobType(BackfillOrder, Worker.JOBS, reports_images=True),
+    JobKind.RETRY_FAILED: JobType(RetryFailedOrder, Worker.JOBS, reports_images=True),
+    JobKind.CLEANUP: JobType(CleanupOrder, Worker.CLEANUP, reports_images=False),
+    JobKind.REDRIVE: JobType(RedriveOrder, Worker.JOBS, reports_images=False),
 }
 
 _KIND_OF_ORDER: Mapping[type[JobOrder], JobKind] = {
@@ -131,11 +135,11 @@ _KIND_OF_ORDER: Mapping[type[JobOrder], JobKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job as its row describes it. All times in ms.
+    """One job as its row describes it. All times are in ms.
 
-    `position` is where the next invocation continues, as the job's own use case has written it; None at the
-    start and at the end. `worker` identifies the invocation that works on the job, which no other may do
-    before `held_until`; None while no invocation does.
+    `position` is the place where the next invocation continues, in the format of the job's use case; None at
+    the start and at the end. `worker` identifies the invocation that has claimed the job until `held_until`,
+    or is None.
     """
 
     job_id: str
@@ -151,7 +155,7 @@ class Job:
 
     @property
     def kind(self) -> JobKind:
-        """The kind that the order belongs to."""
+        """The kind of job, which the class of the order determines."""
         return _KIND_OF_ORDER[type(self.order)]
 
     @property
@@ -160,7 +164,7 @@ class Job:
         return self.status in OVER
 
     def progress_with(self, counts: Mapping[str, int]) -> dict[str, int]:
-        """Returns the progress with these counts added to it."""
+        """Returns the sums of the progress and these counts, by name."""
         return {
             name: self.progress.get(name, 0) + counts.get(name, 0) for name in {**self.progress, **counts}
         }

@@ -1,1 +1,1 @@
-"""The queues in which work waits: images to download, dead letters, and asynchronous invocations."""
+"""Queues of work: the queue of images, its dead-letter queue, and Lambda's asynchronous invocations."""

@@ -1,4 +1,4 @@
-"""The dead-letter queue of `images`: messages that five receives have not brought to an end."""
+"""The dead-letter queue of `images`: SQS moves a message here after five receives without a deletion."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,23 +13,24 @@ if TYPE_CHECKING:
 
 # The limit of ReceiveMessage and of DeleteMessageBatch.
 _LETTERS_PER_CALL = 10
-# Seconds for which a received message is hidden. As long as an invocation can last, so that it is met once.
+# Seconds for which a received message is hidden: the longest time of an invocation, so that an invocation
+# receives a message only once.
 _HIDDEN_FOR = 900
-# Seconds. Any wait makes SQS ask all of its servers; without one, the answer may be empty although messages
-# are there.
+# Seconds. With a wait, SQS asks all of its servers. Without a wait, the answer may be empty although the
+# queue has messages.
 _WAIT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A received message. `message` is None if no version of this program can have sent it."""
+    """A received message. `message` is None if the body cannot be read, so another program has sent it."""
 
     receipt_handle: str
     message: ImageMessage | None
 
 
 class DeadLetters:
-    """Receives dead letters, and deletes those that were dealt with.
+    """Counts, receives and deletes messages of the dead-letter queue.
 
     Every method raises StoreUnavailableError.
     """
@@ -40,7 +41,7 @@ class DeadLetters:
 
     @aws_errors_translated()
     def count(self) -> int:
-        """Returns approximately how many messages can be received."""
+        """Returns the approximate number of messages that can be received."""
         answer = self._sqs.get_queue_attributes(
             QueueUrl=self._queue_url, AttributeNames=["ApproximateNumberOfMessages"]
         )
@@ -48,7 +49,7 @@ class DeadLetters:
 
     @aws_errors_translated()
     def take(self, at_most: int) -> list[DeadLetter]:
-        """Receives up to ten messages; an empty list means that there are no more.
+        """Receives up to `at_most` messages, but not more than ten. Returns an empty list if none are left.
 
         A message that is not deleted can be received again after 15 minutes.
         """
@@ -65,7 +66,7 @@ class DeadLetters:
 
     @aws_errors_translated()
     def delete(self, letters: Iterable[DeadLetter]) -> None:
-        """Deletes up to ten messages. A failure is ignored: the message is received and sent once more."""
+        """Deletes up to ten messages. A message that SQS fails to delete is received and sent once more."""
         handles = [letter.receipt_handle for letter in letters]
         if handles:
             self._sqs.delete_message_batch(

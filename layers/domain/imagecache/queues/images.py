@@ -21,9 +21,9 @@ _ATTEMPTS = 3
 
 
 class ImagesQueue:
-    """Sends messages, and postpones those that were received.
+    """Sends messages, and postpones received messages.
 
-    Every method raises StoreUnavailableError if SQS does not answer or refuses.
+    Every method raises StoreUnavailableError if SQS refuses or does not answer.
     """
 
     def __init__(self, *, queue_url: str, sqs: "SQSClient") -> None:
@@ -32,7 +32,7 @@ class ImagesQueue:
 
     @aws_errors_translated()
     def send(self, messages: Sequence[ImageMessage]) -> None:
-        """Sends all messages, in their order. Raises QueueRefusedError if SQS keeps refusing one of them."""
+        """Sends all messages, in their order. Raises QueueRefusedError if SQS refuses one three times."""
         batch: list[str] = []
         for body in map(to_body, messages):
             if len(batch) == _MESSAGES_PER_CALL or sum(map(len, batch)) + len(body) > _BYTES_PER_CALL:
@@ -44,16 +44,17 @@ class ImagesQueue:
 
     @aws_errors_translated()
     def send_later(self, message: ImageMessage, *, milliseconds: int) -> None:
-        """Sends a message that SQS delivers after a delay, of at most 900 s."""
+        """Sends a message that SQS delivers after a delay of `milliseconds`, at most 900 s."""
         self._sqs.send_message(
             QueueUrl=self._queue_url, MessageBody=to_body(message), DelaySeconds=_seconds(milliseconds)
         )
 
     @aws_errors_translated()
     def hide(self, receipt_handle: str, *, milliseconds: int) -> None:
-        """Postpones the next delivery of a received message by 0 s to 12 h.
+        """Postpones the next delivery of a received message by `milliseconds`, at most 12 h.
 
-        The present delivery counts towards those after which a message becomes a dead letter.
+        The current delivery counts as one of the five after which SQS moves the message to the dead-letter
+        queue.
         """
         seconds = min(max(_seconds(milliseconds), 0), _LONGEST_VISIBILITY_SECONDS)
         self._sqs.change_message_visibility(
@@ -74,7 +75,7 @@ class ImagesQueue:
 
 
 def _seconds(milliseconds: int) -> int:
-    """Returns whole seconds, rounded up, so that nothing is delivered too early."""
+    """Returns whole seconds, rounded up, so that no message is delivered too early."""
     return -(-milliseconds // 1000)
 
 
@@ -97,5 +98,5 @@ def from_body(body: str) -> ImageMessage:
         str(fields["imageKey"]),
         str(fields["sourceUrl"]),
         int(fields["queuedAt"]),
-        int(fields.get("deferrals", 0)),  # the first version of the queue had none
+        int(fields.get("deferrals", 0)),  # messages of the first version of this program have no deferrals
     )

@@ -1,4 +1,4 @@
-"""Invokes Lambda functions asynchronously: Lambda queues the event, and the caller gets no answer."""
+"""Invokes Lambda functions asynchronously: Lambda queues the event, and the caller gets no result."""
 
 import json
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 class Invocations:
-    """Sends events to functions."""
+    """Sends events to Lambda functions."""
 
     def __init__(self, *, functions: "LambdaClient") -> None:
         self._functions = functions
 
     @aws_errors_translated()
     def send(self, function: str, event: Mapping[str, Any]) -> None:
-        """Queues an event for this function. Raises StoreUnavailableError.
+        """Queues an event for the function with this name. Raises StoreUnavailableError.
 
-        Lambda may deliver it more than once, even if no attempt fails: the function must recognize the second
-        delivery. It does not repeat a failed one, because the template sets MaximumRetryAttempts to 0.
+        Lambda may deliver an event twice, so the function must recognize the second delivery. Lambda does not
+        retry a failed invocation, because the template sets MaximumRetryAttempts to 0.
         """
         self._functions.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event))

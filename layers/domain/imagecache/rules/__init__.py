@@ -1,1 +1,1 @@
-"""Pure functions: decisions that need no network and no clock of their own."""
+"""Pure functions that make decisions. They do not use the network, and get the time as an argument."""

@@ -1,7 +1,6 @@
 """The meaning of each failure reason, in one table: its text for people, what to do, and when to try again.
 
-To add a reason, add a member to FailureReason and a row to FAILURES. The command line and the README have
-tables of their own.
+The command line and the README have tables of their own. docs/adding.md has what a new reason takes.
 """
 
 from collections.abc import Mapping
@@ -59,7 +58,7 @@ FAILURES: Mapping[FailureReason, FailureMeaning] = {
         "Replace the picture at its source with a smaller one.",
     ),
     FailureReason.CRASHED: FailureMeaning(
-        "three workers ended without a result while they had it",
+        "two attempts ended without a result, for example for lack of memory",
         "Replace the picture at its source.",
     ),
     FailureReason.ORIGIN_DOWN: FailureMeaning(

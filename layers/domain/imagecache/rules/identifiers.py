@@ -1,7 +1,7 @@
-"""The kinds of identifiers that find a person, and the one normal form of each, however it was written.
+"""The kinds of identifiers by which a person is found, and the normal form of each kind.
 
-A contact and a member of a chat are the same person when they have an identifier in common. RULES defines
-every kind; whatever depends on a kind reads it there.
+A contact and a member of a chat are the same person if they have an identifier in common. RULES defines every
+kind, and all code that depends on the kind uses RULES.
 """
 
 import re
@@ -15,10 +15,9 @@ from imagecache.model.contact import Identifier, IdentifierKind
 _INSTAGRAM_PAGE = re.compile(r"(https?://)?(www\.)?instagram\.com/", re.IGNORECASE)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _IMESSAGE_PREFIX = "imsg##participant:"
-# An identifier becomes a key, for which DynamoDB allows 2,048 bytes. No e-mail address may be longer than
-# this.
+# The longest valid e-mail address. An identifier is part of a key, for which DynamoDB allows 2,048 bytes.
 _MOST_CHARS = 254
-# A participant id is a sort key.
+# DynamoDB's limit for a sort key, such as a participant id.
 _MOST_ID_BYTES = 1024
 _EXAMPLE_NUMBER = "include the country code, for example +44 20 7946 0958"
 
@@ -27,10 +26,11 @@ _EXAMPLE_NUMBER = "include the country code, for example +44 20 7946 0958"
 class IdentifierRule:
     """A kind of identifier.
 
-    `normal_form(text, region)` returns the one form of a text, None if it is not valid. `region` is the
-    country, such as GB, of phone numbers without a country code. `of_member(member, network)` returns what a
-    member of a chat has of this kind, as it is written there. `noun` and `hint` are for the message that
-    refuses a text. `is_written`: people write it; other kinds are links by hand, with a field of their own.
+    `normal_form(text, region)` returns the normal form of a text, or None if the text is not valid. `region`
+    is the country, such as GB, of phone numbers without a country code. `of_member(member, network)` returns
+    the text of this kind that a member of a chat has, before it is normalised. `noun` and `hint` are parts of
+    the message about an invalid text. `is_written` is False for PARTICIPANT, which clients send in a separate
+    field.
     """
 
     noun: str
@@ -41,15 +41,15 @@ class IdentifierRule:
 
 
 def identifier(kind: IdentifierKind, text: str, *, region: str) -> Identifier | None:
-    """Returns the identifier in its normal form, None if the text is not valid."""
+    """Returns the identifier in its normal form, or None if the text is not valid."""
     value = RULES[kind].normal_form(text, region)
     return Identifier(kind, value) if value else None
 
 
 def identifiers_of(member: Participant, *, network: str, region: str) -> list[Identifier]:
-    """Returns what a member of a chat can be found by, the preferred kind first.
+    """Returns the valid identifiers of a member of a chat, the preferred kind first.
 
-    `network` is Beeper's name of the network, or the account id from a server that does not say the network.
+    `network` is Beeper's name of the network, or the account id if the server does not send that name.
     """
     found: list[Identifier] = []
     for kind, rule in RULES.items():
@@ -65,14 +65,14 @@ def _participant_id(text: str, _region: str) -> str | None:
 
 
 def _instagram(text: str, _region: str) -> str | None:
-    """User names ignore case. People write them with an @, or copy the address of the profile."""
+    """Returns the user name in lower case, also of a text with an @ or of the URL of a profile."""
     name = _INSTAGRAM_PAGE.sub("", text.strip(), count=1)
     name = re.split(r"[/?#]", name, maxsplit=1)[0].lstrip("@").casefold()
     return name if name and not re.search(r"\s", name) and len(name) <= _MOST_CHARS else None
 
 
 def _whatsapp(text: str, region: str) -> str | None:
-    """WhatsApp writes numbers with the country code and without the plus."""
+    """Returns a number in E.164. WhatsApp writes numbers with the country code but without the plus."""
     digits = text.strip()
     international = _e164(f"+{digits}", region) if digits[:1] in set("123456789") else None
     return international or _e164(text, region)
@@ -80,7 +80,7 @@ def _whatsapp(text: str, region: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _e164(text: str, region: str) -> str | None:
-    """Returns `+` and digits. The number is possible in its country; whether it is in use is not checked."""
+    """Returns the number in E.164 (`+` and digits), or None if no number of its country has this length."""
     import phonenumbers  # noqa: PLC0415 - 100 ms of a cold start, and most invocations never need it
 
     if len(text) > _MOST_CHARS:
@@ -95,13 +95,16 @@ def _e164(text: str, region: str) -> str | None:
 
 
 def _email(text: str, _region: str) -> str | None:
-    """The part before the @ may be case-sensitive by the standard, but is not in practice."""
+    """Returns the address in lower case. In practice, case does not matter even before the @."""
     address = text.strip().casefold()
     return address if _EMAIL.fullmatch(address) and len(address) <= _MOST_CHARS else None
 
 
 def _imessage_handle(member: Participant) -> str:
-    """Returns the number or address in an iMessage participant id, which is often its only place."""
+    """Returns the number or address in an iMessage participant id, or "" if it is another id.
+
+    The fields for numbers and addresses are often empty for members of iMessage chats.
+    """
     member_id = member.participant_id
     return member_id.removeprefix(_IMESSAGE_PREFIX) if member_id.startswith(_IMESSAGE_PREFIX) else ""
 
@@ -149,7 +152,7 @@ RULES: Mapping[IdentifierKind, IdentifierRule] = {
         of_member=lambda member, _: _email_of(member),
     ),
 }
-"""Every kind, in the order in which a member's contact is looked for."""
+"""The rule of every kind, in the order in which they are compared to find a member's contact."""
 
 WRITTEN_KINDS = tuple(kind for kind, rule in RULES.items() if rule.is_written)
-"""The kinds that a contact's `identifiers` hold. The JSON name of a kind is its value."""
+"""The kinds in the field `identifiers` of a contact's JSON. The value of a kind is its name there."""

@@ -1,4 +1,4 @@
-"""Chooses the picture that a chat or a member shows, from what the cache has: the same order everywhere."""
+"""Chooses the picture that a chat or a member shows from several candidates. No other module chooses."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from imagecache.model.contact import Contact
 from imagecache.model.image import ImageRef, ImageSource, ImageStatus, ImageView, image_source
 
 Views = Mapping[str, ImageView]
-"""Views by image key, of the images that have a row."""
+"""The view of each image that has a row, by image key."""
 
 _MOST_FACES = 4
-# More than are shown, as some of them may not be cached.
+# More than are shown, because the pictures of some may not be cached.
 _MEMBERS_CONSIDERED = 8
 
 
 class ShownStatus(StrEnum):
-    """The states of a picture as a page distinguishes them."""
+    """The states of a picture for a page. `none`: there is none, or it was forgotten or never queued."""
 
     CACHED = "cached"
     PENDING = "pending"
@@ -26,7 +26,7 @@ class ShownStatus(StrEnum):
 
 
 class ShownFor(StrEnum):
-    """The owners of a picture: the chat, a member, or the contact that a member is."""
+    """The owners of a picture: the chat, a member, or the contact that a member is linked to."""
 
     CHAT = "chat"
     PARTICIPANT = "participant"
@@ -35,7 +35,7 @@ class ShownFor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PictureCandidate:
-    """A picture that may be shown. `source_url` is None where only the image's key is known."""
+    """A picture that may be shown. `source_url` is None if only the image's key is known."""
 
     shown_for: ShownFor
     image: ImageRef
@@ -43,27 +43,30 @@ class PictureCandidate:
 
     @property
     def image_source(self) -> ImageSource | None:
-        """The image to fetch, None if its URL is not known or never fetched."""
+        """The image to fetch, or None if its URL is unknown or rejected."""
         return image_source(self.image, self.source_url)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownImage:
-    """The chosen picture and whose it is; either may be None."""
+    """The chosen picture and its owner.
+
+    Without any candidate both are None. `view` is None, too, if the image was never queued.
+    """
 
     shown_for: ShownFor | None
     view: ImageView | None
 
     @property
     def status(self) -> ShownStatus:
-        """A forgotten picture counts as none."""
+        """The state for a page: NONE without a view or for a forgotten image, or else the image's status."""
         if self.view is None or self.view.status is ImageStatus.FORGOTTEN:
             return ShownStatus.NONE
         return ShownStatus(self.view.status.value)
 
     @property
     def reason(self) -> str | None:
-        """The reason of the failure, or `forgotten`; None if nothing is wrong with the picture."""
+        """The reason of a failure, or `forgotten`. None for any other state."""
         if self.view and self.view.status is ImageStatus.FORGOTTEN:
             return ImageStatus.FORGOTTEN.value
         return self.view.reason if self.view and self.status is ShownStatus.FAILED else None
@@ -79,7 +82,7 @@ class ShownMember:
 
 @dataclass(frozen=True, slots=True)
 class ShownChat:
-    """A chat with its picture, the faces that stand for a group without one, and its first members."""
+    """A chat with its picture, its first members, and the faces to show if a group has no cached picture."""
 
     chat: Chat
     image: ShownImage
@@ -105,7 +108,7 @@ def image_keys_of_members(members: Iterable[Participant]) -> Iterator[str]:
 def shown_chat(chat: Chat, views: Views, member_limit: int) -> ShownChat:
     """Chooses every picture of a chat and of its first `member_limit` members.
 
-    `views` are those of `image_keys_of_chat`.
+    `views` must contain the views of the keys that `image_keys_of_chat` yields for the same arguments.
     """
     image = chat_image(chat, views)
     members = shown_members(chat.participants[:member_limit], views)
@@ -113,7 +116,7 @@ def shown_chat(chat: Chat, views: Views, member_limit: int) -> ShownChat:
 
 
 def shown_members(members: Iterable[Participant], views: Views) -> list[ShownMember]:
-    """Chooses the picture of each member. `views` are those of `image_keys_of_members`."""
+    """Chooses the picture of each member. `views` must contain the views of `image_keys_of_members`."""
     return [ShownMember(member, participant_image(member, views)) for member in members]
 
 
@@ -123,15 +126,15 @@ def chat_image(chat: Chat, views: Views) -> ShownImage:
 
 
 def participant_image(participant: Participant, views: Views) -> ShownImage:
-    """Returns the picture of a member, chosen as a chat's is."""
+    """Returns the member's first cached picture, else the first pending, else the first failed one."""
     return _choose(pictures_of(participant), views)
 
 
 def faces(chat: Chat, image: ShownImage, views: Views) -> list[ShownMember]:
-    """Returns up to four members whose pictures stand for a group without a cached picture of its own.
+    """Returns up to four members whose pictures are shown together for a group without a cached picture.
 
-    Members whose picture is cached come first, then those whose picture is pending. `image` is what
-    `chat_image` has chosen.
+    Members with a cached picture come first, then members with a pending picture. `image` must be the result
+    of `chat_image`; if it is cached, this returns an empty list.
     """
     if image.status is ShownStatus.CACHED:
         return []
@@ -142,10 +145,10 @@ def faces(chat: Chat, image: ShownImage, views: Views) -> list[ShownMember]:
 
 
 def pictures_of(participant: Participant, contact: Contact | None = None) -> list[PictureCandidate]:
-    """Returns the pictures that a member may show, the preferred one first. This rule stands nowhere else.
+    """Returns the pictures that a member may show, the preferred one first: their own, then the contact's.
 
-    A member's row has only the key of their contact's picture. Pass the contact to have the picture's URL,
-    too, and to have a picture that is never fetched.
+    Without `contact`, the contact's picture has no URL, because a member's row has only its key, and a
+    picture whose URL is rejected is missing.
     """
     pictures: list[PictureCandidate] = []
     if participant.image:
@@ -159,34 +162,37 @@ def pictures_of(participant: Participant, contact: Contact | None = None) -> lis
 
 
 def view_of(image: ImageRef, views: Views) -> ImageView | None:
-    """Returns the view of an image, None without a row. An image that is never fetched counts as failed."""
+    """Returns the view of an image: FAILED if its URL is rejected, None if it has no entry in `views`."""
     if image.rejected:
         return ImageView(ImageStatus.FAILED, reason=image.rejected.value)
     return views.get(image.key or "")
 
 
 def other_person(chat: Chat) -> Participant | None:
-    """Returns the first member that is neither the owner nor a bot; a bot only if there is nobody else."""
+    """Returns the first member that is neither the owner nor a bot.
+
+    Without such a member returns the first bot, or None if the owner is the only member.
+    """
     others = [member for member in chat.participants if not member.is_self]
     people = [member for member in others if not _is_bot(member)]
     return next(iter(people or others), None)
 
 
 def _is_bot(participant: Participant) -> bool:
-    """Tells whether this is a bot of the network itself. Servers before 4.3 do not mark them."""
+    """Returns True if the member is a bot of the network. Servers before 4.3 do not mark bots."""
     name = (participant.full_name or "").lower()
     return participant.is_network_bot or "meta ai" in name or participant.username == "meta.ai"
 
 
 def _pictures_of_chat(chat: Chat) -> list[PictureCandidate]:
-    """Returns the chat's own picture, then, unless it is a group, those of the other person."""
+    """Returns the chat's own picture, and after it, in a single chat, the pictures of the other person."""
     own = [PictureCandidate(ShownFor.CHAT, chat.image, chat.source_url)] if chat.image else []
     other = other_person(chat) if chat.type == "single" else None
     return [*own, *(pictures_of(other) if other else [])]
 
 
 def _members_for_faces(chat: Chat) -> list[Participant]:
-    """Returns the members of a group whose pictures may stand for it; none for any other chat."""
+    """Returns at most eight members of a group who have a picture, or an empty list for a single chat."""
     if chat.type == "single":
         return []
     people = [

@@ -1,8 +1,8 @@
-"""Source URLs: the identity of the image that a URL names, and where its bytes are.
+"""Source URLs: finds the image key for a URL, and the place from which the image can be fetched.
 
-Beeper names one picture in several ways. It is `mxc://server/id` until Beeper Desktop has downloaded it and
-`file:///.../media/server/id` afterwards, and paths differ by machine. All these forms have the same key,
-`<server>/<mediaId>`. Media ids are case-sensitive.
+Beeper has several URLs for one picture: `mxc://server/id` before Beeper Desktop has downloaded it, and
+`file:///.../media/server/id` afterwards, with a path that differs by machine. All of them have the same image
+key, `<server>/<mediaId>`. Media ids are case-sensitive.
 """
 
 import base64
@@ -25,7 +25,8 @@ _MAX_WEB_URL_CHARS = 8192
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _SERVER = re.compile(r"[a-z0-9_-][a-z0-9._:-]{0,254}")
 _MALFORMED_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
-# An id is decoded once. If a server decoded it again, none of these may turn into a way out of a folder.
+# Escapes that must not be left after the one decoding. If a server decoded an id twice, they would become
+# characters that lead out of the folder.
 _ESCAPE_LEFT = re.compile(r"%(2e|2f|5c|00)", re.IGNORECASE)
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -33,7 +34,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class MediaLocation:
-    """An image in Beeper's media folder. `url` is the form that Beeper's API accepts for it."""
+    """An image in Beeper's media folder. `url` is a URL of the image that Beeper's API accepts."""
 
     server: str
     media_id: str
@@ -41,21 +42,21 @@ class MediaLocation:
 
     @property
     def key(self) -> str:
-        """The image key: the same for every form of URL that names this image."""
+        """The image key, which is the same for every URL of this image."""
         return f"{self.server}/{self.media_id}"
 
     @property
     def path(self) -> str:
         """The key as the path of a request to the media server, percent-encoded once.
 
-        A malformed escape in a path ends the process of the media server.
+        The path must be valid, because a malformed escape makes the media server crash.
         """
         return f"{quote(self.server, safe='')}/{quote(self.media_id, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
 class WebLocation:
-    """An image on the web. `url` is normalised."""
+    """An image on the web. `url` is its normalised URL."""
 
     url: str
 
@@ -84,18 +85,18 @@ ImageLocation = MediaLocation | WebLocation | DataLocation
 
 @dataclass(frozen=True, slots=True)
 class StorableSource:
-    """A source URL as it may be stored, and the image that it names or why it is never fetched."""
+    """A source URL without secrets, and its image key or the reason why it is rejected."""
 
     source_url: str
     image: ImageRef
 
     @property
     def rejection(self) -> str | None:
-        """The text that says why the URL is never fetched, None if it is fetched."""
+        """A text that says why the URL is rejected, or None if it is not."""
         return REJECTIONS[self.image.rejected] if self.image.rejected else None
 
 
-# --- The parsers of the schemes. Each raises RejectedSourceError for a URL that is never fetched.
+# --- The parsers of the schemes. Each raises RejectedSourceError if the URL is not valid.
 
 
 def _parse_mxc(url: str) -> MediaLocation:
@@ -103,7 +104,7 @@ def _parse_mxc(url: str) -> MediaLocation:
 
 
 def _parse_localmxc(url: str) -> MediaLocation:
-    """Parses `localmxc://<bridge>/<id>`; Beeper keeps such media under the server `localhost<bridge>`."""
+    """Parses `localmxc://<bridge>/<id>`. Beeper stores such media in the folder `localhost<bridge>`."""
     bridge, media_id = _two_segments(_without_query(_after_slashes(url)), escaped=True)
     return _media_location(f"localhost{bridge}", media_id, url)
 
@@ -116,12 +117,15 @@ def _parse_file(url: str) -> MediaLocation:
 
 
 def _parse_path(path: str) -> MediaLocation:
-    """Parses a bare path, which is not percent-encoded. Beeper's API accepts it only as a file URL."""
+    """Parses a path without a scheme, which is not percent-encoded, and makes a file URL of it for Beeper."""
     return _media_location(*_below_media_folder(path, escaped=False), f"file://{quote(path)}")
 
 
 def _parse_https(url: str) -> WebLocation:
-    """Normalises what cannot change the meaning (RFC 3986 §6.2): case of the host, default port, fragment."""
+    """Parses an https URL and normalises the case of the host, the default port and the fragment.
+
+    These do not change what the URL means (RFC 3986 §6.2).
+    """
     if len(url) > _MAX_WEB_URL_CHARS:
         raise RejectedSourceError(RejectionReason.TOO_LONG)
     try:
@@ -160,7 +164,7 @@ def _reject(url: str) -> ImageLocation:
 
 
 def _after_slashes(url: str) -> str:
-    """Returns what follows `<scheme>://`."""
+    """Returns the part after `<scheme>://`. Raises RejectedSourceError if there are no slashes."""
     rest = url.partition(":")[2]
     if not rest.startswith("//"):
         raise RejectedSourceError(RejectionReason.MALFORMED)
@@ -172,7 +176,10 @@ def _without_query(path: str) -> str:
 
 
 def _below_media_folder(path: str, *, escaped: bool) -> tuple[str, str]:
-    """Returns server and media id. The last `/media/` counts: Linux also mounts disks below `/media/`."""
+    """Returns the server and the media id in a path, which follow the last `/media/`.
+
+    An earlier one may be the folder below which Linux mounts disks.
+    """
     _, folder, rest = path.rpartition("/media/")
     if not folder:
         raise RejectedSourceError(RejectionReason.OUTSIDE_MEDIA_FOLDER)
@@ -180,7 +187,7 @@ def _below_media_folder(path: str, *, escaped: bool) -> tuple[str, str]:
 
 
 def _two_segments(path: str, *, escaped: bool) -> tuple[str, str]:
-    """Splits `<server>/<media id>`. `escaped`: both are percent-encoded."""
+    """Splits `<server>/<media id>`. `escaped` is True if both are percent-encoded."""
     segments = path.split("/")
     if len(segments) != 2:
         raise RejectedSourceError(RejectionReason.MALFORMED)
@@ -215,15 +222,15 @@ def _media_location(server: str, media_id: str, url: str) -> MediaLocation:
     return location
 
 
-# --- What each scheme means
+# --- The schemes
 
 
 @dataclass(frozen=True, slots=True)
 class _Scheme:
-    """The meaning of a scheme of source URLs.
+    """The properties of the source URLs with a certain scheme.
 
-    `is_on_disk`: Beeper Desktop has downloaded the image. `may_change`: the same URL may name another picture
-    later. `query_is_secret`: the query holds a key that decrypts the image.
+    `is_on_disk`: Beeper Desktop has downloaded the image. `may_change`: the picture at the same URL may
+    change later. `query_is_secret`: the query may have a key that decrypts the image.
     """
 
     kind: LocationKind
@@ -244,6 +251,11 @@ _SCHEMES = {
 }
 _NEVER_FETCHED = _Scheme(LocationKind.REJECTED, _reject)
 
+SCHEMES = tuple(name for name in _SCHEMES if name != _BARE_PATH)
+"""The schemes of URLs that are fetched, in lower case."""
+FETCHED_URLS = f"{', '.join(SCHEMES[:-1])} or {SCHEMES[-1]}, or a path in Beeper's media folder"
+"""The URLs that are fetched, in words."""
+
 
 def _scheme_of(source_url: str) -> _Scheme:
     if source_url.startswith("/"):
@@ -254,7 +266,7 @@ def _scheme_of(source_url: str) -> _Scheme:
 
 def parse_source_url(source_url: str) -> ImageLocation:
     """Returns the place from which an image can be fetched. Raises RejectedSourceError."""
-    if _LONE_SURROGATE.search(source_url):  # JSON can carry one, UTF-8 cannot
+    if _LONE_SURROGATE.search(source_url):  # JSON can contain one, UTF-8 cannot
         raise RejectedSourceError(RejectionReason.MALFORMED)
     return _scheme_of(source_url).parse(source_url)
 
@@ -265,7 +277,7 @@ def image_key(source_url: str) -> str:
 
 
 def image_ref(source_url: str) -> ImageRef:
-    """Returns the key of an image, or the reason why its URL is never fetched."""
+    """Returns the key of the URL's image, or the reason why the URL is rejected. Never raises."""
     try:
         return ImageRef(image_key(source_url))
     except RejectedSourceError as error:
@@ -273,25 +285,25 @@ def image_ref(source_url: str) -> ImageRef:
 
 
 def location_kind(source_url: str) -> LocationKind:
-    """Returns the kind of place that a URL points to, or REJECTED if URLs of its scheme are never fetched."""
+    """Returns the kind of place that the URL points to, or REJECTED if its scheme is not supported."""
     return _scheme_of(source_url).kind
 
 
 def is_on_disk(source_url: str) -> bool:
-    """Returns whether the URL says that Beeper Desktop has downloaded the image."""
+    """Returns True if the URL is a path, which means that Beeper Desktop has downloaded the image."""
     return _scheme_of(source_url).is_on_disk
 
 
 def may_change(source_url: str) -> bool:
-    """Returns whether the URL may name another picture later. An id of Beeper's media never does."""
+    """Returns True if the picture at the URL may change, which a Beeper media id's never does."""
     return _scheme_of(source_url).may_change
 
 
 def storable_url(source_url: str) -> str:
-    """Returns the URL as it may be stored: without the key material in the query of an mxc URL."""
+    """Returns the URL without the query of an mxc URL, which may contain a key that decrypts the image."""
     return source_url.partition("?")[0] if _scheme_of(source_url).query_is_secret else source_url
 
 
 def storable_source(source_url: str) -> StorableSource:
-    """Returns what is stored of a source URL. It never raises: a URL that is rejected is stored as well."""
+    """Returns the URL as it is stored, with its image key. Never raises: a rejected URL is stored, too."""
     return StorableSource(storable_url(source_url), image_ref(source_url))

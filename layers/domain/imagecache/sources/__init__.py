@@ -1,1 +1,1 @@
-"""Servers from which chats, contacts and images come over HTTP."""
+"""Clients of the servers from which we request chats, contacts and images over HTTP."""

@@ -86,7 +86,7 @@ class DexApi:
                 reading.complete = True
                 return reading
             if len(reading.contacts) + reading.unreadable == people_before:
-                raise DexError("a page has nobody new: Dex ignores the offset")
+                raise DexError("a page has no new contacts: Dex ignores the offset")
             offset += len(items)
         raise DexError(f"there are more than {_MOST_PAGES} pages")
 

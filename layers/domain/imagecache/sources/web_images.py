@@ -1,9 +1,9 @@
 """Fetches https images from any server, and never connects to an address that is not public.
 
-A source URL may come from anyone, so it must not make this program talk to private networks or to the
-cloud's own services. The host name is resolved once, every address in the answer must be public, and the
-connection goes to the address that was checked. So a name that resolves differently the second time gains
-nothing. TLS still verifies the name.
+Anyone who sends a chat message may choose a source URL, so a URL must not make this program connect to
+private networks or to services of the cloud. The host name is resolved once, every address in the answer must
+be public, and the connection uses an address that was checked. So an attacker gains nothing with a name that
+resolves to another address the second time. TLS still verifies the name.
 """
 
 import contextlib
@@ -35,36 +35,37 @@ from imagecache.sources.transport import (
 _MAX_REDIRECTS = 3
 _HTTPS_PORT = 443
 
-# The statuses after which the same request would be refused again. 401, 403 and 429 are handled before.
+# The statuses that the same request would get again. 401, 403 and 429 are handled earlier.
 _GONE = {*range(400, 500)} - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 
-# RFC 9110 §8.8.3 and §5.6.7. A validator of another form is not kept, because it is sent back later:
-# `If-None-Match: *`, for example, matches any version.
+# RFC 9110 §8.8.3 and §5.6.7. A validator of another form is not stored, because we would send it back later
+# and, for example, `If-None-Match: *` matches any version.
 _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,500}"')
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 
-# Python counts these networks, or parts of them, as global. It also counts multicast, which `is_public`
-# refuses by itself.
+# Networks that Python counts as global, at least in part. Multicast is another one, which `is_public` refuses
+# separately.
 _NOT_PUBLIC = (
-    # IETF protocol assignments. Python excepts the anycast addresses of PCP and TURN, 192.0.0.9 and .10, and
-    # versions before 3.12.4 count more. These are services of the local network provider.
+    # IETF protocol assignments. Python counts the anycast addresses of PCP and TURN, 192.0.0.9 and .10, as
+    # global, and before 3.12.4 further ones. These are services of the local network provider.
     ipaddress.IPv4Network("192.0.0.0/24"),
-    # The anycast relay of 6to4, which is retired (RFC 7526). Any network may announce it, so it is unknown
-    # who answers.
+    # The anycast relay of 6to4, which is retired (RFC 7526). Any network may announce the address, so it is
+    # unknown which server answers.
     ipaddress.IPv4Network("192.88.99.0/24"),
 )
 
 Resolve = Callable[[str, int], list[str]]
-"""Returns the IPv4 addresses of a host. Raises OSError or UnicodeError if it has none."""
+"""Returns the IPv4 addresses of a host and port. Raises OSError or UnicodeError if there are none."""
 
 Reach = Callable[[str, int], tuple[str, int]]
 """Returns the address and port to connect to for a checked address and port."""
 
 
 def is_public(address: str) -> bool:
-    """Returns whether an address belongs to the public IPv4 internet.
+    """Returns True if this is an address of the public IPv4 internet.
 
-    No IPv6 address is accepted: an IPv4 address can be written inside one in too many ways.
+    Returns False for every IPv6 address, because there are too many ways in which it can contain an IPv4
+    address.
     """
     try:
         parsed = ipaddress.IPv4Address(address)
@@ -82,12 +83,12 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def connect_directly(address: str, port: int) -> tuple[str, int]:
-    """Returns the checked address and port themselves. Tests connect to a server of their own instead."""
+    """Returns the checked address and port unchanged. Tests replace this function to use a local server."""
     return address, port
 
 
 class GuardedWeb:
-    """Sends GET requests to https URLs, and follows redirects itself to check each of them."""
+    """Sends GET requests to https URLs. It follows redirects itself, so that it can check every target."""
 
     def __init__(
         self,
@@ -103,11 +104,11 @@ class GuardedWeb:
         self._limits = limits
 
     def fetch(self, location: WebLocation, cached: Validators = NO_VALIDATORS) -> Fetched | Unchanged:
-        """Returns the image, or Unchanged if the server still has the version that `cached` names.
+        """Returns the image, or Unchanged if the server still has the version of the validators `cached`.
 
-        Validators belong to one URL, and a redirect may lead elsewhere next time. So `cached` is sent only to
-        the URL of `location` itself, and new validators are taken only from its own answer.
-        Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError, OriginBusyError.
+        Validators belong to one URL, and a redirect may have another target next time. So `cached` is sent
+        only in the first request, to the URL of `location`, and the returned validators are empty after a
+        redirect. Raises ImageFailedError, OriginDownError and OriginBusyError.
         """
         deadline = Deadline(self._limits.total_seconds)
         url = location.url
@@ -118,7 +119,8 @@ class GuardedWeb:
             if conditions and status == HTTPStatus.NOT_MODIFIED:
                 if confirmed := cached.confirmed(answered):
                     return Unchanged(confirmed)
-                # The answer names a version that is not ours, so the bytes are requested without conditions.
+                # The answer names another version than the cached one, which a 304 must not do, so the image
+                # is requested without conditions.
             elif body is not None:
                 content = _image(status, headers, body)
                 return Fetched(content, answered if url == location.url else NO_VALIDATORS)
@@ -130,9 +132,10 @@ class GuardedWeb:
     def _get(
         self, url: SplitResult, conditions: Mapping[str, str], deadline: Deadline
     ) -> tuple[int, Mapping[str, str], bytes | None]:
-        """Returns status, headers and body; the body is None if the response is a redirect."""
+        """Sends one request. Returns status, headers and body, which is None if the answer is a redirect."""
         host = url.hostname or ""
-        # Port 443 is not written in a normalised URL. Another port may be that of an internal service.
+        # A normalised URL does not contain port 443, so this is another one, which may belong to an internal
+        # service.
         if url.port is not None:
             raise ImageFailedError(FailureReason.REFUSED, "not the port of https")
         address, port = self._reach(self._checked_address(host, deadline), _HTTPS_PORT)
@@ -171,10 +174,10 @@ class GuardedWeb:
 
 
 def _call_within(seconds: float, look_up: Callable[[], list[str]]) -> list[str]:
-    """Returns or raises what `look_up` does, or raises TimeoutError after `seconds`.
+    """Calls `look_up` in another thread. Returns its result, or raises its error or TimeoutError.
 
-    The resolver of the C library takes no deadline, so it runs in a thread of its own. A look-up that is too
-    late is abandoned; the resolver's own limit ends the thread.
+    The thread is needed because the resolver of the C library has no parameter for a time limit. After
+    `seconds` the thread is abandoned; it ends at the resolver's own time limit.
     """
     result: Future[list[str]] = Future()
 
@@ -189,7 +192,7 @@ def _call_within(seconds: float, look_up: Callable[[], list[str]]) -> list[str]:
 
 
 def _validators(headers: Mapping[str, str]) -> Validators:
-    """Returns the validators of a response, each None if it is absent, malformed or very long."""
+    """Returns the validators of a response. Each is None if it is absent, malformed or very long."""
     return Validators(
         _well_formed(headers, "ETag", _ENTITY_TAG), _well_formed(headers, "Last-Modified", _HTTP_DATE)
     )
@@ -201,7 +204,7 @@ def _well_formed(headers: Mapping[str, str], name: str, form: re.Pattern[str]) -
 
 
 def _next_url(url: str, location: str) -> str:
-    """Returns the normalised target of a redirect. Raises ImageFailedError unless it may be fetched."""
+    """Returns the normalised target of a redirect. Raises ImageFailedError if it is not an https URL."""
     try:
         target = parse_source_url(urljoin(url, location))
     except (RejectedSourceError, ValueError) as error:
@@ -212,7 +215,10 @@ def _next_url(url: str, location: str) -> str:
 
 
 def _image(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
-    """Returns the body if the status is 200 and the body is not empty."""
+    """Returns the body if the status is 200 and the body is not empty.
+
+    Raises ImageFailedError, OriginBusyError or OriginDownError for any other answer.
+    """
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise ImageFailedError(FailureReason.REFUSED, f"status {status}")
     if status == HTTPStatus.TOO_MANY_REQUESTS:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _ORIGINAL = "originals/"
 _SERVED = "images/"
-# The content of a blob never changes, because other bytes are another blob.
+# The content of a blob never changes: the blob's id is a hash of the content.
 _FOREVER = "public, max-age=31536000, immutable"
 # DeleteObjects' limit.
 _MOST_DELETIONS_PER_CALL = 1000
@@ -49,7 +49,7 @@ class Version(NamedTuple):
 
 
 class DeletedVersions(NamedTuple):
-    """The number of object versions that were deleted, and the bytes that this has freed."""
+    """The number of object versions that were deleted, and the sum of their sizes in bytes."""
 
     versions: int
     freed_bytes: int
@@ -61,7 +61,7 @@ def object_keys(blob_id: str) -> tuple[str, ...]:
 
 
 def blob_id(salt: bytes, original: bytes) -> str:
-    """Returns the id of this content.
+    """Returns the blob id of this content: a salted SHA-256 hash.
 
     Without the salt, outsiders could test whether a certain public picture is stored by hashing that picture.
     """
@@ -74,14 +74,14 @@ def image_path(blob_id: str, size: int) -> str:
 
 
 def image_paths(blob_id: str) -> str:
-    """Returns a pattern for the paths of all sizes. CloudFront counts a path with a wildcard as one."""
+    """Returns a pattern for the paths of all sizes. CloudFront charges for a pattern as for one path."""
     return f"/images/{blob_id}/*"
 
 
 class Blobs:
     """Reads and writes the objects of the image bucket. Every method raises StoreUnavailableError.
 
-    Keys are derived from the content, so storing it twice writes the same bytes again.
+    The key of an object is derived from its content, so storing the same content twice changes nothing.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Blobs:
     def store(self, original: bytes, picture: Picture, validators: Validators = NO_VALIDATORS) -> Blob:
         """Stores all objects of an image, and returns what its row records about them.
 
-        `validators` are those of the version that these bytes are, as its web server names it.
+        `validators` are the ETag and Last-Modified that the web server sent with these bytes.
         """
         blob = Blob(
             blob_id=blob_id(self._salt_store.read(), original),
@@ -117,7 +117,7 @@ class Blobs:
 
     @aws_errors_translated()
     def put(self, blob_id: str, original: bytes, picture: Picture) -> None:
-        """Stores all objects of a blob, the original first, because it may be the last copy there is."""
+        """Stores all objects of a blob. The original is first, because no other copy of it may exist."""
         self._s3.put_object(
             Bucket=self._bucket,
             Key=f"{_ORIGINAL}{blob_id}",
@@ -142,13 +142,13 @@ class Blobs:
     def original(self, blob_id: str) -> bytes:
         """Returns the bytes exactly as they were downloaded.
 
-        Raises StoreUnavailableError if there are none.
+        Raises StoreUnavailableError if the original is not stored.
         """
         answer = self._s3.get_object(Bucket=self._bucket, Key=f"{_ORIGINAL}{blob_id}")
         return answer["Body"].read()
 
     def versions(self, blob_id: str | None = None) -> Iterator[Version]:
-        """Yields every version and delete marker in the bucket, or only those of one blob."""
+        """Yields every version and delete marker of one blob, or of the whole bucket if `blob_id` is None."""
         prefixes = (_ORIGINAL, _SERVED) if blob_id is None else (_ORIGINAL + blob_id, f"{_SERVED}{blob_id}/")
         pages = self._s3.get_paginator("list_object_versions")
         with aws_errors_translated():
@@ -158,9 +158,9 @@ class Blobs:
                         yield _version(entry)
 
     def delete_versions(self, *blob_ids: str, before: int) -> DeletedVersions:
-        """Deletes every version of these blobs that was last modified before this moment (ms); others stay.
+        """Deletes every version and delete marker of these blobs that was last modified before `before` (ms).
 
-        Versions are deleted by their ids, so an object that is stored meanwhile is not affected.
+        Versions are deleted by their ids, so an object that is stored meanwhile is not deleted.
         """
         old = [
             version
@@ -181,7 +181,10 @@ class Blobs:
 
     @aws_errors_translated()
     def _delete_batch(self, versions: list[Version]) -> None:
-        """Repeats what S3 refuses: one call may delete some objects and fail for others."""
+        """Deletes these versions in one call, and retries those for which S3 reports an error.
+
+        Raises StoreUnavailableError if some are left after three calls.
+        """
         left = versions
         errors: list[Any] = []
         for _ in range(_ATTEMPTS):

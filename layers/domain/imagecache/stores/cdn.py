@@ -10,14 +10,14 @@ from imagecache.errors import InvalidationError
 from imagecache.stores.blobs import image_paths
 
 PATIENCE = Config(connect_timeout=1, read_timeout=4, retries={"total_max_attempts": 2})
-"""Settings of both clients: even if neither service answers, the request is answered within 29 s."""
+"""Timeouts in seconds for SSM and CloudFront. If neither answers, we still answer the request within 29 s."""
 
 
 class Cdn:
     """The stack's distribution, whose id is in an SSM parameter because it is created after the functions.
 
-    `make_client` creates the client of a service. It is called only when an image is forgotten, because two
-    more clients would slow down every cold start.
+    `make_client` creates the boto3 client of a service. It is called only when an image is forgotten, because
+    two more clients would slow down every cold start.
     """
 
     def __init__(self, *, parameter: str, make_client: Callable[[str], Any]) -> None:
@@ -25,7 +25,10 @@ class Cdn:
         self._make_client = make_client
 
     def drop(self, blob_id: str, *, now: int) -> None:
-        """Has CloudFront drop its copies of every size of this content. Raises InvalidationError."""
+        """Invalidates CloudFront's copies of every size of this blob. `now` is in ms.
+
+        Raises InvalidationError if SSM or CloudFront refuses or does not answer.
+        """
         try:
             parameter = self._make_client("ssm").get_parameter(Name=self._parameter)["Parameter"]
             self._make_client("cloudfront").create_invalidation(

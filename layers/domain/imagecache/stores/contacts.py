@@ -1,8 +1,8 @@
-"""The contacts table: contacts, and which of them holds each identifier.
+"""The contacts table: a row for each contact, and a row for each identifier.
 
-Beside each contact's row there is a row for each identifier, with its claimants: the ids of the contacts that
-have the identifier, the oldest first. The first claimant whose own row still has the identifier is its
-holder. A claimant that a crash has left behind is passed over, because only the contact's own row counts.
+The row of an identifier has its claimants: the ids of the contacts with this identifier, in the order in
+which they got it. The holder is the first claimant whose own row still has the identifier. So a claimant that
+a crash failed to remove is ignored.
 """
 
 import json
@@ -35,7 +35,7 @@ class _ByImage(GlobalSecondaryIndex[Any]):
 
 
 class ContactRow(Model):
-    """A row of either sort. Only the row of an identifier has `claimants`, and it has nothing else."""
+    """A row of a contact or of an identifier. The row of an identifier has only its key and `claimants`."""
 
     contact_id = UnicodeAttribute(hash_key=True, attr_name="contactId")
     full_name = UnicodeAttribute(null=True, attr_name="fullName")
@@ -53,7 +53,7 @@ class ContactRow(Model):
 CONTACT_ATTRIBUTES = tuple(
     attribute.attr_name for name, attribute in ContactRow.get_attributes().items() if name != "claimants"
 )
-"""The names, in the table, of the attributes of a contact's row."""
+"""The attributes of a contact's row, by their names in the table."""
 
 _IDENTIFIER_PREFIX = "id#"
 _MOST_ATTEMPTS = 10
@@ -61,9 +61,10 @@ _CHANGED = "The contact was changed by another request at the same time: try aga
 
 
 class ContactsTable:
-    """Reads and writes the contacts table. Its methods raise StoreUnavailableError if DynamoDB is away.
+    """Reads and writes the contacts table.
 
-    `rows_per_page` is how many rows one page of a listing reads; rows of identifiers are among them.
+    `rows_per_page` is the number of rows that one page of a listing reads, rows of identifiers included.
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient", rows_per_page: int = 300) -> None:
@@ -74,22 +75,23 @@ class ContactsTable:
 
     @aws_errors_translated()
     def one(self, contact_id: str) -> Contact | None:
-        """Returns the contact, None if there is none with this id."""
+        """Returns the contact with this id, or None if it does not exist."""
         try:
             return contact_of(self._row.get(contact_id, consistent_read=True))
         except DoesNotExist:
             return None
 
     def several(self, contact_ids: Iterable[str]) -> dict[str, Contact]:
-        """Looks up contacts by id. Returns a dict from id to contact, without the ids that do not exist."""
+        """Returns each of these contacts that exists, by contact id."""
         items = self._get_items(contact_ids, CONTACT_ATTRIBUTES)
         return {item["contactId"]["S"]: contact_of(self._row.from_raw_data(item)) for item in items}
 
     @aws_errors_translated()
     def page(self, *, after: str | None) -> tuple[list[Contact], str | None]:
-        """Returns the contacts among the next rows, in no order, and where the following page starts.
+        """Returns the contacts among the next `rows_per_page` rows, and the key of the last row.
 
-        A page may have no contacts, and is the last one only if it has no following one.
+        The next page starts after that key, which is None on the last page. A page may have no contacts
+        although more pages follow. The order is undefined.
         """
         start = {"contactId": {"S": after}} if after else None
         pages = self._row.scan(
@@ -101,7 +103,7 @@ class ContactsTable:
         return [contact_of(row) for row in rows], last_key["contactId"]["S"] if last_key else None
 
     def all_contacts(self) -> Iterator[Contact]:
-        """Yields every contact, by a scan of the table."""
+        """Scans the table and yields every contact."""
         after = None
         while True:
             contacts, after = self.page(after=after)
@@ -110,7 +112,7 @@ class ContactsTable:
                 return
 
     def holders(self, identifiers: Iterable[Identifier]) -> dict[Identifier, Contact]:
-        """Returns the holder of each identifier that has one."""
+        """Returns the holder of each of these identifiers that has a holder."""
         rows = self._get_items(map(_row_key, identifiers), ("contactId", "claimants"))
         claimants = {
             _identifier_of(row): [contact_id["S"] for contact_id in row["claimants"]["L"]] for row in rows
@@ -125,7 +127,7 @@ class ContactsTable:
         return holders
 
     def image_keys(self) -> Iterator[str]:
-        """Yields the image key of every contact's picture, by a scan of the index."""
+        """Scans the index byImage and yields the image key of each contact that has a picture."""
         pages = scan(self._dynamodb, table_name=self._table_name, attributes=["imageKey"], index="byImage")
         return (item["imageKey"]["S"] for items, _ in pages for item in items)
 
@@ -142,14 +144,15 @@ class ContactsTable:
         return self.save(contact, before=self.one(contact.contact_id))
 
     def save(self, contact: Contact, *, before: Contact | None) -> Contact:
-        """Creates the contact, or replaces the one that was read as `before`. Returns it as it is stored.
+        """Creates the contact if `before` is None, else replaces it, and returns it as it is stored.
 
-        Raises ConflictError, and leaves the contact as it is, if it has been changed since `before` was read.
+        `before` is the contact as it was read. Raises ConflictError, and does not change the contact, if
+        another request has changed it since then.
         """
         old = set(before.identifiers) if before else set()
         new = set(contact.identifiers)
-        # Claimants are added before the row and removed after it, so that a crash in between leaves a
-        # claimant too many, which is passed over, and never one too few, which would hide the contact.
+        # Claimants are added before the row is written and removed afterwards. So a crash in between can
+        # leave a superfluous claimant, which is ignored, but never loses one, which would hide the contact.
         for identifier in sorted(new - old):
             self._add_claimant(identifier, contact.contact_id)
         version = before.version if before else 0
@@ -162,7 +165,7 @@ class ContactsTable:
         return contact_of(row)
 
     def delete(self, contact: Contact) -> None:
-        """Deletes the contact; its identifiers go to their next claimants.
+        """Deletes the contact. The next claimant of each of its identifiers becomes the holder.
 
         Raises ConflictError, and deletes nothing, if the contact has been changed since it was read.
         """
@@ -172,7 +175,7 @@ class ContactsTable:
             self._remove_claimant(identifier, contact.contact_id)
 
     def _get_items(self, keys: Iterable[str], attributes: tuple[str, ...]) -> list[Item]:
-        """Reads consistently, because a change of a moment ago may decide who holds an identifier."""
+        """Returns these rows by a consistent read: a change just made may decide who holds an identifier."""
         return batch_get(
             self._dynamodb,
             table_name=self._table_name,
@@ -183,14 +186,17 @@ class ContactsTable:
         )
 
     def _add_claimant(self, identifier: Identifier, contact_id: str) -> None:
-        """Appends the contact to the claimants, unless it is one already."""
+        """Appends the contact to the claimants of the identifier, unless it is among them already."""
         actions = [ContactRow.claimants.set((ContactRow.claimants | []).append([contact_id]))]
         is_new = ContactRow.claimants.does_not_exist() | ~ContactRow.claimants.contains(contact_id)
         updated(self._row(_row_key(identifier)), actions, is_new)
 
     @aws_errors_translated()
     def _remove_claimant(self, identifier: Identifier, contact_id: str) -> None:
-        """Removes the contact from the claimants. Raises ConflictError if others keep changing them."""
+        """Removes the contact from the claimants of the identifier.
+
+        Raises ConflictError if other requests change the claimants during each of ten attempts.
+        """
         for _ in range(_MOST_ATTEMPTS):
             try:
                 row = self._row.get(_row_key(identifier), consistent_read=True)
@@ -203,7 +209,10 @@ class ContactsTable:
         raise ConflictError(f"Too many changes of the identifier {identifier.value} at once: try again")
 
     def _replace_claimants(self, row: ContactRow, claimants: list[str]) -> bool:
-        """Returns False if the row has changed since it was read. A row without claimants is deleted."""
+        """Writes the claimants, or deletes the row if there are none left.
+
+        Returns False, and changes nothing, if the row has changed since it was read.
+        """
         unchanged = ContactRow.claimants == row.claimants
         if claimants:
             return updated(self._row(row.contact_id), [ContactRow.claimants.set(claimants)], unchanged)
@@ -220,7 +229,7 @@ def _identifier_of(row: Item) -> Identifier:
 
 
 def row_values(contact: Contact) -> dict[str, Any]:
-    """Returns the attributes of a contact's row, but for its key and its version."""
+    """Returns the attributes of a contact's row, except its key and its version."""
     image = contact.image or ImageRef(None)
     identifiers = [[identifier.kind.value, identifier.value] for identifier in contact.identifiers]
     return {
@@ -235,7 +244,7 @@ def row_values(contact: Contact) -> dict[str, Any]:
 
 
 def contact_of(row: ContactRow) -> Contact:
-    """Returns the contact that a row holds."""
+    """Converts the row of a contact to a Contact."""
     rejected = RejectionReason(row.rejected) if row.rejected else None
     return Contact(
         contact_id=row.contact_id,

@@ -1,7 +1,7 @@
-"""How every store talks to DynamoDB: bulk reads, conditional writes, and the fence of sync.
+"""Functions that all stores use: bulk reads, conditional writes, and the fence of sync.
 
-The models of PynamoDB are the home of each table's schema and conditions. Bulk reads use the low-level client
-and DynamoDB's own JSON, because the models cost six times the CPU there.
+PynamoDB models define each table's schema and make its conditions. Bulk reads use boto3's client and
+DynamoDB's own JSON, because reading rows through the models needs six times the CPU time.
 """
 
 import random
@@ -36,8 +36,8 @@ Item = dict[str, Any]
 def bound(model: type[RowT], *, table_name: str, dynamodb: "DynamoDBClient") -> type[RowT]:
     """Returns a subclass of the model for this table that uses this client.
 
-    PynamoDB would make a session and a client for every model, which costs 60 ms of a cold start each. It has
-    no public way to share a client, so this sets a private attribute.
+    PynamoDB creates a session and a client for every model, which adds 60 ms for each to a cold start.
+    Because it has no public way to share a client, this function sets a private attribute.
     """
     meta = type("Meta", (), {"table_name": table_name})
     row = cast(
@@ -51,7 +51,7 @@ def bound(model: type[RowT], *, table_name: str, dynamodb: "DynamoDBClient") -> 
 _KEYS_PER_CALL = 100
 
 
-# A page of chats needs four calls at once; thousands of identifiers must not become as many threads.
+# A page of chats needs four calls at once. The limit is for imports with thousands of identifiers.
 _MOST_THREADS = 20
 
 
@@ -71,9 +71,10 @@ def batch_get(
     attributes: Sequence[str],
     consistent: bool = False,
 ) -> list[Item]:
-    """Returns the items that exist, in no order, with only `attributes`, as DynamoDB's own JSON.
+    """Returns the items that exist, as DynamoDB's own JSON with only `attributes`. The order is undefined.
 
-    `consistent` reads what the last write left, at twice the price. Raises StoreUnavailableError.
+    `consistent` requests consistent reads, at twice the price. Raises StoreUnavailableError if DynamoDB does
+    not answer or leaves keys unprocessed in eight calls.
     """
     distinct = list(dict.fromkeys(keys))
     names = {f"#{index}": attribute for index, attribute in enumerate(attributes)}
@@ -105,7 +106,7 @@ def _get_all(dynamodb: "DynamoDBClient", table_name: str, request: Any) -> list[
         request = answer.get("UnprocessedKeys")
         if not request:
             return items
-        # A random pause: several functions that are throttled together must not come back together.
+        # The pause is random, so that functions that are throttled together do not retry together.
         time.sleep(random.uniform(0, _FIRST_PAUSE * 2**attempt))
     raise StoreUnavailableError(f"{table_name}: DynamoDB left keys unprocessed {_ATTEMPTS} times")
 
@@ -119,10 +120,11 @@ def scan(
     after: Item | None = None,
     limit: int | None = None,
 ) -> Iterator[tuple[list[Item], Item | None]]:
-    """Yields pages of items with only these attributes, each with the key of its last item (None at the end).
+    """Scans a table, or one of its indexes, and yields pairs: a page of items, and the key of its last item.
 
-    `after` is such a key, after which the scan continues. DynamoDB ends a page at 1 MB, or after `limit`
-    items. Tables are read consistently; an index may lag behind its table. Raises StoreUnavailableError.
+    The items have only `attributes`. The key of the last page is None. The scan starts after the item with
+    the key `after`. DynamoDB ends a page at 1 MB, or after `limit` items. Tables are read consistently; an
+    index may lag behind its table. Raises StoreUnavailableError.
     """
     names = {f"#{number}": name for number, name in enumerate(attributes)}
     request: dict[str, Any] = {
@@ -150,9 +152,9 @@ def is_refusal(error: PutError | UpdateError | DeleteError) -> bool:
 
 @aws_errors_translated()
 def updated(row: Model, actions: Sequence[Action], condition: Condition) -> bool:
-    """Updates the row if the condition holds, and returns whether it did.
+    """Updates the row and returns True, or returns False if the condition does not hold.
 
-    Afterwards `row` has all attributes as they were written. Raises StoreUnavailableError.
+    After an update, `row` has all attributes of the stored row. Raises StoreUnavailableError.
     """
     try:
         row.update(actions=list(actions), condition=condition)
@@ -165,7 +167,7 @@ def updated(row: Model, actions: Sequence[Action], condition: Condition) -> bool
 
 @aws_errors_translated()
 def saved(row: Model, condition: Condition) -> bool:
-    """Writes the whole row if the condition holds, and returns whether it did.
+    """Writes the whole row and returns True, or returns False if the condition does not hold.
 
     Raises StoreUnavailableError.
     """
@@ -180,7 +182,10 @@ def saved(row: Model, condition: Condition) -> bool:
 
 @aws_errors_translated()
 def deleted(row: Model, condition: Condition) -> bool:
-    """Deletes the row if the condition holds, and returns whether it did. Raises StoreUnavailableError."""
+    """Deletes the row and returns True, or returns False if the condition does not hold.
+
+    Raises StoreUnavailableError.
+    """
     try:
         row.delete(condition=condition)
     except DeleteError as error:
@@ -191,14 +196,14 @@ def deleted(row: Model, condition: Condition) -> bool:
 
 
 def behind(synced_by: NumberAttribute, fence: int) -> Condition:
-    """Returns the condition that the row is new, or was last written by this run or by an older one."""
+    """Returns the condition that no newer sync run than the one with `fence` has written the row."""
     condition: Condition = synced_by.does_not_exist() | (synced_by <= fence)
     return condition
 
 
 @contextmanager
 def fenced() -> Iterator[None]:
-    """Raises FencedOffError for a refused condition, StoreUnavailableError for any other error."""
+    """Raises FencedOffError if a write's condition does not hold, StoreUnavailableError on other errors."""
     with aws_errors_translated():
         try:
             yield

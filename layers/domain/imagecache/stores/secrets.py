@@ -1,4 +1,4 @@
-"""Secrets: SSM SecureStrings below one path. They are never in the template, and never in an environment."""
+"""Secrets: SSM SecureStrings below one path. The template and environment variables contain no secrets."""
 
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,15 @@ class Secrets:
         self._ssm = ssm
 
     def get(self, name: str) -> str:
-        """Returns the value, or an empty text without one: its server then answers 401, which is reported."""
+        """Returns the value, or an empty text if it is not set. Raises StoreUnavailableError.
+
+        With an empty token, the server that it is for answers 401, which is reported like any wrong token.
+        """
         return self.read(name).get(name, "")
 
     @aws_errors_translated()
     def read(self, *names: str) -> dict[str, str]:
-        """Returns those of at most ten values that exist, by their names, in one call.
+        """Returns each of these values that is set, by name, in one call. SSM allows ten names.
 
         Raises StoreUnavailableError.
         """

@@ -1,1 +1,1 @@
-"""Beeper's client API, which the Beeper Desktop app serves on the laptop that it runs on."""
+"""Clients of Beeper's API, which Beeper Desktop serves on the owner's laptop, and of the media server."""

@@ -1,8 +1,8 @@
-"""Tells an answer of Beeper from the answers that other programs give in its place.
+"""Distinguishes answers of Beeper from answers of other programs.
 
-Between AWS and the laptop there may be a tunnel and a login. When the laptop sleeps, the tunnel answers for
-it, often with an HTML page and with any status, 200 and 404 among them. None of these answers says anything
-about the chat or the image that was asked for.
+Between AWS and the laptop there may be a tunnel and a login. While the laptop is asleep, the tunnel answers
+instead of Beeper, often with an HTML page and with any status, even 200 or 404. Such an answer says nothing
+about the requested chat or image.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from imagecache.errors import OriginBusyError, OriginDownError, OriginFaultyErro
 from imagecache.sources.transport import Deadline, TimeLimits, read_body, retry_after
 
 TUNNEL_STATUSES = frozenset({*range(520, 528), 530})
-"""Statuses of Cloudflare alone, for an origin that it cannot reach."""
+"""Statuses that only Cloudflare uses, for an origin that it cannot reach."""
 
 GATEWAY_STATUSES = frozenset(
     {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 )
-"""Statuses of any tunnel. Beeper itself uses them, too, when it cannot get something from its own servers."""
+"""Statuses that any tunnel may use. Beeper uses them, too, if its own servers do not answer."""
 
 _PAGE_BEGINS_WITHIN = 1024
 _NO_PARAMETERS: Mapping[str, str] = {}
@@ -28,7 +28,7 @@ _NO_PARAMETERS: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that Beeper itself, or its media server, has given."""
+    """An answer from Beeper or from the media server, not from a tunnel or a login."""
 
     status: int
     body: bytes
@@ -44,8 +44,8 @@ def get_answer(
 ) -> Answer:
     """Sends a GET request for an image.
 
-    Raises OriginDownError, or one of its subclasses, if another program answers or nothing does, and
-    ImageFailedError (TOO_LARGE).
+    Raises OriginDownError, or one of its subclasses, if there is no answer or another program answers, and
+    ImageFailedError (TOO_LARGE) if the body is too large.
     """
     deadline = Deadline(limits.total_seconds)
     try:
@@ -64,17 +64,17 @@ def get_answer(
         body = read_body(response.raw, deadline)
         if is_html_page(body):
             raise OriginDownError(
-                f"status {response.status_code} with a page of the tunnel's",
+                f"status {response.status_code}, with a web page, probably an error page of the tunnel",
                 retry_after=retry_after(response.headers),
             )
         return Answer(response.status_code, body)
 
 
 def connection_error(error: requests.RequestException) -> OriginDownError:
-    """Returns the error for a request without any answer.
+    """Returns the error for a request without an answer.
 
-    An origin that took the connection and then was too slow is OriginFaultyError: only this one request may
-    be slow. Any other trouble concerns the origin as a whole.
+    If the origin accepted the connection and then was too slow, this is an OriginFaultyError, because only
+    this request may be slow. Any other error means that the origin is down.
     """
     is_slow = isinstance(error, requests.Timeout) and not isinstance(error, requests.ConnectTimeout)
     name = type(error).__name__
@@ -92,12 +92,12 @@ def check_answer(response: requests.Response) -> None:
         raise OriginUnauthorizedError("status 401")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         raise OriginBusyError("status 429", retry_after=retry_after(response.headers))
-    if response.is_redirect:  # Beeper redirects nowhere; Cloudflare Access redirects to its login
+    if response.is_redirect:  # Beeper never redirects. Cloudflare Access redirects to its login.
         raise OriginUnauthorizedError(f"status {status}: the tunnel asks for a login")
     if status in TUNNEL_STATUSES:
         raise OriginDownError(f"status {status}", retry_after=retry_after(response.headers))
 
 
 def is_html_page(body: bytes) -> bool:
-    """Returns whether a body is a web page, which neither Beeper's API nor a picture ever is."""
+    """Returns True if a body is an HTML page. Neither an answer of Beeper's API nor a picture is one."""
     return b"<html" in body[:_PAGE_BEGINS_WITHIN].lower()

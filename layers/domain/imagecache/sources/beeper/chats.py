@@ -1,7 +1,8 @@
 """Requests chats from Beeper's client API, the list in pages and single chats, and parses its JSON.
 
-Servers differ: any field may be missing, null, additional, or of another type. What cannot be read becomes
-None, 0 or False. Only an answer that is no list of chats, and a chat without an id, are errors.
+Servers differ: any field may be missing, null, or of another type, and there may be additional fields. A
+value that cannot be read becomes None, 0 or False. Only an answer that is not a list of chats, and a chat
+without an id, are errors.
 """
 
 from collections.abc import Mapping
@@ -30,16 +31,16 @@ from imagecache.sources.beeper.auth import beeper_headers
 _CHATS_PER_PAGE = 200
 # Seconds to connect and to read. Beeper's own MCP server allows a request 30 s.
 _TIMEOUT = (5.0, 30.0)
-# New servers send the whole roster for -1. Old ones refuse that and accept 0 to 500.
+# New servers send the whole roster for -1. Old servers refuse -1, and accept 0 to 500.
 _WHOLE_ROSTER = -1
 _LARGEST_PART_OF_A_ROSTER = 500
 # DynamoDB's limit for a sort key.
 _MAX_ID_BYTES = 1024
 # A name may be as long as a Matrix event, 64 KB. A row with twenty of them must stay below DynamoDB's 400 KB.
 _MAX_TEXT_CHARS = 1000
-# Data URLs have up to 64 KB.
+# More than the longest valid URL, which is a data URL of 64 KB.
 _MAX_URL_CHARS = 100_000
-# Far beyond any date in ms, and exact in every JSON implementation.
+# Larger than any date in ms, and exact in every JSON implementation.
 _LARGEST_NUMBER = 2**53
 
 Parameters = Mapping[str, str | int]
@@ -50,8 +51,8 @@ Json = Mapping[str, Any]
 class ChatPage:
     """A page of the list of chats.
 
-    `unreadable` has an entry for each chat without a usable id: the id if it is too long, or "" if there is
-    none. `next_cursor` is None on the last page.
+    `unreadable` has an entry for each chat that cannot be stored: its id if the id is too long, or "" if it
+    has no id. `next_cursor` is None on the last page.
     """
 
     chats: list[Chat]
@@ -62,7 +63,8 @@ class ChatPage:
 class ChatApi:
     """`GET /v1/chats` and `GET /v1/chats/{id}` of one Beeper.
 
-    `secrets` holds those of BEEPER_SECRETS that exist. `timeout` is in seconds, to connect and to read.
+    `secrets` has the value of each of BEEPER_SECRETS that is set. `timeout` has the seconds to connect and to
+    read.
 
     Every method raises OriginDownError if Beeper cannot be reached, and its subclass OriginUnauthorizedError
     if Beeper or the tunnel refuses the secrets.
@@ -84,7 +86,7 @@ class ChatApi:
         self._timeout = timeout
 
     def page(self, cursor: str | None) -> ChatPage:
-        """Returns the page that the cursor names, or the newest one for None.
+        """Returns the page of the list that starts at the cursor, or the first page if `cursor` is None.
 
         Raises ListingError if the answer is not a list of chats.
         """
@@ -99,9 +101,9 @@ class ChatApi:
         return parse_page(answer)
 
     def with_full_roster(self, chat: Chat) -> Chat:
-        """Returns the chat with all its members, or with as many as the server gives.
+        """Returns the chat with all its members, or with as many members as the server sends.
 
-        Raises ChatUnavailableError if Beeper answers with an error for this chat.
+        Raises ChatUnavailableError if Beeper answers the request for this chat with an error.
         """
         path = _path(chat.chat_id)
         status, answer = self._get(path, {"maxParticipantCount": _WHOLE_ROSTER})
@@ -112,7 +114,7 @@ class ChatApi:
         try:
             full = parse_chat(answer)
         except UnreadableChatError as error:
-            raise ChatUnavailableError("unreadable") from error
+            raise ChatUnavailableError("the answer is not a chat that can be read") from error
         count = max(full.participant_count, chat.participant_count)
         return replace(
             chat,
@@ -122,9 +124,9 @@ class ChatApi:
         )
 
     def exists(self, chat_id: str) -> bool:
-        """Returns False if Beeper itself answers 404 for this chat.
+        """Returns True if Beeper answers 200 for this chat, and False if it answers 404.
 
-        Raises ListingError if the answer says neither that it exists nor that it does not.
+        Raises ListingError if Beeper answers with another status.
         """
         status, _ = self._get(_path(chat_id), {"maxParticipantCount": 0})
         if status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
@@ -132,7 +134,7 @@ class ChatApi:
         return status == HTTPStatus.OK
 
     def _get(self, path: str, parameters: Parameters) -> tuple[int, dict[str, Any]]:
-        """Returns the status and the JSON object that Beeper answers."""
+        """Sends a GET request, and returns the status and the JSON object of Beeper's answer."""
         try:
             response = self._session.get(
                 self._base_url + path,
@@ -152,10 +154,9 @@ def _path(chat_id: str) -> str:
 
 
 def _answer_of_beeper(response: requests.Response) -> dict[str, Any]:
-    """Returns the JSON object of an answer by Beeper itself, whatever its status.
+    """Returns the JSON object of an answer of Beeper, which may have any status.
 
-    Raises OriginDownError, or OriginUnauthorizedError, if a tunnel or a login answered in its place: then the
-    answer says nothing about any chat.
+    Raises OriginDownError or OriginUnauthorizedError if a tunnel or a login answered instead of Beeper.
     """
     status = response.status_code
     check_answer(response)
@@ -163,23 +164,25 @@ def _answer_of_beeper(response: requests.Response) -> dict[str, Any]:
         raise OriginDownError(f"status {status}")
     try:
         answer = response.json()
-    except (ValueError, RecursionError) as error:  # ValueError also for a number of thousands of digits
-        raise OriginDownError(f"status {status}, and the body is not JSON: a tunnel's page?") from error
+    except (ValueError, RecursionError) as error:  # a number with thousands of digits is a ValueError, too
+        raise OriginDownError(
+            f"status {status}, with a body that is not JSON, probably an error page of the tunnel"
+        ) from error
     return answer if isinstance(answer, dict) else {}
 
 
 def parse_page(answer: Json) -> ChatPage:
-    """Parses a list of chats. Raises ListingError if the answer is not one.
+    """Parses a page of the list of chats. Raises ListingError if the answer is not one.
 
-    Some servers do not say whether there are more chats. They have more until a page is empty.
+    If the answer does not say whether more pages follow, they follow until a page is empty.
     """
     items = answer.get("items")
     cursor = _cursor(answer.get("oldestCursor"))
     if not isinstance(items, list):
-        raise ListingError("no items")
+        raise ListingError("the answer has no list of items")
     has_more = bool(items and cursor) if answer.get("hasMore") is None else _flag(answer, "hasMore")
     if has_more and cursor is None:
-        raise ListingError("more, but no cursor")
+        raise ListingError("the answer says that there are more chats, but it has no cursor")
     chats: list[Chat] = []
     unreadable: list[str] = []
     for item in items:
@@ -191,7 +194,10 @@ def parse_page(answer: Json) -> ChatPage:
 
 
 def parse_chat(item: object) -> Chat:
-    """Parses an item of the list, or the answer for a single chat. Raises UnreadableChatError."""
+    """Parses an item of the list, or the answer for a single chat.
+
+    Raises UnreadableChatError if it has no id that can be a key.
+    """
     if not isinstance(item, Mapping):
         raise UnreadableChatError
     chat_id = _id(item)
@@ -247,8 +253,8 @@ class _RosterJson:
 def _parse_roster(roster: Json) -> _RosterJson:
     """Parses the members of a chat.
 
-    A list that is absent or empty, or that holds members that cannot be read, is partial. Otherwise it would
-    look as if these members had left.
+    A roster also counts as partial if its list is missing or empty, or if a member cannot be read. As a whole
+    roster it would mean that the missing members have left the chat.
     """
     items = roster.get("items")
     members = items if isinstance(items, list) else []
@@ -261,7 +267,7 @@ def _parse_roster(roster: Json) -> _RosterJson:
 
 
 def _picture(item: Json) -> tuple[str | None, ImageRef | None]:
-    """Returns a picture's source URL, and the image that it names or why it is never fetched."""
+    """Returns a picture's source URL, and its image key or the reason why the URL is rejected."""
     url = _text(item, "imgURL", max_chars=None)
     if url is None:
         return None, None
@@ -272,22 +278,22 @@ def _picture(item: Json) -> tuple[str | None, ImageRef | None]:
 
 
 def _cursor(value: object) -> str | None:
-    """Returns the cursor exactly as the server spells it, because it is opaque."""
+    """Returns the cursor unchanged, because only the server knows its format, or None if there is none."""
     return str(value) if isinstance(value, str | int) and value != "" else None
 
 
 def _id(item: Json) -> str | None:
-    """Returns the id, or None if there is none that can be a key in DynamoDB."""
+    """Returns the id, or None if it is missing or too long for a key in DynamoDB."""
     value = _text(item, "id", max_chars=None)
     return value if value and len(value.encode()) <= _MAX_ID_BYTES else None
 
 
 def _text(item: Json, name: str, *, max_chars: int | None = _MAX_TEXT_CHARS) -> str | None:
-    """Returns the first `max_chars` characters of a text or a number, or None if that is empty."""
+    """Returns the first `max_chars` characters of a text or a number, or None if there are none."""
     value = item.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    # Characters that UTF-8 cannot encode cannot be stored in DynamoDB either.
+    # Characters that UTF-8 cannot encode are replaced, because DynamoDB cannot store them.
     return str(value).strip()[:max_chars].encode(errors="replace").decode() or None
 
 
@@ -309,9 +315,9 @@ def _count(value: object) -> int:
 
 
 def _milliseconds(value: object) -> int:
-    """Returns ms since 1970, or 0 if the value is no date.
+    """Returns ms since 1970, or 0 if the value is not a date.
 
-    Beeper's documents disagree whether it is a text in ISO 8601 or a number of ms since 1970.
+    Both forms occur in Beeper's documentation: a text in ISO 8601, and a number of ms since 1970.
     """
     if isinstance(value, str) and not value.strip().lstrip("-").isdigit():
         try:

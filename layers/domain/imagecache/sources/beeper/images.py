@@ -16,7 +16,7 @@ from imagecache.sources.transport import TIME_LIMITS, TimeLimits
 IMAGE_SECRETS = (*BEEPER_SECRETS, "media-server-token")
 """The names of the secrets that the origins of Beeper's media need."""
 
-# No picture is shorter. A shorter body says more about the origin than about the image.
+# No picture is shorter than this, so a shorter body is an error of the origin, not of the image.
 _SHORTEST_IMAGE_BYTES = 24
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -27,13 +27,13 @@ class MediaOrigin(Protocol):
     def fetch(self, location: MediaLocation) -> Fetched:
         """Returns the bytes of an image.
 
-        Raises ImageFailedError if this image is the problem, and OriginDownError or one of its subclasses if
-        the origin is.
+        Raises ImageFailedError if only this image cannot be fetched, and OriginDownError or one of its
+        subclasses if the origin cannot serve any image.
         """
 
 
 class AssetsServe:
-    """Beeper itself: `GET /v1/assets/serve`. It downloads and decrypts media that it does not have yet."""
+    """Beeper's `GET /v1/assets/serve`. Beeper first downloads and decrypts an image that it does not have."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class AssetsServe:
         self._limits = limits
 
     def fetch(self, location: MediaLocation) -> Fetched:
-        """Returns an image's bytes. Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError."""
+        """Returns the image. Raises ImageFailedError and OriginDownError."""
         answer = get_answer(
             self._session,
             self._url,
@@ -60,14 +60,14 @@ class AssetsServe:
         )
         if answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}:
             raise ImageFailedError(FailureReason.REFUSED, f"status {answer.status}")
-        # This 502 is Beeper's own and final: the media no longer exists on its servers.
+        # This 502 comes from Beeper, not from a tunnel: its servers no longer have the image.
         if answer.status == HTTPStatus.BAD_GATEWAY and b"SERVE_ASSET_ERROR" in answer.body:
             raise ImageFailedError(FailureReason.GONE, "SERVE_ASSET_ERROR")
         return Fetched(_image(answer))
 
 
 class MediaServer:
-    """The media server: `GET /<server>/<mediaId>`. It has only what Beeper Desktop keeps on disk just now."""
+    """The media server's `GET /<server>/<mediaId>`. It has only images that are on the laptop's disk now."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class MediaServer:
         self._limits = limits
 
     def fetch(self, location: MediaLocation) -> Fetched:
-        """Returns an image's bytes. Raises ImageFailedError (GONE, REFUSED, TOO_LARGE), OriginDownError."""
+        """Returns the image. Raises ImageFailedError and OriginDownError."""
         url = f"{self._base_url}/{location.path}"
         answer = get_answer(self._session, url, headers=self._headers, limits=self._limits)
         if answer.status == HTTPStatus.FORBIDDEN:
@@ -102,8 +102,8 @@ def media_origins(
 ) -> dict[OriginName, MediaOrigin]:
     """Returns the configured origins of Beeper's media, in the order in which they are asked.
 
-    An empty `media_server_url` means that there is no media server. `secrets` holds the values of
-    IMAGE_SECRETS that exist. Without a token an origin answers 401, which the operator sees.
+    An empty `media_server_url` means that there is no media server. `secrets` has the value of each of
+    IMAGE_SECRETS that is set. If a token is missing, its origin answers 401, which is reported.
     """
     headers = access_headers(secrets)
     beeper = AssetsServe(
@@ -123,7 +123,10 @@ def media_origins(
 
 
 def _image(answer: Answer) -> bytes:
-    """Returns the body if the status and the length are those of an image."""
+    """Returns the body of an answer with an image.
+
+    Raises ImageFailedError (GONE) for 404 and 410, and OriginFaultyError for another status or a short body.
+    """
     if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         raise ImageFailedError(FailureReason.GONE, f"status {answer.status}")
     if answer.status != HTTPStatus.OK:

@@ -1,5 +1,5 @@
 """The tables beeperChats and chatParticipants.
 
-Sync writes them through PynamoDB models, which are the home of the schema. Pages of chats are read with the
-low-level client, because the models cost six times the CPU there.
+Sync writes them through PynamoDB models, which define the schema. Pages of chats are read with boto3's client
+directly, because reading them through the models needs six times the CPU time.
 """

@@ -1,7 +1,8 @@
 """The beeperChats table: a row for each chat, with a preview of its members.
 
-The preview is one JSON text with the first members, so that a page of chats needs no roster with it. It is
-one text because DynamoDB's maps cost CPU for each attribute.
+The preview is a JSON text with the first 20 members, so that a page of chats needs no rows of
+chatParticipants. It is a text instead of a DynamoDB map, because parsing a map needs CPU time for each
+attribute.
 """
 
 import json
@@ -36,8 +37,8 @@ class _ByActivity(GlobalSecondaryIndex[Any]):
 class ChatRow(Model):
     """A row of beeperChats.
 
-    A chat that was stored without its roster, because Beeper answered the request for it with an error, has
-    `roster_unavailable_since`. Every run that sees the chat asks for its roster again.
+    `roster_unavailable_since` is set if Beeper answered the request for the roster with an error, and the
+    chat was stored without a roster. Every sync run that sees such a chat requests the roster again.
     """
 
     chat_id = UnicodeAttribute(hash_key=True, attr_name="chatId")
@@ -97,7 +98,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class ChatConditions:
-    """Conditions that a chat must meet to be listed. All that are set must hold."""
+    """Conditions for listing a chat. The chat must meet every condition that is set."""
 
     unread: bool = False
     groups: bool = False
@@ -125,8 +126,8 @@ class ChatsPage:
 class StoredChat:
     """The attributes of a stored chat that sync compares with the listed chat.
 
-    Since `roster_unavailable_since` the chat is stored without its roster; 0 if it has its roster. Since
-    `missing_since` Beeper does not list the chat; 0 if it does. Both are in ms.
+    `roster_unavailable_since` is the time (ms) since which the chat is stored without its roster, 0 if it has
+    its roster. `missing_since` is the time (ms) since which Beeper does not list the chat, 0 if it does.
     """
 
     list_fingerprint: str
@@ -139,7 +140,7 @@ class StoredChat:
 
 @dataclass(frozen=True, slots=True)
 class ChatSummary:
-    """The attributes of a chat that relinking needs to find its members' contacts and to show them."""
+    """The attributes of a chat that relinking needs to find and show the contacts of the chat's members."""
 
     chat_id: str
     network_name: str
@@ -153,8 +154,8 @@ PREVIEW_LENGTH = 20
 class ChatsTable:
     """Reads chats for pages, and reads and writes them for sync.
 
-    The participants of every chat that a page shows are the chat's preview. Every write carries the fence of
-    its sync run. Every method raises StoreUnavailableError if DynamoDB does not answer.
+    A Chat that is read has only the members of its preview. Every write is conditional on the fence of the
+    sync run. Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
@@ -166,7 +167,10 @@ class ChatsTable:
     def newest(
         self, folder: Folder, *, limit: int, after: Position | None, only: ChatConditions = EVERYTHING
     ) -> ChatsPage:
-        """Looks at the next `limit` chats of a folder and returns those that meet the conditions."""
+        """Reads the next `limit` chats of a folder, newest first, and returns those that meet `only`.
+
+        A page may therefore have fewer than `limit` chats, or none, although more pages follow.
+        """
         conditions, values = _filter(only)
         request: QueryInputTypeDef = {
             "TableName": self._table_name,
@@ -197,7 +201,7 @@ class ChatsTable:
         return _chat(item) if item else None
 
     def several(self, chat_ids: Iterable[str]) -> list[Chat]:
-        """Returns those of these chats that are stored, in no order."""
+        """Returns each of these chats that is stored. The order is undefined."""
         items = batch_get(
             self._dynamodb,
             table_name=self._table_name,
@@ -208,7 +212,10 @@ class ChatsTable:
         return [_chat(item) for item in items]
 
     def stored(self, chat_ids: Iterable[str], *, consistent: bool = False) -> dict[str, StoredChat]:
-        """Returns what is stored of these chats, by chat id. `consistent` asks for a consistent read."""
+        """Returns the stored attributes of each of these chats that has a row, by chat id.
+
+        `consistent` requests a consistent read.
+        """
         items = batch_get(
             self._dynamodb,
             table_name=self._table_name,
@@ -228,7 +235,7 @@ class ChatsTable:
         return {item["chatId"]["S"]: _stored_chat(item) for item in items}
 
     def summaries(self, chat_ids: Iterable[str]) -> dict[str, ChatSummary]:
-        """Returns summaries of those of these chats that are stored, by chat id, consistently read."""
+        """Returns a summary of each of these chats that is stored, by chat id. The read is consistent."""
         items = batch_get(
             self._dynamodb,
             table_name=self._table_name,
@@ -241,7 +248,7 @@ class ChatsTable:
 
     @aws_errors_translated()
     def missing_since(self) -> dict[str, int]:
-        """Returns since when Beeper no longer lists each chat (ms; 0 if it does), by chat id, by a scan."""
+        """Scans the table and returns each chat's `missing_since` (ms; 0 if Beeper lists it), by chat id."""
         rows = self._row.scan(attributes_to_get=["chatId", "missingSince"], consistent_read=True)
         return {row.chat_id: int(row.missing_since or 0) for row in rows}
 
@@ -255,7 +262,7 @@ class ChatsTable:
         roster_unavailable_since: int = 0,
         fence: int,
     ) -> None:
-        """Replaces the whole row, so that the chat no longer counts as missing. Raises FencedOffError.
+        """Replaces the whole row, which also ends the chat's being missing. Raises FencedOffError.
 
         `roster_unavailable_since` is in ms, and 0 if the chat is stored with its roster.
         """
@@ -289,10 +296,10 @@ class ChatsTable:
     def update_preview(
         self, chat: ChatSummary, contact_images: Mapping[str, str | None], *, fence: int
     ) -> None:
-        """Shows other contacts' pictures in the preview of a stored chat. Writes nothing if none differs.
+        """Replaces the contacts' pictures in the preview of a stored chat, if at least one differs.
 
-        `contact_images` holds the key of the contact's picture, or None, by participant id. Members who are
-        not in it stay as they are. Raises FencedOffError.
+        `contact_images` maps participant ids to the key of the contact's picture, or to None if there is no
+        picture. Members without an entry do not change. Raises FencedOffError.
         """
         preview_json = _with_contact_images(chat.preview_json, contact_images)
         if preview_json == chat.preview_json:
@@ -304,7 +311,10 @@ class ChatsTable:
             )
 
     def mark_missing(self, chat_id: str, *, since: int, fence: int) -> None:
-        """Records that Beeper has not listed a chat since then (ms); 0 clears it. Raises FencedOffError."""
+        """Records that Beeper has not listed the chat since `since` (ms); 0 means that Beeper lists it.
+
+        Raises FencedOffError.
+        """
         mark = ChatRow.missing_since.set(since) if since else ChatRow.missing_since.remove()
         with fenced():
             self._row(chat_id).update(
@@ -339,7 +349,7 @@ def from_preview(preview_json: str) -> tuple[Participant, ...]:
 
 
 def _filter(only: ChatConditions) -> tuple[list[str], Item]:
-    """Returns DynamoDB's filter expressions for these conditions, and the values that they refer to."""
+    """Returns DynamoDB filter expressions for these conditions, and the values of their placeholders."""
     conditions: list[str] = []
     values: Item = {}
     if only.unread:
@@ -370,7 +380,7 @@ def _key(folder: Folder, after: Position) -> Item:
 
 
 def _chat(item: Item) -> Chat:
-    """Returns the chat that a row describes. `merged_into` is not stored, so it is always None."""
+    """Converts a row to a chat. `merged_into` is always None, because it is not stored."""
     texts = {name: value["S"] for name, value in item.items() if "S" in value}
     numbers = {name: int(value["N"]) for name, value in item.items() if "N" in value}
     flags = {name: value["BOOL"] for name, value in item.items() if "BOOL" in value}
@@ -418,7 +428,7 @@ def _summary(item: Item) -> ChatSummary:
 
 
 def image_ref(key: str | None, rejected: str | None) -> ImageRef | None:
-    """Returns the image that these two stored attributes describe, or None if there is no picture."""
+    """Builds an ImageRef of the two stored attributes of a picture, or returns None if both are None."""
     if key is None and rejected is None:
         return None
     return ImageRef(key, RejectionReason(rejected) if rejected else None)
@@ -429,7 +439,7 @@ def _to_json(members: list[dict[str, Any]]) -> str:
 
 
 def _member_json(participant: Participant) -> dict[str, Any]:
-    """Returns what a list of chats shows of a member. Empty fields are left out."""
+    """Returns the fields of a member that a list of chats shows. Empty fields are left out."""
     image = participant.image
     fields = {
         "id": participant.participant_id,

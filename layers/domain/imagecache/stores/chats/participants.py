@@ -24,9 +24,9 @@ Position = tuple[str, str]
 """The key of a row: chat id and participant id."""
 
 CHAT_ROW = "#chat"
-"""The participantId of the row that holds a chat's own picture, so that byImage finds that, too."""
+"""The participantId of the row with a chat's own picture, so that the index byImage finds the picture."""
 
-# Attributes that hold the key of a picture that a member shows.
+# The attributes with the keys of the pictures that are shown for a member.
 _IMAGE_KEYS = ("imageKey", "contactImageKey")
 
 
@@ -85,7 +85,7 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MergedRoster:
-    """A chat with its members as they are stored now, and the ids of the rows that are left to be removed."""
+    """A chat with its members as they are stored now. `left_over` has the ids of the rows to remove."""
 
     chat: Chat
     left_over: list[str]
@@ -94,8 +94,8 @@ class MergedRoster:
 class ParticipantsTable:
     """Reads and writes chatParticipants.
 
-    Each row is written by a request of its own, because DynamoDB has no batches of conditional writes.
-    `writes_at_once` of them are sent in parallel. Every method raises StoreUnavailableError if DynamoDB does
+    Each row needs one write request, because DynamoDB has no batches of conditional writes. Up to
+    `writes_at_once` requests are sent in parallel. Every method raises StoreUnavailableError if DynamoDB does
     not answer.
     """
 
@@ -107,22 +107,25 @@ class ParticipantsTable:
 
     @aws_errors_translated()
     def roster(self, chat_id: str) -> dict[str, Participant]:
-        """Returns all members by participant id, and under CHAT_ROW the chat's own picture if it has one."""
+        """Returns the rows of a chat by participant id. The chat's own picture, if any, is under CHAT_ROW."""
         rows = self._row.query(chat_id, consistent_read=True)
         return {row.participant_id: _participant(row) for row in rows}
 
     @aws_errors_translated()
     def page(self, chat_id: str, *, limit: int, after: str | None) -> tuple[list[Participant], str | None]:
-        """Returns at most `limit` members, by participant id, and the last one's id if there are more."""
+        """Returns at most `limit` members, ordered by participant id, and where the next page continues.
+
+        `after` is the id of the last member of the page before. The returned id is None after the last page.
+        """
         start = {"chatId": {"S": chat_id}, "participantId": {"S": after}} if after else None
-        # One to see whether there are more, and one because the chat's own row may be among them.
+        # One more row shows whether another page follows; one more because CHAT_ROW may be among the rows.
         rows = list(self._row.query(chat_id, limit=limit + 2, last_evaluated_key=start))
         members = [_participant(row) for row in rows if row.participant_id != CHAT_ROW]
         has_more = len(members) > limit
         return members[:limit], members[limit - 1].participant_id if has_more else None
 
     def references(self) -> Iterator[Reference]:
-        """Yields every place that shows a picture, a contact's pictures included, by a scan of the table."""
+        """Scans the table and yields every place that shows a picture, pictures of contacts included."""
         attributes = ("chatId", "participantId", "isSelf", *_IMAGE_KEYS)
         for items, _ in scan(self._dynamodb, table_name=self._table_name, attributes=attributes):
             for item in items:
@@ -133,7 +136,7 @@ class ParticipantsTable:
                     )
 
     def image_keys(self) -> Iterator[str]:
-        """Yields the key of each chat's and each member's picture, with repetitions, by a scan of byImage."""
+        """Scans byImage and yields the image key of each chat and member with a picture, with duplicates."""
         pages = scan(self._dynamodb, table_name=self._table_name, attributes=["imageKey"], index="byImage")
         return (item["imageKey"]["S"] for items, _ in pages for item in items)
 
@@ -144,9 +147,9 @@ class ParticipantsTable:
 
     @aws_errors_translated()
     def members(self, *, after: Position | None, limit: int = 500) -> tuple[list[Member], Position | None]:
-        """Returns the next `limit` rows of the whole table, and where to continue, None at its end.
+        """Returns the next `limit` rows of the whole table, and the key of the last one (None at the end).
 
-        DynamoDB returns fewer rows if they are larger than 1 MB together.
+        `after` is such a key. DynamoDB returns fewer rows if `limit` rows are larger than 1 MB.
         """
         key = {"chatId": {"S": after[0]}, "participantId": {"S": after[1]}} if after else None
         pages = self._row.scan(page_size=limit, last_evaluated_key=key, consistent_read=True).page_iter
@@ -157,16 +160,16 @@ class ParticipantsTable:
 
     @aws_errors_translated()
     def linked_to(self, contact_id: str, *, limit: int) -> list[Position]:
-        """Returns (chat id, participant id) of at most `limit` members who are this contact."""
+        """Returns (chat id, participant id) of at most `limit` members that are linked to this contact."""
         rows = self._row.by_contact.query(contact_id, limit=limit)
         return [(row.chat_id, row.participant_id) for row in rows]
 
     def merge(self, chat: Chat, *, fence: int) -> MergedRoster:
-        """Writes those of the chat's members, and its own picture, that differ from what is stored.
+        """Writes each member of the chat that differs from its row, and the chat's own picture likewise.
 
-        A stored name is kept where a network has lost it, or has replaced it by an id. A partial roster says
-        nothing about the other members, so they stay, and the returned chat has them, too. Removes nothing:
-        the caller queues images first, see usecases/sync/store_page.py. Raises FencedOffError.
+        A stored name is kept if the network now sends no name, or an id in its place. If the roster is
+        partial, stored members that it does not list stay and are added to the returned chat. No row is
+        removed: the caller queues images first, see usecases/sync/store_page.py. Raises FencedOffError.
         """
         stored = self.roster(chat.chat_id)
         members = tuple(
@@ -193,7 +196,7 @@ class ParticipantsTable:
         self._write_all(save, participants)
 
     def link(self, members: list[Member], *, fence: int) -> None:
-        """Writes the contacts of members who are stored. Raises FencedOffError."""
+        """Writes the contact of each of these members to its existing row. Raises FencedOffError."""
 
         def save(member: Member) -> None:
             links = [
@@ -222,7 +225,7 @@ class ParticipantsTable:
 
     def _write_all(self, write: Callable[[T], None], items: list[T]) -> None:
         with fenced():
-            if len(items) < 2:  # Most differences are one row, which is not worth a thread.
+            if len(items) < 2:  # Most rosters change by one row, for which a thread would be wasted.
                 for item in items:
                     write(item)
                 return
@@ -261,7 +264,7 @@ def _with_more_members(chat: Chat, members: list[Participant]) -> Chat:
 
 
 def _as_stored(participant: Participant) -> Participant:
-    """Returns the participant as a roster returns it after it was stored: without secrets in the URL."""
+    """Returns the participant with its URL as the row has it: without secrets."""
     url = participant.source_url
     return replace(participant, source_url=storable_url(url) if url else None)
 

@@ -1,1 +1,1 @@
-"""The cachedImages table: its schema, and one module for each group of its users."""
+"""The cachedImages table: the schema with reads and most writes, and the claims of workers."""

@@ -1,8 +1,8 @@
 """The claim protocol: one worker at a time has an image, and only that worker records the outcome.
 
-A worker claims an image by one conditional write. If it wins, it works on the image until the end of its
-lease and then records one outcome, on condition that the row still has the worker's own lease. A worker that
-was too slow, or whose image was forgotten meanwhile, fails that condition and so changes nothing.
+A worker claims an image by one conditional write, which puts a lease in the row. Before the lease ends, the
+worker records one outcome, on condition that the row still has this lease. If the worker is too slow, or if
+the image was forgotten meanwhile, the condition does not hold and nothing is written.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from imagecache.model.image import (
 )
 from imagecache.rules.retries import NEVER
 from imagecache.stores.dynamodb import bound, updated
-from imagecache.stores.images.cached_images import (
+from imagecache.stores.images.row import (
     ImageRow,
     bad_bytes_text,
     has_no_live_lease,
@@ -47,7 +47,7 @@ _MOST_ANSWER_CHARS = 100
 
 
 class SettledReason(StrEnum):
-    """The reason why there is nothing to do for an image now."""
+    """The reason why an image needs no download now."""
 
     CACHED = "cached"
     FORGOTTEN = "forgotten"
@@ -57,11 +57,11 @@ class SettledReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Won:
-    """The worker has the image. Everything but `lease` is what the row held when it was claimed.
+    """The worker has claimed the image. Every field but `lease` has the row's value at the time of the claim.
 
-    `attempts` counts the claims since the last outcome, this one included; `failures` counts the failures in
-    a row. `is_refresh` means that the image is cached and wanted again: `blob_id` and `validators` then
-    describe the copy that is cached. For any other image `validators` are empty.
+    `attempts` is the number of claims since the last outcome, including this one, and `failures` the number
+    of consecutive failures. `is_refresh` means that the image is cached and requested again; `blob_id` and
+    `validators` then describe the cached copy. Without a refresh, `validators` are empty.
     """
 
     image_key: str
@@ -77,14 +77,14 @@ class Won:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Another worker has the image, until `until` (ms) at the latest."""
+    """Another worker has the image until `until` (ms) at the latest."""
 
     until: int
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Nothing is to be done for the image now."""
+    """The image needs no download now, for `reason`."""
 
     reason: SettledReason
 
@@ -93,7 +93,10 @@ Claim = Won | Held | Settled
 
 
 def decide_claim(record: ImageRecord | None, now: int) -> Held | Settled | None:
-    """Returns why an image may not be claimed, or None if it may. `record` is None if it has no row."""
+    """Returns the reason why an image may not be claimed, or None if it may. `now` is in ms.
+
+    `record` is None if the image has no row.
+    """
     if record is None:
         return None
     if record.status is ImageStatus.FORGOTTEN:
@@ -111,8 +114,8 @@ def decide_claim(record: ImageRecord | None, now: int) -> Held | Settled | None:
 def _claimable(now: int) -> Condition:
     """Returns `decide_claim(record, now) is None` as a condition for DynamoDB.
 
-    DynamoDB decides with this condition, and `decide_claim` explains a refusal. A property test compares the
-    two on rows of every kind.
+    DynamoDB decides with this condition, and `decide_claim` finds the reason if the claim is refused. A
+    property test checks that the two agree on rows of every kind.
     """
     is_pending = ImageRow.status == ImageStatus.PENDING.value
     is_due = (ImageRow.status == ImageStatus.FAILED.value) & (ImageRow.next_attempt_at <= now)
@@ -126,18 +129,22 @@ def _claimable(now: int) -> Condition:
 
 
 class ImageClaims:
-    """Claims images, and records what became of them. All times are in ms.
+    """Claims images, and records the outcomes. All times are in ms.
 
-    A claim that is won is followed by exactly one of `commit`, `unchanged`, `fail` and `release`. Each takes
-    the answers of the origins that were asked, for the history of the image, and raises LeaseLostError if
-    the row no longer has the lease of the claim.
+    A caller whose `claim` returns Won must call exactly one of `commit`, `unchanged`, `fail` and `release`.
+    Each of these methods adds `answers`, the answers of the origins, to the history of the image, and raises
+    LeaseLostError if the row no longer has the lease of the claim. Every method raises StoreUnavailableError
+    if DynamoDB does not answer.
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(ImageRow, table_name=table_name, dynamodb=dynamodb)
 
     def claim(self, message: ImageMessage, *, now: int, lease_seconds: int, nonce: str) -> Claim:
-        """Tries to take the image by one conditional write, which also counts the attempt."""
+        """Tries to claim the image by one conditional write, which also counts the attempt.
+
+        `nonce` must be a random text, because it distinguishes this claim from all others.
+        """
         lease = new_lease(ends_at=now + lease_seconds * 1000, nonce=nonce)
         row = self._row(message.image_key)
         actions = [
@@ -153,8 +160,8 @@ class ImageClaims:
     def _explain_refusal(self, image_key: str, now: int) -> Held | Settled:
         """Reads the row to find out why a claim was refused.
 
-        The row may have changed since. If the image could be claimed by now, the result is Held until now,
-        so that SQS delivers the message again.
+        The row may have changed since the refusal. If the image could be claimed now, this returns Held until
+        `now`, so that SQS delivers the message again.
         """
         try:
             record = record_of(self._row.get(image_key, consistent_read=True))
@@ -163,9 +170,10 @@ class ImageClaims:
         return decide_claim(record, now) or Held(now)
 
     def commit(self, claim: Won, blob: Blob, *, now: int, answers: Sequence[OriginAnswer] = ()) -> None:
-        """Records that the image is cached. Its objects must have been stored before.
+        """Records that the image is cached. The caller must have stored the objects of `blob` already.
 
-        `cachedAt` says since when this content is cached, so it stays if the content is the same as before.
+        `cachedAt` is the time since which this content is cached, so it does not change with a refresh that
+        finds the same content.
         """
         cached_at = (ImageRow.cached_at | now) if blob.blob_id == claim.blob_id else now
         actions = [
@@ -193,11 +201,11 @@ class ImageClaims:
     def unchanged(
         self, claim: Won, validators: Validators, *, now: int, answers: Sequence[OriginAnswer] = ()
     ) -> None:
-        """Records that the origin still has the version that is cached, and how it names that version now."""
+        """Records that the origin still has the cached version, and the validators that it sent."""
         self._record(claim, [*_end_refresh(now), *set_validators(validators), *_end_claim(claim, answers)])
 
     def fail(self, claim: Won, failure: Failure, *, answers: Sequence[OriginAnswer] = ()) -> None:
-        """Records a failure. If a refresh fails, the image stays cached as it was and nothing is retried."""
+        """Records a failure. If the claim was for a refresh, the image stays cached and is not retried."""
         if claim.is_refresh:
             outcome = _end_refresh(failure.failed_at)
         else:
@@ -213,7 +221,7 @@ class ImageClaims:
         self._record(claim, [*outcome, *_end_claim(claim, answers)])
 
     def release(self, claim: Won, *, answers: Sequence[OriginAnswer] = ()) -> None:
-        """Gives the image back without an outcome. The claim no longer counts as an attempt."""
+        """Ends the claim without an outcome. The claim no longer counts as an attempt."""
         actions = [
             ImageRow.lease.remove(),
             ImageRow.attempts.set(ImageRow.attempts - 1),
@@ -242,12 +250,12 @@ def _won(record: ImageRecord, lease: str) -> Won:
 
 
 def _end_refresh(now: int) -> list[Action]:
-    """Returns two actions: one records when the origin was asked, one ends a refresh if there was one."""
+    """Returns two actions: one sets the time of the last check to `now`, one removes the refresh request."""
     return [ImageRow.checked_at.set(now), ImageRow.refresh_requested_at.remove()]
 
 
 def _end_claim(claim: Won, answers: Sequence[OriginAnswer]) -> list[Action]:
-    """Returns the actions that remove a claim, and the message that led to it, from the row."""
+    """Returns the actions that remove lease, attempts and `queuedAt`, and add `answers` to the history."""
     return [
         ImageRow.lease.remove(),
         ImageRow.attempts.remove(),
@@ -257,6 +265,6 @@ def _end_claim(claim: Won, answers: Sequence[OriginAnswer]) -> list[Action]:
 
 
 def _set_history(claim: Won, answers: Sequence[OriginAnswer]) -> Action:
-    """Returns the action that adds `answers` to the history, of which the last few entries are kept."""
+    """Returns the action that adds `answers` to the history. The last five entries are kept."""
     new = [replace(answer, answer=answer.answer[:_MOST_ANSWER_CHARS]) for answer in answers]
     return ImageRow.history.set(history_text((*claim.history, *new)[-_ANSWERS_KEPT:]))

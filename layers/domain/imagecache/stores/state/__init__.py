@@ -1,1 +1,1 @@
-"""The syncState table: one row for each thing that exists once, for each job and for each origin."""
+"""The syncState table: a row for each job, for each origin, and for each piece of state that exists once."""

@@ -1,4 +1,4 @@
-"""The row `beeperHealth` of syncState: how Beeper answered when sync last asked it."""
+"""The row `beeperHealth` of syncState: how Beeper answered the last sync run."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -24,7 +24,10 @@ class BeeperState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BeeperHealth:
-    """The state of Beeper, since when it is in this state, and when it was last asked (ms; 0 for never)."""
+    """The state of Beeper, the time since which it has this state, and the time of the last request.
+
+    Times are in ms; 0 means never.
+    """
 
     state: BeeperState = BeeperState.UNKNOWN
     since: int = 0
@@ -32,7 +35,7 @@ class BeeperHealth:
 
 
 class BeeperHealthStore:
-    """Keeps the health of Beeper as the runs of sync find it.
+    """Stores the health of Beeper that sync runs find.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
@@ -48,7 +51,10 @@ class BeeperHealthStore:
         return BeeperHealth(BeeperState(value["state"]), value["since"], value["checked_at"])
 
     def record(self, state: BeeperState, *, now: int, fence: int) -> None:
-        """Records an answer of Beeper. `since` changes only with the state. Raises FencedOffError."""
+        """Records the state of Beeper at `now` (ms). `since` changes only if the state changes.
+
+        Raises FencedOffError.
+        """
         before = self.read()
         since = before.since if before.state is state else now
         health = BeeperHealth(state, since, checked_at=now)

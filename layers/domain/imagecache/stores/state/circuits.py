@@ -1,16 +1,16 @@
 """Rows of syncState that limit the requests to each origin: a circuit, and for some origins a pace.
 
-An origin may be a laptop, and many workers fetch from it at once. All of them share one row per
-origin, so that together they never send more than it takes, and none sends anything while it is down.
+An origin may be a laptop, and many workers fetch from it at once. All workers share one row for each origin,
+so that together they do not exceed the origin's rate limit, and send nothing while the origin is down.
 
 The circuit works like a fuse. It is closed while the origin answers. An outage, a refused token, a 429 or
 bad answers for several images open it: then no worker may send a request before `openUntil`. After that
 moment one worker may send one request, the probe, and its outcome closes the circuit or opens it again.
 
-The pace is GCRA, the generic cell rate algorithm. `nextSlotAt` is the moment of the next request if requests
-came evenly, one each interval; every permit moves it one interval further. A request may be sent up to
-`burst - 1` intervals before its slot, so after a pause a burst of requests may be sent at once. If even that
-moment is in the future, the worker waits for it.
+The pace is GCRA, the generic cell rate algorithm. It assigns each request a slot, one every interval.
+`nextSlotAt` is the next free slot, and every permit moves it one interval further. A request may be sent up
+to `burst - 1` intervals before its slot, so after a pause up to `burst` requests may be sent at once. If the
+earliest moment for a request is in the future, the worker waits until then.
 """
 
 import contextlib
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _MINUTE_MS = 60_000
-# Longer than any fetch. If the worker of a probe dies, another probe is allowed after this time.
+# Longer than any fetch. If the worker that sends a probe dies, another probe is allowed after this time.
 _PROBE_LASTS_MS = 30_000
-# Bad answers must concern this many different images: one image may be at fault itself, and say nothing of
-# others.
+# The number of different images with bad answers that opens a circuit. With fewer, the images themselves may
+# be the cause instead of the origin.
 _BAD_IMAGES_TO_OPEN = 3
 _LONGEST_OUTAGE_WAIT_MS = 15 * _MINUTE_MS
-# A slot this far in the future was taken by a process whose clock is wrong.
+# A slot further in the future than this was taken by a process whose clock is wrong, and is ignored.
 _IMPLAUSIBLE_SLOT_MS = 10 * _MINUTE_MS
 _ATTEMPTS_FOR_A_SLOT = 5
 
@@ -54,10 +54,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The rate of requests that an origin takes: one every `interval_ms`, and `burst` at once after a pause.
+    """The rate limit of an origin: one request every `interval_ms`, and `burst` at once after a pause.
 
-    Any 60 s, aligned with a minute or not, contain at most `burst + 60,000 / interval_ms` requests. Permits
-    are given up to `ahead_ms` before their time.
+    Any period of 60 s contains at most `burst + 60,000 / interval_ms` requests. A permit may be given up to
+    `ahead_ms` before its request may be sent; the worker waits for the rest.
     """
 
     burst: int
@@ -66,9 +66,10 @@ class Pace:
 
 
 PACES = {OriginName.MEDIA_SERVER: Pace(burst=10, interval_ms=750, ahead_ms=10_000)}
-"""The media server refuses more than 100 requests a minute, without saying when its minute begins.
+"""The pace of each origin that has a rate limit. Beeper itself has none.
 
-With this pace any 60 s contain at most 90 requests. Beeper itself has no limit.
+The media server refuses more than 100 requests a minute, and does not document when its minute begins. With
+this pace any period of 60 s contains at most 90 requests.
 """
 
 
@@ -76,8 +77,8 @@ With this pace any 60 s contain at most 90 requests. Beeper itself has no limit.
 class Permit:
     """The right to send one request to `origin`, not before `at` (ms).
 
-    A permit for a probe has in `opened_until` the value that it wrote as the circuit's `openUntil`; for any
-    other request that is 0. `after_bad_answers` means that the last answers of the origin were bad.
+    `opened_until` is 0, unless the request is a probe: then it is the `openUntil` that `acquire` has written
+    for the probe. `after_bad_answers` means that the last answers of the origin were bad.
     """
 
     origin: OriginName
@@ -89,7 +90,8 @@ class Permit:
 class OriginCircuits:
     """The circuit and the pace of each origin. Times are in ms.
 
-    Every change is one conditional update, so any number of workers may use these methods at once.
+    Every change is one conditional update, so that many workers may use the methods at once. Every method but
+    `known_open_until` raises StoreUnavailableError if DynamoDB does not answer.
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
@@ -97,14 +99,15 @@ class OriginCircuits:
         self._known_open: dict[OriginName, int] = {}
 
     def known_open_until(self, origin: OriginName) -> int:
-        """Returns until when this process last saw the circuit open, without a read; 0 if closed."""
+        """Returns until when (ms) the circuit was open when this process last read it; 0 if it was closed."""
         return self._known_open.get(origin, 0)
 
     def acquire(self, origin: OriginName, *, now: int) -> Permit:
         """Returns a permit for one request.
 
-        Raises OriginClosedError if the circuit is open, or if the next slot of the pace is too far away. When
-        the time of an open circuit is over, one caller gets a permit for a probe and all others are refused.
+        Raises OriginClosedError if the circuit is open, or if the request would have to wait longer than the
+        pace's `ahead_ms`. After `openUntil`, one caller gets a permit for a probe and all others get the
+        error.
         """
         row = self._read(origin)
         open_until = int(row.open_until or 0)
@@ -113,9 +116,9 @@ class OriginCircuits:
         return Permit(origin, at, probe_until, after_bad_answers=bool(row.bad_images))
 
     def succeeded(self, permit: Permit) -> None:
-        """Records that the origin served a request. Closes the circuit if the request was its probe.
+        """Records that the origin served a request. Closes the circuit if the request was the probe.
 
-        Writes nothing if the origin was well before.
+        Writes nothing if the circuit was closed and the answers before were good.
         """
         if permit.opened_until:
             self._known_open.pop(permit.origin, None)
@@ -134,9 +137,10 @@ class OriginCircuits:
             )
 
     def answered_badly(self, permit: Permit, image_key: str, *, now: int) -> int:
-        """Records a bad answer for one image. Returns until when the circuit is open now, or 0.
+        """Records a bad answer for one image. Returns until when (ms) the circuit is open now, 0 if closed.
 
-        Bad answers for three images in a row open the circuit, and so does one for a probe.
+        Bad answers for three different images without a good one in between open the circuit. So does one bad
+        answer to a probe.
         """
         row = self._named(permit.origin)
         image = hashlib.sha256(image_key.encode()).hexdigest()[:16]
@@ -148,10 +152,10 @@ class OriginCircuits:
     def open(
         self, origin: OriginName, cause: Cause, *, now: int, retry_after: int | None = None, probe: int = 0
     ) -> int:
-        """Opens the circuit, unless it is open already. Returns until when it is open.
+        """Opens the circuit, unless it is open already. Returns until when (ms) it is open.
 
-        `retry_after` is the number of seconds that the origin asked to wait, if it did. `probe` is the
-        `opened_until` of the permit, so that the outcome of a probe may extend the circuit that it probed.
+        `retry_after` is the number of seconds that the origin asked to wait, if it did. `probe` must be the
+        `opened_until` of the permit: a failed probe may extend the time of the circuit that is already open.
         """
         row = self._read(origin)
         if row.open_until and row.open_until > now and row.open_until != probe:
@@ -163,12 +167,15 @@ class OriginCircuits:
             StateRow.openings.set((StateRow.openings | 0) + 1),
             StateRow.bad_images.remove(),
         ]
-        # If another worker has opened it in this moment, its time counts.
+        # If another worker has opened the circuit since the read, the time which that worker wrote stays.
         updated(self._named(origin), actions, _equals(StateRow.open_until, row.open_until))
         return self._remember(origin, until)
 
     def _begin_probe(self, origin: OriginName, open_until: int, now: int) -> int:
-        """Takes the probe of an open circuit. Returns the new `openUntil`, which refuses other workers."""
+        """Starts the probe of an open circuit. Returns the new `openUntil`, until which others are refused.
+
+        Raises OriginClosedError if it is too early for a probe, or if another worker has started one.
+        """
         probe_until = now + _PROBE_LASTS_MS
         if open_until > now:
             raise OriginClosedError(self._remember(origin, open_until), outage=True)
@@ -179,7 +186,11 @@ class OriginCircuits:
         return probe_until
 
     def _take_slot(self, row: StateRow, pace: Pace, now: int) -> int:
-        """Takes the next slot by a conditional update. Returns when (ms) the request may be sent."""
+        """Takes the next slot by a conditional update. Returns when (ms) the request may be sent.
+
+        Raises OriginClosedError if that is too far in the future, or if other workers took the slot five
+        times.
+        """
         for _ in range(_ATTEMPTS_FOR_A_SLOT):
             next_slot = int(row.next_slot_at or 0)
             if next_slot > now + _IMPLAUSIBLE_SLOT_MS:
@@ -209,7 +220,7 @@ class OriginCircuits:
 
 
 def _wait_ms(cause: Cause, openings: int, retry_after: int | None) -> int:
-    """Returns for how long a circuit opens. An outage doubles the wait each time, up to 15 minutes."""
+    """Returns for how many ms a circuit opens. Every outage in a row doubles the wait, up to 15 minutes."""
     if retry_after is not None:
         return max(retry_after, 1) * 1000
     match cause:
@@ -224,6 +235,6 @@ def _wait_ms(cause: Cause, openings: int, retry_after: int | None) -> int:
 
 
 def _equals(attribute: NumberAttribute, value: float | None) -> Condition:
-    """Returns the condition that an attribute still has the value that was read; None means absent."""
+    """Returns the condition that the attribute has this value, or is absent if `value` is None."""
     condition: Condition = attribute.does_not_exist() if value is None else attribute == value
     return condition

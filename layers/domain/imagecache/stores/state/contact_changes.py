@@ -19,10 +19,11 @@ _NAME = "contacts"
 
 @dataclass(frozen=True, slots=True)
 class RelinkPosition:
-    """The number of changes of contacts so far, and the position of the relinking that follows them.
+    """The number of changes of contacts so far, and the position of relinking.
 
-    All members are linked as of change number `linked`. If a pass over them is under way, it was begun at
-    change number `towards`, and `after` is the (chat id, participant id) of the last member it has linked.
+    All members are linked to the contacts as of change number `linked`. A pass over all members that is under
+    way was begun at change number `towards`; `after` is the (chat id, participant id) of the last member that
+    it has linked. Without such a pass `after` is None.
     """
 
     changes: int = 0
@@ -36,10 +37,10 @@ class RelinkPosition:
         return self.linked < self.changes
 
     def moved_to(self, after: tuple[str, str] | None) -> "RelinkPosition":
-        """Returns the position after a step that has linked the members up to `after`, None for the last one.
+        """Returns the position after a step that has linked the members up to `after`, or all if it is None.
 
-        A pass brings members up to date only as of the changes counted when it began, because it has passed
-        some of them before later ones.
+        A pass links all members only as of the change at which it began: changes that are counted later may
+        concern members that the pass has already linked.
         """
         towards = self.changes if self.after is None else self.towards
         linked = towards if after is None else self.linked
@@ -47,7 +48,7 @@ class RelinkPosition:
 
 
 class ContactChanges:
-    """Tells the next run of sync whether it has to link all members again, and where to continue.
+    """Counts changes of contacts, and stores the position of relinking for the next sync run.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
@@ -57,11 +58,12 @@ class ContactChanges:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Counts a change of contacts before its first write and after its last one, also if it fails.
+        """Counts a change of contacts twice: before its first write and after its last one, also if it fails.
 
-        Sync links members again when the count has grown. With the first count alone, a sync that runs
-        between the count and the write would link by the old contacts, and none after it would notice. With
-        the last one alone, a crash before it would hide what has been written.
+        Sync links members again when the count has grown. If the change were counted only before the writes,
+        a sync run between the count and the writes would link members to the old contacts, and no later run
+        would correct that. If it were counted only after the writes, a crash in between would leave the
+        change uncounted.
         """
         self._count()
         try:

@@ -1,12 +1,12 @@
 """Rows `job#<id>` of the syncState table: what each job is to do, its progress and its result.
 
-Lambda may deliver an asynchronous event more than once. An invocation therefore claims the job before it
-works on it, for as long as the invocation can last, and every later write is conditional on that claim: the
-second delivery of an event changes nothing, and an invocation that has outlived its claim cannot overwrite
-the row of the one that has taken over.
+Lambda may deliver an asynchronous event more than once. An invocation therefore claims the job first, for the
+time that is left to the invocation, and every later write is conditional on the claim. So the second delivery
+of an event changes nothing, and an invocation whose claim has ended cannot overwrite the writes of the
+invocation that has claimed the job since.
 
 boto3 repeats a request whose answer was lost. A conditional write that had succeeded is then refused the
-second time, so the row is read before a refusal is believed.
+second time. Therefore, after a refusal, the row is read to see whether the write had succeeded.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ _NOT_OVER = [status.value for status in JobStatus if status not in OVER]
 
 
 class Jobs:
-    """Reads and writes the jobs of the last seven days. All times in ms.
+    """Reads and writes the jobs of the last seven days. All times are in ms.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
@@ -53,13 +53,13 @@ class Jobs:
             return None
 
     def claim(self, job_id: str, *, worker: str, now: int, milliseconds: int) -> Job:
-        """Takes the job for one invocation and returns it, now running.
+        """Claims the job for one invocation, and returns it with the status running.
 
-        `worker` must be unique to the invocation: the request id is not, as both deliveries of one event may
-        carry the same. `milliseconds` is how long the invocation can last.
+        `worker` must be unique to the invocation. The request id is not, because both deliveries of one event
+        may have the same. `milliseconds` is the time after which the claim ends.
 
-        Raises JobTakenError while another invocation works on the job, JobOverError if it has ended or does
-        not exist.
+        Raises JobTakenError while another invocation has the job, and JobOverError if the job has ended or
+        does not exist.
         """
         row = self._row(_name(job_id))
         actions = [
@@ -81,8 +81,8 @@ class Jobs:
     def save(self, job: Job, *, now: int, release: bool = False) -> Job:
         """Writes a claimed job and returns it as written. Raises JobTakenError if the claim is lost.
 
-        `release` gives up the claim in the same write, so that the next invocation can continue. A job that
-        is over is always released.
+        `release` ends the claim in the same write, so that the next invocation can continue. The claim of a
+        job that is over always ends.
         """
         written = replace(job, updated_at=now)
         if release or job.is_over:
@@ -129,5 +129,5 @@ def _job(row: JobRow) -> Job:
 
 
 def _order(kind: JobKind, fields: Mapping[str, Any]) -> JobOrder:
-    """Raises TypeError if these are not the fields of this kind's orders."""
+    """Builds the order of a job from its stored fields. Raises TypeError if they do not fit this kind."""
     return JOB_TYPES[kind].order(**fields)

@@ -1,4 +1,4 @@
-"""The row `lastSync` of syncState: how far sync has come, and when it last succeeded."""
+"""The row `lastSync` of syncState: up to when chats are stored, and when sync last succeeded."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -14,11 +14,10 @@ _NAME = "lastSync"
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
-    """Three moments in ms and a fence, each 0 before the first run that succeeds.
+    """The result of the last run that succeeded. Times are in ms. Every field is 0 before the first such run.
 
-    Every chat whose last activity is before `watermark` is stored. A run last succeeded at `succeeded_at`.
-    The last complete run that succeeded was begun at `completed_at`. `fence` is that of the last run that
-    succeeded.
+    Every chat whose last activity is before `watermark` is stored. The last run succeeded at `succeeded_at`
+    and had the fence `fence`. The last complete run that succeeded was begun at `completed_at`.
     """
 
     watermark: int = 0
@@ -28,7 +27,7 @@ class LastSync:
 
 
 class LastSyncStore:
-    """Keeps the result of the last successful run.
+    """Stores the result of the last successful run.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
     """

@@ -14,10 +14,11 @@ _NAME = "lock"
 
 
 class SyncLock:
-    """A lock with a lease, so that a run that was killed blocks the next one only until its lease ends.
+    """A lock with a lease, so that a run that was killed blocks the next one only until the lease ends.
 
-    The lease cannot stop a run that goes on too long. So every acquisition returns a fence, a number larger
-    than any before. A row remembers the fence of the run that wrote it, and refuses writes of older runs.
+    The lease cannot stop a run that continues after the end of its lease. Therefore every acquisition returns
+    a fence, a number larger than any before. Every row has the fence of the run that wrote it last, and a
+    write with a smaller fence is refused.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
@@ -26,7 +27,10 @@ class SyncLock:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
 
     def acquire(self, *, now: int, lease_ms: int) -> int | None:
-        """Takes the lock for `lease_ms` and returns the fence, or None while another run holds the lock."""
+        """Takes the lock for `lease_ms` and returns the fence, or None if another run holds the lock.
+
+        `now` is in ms.
+        """
         row = self._row(_NAME)
         take: list[Action] = [
             StateRow.fence.set((StateRow.fence | 0) + 1),
@@ -36,5 +40,5 @@ class SyncLock:
         return int(row.fence) if updated(row, take, is_free) else None
 
     def release(self, fence: int) -> None:
-        """Lets the next run begin at once. Changes nothing if another run has taken the lock already."""
+        """Releases the lock before its lease ends. Does nothing if another run has taken the lock already."""
         updated(self._row(_NAME), [StateRow.held_until.remove()], StateRow.fence == fence)

@@ -1,4 +1,4 @@
-"""The rows `progress` and `progress#<number>` of syncState: where a run that is out of time continues."""
+"""The rows `progress` and `progress#<number>` of syncState: where the next invocation continues a run."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -22,12 +22,12 @@ NO_LIMIT = 2**53
 
 @dataclass(frozen=True, slots=True)
 class SyncProgress:
-    """The position of a run in Beeper's list of chats, and what it has seen until there.
+    """The position of a run in Beeper's list of chats, and what the run has read before it. Times are in ms.
 
-    `newest` is the latest activity seen. The watermark must not pass `watermark_limit`, so that the next run
-    reads down to the chats whose roster was unavailable (both in ms). `without_id` means that the list held
-    something without an id. `seen_chats` and `seen_cursors` hold a `short_hash` each. `resumed` means that an
-    earlier invocation has begun this run.
+    `newest` is the latest activity of a chat so far. The watermark must not become later than
+    `watermark_limit`, so that the next run reads all chats whose roster was unavailable. `without_id` means
+    that an entry of the list had no id. `seen_chats` and `seen_cursors` are sets of `short_hash`. `resumed`
+    means that an earlier invocation has begun this run.
     """
 
     complete: bool
@@ -45,7 +45,7 @@ class SyncProgress:
 
 
 class ProgressStore:
-    """Keeps the progress of the one run that was out of time, if there is one.
+    """Stores the progress of a run that was out of time, for the invocation that continues it.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
@@ -55,11 +55,11 @@ class ProgressStore:
 
     @aws_errors_translated()
     def read(self, *, newer_than: int = 0) -> SyncProgress | None:
-        """Returns what the last run has left to be done, or None if it was finished.
+        """Returns the progress of a run that is to be continued, or None if there is none.
 
-        `newer_than` is the fence of the last run that succeeded. Progress that an older run has recorded is
-        ignored. The row's own fence cannot prevent it: a run that ends in time does not write this row, so a
-        run that has lost its lock to such a run can still record its progress.
+        `newer_than` is the fence of the last run that succeeded. Progress with this or a smaller fence is
+        ignored, because it comes from an older run. Such a row can exist: a run that ends in time does not
+        write this row, so its fence does not refuse a late write of a run that has lost its lock.
         """
         row = read_row(self._row, _NAME)
         if not row.value or row.fence <= newer_than:
@@ -75,9 +75,10 @@ class ProgressStore:
         )
 
     def record(self, progress: SyncProgress, *, fence: int) -> None:
-        """Keeps the progress for the next invocation. Raises FencedOffError.
+        """Stores the progress for the next invocation. Raises FencedOffError.
 
-        The hashes are written first: a row must not name others that do not exist yet.
+        The rows with hashes are written first, because the row `progress` must not name rows that do not
+        exist.
         """
         hashes_of_chats = sorted(progress.seen_chats)
         chunks = [sorted(progress.seen_cursors)]
@@ -93,9 +94,9 @@ class ProgressStore:
         save_fenced(self._row(_NAME, value=value), fence)
 
     def forget(self, *, fence: int) -> None:
-        """Lets the next run begin at the top of the list. Raises FencedOffError.
+        """Removes the progress, so that the next run begins at the top of the list. Raises FencedOffError.
 
-        The row stays and remembers the fence, so that an older run cannot record its own progress later.
+        The row stays with the fence of this run, so that an older run cannot record its own progress later.
         """
         with fenced():
             self._row(_NAME).update(
@@ -105,7 +106,7 @@ class ProgressStore:
 
 
 def short_hash(text: str) -> bytes:
-    """Returns 8 bytes: enough to tell some ten thousand ids apart, and to keep them all in one row."""
+    """Returns a hash of 8 bytes: for ten thousands of ids it is unique, and they all fit in one row."""
     return hashlib.sha256(text.encode()).digest()[:_HASH_BYTES]
 
 

@@ -1,4 +1,4 @@
-"""The schema of syncState. Every kind of row has a module of its own."""
+"""The schema of syncState. Each kind of row is read and written by its own module of this package."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from imagecache.stores.dynamodb import behind, fenced
 
 
 class StateRow(Model):
-    """Any row but a job. Most kinds of rows keep everything in `value`, one JSON text."""
+    """A row of any kind except a job. Most kinds have all their data in `value`, one JSON text."""
 
     name = UnicodeAttribute(hash_key=True)
     value = JSONAttribute(null=True)

@@ -17,7 +17,7 @@ _BYTES = 32
 
 
 class SaltStore:
-    """Keeps the salt of one deployment. It never changes, so each process reads it once."""
+    """Stores the salt of one deployment. The salt never changes, so each process reads it only once."""
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
@@ -25,7 +25,7 @@ class SaltStore:
 
     @aws_errors_translated()
     def read(self) -> bytes:
-        """Returns the salt. The first call of all makes it.
+        """Returns the salt. The first call in a new deployment creates it.
 
         Raises StoreUnavailableError if DynamoDB does not answer.
         """

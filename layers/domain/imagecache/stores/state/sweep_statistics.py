@@ -1,4 +1,4 @@
-"""The row `statistics` of syncState: what the last nightly sweep counted."""
+"""The row `statistics` of syncState: the counts of the last nightly sweep."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ _NAME = "statistics"
 
 
 class SweepStatisticsStore:
-    """Keeps the counts of the last sweep, which `/api/stats` reports.
+    """Stores the counts of the last sweep, which `/api/stats` reports.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
     """

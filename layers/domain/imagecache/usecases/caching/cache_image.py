@@ -20,8 +20,8 @@ from imagecache.stores.blobs import Blobs
 from imagecache.stores.images.claims import Held, ImageClaims, Settled, Won
 from imagecache.usecases.caching.fetch_image import FetchFailed, FetchReport, ImageFetcher, OriginClosed
 
-MAX_UNFINISHED_ATTEMPTS = 3
-"""An image that is claimed this often without any recorded outcome is taken to kill its workers."""
+MAX_UNFINISHED_ATTEMPTS = 2
+"""The attempts at an image that may end without a recorded outcome. The next claim fails it as `crashed`."""
 
 Answers = tuple[OriginAnswer, ...]
 """The answers of the origins that were asked, for the history of the image."""
@@ -101,7 +101,8 @@ class ImageCacher:
 
     def _fetch(self, claim: Won, location: ImageLocation | None) -> FetchReport:
         """Fetches the image, unless its workers keep dying or its URL is one that is never fetched."""
-        if claim.attempts >= MAX_UNFINISHED_ATTEMPTS:
+        earlier_attempts = claim.attempts - 1  # `attempts` counts this claim as well
+        if earlier_attempts >= MAX_UNFINISHED_ATTEMPTS:
             return FetchReport(FetchFailed(FailureReason.CRASHED))
         if location is None:
             return FetchReport(FetchFailed(FailureReason.REFUSED))

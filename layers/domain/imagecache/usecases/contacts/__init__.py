@@ -1,1 +1,1 @@
-"""Contacts are kept, imported and matched with chat members."""
+"""The use cases of contacts: reading and changing them, importing them, and matching them with members."""

@@ -1,6 +1,6 @@
-"""Imports contacts from Dex: stores what is new or different, and deletes what Dex no longer has.
+"""Imports contacts from Dex: stores new and changed contacts, and deletes contacts that Dex no longer has.
 
-Contacts that the owner keeps by hand are never touched.
+An import never changes or deletes a contact that the owner has put through the API.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,11 @@ from imagecache.sources.dex import DexApi, DexContact, DexReading
 from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.state.contact_changes import ContactChanges
 
-# More than this many deletions at once, and more than this share of Dex's contacts, look like a mistake.
+# If an import would delete more contacts than both limits (a number, and a share of all contacts from Dex),
+# it deletes none, because Dex's answer may be wrong.
 _MANY = 10
 _LARGE_SHARE = 0.2
-# Enough for one contact with many identifiers, or for one slow page of Dex.
+# The time to write one contact with many identifiers, or to read one slow page of Dex.
 _RESERVE_MS = 20_000
 
 
@@ -38,9 +39,9 @@ class ImportOutcome(StrEnum):
 class ImportReport:
     """The result of an import: what it read, and what it changed.
 
-    `unreadable` counts people in Dex without a usable id, `skipped` identifiers that are not valid,
-    `kept_by_hand` contacts of Dex that the owner has changed since, and `refused` deletions that look like a
-    mistake. `detail` says why Dex could not be read.
+    Counts: `unreadable` people in Dex without a usable id, `skipped` invalid identifiers, `kept_by_hand`
+    contacts from Dex that the owner has changed since, and `refused` deletions that were not made because
+    they were too many. `detail` is the reason why Dex could not be read.
     """
 
     outcome: ImportOutcome = ImportOutcome.OK
@@ -63,7 +64,7 @@ class ImportReport:
 class ContactImport:
     """Imports contacts. `region` is the country of phone numbers without a country code.
 
-    Only differences are written, so an import that ran out of time is completed by the next one.
+    An import writes only differences, so the next import completes one that ran out of time.
     """
 
     contacts_table: ContactsTable
@@ -72,9 +73,10 @@ class ContactImport:
     clock: Clock
 
     def run(self, dex: DexApi, *, remaining_ms: Callable[[], int]) -> ImportReport:
-        """Imports as much as there is time for: `remaining_ms` returns how long the invocation may run.
+        """Reads all contacts from Dex and stores the differences, until the time is used up.
 
-        Raises DexError, and changes nothing, if the answer is not a list of contacts.
+        `remaining_ms` returns for how many ms the invocation may still run. Raises DexError, and changes
+        nothing, if Dex's answer is not a list of contacts.
         """
         report = ImportReport()
         budget = TimeBudget(remaining_ms, reserve_ms=_RESERVE_MS)
@@ -95,7 +97,7 @@ class ContactImport:
         return report
 
     def _store(self, reading: DexReading, report: ImportReport, budget: TimeBudget) -> bool:
-        """Writes the differences. Returns False if the time did not suffice."""
+        """Writes the differences. Returns False if the time was used up before all were written."""
         stored = {contact.contact_id: contact for contact in self.contacts_table.all_contacts()}
         wanted = {contact.contact_id: contact for contact in self._contacts(reading, report)}
         to_save = _to_save(wanted, stored, report)
@@ -123,7 +125,10 @@ class ContactImport:
         return contacts
 
     def _save(self, contact: Contact, before: Contact | None) -> bool:
-        """Returns False if another request changes the contact now. The next import looks at it again."""
+        """Writes the contact. Returns False, and writes nothing, if it was changed since it was read.
+
+        The next import compares the contact again.
+        """
         try:
             self.contacts_table.save(replace(contact, updated_at=self.clock()), before=before)
         except ConflictError:
@@ -140,7 +145,7 @@ class ContactImport:
 
 
 def _to_save(wanted: dict[str, Contact], stored: dict[str, Contact], report: ImportReport) -> list[Contact]:
-    """Returns the contacts that are new or differ from the stored ones, without those kept by hand."""
+    """Returns each contact that is new or differs from the stored one, unless the owner keeps it by hand."""
     contacts: list[Contact] = []
     for contact_id, contact in wanted.items():
         before = stored.get(contact_id)
@@ -152,10 +157,9 @@ def _to_save(wanted: dict[str, Contact], stored: dict[str, Contact], report: Imp
 
 
 def _to_remove(wanted: dict[str, Contact], stored: dict[str, Contact], report: ImportReport) -> list[Contact]:
-    """Returns the contacts that Dex no longer has; none if these are too many.
+    """Returns the stored contacts that Dex no longer has, or none if they are too many.
 
-    Nothing is removed either while Dex lists people without an id: each of them may be one that seems to be
-    gone.
+    Returns none also if Dex lists a person without an id, because that person may be one of these contacts.
     """
     of_dex = [contact for contact in stored.values() if contact.kept_by is KeptBy.DEX]
     gone = [contact for contact in of_dex if contact.contact_id not in wanted]

@@ -1,4 +1,4 @@
-"""Contacts as their owner reads and changes them. Which members they are is decided by sync."""
+"""Reads and changes contacts at the owner's request. Only sync links them with members of chats."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _MOST_LINKS = 100
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """An identifier of a contact that an older claimant holds."""
+    """An identifier of a contact that another contact had earlier and therefore holds."""
 
     identifier: Identifier
     holder: Contact
@@ -30,7 +30,7 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class ShownContact:
-    """A contact with its picture, None without one, and its clashes."""
+    """A contact with its clashes. `view` is None if the contact has no picture."""
 
     contact: Contact
     view: ImageView | None
@@ -39,7 +39,7 @@ class ShownContact:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A member that sync has linked to a contact. `chat` is None if it has been deleted since."""
+    """A member that sync has linked to a contact. `chat` is None if the chat has been deleted since."""
 
     chat_id: str
     participant_id: str
@@ -48,7 +48,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class LinkedContact:
-    """A contact with its links; `more_links` if there are more than these."""
+    """A contact with its first links. `more_links` is True if it has further links."""
 
     shown: ShownContact
     links: list[Link]
@@ -68,7 +68,10 @@ class ContactBook:
     clock: Clock
 
     def read(self, contact_id: str) -> LinkedContact:
-        """Returns a contact with the members that the last sync has linked to it. Raises NotFoundError."""
+        """Returns a contact with at most 100 members that the last sync has linked to it.
+
+        Raises NotFoundError.
+        """
         positions = self.participants_table.linked_to(contact_id, limit=_MOST_LINKS + 1)
         [shown] = self._show([self._contact(contact_id)])
         chats = {chat.chat_id: chat for chat in self.chats_table.several(chat_id for chat_id, _ in positions)}
@@ -79,7 +82,10 @@ class ContactBook:
         return LinkedContact(shown, links, more_links=len(positions) > _MOST_LINKS)
 
     def page(self, *, after: str | None) -> tuple[list[ShownContact], str | None]:
-        """Returns contacts in no order, and where the following page starts; a page may be empty."""
+        """Returns a page of contacts, and where the next page starts (None after the last page).
+
+        The order is undefined. A page may be empty although more pages follow.
+        """
         contacts, following = self.contacts_table.page(after=after)
         return self._show(contacts), following
 
@@ -91,15 +97,15 @@ class ContactBook:
         source_url: str | None,
         identifier_texts: Mapping[IdentifierKind, Sequence[str]],
     ) -> ShownContact:
-        """Creates or replaces a contact, which the owner keeps from now on.
+        """Creates or replaces a contact. Imports no longer change it.
 
-        Raises InvalidRequestError for an identifier that is not valid and for a picture that is never
-        fetched, and ConflictError if another request changes the contact at the same time.
+        Raises InvalidRequestError if an identifier is not valid or if the picture's URL is rejected, and
+        ConflictError if another request changes the contact at the same time.
         """
         identifiers = set(_identifiers(identifier_texts, self.region))
         source = storable_source(source_url) if source_url else None
         if source and source.rejection:
-            raise InvalidRequestError(f"imageUrl is never fetched: {source.rejection}")
+            raise InvalidRequestError(f"imageUrl is a URL that is never fetched: {source.rejection}")
         contact = Contact(
             contact_id=contact_id,
             full_name=full_name,
@@ -115,13 +121,13 @@ class ContactBook:
         return shown
 
     def remove(self, contact_id: str) -> None:
-        """Deletes a contact. Its picture is left to the sweep. Raises NotFoundError, ConflictError."""
+        """Deletes a contact. The sweep deletes its picture later. Raises NotFoundError and ConflictError."""
         contact = self._contact(contact_id)
         with self.contact_changes.counted():
             self.contacts_table.delete(contact)
 
     def _show(self, contacts: list[Contact]) -> list[ShownContact]:
-        """Adds pictures and clashes, by one look-up of identifiers, one of holders and one of images."""
+        """Returns these contacts with pictures and clashes. Looks up all holders and all images at once."""
         holders = self.contacts_table.holders(
             identifier for contact in contacts for identifier in contact.identifiers
         )
@@ -147,7 +153,7 @@ class ContactBook:
 
 
 def _identifiers(texts: Mapping[IdentifierKind, Sequence[str]], region: str) -> Iterator[Identifier]:
-    """Yields the identifiers in normal form. Raises InvalidRequestError for a text that is not valid."""
+    """Yields the identifiers in normal form. Raises InvalidRequestError if a text is not valid."""
     for kind, texts_of_kind in texts.items():
         for text in texts_of_kind:
             normal = identifier(kind, text, region=region)

@@ -1,7 +1,7 @@
 """Decides which contact a member of a chat is. No other module decides this.
 
-A link made by hand comes first, then the Instagram user name, the WhatsApp number, any phone number and the
-e-mail address. If two contacts have the same identifier, the one that had it first holds it.
+The kinds of identifiers are tried in the order of RULES in rules/identifiers.py: a link made by hand comes
+first. If two contacts have the same identifier, the one that had it first holds it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ from imagecache.stores.contacts import ContactsTable
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A member of a chat, and the `Chat.network_name`: some identifiers count in one network only."""
+    """A member of a chat, with `Chat.network_name`: some identifiers are valid in one network only."""
 
     participant: Participant
     network: str
@@ -35,21 +35,21 @@ class ContactIndex:
     contacts: Mapping[Person, Contact]
 
     def linked(self, person: Person) -> Participant:
-        """Returns the member with the id and the picture of their contact, or with neither."""
+        """Returns the member with the id and the picture of their contact, both None without a contact."""
         contact = self.contacts.get(person)
         if contact is None:
             return replace(person.participant, contact_id=None, contact_image_key=None)
         return replace(person.participant, contact_id=contact.contact_id, contact_image_key=contact.image_key)
 
     def images(self, people: Iterable[Person]) -> Iterator[ImageSource]:
-        """Yields the pictures of these people's contacts, as far as they can be fetched."""
+        """Yields the picture of each of these people's contacts that has one with a valid URL."""
         for contact in map(self.contacts.get, people):
             if contact and contact.image_source:
                 yield contact.image_source
 
 
 NO_CONTACTS = ContactIndex({})
-"""The index to use while there are no contacts: it has no entry, and nothing has to be read for it."""
+"""The index for accounts without contacts: it has no entry, and saves the look-ups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,18 +19,19 @@ from imagecache.stores.cdn import Cdn
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.queue_images import ImageQueueing
 
-# Only a refresh changes images of these states; a retry is for all others.
+# An operator may refresh an image with one of these states, and retry one with any other state.
 _REFRESHABLE = {ImageStatus.CACHED, ImageStatus.FORGOTTEN}
 
 
 class Invalidation(StrEnum):
     """The state of CloudFront's copies of a forgotten image.
 
-    `told`: it drops them. `not_told`: it could not be asked to, and serves them for up to a year to clients
-    that know their URLs. `not_needed`: there are none, or another image shows the same content.
+    `told`: CloudFront deletes them within minutes. `not_told`: the request failed, so CloudFront may serve
+    its copies for up to a year to clients that know their URLs. `not_needed`: the image was not stored, or
+    another image shows the same content.
     """
 
-    # The values are the API's words, which clients know.
+    # The values differ from the names because they are part of the API, which must not change.
     REQUESTED = "told"
     FAILED = "not_told"
     NOT_NEEDED = "not_needed"
@@ -40,7 +41,7 @@ class Invalidation(StrEnum):
 class ForgetResult:
     """The result of a forget. `deleted_versions` counts the deleted versions of the image's objects.
 
-    `trouble` is the name of the error because of which the invalidation failed.
+    `trouble` is the name of the error if the invalidation failed.
     """
 
     deleted_versions: int = 0
@@ -50,10 +51,10 @@ class ForgetResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageChanges:
-    """Changes one image, which a source URL names.
+    """Changes the image of a source URL.
 
-    Every method raises InvalidRequestError for a URL that is never fetched, and NotFoundError for an image
-    that was never queued. `longest_lease` (ms) is how long a worker may hold an image.
+    Every method raises InvalidRequestError if the URL is rejected, and NotFoundError if its image was never
+    queued. `longest_lease` (ms) is the longest time for which a worker may claim an image.
     """
 
     cached_images: CachedImages
@@ -64,16 +65,19 @@ class ImageChanges:
     longest_lease: int
 
     def refresh(self, source_url: str) -> None:
-        """Has the image fetched again, also if it was forgotten. Its present copy is shown until then."""
+        """Queues the image to be downloaded again, also if it was forgotten.
+
+        The cached copy is shown until the new one is stored.
+        """
         image = self._image(source_url)
         if image.status in _REFRESHABLE:
             self.cached_images.request_refresh(image.image_key, now=self.clock())
         self.image_queueing.request([ImageSource(image.image_key, source_url)], retry=True)
 
     def retry(self, source_url: str) -> None:
-        """Has a failed image tried now, before its next attempt is due.
+        """Queues a failed image now, before its next attempt is due.
 
-        Raises ConflictError for an image that is cached or forgotten.
+        Raises ConflictError if the image is cached or forgotten.
         """
         image = self._image(source_url)
         if image.status in _REFRESHABLE:
@@ -85,9 +89,9 @@ class ImageChanges:
     def forget(self, source_url: str) -> ForgetResult:
         """Deletes an image for good: neither queued messages nor later syncs restore it, only a refresh does.
 
-        This holds even if the CloudFront invalidation fails. Content that another image shows is kept, in the
-        bucket and in CloudFront. Versions younger than a lease are left to the sweep, because a worker may be
-        storing the same content for another image at this moment.
+        The image is forgotten even if the CloudFront invalidation fails. Content that another image shows is
+        kept, in the bucket and in CloudFront. Object versions younger than `longest_lease` are deleted later
+        by the sweep, because a worker may be storing the same content for another image now.
         """
         image = self._image(source_url)
         if not self.cached_images.forget(image.image_key):
@@ -95,7 +99,7 @@ class ImageChanges:
         if image.blob_id is None or self._is_shared(image.blob_id, image.image_key):
             return ForgetResult()
         now = self.clock()
-        # The objects go first: CloudFront would fetch them again.
+        # The objects are deleted before the invalidation, or CloudFront could fetch them again after it.
         deleted = self.blobs.delete_versions(image.blob_id, before=now - self.longest_lease).versions
         try:
             self.cdn.drop(image.blob_id, now=now)
@@ -117,4 +121,7 @@ class ImageChanges:
 
 
 def _unknown_image() -> NotFoundError:
-    return NotFoundError("No image of this URL is known: it was never queued, or the sweep has deleted it")
+    return NotFoundError(
+        "No image of this URL is known: it was never queued, or the sweep has deleted it."
+        " A look-up with enqueue queues it"
+    )

@@ -1,4 +1,4 @@
-"""Jobs: starts one, runs one invocation's share of it and records how far it is, and reads it."""
+"""Starts jobs, runs them step by step in one or more invocations, and reads their progress."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -8,7 +8,17 @@ from typing import Any, TypeAlias
 from imagecache.clock import Clock
 from imagecache.errors import JobTakenError
 from imagecache.model.image import ImageStatus
-from imagecache.model.job import Job, JobKind, JobOrder, JobStatus, Json, QueueCount, ResultValue, new_job
+from imagecache.model.job import (
+    JOB_TYPES,
+    Job,
+    JobKind,
+    JobOrder,
+    JobStatus,
+    Json,
+    QueueCount,
+    ResultValue,
+    new_job,
+)
 from imagecache.queues.invocations import Invocations
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.images.cached_images import CachedImages
@@ -19,8 +29,8 @@ from imagecache.stores.state.jobs import Jobs
 class Step:
     """The result of one step of a job.
 
-    `counts` are added to the job's progress. `position` is where to continue, None after the last step.
-    `result` replaces the entries of the job's result that have the same names.
+    `counts` are added to the job's progress. `position` is where the next step starts, None after the last
+    step. The entries of `result` are added to the job's result, or replace entries with the same names.
     """
 
     counts: Mapping[str, int]
@@ -29,21 +39,18 @@ class Step:
 
 
 Work: TypeAlias = Callable[[Job], Iterator[Step]]
-"""Does a job step by step from `job.position` on. No step may take longer than the time budget's reserve."""
+"""Does a job step by step from `job.position` on. A step must be shorter than the time budget's reserve."""
 
 
-# In ms. No invocation lasts as long, so a job that has not been written for so long has no worker any more.
+# In ms. No invocation lasts 20 minutes, so a job that was last written before then has no worker any more.
 _SILENCE = 20 * 60_000
-
-
-_QUEUES_IMAGES = frozenset({JobKind.BACKFILL, JobKind.RETRY_FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStarter:
     """Starts jobs.
 
-    `functions` names the function that works on each kind, `new_id` returns unused job ids.
+    `functions` has the name of the Lambda function for each kind of job. `new_id` returns an unused job id.
     """
 
     jobs: Jobs
@@ -55,9 +62,9 @@ class JobStarter:
     def start(self, order: JobOrder) -> Job:
         """Starts a job and returns it.
 
-        The row is written first, because the function reads its order there. If the invocation fails, the row
-        stays, and is reported as failed once nothing has happened for long enough. Raises
-        StoreUnavailableError.
+        The row is written before the function is invoked, because the function reads the order from the row.
+        If the invocation fails, the row stays, and JobReader reports the job as failed after 20 minutes.
+        Raises StoreUnavailableError.
         """
         job = new_job(self.new_id(), order, now=self.clock())
         self.jobs.create(job)
@@ -67,17 +74,17 @@ class JobStarter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRunner:
-    """Works on jobs. `new_id` returns an id that no other job and no other invocation has."""
+    """Works on jobs. `new_id` returns a unique id for a job or for an invocation."""
 
     jobs: Jobs
     clock: Clock
     new_id: Callable[[], str]
 
     def job_id(self, event: Mapping[str, Any], *, scheduled: JobOrder) -> str:
-        """Returns the job that the event names, or else creates one with the order `scheduled`.
+        """Returns the job id in the event. Without one, creates a job with the order `scheduled`.
 
-        The id of a schedule's job is made from the id of the schedule's event: a second delivery of the same
-        event finds the job of the first.
+        If the event is from a schedule, the id of the new job contains the id of the event, so that a second
+        delivery of the same event finds the job of the first.
         """
         if "jobId" in event:
             return str(event["jobId"])
@@ -86,13 +93,13 @@ class JobRunner:
         return job_id
 
     def run(self, job_id: str, work: Work, time_budget: TimeBudget) -> Job:
-        """Works on the job until it is done or the time is used up, and returns it as it then is.
+        """Works on the job until it is done or the time is used up, and returns it as it was last written.
 
-        A job that is still running afterwards must be continued by another invocation, which may claim it at
-        once. Whatever `work` raises makes the job fail and is raised again.
+        If the returned job is still running, another invocation must continue it, and may claim it at once.
+        If `work` raises an error, the job fails and the error is raised again.
 
-        Raises JobTakenError if another invocation works on the job, JobOverError if it has ended or does not
-        exist. In both cases this one has changed nothing since the other took over.
+        Raises JobTakenError if another invocation has the job, and JobOverError if the job has ended or does
+        not exist. This invocation has then written nothing since the other one claimed the job.
         """
         job = self.jobs.claim(
             job_id, worker=self.new_id(), now=self.clock(), milliseconds=time_budget.remaining_ms()
@@ -107,7 +114,7 @@ class JobRunner:
             raise
         except Exception as error:
             failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
-            with suppress(JobTakenError):  # The error matters more than who records it.
+            with suppress(JobTakenError):  # It must not hide the error that made the job fail.
                 self.jobs.save(failed, now=self.clock())
             raise
         done = replace(job, status=JobStatus.DONE, result={**job.result, **job.progress}, position=None)
@@ -116,9 +123,9 @@ class JobRunner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReader:
-    """Reads jobs, in a number of calls that does not depend on how much the cache holds.
+    """Reads jobs, in a number of calls that does not grow with the cache.
 
-    At most `rows_counted` pending and as many failed images are looked at.
+    At most `rows_counted` pending images and `rows_counted` failed images are counted.
     """
 
     jobs: Jobs
@@ -129,24 +136,25 @@ class JobReader:
     def read(self, job_id: str) -> Job | None:
         """Returns the job, or None if there is no such job.
 
-        A job without a sign of life is returned as failed. The progress of a job that queues images goes on
-        after the job is done: it says how many of the images still wait, have failed, or are done.
+        A job that was not written for 20 minutes is returned as failed. The progress of a job that queues
+        images continues after the job is done: it has the numbers of images that wait, have failed, or are
+        done.
         """
         job = self.jobs.read(job_id)
         if job is None:
             return None
         if not job.is_over and self.clock() - job.updated_at > _SILENCE:
             job = replace(job, status=JobStatus.FAILED, result={"error": "no sign of life"})
-        if job.kind in _QUEUES_IMAGES:
+        if JOB_TYPES[job.kind].reports_images:
             job = replace(job, progress=self._progress(job))
         return job
 
     def _progress(self, job: Job) -> dict[str, int]:
-        """Adds how the queued images stand to what the worker has counted.
+        """Returns the counts of the worker, and how many of the queued images wait, have failed or are done.
 
-        An image counts as waiting if it was queued since the job began, by whatever job or sync. Counting
-        ends after `rows_counted` rows of each status: what it has found by then is at least what there is, so
-        nothing is said about how many are done.
+        An image counts as waiting if it was queued since the job began, by this job, another job or a sync.
+        Only the first `rows_counted` images of each status are counted. If there are more, `waiting` and
+        `failed` are lower bounds, and `done` is left out.
         """
         progress = {QueueCount.CHATS: 0, QueueCount.QUEUED: 0, **job.progress}
         queued = progress[QueueCount.QUEUED]

@@ -15,7 +15,10 @@ from imagecache.usecases.caching.queue_images import ImageQueueing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageLookup:
-    """Looks up images. A look-up counts as a reference: the sweep keeps an image that is looked up."""
+    """Looks up images. A look-up counts as a reference: the sweep keeps the image for 30 days after it.
+
+    Up to `writes_at_once` look-ups are recorded in parallel.
+    """
 
     cached_images: CachedImages
     image_queueing: ImageQueueing
@@ -23,7 +26,10 @@ class ImageLookup:
     writes_at_once: int
 
     def look_up(self, source_urls: Sequence[str], *, enqueue: bool) -> dict[str, ImageView | None]:
-        """Returns the view of each URL's image, None for an image that was never queued."""
+        """Returns the view of each URL's image, None for an image that was never queued.
+
+        `enqueue` queues the images that are missing, and records all of these URLs as looked up.
+        """
         images = {url: image_ref(url) for url in source_urls}
         url_by_key = {image.key: url for url, image in images.items() if image.key}
         if enqueue:
@@ -31,12 +37,12 @@ class ImageLookup:
         self._record(url_by_key)
         views = self.cached_images.views(url_by_key)
         if enqueue:
-            # The read is not consistent, so a row that was just written may be missing from it.
+            # The read is not consistent, so it may miss a row that was just written.
             views = {key: ImageView(ImageStatus.PENDING) for key in url_by_key} | views
         return {url: view_of(image, views) for url, image in images.items()}
 
     def _record(self, image_keys: Iterable[str]) -> None:
-        """Records the look-up, at most once a day for each image, so that frequent ones cost no writes."""
+        """Records the look-up, but at most once a day for each image, because every record is a write."""
         now = self.clock()
         last = self.cached_images.last_looked_up(image_keys)
         due = [key for key, moment in last.items() if moment <= now - DAY]

@@ -1,4 +1,4 @@
-"""Backfill and retry: queues the images that chats show and the cache does not have, step by step."""
+"""The jobs backfill and retry: they queue images that chats show but that are not cached, step by step."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,25 +16,28 @@ from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.operating.jobs import Step
 
 QueueImages = Callable[[Iterable[ImageSource]], int]
-"""Returns how many of these images it has queued, or would have queued in a dry run."""
+"""Queues those images that need work, or only counts them in a dry run. Returns their number."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillPosition:
-    """A position in a pass over all chats: a folder, and the last chat of it (None at its beginning)."""
+    """A position in a pass over all chats: a folder, and the last chat that was read of it, if any."""
 
     folder: Folder
     after: Position | None = None
 
     def to_json(self) -> Json:
-        """Returns the form in which a job's row keeps the position."""
+        """Returns the position as JSON, for the row of the job."""
         if self.after is None:
             return [self.folder.value]
         return [self.folder.value, self.after.last_activity, self.after.chat_id]
 
     @classmethod
     def from_json(cls, value: Json) -> "BackfillPosition":
-        """Reads what `to_json` has written; None is the beginning of the pass. Raises ValueError."""
+        """Returns the position that `to_json` has written, or the beginning of the pass if `value` is None.
+
+        Raises ValueError if `value` is not a position.
+        """
         match value:
             case None:
                 return cls(Folder.INBOX)
@@ -56,7 +59,10 @@ class BackfillStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageBackfill:
-    """Queues images. Both jobs may be repeated: what is cached or waits already is not queued again."""
+    """Queues images. Both jobs may be repeated: an image that is cached or queued is not queued again.
+
+    A step reads `chats_per_step` chats or queues `images_per_step` images.
+    """
 
     chats_table: ChatsTable
     participants_table: ParticipantsTable
@@ -67,7 +73,10 @@ class ImageBackfill:
     images_per_step: int = 100
 
     def backfill(self, job: Job, order: BackfillOrder) -> Iterator[Step]:
-        """Queues the missing images of all chats, or of those active in the last `active_within_days`."""
+        """Queues the missing images of chats active in the last `order.active_within_days` days; 0 means all.
+
+        Yields a step for each page of chats.
+        """
         days = order.active_within_days
         oldest = job.created_at - days * DAY if days else 0
         position: BackfillPosition | None = BackfillPosition.from_json(job.position)
@@ -78,10 +87,10 @@ class ImageBackfill:
             yield Step(counts, position.to_json() if position else None)
 
     def step(self, position: BackfillPosition, *, oldest: int, queue_images: QueueImages) -> BackfillStep:
-        """Hands the images of the next chats to `queue_images`, if they were active since `oldest` (ms).
+        """Passes the images of the next chats to `queue_images`, unless last active before `oldest` (ms).
 
-        A folder ends at the first chat that is too old, because it is read from the newest chat to the
-        oldest.
+        The pass leaves a folder at the first chat that is too old, because folders are sorted from the newest
+        chat to the oldest.
         """
         page = self.chats_table.newest(position.folder, limit=self.chats_per_step, after=position.after)
         chats = [chat for chat in page.chats if chat.last_activity >= oldest]
@@ -94,10 +103,10 @@ class ImageBackfill:
         return BackfillStep(len(chats), queued, next_position)
 
     def retry_failed(self, job: Job) -> Iterator[Step]:
-        """Queues every failed image once, also those that failed for good.
+        """Queues every failed image once, also images that failed for good.
 
-        An invocation that continues the job reads the list again; what was queued or has failed since the job
-        began is left out.
+        An invocation that continues the job reads the list of failed images again, and leaves out images that
+        were queued or have failed since the job began.
         """
         failed = [
             ImageSource(image.image_key, image.source_url)
@@ -110,7 +119,7 @@ class ImageBackfill:
             yield Step({QueueCount.QUEUED: queued}, "again")
 
     def _shown_by(self, chats: list[Chat]) -> list[ImageSource]:
-        """Returns every picture of a member or of a member's contact that can be fetched."""
+        """Returns every picture with a valid URL of the chats, their members and the members' contacts."""
         members = [
             member for chat in chats for member in self.participants_table.roster(chat.chat_id).values()
         ]

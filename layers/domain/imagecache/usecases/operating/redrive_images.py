@@ -11,7 +11,7 @@ from imagecache.usecases.operating.jobs import Step
 
 
 class RedriveCount(StrEnum):
-    """The counts of a redrive: messages that were moved, and unreadable ones that were left there."""
+    """The counts of a redrive: moved messages, and unreadable messages that stay in the dead-letter queue."""
 
     MOVED = "moved"
     UNREADABLE = "unreadable"
@@ -19,16 +19,16 @@ class RedriveCount(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRedrive:
-    """Moves dead letters."""
+    """Moves messages from the dead-letter queue to the queue of images."""
 
     dead_letters: DeadLetters
     images_queue: ImagesQueue
 
     def redrive(self, job: Job) -> Iterator[Step]:
-        """Moves as many messages as there were when the job began.
+        """Moves messages until their number is the length of the dead-letter queue when the job began.
 
-        A message that fails again comes back to the dead-letter queue. Without that limit, the job would move
-        it for ever.
+        Without this limit the job might never end, because a message that fails again comes back to the
+        dead-letter queue.
         """
         if isinstance(job.position, int):
             left = job.position
@@ -42,10 +42,10 @@ class ImageRedrive:
             yield Step({RedriveCount.MOVED: moved, RedriveCount.UNREADABLE: unreadable}, left)
 
     def _move(self, letters: list[DeadLetter]) -> int:
-        """Sends the readable messages, then deletes them here, and returns how many there were.
+        """Sends the readable messages, deletes them from the dead-letter queue, and returns their number.
 
-        A crash between the two leaves a second message, which a claim of the image recognizes. The other way
-        round, it would lose the message.
+        A crash between the two steps leaves a duplicate, which is harmless, because the image is then cached
+        or claimed. In the other order, a crash would lose the messages.
         """
         messages = {letter: letter.message for letter in letters if letter.message}
         self.images_queue.send(list(messages.values()))

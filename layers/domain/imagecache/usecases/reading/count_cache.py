@@ -1,4 +1,4 @@
-"""Counts what the cache holds, by scans: the counts are right at any time, and nothing has to keep them."""
+"""Counts images, references and bytes by scans, so that no counter has to be updated with every change."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from imagecache.stores.images.cached_images import CachedImages
 class CacheCounts:
     """The contents of the cache in numbers.
 
-    `images` are cached images, `blobs` the distinct contents of these, and `bytes` the size of the originals.
-    `references` are the places that show a cached image. `bytes_saved` is what one original for each
-    reference would take beyond `bytes`. `chats` are those in which somebody other than the owner has a
-    picture.
+    `images` is the number of cached images, `blobs` the number of their distinct contents, and `bytes` the
+    size of the stored originals. `references` is the number of places that show a cached image. `bytes_saved`
+    is the size that storing one original for each reference would need, minus `bytes`. `chats` is the number
+    of chats in which a member other than the owner has a picture.
     """
 
     images: int
@@ -36,7 +36,7 @@ class CacheCounter:
     participants_table: ParticipantsTable
 
     def count(self) -> CacheCounts:
-        """Counts by a scan of all members, and by small indexes of the images.
+        """Counts by a scan of chatParticipants, and by two indexes of cachedImages.
 
         Raises StoreUnavailableError.
         """

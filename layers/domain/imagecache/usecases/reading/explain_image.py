@@ -1,4 +1,4 @@
-"""Explains why one picture is there or missing: everything that is known of its image, and who shows it."""
+"""Explains why one picture is cached or missing: the state of its image, its history, and who shows it."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,11 @@ _MOST_CONTACTS = 5
 
 @dataclass(frozen=True, slots=True)
 class ImageStory:
-    """All that is known of an image.
+    """The state of an image, and some of the chats, members and contacts that show it.
 
-    `record` is None for an image that was never queued. `contacts` are the ids of some contacts that have it.
+    `record` and `view` are None if the image was never queued. `shown_by` has at most 50 references, with
+    their chats if these are stored; `more_shown_by` is True if there are more. `contacts` has at most 5
+    contact ids.
     """
 
     location_kind: LocationKind
@@ -33,7 +35,7 @@ class ImageStory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageExplainer:
-    """Collects all that is known of one image: its state, its history and what shows it."""
+    """Collects the state and the history of one image, and the places that show it."""
 
     cached_images: CachedImages
     participants_table: ParticipantsTable
@@ -41,10 +43,10 @@ class ImageExplainer:
     contacts_table: ContactsTable
 
     def explain(self, source_url: str) -> ImageStory:
-        """Returns the story of the image that a URL means.
+        """Returns the story of the image of this URL.
 
-        Costs two reads of its row, a Query for each kind of reference, and one look-up of the chats that show
-        it.
+        This needs two reads of the image's row, one Query for members and one for contacts, and one look-up
+        of the chats.
         """
         try:
             key = parse_source_url(source_url).key

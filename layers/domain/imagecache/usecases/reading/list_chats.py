@@ -1,4 +1,4 @@
-"""Lists chats with every picture: one Query for each folder, then one look-up of all images of the page."""
+"""Lists chats with their pictures: Queries for each folder, then one look-up of all images of the page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,14 @@ from imagecache.stores.chats.chats import ChatConditions, ChatsPage, ChatsTable,
 from imagecache.stores.images.cached_images import CachedImages
 
 Positions = Mapping[Folder, Position | None]
-"""The position after which each folder continues, None for its beginning. A finished folder is left out."""
+"""Maps each folder to the position after which it continues, None for its beginning.
+
+A folder without further chats has no entry.
+"""
 
 
 class ChatFilter(StrEnum):
-    """The selections of chats that can be listed."""
+    """The filters for a list of chats."""
 
     INBOX = "inbox"
     UNREAD = "unread"
@@ -26,7 +29,7 @@ class ChatFilter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChatList:
-    """A page of chats, newest first. Without `positions` it is the last one."""
+    """A page of chats, newest first. `positions` is empty on the last page."""
 
     chats: list[ShownChat]
     positions: Positions
@@ -36,8 +39,8 @@ class ChatList:
 class ChatListing:
     """Lists chats page by page.
 
-    A filter may match few chats. `chats_per_query` chats are read by each Query for them (DynamoDB ends one
-    at 1 MB), and one page makes at most `most_queries` in a folder.
+    If a filter matches few chats, one page may need several Queries of a folder: at most `most_queries`, each
+    of which reads `chats_per_query` chats, or fewer if they are larger than 1 MB.
     """
 
     chats_table: ChatsTable
@@ -56,7 +59,7 @@ class ChatListing:
     ) -> ChatList:
         """Returns at most `limit` chats, each with its first `member_limit` members.
 
-        `after` are the positions of the page before, in folders of this filter; None is the beginning.
+        `after` must be the `positions` of the page before with the same filter, or None for the first page.
         """
         starts = after or dict.fromkeys(folders_of(chat_filter))
         conditions = ChatConditions(
@@ -79,7 +82,7 @@ class ChatListing:
     def _matches(
         self, folder: Folder, conditions: ChatConditions, *, limit: int, after: Position | None
     ) -> ChatsPage:
-        """Returns at least `limit` chats of one folder, or fewer at its end or after `most_queries`."""
+        """Returns `limit` chats of one folder or more, but fewer at its end or after `most_queries`."""
         chats: list[Chat] = []
         position = after
         for _ in range(self.most_queries):
@@ -104,10 +107,10 @@ def folders_of(chat_filter: ChatFilter) -> tuple[Folder, ...]:
 
 
 def _newest(matches: Mapping[Folder, ChatsPage], limit: int) -> list[Chat]:
-    """Returns the newest chats of all folders.
+    """Returns at most `limit` chats of all folders, newest first.
 
-    A folder that was not read to its end may still have matches as new as its position. Chats older than that
-    have to wait for a later page, or they would overtake them.
+    A folder that was not read to its end may have further matches up to the time of its position. Older chats
+    of another folder are left for a later page, so that the pages together stay sorted.
     """
     unread_since = max((page.position.last_activity for page in matches.values() if page.position), default=0)
     chats = [chat for page in matches.values() for chat in page.chats if chat.last_activity >= unread_since]
@@ -115,7 +118,10 @@ def _newest(matches: Mapping[Folder, ChatsPage], limit: int) -> list[Chat]:
 
 
 def _positions_after(chats: list[Chat], matches: Mapping[Folder, ChatsPage], starts: Positions) -> Positions:
-    """Returns where each folder continues: after its last chat on this page if not all its matches are."""
+    """Returns where each folder continues.
+
+    If the page shows only some of a folder's matches, the folder continues after its last chat on the page.
+    """
     positions: dict[Folder, Position | None] = {}
     for folder, page in matches.items():
         shown = [chat for chat in chats if chat.folder is folder]

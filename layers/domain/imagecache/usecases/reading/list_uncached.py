@@ -13,15 +13,15 @@ from imagecache.stores.images.cached_images import CachedImages
 MemberPosition = tuple[str, str]
 """The chat id and the participant id of the last row that was read."""
 
-# A page ends as soon as it has this many references, or after this many scans of some hundred rows. So it may
-# be short, or empty, and still have a following one.
+# A page ends when it has _ENOUGH references, or after _MOST_SCANS scans of at most 500 rows. So a page may be
+# short or empty although more pages follow.
 _ENOUGH = 100
 _MOST_SCANS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class PictureReference:
-    """A picture where it is shown: by a chat, or by a member of one. `view` is None for an unknown image."""
+    """A picture that a chat or a member shows. `view` is None if its image was never queued."""
 
     chat_id: str
     participant: Participant
@@ -33,14 +33,17 @@ class PictureReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UncachedListing:
-    """Lists references without a cached image, by scans of all members."""
+    """Lists references without a cached image, by scans of chatParticipants."""
 
     participants_table: ParticipantsTable
     contacts_table: ContactsTable
     cached_images: CachedImages
 
     def page(self, *, after: MemberPosition | None) -> tuple[list[PictureReference], MemberPosition | None]:
-        """Returns references in no order, and where the following page starts."""
+        """Returns references, and where the next page starts (None after the last page).
+
+        The order is undefined. A page may be empty although more pages follow.
+        """
         uncached: list[PictureReference] = []
         for _ in range(_MOST_SCANS):
             members, after = self.participants_table.members(after=after)
@@ -57,7 +60,7 @@ class UncachedListing:
                 yield replace(reference, view=view)
 
     def _references(self, members: list[Member]) -> Iterator[PictureReference]:
-        """Yields every picture that these rows show, with one look-up of all their contacts."""
+        """Yields every picture that these rows show. Looks up all their contacts at once."""
         contacts = self.contacts_table.several(
             member.participant.contact_id for member in members if member.participant.contact_id
         )

@@ -1,4 +1,4 @@
-"""Shows one chat with a page of its full roster, everybody with a picture."""
+"""Shows one chat with a page of its full roster and their pictures."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from imagecache.stores.images.cached_images import CachedImages
 
 @dataclass(frozen=True, slots=True)
 class ChatWithRoster:
-    """A chat and a page of its members. `last` is the id of the last of them, if there are more."""
+    """A chat and a page of its members. `last` is the id of the last member, or None on the last page."""
 
     chat: ShownChat
     members: list[ShownMember]
@@ -35,9 +35,9 @@ class ChatViewer:
     members_per_page: int = 100
 
     def show(self, chat_id: str, *, after: str | None) -> ChatWithRoster:
-        """Returns the chat with the members after that id. Raises NotFoundError.
+        """Returns the chat with the members after the participant id `after`. Raises NotFoundError.
 
-        Costs two reads and one look-up of images.
+        This needs one read of the chat, one of members, and one look-up of images.
         """
         chat = self.chats_table.one(chat_id)
         if chat is None:

@@ -1,8 +1,7 @@
 """Links the members of all chats to contacts again after contacts have changed.
 
-A run of sync does this before it asks Beeper, and so under the sync lock. Changes that an API call or an
-import has made, and a relinking that was interrupted, are completed by the next run, whether Beeper can be
-reached or not.
+A sync run relinks before its first request to Beeper, while it holds the sync lock. So the next run after an
+API call, an import or an interrupted relinking completes the links, even if Beeper is offline.
 """
 
 from collections import defaultdict
@@ -21,9 +20,9 @@ from imagecache.usecases.contacts.match_contacts import ContactMatcher, Person
 class RelinkResult:
     """The result of a relinking.
 
-    `any_contacts` is False only if there has never been a contact. `begun` means that members were looked at,
-    `finished` that all of them are linked. `members` counts those who have another contact now, `queued`
-    images.
+    `any_contacts` is False only if there has never been a contact. `begun` means that this run has relinked
+    some members, `finished` that all members are linked. `members` is the number of members whose contact has
+    changed, `queued` the number of queued images.
     """
 
     any_contacts: bool
@@ -35,7 +34,7 @@ class RelinkResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRelinker:
-    """Goes through all members of all chats, `members_per_step` at a time, and records its position."""
+    """Relinks all members of all chats, `members_per_step` at a time, and records its position."""
 
     matcher: ContactMatcher
     chats_table: ChatsTable
@@ -45,7 +44,7 @@ class ContactRelinker:
     members_per_step: int = 500
 
     def run(self, *, fence: int, images_since: int, time_budget: TimeBudget) -> RelinkResult:
-        """Relinks until all members are linked to contacts as they are now, or time is up.
+        """Relinks members until all are linked to the current contacts, or the time is used up.
 
         Queues contacts' pictures for chats whose last activity is not before `images_since` (ms). Raises
         FencedOffError.
@@ -65,9 +64,9 @@ class ContactRelinker:
         return result
 
     def _relink(self, members: list[Member], result: RelinkResult, *, fence: int, images_since: int) -> None:
-        """Queues contacts' pictures, then links the members, then updates the previews that show them.
+        """Queues contacts' pictures, then links the members, then updates the previews of their chats.
 
-        In this order, a crash before the last write only makes the next run repeat the step.
+        The position is recorded afterwards, so after a crash the next run repeats the step.
         """
         result.begun = True
         summaries = self.chats_table.summaries(member.chat_id for member in members)
@@ -90,7 +89,8 @@ class ContactRelinker:
         }
         changed = [after for before, after in linked.items() if after != before]
         self.participants_table.link(changed, fence=fence)
-        # Also for members who have not changed: the last run may have crashed between a member and a preview.
+        # Unchanged members are included, because the last run may have crashed after it had linked them and
+        # before it updated the previews.
         self._update_previews(linked.values(), summaries, fence=fence)
         result.members += len(changed)
 

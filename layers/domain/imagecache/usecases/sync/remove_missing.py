@@ -1,4 +1,4 @@
-"""Deletes chats that Beeper no longer has, once two complete runs have missed them and Beeper answers 404."""
+"""Deletes chats that Beeper no longer has: two complete runs did not list them, and Beeper answers 404."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,15 @@ from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.state.progress import SyncProgress, short_hash
 from imagecache.usecases.sync.sync_run import SyncRun
 
-# More than 10 chats and more than 20 % of all at once look like another account or an incomplete list.
+# If a run would delete more than 10 chats and more than 20 % of all, it deletes none: Beeper may have another
+# account, or its list may be incomplete.
 _MANY = 10
 _LARGE_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class RemovalResult:
-    """Counts of chats that were missing for the first time, deleted, and kept by the deletion brake."""
+    """The numbers of chats that are newly missing, were deleted, or were kept by the deletion brake."""
 
     newly_missing: int = 0
     deleted: int = 0
@@ -25,18 +26,18 @@ class RemovalResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingChatRemover:
-    """Deletes chats and their members, under the fence of a run."""
+    """Deletes missing chats and their members. Every write is conditional on the fence of the run."""
 
     chats_table: ChatsTable
     participants_table: ParticipantsTable
 
     def remove(self, run: SyncRun, progress: SyncProgress) -> RemovalResult:
-        """Marks chats that a complete run has not seen, and deletes those that an earlier one has marked.
+        """Marks chats that a complete run has not listed, and deletes chats that an earlier run has marked.
 
-        The deletion brake holds back too many deletions at once, unless the run is forced. If the list held
-        something without an id, that may have been any chat, so none counts as missing.
+        If the deletions are too many, the deletion brake prevents them all, unless the run is forced. If the
+        list had an entry without an id, this does nothing, because the entry may be one of the missing chats.
 
-        Raises OriginDownError, FencedOffError.
+        Raises OriginDownError and FencedOffError.
         """
         if progress.without_id:
             return RemovalResult()
@@ -63,9 +64,10 @@ class MissingChatRemover:
         return RemovalResult(len(newly_missing), deleted)
 
     def _delete_if_gone(self, chat_id: str, run: SyncRun) -> bool:
-        """Deletes the chat if Beeper says that it does not exist. Returns True if it did.
+        """Deletes the chat if Beeper answers that it does not exist. Returns True if the chat was deleted.
 
-        The members go first, because only the chat's own row remembers that there is something to delete.
+        The members are deleted first. If a crash follows, the chat's row is still there, so that the next run
+        finds it and deletes the rest.
         """
         try:
             exists = run.chat_api.exists(chat_id)

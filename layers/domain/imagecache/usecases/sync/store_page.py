@@ -1,11 +1,12 @@
-"""Stores one page of Beeper's list of chats. Chats that have not changed cost one read for a hundred of them.
+"""Stores one page of Beeper's list of chats. A hundred unchanged chats cost one read.
 
-Beeper's list leaves out most members of a large group. Its full roster costs a request of its own, so it is
-fetched only if the chat has changed, and in complete runs.
+Beeper's list leaves out most members of a large group. Its full roster needs a separate request, which is
+sent only in complete runs or if the chat has changed.
 
-A changed chat is written in this order: members who are new or changed, messages for their images, members
-who have left, the chat with its fingerprints. Until the fingerprints are written, the next run sees a changed
-chat and does all of it again. So a crash between any two writes is repaired by the next run.
+A changed chat is stored in this order: new and changed members are written, their images are queued, members
+who have left are deleted, and the chat is written with its fingerprints. Without the new fingerprints, the
+next run sees the chat as changed and repeats all of these steps. So the next run repairs a crash between
+them.
 """
 
 import hashlib
@@ -27,21 +28,21 @@ from imagecache.usecases.sync.sync_run import SyncRun
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The roster is as listed: the list has all members, or nothing suggests that the roster has changed."""
+    """The roster is that of the list: either the list has all members, or the chat has not changed."""
 
     chat: Chat
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The roster was fetched by the chat's id. It is still partial if the server gives no more members."""
+    """The roster was fetched with a separate request. It may still be partial."""
 
     chat: Chat
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The roster is as listed, because Beeper answered the request for the chat with an error."""
+    """The roster is that of the list, because Beeper answered the request for the full one with an error."""
 
     chat: Chat
 
@@ -51,7 +52,7 @@ Roster = Listed | Fetched | Unavailable
 
 @dataclass(frozen=True, slots=True)
 class ListedChat:
-    """A chat of Beeper's list, its fingerprint, and what is stored of it (None for a new chat)."""
+    """A chat of Beeper's list, its fingerprint, and the stored chat (None if the chat is new)."""
 
     chat: Chat
     fingerprint: str
@@ -63,7 +64,7 @@ class ListedChat:
 
     @property
     def unavailable_since(self) -> int:
-        """The moment (ms) when the chat was stored as it is listed, without its roster. 0 if it was not."""
+        """The moment (ms) since which the chat is stored as listed without its full roster, or else 0."""
         return self.stored.roster_unavailable_since if self.stored and self._is_stored_as_listed else 0
 
     def has_changed(self, roster: Roster) -> bool:
@@ -96,8 +97,8 @@ class ListedChat:
 class PageOutcome:
     """The result of storing a page.
 
-    If it is not `finished`, time was up, and the page has to be stored again. The watermark must not pass
-    `watermark_limit` (ms), so that the next run reads down to it.
+    If `finished` is False, the time was used up, and the page must be stored again. The watermark must not
+    become later than `watermark_limit` (ms), so that the next run reads all chats since then.
     """
 
     finished: bool
@@ -106,7 +107,7 @@ class PageOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWriter:
-    """Stores the pages of a run, and counts in its report."""
+    """Stores the pages of a run, and counts the stored chats in the run's report."""
 
     chats_table: ChatsTable
     participants_table: ParticipantsTable
@@ -114,7 +115,10 @@ class PageWriter:
     matcher: ContactMatcher
 
     def store(self, page: list[Chat], run: SyncRun) -> PageOutcome:
-        """Stores what has changed, chat by chat, until time is up. Raises OriginDownError, FencedOffError."""
+        """Stores each chat that has changed, until the time is used up.
+
+        Raises OriginDownError and FencedOffError.
+        """
         stored = self.chats_table.stored((chat.chat_id for chat in page), consistent=run.previews_changed)
         listed_chats = [listed_chat(chat, stored.get(chat.chat_id)) for chat in page]
         contacts_of_page = self._contacts_of_changed(listed_chats, run)
@@ -136,7 +140,7 @@ class PageWriter:
         return PageOutcome(True, watermark_limit)
 
     def _contacts_of_changed(self, listed_chats: list[ListedChat], run: SyncRun) -> ContactIndex:
-        """Looks up contacts once for all changed chats whose members are all listed, as most are."""
+        """Looks up the contacts of all changed chats whose full roster is in the list, as it is for most."""
         changed = [
             listed.chat
             for listed in listed_chats
@@ -173,7 +177,7 @@ class PageWriter:
         )
 
     def _store_roster(self, chat: Chat, contacts: ContactIndex, run: SyncRun) -> Chat:
-        """Makes the stored roster equal to this one, and queues images before anything is removed.
+        """Makes the stored roster equal to the chat's, and queues images before it removes any row.
 
         Returns the chat with its members as they are stored now, linked to their contacts.
         """
@@ -185,7 +189,7 @@ class PageWriter:
         return merged.chat
 
     def _queue_images(self, chats: Iterable[Chat], run: SyncRun) -> None:
-        """Queues the pictures of these chats and of their members, as far as they need work."""
+        """Queues the pictures of these chats and of their members that need a download."""
         run.report.queued += self.image_queueing.request(
             row.image_source
             for chat in chats
@@ -195,18 +199,18 @@ class PageWriter:
         )
 
     def _queue_contact_images(self, chat: Chat, contacts: ContactIndex, run: SyncRun) -> None:
-        """Queues the pictures of the members' contacts."""
+        """Queues the pictures of the members' contacts that need a download."""
         if chat.last_activity >= run.images_since:
             run.report.queued += self.image_queueing.request(contacts.images(people_of(chat)))
 
 
 def listed_chat(chat: Chat, stored: StoredChat | None) -> ListedChat:
-    """Returns the chat with the fingerprint of everything that the list says about it."""
+    """Returns the chat with its fingerprint, a hash of all fields that the list has of the chat."""
     return ListedChat(chat, _hash(asdict(chat)), stored)
 
 
 def _roster_of(listed: ListedChat, run: SyncRun) -> Roster:
-    """Fetches the full roster if it matters now."""
+    """Returns the roster of the list, or requests the full roster if the chat needs it in this run."""
     if not listed.needs_full_roster(complete=run.complete):
         return Listed(listed.chat)
     try:
@@ -217,19 +221,19 @@ def _roster_of(listed: ListedChat, run: SyncRun) -> Roster:
 
 
 def _is_new(unavailable: ListedChat, run: SyncRun) -> bool:
-    """Returns True until a run has succeeded since the chat's roster became unavailable.
+    """Returns True if no run has succeeded since the chat's roster became unavailable.
 
-    After that the watermark may pass the chat. Otherwise no run would ever get beyond a chat whose roster is
-    never available.
+    Only such a chat limits the watermark. If every chat without a roster did, the watermark would never pass
+    a chat whose roster stays unavailable.
     """
     return not unavailable.unavailable_since or unavailable.unavailable_since > run.last_success_at
 
 
 def roster_fingerprint(chat: Chat) -> str:
-    """Returns a hash over everything that is stored of the chat's members and of its own picture."""
+    """Returns a hash of the chat's rows in chatParticipants, and of whether the roster is partial."""
     return _hash([chat.roster_is_partial, *(asdict(row) for row in roster_rows(chat))])
 
 
 def _hash(fields: Any) -> str:
-    """Hashes every field, pictures included: a new avatar alone is a change."""
+    """Returns a hash of every field, including pictures, so that a new avatar alone counts as a change."""
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -1,8 +1,9 @@
 """Copies Beeper's chats to beeperChats and chatParticipants, and queues the images that they show.
 
-Beeper lists chats newest first, in pages. An incremental run stops where all chats are older than what is
-stored. A complete run reads the list to its end, and so learns which chats are missing from it. A run is
-complete if that is asked for, or if the last complete one is too long ago.
+Beeper lists chats newest first, in pages. An incremental run stops at the first page on which every chat is
+older than the watermark minus an hour. A complete run reads the list to its end, and so finds the stored
+chats that are missing from it. A run is complete if the caller requests it, or if the last complete run was
+begun 20 hours ago or earlier.
 """
 
 from collections.abc import Callable
@@ -26,14 +27,15 @@ from imagecache.usecases.sync.store_page import PageWriter
 from imagecache.usecases.sync.sync_run import SyncOutcome, SyncReport, SyncRun
 
 STOP_BEFORE_END_MS = 30_000
-"""The part of an invocation's time that is kept for the chat under way and for recording the progress."""
+"""The last part of an invocation (ms), reserved to finish the current chat and to record the progress."""
 
 # Less than a day: laptops sleep at night, so a run at a fixed hour of the night might never succeed.
 _COMPLETE_EVERY = 20 * HOUR
-# An incremental run reads this much (ms) below the watermark, in case Beeper's list is not quite in order.
+# An incremental run reads chats up to this much (ms) older than the watermark, because the order of Beeper's
+# list is not exact.
 _OVERLAP = HOUR
 _MAX_PAGES = 2000
-# The lock is held a little longer than the invocation can last, in case clocks differ.
+# The lease of the lock is longer than the invocation can last, because clocks may differ.
 _LOCK_MARGIN_MS = 60_000
 _MAX_LOGGED_ID_CHARS = 100
 
@@ -72,13 +74,12 @@ class ChatSync:
         force: bool = False,
         on_page: Callable[[SyncReport], None] | None = None,
     ) -> SyncReport:
-        """Takes the sync lock for as long as this invocation can last, then syncs.
+        """Takes the sync lock, syncs until the run is finished or the time is used up, and releases the lock.
 
-        `remaining_ms` returns how long this invocation can still run. `complete` asks for a complete run.
-        `force` deletes chats that Beeper no longer has, even if they are suspiciously many. `on_page` is
-        called with the report so far after each page.
+        `remaining_ms` returns for how many ms this invocation can still run. `complete` requests a complete
+        run. `force` switches the deletion brake off. `on_page` is called with the report after each page.
 
-        Raises ListingError if the answer is not a list of chats.
+        Raises ListingError if Beeper's answer is not a list of chats.
         """
         remaining = remaining_ms()
         now = self.clock()
@@ -111,23 +112,23 @@ class ChatSync:
     def _resumed_or_new(
         self, last_sync: LastSync, *, complete: bool, force: bool, fence: int
     ) -> SyncProgress:
-        """Returns the progress of the last run if that was out of time and can be resumed, else a new one."""
+        """Returns the progress of an unfinished run if it can be resumed, or else the start of a new run."""
         now = self.clock()
         unfinished = self.progress_store.read(newer_than=last_sync.fence)
         if unfinished and _can_be_resumed(unfinished, complete=complete, now=now):
             return replace(unfinished, force=unfinished.force or force)
         if unfinished:
-            # Otherwise a later run would continue where this one is about to pass.
+            # A later run must not resume it, because this new run may store newer pages.
             self.progress_store.forget(fence=fence)
         is_overdue = last_sync.completed_at <= now - _COMPLETE_EVERY
         return SyncProgress(complete=complete or is_overdue, force=force, started_at=now)
 
     def _sync_and_record_health(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
-        """Syncs, and records how Beeper has answered. Raises FencedOffError, ListingError."""
+        """Syncs, and records the health of Beeper. Raises FencedOffError and ListingError."""
         try:
             self._sync(run, progress, last_sync)
         except ListingError:
-            # The cursor that was recorded may be the cause: the next run begins at the top of the list.
+            # The recorded cursor may be the cause, so the next run must begin at the top of the list.
             self.progress_store.forget(fence=run.fence)
             raise
         except OriginUnauthorizedError as error:
@@ -139,11 +140,11 @@ class ChatSync:
         state = _STATE_BY_OUTCOME.get(run.report.outcome, BeeperState.OK)
         self.beeper_health_store.record(state, now=self.clock(), fence=run.fence)
         if state is BeeperState.UNAUTHORIZED:
-            # The cacher has the same token. Its next probe, once one is allowed, closes the circuit again.
+            # The cacher uses the same token. Its next successful probe closes the circuit again.
             self.circuits.open(OriginName.BEEPER, Cause.UNAUTHORIZED, now=self.clock())
 
     def _sync(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
-        """Relinks contacts, reads the list, and finishes; or records the progress when time is up."""
+        """Relinks contacts, stores the list, and finishes. If the time is used up, records the progress."""
         relinked = self.relinker.run(
             fence=run.fence, images_since=run.images_since, time_budget=run.time_budget
         )
@@ -158,10 +159,10 @@ class ChatSync:
             return
         self._finish(run, progress, last_sync)
         if relinked.any_contacts and self.contact_changes.relink_position().is_behind:
-            run.report.outcome = SyncOutcome.UNFINISHED  # Contacts have changed meanwhile.
+            run.report.outcome = SyncOutcome.UNFINISHED  # Contacts have changed during this run.
 
     def _store_pages(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> SyncProgress:
-        """Stores one page after the other, until the list needs no more reading or time is up."""
+        """Stores one page after another until the run is finished or the time is used up."""
         stop_before = 0 if progress.complete else last_sync.watermark - _OVERLAP
         while not progress.finished:
             page = run.chat_api.page(progress.cursor)
@@ -178,9 +179,10 @@ class ChatSync:
         return progress
 
     def _finish(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
-        """Removes missing chats, queues images that are due, and moves the watermark, now that all is stored.
+        """Removes missing chats, queues images that are due, and moves the watermark.
 
-        The watermark does not move into the future, where a chat with a wrong date would hide all others.
+        The watermark never moves into the future: a chat with a wrong date would otherwise make later runs
+        skip all other chats.
         """
         if progress.complete:
             removal = self.missing_chat_remover.remove(run, progress)
@@ -203,7 +205,7 @@ class ChatSync:
 
 
 def _can_be_resumed(progress: SyncProgress, *, complete: bool, now: int) -> bool:
-    """Returns False for progress that is too old, or incremental although `complete` is asked for."""
+    """Returns False if the progress is too old, or if it is incremental and `complete` is requested."""
     return (progress.complete or not complete) and progress.started_at > now - _COMPLETE_EVERY
 
 

@@ -13,14 +13,15 @@ from imagecache.stores.state.jobs import Jobs
 from imagecache.usecases.sync.sync_chats import ChatSync
 from imagecache.usecases.sync.sync_run import SyncOutcome, SyncReport
 
-# Fields of a report that are added up over the invocations of a job, and those of its last report.
+# A job adds up the first fields over the reports of all its invocations. The others it takes from the last
+# report.
 _PROGRESS_FIELDS = ("chats", "changed", "queued", "relinked")
 _RESULT_FIELDS = ("missing", "deleted", "refused", "unreadable", "complete", "outcome", "detail")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncJobs:
-    """Runs sync, with or without a job. `new_worker_id` returns an id that was never used before."""
+    """Runs sync, with or without a job. `new_worker_id` returns a unique id."""
 
     chat_sync: ChatSync
     jobs: Jobs
@@ -37,9 +38,10 @@ class SyncJobs:
     ) -> SyncReport:
         """Runs sync once and returns its report.
 
-        `{"jobId"}` works on a job. The event of a schedule, and `{"complete", "force"}`, both optional, run
-        sync without one. `remaining_ms` returns how long the invocation can still run. `send_event` invokes
-        the same function again; it is called if the run is not finished.
+        An event with `jobId` works on that job. Any other event, such as a schedule's, runs sync without a
+        job, and may have `complete` and `force` as booleans. `remaining_ms` returns for how many ms the
+        invocation can still run. `send_event` is called if the run is not finished; it must invoke the same
+        function again.
 
         Raises JobTakenError or JobOverError if the event of a job has been delivered before.
         """
@@ -65,7 +67,7 @@ class SyncJobs:
         return report
 
     def _work_on(self, job: Job, chat_api: ChatApi, remaining_ms: Callable[[], int]) -> SyncReport:
-        """Runs sync as the job orders it, and records its progress, and its result or error."""
+        """Runs sync with the order of the job, and records the job's progress and its result or error."""
         if not isinstance(job.order, SyncOrder):
             raise TypeError(f"job {job.job_id} is not a sync but a {job.kind}")
 
@@ -84,7 +86,7 @@ class SyncJobs:
             raise
         except Exception as error:
             failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
-            with suppress(JobTakenError):  # The error matters more than who records it.
+            with suppress(JobTakenError):  # It must not hide the error that made the job fail.
                 self.jobs.save(failed, now=self.clock())
             raise
         progress = _progress(job, report)
@@ -100,5 +102,5 @@ class SyncJobs:
 
 
 def _progress(job: Job, report: SyncReport) -> dict[str, int]:
-    """Returns the counts of the job's earlier invocations and of this one together."""
+    """Returns the sums of the counts of the job's earlier invocations and of this report."""
     return job.progress_with({name: getattr(report, name) for name in _PROGRESS_FIELDS})

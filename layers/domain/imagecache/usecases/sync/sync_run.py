@@ -1,4 +1,4 @@
-"""One run of sync: what all of its parts need to know, and its report."""
+"""The data of one sync run that all its parts share, and its report."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -10,10 +10,11 @@ from imagecache.sources.beeper.chats import ChatApi
 
 
 class SyncOutcome(StrEnum):
-    """The ways in which a run can end. None of these is an error.
+    """The outcomes of a run that does not raise an error.
 
-    BUSY: another run holds the sync lock. UNFINISHED: time was up, or contacts have changed meanwhile, and
-    the next run continues. SUPERSEDED: this run has lost the lock to a newer one, which goes on in its place.
+    OFFLINE: Beeper did not answer. UNAUTHORIZED: Beeper refused the token. BUSY: another run holds the sync
+    lock. UNFINISHED: the time was used up, or contacts have changed during the run, so another run must
+    continue. SUPERSEDED: a newer run has taken the lock.
     """
 
     OK = "ok"
@@ -26,13 +27,13 @@ class SyncOutcome(StrEnum):
 
 @dataclass(slots=True)
 class SyncReport:
-    """The counts and the outcome of one run. It is filled in while the run goes on.
+    """The counts and the outcome of one run, updated during the run.
 
-    Of the chats that the list held, `chats` were looked at, `changed` were stored, and `unreadable` have no
-    usable id. `skipped` holds the ids, as far as there are any, of those and of chats whose roster was
-    unavailable. `queued` counts images. `relinked` counts members who have another contact now, as contacts
-    have changed. `missing` counts chats that were missing for the first time, `refused` those that the
-    deletion brake has kept.
+    Of the listed chats, `chats` were compared, `changed` were stored, and `unreadable` could not be read.
+    `skipped` has the ids of unreadable chats that have one, and of chats whose roster was unavailable.
+    `queued` counts images, and `relinked` counts members whose contact has changed because contacts were
+    changed. `missing` counts chats that are newly missing, and `refused` counts chats that the deletion brake
+    has kept.
     """
 
     outcome: SyncOutcome = SyncOutcome.OK
@@ -55,15 +56,15 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncRun:
-    """One run, which holds the sync lock. Every write carries its `fence`.
+    """One run, which holds the sync lock. Every write of the run is conditional on `fence`. Times are in ms.
 
-    A `complete` run reads the whole list of chats. The run began at `started_at`, maybe in an earlier
-    invocation, and the last one that succeeded ended at `last_success_at`. Images are queued for chats whose
-    last activity is not before `images_since` (all in ms). The parts of the run count in `report`, with which
-    `on_page` is called after each page.
+    A `complete` run reads the whole list of chats. The run began at `started_at`, perhaps in an earlier
+    invocation. The last successful run ended at `last_success_at`. Images are queued for chats whose last
+    activity is not before `images_since`. All parts of the run update `report`, and `on_page` is called with
+    `report` after each page.
 
     `any_contacts` is False if there has never been a contact. `previews_changed` means that this run has
-    already written previews, which must be read consistently.
+    written previews, so stored chats must be read consistently.
     """
 
     chat_api: ChatApi

@@ -1,1 +1,1 @@
-"""The nightly sweep: deletes what nothing shows any more, and repairs and counts what is left."""
+"""The nightly sweep: deletes images that are no longer shown, and repairs and counts the others."""

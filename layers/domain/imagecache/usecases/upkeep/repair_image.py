@@ -10,28 +10,29 @@ from imagecache.stores.blobs import Blobs, Version, object_keys
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.upkeep.sweep_progress import RowOutcome
 
-# In ms. A missing original is asked for at most this often.
+# In ms. A missing original is requested again at most once in this time.
 _ASKED_AGAIN_AFTER = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRepair:
-    """Restores what is missing in the least invasive way that is possible:
+    """Restores the missing objects of an image by the first of these ways that is possible.
 
-    UNDELETED: the objects had been deleted but their versions are there, so the delete markers are removed
-    REBUILT: the WebP files were made again from the original
+    UNDELETED: the objects were deleted but their versions still exist, so the delete markers are removed
+    REBUILT: the WebP files are made again from the original
     REFETCHED: the original is missing, so it is downloaded again while the WebP files are still shown
-    LOST: too little is left to show the image, so it is downloaded as if for the first time
-    DAMAGED: the original cannot be decoded any more, which a person must look at
+    LOST: the original and WebP files are missing, so the image is downloaded as if for the first time
+    DAMAGED: the WebP files cannot be made, because the stored original is damaged; a person must act
     """
 
     blobs: Blobs
     cached_images: CachedImages
 
     def repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
-        """Returns what it took to repair the image, or would take in a dry run; None if nothing is missing.
+        """Repairs the image and returns how, or only returns how it would in a dry run. `now` is in ms.
 
-        Never gives up an object of which S3 still has a version. Raises StoreUnavailableError.
+        Returns None if nothing is missing, or if only the original is missing and it was requested less than
+        a week ago. Raises StoreUnavailableError.
         """
         if row.blob_id is None:
             return None
@@ -62,13 +63,13 @@ class ImageRepair:
     def _rebuild(self, blob_id: str) -> RowOutcome:
         try:
             self.blobs.put_thumbnails(blob_id, render(self.blobs.original(blob_id)))
-        except ImageFailedError:  # It was decoded once, so something has happened to the stored bytes.
+        except ImageFailedError:  # It was decoded when it was stored, so the stored bytes are damaged.
             return RowOutcome.DAMAGED
         return RowOutcome.REBUILT
 
 
 def _hiding_markers(versions: list[Version]) -> list[Version]:
-    """Returns the delete markers that hide a version: the object was deleted, but not its versions."""
+    """Returns each delete marker that hides an older version, which still exists."""
     kept = {version.key for version in versions if not version.is_marker}
     return [
         version for version in versions if version.is_marker and version.is_latest and version.key in kept
@@ -76,7 +77,10 @@ def _hiding_markers(versions: list[Version]) -> list[Version]:
 
 
 def _needed(row: ImageRecord, missing: list[str], now: int) -> RowOutcome | None:
-    """Returns what the missing objects require, None if there are none or if it is too early to ask again."""
+    """Returns the repair that the missing objects need.
+
+    Returns None if no object is missing, or if it is too early to request the original again.
+    """
     if not missing:
         return None
     original, *_ = object_keys(row.blob_id or "")

@@ -1,8 +1,8 @@
-"""Sweeps the image bucket: counts what it holds, and deletes the content that no row names.
+"""Sweeps the image bucket: counts its objects, and deletes the blobs that no row names.
 
-A cacher stores a new version of every object before its row names the blob. A blob that no row names
-therefore needs none of its old versions, and the sweep deletes these by their ids. A cacher that stores the
-same content meanwhile has a version of its own, which is too young to be deleted.
+A cacher stores new versions of a blob's objects before it writes the blob id to a row. So if no row names a
+blob, its old versions are not needed, and the sweep deletes them by their version ids. If a cacher stores the
+same content meanwhile, its versions are too young to be deleted.
 """
 
 from collections import Counter
@@ -17,17 +17,19 @@ from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.upkeep.sweep_progress import SweepCounts
 
 OBJECT_GRACE = DAY
-"""A version younger than this (ms) when the sweep began is not deleted, as its row may not exist yet."""
+"""A version that was younger than this (ms) when the sweep began is not deleted, because its row may not
+have been written yet."""
 
 _OBJECTS_PER_BLOB = 1 + len(SIZES)
 
 
 @dataclass(slots=True)
 class Stock:
-    """The content of the bucket at the moment when it was listed.
+    """The content of the bucket at the time when it was listed. Sizes are in bytes.
 
-    `objects` counts the current objects of each blob, `old_bytes` the bytes of its old versions. `listed` is
-    the number of versions in all, `original_bytes` and `served_bytes` the bytes of current objects.
+    By blob id, `objects` has the number of current objects, and `old_bytes` the size of the old versions.
+    `listed` is the number of all versions. `original_bytes` and `served_bytes` are the sizes of the current
+    originals and WebP files.
     """
 
     objects: Counter[str] = field(default_factory=Counter)
@@ -38,7 +40,7 @@ class Stock:
 
     @property
     def blob_count(self) -> int:
-        """The number of blobs of which anything is left."""
+        """The number of blobs that have current objects or old versions."""
         return len(self.old_bytes.keys() | self.objects.keys())
 
     def is_whole(self, blob_id: str) -> bool:
@@ -46,7 +48,7 @@ class Stock:
         return self.objects[blob_id] == _OBJECTS_PER_BLOB
 
     def counts(self, unnamed: Sequence[str]) -> SweepCounts:
-        """Returns how much the bucket holds, and how much of that belongs to these unnamed blobs."""
+        """Returns the number of blobs, and the number and old bytes of the blobs `unnamed`."""
         return SweepCounts(
             blobs=self.blob_count,
             unnamed=len(unnamed),
@@ -80,15 +82,18 @@ class BlobSweeper:
         return stock
 
     def unnamed_blobs(self, stock: Stock) -> list[str]:
-        """Returns the blobs that have old versions and that no row names, by a scan of the index.
+        """Returns the ids of the blobs that have old versions but that no row names.
 
-        Raises StoreUnavailableError.
+        Scans the index byBlob. Raises StoreUnavailableError.
         """
         named = {image.blob_id for image in self.cached_images.stored_images()}
         return sorted(blob_id for blob_id in stock.old_bytes if blob_id not in named)
 
     def delete(self, blob_ids: Sequence[str], *, old_before: int) -> SweepCounts:
-        """Deletes the old versions of these blobs, except of those that a row names by now."""
+        """Deletes the old versions of these blobs, unless a row now names the blob.
+
+        Raises StoreUnavailableError if S3 does not answer.
+        """
         unnamed = [blob_id for blob_id in blob_ids if not self._may_be_named(blob_id)]
         deleted = self.blobs.delete_versions(*unnamed, before=old_before)
         return SweepCounts(
@@ -98,7 +103,7 @@ class BlobSweeper:
         )
 
     def _may_be_named(self, blob_id: str) -> bool:
-        """Asks once more right before the deletion. Without an answer, the blob counts as named."""
+        """Returns True if a row names the blob just before its deletion, or if DynamoDB does not answer."""
         try:
             return any(self.cached_images.images_of_blob(blob_id))
         except StoreUnavailableError:

@@ -1,9 +1,9 @@
-"""The nightly sweep: rows, deletions after a grace, objects, missing images, statistics.
+"""The nightly sweep: marks rows, deletes rows and then objects, queues missing images, records statistics.
 
-Rows come first, so that what they no longer name can be collected. Every change to a row is conditional. A
-second sweep at the same time, a crash or a long pause between any two steps, and clocks that differ by
-minutes cost work but never an image: an orphan waits for 30 days and an object for a day, and both are
-checked once more right before they are deleted.
+Rows are deleted before objects, so that the objects of deleted rows are deleted in the same sweep. A second
+sweep at the same time, a crash or a long pause between two steps, or clocks that differ by minutes never lose
+an image that is shown: every change to a row is conditional, an orphan is kept for 30 days and an object for
+a day, and both are checked again just before they are deleted.
 """
 
 from collections.abc import Iterator
@@ -26,15 +26,20 @@ from imagecache.usecases.upkeep.sweep_costs import costs_of
 from imagecache.usecases.upkeep.sweep_progress import Phase, SweepCounts, SweepPosition
 from imagecache.usecases.upkeep.sweep_rows import RowSweeper
 
-# In ms. Without a complete sync for so long, the references may be out of date.
+# In ms. If the last complete sync is longer ago than this, the references may be out of date.
 _SYNCED_WITHIN = 2 * DAY
-# More deletions than this, and more than this share of all, need a person's consent.
+# If more are to be deleted than both limits (a number, and a share of all), a person must consent.
 _BRAKE_COUNT = 50
 _BRAKE_SHARE = 0.2
 
 
 class Refusal(StrEnum):
-    """The reasons for which a sweep deletes nothing."""
+    """The reasons for which a sweep deletes nothing.
+
+    NO_RECENT_SYNC: no complete sync within two days. OFFLINE: the same, while Beeper is offline. SCAN_FAILED:
+    the references or the named blobs could not be read. TOO_MANY_IMAGES, TOO_MANY_BLOBS: the deletions need
+    a person's consent.
+    """
 
     NO_RECENT_SYNC = "no_recent_sync"
     OFFLINE = "offline"
@@ -47,8 +52,8 @@ class Refusal(StrEnum):
 class SweepState:
     """The state of a sweep.
 
-    `counts` and `refusals` are those of the whole job, which began at `started_at` (ms). `stock` is the
-    listing of the bucket: None until this invocation needs it, and again after it has deleted something.
+    `counts` and `refusals` include earlier invocations of the job, which began at `started_at` (ms). `stock`
+    is the listing of the bucket: None before this invocation has listed it, and after a deletion of objects.
     """
 
     order: CleanupOrder
@@ -59,9 +64,9 @@ class SweepState:
 
     @classmethod
     def of(cls, job: Job) -> "SweepState":
-        """Returns the state that the earlier invocations of the job have left.
+        """Returns the state that the earlier invocations have recorded in the job.
 
-        Raises TypeError for a job of another kind.
+        Raises TypeError if the job is not a cleanup.
         """
         if not isinstance(job.order, CleanupOrder):
             raise TypeError(f"job {job.job_id} is a {job.kind}, which another function works on")
@@ -74,21 +79,21 @@ class SweepState:
 
     @property
     def old_before(self) -> int:
-        """A version of an object that was stored before this moment (ms) may be deleted."""
+        """The moment (ms) before which an object version must be stored to be deleted."""
         return self.started_at - OBJECT_GRACE
 
     def refuse(self, reason: Refusal) -> None:
-        """Puts a brake on: from now on the sweep deletes nothing."""
+        """Records a reason for which the sweep deletes nothing from now on."""
         if reason not in self.refusals:
             self.refusals.append(reason)
 
     def refuse_too_much(self, reason: Refusal, count: int, *, of: int) -> None:
-        """Puts a brake on if deleting `count` things `of` so many needs a person's consent."""
+        """Records the reason if deleting `count` of `of` images or blobs needs a person's consent."""
         if not self.order.force and is_too_much(count, of=of, more_than=_BRAKE_COUNT, share=_BRAKE_SHARE):
             self.refuse(reason)
 
     def result(self) -> dict[str, ResultValue]:
-        """Returns what the job's result says beside the counts."""
+        """Returns the fields of the job's result other than the counts: the refusals and the costs."""
         return {
             "refused": [refusal.value for refusal in self.refusals],
             "costs": costs_of(self.counts).to_json(),
@@ -96,27 +101,28 @@ class SweepState:
 
 
 def refusals(job: Job) -> list[Refusal]:
-    """Returns why a sweep has deleted nothing so far."""
+    """Returns the reasons for which the sweep of this job deletes nothing, or an empty list."""
     codes = job.result.get("refused", [])
     return [Refusal(code) for code in codes] if isinstance(codes, list) else []
 
 
 def needs_a_person(job: Job) -> bool:
-    """Returns True if a finished sweep refused to delete for any reason but a laptop that was offline."""
+    """Returns True if a finished sweep, not a dry run, deleted nothing for a reason other than OFFLINE."""
     is_dry_run = isinstance(job.order, CleanupOrder) and job.order.dry_run
     is_finished = job.status is JobStatus.DONE
     return is_finished and not is_dry_run and any(reason is not Refusal.OFFLINE for reason in refusals(job))
 
 
 Progress = tuple[SweepCounts, SweepPosition | None]
-"""The counts of a step, and the position at which to continue (None at the end of the sweep)."""
+"""The counts of a step, and the position of the next step (None at the end of the sweep)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """Works on jobs of the kind `cleanup`. Each phase yields its steps, at least one.
+    """Works on jobs of the kind `cleanup`. Each phase yields at least one step.
 
-    Every step ends at a position where another invocation can continue.
+    After every step another invocation can continue at the step's position. A step deletes at most
+    `blobs_per_step` blobs. Missing images are queued for chats active in the last `active_within_days` days.
     """
 
     row_sweeper: RowSweeper
@@ -132,10 +138,10 @@ class Sweep:
     blobs_per_step: int = 100
 
     def run(self, job: Job) -> Iterator[Step]:
-        """Sweeps from the job's position on. A dry run changes nothing and counts what would be done.
+        """Sweeps from the job's position on. A dry run counts the changes but does not make them.
 
-        Raises TypeError for a job of another kind, StoreUnavailableError if AWS does not answer where the
-        sweep cannot do without.
+        Raises TypeError if the job is not a cleanup, and StoreUnavailableError if an answer of AWS is missing
+        that the sweep needs to continue.
         """
         state = SweepState.of(job)
         position: SweepPosition | None = SweepPosition.from_json(job.position)
@@ -159,7 +165,7 @@ class Sweep:
                 return self._record_statistics(position, state)
 
     def _sweep_rows(self, position: SweepPosition, state: SweepState) -> Iterator[Progress]:
-        """Does what the rows need, and counts those that are due for deletion."""
+        """Marks, unmarks, refreshes and repairs rows, and counts the rows that are due for deletion."""
         try:
             shown = self.row_sweeper.shown_images()
         except StoreUnavailableError:
@@ -173,9 +179,9 @@ class Sweep:
             yield page.counts, position.after_row(page.last_key)
 
     def _delete_rows(self, position: SweepPosition, state: SweepState) -> Iterator[Progress]:
-        """Deletes those of a page of rows that are due.
+        """Deletes the due rows of one page.
 
-        Only a phase of its own knows how many are due in all.
+        This is a separate phase, because the deletion brake needs the number of all due rows first.
         """
         state.refuse_too_much(Refusal.TOO_MANY_IMAGES, state.counts.due, of=state.counts.rows)
         if state.counts.due and self._may_delete(state):
@@ -185,9 +191,9 @@ class Sweep:
             yield SweepCounts(), position.next_phase()
 
     def _sweep_objects(self, position: SweepPosition, state: SweepState) -> Iterator[Progress]:
-        """Counts what the bucket holds, then deletes the old versions of the blobs that no row names.
+        """Counts the blobs in the bucket, then deletes the old versions of the blobs that no row names.
 
-        Counting is a phase of its own, so that the bucket is counted once however often it is listed.
+        Counting is a separate phase: a later invocation lists the bucket again, and must not count it again.
         """
         stock = self._stock(state)
         try:
@@ -201,13 +207,13 @@ class Sweep:
         state.refuse_too_much(Refusal.TOO_MANY_BLOBS, len(unnamed), of=stock.blob_count)
         if self._may_delete(state):
             for start in range(0, len(unnamed), self.blobs_per_step):
-                state.stock = None  # The statistics must describe what is left.
+                state.stock = None  # The statistics must describe the bucket after the deletions.
                 batch = unnamed[start : start + self.blobs_per_step]
                 yield self.blob_sweeper.delete(batch, old_before=state.old_before), deleting
         yield SweepCounts(), deleting.next_phase()
 
     def _queue_missing(self, position: SweepPosition, state: SweepState) -> Iterator[Progress]:
-        """Queues what chats show and the cache does not have: lost since, or not queued by the last sync."""
+        """Queues images that chats show but that are not cached, because they were lost or never queued."""
         oldest = state.started_at - self.active_within_days * DAY if self.active_within_days else 0
         queueing = self.image_queueing
         step = self.backfill.step(
@@ -218,7 +224,7 @@ class Sweep:
         yield SweepCounts(chats=step.chats, queued=step.queued), position.after_chats(step.position)
 
     def _record_statistics(self, position: SweepPosition, state: SweepState) -> Iterator[Progress]:
-        """Records what `/api/stats` says of the last sweep. A dry run records nothing."""
+        """Records the statistics that `/api/stats` returns. A dry run records nothing."""
         stock = self._stock(state)
         if not state.order.dry_run:
             statistics = asdict(self.cache_counter.count()) | {
@@ -234,9 +240,10 @@ class Sweep:
         yield SweepCounts(listed=stock.listed), position.next_phase()
 
     def _may_delete(self, state: SweepState) -> bool:
-        """Returns True if no brake is on.
+        """Returns True if there is no reason against deletions, and the sweep is no dry run.
 
-        A person's `force` lifts all but one: nothing replaces unread references.
+        The order's `force` overrides every reason except SCAN_FAILED, because without the references every
+        image would look unused.
         """
         last_complete_sync = self.last_sync_store.read().completed_at
         if last_complete_sync <= self.clock() - _SYNCED_WITHIN and not state.order.force:

@@ -1,4 +1,4 @@
-"""Estimates the requests that a sweep takes, and their price."""
+"""Estimates the number of requests that a sweep makes, and their price."""
 
 from dataclasses import asdict, dataclass
 
@@ -15,13 +15,13 @@ _MESSAGE = 0.4e-6
 _ROWS_PER_UNIT = 4096 / 700
 _INDEX_ENTRIES_PER_UNIT = 8192 / 150
 _VERSIONS_PER_LIST = 1000
-# One for the table, and one for the index that has an entry for the row.
+# A write needs one unit for the table, and one for an index that has an entry for the row.
 _UNITS_PER_WRITE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class SweepCosts:
-    """DynamoDB's request units, requests to S3 and SQS. An estimate that leaves out Lambda's time."""
+    """An estimate of DynamoDB's request units, S3's list requests and SQS messages, without Lambda's time."""
 
     reads: int
     writes: int
@@ -30,7 +30,7 @@ class SweepCosts:
 
     @property
     def dollars(self) -> float:
-        """The price of all of them."""
+        """The price of all requests in US dollars."""
         return (
             self.reads * _READ_UNIT
             + self.writes * _WRITE_UNIT
@@ -44,7 +44,7 @@ class SweepCosts:
 
 
 def costs_of(counts: SweepCounts) -> SweepCosts:
-    """Estimates a sweep that did everything that was counted. A dry run counts what would be done."""
+    """Estimates the costs of a sweep with these counts. For a dry run, the estimate is for a real sweep."""
     passes = 2 if counts.due else 1
     scans = counts.rows * passes / _ROWS_PER_UNIT + 2 * counts.rows / _INDEX_ENTRIES_PER_UNIT
     reads = scans + counts.marked + counts.due + counts.unnamed + 2 * counts.chats

@@ -1,4 +1,4 @@
-"""How far a sweep has come: its position, at which the next invocation continues, and its counts."""
+"""The progress of a sweep: the position at which the next invocation continues, and the counts so far."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -25,10 +25,10 @@ _PHASES = list(Phase)
 
 @dataclass(frozen=True, slots=True)
 class SweepPosition:
-    """A phase, and how far it has come.
+    """A phase, and the position in it.
 
-    `last_key` is the image key of the last row that SWEEP_ROWS or DELETE_ROWS has looked at, `backfill` the
-    position of QUEUE_MISSING. Both are None at the beginning of a phase.
+    `last_key` is the image key of the last row that SWEEP_ROWS or DELETE_ROWS has read, and `backfill` the
+    position of QUEUE_MISSING. Both are None at the beginning of a phase, and in all other phases.
     """
 
     phase: Phase = Phase.SWEEP_ROWS
@@ -49,7 +49,7 @@ class SweepPosition:
         return SweepPosition(following[0]) if following else None
 
     def to_json(self) -> Json:
-        """Returns the form in which a job's row keeps the position."""
+        """Returns the position as JSON, for the row of the job."""
         return {
             "phase": self.phase.value,
             "lastKey": self.last_key,
@@ -58,7 +58,10 @@ class SweepPosition:
 
     @classmethod
     def from_json(cls, value: Json) -> "SweepPosition":
-        """Reads what `to_json` has written; None is the beginning of a sweep. Raises ValueError."""
+        """Returns the position that `to_json` has written, or the beginning of a sweep if `value` is None.
+
+        Raises ValueError if `value` is not a position.
+        """
         match value:
             case None:
                 return cls()
@@ -69,9 +72,9 @@ class SweepPosition:
 
 
 class RowOutcome(StrEnum):
-    """The outcomes of a row: what was done, or in a dry run would be.
+    """The changes that a sweep has made to a row, or would make in a dry run.
 
-    Each value is a field of SweepCounts.
+    Each value is a field of SweepCounts, which explains it.
     """
 
     MARKED = "marked"
@@ -93,16 +96,16 @@ def _camel_case(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepCounts:
-    """Counts of a sweep. They are added up over its steps; progress and result of its job hold them as JSON.
+    """The counts of a sweep, summed over its steps. The job's progress and result have them as JSON.
 
-    rows: rows of cachedImages that were looked at; orphans: those of them with an orphan mark
+    rows, orphans: rows of cachedImages that were read, and the rows among them with an orphan mark
     marked, unmarked: rows that got an orphan mark, or lost it because something shows them again
-    due, due_bytes: rows whose grace is over, and the bytes of their originals
+    due, due_bytes: rows that have been orphans for 30 days, and the bytes of their originals
     deleted: rows that were deleted
-    revalidated: rows whose source is asked whether the image has changed
+    revalidated: rows whose origin is asked whether the image has changed
     undeleted, rebuilt, refetched, lost, damaged: repairs, see ImageRepair
-    unsure: rows and blobs left alone because a last check before the change did not confirm it
-    listed: versions of objects in the bucket; blobs: the blobs that they belong to
+    unsure: rows and blobs that were not changed, because a last check did not confirm the change
+    listed, blobs: versions of objects in the bucket, and the number of their blobs
     unnamed, unnamed_bytes: blobs with old versions that no row names, and the bytes of these versions
     versions_deleted, bytes_freed: versions of objects that were deleted, and their bytes
     chats, queued: chats that were searched for missing images, and the images that were queued
@@ -132,7 +135,7 @@ class SweepCounts:
     queued: int = 0
 
     def __add__(self, other: "SweepCounts") -> "SweepCounts":
-        """Returns the sums of both."""
+        """Returns the sum of each count."""
         return SweepCounts(**{name: getattr(self, name) + getattr(other, name) for name in _JSON_NAMES})
 
     def to_json(self) -> dict[str, int]:
@@ -142,12 +145,12 @@ class SweepCounts:
 
     @classmethod
     def from_json(cls, counts: Mapping[str, int]) -> "SweepCounts":
-        """Reads what `to_json` has written, or a sum of several of them."""
+        """Returns the counts that `to_json` has written. A missing name means 0."""
         return cls(**{name: counts.get(json_name, 0) for name, json_name in _JSON_NAMES.items()})
 
     @classmethod
     def of(cls, outcomes: Iterable[RowOutcome | None]) -> "SweepCounts":
-        """Counts outcomes of rows. None stands for a row that turned out to need nothing."""
+        """Counts each outcome. None is not counted; it means that the row needed no change."""
         counts = dict.fromkeys(RowOutcome, 0)
         for outcome in outcomes:
             if outcome is not None:

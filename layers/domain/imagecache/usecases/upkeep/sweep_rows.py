@@ -1,4 +1,4 @@
-"""Sweeps the rows of cachedImages: marks, unmarks, refreshes, repairs, and after a grace deletes them."""
+"""Sweeps the rows of cachedImages: marks orphans and deletes them after 30 days, and repairs other images."""
 
 from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,15 +19,15 @@ from imagecache.usecases.upkeep.sweep_blobs import Stock
 from imagecache.usecases.upkeep.sweep_progress import RowOutcome, SweepCounts
 
 GRACE = 30 * DAY
-"""The time in ms for which an orphan is kept, and for which a look-up counts as a reference."""
+"""The time (ms) for which an orphan is kept, and for which a look-up counts as a reference."""
 
-# In ms. An image of the web may change under the same URL.
+# In ms. An image from the web may change while its URL stays the same.
 _REVALIDATE_AFTER = 30 * DAY
 _TO_BE_FETCHED = frozenset({RowOutcome.REVALIDATED, RowOutcome.REFETCHED, RowOutcome.LOST})
 
 
 class Task(Enum):
-    """The things that a row may need."""
+    """The changes that a row may need."""
 
     MARK = auto()
     UNMARK = auto()
@@ -46,11 +46,11 @@ class SweptPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowSweeper:
-    """Sweeps the table page by page, up to `writes_at_once` rows side by side.
+    """Sweeps the table page by page. Up to `writes_at_once` rows are changed in parallel.
 
-    An image is shown if a chat, a member or a contact refers to it. A look-up by another application, which
-    is recorded in the image's own row, counts as a reference for as long as GRACE. Images from Beeper are
-    asked for again when they are older than `refetch_media_after` (ms), or never if that is 0.
+    An image is shown if a chat, a member or a contact refers to it, or if another application has looked it
+    up within GRACE. An image from Beeper is downloaded again if its last check is older than
+    `refetch_media_after` (ms), or never if that is 0.
     """
 
     cached_images: CachedImages
@@ -63,16 +63,19 @@ class RowSweeper:
     refetch_media_after: int
 
     def shown_images(self) -> set[str]:
-        """Returns the keys of all images that are shown, by two scans. Raises StoreUnavailableError."""
+        """Scans both tables and returns the keys of all images that a chat, a member or a contact shows.
+
+        Raises StoreUnavailableError.
+        """
         return {*self.participants_table.image_keys(), *self.contacts_table.image_keys()}
 
     def sweep(
         self, *, after: str | None, shown: Container[str], stock: Stock, dry_run: bool
     ) -> Iterator[SweptPage]:
-        """Does what the rows after this key need (None for all rows), and yields each page that it has swept.
+        """Sweeps the rows after the key `after` (None for all rows), and yields the counts of each page.
 
-        Deletions are only counted as due, because the brake needs their number. `shown` are the keys of the
-        images that are shown. A dry run changes nothing and counts what would be done.
+        `shown` has the keys of all images that are shown. Deletions are only counted as due, because the
+        deletion brake needs their number first. A dry run counts the changes but does not make them.
         """
         while True:
             rows, after = self.cached_images.rows_for_sweep(after=after)
@@ -81,7 +84,7 @@ class RowSweeper:
                 return
 
     def delete_page(self, *, after: str | None) -> SweptPage:
-        """Deletes those rows of the next page whose grace is over, unless something shows them after all."""
+        """Deletes each row of the next page that has been an orphan for GRACE, unless it is shown again."""
         now = self.clock()
         rows, last_key = self.cached_images.rows_for_sweep(after=after)
         due = [row for row in rows if row.orphaned_at and row.orphaned_at <= now - GRACE]
@@ -120,9 +123,9 @@ class RowSweeper:
         )
 
     def _do(self, task: Task, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
-        """Does one task.
+        """Does one task and returns the outcome, or None if the row has changed and no longer needs the task.
 
-        Returns None if there was nothing left to do, because the row has changed meanwhile.
+        A dry run only returns the outcome.
         """
         match task:
             case Task.REPAIR:
@@ -156,7 +159,10 @@ class RowSweeper:
         return RowOutcome.DELETED if is_deleted else None
 
     def _may_be_shown(self, row: ImageRecord) -> bool:
-        """Asks once more right before a change. Without an answer, the image counts as shown."""
+        """Returns True if something shows the image, or if DynamoDB does not answer.
+
+        Called just before a change, because `shown` may be out of date.
+        """
         try:
             return bool(
                 self.participants_table.referring(row.image_key, limit=1)
@@ -169,10 +175,10 @@ class RowSweeper:
 def tasks(
     row: ImageRecord, *, is_shown: bool, is_whole: bool, now: int, refetch_media_after: int
 ) -> list[Task]:
-    """Returns what the row needs.
+    """Returns the tasks that the row needs at `now` (ms).
 
-    `is_whole` is True if all objects of its blob seem to be there. `refetch_media_after` is the age in ms at
-    which an image from Beeper is asked for again, 0 for never.
+    `is_whole` is True if all objects of the row's blob were listed. `refetch_media_after` is the age (ms) of
+    the last check after which an image from Beeper is downloaded again, 0 for never.
     """
     if row.status is ImageStatus.FORGOTTEN:  # Without the row, the next sync would bring the image back.
         return []
@@ -189,9 +195,10 @@ def tasks(
 
 
 def _may_have_changed(row: ImageRecord, now: int, refetch_media_after: int) -> bool:
-    """Returns True if the last check is too long ago.
+    """Returns True if the image is cached and its last check is too long ago.
 
-    The content of a media id never changes, of a URL it may.
+    The content of a web URL may change. The content of a media id of Beeper does not, so such an image is
+    checked only if `refetch_media_after` is set.
     """
     if row.status is not ImageStatus.CACHED:
         return False
