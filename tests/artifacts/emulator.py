@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -41,9 +42,12 @@ class Emulator:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}{_INVOKE}", data=json.dumps(event).encode()
         )
-        with urllib.request.urlopen(request, timeout=LIMIT_SECONDS) as response:  # noqa: S310 - our own process
-            answer = json.load(response)
-        if isinstance(answer, dict) and "errorMessage" in answer:  # Lambda answers 200 then, too
+        try:
+            with urllib.request.urlopen(request, timeout=LIMIT_SECONDS) as response:  # noqa: S310 - our own process
+                answer = json.load(response)
+        except urllib.error.HTTPError as error:  # the function does not start
+            pytest.fail(f"{error}\n{self._log.read_text()}")
+        if isinstance(answer, dict) and "errorMessage" in answer:  # the status is 200 all the same
             pytest.fail(f"{answer}\n{self._log.read_text()}")
         return answer
 
@@ -56,7 +60,7 @@ def emulator(
     ports = [free_port(), free_port()]
     interface, runtime = (f"127.0.0.1:{port}" for port in ports)
     log = folder / f"{code.name}.log"
-    command = [
+    command: list[str | Path] = [
         *(_emulator_program(), "--log-level", "info"),
         *("--runtime-interface-emulator-address", interface, "--runtime-api-address", runtime),
         # -S: no packages but those of the layers and of the runtime

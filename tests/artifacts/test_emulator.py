@@ -80,9 +80,11 @@ def runtime(
     dex.start()
     with running_engine(folder / "engine") as engine, DemoAccount(scale=0.01) as demo:
         create_tables(boto3.client("dynamodb", **engine.access), *TABLES)
-        location = {"LocationConstraint": REGION}
-        boto3.client("s3", **engine.access).create_bucket(Bucket="images", CreateBucketConfiguration=location)
-        sqs, ssm = boto3.client("sqs", **engine.access), boto3.client("ssm", **engine.access)
+        boto3.client("s3", **engine.access).create_bucket(
+            Bucket="images", CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        sqs = boto3.client("sqs", **engine.access)
+        ssm = boto3.client("ssm", **engine.access)
         secrets = {"beeper-token": demo.beeper_token, "read-token": "r3ad", "admin-token": "4dmin"}
         for name, value in (secrets | {"dex-api-key": "d3x"}).items():
             ssm.put_parameter(Name=f"/imagecache/{name}", Value=value, Type="SecureString")

@@ -81,7 +81,9 @@ def _post(headers: Mapping[str, str], body: bytes) -> Answer:
         connection.request("POST", "/", body, dict(headers))
         response = connection.getresponse()
         received = {name.lower(): value for name, value in response.getheaders()}
-        kept = {name: received[name] for name in ("content-type", "x-amz-crc32") if name in received}
+        kept: dict[str, str] = {
+            name: received[name] for name in ("content-type", "x-amz-crc32") if name in received
+        }
         return response.status, kept, response.read()
     finally:
         connection.close()
