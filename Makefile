@@ -52,8 +52,10 @@ javascript:
 unit:
 	@$(DEV) pytest -n 2 --quiet tests/unit
 
+# None of the three sends anything. What they may not complain of is explained in template.yaml and .checkov.yaml.
 template:
-	@$(SAM) $(SOME_REGION) $(SAM_CLI) validate
+	@$(SAM) $(SOME_REGION) $(SAM_CLI) validate && "$${sam%/*}/cfn-lint" template.yaml
+	@checkov=$$($(ENVIRONMENT) checkov) && "$${checkov%/*}/checkov" --file template.yaml
 
 openapi: ## Write docs/openapi.json, from the routes
 	@$(DEV) tools.openapi
@@ -86,7 +88,7 @@ recover: ## Copy the chats and pictures of a removed stack into a new one: STACK
 clean: ## Delete everything local: the pictures of `make run`, environments, builds
 	rm -rf .local .aws-sam
 
-# Hashes and no hosts. Every lock follows run.txt, or boto3 and botocore drift apart; only the SAM CLI pins its own.
+# Hashes and no hosts. Every lock follows run.txt, or boto3 and botocore drift apart; the SAM CLI and checkov pin their own.
 # For newer versions: make lock UV_OPTIONS=--upgrade
 COMPILE = "$$python" -m uv pip compile --quiet --no-config --generate-hashes --universal --python-version 3.11 \
 	--no-annotate --custom-compile-command "make lock" $(UV_OPTIONS)
@@ -96,4 +98,4 @@ lock: ## Compile requirements (*.in) into lock files (*.txt)
 	for name in requirements/dev layers/dependencies/requirements layers/imaging/requirements; do \
 		$(COMPILE) -c requirements/run.txt $$name.in -o $$name.txt || exit; \
 	done && \
-	for name in sam pip lock; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit; done
+	for name in sam checkov pip lock; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit; done

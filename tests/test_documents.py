@@ -48,6 +48,39 @@ def test_every_file_that_a_document_names_exists() -> None:
     assert missing == []
 
 
+def rows(document: str) -> list[list[str]]:
+    """The cells of each row of the document's tables, headers and lines apart."""
+    lines = (ROOT / "docs" / document).read_text().splitlines()
+    tables = [
+        line
+        for line, following in zip(lines, [*lines[1:], ""], strict=True)
+        if line.startswith("| ") and not following.startswith("|---")
+    ]
+    return [line.strip("| ").split(" | ") for line in tables]
+
+
+def test_every_row_of_the_attackers_says_what_tests_it_or_that_nothing_does() -> None:
+    attacks = rows("security.md")
+    assert len(attacks) >= 40
+    assert [row for row in attacks if not (len(row) == 3 and re.search(r"`test_\w+`|no test$", row[2]))] == []
+
+
+def test_every_promise_that_only_aws_can_show_has_a_check_and_the_document_that_makes_it() -> None:
+    promises = rows("aws-unverified.md")
+    assert len(promises) >= 25
+    assert [row for row in promises if not (len(row) == 3 and re.fullmatch(r"\[.+\]\(.+\)", row[2]))] == []
+
+
+@pytest.mark.parametrize("document", ["security.md", "aws-unverified.md"])
+def test_every_link_to_a_document_leads_to_one_of_its_headings(document: str) -> None:
+    links = re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", (ROOT / "docs" / document).read_text())
+    assert links
+    for path, heading in links:
+        target = (ROOT / "docs" / (path or document)).resolve()
+        headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+        assert not heading or heading in {anchor(title) for title in headings}, (path, heading)
+
+
 def test_every_route_has_a_place_in_the_readme() -> None:
     """The README shortens paths: `POST /api/images/refresh`, `retry`, `forget`."""
     chapter = (ROOT / "README.md").read_text().partition("\n## The API\n")[2].partition("\n### ")[0]

@@ -26,8 +26,17 @@ def assert_every_url_loads(clone: Clone) -> int:
 
 
 def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: Clone) -> None:
+    assert_one_command_shows_every_face_and_a_second_downloads_none_again(
+        clone, chats=50, pictures=150, contacts=20
+    )
+
+
+def assert_one_command_shows_every_face_and_a_second_downloads_none_again(
+    clone: Clone, *, chats: int, pictures: int, contacts: int
+) -> None:
+    """Runs the clone twice. Its demo account must have so many chats on a page and, at least, the others."""
     first = clone.run_until_ready()
-    wait_until(lambda: len(clone.get("/api/chats?limit=50")["chats"]) == 50, what="50 chats")
+    wait_until(lambda: len(clone.get("/api/chats?limit=50")["chats"]) == chats, what=f"{chats} chats")
     deliverable = clone.demo("account")["deliverable"]
     wait_until(
         lambda: all_cached(clone, deliverable, clone.image_hits()),
@@ -36,10 +45,10 @@ def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: C
     hits = clone.image_hits()
     assert hits == dict.fromkeys(hits, 1)
     thumbnails = assert_every_url_loads(clone)
-    assert thumbnails > 3 * 150
+    assert thumbnails > 3 * pictures
     statuses_of_contacts = [image["status"] for image in clone.images() if image["source"] == "contact"]
     assert set(statuses_of_contacts) == {"cached"}
-    assert len(statuses_of_contacts) >= 20, "of chats, and of their members"
+    assert len(statuses_of_contacts) >= contacts, "of chats, and of their members"
     assert stop(first, signal.SIGINT)[0] == 0
     assert clone.is_clean()
 

@@ -57,6 +57,7 @@ def test_there_is_a_lock_for_everything_that_is_installed() -> None:
     assert {lock_name(lock) for lock in LOCKS} == {
         "layers/dependencies/requirements.txt",
         "layers/imaging/requirements.txt",
+        "requirements/checkov.txt",
         "requirements/dev.txt",
         "requirements/lock.txt",
         "requirements/pip.txt",
@@ -87,7 +88,7 @@ def test_no_file_names_a_package_registry() -> None:
 
 
 def test_what_the_functions_use_is_the_same_in_every_environment() -> None:
-    """Only the SAM CLI, which pins its own boto3, lives apart."""
+    """Only the SAM CLI and checkov, which pin their own boto3, live apart."""
     run, dev = pins(ROOT / "requirements/run.txt"), pins(ROOT / "requirements/dev.txt")
 
     assert {"boto3", "botocore", "pillow", "pynamodb", "aws-lambda-powertools"} <= set(run)
