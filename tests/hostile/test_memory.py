@@ -50,6 +50,14 @@ def test_the_largest_image_that_is_decoded_is_in_memory_once(grown: dict[str, in
     assert grown["large"] <= 176 * MB
 
 
+@pytest.mark.parametrize("source", ["chats", "contacts"])
+@pytest.mark.parametrize("answer", ["gzip", "endless", "33 MB", "million"])
+def test_a_hostile_list_costs_little_more_than_the_most_that_is_read(
+    source: str, answer: str, grown: dict[str, int]
+) -> None:
+    assert grown[f"{source}, {answer}"] <= 64 * MB
+
+
 @pytest.fixture(scope="module")
 def worst(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What came of the worst pictures of every format, in a process with 70 % of the function's memory."""
