@@ -106,7 +106,7 @@ def test_a_message_waits_at_most_eight_times_or_two_hours_and_only_before_the_fi
 
 @pytest.mark.parametrize(
     "reason",
-    [FailureReason.REFUSED, FailureReason.UNSUPPORTED, FailureReason.TOO_LARGE, FailureReason.CRASHED],
+    [FailureReason.REFUSED, FailureReason.UNSUPPORTED, FailureReason.TOO_LARGE],
 )
 def test_a_reason_without_a_retry_policy_is_final(reason: FailureReason) -> None:
     assert next_attempt_at(reason, failures=1, now=0, jitter=0) == NEVER
@@ -115,3 +115,8 @@ def test_a_reason_without_a_retry_policy_is_final(reason: FailureReason) -> None
 def test_jitter_spreads_the_tries_over_a_quarter_of_the_wait() -> None:
     assert next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=NOW, jitter=0) == NOW + 10 * 60_000
     assert next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=NOW, jitter=1) == NOW + 12.5 * 60_000
+
+
+@pytest.mark.parametrize("failures", [1, 2, 9])
+def test_a_crash_is_never_for_good_but_tried_again_after_30_days(failures: int) -> None:
+    assert next_attempt_at(FailureReason.CRASHED, failures=failures, now=NOW, jitter=0) == NOW + 30 * DAY

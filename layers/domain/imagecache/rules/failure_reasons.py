@@ -55,12 +55,13 @@ FAILURES: Mapping[FailureReason, FailureMeaning] = {
         RetryPolicy(first_wait_ms=6 * HOUR, longest_wait_ms=DAY),
     ),
     FailureReason.TOO_LARGE: FailureMeaning(
-        "it is larger than 5 MB or 40 megapixels",
+        "it is larger than 5 MB or 40 megapixels (30 for WebP, 18 for AVIF)",
         "Replace the picture at its source with a smaller one.",
     ),
     FailureReason.CRASHED: FailureMeaning(
-        "three workers ended without a result while they had it",
-        "Replace the picture at its source.",
+        "three workers ended without a result while they had it, the last one with nothing else to do",
+        "If it is not tried with success in 30 days, replace the picture at its source.",
+        RetryPolicy(first_wait_ms=30 * DAY, longest_wait_ms=30 * DAY),
     ),
     FailureReason.ORIGIN_DOWN: FailureMeaning(
         "its server could not be reached, or did not send it",

@@ -26,8 +26,8 @@ from imagecache.model.image import FailureReason
 
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
 MAX_JSON_BYTES = 32 * 1024 * 1024
-# A short text can become a large object: each `[]` takes more than 50 bytes. A list of 200 chats with 20 members
-# each has a tenth of this.
+# A short text can become a large object: each `[]` takes more than 50 bytes. A list of 200 chats with 20
+# members each has a tenth of this.
 _MOST_JSON_VALUES = 1_000_000
 NO_COMPRESSION = {"Accept-Encoding": "identity"}
 """The header of every request. A small compressed answer could be huge when it is unpacked."""

@@ -20,6 +20,7 @@ from imagecache.model.image import (
     BadBytes,
     Blob,
     Failure,
+    FailureReason,
     ImageMessage,
     ImageRecord,
     ImageStatus,
@@ -60,8 +61,9 @@ class Won:
     """The worker has the image. Everything but `lease` is what the row held when it was claimed.
 
     `attempts` counts the claims since the last outcome, this one included; `failures` counts the failures in
-    a row. `is_refresh` means that the image is cached and wanted again: `blob_id` and `validators` then
-    describe the copy that is cached. For any other image `validators` are empty.
+    a row. `crashed_before` means that the last outcome was a crash. `is_refresh` means that the image is
+    cached and wanted again: `blob_id` and `validators` then describe the copy that is cached. For any other
+    image `validators` are empty.
     """
 
     image_key: str
@@ -69,6 +71,7 @@ class Won:
     attempts: int
     failures: int
     is_refresh: bool
+    crashed_before: bool = False
     blob_id: str | None = None
     validators: Validators = NO_VALIDATORS
     bad_bytes: BadBytes | None = None
@@ -234,6 +237,7 @@ def _won(record: ImageRecord, lease: str) -> Won:
         attempts=record.attempts,
         failures=record.failures,
         is_refresh=is_refresh,
+        crashed_before=record.status is ImageStatus.FAILED and record.reason is FailureReason.CRASHED,
         blob_id=record.blob_id,
         validators=record.validators if is_refresh else NO_VALIDATORS,
         bad_bytes=record.bad_bytes,
