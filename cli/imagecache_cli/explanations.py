@@ -66,11 +66,15 @@ FAILURES = _by_code(
             "the file is damaged",
             "`imagecache explain URL` says whether it is tried again; `imagecache retry URL` tries it now",
         ),
-        Explanation("too_large", "the file is larger than 5 MB or 40 megapixels", _OTHER_PICTURE),
+        Explanation(
+            "too_large",
+            "the file is larger than 5 MB or 40 megapixels (30 for WebP, 18 for AVIF)",
+            _OTHER_PICTURE,
+        ),
         Explanation(
             "crashed",
-            "two attempts ended without a result, for example for lack of memory",
-            "`imagecache retry URL` tries it once more",
+            "three attempts ended without a result, the last of them alone, for example for lack of memory",
+            "it is tried again after 30 days; `imagecache retry URL` tries it now",
         ),
         Explanation("origin_down", "the server that has the picture could not be reached", _RETRIED),
         Explanation("malformed", "the URL is malformed", _OTHER_URL),

@@ -10,12 +10,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.failure_log import failure_fields, failures_logged
+from imagecache.imaging.memory_limit import limit_memory
 from imagecache.metrics import put_counts
 from imagecache.sources.beeper.images import IMAGE_SECRETS
 from imagecache.sources.transport import punctual_session
 from imagecache.usecases.caching.cache_batch import count_results
 from imagecache.wiring import Wiring
 
+limit_memory()
 config = Config.from_env(os.environ)
 logger = Logger()
 wiring = Wiring(config, make_client=boto3.client, clock=now)

@@ -13,6 +13,7 @@ from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
 from imagecache.failure_log import failures_logged
+from imagecache.imaging.memory_limit import limit_memory
 from imagecache.metrics import SWEEP_REFUSED, put_counts
 from imagecache.model.job import CleanupOrder, JobStatus
 from imagecache.rules.time_budget import TimeBudget
@@ -22,6 +23,7 @@ from imagecache.wiring import Wiring
 # The time (ms) to finish one step, which may repair hundreds of images, and to record the position.
 RESERVE_MS = 60_000
 
+limit_memory()
 config = Config.from_env(os.environ)
 logger = Logger()
 wiring = Wiring(config, make_client=boto3.client, clock=now)

@@ -1,5 +1,6 @@
 """Nothing wrong is concluded from what other programs answer in place of Beeper."""
 
+import gzip
 import json
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from imagecache.errors import (
 from imagecache.model.chat import Chat
 from imagecache.sources.beeper.chats import ChatApi, parse_chat
 from imagecache.sources.transport import punctual_session
-from tests.hostile.origin import Origin, Say, answer, cut_short, drip
+from tests.hostile.origin import Flood, Origin, Say, answer, cut_short, drip
 from tests.recorded_answers import FOLDER, recorded
 
 PAGE = b"<!DOCTYPE html><html><title>error code: 1033</title></html>"
@@ -150,3 +151,24 @@ def test_the_tunnels_own_headers_are_sent_when_both_are_known(session: requests.
         assert {line for line in lines if line.startswith("CF-Access")} == (
             {"CF-Access-Client-Id: id", "CF-Access-Client-Secret: hush"} if sent else set()
         )
+
+
+def test_a_list_that_is_too_large_is_refused_in_one_line_that_says_what_to_do(
+    session: requests.Session,
+) -> None:
+    with Origin(Flood()) as origin, pytest.raises(ListingError) as caught:
+        api_at(origin, session).page(None)
+    assert str(caught.value) == "more than 32 MB: check what answers at this address"
+
+
+def test_a_chat_that_is_too_large_does_not_end_the_sync_of_the_others(session: requests.Session) -> None:
+    with Origin(Flood()) as origin, pytest.raises(ChatUnavailableError, match="more than 32 MB"):
+        api_at(origin, session).with_full_roster(large_group())
+
+
+def test_no_compressed_answer_is_asked_for_or_unpacked(session: requests.Session) -> None:
+    packed = gzip.compress(b'{"items": []}')
+    with Origin(answer("200 OK", packed, "Content-Encoding: gzip")) as origin:
+        with pytest.raises(OriginDownError, match="a compressed body"):
+            api_at(origin, session).page(None)
+        assert "Accept-Encoding: identity" in origin.requests[0]

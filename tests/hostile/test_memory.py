@@ -4,18 +4,26 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from local.template import ROOT
+from imagecache.imaging import pictures
+from local.template import ROOT, read_template
+from tests.hostile.decoding import LARGEST_FILE, WORST, in_a_process, lying_avif, png_with_texts, write_worst
 
 MB = 1024  # in KB, as Linux counts
+MEMORY_SIZE: int = read_template()["Resources"]["CacherFunction"]["Properties"]["MemorySize"]
+
+
+def needs_proc() -> None:
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("the peak of a process is read from Linux's /proc")
 
 
 @pytest.fixture(scope="module")
 def grown() -> dict[str, int]:
-    if not Path("/proc/self/clear_refs").exists():
-        pytest.skip("the peak of a process is read from Linux's /proc")
+    needs_proc()
     command = [
         sys.executable,
         "-W",
@@ -38,5 +46,62 @@ def test_malformed_images_cost_next_to_nothing(grown: dict[str, int]) -> None:
 
 
 def test_the_largest_image_that_is_decoded_is_in_memory_once(grown: dict[str, int]) -> None:
-    """40 megapixels of four bytes: the one exception, and one at a time."""
+    """40 megapixels of four bytes, of a kind that has to be converted in no way."""
     assert grown["large"] <= 176 * MB
+
+
+@pytest.mark.parametrize("source", ["chats", "contacts"])
+@pytest.mark.parametrize("answer", ["gzip", "endless", "33 MB", "million"])
+def test_a_hostile_list_costs_little_more_than_the_most_that_is_read(
+    source: str, answer: str, grown: dict[str, int]
+) -> None:
+    assert grown[f"{source}, {answer}"] <= 64 * MB
+
+
+@pytest.fixture(scope="module")
+def worst(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What came of the worst pictures of every format, in a process with 70 % of the function's memory."""
+    needs_proc()
+    directory = tmp_path_factory.mktemp("worst")
+    write_worst(directory)
+    ended: dict[str, Any] = in_a_process("batches", str(directory), str(MEMORY_SIZE * 7 // 10))
+    return ended
+
+
+def test_the_worst_batch_of_every_format_fits_into_70_percent_of_the_functions_memory(
+    worst: dict[str, Any],
+) -> None:
+    assert worst["failures"] == []
+    assert worst["peak"] <= MEMORY_SIZE * 7 // 10
+
+
+@pytest.mark.parametrize("image_format", WORST)
+def test_no_picture_takes_more_than_is_reserved_for_its_format(
+    image_format: str, worst: dict[str, Any]
+) -> None:
+    reserved = pictures._reserved_bytes(image_format, (10_000_000, 1), bytes(LARGEST_FILE))
+    assert worst["grown"][image_format] * MB * 1024 <= reserved
+
+
+@pytest.mark.parametrize("image_format", WORST)
+def test_the_largest_picture_of_each_format_fits_into_what_is_shared(image_format: str) -> None:
+    most = pictures._COSTS[image_format].most_pixels
+    reserved = pictures._reserved_bytes(image_format, (most, 1), bytes(LARGEST_FILE))
+    assert reserved <= pictures._SHARED_BYTES
+
+
+def test_a_picture_that_contains_more_than_it_announces_fails_and_its_worker_lives(tmp_path: Path) -> None:
+    needs_proc()
+    picture = tmp_path / "picture"
+    picture.write_bytes(lying_avif())
+    size = 256  # smaller than the function's, so that a smaller picture can be used
+    ended = in_a_process("lie", str(picture), AWS_LAMBDA_FUNCTION_MEMORY_SIZE=str(size))
+    assert "undecodable" in ended["failures"][0]
+    assert ended["peak"] <= size
+
+
+def test_unpacked_texts_of_a_png_are_not_kept(tmp_path: Path) -> None:
+    needs_proc()
+    picture = tmp_path / "picture"
+    picture.write_bytes(png_with_texts(60))
+    assert in_a_process("growth", str(picture)) <= 12

@@ -8,12 +8,16 @@ import pytest
 import requests
 
 from demo.service import DemoAccount
+from imagecache.clock import DAY
 from imagecache.errors import ClaimHeldError
 from imagecache.metrics import put_counts
-from imagecache.model.image import ImageMessage, Picture
+from imagecache.model.image import Fetched, ImageMessage, Picture
 from imagecache.queues.images import ImagesQueue, from_body, to_body
+from imagecache.rules.source_urls import ImageLocation
+from imagecache.stores.images.claims import Won
 from imagecache.usecases.caching.cache_batch import Delivery, count_results
 from imagecache.usecases.caching.cache_image import ImageCacher, Outcome, Result
+from imagecache.usecases.caching.fetch_image import FetchReport
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_cacher import message_for
 
@@ -199,3 +203,79 @@ def test_a_log_line_names_neither_url_nor_media_id(
     [delivery] = delivered(stack, stack.cacher(demo, session), records)
     assert delivery.outcome == Outcome(Result.CACHED, bytes=int(stack.row(key)["fileSize"]))
     assert delivery.for_log().keys() == {"messageId", "milliseconds", "result", "reason", "bytes"}
+
+
+class WorkerKilledError(BaseException):
+    """Ends a batch as the end of its process does: nothing after it is recorded, and nothing is answered."""
+
+
+def test_a_picture_that_kills_its_workers_takes_no_other_one_with_it(
+    stack: Stack, demo: DemoAccount, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killer, *innocents = [key for key in demo.account.deliverable() if quote(key) == key][:5]
+    for _ in range(2):  # two invocations ended while all five were in work
+        for key in (killer, *innocents):
+            stack.won(message_for(key), nonce="killed")
+        stack.now += 90_001
+    fetch = ImageCacher._fetch
+
+    def fetched(cacher: ImageCacher, claim: Won, location: ImageLocation | None) -> FetchReport:
+        report = fetch(cacher, claim, location)
+        if claim.image_key == killer and isinstance(report.outcome, Fetched):
+            raise WorkerKilledError
+        return report
+
+    monkeypatch.setattr(ImageCacher, "_fetch", fetched)
+    records = received(stack, *(to_body(message_for(key)) for key in (killer, *innocents)))
+
+    def deliver_until_answered() -> int:
+        for invocation in range(1, 10):
+            try:
+                deliveries = delivered(stack, stack.cacher(demo, session), records)
+            except WorkerKilledError:
+                stack.now += 90_001  # the lease ends before the messages come back
+            else:
+                assert not [delivery for delivery in deliveries if delivery.error]
+                return invocation
+        raise AssertionError("the killer was never given up")
+
+    assert 2 + deliver_until_answered() == 4, "SQS delivers a message five times"
+    assert {stack.row(key)["status"] for key in innocents} == {"cached"}
+    row = stack.row(killer)
+    assert (row["status"], row["reason"]) == ("failed", "crashed")
+    due = int(row["nextAttemptAt"])
+    assert stack.now + 30 * DAY <= due <= stack.now + 30 * DAY * 1.25
+
+    # After 30 days it is worked on alone from the start, and costs one worker.
+    stack.now = due
+    assert deliver_until_answered() == 2
+    assert stack.row(killer)["reason"] == "crashed"
+    stack.now = int(stack.row(killer)["nextAttemptAt"])
+    monkeypatch.undo()
+    [first, *_] = delivered(stack, stack.cacher(demo, session), records)
+    assert first.outcome == Outcome(Result.CACHED, bytes=first.outcome.bytes if first.outcome else 0)
+
+
+def test_suspected_pictures_are_worked_on_one_at_a_time_after_all_others(
+    stack: Stack, demo: DemoAccount, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspected, other, *_ = keys = [key for key in demo.account.deliverable() if quote(key) == key][:3]
+    for key in (suspected, other):
+        for _ in range(2):
+            stack.won(message_for(key), nonce="killed")
+            stack.now += 90_001
+    events: list[tuple[str, str]] = []
+    fetch = ImageCacher._fetch
+
+    def recorded(cacher: ImageCacher, claim: Won, location: ImageLocation | None) -> FetchReport:
+        events.append(("began", claim.image_key))
+        report = fetch(cacher, claim, location)
+        events.append(("ended", claim.image_key))
+        return report
+
+    monkeypatch.setattr(ImageCacher, "_fetch", recorded)
+    records = received(stack, *(to_body(message_for(key)) for key in keys))
+    delivered(stack, stack.cacher(demo, session), records)
+    assert [key for _, key in events[:2]] == [keys[2]] * 2
+    assert [name for name, _ in events] == ["began", "ended"] * 3
+    assert {stack.row(key)["status"] for key in keys} == {"cached"}

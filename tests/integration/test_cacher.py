@@ -120,10 +120,15 @@ def test_an_image_that_is_gone_for_good_is_named_as_gone(
 def test_an_image_that_kills_its_worker_ends_as_crashed_and_is_not_fetched_again(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str
 ) -> None:
+    cacher = stack.cacher(demo, session)
     for _ in range(2):
         stack.won(message_for(key), nonce="killed")
         stack.now += 90_001
-    assert stack.cacher(demo, session).cache(message_for(key)).reason == "crashed"
+    assert cacher.cache(message_for(key)).result == "suspected"
+    stack.won(message_for(key), nonce="killed alone")
+    stack.now += 90_001
+    assert cacher.cache(message_for(key)).result == "suspected"
+    assert cacher.cache(message_for(key), alone=True).reason == "crashed"
     assert demo.hits.as_json()["imageHits"] == 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from imagecache.model.image import FailureReason, RejectionReason
 from imagecache.rules.failure_reasons import FAILURES, REJECTIONS
-from imagecache.usecases.caching.cache_image import MAX_UNFINISHED_ATTEMPTS
+from imagecache.usecases.caching.cache_image import MAX_SHARED_ATTEMPTS
 from imagecache_cli import explanations
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -39,8 +39,10 @@ def test_every_text_on_crashes_has_the_number_of_attempts_that_may_end_without_a
         explanations.FAILURES["crashed"].text,
         readme_rows()["crashed"],
     )
-    assert MAX_UNFINISHED_ATTEMPTS == 2
-    assert [text for text in texts if "two attempts ended without a result" not in text] == []
+    assert MAX_SHARED_ATTEMPTS + 1 == 3, "the last attempt is made alone"
+    assert [
+        text for text in texts if "three attempts ended without a result, the last of them alone" not in text
+    ] == []
 
 
 def test_texts_complete_a_sentence_and_advice_is_one() -> None:

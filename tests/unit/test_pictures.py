@@ -1,7 +1,10 @@
 """Bytes that claim to be an image: what they are is decided once, from the bytes."""
 
+import contextlib
 import io
-import time
+import struct
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +13,7 @@ from PIL import Image
 from imagecache.errors import ImageFailedError
 from imagecache.imaging import pictures
 from imagecache.imaging.pictures import render
-from imagecache.model.image import FailureReason, Picture
+from imagecache.model.image import FailureReason
 from tests.hostile.malformed import png_of
 
 
@@ -23,6 +26,18 @@ def encoded(image: Image.Image, image_format: str, **options: object) -> bytes:
 def size_of(webp: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(webp), formats=["WEBP"]) as image:
         return image.size
+
+
+def webp_canvas(width: int, height: int) -> bytes:
+    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    body = b"VP8X" + struct.pack("<I", 10) + bytes(4) + sides + bytes(10)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def lossless_webp(width: int, height: int) -> bytes:
+    bits = b"\x2f" + struct.pack("<I", (width - 1) | (height - 1) << 14) + bytes(19)
+    body = b"VP8L" + struct.pack("<I", len(bits)) + bits
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
 
 
 @pytest.mark.parametrize(
@@ -182,22 +197,54 @@ def test_the_dominant_color_is_that_of_most_pixels() -> None:
     assert all(abs(int(color[i : i + 2], 16) - want) < 8 for i, want in ((1, 0x20), (3, 0x40), (5, 0x60)))
 
 
-def test_only_one_large_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("size", "most_at_once"), [((5000, 5000), 1), ((3500, 3500), 3), ((100, 100), 4)])
+def test_pictures_are_decoded_at_once_as_far_as_their_pixels_leave_memory(
+    size: tuple[int, int], most_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     at_once: list[int] = []
     running = [0]
-    real = pictures._render
+    all_here = threading.Barrier(most_at_once)
 
-    def counted(image: Image.Image) -> Picture:
+    def counted(_: Image.Image) -> None:
         running[0] += 1
         at_once.append(running[0])
-        time.sleep(0.05)
-        try:
-            return real(image)
-        finally:
-            running[0] -= 1
+        with contextlib.suppress(threading.BrokenBarrierError):
+            all_here.wait(0.2)
+        running[0] -= 1
 
     monkeypatch.setattr(pictures, "_render", counted)
-    large = encoded(Image.new("L", (2200, 2200)), "PNG")
+    original = png_of(*size)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(render, [large] * 4))
-    assert max(at_once) == 1
+        list(pool.map(render, [original] * 4))
+    assert max(at_once) == most_at_once
+
+
+@pytest.mark.parametrize(
+    ("head", "most"),
+    [
+        (webp_canvas, 30_000_000),
+        (lossless_webp, 30_000_000),
+        (png_of, 40_000_000),
+    ],
+)
+def test_a_format_that_takes_more_memory_may_have_fewer_pixels(
+    head: Callable[[int, int], bytes], most: int
+) -> None:
+    width = most // 3000
+    with pytest.raises(ImageFailedError) as caught:
+        render(head(width + 1, 3000))
+    assert caught.value.reason is FailureReason.TOO_LARGE
+    with pytest.raises(ImageFailedError) as caught:
+        render(head(width, 3000))
+    assert caught.value.reason is FailureReason.UNDECODABLE  # there are no pixels in it
+
+
+def test_a_process_without_memory_does_not_call_the_picture_undecodable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def exhausted(_: Image.Image) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(pictures, "_render", exhausted)
+    with pytest.raises(MemoryError):
+        render(png_of(10, 10))

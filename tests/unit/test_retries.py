@@ -114,3 +114,8 @@ def test_a_reason_without_a_retry_policy_is_final(reason: FailureReason) -> None
 def test_jitter_spreads_the_tries_over_a_quarter_of_the_wait() -> None:
     assert next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=NOW, jitter=0) == NOW + 10 * 60_000
     assert next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=NOW, jitter=1) == NOW + 12.5 * 60_000
+
+
+@pytest.mark.parametrize("failures", [1, 2, 9])
+def test_a_crash_is_never_for_good_but_tried_again_after_30_days(failures: int) -> None:
+    assert next_attempt_at(FailureReason.CRASHED, failures=failures, now=NOW, jitter=0) == NOW + 30 * DAY

@@ -17,6 +17,7 @@ ImageCacheError
 │   ├── ListingError                ... it is not a list of chats
 │   ├── UnreadableChatError         ... one chat in the list has no usable id
 │   ├── ChatUnavailableError        ... one chat is in the list, but cannot be read by its id
+│   ├── AnswerTooLargeError         ... it is larger than any answer that is expected
 │   └── DexError                    ... it is not a list of Dex contacts
 ├── SupersededError                 stop, and write nothing more: another process has taken over
 │   ├── LeaseLostError              ... the image
@@ -135,6 +136,10 @@ class UnreadableChatError(InvalidAnswerError):
     def __init__(self, chat_id: str = "") -> None:
         super().__init__("its id is too long" if chat_id else "it has no id")
         self.chat_id = chat_id
+
+
+class AnswerTooLargeError(InvalidAnswerError):
+    """The answer is larger than is ever read. The message says how large, and what to do."""
 
 
 class ChatUnavailableError(InvalidAnswerError):

@@ -1,31 +1,31 @@
 """Decodes an image of unknown origin, and makes a WebP of each size. No other module decodes images.
 
 Time and memory are limited by what is accepted. The sources send at most 5 MB. The pixels are counted
-before any of them is decoded, and there may be 40 million of them. Only the first frame is decoded, and
-only one picture above 4 megapixels at a time. The largest picture takes 160 MB at four bytes a pixel, and
-twice that in the rare modes that have to be converted. A picture that still takes too long is ended by the
-timeout of the function, and after the second time it is recorded as crashed.
+before any of them is decoded, and only the first frame is decoded. Each picture first reserves as much
+memory as its format may take, of an amount that all threads of the process share. An AVIF file can contain
+a larger picture than it announces, which only `imaging/memory_limit.py` stops. A picture that still takes too
+long is ended by the timeout of the function, and in the end it is recorded as crashed.
 """
 
 import base64
-import contextlib
 import io
-import threading
+from dataclasses import dataclass
 
 # The formats are imported by name. Pillow knows many more, some of which start other programs, and it would
 # load all of them to find the right one.
 from PIL import (
-    AvifImagePlugin,  # noqa: F401 - registers itself
+    AvifImagePlugin,
     GifImagePlugin,  # noqa: F401 - registers itself
     Image,
     ImageOps,
     JpegImagePlugin,  # noqa: F401 - registers itself
-    PngImagePlugin,  # noqa: F401 - registers itself
+    PngImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401 - registers itself
 )
 
 from imagecache.errors import ImageFailedError
+from imagecache.imaging.reservations import MB, Reservations
 from imagecache.imaging.thumbhash import MOST_PIXELS_A_SIDE, thumbhash
 from imagecache.model.image import SIZES, FailureReason, Picture
 
@@ -38,10 +38,41 @@ _CONTENT_TYPES = {
     "AVIF": "image/avif",
 }
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
-_MAX_PIXELS = 40_000_000
-_LARGE_PIXELS = 4_000_000
-_one_large_image = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """The most memory that a picture of a format takes while it is decoded, and how large it may be."""
+
+    bytes_a_pixel: float
+    most_pixels: int
+
+
+# Measured with `python -m tests.hostile.decoding`: the growth of a fresh process's peak while `render` runs,
+# at 4, 16 and 40 megapixels, for every mode of pixels, of which the worst is here. That is for JPEG a
+# progressive one in CMYK that is less than 640 pixels high (so that it is decoded at its full size), for PNG
+# and GIF one with transparency, for WebP one without loss, and for AVIF a grid of two cells with 10 bits and
+# alpha. A format that takes much may have fewer pixels, so that each picture fits into `_SHARED_BYTES`.
+_COSTS = {
+    "JPEG": _Cost(12.2, 40_000_000),
+    "PNG": _Cost(12.4, 40_000_000),
+    "GIF": _Cost(9.6, 40_000_000),
+    "WEBP": _Cost(16.5, 30_000_000),
+    "AVIF": _Cost(27.0, 18_000_000),
+}
+_COSTS["MPO"] = _COSTS["JPEG"]
+_FIXED_BYTES = 12 * MB  # for the thumbnails and their encoder
+_COPIES_OF_FILE = 4  # decoders of WebP and AVIF copy the whole file, and metadata are copied once more
+# Half of the functions' MemorySize. With the process itself and five downloads this stays below 70 %.
+_SHARED_BYTES = 512 * MB
+_reservations = Reservations(_SHARED_BYTES)
+
 Image.MAX_IMAGE_PIXELS = None  # `render` counts the pixels itself, before any is decoded
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread of the decoder would keep frames of its own
+# Texts are not used. 64 MB of them fit into a small file, and they would be unpacked before anything is
+# reserved. Pillow passes over chunks for which it has no method.
+for _kind in ("tEXt", "zTXt", "iTXt"):
+    delattr(PngImagePlugin.PngStream, f"chunk_{_kind}")
 # Takes 16 ms of CPU for an image instead of 37 ms with Pillow's default of 4. The files are hardly larger.
 _WEBP_METHOD = 2
 _WEBP_QUALITY = 80
@@ -54,21 +85,60 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 def render(original: bytes) -> Picture:
     """Decodes the first frame of an image and turns it upright.
 
-    Raises ImageFailedError, with the reason that the bytes themselves give.
+    Waits until as much memory as the image may take is free. Raises ImageFailedError with the reason
+    that the bytes themselves give, and MemoryError if the process has reached its
+    limit, which another image may have caused.
     """
     try:
-        with Image.open(io.BytesIO(original), formats=_FORMATS) as image:
-            pixels = image.width * image.height
-            if pixels > _MAX_PIXELS:
-                raise ImageFailedError(FailureReason.TOO_LARGE, "too many pixels")
-            with _one_large_image if pixels > _LARGE_PIXELS else contextlib.nullcontext():
-                return _render(image)
-    except ImageFailedError:
+        # Opening a WebP allocates its canvas, so its size is read here.
+        if size := _webp_size(original):
+            with _reservations.reserve(_reserved_bytes("WEBP", size, original)):
+                return _open_and_render(original)
+        return _open_and_render(original)
+    except (ImageFailedError, MemoryError):
         raise
     except UnidentifiedImageError as error:
         raise ImageFailedError(_reason_unrecognised(original), "none of the accepted formats") from error
     except Exception as error:  # decoders raise exceptions of any type for broken bytes
         raise ImageFailedError(FailureReason.UNDECODABLE, type(error).__name__) from error
+
+
+def _open_and_render(original: bytes) -> Picture:
+    with Image.open(io.BytesIO(original), formats=_FORMATS) as image:
+        if image.format == "WEBP":  # the caller has reserved its memory
+            return _render(image)
+        with _reservations.reserve(_reserved_bytes(image.format or "", image.size, original)):
+            return _render(image)
+
+
+def _reserved_bytes(image_format: str, size: tuple[int, int], original: bytes) -> int:
+    """Returns the bytes that decoding an image of this size may take. Raises ImageFailedError (TOO_LARGE)."""
+    cost = _COSTS[image_format]
+    width, height = size
+    if width * height > cost.most_pixels:
+        raise ImageFailedError(FailureReason.TOO_LARGE, "too many pixels")
+    return _FIXED_BYTES + _COPIES_OF_FILE * len(original) + round(width * height * cost.bytes_a_pixel)
+
+
+def _webp_size(original: bytes) -> tuple[int, int] | None:
+    """Returns the size in the header of a WebP file, or None if the bytes do not begin with such a header.
+
+    A file begins with one of three chunks, each of which has the size in a form of its own (RFC 9649).
+    """
+    head = original[:30]
+    if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 30:
+        return None
+    match head[12:16]:
+        case b"VP8 ":
+            width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+            return width, height
+        case b"VP8L":
+            bits = int.from_bytes(head[21:25], "little")
+            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        case b"VP8X":
+            width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+            return width, height
+    return None
 
 
 def _reason_unrecognised(original: bytes) -> FailureReason:

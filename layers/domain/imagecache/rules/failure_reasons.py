@@ -54,12 +54,13 @@ FAILURES: Mapping[FailureReason, FailureMeaning] = {
         RetryPolicy(first_wait_ms=6 * HOUR, longest_wait_ms=DAY),
     ),
     FailureReason.TOO_LARGE: FailureMeaning(
-        "it is larger than 5 MB or 40 megapixels",
+        "it is larger than 5 MB or 40 megapixels (30 for WebP, 18 for AVIF)",
         "Replace the picture at its source with a smaller one.",
     ),
     FailureReason.CRASHED: FailureMeaning(
-        "two attempts ended without a result, for example for lack of memory",
-        "Replace the picture at its source.",
+        "three attempts ended without a result, the last of them alone, for example for lack of memory",
+        "It is tried again after 30 days. If it fails again, replace the picture at its source.",
+        RetryPolicy(first_wait_ms=30 * DAY, longest_wait_ms=30 * DAY),
     ),
     FailureReason.ORIGIN_DOWN: FailureMeaning(
         "its server could not be reached, or did not send it",

@@ -12,10 +12,10 @@ from typing import Any
 
 import requests
 
-from imagecache.errors import DexError, OriginDownError, OriginUnauthorizedError
+from imagecache.errors import AnswerTooLargeError, DexError, OriginDownError, OriginUnauthorizedError
 from imagecache.model.contact import IdentifierKind
 from imagecache.rules.time_budget import TimeBudget
-from imagecache.sources.transport import retry_after
+from imagecache.sources.transport import NO_COMPRESSION, Deadline, read_json, retry_after
 
 _CONTACTS_PER_PAGE = 100
 _MOST_PAGES = 1000
@@ -23,6 +23,8 @@ _MOST_PAGES = 1000
 _SECONDS_BETWEEN_PAGES = 0.1
 # To connect, and between two packets.
 _TIMEOUT_SECONDS = (5, 30)
+# For a whole answer.
+_TOTAL_SECONDS = 60
 _MOST_ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 2
 _LONGEST_PAUSE_SECONDS = 60
@@ -93,10 +95,11 @@ class DexApi:
     def _page(self, offset: int, budget: TimeBudget) -> list[Any]:
         """Asks for one page, again after a pause while Dex is busy or has an error."""
         for attempt in range(_MOST_ATTEMPTS):
+            deadline = Deadline(_TOTAL_SECONDS)
             response = self._get(offset)
             with response:
                 if response.status_code not in _STATUSES_TO_RETRY:
-                    return _items(response)
+                    return _items(response, deadline)
                 requested = retry_after(response.headers)
             pause = _FIRST_PAUSE_SECONDS * 2**attempt if requested is None else requested
             pause = min(pause, _LONGEST_PAUSE_SECONDS)
@@ -110,22 +113,29 @@ class DexApi:
             return self.session.get(
                 f"{self.base_url}/api/rest/contacts",
                 params={"limit": _CONTACTS_PER_PAGE, "offset": offset},
-                headers={"x-hasura-dex-api-key": self.key, "Accept": "application/json"},
+                headers={
+                    "x-hasura-dex-api-key": self.key,
+                    "Accept": "application/json",
+                    **NO_COMPRESSION,
+                },
                 timeout=_TIMEOUT_SECONDS,
+                stream=True,
                 allow_redirects=False,  # a redirect would send the key to another address
             )
         except requests.RequestException as error:
             raise OriginDownError(type(error).__name__) from error
 
 
-def _items(response: requests.Response) -> list[Any]:
-    """Returns the list in the answer. Raises OriginUnauthorizedError, DexError."""
+def _items(response: requests.Response, deadline: Deadline) -> list[Any]:
+    """Returns the list in the answer. Raises OriginUnauthorizedError, OriginDownError, DexError."""
     if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise OriginUnauthorizedError(f"status {response.status_code}")
     if response.status_code != HTTPStatus.OK:
         raise DexError(f"status {response.status_code}")
     try:
-        answer = response.json()
+        answer = read_json(response.raw, deadline)
+    except AnswerTooLargeError as error:
+        raise DexError(f"its answer has {error}") from error
     except (ValueError, RecursionError) as error:  # ValueError also for a number with thousands of digits
         raise DexError("the answer is not JSON") from error
     if isinstance(answer, dict):

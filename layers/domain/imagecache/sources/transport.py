@@ -7,6 +7,7 @@ status, headers and body. Nothing else in urllib3 is changed.
 
 import http.client
 import io
+import json
 import socket
 import time
 from collections.abc import Mapping
@@ -20,10 +21,17 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from imagecache.errors import ImageFailedError, OriginFaultyError
+from imagecache.errors import AnswerTooLargeError, ImageFailedError, OriginFaultyError
 from imagecache.model.image import FailureReason
 
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
+MAX_JSON_BYTES = 32 * 1024 * 1024
+# A short text can become a large object: each `[]` takes more than 50 bytes. A list of 200 chats with 20
+# members each has a tenth of this.
+_MOST_JSON_VALUES = 1_000_000
+NO_COMPRESSION = {"Accept-Encoding": "identity"}
+"""The header of every request. A small compressed answer could be huge when it is unpacked."""
+
 _CHUNK_BYTES = 64 * 1024
 # An origin that asks for more than a day is taken to be mistaken.
 _LONGEST_RETRY_AFTER_SECONDS = 86_400
@@ -61,20 +69,40 @@ def read_body(response: urllib3.BaseHTTPResponse, deadline: Deadline) -> bytes:
     compressed, or shorter than its Content-Length. If a body is longer than its Content-Length, the announced
     part is returned.
     """
+    try:
+        return bytes(_read(response, deadline, MAX_IMAGE_BYTES))
+    except AnswerTooLargeError as error:
+        raise ImageFailedError(FailureReason.TOO_LARGE, "more than 5 MB") from error
+
+
+def read_json(response: urllib3.BaseHTTPResponse, deadline: Deadline) -> Any:
+    """Returns the JSON value in the body of a response, which may have MAX_JSON_BYTES.
+
+    Raises AnswerTooLargeError, OriginFaultyError as `read_body` does, and ValueError or RecursionError if the
+    body is not JSON. Bytes that are not UTF-8 become U+FFFD.
+    """
+    body = _read(response, deadline, MAX_JSON_BYTES)
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > _MOST_JSON_VALUES:
+        raise AnswerTooLargeError("more than a million values: check what answers at this address")
+    return json.loads(body.decode("utf-8-sig", errors="replace"))
+
+
+def _read(response: urllib3.BaseHTTPResponse, deadline: Deadline, most_bytes: int) -> bytearray:
+    """Returns the body of a response. Raises AnswerTooLargeError, OriginFaultyError."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    # Compression was not asked for, and a small compressed body may be huge when it is unpacked.
     if encoding not in {"", "identity"}:
         raise OriginFaultyError("a compressed body, although none was asked for")
     body = bytearray()
     try:
         while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
             body += chunk
-            if len(body) > MAX_IMAGE_BYTES:
-                raise ImageFailedError(FailureReason.TOO_LARGE, "more than 5 MB")
+            if len(body) > most_bytes:
+                megabytes = most_bytes // (1024 * 1024)
+                raise AnswerTooLargeError(f"more than {megabytes} MB: check what answers at this address")
             deadline.remaining()
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise OriginFaultyError(type(error).__name__) from error
-    return bytes(body)
+    return body
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:

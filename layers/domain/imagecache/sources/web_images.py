@@ -24,6 +24,7 @@ from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError
 from imagecache.model.image import NO_VALIDATORS, FailureReason, Fetched, Unchanged, Validators
 from imagecache.rules.source_urls import WebLocation, parse_source_url
 from imagecache.sources.transport import (
+    NO_COMPRESSION,
     TIME_LIMITS,
     Deadline,
     PunctualHttpsPool,
@@ -150,7 +151,7 @@ class GuardedWeb:
             retries=False,
         )
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        headers = {"Host": url.netloc, "Accept": "image/*", "Accept-Encoding": "identity", **conditions}
+        headers = {"Host": url.netloc, "Accept": "image/*", **NO_COMPRESSION, **conditions}
         with pool:
             try:
                 response = pool.request("GET", target, headers=headers, redirect=False, preload_content=False)

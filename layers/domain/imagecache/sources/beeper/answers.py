@@ -12,7 +12,7 @@ from http import HTTPStatus
 import requests
 
 from imagecache.errors import OriginBusyError, OriginDownError, OriginFaultyError, OriginUnauthorizedError
-from imagecache.sources.transport import Deadline, TimeLimits, read_body, retry_after
+from imagecache.sources.transport import NO_COMPRESSION, Deadline, TimeLimits, read_body, retry_after
 
 TUNNEL_STATUSES = frozenset({*range(520, 528), 530})
 """Statuses that only Cloudflare uses, for an origin that it cannot reach."""
@@ -52,7 +52,7 @@ def get_answer(
         response = session.get(
             url,
             params=dict(parameters),
-            headers={**headers, "Accept-Encoding": "identity"},
+            headers={**headers, **NO_COMPRESSION},
             timeout=(limits.connect_seconds, deadline.remaining()),
             stream=True,
             allow_redirects=False,

@@ -15,9 +15,11 @@ from urllib.parse import quote
 import requests
 
 from imagecache.errors import (
+    AnswerTooLargeError,
     ChatUnavailableError,
     ListingError,
     OriginDownError,
+    OriginFaultyError,
     OriginUnauthorizedError,
     UnreadableChatError,
 )
@@ -26,6 +28,7 @@ from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.rules.source_urls import image_ref
 from imagecache.sources.beeper.answers import GATEWAY_STATUSES, check_answer, connection_error
 from imagecache.sources.beeper.auth import beeper_headers
+from imagecache.sources.transport import NO_COMPRESSION, Deadline, read_json
 
 # New servers accept 1 to 200 chats a page. Old ones ignore the limit and send 25.
 _CHATS_PER_PAGE = 200
@@ -91,7 +94,10 @@ class ChatApi:
         Raises ListingError if the answer is not a list of chats.
         """
         older: Parameters = {} if cursor is None else {"cursor": cursor, "direction": "before"}
-        status, answer = self._get("/v1/chats", {"limit": self._chats_per_page, **older})
+        try:
+            status, answer = self._get("/v1/chats", {"limit": self._chats_per_page, **older})
+        except AnswerTooLargeError as error:
+            raise ListingError(str(error)) from error
         if status == HTTPStatus.FORBIDDEN:
             raise OriginUnauthorizedError("status 403")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -106,9 +112,12 @@ class ChatApi:
         Raises ChatUnavailableError if Beeper answers the request for this chat with an error.
         """
         path = _path(chat.chat_id)
-        status, answer = self._get(path, {"maxParticipantCount": _WHOLE_ROSTER})
-        if status == HTTPStatus.BAD_REQUEST:
-            status, answer = self._get(path, {"maxParticipantCount": _LARGEST_PART_OF_A_ROSTER})
+        try:
+            status, answer = self._get(path, {"maxParticipantCount": _WHOLE_ROSTER})
+            if status == HTTPStatus.BAD_REQUEST:
+                status, answer = self._get(path, {"maxParticipantCount": _LARGEST_PART_OF_A_ROSTER})
+        except AnswerTooLargeError as error:
+            raise ChatUnavailableError(str(error)) from error
         if status != HTTPStatus.OK:
             raise ChatUnavailableError(f"status {status}")
         try:
@@ -128,43 +137,54 @@ class ChatApi:
 
         Raises ListingError if Beeper answers with another status.
         """
-        status, _ = self._get(_path(chat_id), {"maxParticipantCount": 0})
+        try:
+            status, _ = self._get(_path(chat_id), {"maxParticipantCount": 0})
+        except AnswerTooLargeError as error:
+            raise ListingError(str(error)) from error
         if status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
             raise ListingError(f"status {status}")
         return status == HTTPStatus.OK
 
     def _get(self, path: str, parameters: Parameters) -> tuple[int, dict[str, Any]]:
-        """Sends a GET request, and returns the status and the JSON object of Beeper's answer."""
+        """Sends a GET request, and returns the status and the JSON object of Beeper's answer.
+
+        Raises AnswerTooLargeError.
+        """
+        deadline = Deadline(sum(self._timeout))
         try:
             response = self._session.get(
                 self._base_url + path,
                 params=dict(parameters),
-                headers=self._headers,
+                headers={**self._headers, **NO_COMPRESSION},
                 timeout=self._timeout,
+                stream=True,
                 allow_redirects=False,
             )
         except requests.RequestException as error:
             raise connection_error(error) from error
         with response:
-            return response.status_code, _answer_of_beeper(response)
+            return response.status_code, _answer_of_beeper(response, deadline)
 
 
 def _path(chat_id: str) -> str:
     return f"/v1/chats/{quote(chat_id, safe='')}"
 
 
-def _answer_of_beeper(response: requests.Response) -> dict[str, Any]:
+def _answer_of_beeper(response: requests.Response, deadline: Deadline) -> dict[str, Any]:
     """Returns the JSON object of an answer of Beeper, which may have any status.
 
     Raises OriginDownError or OriginUnauthorizedError if a tunnel or a login answered instead of Beeper.
+    Raises AnswerTooLargeError.
     """
     status = response.status_code
     check_answer(response)
     if status in GATEWAY_STATUSES:
         raise OriginDownError(f"status {status}")
     try:
-        answer = response.json()
-    except (ValueError, RecursionError) as error:  # a number with thousands of digits is a ValueError, too
+        answer = read_json(response.raw, deadline)
+    except OriginFaultyError as error:  # for a list there is no other answer to compare it with
+        raise OriginDownError(f"status {status}, and {error}") from error
+    except (ValueError, RecursionError) as error:  # ValueError also for a number of thousands of digits
         raise OriginDownError(
             f"status {status}, with a body that is not JSON, probably an error page of the tunnel"
         ) from error

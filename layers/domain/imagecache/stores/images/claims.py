@@ -20,6 +20,7 @@ from imagecache.model.image import (
     BadBytes,
     Blob,
     Failure,
+    FailureReason,
     ImageMessage,
     ImageRecord,
     ImageStatus,
@@ -60,8 +61,9 @@ class Won:
     """The worker has claimed the image. Every field but `lease` has the row's value at the time of the claim.
 
     `attempts` is the number of claims since the last outcome, including this one, and `failures` the number
-    of consecutive failures. `is_refresh` means that the image is cached and requested again; `blob_id` and
-    `validators` then describe the cached copy. Without a refresh, `validators` are empty.
+    of consecutive failures. `crashed_before` means that the last outcome was a crash. `is_refresh` means that
+    the image is cached and requested again: `blob_id` and `validators` then describe the cached copy. Without
+    a refresh, `validators` are empty.
     """
 
     image_key: str
@@ -69,6 +71,7 @@ class Won:
     attempts: int
     failures: int
     is_refresh: bool
+    crashed_before: bool = False
     blob_id: str | None = None
     validators: Validators = NO_VALIDATORS
     bad_bytes: BadBytes | None = None
@@ -242,6 +245,7 @@ def _won(record: ImageRecord, lease: str) -> Won:
         attempts=record.attempts,
         failures=record.failures,
         is_refresh=is_refresh,
+        crashed_before=record.status is ImageStatus.FAILED and record.reason is FailureReason.CRASHED,
         blob_id=record.blob_id,
         validators=record.validators if is_refresh else NO_VALIDATORS,
         bad_bytes=record.bad_bytes,

@@ -79,19 +79,26 @@ class BatchCacher:
         reserve_ms = min(_LONGEST_MESSAGE_MS, remaining_ms() // 2)
         budget = TimeBudget(remaining_ms=remaining_ms, reserve_ms=reserve_ms)
         with ThreadPoolExecutor(self.at_once) as pool:
-            return list(pool.map(partial(self._deliver, budget=budget), records))
+            deliveries = list(pool.map(partial(self._deliver, budget=budget), records))
+        # An image that may kill its worker is worked on last and alone. If it does, no other one is in work.
+        return [
+            self._deliver(record, budget=budget, alone=True)
+            if delivery.outcome and delivery.outcome.result is Result.SUSPECTED
+            else delivery
+            for record, delivery in zip(records, deliveries, strict=True)
+        ]
 
-    def _deliver(self, record: Record, *, budget: TimeBudget) -> Delivery:
+    def _deliver(self, record: Record, *, budget: TimeBudget, alone: bool = False) -> Delivery:
         outcome: Outcome | None = None
         error: Exception | None = None
         began = time.monotonic()
         try:
-            outcome = self._cache(record, budget)
+            outcome = self._cache(record, budget, alone=alone)
         except Exception as raised:  # noqa: BLE001 - reported in the delivery: SQS sends this message again
             error = raised
         return Delivery(record["messageId"], outcome, error, round((time.monotonic() - began) * 1000))
 
-    def _cache(self, record: Record, budget: TimeBudget) -> Outcome:
+    def _cache(self, record: Record, budget: TimeBudget, *, alone: bool) -> Outcome:
         message = from_body(record["body"])
         if budget.is_used_up():
             # Leaving the message in the queue would count as one of the five deliveries after which it
@@ -99,7 +106,7 @@ class BatchCacher:
             self.queue.send_later(message, milliseconds=_NOT_BEGUN_DELAY_MS)
             return Outcome(Result.NOT_BEGUN)
         try:
-            return self.cacher.cache(message)
+            return self.cacher.cache(message, alone=alone)
         except ClaimHeldError as error:
             self.queue.hide(record["receiptHandle"], milliseconds=error.held_until - self.clock())
             raise

@@ -20,19 +20,24 @@ from imagecache.stores.blobs import Blobs
 from imagecache.stores.images.claims import Held, ImageClaims, Settled, Won
 from imagecache.usecases.caching.fetch_image import FetchFailed, FetchReport, ImageFetcher, OriginClosed
 
-MAX_UNFINISHED_ATTEMPTS = 2
-"""The attempts at an image that may end without a recorded outcome. The next claim fails it as `crashed`."""
+MAX_SHARED_ATTEMPTS = 2
+"""After so many attempts without a recorded outcome an image is suspected of killing its workers.
+
+It may also have been in work beside the image that does. So it gets one more attempt alone, and only if that
+has no outcome, either, has the image crashed. An image that crashed before is suspected from the start.
+"""
 
 Answers = tuple[OriginAnswer, ...]
 """The answers of the origins that were asked, for the history of the image."""
 
 
 class Result(StrEnum):
-    """The ways in which the work on a message can end. After each of them the message is done with."""
+    """The ways in which the work on a message can end. After each but SUSPECTED the message is done with."""
 
     CACHED = "cached"
     UNCHANGED = "unchanged"  # a refresh, and the origin has no other version
     DEDUPLICATED = "deduplicated"  # nothing was to be done
+    SUSPECTED = "suspected"  # nothing was done: it may only be worked on alone
     DEFERRED = "deferred"  # sent again, because its origin may not be asked now
     NOT_BEGUN = "not_begun"  # sent again, because the invocation is about to end
     LOST = "lost"  # another worker took the image over, or it was forgotten
@@ -60,9 +65,11 @@ class ImageCacher:
     clock: Clock
     nonce: Callable[[], str] = secrets.token_hex
 
-    def cache(self, message: ImageMessage) -> Outcome:
+    def cache(self, message: ImageMessage, *, alone: bool = False) -> Outcome:
         """Caches the image of a message, or records why it could not be cached.
 
+        `alone` means that this process works on no other image until the call returns. An image that may
+        have killed its workers is given back as SUSPECTED otherwise, and the message is not done with.
         Raises ClaimHeldError if another worker has the image: then the message must be delivered again,
         because that worker may die.
         """
@@ -81,6 +88,9 @@ class ImageCacher:
                 return Outcome(Result.DEDUPLICATED)
             case Won():
                 try:
+                    if _is_suspected(claim) and not alone:
+                        self.claims.release(claim)
+                        return Outcome(Result.SUSPECTED)
                     return self._work(claim, message, location)
                 except LeaseLostError:
                     return Outcome(Result.LOST)
@@ -101,8 +111,7 @@ class ImageCacher:
 
     def _fetch(self, claim: Won, location: ImageLocation | None) -> FetchReport:
         """Fetches the image, unless its workers keep dying or its URL is one that is never fetched."""
-        earlier_attempts = claim.attempts - 1  # `attempts` counts this claim as well
-        if earlier_attempts >= MAX_UNFINISHED_ATTEMPTS:
+        if _has_crashed(claim):
             return FetchReport(FetchFailed(FailureReason.CRASHED))
         if location is None:
             return FetchReport(FetchFailed(FailureReason.REFUSED))
@@ -162,6 +171,15 @@ class ImageCacher:
         again = replace(message, deferrals=message.deferrals + 1) if is_outage else message
         self.queue.send_later(again, milliseconds=delay)
         return Outcome(Result.DEFERRED)
+
+
+def _is_suspected(claim: Won) -> bool:
+    return claim.attempts > MAX_SHARED_ATTEMPTS or claim.crashed_before
+
+
+def _has_crashed(claim: Won) -> bool:
+    """Returns whether the attempt before, which the image had alone, ended without an outcome."""
+    return claim.attempts > (1 if claim.crashed_before else MAX_SHARED_ATTEMPTS + 1)
 
 
 def _location(source_url: str) -> ImageLocation | None:
