@@ -134,7 +134,8 @@ def test_its_extra_installs_every_package_that_it_loads() -> None:
         for module in output.split()
         for distribution in distributions.get(module, [])
     }
-    assert loaded - installed == set()
+    # requests prefers simplejson, which a development dependency installs, and does without it.
+    assert loaded - installed - {"simplejson"} == set()
     assert {"boto3", "pillow", "pynamodb", "rich"} <= loaded
 
 
@@ -193,7 +194,9 @@ def test_every_outcome_is_explained(outcome: DocumentOutcome) -> None:
 
 
 def test_failures_and_rejections_have_the_same_texts_as_in_other_verbs() -> None:
-    assert convex_report.meaning(FailureReason.TOO_LARGE) == "the file is larger than 5 MB or 40 megapixels"
+    assert convex_report.meaning(FailureReason.TOO_LARGE) == (
+        "the file is larger than 5 MB or 40 megapixels (30 for WebP, 18 for AVIF)"
+    )
     assert convex_report.meaning(RejectionReason.MALFORMED) == "the URL is malformed"
 
 
