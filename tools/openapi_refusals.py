@@ -33,11 +33,14 @@ REFUSALS = {
     ),
     HTTPStatus.UNAUTHORIZED: RefusalKind(
         "Unauthorized",
-        "The token is not valid. Without one, API Gateway answers, with a `message` alone.",
+        "The request has no token: send the header `Authorization: Bearer <token>`.",
         by_gateway=True,
     ),
     HTTPStatus.FORBIDDEN: RefusalKind(
-        "Forbidden", "The read token was sent, and this takes the admin token."
+        "Forbidden",
+        "With a `code`: the read token was sent, and this takes the admin token. Without one, API Gateway has "
+        "answered: the token is not valid.",
+        by_gateway=True,
     ),
     HTTPStatus.NOT_FOUND: RefusalKind(
         "NotFound",
@@ -78,7 +81,5 @@ def refused(route: Route) -> set[HTTPStatus]:
     if route.body is not None:
         statuses.add(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     if route.role is not Role.NONE:
-        statuses.add(HTTPStatus.UNAUTHORIZED)
-    if route.role is Role.ADMIN:
-        statuses.add(HTTPStatus.FORBIDDEN)
+        statuses |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     return statuses

@@ -79,7 +79,7 @@ class FakeApi:
         path = request.route.split(" ")[1]
         role = "any" if path == "/api/health" else _ROLES.get(request.token)
         if role is None:
-            return Answer(401, {"message": "send a token", "code": "unauthorized"})
+            return Answer(403, {"message": "Forbidden"})  # API Gateway's own answer, without a code
         if role == "read" and path.startswith(_ADMIN_PATHS):
             return Answer(403, {"message": "this takes the admin token", "code": "forbidden"})
         answers = self._answers.get(request.route)

@@ -17,10 +17,10 @@ OPERATIONS = {
     for path, operations in COMMITTED["paths"].items()
     for method, operation in operations.items()
 }
-# API Gateway may refuse any request; whatever takes a token may lack it.
+# API Gateway may refuse any request; whatever takes a token may lack it, or be sent one that is not valid.
 # Any route may be sent a parameter that it does not have.
 ALWAYS = {"400", "429", "500", "503"}
-WITH_TOKEN = ALWAYS | {"401"}
+WITH_TOKEN = ALWAYS | {"401", "403"}
 
 
 def routes_of(resources: Resources, function: str) -> dict[str, Any]:
@@ -104,6 +104,7 @@ def test_an_error_of_the_api_has_a_code_and_a_request_id_and_one_of_the_gateway_
     by_gateway = {name for name, response in responses.items() if "schemas/Refusal" in json.dumps(response)}
     assert by_gateway == {
         "Unauthorized",
+        "Forbidden",
         "NotFound",
         "TooLarge",
         "TooManyRequests",

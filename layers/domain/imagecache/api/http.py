@@ -102,6 +102,7 @@ def serve(event: Event, *, routes: Routes, log: Log) -> Response:
 def _arguments(route: Route, event: Event) -> dict[str, Any]:
     """Returns what the route's `answer` is called with. Raises RequestError."""
     role = _role(event)
+    # The authorizer has already refused such a request, unless the template forgets it on a route.
     if route.role is not Role.NONE and role is Role.NONE:
         raise UnauthorizedError(
             "The token is missing or not valid: send the header Authorization: Bearer <token>"
