@@ -1,8 +1,9 @@
 """Tells API Gateway whose token a request carries, or refuses the request if nobody has that token.
 
-A refused request costs this one invocation and no other: API Gateway answers 403 itself. A request without the
-header does not even come here: it is answered 401. API Gateway caches an answer and uses it for all routes, so
-it must not depend on the route of the request; the functions behind it compare the role with their route's.
+A refused request costs this one invocation and no other: API Gateway answers 403 itself. A request without
+the header does not even come here: it is answered 401. API Gateway caches an answer and uses it for all
+routes, so it must not depend on the route of the request; the functions behind it compare the role with that
+of their route.
 """
 
 import os
