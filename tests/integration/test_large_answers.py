@@ -110,7 +110,7 @@ def test_references_with_the_longest_urls_are_all_listed_whole(
     ]
     own = [(member.participant_id, member.source_url) for member in members]
     contacts = [(member.participant_id, shared) for member in members]
-    assert sorted(listed) == sorted(own + contacts)
+    assert sorted(listed) == sorted([*own, *contacts])
 
 
 @pytest.mark.parametrize("answer", ["x" * 6_300_000, '"' * 3_200_000, "\u00e9" * 3_200_000])

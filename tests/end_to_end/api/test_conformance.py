@@ -138,4 +138,5 @@ def test_a_forged_cursor_is_answered_with_a_page_or_with_400(
     name = "participantsCursor" if case.path == "/api/chat" else "cursor"
     cursor = forged(listing.replace("<chat>", chat_id), position)
     case.query = {key: value.replace("<chat>", chat_id) for key, value in query.items()} | {name: cursor}
-    assert send(case, api, Role.ADMIN).status_code in {200, 304, 400}
+    role = Role.ADMIN if case.path == "/api/contacts" else Role.READ
+    assert send(case, api, role).status_code in {200, 304, 400}
