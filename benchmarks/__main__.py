@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cold_run, sweep, sync
+from benchmarks import cold_run, cost, sweep, sync
 
 _BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "coldRun": cold_run.run,
+    "cost": cost.run,
     "sync": sync.run,
     "sweep": sweep.run,
 }

@@ -33,11 +33,14 @@ REFUSALS = {
     ),
     HTTPStatus.UNAUTHORIZED: RefusalKind(
         "Unauthorized",
-        "The token is not valid. Without one, API Gateway answers, with a `message` alone.",
+        "The request has no token: send the header `Authorization: Bearer <token>`.",
         by_gateway=True,
     ),
     HTTPStatus.FORBIDDEN: RefusalKind(
-        "Forbidden", "This needs the admin token, and the read token was sent."
+        "Forbidden",
+        "With a `code`: the read token was sent, and this needs the admin token. Without one, API Gateway "
+        "has answered: the token is not valid.",
+        by_gateway=True,
     ),
     HTTPStatus.NOT_FOUND: RefusalKind(
         "NotFound",
@@ -50,7 +53,9 @@ REFUSALS = {
         "The image is not in a state for this, or another request has changed the contact at the same time.",
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: RefusalKind(
-        "TooLarge", "The body has more than 4 MB.", by_gateway=True
+        "TooLarge",
+        "The body has more than 4 MB, or the answer would have more than 6 MB: ask for fewer at a time.",
+        by_gateway=True,
     ),
     HTTPStatus.TOO_MANY_REQUESTS: RefusalKind(
         "TooManyRequests", "There are too many requests: send fewer.", by_gateway=True
@@ -70,15 +75,12 @@ def refused(route: Route) -> set[HTTPStatus]:
     """Returns the statuses of all errors that a route may answer with."""
     statuses = {
         HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.SERVICE_UNAVAILABLE,
         *route.errors,
     }
-    if route.body is not None:
-        statuses.add(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     if route.role is not Role.NONE:
-        statuses.add(HTTPStatus.UNAUTHORIZED)
-    if route.role is Role.ADMIN:
-        statuses.add(HTTPStatus.FORBIDDEN)
+        statuses |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     return statuses

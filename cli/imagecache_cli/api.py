@@ -122,9 +122,12 @@ def _read_response(response: requests.Response) -> Json:
 def _refusal(status: int, document: Json) -> RefusedError:
     message = plain(str(document.get("message") or f"HTTP {status}"))
     code = document.get("code")
+    # The API always sends a code. Without one, API Gateway has refused a token that nobody has.
+    if status == HTTPStatus.FORBIDDEN and not isinstance(code, str):
+        status = HTTPStatus.UNAUTHORIZED
     if status == HTTPStatus.UNAUTHORIZED:
         message = f"the token is not accepted: set IMAGECACHE_TOKEN to the current one ({message})"
-    # The API always sends a code. Without one, API Gateway has no such route.
+    # Without a code, API Gateway has no such route.
     elif not isinstance(code, str) and status == HTTPStatus.NOT_FOUND:
         message = f"this API has no such route ({message}): it may be older than this command"
     return RefusedError(status, code if isinstance(code, str) else "", message)

@@ -39,7 +39,11 @@ class SettingsError(CommandError):
 
 
 class RefusedError(CommandError):
-    """The API refused the request. `code` is the API's error code, or empty if API Gateway refused it."""
+    """The API refused the request. `code` is empty when API Gateway refused it before the API saw it.
+
+    `status` is 401 for every token that is missing or not valid, and 403 for the read token where a request
+    needs the admin token.
+    """
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)

@@ -1,7 +1,9 @@
-"""Finds the role of a request's token for API Gateway. The functions of the API answer 401 and 403.
+"""Tells API Gateway whose token a request carries, or refuses the request if nobody has that token.
 
-It allows every request, and returns the role as context. API Gateway caches an answer and uses it for all
-routes, so the answer must not depend on the route of the request.
+A refused request costs this one invocation and no other: API Gateway answers 403 itself. A request without
+the header does not even come here: it is answered 401. API Gateway caches an answer and uses it for all
+routes, so it must not depend on the route of the request; the functions behind it compare the role with that
+of their route.
 """
 
 import os
@@ -14,6 +16,7 @@ from aws_lambda_powertools.logging import correlation_paths
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.failure_log import failures_logged
+from imagecache.model.access import Role
 from imagecache.wiring import Wiring
 
 logger = Logger()
@@ -25,4 +28,4 @@ authorizer = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock
 @failures_logged(logger, "the token could not be checked")
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     role = authorizer.role(event["headers"].get("authorization", ""))
-    return {"isAuthorized": True, "context": {"role": role.value}}
+    return {"isAuthorized": role is not Role.NONE, "context": {"role": role.value}}

@@ -1,8 +1,10 @@
 """Every function starts with nothing but its own folder, its layers and its settings."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,20 +36,21 @@ class Lambda:
     bytecode: Path
 
     def start(
-        self, function: str, layers: dict[str, Path] | None = None
+        self, function: str, layers: dict[str, Path] | None = None, *, options: Sequence[str] | None = None
     ) -> "subprocess.CompletedProcess[str]":
         properties = self.template["Resources"][function]["Properties"]
         used = [*self.template["Globals"]["Function"]["Layers"], *properties.get("Layers", [])]
         code = (self.build / properties["CodeUri"]).resolve()
         path = [code, *((layers or self.layers)[layer["Ref"]] for layer in used)]
+        if options is None:
+            options = ["-X", f"pycache_prefix={self.bytecode}"]
         return subprocess.run(  # noqa: S603 - this interpreter, our own code
             # -I -S: no site-packages, no current folder, no PYTHONPATH
             [
                 sys.executable,
                 "-I",
                 "-S",
-                "-X",
-                f"pycache_prefix={self.bytecode}",
+                *options,
                 "-c",
                 IMPORT,
                 *map(str, path),
@@ -102,6 +105,18 @@ def test_a_function_starts_with_nothing_but_its_artifacts(runtime: Lambda, funct
     started = runtime.start(function)
 
     assert (started.stderr, started.stdout) == ("", "app\n")
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 13), reason="only Python 3.13 reads the bytecode of 3.13")
+@pytest.mark.parametrize("function", ["ReadFunction", "AuthorizerFunction", "SyncFunction"])
+def test_a_cold_start_compiles_nothing_of_the_layers(runtime: Lambda, function: str) -> None:
+    """Python names each module that it reads from bytecode, and each that it has to compile."""
+    started = runtime.start(function, options=["-B", "-v"])
+
+    assert started.returncode == 0
+    compiled = re.findall(r"^# code object from '?([^'\n]+\.py)'?$", started.stderr, re.MULTILINE)
+    assert [Path(path).name for path in compiled if "/python3.13/" not in path] == ["app.py"]
+    assert len(re.findall(r"^# code object from '?.*\.pyc'?$", started.stderr, re.MULTILINE)) > 200
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import re
 import struct
+import subprocess
+import sys
 import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
@@ -14,6 +16,8 @@ AARCH64 = 183  # e_machine in the ELF header
 X86_64 = 62
 EXTENSION = re.compile(r"\.cpython-(?P<python>\d+)-(?P<machine>\w+)-linux-gnu\.so$")
 LAMBDA_GLIBC = (2, 34)  # Amazon Linux 2023
+RUNTIME = (3, 13)
+UNCHECKED_HASH = b"\x01\0\0\0"  # PEP 552
 MEGABYTE = 1_000_000
 
 
@@ -34,12 +38,21 @@ def _loads(library: Path) -> bool:
 
 
 def unwanted(folder: Path) -> list[str]:
-    """Returns bytecode and scripts, which are for the Python that built the layer, and tests."""
+    """Returns bytecode of another Python or without its source, scripts, and tests."""
     return sorted(
         str(path.relative_to(folder))
         for path in folder.rglob("*")
-        if path.suffix == ".pyc" or path.name in {"__pycache__", "test", "tests", "bin"}
+        if path.name in {"test", "tests", "bin"} or (path.suffix == ".pyc" and not _is_wanted(path))
     )
+
+
+def _is_wanted(bytecode: Path) -> bool:
+    source = bytecode.parent.parent / bytecode.name.replace(".cpython-313.pyc", ".py")
+    return bytecode.parent.name == "__pycache__" and source.is_file()
+
+
+def bytecode_of(source: Path) -> Path:
+    return source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
 
 
 def distributions(folder: Path) -> list[str]:
@@ -67,7 +80,11 @@ def test_a_layer_holds_what_its_lock_file_names(layers: dict[str, Path], layer: 
 def test_every_module_of_our_own_package_is_shipped(layers: dict[str, Path]) -> None:
     written = ROOT / "layers/domain"
     modules = {path.relative_to(written) for path in written.rglob("*.py")}
-    shipped = {path.relative_to(layers["DomainLayer"]) for path in layers["DomainLayer"].rglob("*.*")}
+    shipped = {
+        path.relative_to(layers["DomainLayer"])
+        for path in layers["DomainLayer"].rglob("*.*")
+        if path.suffix != ".pyc"
+    }
 
     assert Path("imagecache/config.py") in modules
     assert shipped == modules
@@ -100,9 +117,45 @@ def test_nothing_is_shipped_that_never_runs(layers: dict[str, Path]) -> None:
     assert [path for folder in layers.values() for path in unwanted(folder)] == []
 
 
+@pytest.mark.skipif(sys.version_info[:2] != RUNTIME, reason="only Python 3.13 writes its bytecode")
+def test_every_module_has_bytecode_that_is_never_compared_with_its_source(layers: dict[str, Path]) -> None:
+    """Comparing takes time, and the time of a source is not the same after an upload."""
+    modules = [path for folder in layers.values() for path in folder.rglob("*.py")]
+    assert len(modules) > 500
+    assert [path for path in modules if not bytecode_of(path).is_file()] == []
+    flags = {bytecode_of(path).read_bytes()[4:8] for path in modules}
+    assert flags == {UNCHECKED_HASH}
+
+
+def test_bytecode_names_the_file_where_lambda_has_it(layers: dict[str, Path]) -> None:
+    bytecode = bytecode_of(layers["DomainLayer"] / "imagecache/config.py")
+    if sys.version_info[:2] == RUNTIME:
+        assert b"/opt/python/imagecache/config.py" in bytecode.read_bytes()
+    else:
+        assert not bytecode.exists()
+
+
+def test_a_layer_that_another_python_builds_has_no_bytecode_and_says_so(tmp_path: Path) -> None:
+    other = tmp_path / "python3.99"
+    other.write_text("#!/bin/sh\nexit 1\n")
+    other.chmod(0o755)
+    built = subprocess.run(  # noqa: S603 - our own Makefile
+        ["make", "build-DomainLayer", f"PYTHON={other}", f"ARTIFACTS_DIR={tmp_path}/layer"],  # noqa: S607
+        cwd=ROOT / "layers/domain",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "warning: this layer has no bytecode" in built.stderr
+    assert list((tmp_path / "layer").rglob("config.py"))
+    assert not list((tmp_path / "layer").rglob("*.pyc"))
+
+
 def test_no_package_is_shipped_twice(layers: dict[str, Path]) -> None:
     """Lambda unpacks layers into one folder, where the second of two packages would replace the first."""
-    shipped = [entry.name for folder in layers.values() for entry in folder.iterdir()]
+    shipped = [
+        entry.name for folder in layers.values() for entry in folder.iterdir() if entry.name != "__pycache__"
+    ]
     names = [
         distribution.split("==")[0] for folder in layers.values() for distribution in distributions(folder)
     ]
@@ -165,13 +218,20 @@ def test_code_for_another_machine_or_python_is_found(tmp_path: Path) -> None:
 
 
 def test_bytecode_tests_and_scripts_are_found(tmp_path: Path) -> None:
-    for name in ("package/__pycache__/module.cpython-311.pyc", "package/tests/test_module.py", "bin/script"):
-        (tmp_path / name).parent.mkdir(parents=True)
+    for name in (
+        "package/module.py",
+        "package/__pycache__/module.cpython-313.pyc",
+        "package/__pycache__/module.cpython-311.pyc",
+        "package/__pycache__/gone.cpython-313.pyc",
+        "package/tests/test_module.py",
+        "bin/script",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
 
     assert unwanted(tmp_path) == [
         "bin",
-        "package/__pycache__",
+        "package/__pycache__/gone.cpython-313.pyc",
         "package/__pycache__/module.cpython-311.pyc",
         "package/tests",
     ]

@@ -69,6 +69,7 @@ def test_a_wrong_token_and_the_read_token_get_different_errors(api: FakeApi, rea
 
     assert (weak.code, weak.err) == (2, "imagecache: This needs the admin token\n")
     assert (wrong.code, "the token is not accepted: set IMAGECACHE_TOKEN" in wrong.err) == (2, True)
+    assert "admin" not in wrong.err
     assert "guessed" not in wrong.err
 
 

@@ -322,13 +322,21 @@ def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
 
 
 @pytest.mark.usefixtures("environment")
-def test_the_authorizer_always_allows_and_says_whose_token_it_is() -> None:
+def test_the_authorizer_says_whose_token_it_is() -> None:
+    boto3.client("ssm").put_parameter(Name="/imagecache/read-token", Value="r3ad", Type="SecureString")
+    assert load("authorizer")(event("authorizer"), Context()) == {
+        "isAuthorized": True,
+        "context": {"role": "read"},
+    }
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("header", ["Bearer other", "Bearer", "Basic r3ad", "r3ad", " "])
+def test_the_authorizer_refuses_a_token_that_nobody_has_so_no_other_function_runs(header: str) -> None:
     boto3.client("ssm").put_parameter(Name="/imagecache/read-token", Value="r3ad", Type="SecureString")
     asked = event("authorizer")
-    handler = load("authorizer")
-    assert handler(asked, Context()) == {"isAuthorized": True, "context": {"role": "read"}}
-    asked["headers"]["authorization"] = "Bearer other"
-    assert handler(asked, Context()) == {"isAuthorized": True, "context": {"role": "none"}}
+    asked["headers"]["authorization"] = header
+    assert load("authorizer")(asked, Context()) == {"isAuthorized": False, "context": {"role": "none"}}
 
 
 @pytest.mark.usefixtures("environment")

@@ -31,9 +31,9 @@ def test_no_path_reads_an_original() -> None:
             assert not behaviour.origin.may_read("originals/0a")
 
 
-def test_only_the_api_takes_changes() -> None:
+def test_only_the_api_takes_changes_and_its_health_takes_none() -> None:
     for behaviour in DISTRIBUTION.behaviours:
-        if isinstance(behaviour.origin, ApiOrigin):
+        if isinstance(behaviour.origin, ApiOrigin) and behaviour.pattern != "/api/health":
             assert {"POST", "DELETE"} <= behaviour.methods
         else:
             assert behaviour.methods == {"GET", "HEAD"}

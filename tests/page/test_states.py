@@ -175,6 +175,28 @@ def test_no_banner_is_shown_if_the_api_does_not_say_how_beeper_is(visit: Visit) 
     expect(visit.page.locator("#banner")).to_be_hidden()
 
 
+@pytest.mark.parametrize(("visibility", "most"), [("visible", 30), ("hidden", 0)])
+def test_a_tab_that_is_left_open_asks_seldom_and_a_hidden_one_never(
+    visit: Visit, visibility: str, most: int
+) -> None:
+    """Each request costs something. An empty list is the view that asks most, because it waits for chats."""
+    visit.page.clock.install()
+    visit.answer(CHATS, lambda route: route.fulfill(json=NO_CHATS))
+    visit.open("#/?filter=archived")
+    expect(visit.page.locator(".notice")).to_be_visible()
+    visit.page.evaluate(
+        "state => Object.defineProperty(document, 'visibilityState', {get: () => state})", visibility
+    )
+    visit.requests.clear()
+    for _ in range(120):
+        visit.page.clock.run_for(30_000)
+    asked = [request.url.removeprefix(visit.address).partition("?")[0] for request in visit.requests]
+    assert asked.count("api/chats") <= most
+    # The clock may stop just before the first or the last of twelve.
+    assert asked.count("api/status") in ({11, 12, 13} if visibility == "visible" else {0})
+    assert set(asked) <= {"api/chats", "api/status"}
+
+
 def origin(clone: Clone) -> str:
     return str(clone.get("/api/status")["origin"]["state"])
 

@@ -28,7 +28,7 @@ def test_each_path_goes_to_its_own_origin(
 ) -> None:
     targets = {path: behavior["TargetOriginId"] for path, behavior in behaviors.items()}
 
-    assert targets == {"/images/*": "images", "/api/*": "api"}
+    assert targets == {"/images/*": "images", "/api/health": "api", "/api/*": "api"}
     assert distribution["DefaultCacheBehavior"]["TargetOriginId"] == "web"
 
 
@@ -49,6 +49,26 @@ def test_the_api_is_never_cached_and_gets_every_header_but_host(
 
     assert behaviors["/api/*"]["CachePolicyId"] == caching_disabled
     assert behaviors["/api/*"]["OriginRequestPolicyId"] == all_viewer_except_host
+
+
+def test_health_is_kept_for_ten_seconds_whatever_a_request_carries(
+    resources: Resources, behaviors: dict[str, dict[str, Any]]
+) -> None:
+    """Nobody needs a token for it, so repeated requests must end at CloudFront."""
+    paths = list(behaviors)
+    assert paths.index("/api/health") < paths.index("/api/*")  # the first that fits is taken
+    health = behaviors["/api/health"]
+    assert health["CachePolicyId"] == {"Ref": "HealthCaching"}
+    assert "OriginRequestPolicyId" not in health
+    policy = resources["HealthCaching"]["Properties"]["CachePolicyConfig"]
+    # The API's answer forbids caching. CloudFront obeys that only if the least time is 0.
+    assert (policy["MinTTL"], policy["DefaultTTL"], policy["MaxTTL"]) == (10, 10, 10)
+    assert policy["ParametersInCacheKeyAndForwardedToOrigin"] == {
+        "HeadersConfig": {"HeaderBehavior": "none"},
+        "CookiesConfig": {"CookieBehavior": "none"},
+        "QueryStringsConfig": {"QueryStringBehavior": "none"},
+        "EnableAcceptEncodingGzip": False,
+    }
 
 
 def test_nothing_is_answered_without_encryption(

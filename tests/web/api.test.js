@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ApiError, change, listChats, readChat, readOrigin } from "../../web/page/api.js";
+import { ApiError, change, listChats, readChat, readOrigin, readStats } from "../../web/page/api.js";
 import { FakeServer, FakeStorage, setGlobals } from "./fake_browser.js";
 
 /** @import { TestContext } from "node:test" */
@@ -55,6 +55,17 @@ test("an error has the status and the message of the API", async (context) => {
     assert.equal(error.message, "There is no such chat.");
     return true;
   });
+});
+
+test("a token that the gateway does not know is reported like a missing one, and the wrong token is not", async (context) => {
+  serve(context, {
+    "/api/status": { status: 403, body: { message: "Forbidden" } },
+    "/api/sync": { status: 403, body: { message: "This takes the admin token", code: "forbidden" } },
+    "/api/stats": { status: 403, body: "Access denied" },
+  });
+  await assert.rejects(readOrigin(), { status: 401, message: "The token is not valid." });
+  await assert.rejects(change("sync"), { status: 403, message: "This takes the admin token" });
+  await assert.rejects(readStats(), { status: 403 });
 });
 
 test("an error without JSON, or an answer without it, is reported with its status", async (context) => {

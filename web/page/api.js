@@ -5,7 +5,10 @@ import { tokenFor } from "./tokens.js";
 /** @import * as Answer from "./answers.d.ts" */
 /** @import { TokenKind } from "./tokens.js" */
 
-/** A request failed. `message` is a sentence for the reader; `status` is the HTTP status, 0 without any answer. */
+/**
+ * A request failed. `message` is a sentence for the reader. `status` is the HTTP status, 0 without any answer; 401 for
+ * every token that is missing or not valid, and 403 for the read token where a request takes the admin token.
+ */
 export class ApiError extends Error {
   /**
    * @param {number} status
@@ -130,6 +133,8 @@ async function ask(path, { body, token = "read" } = {}) {
   }
   const content = await answer.json().catch(() => null);
   if (answer.ok && content) return content;
+  // The API itself always sends a code. Without one, API Gateway has refused a token that nobody has.
+  if (answer.status === 403 && content && !content.code) throw new ApiError(401, "The token is not valid.");
   throw new ApiError(
     answer.status,
     content?.message ?? `The server answered with status ${answer.status}. Try again in a minute.`,

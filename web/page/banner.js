@@ -3,17 +3,23 @@
 import { listChats, readOrigin } from "./api.js";
 import { bannerText } from "./origin.js";
 
-const INTERVAL_MS = 60_000;
+// Only a sync finds out how Beeper is, every ten minutes, so more requests would learn little, and each costs something.
+const INTERVAL_MS = 300_000;
+const LEAST_INTERVAL_MS = 60_000;
 
 /**
- * Keeps the banner up to date: now, once a minute, and whenever the reader comes back to this tab.
+ * Keeps the banner up to date while the tab is visible: now, every five minutes, and when the reader comes back to this
+ * tab, but not twice within a minute.
  *
  * @param {HTMLElement} banner
  * @returns {Promise<void>} Resolves after the first update.
  */
 export function watchOrigin(banner) {
+  let askedAt = -Infinity;
   const update = async () => {
-    if (document.visibilityState !== "visible") return;
+    const now = performance.now();
+    if (document.visibilityState !== "visible" || now - askedAt < LEAST_INTERVAL_MS) return;
+    askedAt = now;
     const text = await currentText().catch(() => null);
     if (text === null) return; // The view itself reports a request that fails.
     banner.hidden = !text;

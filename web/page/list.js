@@ -8,6 +8,7 @@ import { period } from "./moments.js";
 import { errorNotice, notice } from "./notice.js";
 import { noChatsText } from "./origin.js";
 import { Pending } from "./pending.js";
+import { FIRST_WAIT_MS, longerWait } from "./waits.js";
 
 /** @import { ApiError } from "./api.js" */
 /** @import { Chat, Chats } from "./answers.d.ts" */
@@ -51,7 +52,6 @@ const FILTERS = {
 };
 
 const PAGE_SIZE = 50;
-const EMPTY_INTERVAL_MS = 3_000;
 
 /** The list of chats. `element` is the view, and `heading` its heading. */
 export class ListView {
@@ -71,6 +71,7 @@ export class ListView {
   );
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  #emptyWait = FIRST_WAIT_MS;
   #body = element("div", { className: "periods" });
   #status = element("p", { className: "unseen", role: "status" });
   #more = element("button", { type: "button", className: "more", hidden: true }, "Older chats");
@@ -135,6 +136,7 @@ export class ListView {
 
   #load() {
     clearTimeout(this.#timer);
+    this.#emptyWait = FIRST_WAIT_MS;
     this.#endless?.stop();
     this.#pending.forget();
     this.#cards.clear();
@@ -216,11 +218,17 @@ export class ListView {
     }
     if (!this.element.isConnected) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#readEmptyAgain(), EMPTY_INTERVAL_MS);
+    this.#waitForChats();
   }
 
-  /** Reads an empty list again without any sign of it, until there are chats. */
+  #waitForChats() {
+    this.#timer = setTimeout(() => this.#readEmptyAgain(), this.#emptyWait);
+    this.#emptyWait = longerWait(this.#emptyWait);
+  }
+
+  /** Reads an empty list again without any sign of it, ever more rarely, until there are chats. */
   async #readEmptyAgain() {
+    if (document.visibilityState !== "visible") return this.#waitForChats();
     const endless = this.#endless;
     const page = await this.#readPage(null).catch(() => null);
     if (endless !== this.#endless || !this.element.isConnected) return;

@@ -1,10 +1,8 @@
 // Asks again for pages of chats that had pictures on their way when they were read.
 
-/** @import { Chat, Chats } from "./answers.d.ts" */
+import { FIRST_WAIT_MS, longerWait } from "./waits.js";
 
-const FIRST_WAIT_MS = 3_000;
-const LONGEST_WAIT_MS = 60_000;
-const WAIT_FACTOR = 1.5;
+/** @import { Chat, Chats } from "./answers.d.ts" */
 
 /**
  * Watches pages of chats, each known by its cursor. A page is read again, ever more rarely, until none of its pictures
@@ -59,7 +57,7 @@ export class Pending {
   }
 
   async #readAll() {
-    this.#wait = Math.min(this.#wait * WAIT_FACTOR, LONGEST_WAIT_MS);
+    this.#wait = longerWait(this.#wait);
     if (document.visibilityState === "visible") {
       await Promise.all([...this.#cursors].map((cursor) => this.#readAgain(cursor)));
     }

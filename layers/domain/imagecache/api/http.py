@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from imagecache.api.fields import Field, read_all
 from imagecache.api.shapes import Error
+from imagecache.api.sizes import MOST_ANSWER_BYTES, sent_bytes
 from imagecache.errors import (
     ConflictError,
     ForbiddenError,
@@ -97,12 +98,24 @@ def serve(event: Event, *, routes: Routes, log: Log) -> Response:
         log.error("the request failed", extra={"route": route_key, **failure_fields(error)})
         message = f"Internal error. Details are in the server log (request id {_request_id(event)})."
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", message, event)
-    return _json(route.status, answer, event)
+    response = _json(route.status, answer, event)
+    if _is_too_large(response):
+        message = "The answer would have more than 6 MB: ask for fewer at a time"
+        return _error(*_STATUSES[RequestTooLargeError], message, event)
+    return response
+
+
+def _is_too_large(response: Response) -> bool:
+    """Tells whether Lambda could not return the answer. Listings end their pages before that."""
+    body = response.get("body", "")
+    # A character takes four bytes at most. Few answers are so long that they have to be measured.
+    return len(body) * 4 > MOST_ANSWER_BYTES and sent_bytes(body) > MOST_ANSWER_BYTES
 
 
 def _arguments(route: Route, event: Event) -> dict[str, Any]:
     """Checks the role and the fields, and returns the arguments for the handler. Raises RequestError."""
     role = _role(event)
+    # The authorizer has already refused such a request, unless the template forgets it on a route.
     if route.role is not Role.NONE and role is Role.NONE:
         raise UnauthorizedError(
             "The token is missing or not valid: send the header Authorization: Bearer <token>"

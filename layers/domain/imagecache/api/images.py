@@ -7,6 +7,7 @@ from imagecache.api import cursor as cursors
 from imagecache.api import image_shapes as shapes
 from imagecache.api.fields import CURSOR, SOURCE_URL, Choice
 from imagecache.api.http import Route, Routes
+from imagecache.api.sizes import rows_that_fit
 from imagecache.api.story import story_json
 from imagecache.api.values import iso8601
 from imagecache.clock import Clock
@@ -64,16 +65,28 @@ class ImageRoutes:
         listing = f"images {status.value}"
         after = cursors.read(listing, cursor, _sorted_position if status in _SORTED else _unsorted_position)
         images, following = self.cached_images.by_status(status, limit=_ROWS_PER_PAGE, after=after)
+        rows = [_row_json(image, self.base_url) for image in images]
+        count = rows_that_fit(rows)
+        if count < len(rows):
+            last = images[count - 1]
+            following = Position(last.image_key, last.next_attempt_at if status in _SORTED else None)
         return {
-            "images": [_row_json(image, self.base_url) for image in images],
+            "images": rows[:count],
             "nextCursor": cursors.write(listing, _image_position_json(following)),
         }
 
     def uncached_page(self, *, cursor: str | None) -> shapes.References:
         """Answers `GET /api/images/uncached`. Raises InvalidRequestError."""
         references, following = self.uncached.page(after=cursors.read("uncached", cursor, _member_position))
+        rows = [_reference_json(reference) for reference in references]
+        count = rows_that_fit(rows)
+        if count < len(rows):
+            # The following page begins after a member, so all pictures of one member are on one page.
+            while references[count - 1].member == references[count].member:
+                count -= 1
+            following = references[count - 1].member
         return {
-            "references": [_reference_json(reference) for reference in references],
+            "references": rows[:count],
             "nextCursor": cursors.write("uncached", following),
         }
 

@@ -30,6 +30,11 @@ class PictureReference:
     image: ImageRef
     view: ImageView | None = None
 
+    @property
+    def member(self) -> MemberPosition:
+        """The row that shows the picture. A member with a contact may show two pictures."""
+        return self.chat_id, self.participant.participant_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UncachedListing:

@@ -1,0 +1,71 @@
+"""The costs that README.md states come from counted requests and one table of prices."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.cost import TIMES, lines, table, units_of_request
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text()
+RECORDED: dict[str, Any] = json.loads((ROOT / "benchmarks/results/latest.json").read_text())["cost"]
+ROW = {"chatId": {"S": "x" * 5_000}}
+
+
+def test_the_readme_has_the_table_of_the_recorded_run() -> None:
+    """After a change of prices or of the month: make bench ONLY=cost, and copy the table."""
+    assert table(RECORDED["once"]) in README
+    assert RECORDED["table"] == table(RECORDED["once"]).splitlines()
+
+
+def test_the_readme_describes_the_month_that_is_counted() -> None:
+    text = " ".join(README.split())
+    assert f"{RECORDED['chats']} chats" in text
+    assert f"{TIMES['sync']:,} syncs" in text
+    assert f"{TIMES['pageView']:,} page views" in text
+
+
+def test_everything_that_happens_in_a_month_was_recorded() -> None:
+    assert set(RECORDED["once"]) == set(TIMES)
+    assert all(units.get("readUnits") for units in RECORDED["once"].values())
+    assert RECORDED["once"]["sync"]["writeUnits"]
+
+
+def test_the_sum_is_that_of_the_lines_and_allowances_only_reduce_it() -> None:
+    counted = lines(RECORDED["once"])
+    total = re.findall(r"\*\*\$([\d.]+)\*\*", table(RECORDED["once"]))
+    assert [float(dollars) for dollars in total] == [
+        pytest.approx(sum(line.full for line in counted), abs=0.005),
+        pytest.approx(sum(line.reduced for line in counted), abs=0.005),
+    ]
+    assert all(line.reduced <= line.full for line in counted)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "sent", "answer", "units"),
+    [
+        ("dynamodb", "GetItem", {}, {}, {"readUnits": 0.5}),
+        ("dynamodb", "GetItem", {"ConsistentRead": True}, {"Item": ROW}, {"readUnits": 2}),
+        ("dynamodb", "Query", {}, {"Items": [ROW] * 3}, {"readUnits": 2}),
+        (
+            "dynamodb",
+            "BatchGetItem",
+            {"RequestItems": {"t": {"Keys": [1, 2, 3]}}},
+            {"Responses": {"t": [ROW]}},
+            {"readUnits": 2},
+        ),
+        ("dynamodb", "PutItem", {}, {"ConsumedCapacity": {"CapacityUnits": 3}}, {"writeUnits": 3}),
+        ("sqs", "SendMessageBatch", {}, {}, {"messages": 1}),
+        ("s3", "ListObjectVersions", {}, {}, {"objectWrites": 1}),
+        ("s3", "GetObject", {}, {}, {"objectReads": 1}),
+        ("s3", "DeleteObject", {}, {}, {}),
+        ("ssm", "GetParameters", {}, {}, {}),
+    ],
+)
+def test_a_request_takes_the_units_that_aws_bills(
+    service: str, operation: str, sent: dict[str, Any], answer: dict[str, Any], units: dict[str, float]
+) -> None:
+    assert units_of_request(service, operation, sent, answer) == units
