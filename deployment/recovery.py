@@ -37,7 +37,7 @@ def recover(stack: CloudFormationStack, environment: Mapping[str, str]) -> None:
     stack.deployed_outputs()
     if stack.parameters().get("SyncState") != "DISABLED":
         raise DeploymentError(
-            f"{stack} could sync or delete pictures meanwhile:"
+            f"{stack} could sync or delete pictures during the recovery:"
             " deploy it with PARAMETERS=SyncState=DISABLED first"
         )
     target = data_of(stack)

@@ -53,5 +53,5 @@ def _request(address: str, token: str, method: str, path: str, body: Mapping[str
             return json.load(response)
     except OSError as error:
         raise NotReadyError(
-            f"the demo account's contacts could not be stored ({error}): start again"
+            f"the demo account's contacts could not be stored ({error}): run `make run` again"
         ) from error

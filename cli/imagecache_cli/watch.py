@@ -94,7 +94,7 @@ def _longest_silence(job: Job) -> float:
 
 
 def _read_job(session: Session, job_id: str) -> tuple[Json, Job]:
-    """Returns the job's state. Repeats a request without an answer, because a watch may last for hours."""
+    """Returns the job's state. Repeats a request that got no answer, because a watch may last for hours."""
     for _ in range(_RETRIES):
         with contextlib.suppress(UnreachableError):
             return _read_job_once(session, job_id)

@@ -149,8 +149,8 @@ def _role(event: Event) -> Role:
 def _query(event: Event, fields: Sequence[Field]) -> dict[str, str]:
     """Returns each parameter whose value is not empty, because a form sends unused fields with empty values.
 
-    Raises InvalidRequestError if the route does not have one of the parameters, because a misspelt filter
-    must not list everything.
+    Raises InvalidRequestError for a parameter that is not in `fields`, because a misspelt filter must not
+    list everything.
     """
     sent: Mapping[str, str] = event.get("queryStringParameters") or {}
     if unknown := sent.keys() - {field.name for field in fields}:

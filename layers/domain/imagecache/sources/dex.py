@@ -93,7 +93,10 @@ class DexApi:
         raise DexError(f"there are more than {_MOST_PAGES} pages")
 
     def _page(self, offset: int, budget: TimeBudget) -> list[Any]:
-        """Asks for one page, again after a pause while Dex is busy or has an error."""
+        """Requests one page. If Dex is busy or answers with an error, pauses and requests it again.
+
+        Raises OriginDownError after the last attempt, or if no time is left for another pause.
+        """
         for attempt in range(_MOST_ATTEMPTS):
             deadline = Deadline(_TOTAL_SECONDS)
             response = self._get(offset)
@@ -155,7 +158,10 @@ def _add(items: list[Any], reading: DexReading) -> None:
 
 
 def _contact(item: Mapping[str, Any]) -> DexContact | None:
-    """Returns the person of an item, cut to our limits; None without a usable id."""
+    """Returns the contact of an item of Dex's answer, or None if it has no usable id.
+
+    A name that is too long is cut, and a URL that is too long is left out.
+    """
     raw_id = item.get("id")
     dex_id = _text(str(raw_id)) if isinstance(raw_id, str | int) and not isinstance(raw_id, bool) else None
     if dex_id is None or len(dex_id) > _MOST_ID_CHARS:
@@ -176,7 +182,10 @@ def _contact(item: Mapping[str, Any]) -> DexContact | None:
 
 
 def _texts(entries: Any, *names: str) -> Iterator[str]:
-    """Yields entries that are texts, and of each entry that is an object its first text under these names."""
+    """Yields one text of each entry: the entry itself, or an object's first text under one of these names.
+
+    Entries without a text are left out.
+    """
     for entry in entries[:_MOST_OF_A_KIND] if isinstance(entries, list) else []:
         values = [entry.get(name) for name in names] if isinstance(entry, dict) else [entry]
         yield from [text for text in map(_text, values) if text][:1]

@@ -44,8 +44,8 @@ def get_answer(
 ) -> Answer:
     """Sends a GET request for an image.
 
-    Raises OriginDownError, or one of its subclasses, if there is no answer or another program answers, and
-    ImageFailedError (TOO_LARGE) if the body is too large.
+    Raises OriginDownError, or one of its subclasses, if there is no answer or it comes from another program,
+    such as the tunnel. Raises ImageFailedError (TOO_LARGE) if the body is too large.
     """
     deadline = Deadline(limits.total_seconds)
     try:

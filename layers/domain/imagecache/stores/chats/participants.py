@@ -196,7 +196,7 @@ class ParticipantsTable:
         self._write_all(save, participants)
 
     def link(self, members: list[Member], *, fence: int) -> None:
-        """Writes the contact of each of these members to its existing row. Raises FencedOffError."""
+        """Writes to each member's row the contact that this member is linked to. Raises FencedOffError."""
 
         def save(member: Member) -> None:
             links = [

@@ -136,7 +136,7 @@ class ImageFetcher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginGate:
-    """Guards the origins of Beeper's media: each request needs a permit, and its outcome moves the circuit.
+    """Guards the origins of Beeper's media: each request needs a permit, and can open or close the circuit.
 
     `sleep` takes seconds.
     """
@@ -151,9 +151,9 @@ class OriginGate:
         return until if until > self.clock() else 0
 
     def ask(self, name: OriginName, origin: MediaOrigin, location: MediaLocation) -> FetchReport:
-        """Fetches an image from an origin, if that may be asked now.
+        """Fetches an image from an origin, if the origin may be asked now.
 
-        The outcome is OriginClosed if it may not, and also if it has just proved to be down.
+        The outcome is OriginClosed if the origin may not be asked, or if this request found that it is down.
         """
         try:
             permit = self._acquire(name)
