@@ -258,7 +258,7 @@ def test_a_restored_backup_is_recovered_into_a_new_stack(account: Account, name:
 
     without_bucket = account.run("recover", STACK=f"{name}-new", FROM=restored)
     assert "one ImageBucket of" in without_bucket.errors
-    assert "Name the right one: ImageBucket=..." in without_bucket.errors
+    assert "Name the one to copy: ImageBucket=..." in without_bucket.errors
     done = account.run("recover", STACK=f"{name}-new", FROM=restored, ImageBucket=old["ImageBucket"])
 
     assert done.exit_code == 0, done.errors
