@@ -50,6 +50,14 @@ class Clone:
         (ROOT / ".local" / "build").mkdir(parents=True, exist_ok=True)
         (root / ".local" / "build").symlink_to(ROOT / ".local" / "build")
 
+    def invent_few_chats(self) -> None:
+        """Makes the demo account of this clone as small as possible."""
+        invention = self.root / "demo" / "invention.py"
+        small = re.sub(
+            r"^(SINGLE_CHATS|GROUPS|CROWD) = \d+$", r"\1 = 1", invention.read_text(), flags=re.MULTILINE
+        )
+        invention.write_text(small)
+
     def run(self, **settings: str) -> "subprocess.Popen[str]":
         """Starts the stack with these environment variables, and does not wait for it."""
         # Tests that were started with nohup ignore SIGHUP, and the stack would inherit that.

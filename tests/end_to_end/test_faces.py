@@ -86,6 +86,9 @@ def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
 
 
 def test_two_clones_run_side_by_side(clone: Clone, another_clone: Clone) -> None:
+    """Their demo accounts are small, because only what the two clones share matters here."""
+    for each in (clone, another_clone):
+        each.invent_few_chats()
     first = clone.run_until_ready()
     second = another_clone.run_until_ready()
     for running in (clone, another_clone):
