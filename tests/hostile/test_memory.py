@@ -10,7 +10,15 @@ import pytest
 
 from imagecache.imaging import pictures
 from local.template import ROOT, read_template
-from tests.hostile.decoding import LARGEST_FILE, WORST, in_a_process, lying_avif, png_with_texts, write_worst
+from tests.hostile.decoding import (
+    LARGEST_FILE,
+    WORST,
+    encoded,
+    in_a_process,
+    lying_avif,
+    png_with_texts,
+    write_worst,
+)
 
 MB = 1024  # in KB, as Linux counts
 MEMORY_SIZE: int = read_template()["Resources"]["CacherFunction"]["Properties"]["MemorySize"]
@@ -94,10 +102,14 @@ def test_a_picture_that_contains_more_than_it_announces_fails_and_its_worker_liv
     needs_proc()
     picture = tmp_path / "picture"
     picture.write_bytes(lying_avif())
-    size = 256  # smaller than the function's, so that a smaller picture can be used
-    ended = in_a_process("lie", str(picture), AWS_LAMBDA_FUNCTION_MEMORY_SIZE=str(size))
+    honest = tmp_path / "honest"
+    honest.write_bytes(encoded("AVIF"))
+    size = 192  # smaller than the function's, so that a smaller picture can be used
+    limit = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(size)}
+    ended = in_a_process("lie", str(picture), **limit)
     assert "undecodable" in ended["failures"][0]
     assert ended["peak"] <= size
+    assert in_a_process("lie", str(honest), **limit)["failures"] == [""]
 
 
 def test_unpacked_texts_of_a_png_are_not_kept(tmp_path: Path) -> None:

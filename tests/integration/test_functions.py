@@ -482,7 +482,7 @@ def test_the_text_of_an_exception_reaches_neither_the_log_nor_lambda_which_would
     session = boto3.Session()
     session.events.register("before-call", raise_with_url)
     monkeypatch.setattr(boto3, "client", session.client)
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"{name}-that-fails")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"{name}-that-fails-with-a-url")
     monkeypatch.setenv("DEX_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("DEX_API_KEY_PARAMETER", "/mine/dex-api-key")
     monkeypatch.setenv("SYNC_FUNCTION", "sync")

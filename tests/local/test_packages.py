@@ -80,7 +80,7 @@ def test_a_layer_is_built_in_a_path_with_a_space(layer: str, tmp_path: Path) -> 
     shutil.copytree(ROOT / "layers" / layer, folder, ignore=shutil.ignore_patterns("__pycache__"))
     # Packages are not needed here: in place of pip, this Python only writes its arguments into a file.
     python = tmp_path / "my clone" / "python"
-    python.write_text('#!/bin/sh\nmkdir -p "$ARTIFACTS_DIR/python"\necho "$*" > "$ARTIFACTS_DIR/python/pip"')
+    python.write_text('#!/bin/sh\nmkdir -p "$ARTIFACTS_DIR/python"\necho "$*" >> "$ARTIFACTS_DIR/python/pip"')
     python.chmod(0o755)
     target = tmp_path / "my clone" / "built"
 
