@@ -13,12 +13,12 @@ from local.template import ROOT, read_template
 from tests.hostile.decoding import (
     LARGEST_FILE,
     WORST,
-    encoded,
     in_a_process,
     lying_avif,
     png_with_texts,
     write_worst,
 )
+from tests.hostile.malformed import encoded
 
 MB = 1024  # in KB, as Linux counts
 MEMORY_SIZE: int = read_template()["Resources"]["CacherFunction"]["Properties"]["MemorySize"]
