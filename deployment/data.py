@@ -18,7 +18,7 @@ TABLES = ("BeeperChatsTable", "CachedImagesTable", "ChatParticipantsTable", "Con
 
 @dataclass(frozen=True, slots=True)
 class StackData:
-    """What a stack keeps when it is deleted: its tables, by their names in the template, and its pictures."""
+    """Names what outlives a stack: its tables, by their names in the template, and its image bucket."""
 
     tables: Mapping[str, str]
     bucket: str

@@ -16,8 +16,8 @@ from local.processes import Child, ChildError, clear_leftovers
 from local.settings import Origin
 
 # These tokens need not be secret, because they give access only to made-up data.
-_BEEPER_TOKEN = "demo-beeper-token"  # noqa: S105
-_MEDIA_TOKEN = "demo-media-token"  # noqa: S105
+_BEEPER_TOKEN = "demo-beeper-token"  # noqa: S105 - in this repository
+_MEDIA_TOKEN = "demo-media-token"  # noqa: S105 - in this repository
 _START_SECONDS = 30.0
 
 

@@ -2,15 +2,13 @@
 
 With `AUTH=true` ministack does that, but this module has to correct three differences from AWS:
 
-- ministack makes the credentials of a function from the names of the function and its role, so that anyone
-can
-  compute them. This module makes them random.
+- ministack derives the credentials of a function from the names of the function and its role, so that anybody
+  can compute them. This module makes them random.
 - ministack treats the access key ids `test`, the account's number and an empty one as the root user. With
-this
-  module every caller except a function is the root user, because the gate has checked the token of the run.
-- ministack checks some requests for the wrong action or resource: for a batch of messages an action that AWS
-  does not have, for a deletion of object versions partly the deletion of objects, and for a request for
-  several parameters no parameter.
+  this module every caller except a function is the root user, because the gate has checked the run's token.
+- ministack checks the wrong action or resource of some requests. For a batch of messages it checks an action
+  that AWS does not have. For a deletion of object versions it checks the first object as if the object itself
+  were deleted. For a request for several parameters it checks none of them.
 """
 
 import hmac

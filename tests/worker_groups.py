@@ -3,13 +3,13 @@
 from pathlib import PurePosixPath
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # ships no types
 
 # The tests of each of these folders share something that takes long to make.
 GROUPS = ("artifacts", "end_to_end", "engine", "page")
 
 
-class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
     """Gives each group to one process, the largest group first, and other tests one by one to a free process.
 
     The mark `xdist_group` has no effect: pytest-xdist 3.8 writes the group into an attribute of a test that

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from deployment.release import main
 from local.engine import Engine, running_engine
 from tests.artifacts.fake_sam import IMPOSSIBLE
+from tests.artifacts.outcome import Outcome
 from tests.artifacts.terminal import Conversation, converse
 
 ROOT = Path(__file__).parent.parent.parent
@@ -39,15 +40,6 @@ SECRETS = [
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with running_engine(tmp_path_factory.mktemp("engine")) as engine:
         yield engine
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a command has printed, and its exit code."""
-
-    exit_code: int
-    output: str
-    errors: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +94,7 @@ class Release:
         return [json.loads(line) for line in (self.folder / "calls.jsonl").read_text().splitlines()]
 
     def client(self, service: str, region: str = "eu-west-1") -> Any:
-        return boto3.client(service, **{**self.engine.access, "region_name": region})  # type: ignore[call-overload]
+        return boto3.client(service, **{**self.engine.access, "region_name": region})  # type: ignore[call-overload]  # a name that varies
 
     def status(self, region: str = "eu-west-1") -> str:
         try:

@@ -24,6 +24,7 @@ from local.deploy import deploy
 from local.engine import Engine, running_engine
 from local.processes import Child
 from local.template import ROOT, read_template
+from tests.artifacts.outcome import Outcome
 from tests.artifacts.terminal import converse
 
 LAYERS = ("DependenciesLayer", "ImagingLayer", "DomainLayer")
@@ -43,15 +44,6 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a command has printed, and its exit code."""
-
-    exit_code: int
-    output: str
-    errors: str
-
-
-@dataclass(frozen=True, slots=True)
 class Account:
     """What a person does with the stacks of one account, and what is there afterwards."""
 
@@ -59,7 +51,7 @@ class Account:
     patch: pytest.MonkeyPatch
 
     def client(self, service: str) -> Any:
-        return boto3.client(service, **self.engine.access)  # type: ignore[call-overload]
+        return boto3.client(service, **self.engine.access)  # type: ignore[call-overload]  # a name that varies
 
     def run(self, command: str, **settings: str) -> Outcome:
         """Does what `make` would start, without a terminal."""

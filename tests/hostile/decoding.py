@@ -246,7 +246,7 @@ def in_a_process(*arguments: str, **environment: str) -> Any:
     # One arena of the allocator: each other one would reserve address space that is never used.
     environment = {**os.environ, "MALLOC_ARENA_MAX": "1", **environment}
     command = [sys.executable, "-W", "ignore", "-m", "tests.hostile.decoding", *arguments]
-    ended = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, env=environment)  # noqa: S603
+    ended = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, env=environment)  # noqa: S603 - our own
     return json.loads(ended.stdout)
 
 
@@ -277,7 +277,7 @@ def print_table() -> None:
 def print_row(kind: str, megapixels: int, path: Path) -> None:
     grown = in_a_process("growth", str(path))
     a_pixel = grown * MB / (megapixels * MEGAPIXEL)
-    print(f"{kind:28} {megapixels:3} MP {grown:6.0f} MB {a_pixel:5.1f} bytes a pixel")  # noqa: T201
+    print(f"{kind:28} {megapixels:3} MP {grown:6.0f} MB {a_pixel:5.1f} bytes a pixel")  # noqa: T201 - what the caller reads
 
 
 if __name__ == "__main__":

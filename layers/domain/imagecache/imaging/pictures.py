@@ -85,9 +85,8 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 def render(original: bytes) -> Picture:
     """Decodes the first frame of an image and turns it upright.
 
-    Waits until as much memory as the image may take is free. Raises ImageFailedError with the reason
-    that the bytes themselves give, and MemoryError if the process has reached its
-    limit, which another image may have caused.
+    Waits until as much memory as the image may take is free. Raises ImageFailedError if the bytes cannot be
+    used, and MemoryError if the process has reached its limit, which another image may have caused.
     """
     try:
         # Opening a WebP allocates its canvas, so its size is read here.

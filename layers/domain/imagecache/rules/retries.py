@@ -32,11 +32,11 @@ def next_failure(
     now: int,
     jitter: float,
 ) -> Failure:
-    """Returns what to record of a failure that has just happened.
+    """Returns the failure to record in an image's row.
 
-    `failures_before` counts the failures in a row before it. `content` are the bytes if it was they that
-    could not be used. Bytes that could not be decoded are remembered: if they are downloaded again hours
-    later and fail again, the failure is final.
+    `failures_before` is the number of consecutive failures before this one. `content` has the downloaded
+    bytes if they could not be used. The hash of bytes that could not be decoded is recorded. If the same
+    bytes fail again at least an hour later, the failure is final.
     """
     bad_bytes: BadBytes | None = None
     if reason is FailureReason.UNDECODABLE:

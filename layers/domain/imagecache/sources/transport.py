@@ -1,7 +1,7 @@
-"""HTTP requests that end: the read timeout covers the whole answer, and a body has a maximum size.
+"""Sends HTTP requests with a time limit for the whole answer and a maximum size of the body.
 
-The timeout of a socket starts again with every packet, so an origin that sends one byte a second is never too
-late. On the connections of this module each read may take only what is left of the time for the whole answer:
+The timeout of a socket starts again with every packet, so it never stops an origin that sends one byte a
+second. On the connections of this module a read may last only as long as time is left for the whole answer:
 status, headers and body. Nothing else in urllib3 is changed.
 """
 

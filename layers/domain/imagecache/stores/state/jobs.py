@@ -10,6 +10,7 @@ second time. Therefore, after a refusal, the row is read to see whether the writ
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,12 @@ class Jobs:
         if not self._put(written, JobRow.worker == job.worker) and self.read(job.job_id) != written:
             raise JobTakenError(job.job_id)
         return written
+
+    def save_failed(self, job: Job, error: Exception, *, now: int) -> None:
+        """Records that the work on a claimed job has raised this error, unless the claim is lost by now."""
+        failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
+        with suppress(JobTakenError):  # It must not hide the error that made the job fail.
+            self.save(failed, now=now)
 
     def _put(self, job: Job, condition: Condition) -> bool:
         row = self._row(

@@ -1,4 +1,4 @@
-"""Caches the images of an SQS batch, several at once. One that fails does not affect the others."""
+"""Caches the images of an SQS batch, several at once. A failure of one image does not affect the others."""
 
 import time
 from collections import Counter
@@ -16,7 +16,7 @@ from imagecache.rules.time_budget import TimeBudget
 from imagecache.usecases.caching.cache_image import ImageCacher, Outcome, Result
 
 Record = Mapping[str, Any]
-"""A message as the Lambda event has it: `messageId`, `body` and `receiptHandle`."""
+"""An SQS message in a Lambda event. The fields used here are `messageId`, `body` and `receiptHandle`."""
 
 # The longest that one message takes: it waits 10 s for a slot, and both origins use all of their 10 s.
 _LONGEST_MESSAGE_MS = 35_000
@@ -34,7 +34,7 @@ _METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The fate of one message: an outcome if it is done with, an error if SQS must deliver it again."""
+    """The result of one message: an outcome if it is done, or an error if SQS must deliver it again."""
 
     message_id: str
     outcome: Outcome | None
@@ -80,7 +80,8 @@ class BatchCacher:
         budget = TimeBudget(remaining_ms=remaining_ms, reserve_ms=reserve_ms)
         with ThreadPoolExecutor(self.at_once) as pool:
             deliveries = list(pool.map(partial(self._deliver, budget=budget), records))
-        # An image that may kill its worker is worked on last and alone. If it does, no other one is in work.
+        # A suspected image is worked on last and alone, so that it cannot take another image with it if it
+        # kills this process.
         return [
             self._deliver(record, budget=budget, alone=True)
             if delivery.outcome and delivery.outcome.result is Result.SUSPECTED

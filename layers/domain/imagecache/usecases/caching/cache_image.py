@@ -21,10 +21,11 @@ from imagecache.stores.images.claims import Held, ImageClaims, Settled, Won
 from imagecache.usecases.caching.fetch_image import FetchFailed, FetchReport, ImageFetcher, OriginClosed
 
 MAX_SHARED_ATTEMPTS = 2
-"""After so many attempts without a recorded outcome an image is suspected of killing its workers.
+"""After this number of attempts without a recorded outcome an image is suspected of killing its workers.
 
-It may also have been in work beside the image that does. So it gets one more attempt alone, and only if that
-has no outcome, either, has the image crashed. An image that crashed before is suspected from the start.
+Another image in the same process may have killed them. So the suspected image gets one more attempt, alone.
+If that has no outcome either, the image fails as CRASHED. An image that has failed so before is suspected at
+its first attempt.
 """
 
 Answers = tuple[OriginAnswer, ...]
@@ -68,10 +69,10 @@ class ImageCacher:
     def cache(self, message: ImageMessage, *, alone: bool = False) -> Outcome:
         """Caches the image of a message, or records why it could not be cached.
 
-        `alone` means that this process works on no other image until the call returns. An image that may
-        have killed its workers is given back as SUSPECTED otherwise, and the message is not done with.
-        Raises ClaimHeldError if another worker has the image: then the message must be delivered again,
-        because that worker may die.
+        `alone` means that this process works on no other image until the call returns. Otherwise a suspected
+        image is not worked on: the outcome is SUSPECTED, and the caller must call again with `alone`. Raises
+        ClaimHeldError if another worker has the image: then the message must be delivered again, because that
+        worker may die.
         """
         location = _location(message.source_url)
         now = self.clock()
@@ -137,7 +138,7 @@ class ImageCacher:
         not_before: int = 0,
         content: bytes = b"",
     ) -> Outcome:
-        """Records a failure. `content` are the bytes if it was they that could not be used."""
+        """Records a failure. `content` has the downloaded bytes if they could not be used."""
         failure = next_failure(
             reason,
             failures_before=claim.failures,

@@ -1,7 +1,6 @@
 """Starts jobs, runs them step by step in one or more invocations, and reads their progress."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -113,9 +112,7 @@ class JobRunner:
         except JobTakenError:
             raise
         except Exception as error:
-            failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
-            with suppress(JobTakenError):  # It must not hide the error that made the job fail.
-                self.jobs.save(failed, now=self.clock())
+            self.jobs.save_failed(job, error, now=self.clock())
             raise
         done = replace(job, status=JobStatus.DONE, result={**job.result, **job.progress}, position=None)
         return self.jobs.save(done, now=self.clock())

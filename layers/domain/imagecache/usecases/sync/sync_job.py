@@ -1,7 +1,6 @@
 """Handles an event of functions/sync: a scheduled run, or a job that the API has started."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -85,9 +84,7 @@ class SyncJobs:
         except JobTakenError:
             raise
         except Exception as error:
-            failed = replace(job, status=JobStatus.FAILED, result={"error": type(error).__name__})
-            with suppress(JobTakenError):  # It must not hide the error that made the job fail.
-                self.jobs.save(failed, now=self.clock())
+            self.jobs.save_failed(job, error, now=self.clock())
             raise
         progress = _progress(job, report)
         if report.outcome is SyncOutcome.UNFINISHED:
