@@ -63,8 +63,8 @@ def test_the_readme_computes_the_costs_of_strangers_from_the_throttles(stage: di
     cost = min(millions, 300) + max(millions - 300, 0) * 0.9 + millions * (0.2 + 0.01 * 0.5 * 13.3)
 
     assert f"{a_second} requests a second" in text
-    assert f"{millions:.0f} million a month" in text
-    assert f"${round(cost, -1):.0f} a month" in text
+    assert f"for a whole month, these {millions:.0f} million requests" in text
+    assert f"requests would cost about ${round(cost, -1):.0f}." in text
 
 
 def test_the_access_log_holds_no_path_query_header_address_or_token(
