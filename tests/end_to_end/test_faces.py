@@ -73,8 +73,8 @@ def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
         stored = clone.originals()
         assert stored
         assert 0 < len(demo.hits.images()) < len(deliverable), "it was cut short"
-        # The downloads of both runs count: a picture of the first run needs no second download if the engine had
-        # saved its row.
+        # The downloads of both runs count: a picture of the first run needs no second download if the engine
+        # had saved its row.
         second = clone.run_until_ready(**beeper)
         assert_every_url_loads(clone)
         wait_until(
