@@ -62,7 +62,7 @@ class Account:
         return sorted(self._gone)
 
     def download(self, media: Media) -> bytes | None:
-        """Returns the bytes that assets/serve delivers, and stores the file on the disk if it is missing.
+        """Returns the bytes that assets/serve delivers. From then on, the media folder has the file.
 
         Returns None if the media are gone or never existed.
         """

@@ -29,9 +29,9 @@ Body = dict[str, Any]
 
 
 class Control:
-    """Answers GET requests with a report, and makes the changes of POST requests.
+    """Answers `GET /_demo/<name>` with the report of that name, and makes the change that a POST names.
 
-    If a report has the same name as a change, the answer to the POST is that report.
+    The answer to a POST is the report of the same name, or `{}` if there is none.
     """
 
     def __init__(

@@ -91,7 +91,7 @@ def read_contact_rows(file: Path) -> list[ContactRow]:
     first_numbers: dict[str, int] = {}
     rows = [_contact_row(fields, number, first_numbers) for number, fields in entries]
     if not rows:
-        raise SettingsError(f"{file.name} contains no contacts: add a row for each of them")
+        raise SettingsError(f"{file.name} contains no contacts: add at least one")
     return rows
 
 
@@ -199,7 +199,10 @@ def _identifier_problem(identifiers: Mapping[str, list[str]]) -> str:
 
 
 def _text(value: Any) -> str | None:
-    """Returns a text or a number as a text without outer spaces, or None if it is empty or another type."""
+    """Returns a text or a whole number as a text without outer spaces.
+
+    Returns None if nothing is left, or if the value has another type.
+    """
     return str(value).strip() or None if isinstance(value, str | int) else None
 
 

@@ -169,7 +169,10 @@ def _parse_time(iso: str) -> datetime:
     try:
         return datetime.fromisoformat(iso).astimezone(UTC)
     except ValueError as error:
-        raise UnexpectedAnswerError(f"the API's lastSync.succeededAt is not a time: {iso}") from error
+        raise UnexpectedAnswerError(
+            f"the API's answer has no valid time in lastSync.succeededAt ({iso}):"
+            " update this clone, which may be older than the API"
+        ) from error
 
 
 def _pictures(stats: Stats) -> Finding:

@@ -72,7 +72,7 @@ def test_an_address_of_something_else_is_the_only_finding(api: FakeApi, imagecac
     assert list(seen) == ["API"]
     assert seen["API"] == (
         "bad",
-        "the answer is HTTP 200 without JSON: check that this is the address of an image cache",
+        f"{api.url}/api/health answers HTTP 200 without JSON: check that it is the address of an image cache",
         "correct IMAGECACHE_URL, or start `make run`",
     )
 
@@ -243,4 +243,8 @@ def test_an_invalid_time_is_an_unexpected_answer(api: FakeApi, imagecache: Comma
 
     ran = imagecache("doctor")
 
-    assert (ran.code, ran.err) == (1, "imagecache: the API's lastSync.succeededAt is not a time: yesterday\n")
+    assert (ran.code, ran.err) == (
+        1,
+        "imagecache: the API's answer has no valid time in lastSync.succeededAt (yesterday):"
+        " update this clone, which may be older than the API\n",
+    )

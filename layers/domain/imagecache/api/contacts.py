@@ -56,8 +56,8 @@ class IdentifierTexts(Field):
     def read(self, value: Any) -> dict[IdentifierKind, list[str]]:
         if not isinstance(value, dict) or value.keys() - set(WRITTEN_KINDS):
             raise InvalidRequestError(
-                f"{self.name} must be an object with lists,"
-                f" and no names other than {', '.join(WRITTEN_KINDS)}"
+                f"{self.name} must be an object whose fields are lists of texts."
+                f" Its fields may be {', '.join(WRITTEN_KINDS)}"
             )
         return {IdentifierKind(kind): _texts(kind).read(texts) for kind, texts in value.items()}
 

@@ -1,4 +1,4 @@
-"""The routes of functions/read, which may change nothing: chats, images, figures and jobs."""
+"""The routes of functions/read: chats, images, figures and jobs. None of them may change anything."""
 
 from dataclasses import dataclass
 

@@ -58,7 +58,7 @@ FAILURES: Mapping[FailureReason, FailureMeaning] = {
         "Replace the picture at its source with a smaller one.",
     ),
     FailureReason.CRASHED: FailureMeaning(
-        "three attempts ended without a result, the last of them alone, for example for lack of memory",
+        "three attempts ended without a result, the third without other pictures beside it",
         "It is tried again after 30 days. If it fails again, replace the picture at its source.",
         RetryPolicy(first_wait_ms=30 * DAY, longest_wait_ms=30 * DAY),
     ),

@@ -122,9 +122,9 @@ def _parse_path(path: str) -> MediaLocation:
 
 
 def _parse_https(url: str) -> WebLocation:
-    """Parses an https URL and normalises the case of the host, the default port and the fragment.
+    """Parses an https URL. The host becomes lower case, and the port 443 and the fragment are left out.
 
-    These do not change what the URL means (RFC 3986 §6.2).
+    URLs that differ only in these lead to the same request, so they get the same image key.
     """
     if len(url) > _MAX_WEB_URL_CHARS:
         raise RejectedSourceError(RejectionReason.TOO_LONG)

@@ -119,7 +119,7 @@ class ImageCacher:
         return self.fetcher.fetch(location, claim.validators)
 
     def _store(self, claim: Won, fetched: Fetched, answers: Answers) -> Outcome:
-        """Stores and commits an image. The objects go first, so that a row never names what is not there."""
+        """Stores the objects of an image and then its row, so that every row names blobs that exist."""
         original = fetched.content
         try:
             picture = render(original)

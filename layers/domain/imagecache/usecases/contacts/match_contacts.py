@@ -42,7 +42,10 @@ class ContactIndex:
         return replace(person.participant, contact_id=contact.contact_id, contact_image_key=contact.image_key)
 
     def images(self, people: Iterable[Person]) -> Iterator[ImageSource]:
-        """Yields the picture of each of these people's contacts that has one with a valid URL."""
+        """Yields the pictures of these people's contacts.
+
+        A contact without a picture, or with a picture whose URL is rejected, is left out.
+        """
         for contact in map(self.contacts.get, people):
             if contact and contact.image_source:
                 yield contact.image_source

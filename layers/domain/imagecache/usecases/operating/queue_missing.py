@@ -1,4 +1,7 @@
-"""The jobs backfill and retry: they queue images that chats show but that are not cached, step by step."""
+"""The jobs backfill and retry-failed, which work in steps.
+
+Backfill queues the images that chats show and that are not cached. Retry-failed queues every failed image.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

@@ -212,7 +212,8 @@ def _can_be_resumed(progress: SyncProgress, *, complete: bool, now: int) -> bool
 def _advanced(progress: SyncProgress, page: ChatPage, stop_before: int) -> SyncProgress:
     """Returns the progress after this page.
 
-    The run is finished after a page whose chats are all older than `stop_before` (ms). Raises ListingError if
+    The run is finished after the last page, and after a page whose chats are all older than `stop_before`
+    (ms). Raises ListingError if
     the list does not end: its cursors repeat, or it has too many pages.
     """
     activities = [chat.last_activity for chat in page.chats]
