@@ -25,8 +25,8 @@ PICTURE_FORMS = {
     "mxc": Picture.remote,
     "file": Picture.on_disk,
     "path": Picture.by_path,
-    "windowsPath": Picture.by_windows_path,
-    "attachmentPath": Picture.by_attachment_path,
+    "windows": Picture.by_windows_path,
+    "served": Picture.served,
 }
 DEFAULT_SERVER = "local.beeper.com"
 
@@ -147,7 +147,7 @@ def _person(body: Body) -> Person:
 def _picture(body: Body) -> Picture | None:
     """Returns the picture in a body, or None if there is none.
 
-    A picture of Beeper's media has a `mediaId`, and optionally a `server` and a `form` of PICTURE_FORMS.
+    A picture of Beeper's media has a `mediaId`, and optionally a `server` and a `form`, one of PICTURE_FORMS.
     Any other picture has a `url`.
     """
     if "mediaId" in body:

@@ -162,7 +162,8 @@ def test_participants_total_counts_the_owner_where_the_roster_leaves_them_out(
         assert not roster["items"][0]["isSelf"]
 
 
-MEDIA = Media("local-whatsapp", "0a1b2c3d4e5f")
+MEDIA = Media("local.beeper.com", "alex_0a1b2c")
+ATTACHMENT = Media("local-whatsapp", "attachments/0a1b2c")
 
 
 @pytest.mark.parametrize(
@@ -170,15 +171,18 @@ MEDIA = Media("local-whatsapp", "0a1b2c3d4e5f")
     [
         (
             Picture.by_path(MEDIA),
-            "/Users/alex/Library/Application Support/BeeperTexts/media/local-whatsapp/0a1b2c3d4e5f",
+            "/Users/alex/Library/Application Support/BeeperTexts/media/local.beeper.com/alex_0a1b2c",
         ),
         (
             Picture.by_windows_path(MEDIA),
-            r"C:\Users\alex\AppData\Roaming\BeeperTexts\media\local-whatsapp\0a1b2c3d4e5f",
+            r"C:\Users\alex\AppData\Roaming\BeeperTexts\media\local.beeper.com\alex_0a1b2c",
         ),
-        (Picture.by_attachment_path(MEDIA), "BeeperTexts/local-whatsapp/attachments/0a1b2c3d4e5f"),
+        (
+            Picture.by_path(ATTACHMENT),
+            "/Users/alex/Library/Application Support/BeeperTexts/local-whatsapp/attachments/0a1b2c",
+        ),
     ],
-    ids=["path", "windows path", "attachment path"],
+    ids=["media folder", "windows", "attachment"],
 )
 def test_chat_img_url_is_a_path_without_a_scheme(
     demo: DemoAccount, beeper: Client, picture: Picture, url: str
@@ -189,10 +193,9 @@ def test_chat_img_url_is_a_path_without_a_scheme(
 
 
 def test_chat_img_url_an_attachment_is_served_by_its_file_url(demo: DemoAccount, beeper: Client) -> None:
-    demo.account.set_avatar(demo.account.chats[0].id, Picture.by_attachment_path(MEDIA))
-    url = f"file:///Users/alex/Library/Application%20Support/{MEDIA.attachment_path}"
-    answer = beeper.get("/v1/assets/serve", url=url)
-    assert (answer.status_code, answer.content) == (200, demo.account.download(MEDIA))
+    demo.account.set_avatar(demo.account.chats[0].id, Picture.by_path(ATTACHMENT))
+    answer = beeper.get("/v1/assets/serve", url=ATTACHMENT.file_url)
+    assert (answer.status_code, answer.content) == (200, demo.account.download(ATTACHMENT))
 
 
 def _image_urls(document: object) -> Iterator[str]:
