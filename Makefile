@@ -15,7 +15,7 @@ DENO = python=$$($(ENVIRONMENT) dev) && deno="$${python%/*}/deno" && \
 	export DENO_DIR="$(CURDIR)/.local/test/deno" DENO_NO_UPDATE_CHECK=1 && "$$deno"
 BUILD = .local/test/build
 .DELETE_ON_ERROR:
-.PHONY: help run check test format style types imports javascript unit template openapi browser build bench deploy \
+.PHONY: help run check test format style types imports javascript unit template openapi contract browser build bench deploy \
 	secrets tokens remove recover clean lock
 
 help: ## Show this list
@@ -60,6 +60,9 @@ template:
 
 openapi: ## Write docs/openapi.json, from the routes
 	@$(DEV) tools.openapi
+
+contract: ## Write the types of Beeper's API that the command line knows, from Beeper's SDK
+	@$(DEV) tools.beeper_types
 
 browser: ## Find a Chromium for the tests of the page, or install one
 	@$(DEV) tools.browser > /dev/null

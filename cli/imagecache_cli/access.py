@@ -1,7 +1,9 @@
 """Finds the API's address and token: in the options, the environment, or the file that `make run` writes."""
 
+import getpass
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from imagecache_cli.errors import SettingsError
 
 _LOCAL_FILE = Path(".local", "access.json")
+_BEEPER_DESKTOP = "http://127.0.0.1:23373"
 _LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -68,6 +71,22 @@ def find_access(
     if not token:
         raise SettingsError("the token is missing: set IMAGECACHE_TOKEN to the read or the admin token")
     return _checked_access(url, token, url_name="IMAGECACHE_URL", token_name="IMAGECACHE_TOKEN")  # noqa: S106 - a name
+
+
+def find_beeper(url: str | None, *, environment: Mapping[str, str]) -> Access:
+    """Returns the address and the token of a Beeper, for requests to Beeper itself.
+
+    The address is `url`, else BEEPER_URL, else that of Beeper Desktop on this machine. The token is
+    BEEPER_TOKEN, else a person types it, because the arguments of a process are visible to other users.
+    Raises SettingsError.
+    """
+    address = url or environment.get("BEEPER_URL", "").strip() or _BEEPER_DESKTOP
+    token = environment.get("BEEPER_TOKEN", "").strip()
+    if not token:
+        if not sys.stdin.isatty():
+            raise SettingsError("Beeper's token is missing: set BEEPER_TOKEN, or run this in a terminal")
+        token = getpass.getpass("Beeper's token (it is not shown): ", sys.stderr).strip()
+    return _checked_access(address, token, url_name="Beeper's address", token_name="Beeper's token")  # noqa: S106 - a name
 
 
 def find_engine(folder: Path, clone: Path | None = None) -> Engine:

@@ -5,13 +5,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from imagecache_cli import tables
+from imagecache_cli.access import find_beeper
 from imagecache_cli.answers import ImageRow, ImageRows, Origin, Stats, Status
+from imagecache_cli.beeper import ContractReport, compare_contract
 from imagecache_cli.errors import CommandError, RefusedError, UnexpectedAnswerError
 from imagecache_cli.explanations import (
     NEW_BEEPER_TOKEN,
@@ -24,7 +27,8 @@ from imagecache_cli.explanations import (
 )
 from imagecache_cli.paging import read_list
 from imagecache_cli.reading import read
-from imagecache_cli.session import Session, open_session
+from imagecache_cli.screen import Screen
+from imagecache_cli.session import Options, Outside, Session, open_session
 from imagecache_cli.watch import follow_job, is_finished, start_job
 
 # The laptop may be asleep for a night, so a sync that is a few hours late is normal.
@@ -55,8 +59,24 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(context: typer.Context) -> None:
-    """Test the API, the token, Beeper and the pictures. Exit code 1 if something is bad."""
+def doctor(
+    context: typer.Context,
+    contract: Annotated[
+        bool, typer.Option("--contract", help="Ask Beeper itself, and list what we do not know of its API.")
+    ] = False,
+    beeper_url: Annotated[
+        str | None, typer.Option(help="Beeper's address for --contract; else BEEPER_URL, else this machine.")
+    ] = None,
+) -> None:
+    """Test the API, the token, Beeper and the pictures. Exit code 1 if something is bad.
+
+    With --contract, it asks a Beeper instead of the API, with the token in BEEPER_TOKEN or one that is typed,
+    and prints the names and kinds of the fields that are new or have changed. The output has no values, so it
+    can be part of a bug report.
+    """
+    if contract:
+        _show_contract(context, beeper_url)
+        return
     session = open_session(context)
     findings = list(_examine(session))
     healthy = all(finding.verdict is not Verdict.BAD for finding in findings)
@@ -64,6 +84,36 @@ def doctor(context: typer.Context) -> None:
     session.screen.show(document, render_findings(findings))
     if not healthy:
         raise typer.Exit(1)
+
+
+def _show_contract(context: typer.Context, beeper_url: str | None) -> None:
+    options: Options = context.meta["options"]
+    outside: Outside = context.meta["outside"]
+    screen = Screen.open(as_json=options.as_json)
+    report = compare_contract(find_beeper(beeper_url, environment=outside.environment))
+    screen.show(asdict(report), render_contract(report))
+    if any(difference.known for difference in report.differences):
+        raise typer.Exit(1)
+
+
+def render_contract(report: ContractReport) -> Table:
+    """Returns the requests, and each field that is new or has changed, with its kinds."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for asked in report.asked:
+        grid.add_row(Text("asked"), Text(f"{asked.request}: HTTP {asked.status}"))
+    for difference in report.differences:
+        if difference.known:
+            found = f"{difference.field}: {difference.found} instead of {difference.known}"
+            grid.add_row(Text("changed", style="red"), Text(found))
+        else:
+            grid.add_row(Text("new", style="yellow"), Text(f"{difference.field}: {difference.found}"))
+    if report.hidden_names:
+        grid.add_row(Text("hidden"), Text(f"{report.hidden_names:,} names that could be personal"))
+    if not report.differences:
+        grid.add_row(Text("ok", style="green"), Text("every field is known, and has the kind that we know"))
+    return grid
 
 
 def render_findings(findings: Iterable[Finding]) -> Table:

@@ -22,8 +22,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(port: int, media_port: int, **environment: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "demo", "--port", str(port), "--media-port", str(media_port)]
+def _start(port: int, media_port: int, *options: str, **environment: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "demo", "--port", str(port), "--media-port", str(media_port), *options]
     return subprocess.Popen(  # noqa: S603 - our own module
         command,
         stdout=subprocess.PIPE,
@@ -70,6 +70,18 @@ def test_its_newest_chat_is_of_the_last_24_hours_and_its_control_token_that_of_t
     assert faults.status_code == 200
     newest = datetime.fromisoformat(page["items"][0]["lastActivity"])
     assert timedelta() < datetime.now(UTC) - newest < A_DAY
+
+
+def test_it_serves_an_account_as_an_older_beeper_does() -> None:
+    port = _free_port()
+    with _start(port, _free_port(), "--old-server", "--scale", "0.01") as process:
+        _wait_until_ready(port)
+        headers = {"Authorization": f"Bearer {BEEPER_TOKEN}"}
+        page = requests.get(f"http://127.0.0.1:{port}/v1/chats?limit=1", headers=headers, timeout=60).json()
+        process.terminate()
+        process.communicate(timeout=60)
+    assert len(page["items"]) == 25
+    assert "network" not in page["items"][0]
 
 
 def test_a_taken_port_is_named() -> None:
