@@ -70,6 +70,7 @@ class Control:
             "lose-media": lambda body: account.lose_media(body["key"], body.get("message")),
             "add-chat": self._add_chat,
             "remove-chat": lambda body: account.remove_chat(body["chatId"]),
+            "merge-chats": lambda body: account.merge_chats(body["unionId"], body["chatIds"]),
             "add-member": lambda body: account.add_member(body["chatId"], _person(body["person"])),
             "remove-member": lambda body: account.remove_member(body["chatId"], body["personId"]),
             "message": lambda body: account.receive_message(

@@ -32,6 +32,7 @@ class Chat:
     unread_count: int
     is_archived: bool
     is_pinned: bool
+    is_marked_unread: bool
     image: Image
     facepile: list[Image]
     participant_count: int

@@ -23,6 +23,7 @@ class ChatFilter(StrEnum):
     UNREAD = "unread"
     GROUPS = "groups"
     PINNED = "pinned"
+    LOW_PRIORITY = "low-priority"
     ARCHIVED = "archived"
     ALL = "all"
 

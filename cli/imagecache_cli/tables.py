@@ -141,7 +141,7 @@ def render_chats(chats: Iterable[Chat]) -> RenderableType:
             moment(chat.last_activity),
             _shortened(chat.title or NOTHING),
             chat.network or chat.account_id,
-            f"{chat.unread_count:,}" if chat.unread_count else "",
+            _unread(chat),
             f"{chat.participant_count:,}",
             _chat_picture(chat),
             chat.chat_id,
@@ -149,6 +149,13 @@ def render_chats(chats: Iterable[Chat]) -> RenderableType:
         for chat in chats
     )
     return table(columns, rows, long=("chatId",))
+
+
+def _unread(chat: Chat) -> str:
+    """Returns the number of unread messages, or "marked" if the owner has marked a read chat as unread."""
+    if chat.unread_count:
+        return f"{chat.unread_count:,}"
+    return "marked" if chat.is_marked_unread else ""
 
 
 def render_uncached(references: Iterable[Reference]) -> RenderableType:

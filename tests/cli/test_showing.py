@@ -67,6 +67,16 @@ def test_chats_are_rows_with_the_state_of_their_pictures(api: FakeApi, imagecach
     assert api.requests[0].query == {"limit": "50", "filter": "inbox", "participants": "0"}
 
 
+def test_a_chat_that_is_marked_as_unread_says_so_if_it_has_no_number(
+    api: FakeApi, imagecache: Command
+) -> None:
+    marked = {**CHAT, "isMarkedUnread": True}
+    api.answer("GET /api/chats", {"chats": [marked, {**marked, "unreadCount": 0}], "nextCursor": None})
+    rows = [" ".join(line.split()) for line in imagecache("chats").out.splitlines()]
+    assert sum(" WhatsApp 3 2 " in row for row in rows) == 1
+    assert sum(" WhatsApp marked 2 " in row for row in rows) == 1
+
+
 def test_chats_are_filtered_by_the_api(api: FakeApi, imagecache: Command) -> None:
     api.answer("GET /api/chats", TWO_CHATS)
 

@@ -190,6 +190,16 @@ def test_a_chat_is_added_changed_and_removed_from_outside(beeper: Client) -> Non
     assert beeper.get("/v1/chats/!new:x").status_code == 404
 
 
+def test_chats_are_merged_and_divided_from_outside(beeper: Client) -> None:
+    first, second = (chat["id"] for chat in beeper.get("/v1/chats").json()["items"][:2])
+    beeper.control("merge-chats", unionId="!union", chatIds=[first, second])
+    listed = {chat["id"] for chat in beeper.get("/v1/chats", limit="200").json()["items"]}
+    assert (listed & {first, second}, "!union" in listed) == (set(), True)
+    assert beeper.control("merge-chats", unionId="!union", chatIds=["!unknown"]).status_code == 400
+    beeper.control("remove-chat", chatId="!union")
+    assert {first, second} <= {chat["id"] for chat in beeper.get("/v1/chats", limit="200").json()["items"]}
+
+
 def test_lost_media_can_no_longer_be_delivered(demo: DemoAccount, beeper: Client, asset: Media) -> None:
     beeper.control("lose-media", key=asset.key)
     assert beeper.get("/v1/assets/serve", url=asset.mxc_url).status_code == 502

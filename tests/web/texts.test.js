@@ -26,6 +26,9 @@ const CHAT = {
   isArchived: false,
   isMuted: false,
   isPinned: false,
+  isLowPriority: false,
+  isMarkedUnread: false,
+  mergedInto: null,
   image: { status: "none" },
   facepile: [],
   participantCount: 2,
@@ -48,6 +51,18 @@ test("the facts of a chat are those that hold", () => {
     "muted",
     "archived",
   ]);
+});
+
+test("a chat that is marked as unread says so, unless it has a number of unread messages", () => {
+  const marked = { ...CHAT, isMarkedUnread: true };
+  assert.deepEqual(facts(marked), ["Chat", "marked as unread"]);
+  assert.deepEqual(facts({ ...marked, unreadCount: 2 }), ["Chat", "2 unread"]);
+});
+
+test("low priority is a fact of a chat that is not archived, and so is the union that hides it", () => {
+  const low = { ...CHAT, isLowPriority: true };
+  assert.deepEqual(facts({ ...low, mergedInto: "b" }), ["Chat", "low priority", "merged into another chat"]);
+  assert.deepEqual(facts({ ...low, isArchived: true }), ["Chat", "archived"]);
 });
 
 test("a network is known however it is written, and another one has its first letter", () => {

@@ -16,6 +16,9 @@ export interface Chat {
   isArchived: boolean;
   isMuted: boolean;
   isPinned: boolean;
+  isLowPriority: boolean;
+  isMarkedUnread: boolean;
+  mergedInto: string | null;
   image: ChatImage;
   facepile: ChatImage[];
   participantCount: number;

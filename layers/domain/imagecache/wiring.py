@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from imagecache.usecases.reading.list_chats import ChatListing
     from imagecache.usecases.reading.list_uncached import UncachedListing
     from imagecache.usecases.reading.show_chat import ChatViewer
+    from imagecache.usecases.sync.merge_chats import ChatMerger
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
     from imagecache.usecases.sync.remove_missing import MissingChatRemover
     from imagecache.usecases.sync.store_page import PageWriter
@@ -254,13 +255,24 @@ class Wiring:
             participants_table=self.participants_table,
             image_queueing=self.image_queueing,
             matcher=self.contact_matcher,
+            chat_merger=self.chat_merger,
         )
 
     @cached_property
     def missing_chat_remover(self) -> "MissingChatRemover":
         from imagecache.usecases.sync.remove_missing import MissingChatRemover
 
-        return MissingChatRemover(chats_table=self.chats_table, participants_table=self.participants_table)
+        return MissingChatRemover(
+            chats_table=self.chats_table,
+            participants_table=self.participants_table,
+            chat_merger=self.chat_merger,
+        )
+
+    @cached_property
+    def chat_merger(self) -> "ChatMerger":
+        from imagecache.usecases.sync.merge_chats import ChatMerger
+
+        return ChatMerger(chats_table=self.chats_table, participants_table=self.participants_table)
 
     @cached_property
     def chat_sync(self) -> "ChatSync":
@@ -271,6 +283,7 @@ class Wiring:
             relinker=self.contact_relinker,
             page_writer=self.page_writer,
             missing_chat_remover=self.missing_chat_remover,
+            chat_merger=self.chat_merger,
             image_queueing=self.image_queueing,
             progress_store=self.progress_store,
             last_sync_store=self.last_sync_store,

@@ -32,7 +32,8 @@ CHATS_QUERY = (
         "filter",
         ChatFilter,
         default=ChatFilter.INBOX,
-        about="which chats; archived ones are in `archived` and `all`",
+        about="which chats; archived ones are only in `archived` and `all`, those of low priority only in "
+        "`low-priority` and `all`; `unread` includes those that the owner has marked as unread",
     ),
     Text("accountId", _MOST_ID_CHARS, about="only chats of this account"),
     Whole("participants", 0, 20, default=4, about="members shown with each chat"),
@@ -122,12 +123,15 @@ def chat_json(shown: ShownChat, base_url: str) -> shapes.Chat:
         "isArchived": chat.is_archived,
         "isMuted": chat.is_muted,
         "isPinned": chat.is_pinned,
+        "isLowPriority": chat.is_low_priority,
+        "isMarkedUnread": chat.is_marked_unread,
+        "mergedInto": chat.merged_into,
         "lastMessage": chat.last_message,
         "image": image_json(shown.image, title, base_url),
         "facepile": [image_json(face.image, _name(face.participant), base_url) for face in shown.faces],
         "participants": [_participant_json(member, base_url) for member in shown.members],
         "participantCount": chat.participant_count,
-        "hasMoreParticipants": chat.participant_count > len(shown.members),
+        "hasMoreParticipants": chat.roster_is_partial or len(chat.participants) > len(shown.members),
     }
 
 

@@ -23,7 +23,7 @@ from imagecache.errors import (
     OriginUnauthorizedError,
     UnreadableChatError,
 )
-from imagecache.model.chat import Chat, Participant
+from imagecache.model.chat import Chat, Participant, lacks_at_most_oneself
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.rules.source_urls import image_ref
 from imagecache.sources.beeper.answers import GATEWAY_STATUSES, check_answer, connection_error
@@ -43,6 +43,8 @@ _MAX_ID_BYTES = 1024
 _MAX_TEXT_CHARS = 1000
 # More than the longest valid URL, which is a data URL of 64 KB.
 _MAX_URL_CHARS = 100_000
+# A person has a chat on each of a few networks. A row with this many ids stays below DynamoDB's 400 KB.
+_MOST_MERGED_CHATS = 100
 # Larger than any date in ms, and exact in every JSON implementation.
 _LARGEST_NUMBER = 2**53
 
@@ -129,21 +131,26 @@ class ChatApi:
             chat,
             participants=full.participants,
             participant_count=count,
-            roster_is_partial=full.roster_is_partial or len(full.participants) < count,
+            roster_is_partial=full.roster_is_partial or not lacks_at_most_oneself(full.participants, count),
         )
 
-    def exists(self, chat_id: str) -> bool:
-        """Returns True if Beeper answers 200 for this chat, and False if it answers 404.
+    def look_up(self, chat_id: str) -> Chat | None:
+        """Returns the chat without its members, or None if Beeper answers 404.
 
-        Raises ListingError if Beeper answers with another status.
+        Raises ListingError if Beeper answers with another status, or with something that is not a chat.
         """
         try:
-            status, _ = self._get(_path(chat_id), {"maxParticipantCount": 0})
+            status, answer = self._get(_path(chat_id), {"maxParticipantCount": 0})
         except AnswerTooLargeError as error:
             raise ListingError(str(error)) from error
-        if status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        if status != HTTPStatus.OK:
             raise ListingError(f"status {status}")
-        return status == HTTPStatus.OK
+        try:
+            return parse_chat(answer)
+        except UnreadableChatError as error:
+            raise ListingError("the answer is not a chat that can be read") from error
 
     def _get(self, path: str, parameters: Parameters) -> tuple[int, dict[str, Any]]:
         """Sends a GET request, and returns the status and the JSON object of Beeper's answer.
@@ -238,13 +245,30 @@ def parse_chat(item: object) -> Chat:
         is_muted=_flag(item, "isMuted"),
         is_pinned=_flag(item, "isPinned"),
         last_message=_text(_mapping(item, "preview"), "text"),
-        merged_into=_text(item, "mergedIntoChatID", max_chars=None),
+        merged_into=_merged_into(item, chat_id),
         source_url=source_url,
         image=image,
         participants=roster.participants,
         participant_count=roster.total,
         roster_is_partial=roster.is_partial,
+        is_marked_unread=_flag(item, "isMarkedUnread"),
+        is_low_priority=_flag(item, "isLowPriority"),
+        merged_chat_ids=_merged_chat_ids(item, chat_id),
     )
+
+
+def _merged_into(item: Json, chat_id: str) -> str | None:
+    """Returns the id of the union that a chat is merged into, or None. A chat cannot hide itself."""
+    union_id = _key(_text(item, "mergedIntoChatID", max_chars=None))
+    return None if union_id == chat_id else union_id
+
+
+def _merged_chat_ids(item: Json, chat_id: str) -> tuple[str, ...]:
+    """Returns the ids of the chats that are merged into this one, sorted, without the chat's own."""
+    listed = _mapping(item, "merge").get("chatIDs")
+    members = listed if isinstance(listed, list) else []
+    texts = (_key(_text({"id": member}, "id", max_chars=None)) for member in members)
+    return tuple(sorted({text for text in texts if text and text != chat_id})[:_MOST_MERGED_CHATS])
 
 
 def parse_participant(member: Json) -> Participant:
@@ -273,8 +297,9 @@ class _RosterJson:
 def _parse_roster(roster: Json) -> _RosterJson:
     """Parses the members of a chat.
 
-    A roster also counts as partial if its list is missing or empty, or if a member cannot be read. As a whole
-    roster it would mean that the missing members have left the chat.
+    A roster also counts as partial if its list is missing or empty, if a member cannot be read, or if the
+    server says neither that there are no more members nor how many there are. As a whole roster it would mean
+    that the missing members have left the chat. Only if there are no more members may oneself be missing.
     """
     items = roster.get("items")
     members = items if isinstance(items, list) else []
@@ -282,7 +307,12 @@ def _parse_roster(roster: Json) -> _RosterJson:
         parse_participant(member) for member in members if isinstance(member, Mapping) and _id(member)
     )
     total = max(_count(roster.get("total")), len(members))
-    is_whole = bool(members) and len(readable) == total and not _flag(roster, "hasMore")
+    if not readable or len(readable) < len(members) or _flag(roster, "hasMore"):
+        is_whole = False
+    elif _is_false(roster.get("hasMore")):
+        is_whole = lacks_at_most_oneself(readable, total)
+    else:
+        is_whole = len(readable) == _count(roster.get("total"))
     return _RosterJson(readable, total, is_partial=not is_whole)
 
 
@@ -304,8 +334,12 @@ def _cursor(value: object) -> str | None:
 
 def _id(item: Json) -> str | None:
     """Returns the id, or None if it is missing or too long for a key in DynamoDB."""
-    value = _text(item, "id", max_chars=None)
-    return value if value and len(value.encode()) <= _MAX_ID_BYTES else None
+    return _key(_text(item, "id", max_chars=None))
+
+
+def _key(text: str | None) -> str | None:
+    """Returns the text, or None if it is empty or too long for a key in DynamoDB."""
+    return text if text and len(text.encode()) <= _MAX_ID_BYTES else None
 
 
 def _text(item: Json, name: str, *, max_chars: int | None = _MAX_TEXT_CHARS) -> str | None:
@@ -325,6 +359,11 @@ def _mapping(item: Json, name: str) -> Json:
 def _flag(item: Json, name: str) -> bool:
     value = item.get(name)
     return value.lower() in {"true", "1"} if isinstance(value, str) else value in (True, 1)
+
+
+def _is_false(value: object) -> bool:
+    """Returns True if the value says no, and False if it says yes or is missing or not a flag."""
+    return value.lower() in {"false", "0"} if isinstance(value, str) else value in (False, 0)
 
 
 def _count(value: object) -> int:

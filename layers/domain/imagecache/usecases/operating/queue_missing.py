@@ -18,6 +18,8 @@ from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.operating.jobs import Step
 
+_FOLDERS = tuple(Folder)
+
 QueueImages = Callable[[Iterable[ImageSource]], int]
 """Queues each image that needs a download, or only counts these images in a dry run. Returns the number."""
 
@@ -43,7 +45,7 @@ class BackfillPosition:
         """
         match value:
             case None:
-                return cls(Folder.INBOX)
+                return cls(_FOLDERS[0])
             case [str(folder)]:
                 return cls(Folder(folder))
             case [str(folder), int(last_activity), str(chat_id)]:
@@ -101,8 +103,8 @@ class ImageBackfill:
         next_position: BackfillPosition | None = None
         if page.position and len(chats) == len(page.chats):
             next_position = BackfillPosition(position.folder, page.position)
-        elif position.folder is Folder.INBOX:
-            next_position = BackfillPosition(Folder.ARCHIVE)
+        elif position.folder is not _FOLDERS[-1]:
+            next_position = BackfillPosition(_FOLDERS[_FOLDERS.index(position.folder) + 1])
         return BackfillStep(len(chats), queued, next_position)
 
     def retry_failed(self, job: Job) -> Iterator[Step]:

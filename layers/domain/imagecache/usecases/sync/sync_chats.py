@@ -21,6 +21,7 @@ from imagecache.stores.state.last_sync import LastSync, LastSyncStore
 from imagecache.stores.state.lock import SyncLock
 from imagecache.stores.state.progress import ProgressStore, SyncProgress, short_hash
 from imagecache.usecases.caching.queue_images import ImageQueueing
+from imagecache.usecases.sync.merge_chats import ChatMerger
 from imagecache.usecases.sync.relink_contacts import ContactRelinker
 from imagecache.usecases.sync.remove_missing import MissingChatRemover
 from imagecache.usecases.sync.store_page import PageWriter
@@ -56,6 +57,7 @@ class ChatSync:
     relinker: ContactRelinker
     page_writer: PageWriter
     missing_chat_remover: MissingChatRemover
+    chat_merger: ChatMerger
     image_queueing: ImageQueueing
     progress_store: ProgressStore
     last_sync_store: LastSyncStore
@@ -179,7 +181,7 @@ class ChatSync:
         return progress
 
     def _finish(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
-        """Removes missing chats, queues images that are due, and moves the watermark.
+        """Removes missing chats and dissolved unions, queues images that are due, and moves the watermark.
 
         The watermark never moves into the future: a chat with a wrong date would otherwise make later runs
         skip all other chats.
@@ -189,6 +191,8 @@ class ChatSync:
             run.report.missing = removal.newly_missing
             run.report.deleted = removal.deleted
             run.report.refused = removal.refused
+        else:
+            run.report.deleted = self.chat_merger.review_left_unions(run)
         run.report.queued += self.image_queueing.request_due()
         now = self.clock()
         newest = max(last_sync.watermark, progress.newest)

@@ -54,14 +54,26 @@ class SyncReport:
         return asdict(self) | {"skipped": len(self.skipped)}
 
 
+@dataclass(slots=True)
+class SeenUnions:
+    """The unions on the pages that this invocation has read so far.
+
+    `union_of` maps each chat that a union names to this union. `left` maps each chat that is shown again,
+    because Beeper lists it, to the union that it was in.
+    """
+
+    union_of: dict[str, str] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncRun:
     """One run, which holds the sync lock. Every write of the run is conditional on `fence`. Times are in ms.
 
     A `complete` run reads the whole list of chats. The run began at `started_at`, perhaps in an earlier
     invocation. The last successful run ended at `last_success_at`. Images are queued for chats whose last
-    activity is not before `images_since`. All parts of the run update `report`, and `on_page` is called with
-    `report` after each page.
+    activity is not before `images_since`. All parts of the run update `report` and `unions`, and `on_page` is
+    called with `report` after each page.
 
     `any_contacts` is False if there has never been a contact. `previews_changed` means that this run has
     written previews, so stored chats must be read consistently.
@@ -78,3 +90,4 @@ class SyncRun:
     on_page: Callable[[SyncReport], None] | None
     any_contacts: bool = False
     previews_changed: bool = False
+    unions: SeenUnions = field(default_factory=SeenUnions)
