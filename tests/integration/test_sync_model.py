@@ -283,7 +283,9 @@ class AccountMachine(RuleBasedStateMachine):
 
     def check_row(self, chat: Chat, row: StoredChat) -> None:
         assert (row.is_archived, row.participant_count) == (chat.is_archived, len(chat.people))
-        assert (row.title, row.last_message) == (chat.title, chat.last_message)
+        # The first person is the owner, who sends every message.
+        line = f"You: {chat.last_message}" if chat.is_group else chat.last_message
+        assert (row.title, row.last_message) == (chat.title, line)
         assert key_of(chat.picture) == (row.image.key if row.image else None)
         faces = {one.participant_id: one.image.key if one.image else None for one in row.participants}
         assert faces == {person.id: key_of(person.picture) for person in chat.people}

@@ -11,8 +11,9 @@ from imagecache.api import cursor as cursors
 from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.http import Route, Routes
 from imagecache.api.values import image_json, iso8601
-from imagecache.model.chat import Chat, Folder, Participant
-from imagecache.rules.image_choice import ShownChat, ShownMember, other_person
+from imagecache.model.chat import Folder
+from imagecache.rules.image_choice import ShownChat, ShownMember
+from imagecache.rules.names import name_of, title_of
 from imagecache.stores.chats.chats import Position
 from imagecache.usecases.reading.list_chats import (
     ChatFilter,
@@ -128,17 +129,11 @@ def chat_json(shown: ShownChat, base_url: str) -> shapes.Chat:
         "mergedInto": chat.merged_into,
         "lastMessage": chat.last_message,
         "image": image_json(shown.image, title, base_url),
-        "facepile": [image_json(face.image, _name(face.participant), base_url) for face in shown.faces],
+        "facepile": [image_json(face.image, name_of(face.participant), base_url) for face in shown.faces],
         "participants": [_participant_json(member, base_url) for member in shown.members],
         "participantCount": chat.participant_count,
         "hasMoreParticipants": chat.roster_is_partial or len(chat.participants) > len(shown.members),
     }
-
-
-def title_of(chat: Chat) -> str | None:
-    """Returns the chat's title. Without one, returns the name of the first other member, if any."""
-    other = other_person(chat)
-    return chat.title or (other.full_name if other else None)
 
 
 def _participant_json(member: ShownMember, base_url: str) -> shapes.Participant:
@@ -148,12 +143,8 @@ def _participant_json(member: ShownMember, base_url: str) -> shapes.Participant:
         "fullName": participant.full_name,
         "username": participant.username,
         "isSelf": participant.is_self,
-        "image": image_json(member.image, _name(participant), base_url),
+        "image": image_json(member.image, name_of(participant), base_url),
     }
-
-
-def _name(participant: Participant) -> str | None:
-    return participant.full_name or participant.username
 
 
 def _positions_json(positions: Positions) -> list[list[Any]] | None:

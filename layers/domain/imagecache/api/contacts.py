@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from imagecache.api import contact_shapes as shapes
 from imagecache.api import cursor as cursors
-from imagecache.api.chats import title_of
 from imagecache.api.fields import CURSOR, MOST_URL_CHARS, Field, Flag, Schema, Text, Texts
 from imagecache.api.http import Route, Routes
 from imagecache.api.values import image_json, iso8601
@@ -18,6 +17,7 @@ from imagecache.model.contact import Contact, IdentifierKind
 from imagecache.model.job import SyncOrder
 from imagecache.rules.identifiers import WRITTEN_KINDS
 from imagecache.rules.image_choice import ShownFor, ShownImage
+from imagecache.rules.names import title_of
 from imagecache.usecases.contacts.keep_contacts import ContactBook, ShownContact
 from imagecache.usecases.operating.jobs import JobStarter
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from imagecache.api import image_shapes, shapes
-from imagecache.api.chats import title_of
 from imagecache.api.values import image_json, iso8601
 from imagecache.model.image import ImageRecord, ImageStatus, LocationKind
 from imagecache.rules.failure_reasons import FAILURES, REJECTIONS
 from imagecache.rules.image_choice import ShownImage
+from imagecache.rules.names import title_of
 from imagecache.rules.retries import NEVER
 from imagecache.stores.chats.participants import CHAT_ROW
 from imagecache.usecases.reading.explain_image import ImageStory

@@ -5,7 +5,7 @@ value that cannot be read becomes None, 0 or False. Only an answer that is not a
 without an id, are errors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -25,6 +25,9 @@ from imagecache.errors import (
 )
 from imagecache.model.chat import Chat, Participant, lacks_at_most_oneself
 from imagecache.model.image import ImageRef, RejectionReason
+from imagecache.model.message import Attachment, Message
+from imagecache.rules.last_message import MAX_TEXT_CHARS, last_message_line
+from imagecache.rules.names import better_name
 from imagecache.rules.source_urls import image_ref
 from imagecache.sources.beeper.answers import GATEWAY_STATUSES, check_answer, connection_error
 from imagecache.sources.beeper.auth import beeper_headers
@@ -232,11 +235,13 @@ def parse_chat(item: object) -> Chat:
         raise UnreadableChatError(_text(item, "id", max_chars=None) or "")
     roster = _parse_roster(_mapping(item, "participants"))
     source_url, image = _picture(item)
+    is_group = _text(item, "type") == "group"
+    newest_message = parse_message(_mapping(item, "preview"), roster.participants)
     return Chat(
         chat_id=chat_id,
         account_id=_text(item, "accountID") or "",
         network=_text(item, "network"),
-        type="group" if _text(item, "type") == "group" else "single",
+        type="group" if is_group else "single",
         title=_text(item, "title"),
         description=_text(item, "description"),
         last_activity=_milliseconds(item.get("lastActivity")),
@@ -244,8 +249,8 @@ def parse_chat(item: object) -> Chat:
         is_archived=_flag(item, "isArchived"),
         is_muted=_flag(item, "isMuted"),
         is_pinned=_flag(item, "isPinned"),
-        last_message=_text(_mapping(item, "preview"), "text"),
         merged_into=_merged_into(item, chat_id),
+        last_message=last_message_line(newest_message, in_group=is_group),
         source_url=source_url,
         image=image,
         participants=roster.participants,
@@ -284,6 +289,40 @@ def parse_participant(member: Json) -> Participant:
         is_network_bot=_flag(member, "isNetworkBot"),
         source_url=source_url,
         image=image,
+    )
+
+
+def parse_message(message: Json, members: Iterable[Participant]) -> Message:
+    """Parses a message of a chat with these members.
+
+    The sender's name is taken from the list of members if the message has none, or an identifier instead.
+    """
+    sender_id = _text(message, "senderID", max_chars=None)
+    sender = next((member for member in members if member.participant_id == sender_id), None)
+    listed_name = sender.full_name if sender else None
+    attachments = message.get("attachments")
+    return Message(
+        type=(_text(message, "type") or "").upper(),
+        text=_text(message, "text", max_chars=MAX_TEXT_CHARS),
+        sender_name=better_name(_text(message, "senderName"), listed_name) or listed_name,
+        is_own=_flag(message, "isSender") or (sender is not None and sender.is_self),
+        is_deleted=_flag(message, "isDeleted"),
+        is_hidden=_flag(message, "isHidden"),
+        attachments=tuple(
+            _parse_attachment(attachment)
+            for attachment in (attachments if isinstance(attachments, list) else [])
+            if isinstance(attachment, Mapping)
+        ),
+    )
+
+
+def _parse_attachment(attachment: Json) -> Attachment:
+    return Attachment(
+        type=_text(attachment, "type") or "",
+        file_name=_text(attachment, "fileName"),
+        is_gif=_flag(attachment, "isGif"),
+        is_sticker=_flag(attachment, "isSticker"),
+        is_voice_note=_flag(attachment, "isVoiceNote"),
     )
 
 

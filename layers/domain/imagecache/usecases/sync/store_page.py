@@ -17,7 +17,7 @@ from typing import Any
 
 from imagecache.errors import ChatUnavailableError
 from imagecache.model.chat import Chat
-from imagecache.rules.names import better_name
+from imagecache.rules.names import title_to_store
 from imagecache.stores.chats.chats import ChatsTable, StoredChat, preview_of
 from imagecache.stores.chats.participants import ParticipantsTable, roster_rows
 from imagecache.stores.state.progress import NO_LIMIT
@@ -182,7 +182,7 @@ class PageWriter:
             chat = self._store_roster(chat, contacts, run)
             preview_json = preview_of(chat)
         self.chats_table.put(
-            replace(chat, title=better_name(chat.title, stored.title if stored else None)),
+            replace(chat, title=title_to_store(roster.chat, stored.title if stored else None)),
             preview_json=preview_json,
             list_fingerprint=listed.fingerprint,
             roster_fingerprint=fingerprint,
