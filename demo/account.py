@@ -8,7 +8,7 @@ from threading import Lock
 
 from demo.chats import Chat, Person
 from demo.invention import invent
-from demo.media import Media, Picture
+from demo.media import ATTACHMENTS, Media, Picture
 from demo.portraits import Finish, portrait
 
 DEFAULT_NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -75,7 +75,8 @@ class Account:
 
     def read_from_disk(self, media: Media) -> bytes | None:
         """Returns the bytes in the media folder, or None. Some files are there only after a `download`."""
-        return None if media.key in self.not_on_disk else self.download(media)
+        is_elsewhere = media.media_id.startswith(ATTACHMENTS) or media.key in self.not_on_disk
+        return None if is_elsewhere else self.download(media)
 
     def has_folder(self, server: str) -> bool:
         """Returns True if the media folder has a folder for this server."""

@@ -10,7 +10,7 @@ from demo.chat_pages import InvalidCursorError, list_page
 from demo.faults import Faults, Target
 from demo.hits import Hits, Route
 from demo.listener import Reply, Request, json_reply
-from demo.media import OutsideMediaFolderError, UnsupportedSchemeError, media_at
+from demo.media import Media, OutsideMediaFolderError, UnsupportedSchemeError, media_at
 
 VERSION = "4.3.89-demo"
 VERSION_HEADER = {"X-Beeper-Desktop-Version": VERSION}
@@ -147,6 +147,9 @@ class ChatApi:
             return _refuse(400)
         except OutsideMediaFolderError:
             return _refuse(403)
+        return self._faults.of_image(media.key).apply(lambda: self._download(media), _refuse)
+
+    def _download(self, media: Media) -> Reply:
         image = self._account.download(media)
         if image is None:
             return json_reply(502, MEDIA_GONE)

@@ -21,7 +21,13 @@ from demo.media_server import RateLimit
 from demo.people import WHATSAPP
 
 PREFIX = "/_demo/"
-PICTURE_FORMS = {"mxc": Picture.remote, "file": Picture.on_disk, "path": Picture.by_path}
+PICTURE_FORMS = {
+    "mxc": Picture.remote,
+    "file": Picture.on_disk,
+    "path": Picture.by_path,
+    "windows": Picture.by_windows_path,
+    "served": Picture.served,
+}
 DEFAULT_SERVER = "local.beeper.com"
 
 # The fields are not checked one by one: a missing or wrong field raises an error, which is answered with 400.
@@ -123,7 +129,7 @@ def _person(body: Body) -> Person:
 def _picture(body: Body) -> Picture | None:
     """Returns the picture in a body, or None if there is none.
 
-    A picture of Beeper's media has a `mediaId`, and optionally a `server` and a `form` (mxc, file or path).
+    A picture of Beeper's media has a `mediaId`, and optionally a `server` and a `form`, one of PICTURE_FORMS.
     Any other picture has a `url`.
     """
     if "mediaId" in body:

@@ -4,10 +4,15 @@ import posixpath
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
-MEDIA_ROOT = "/Users/alex/Library/Application Support/BeeperTexts/media"
+BEEPER_ROOT = "/Users/alex/Library/Application Support/BeeperTexts"
+MEDIA_ROOT = f"{BEEPER_ROOT}/media"
+WINDOWS_MEDIA_ROOT = "C:/Users/alex/AppData/Roaming/BeeperTexts/media"
 
 # Bridges that run on the laptop keep their media in folders named `localhost<bridge>`.
 BRIDGE_FOLDER = "localhost"
+
+# Older versions of Beeper keep some pictures in a folder of the account, outside of the media folder.
+ATTACHMENTS = "attachments/"
 
 
 class UnsupportedSchemeError(Exception):
@@ -20,7 +25,11 @@ class OutsideMediaFolderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One immutable file of Beeper's media folder, at `<server>/<media_id>`."""
+    """One immutable file of Beeper's media folder, at `<server>/<media_id>`.
+
+    If `media_id` is `attachments/<hash>`, it is an attachment of the account `server`, which is not in the
+    media folder.
+    """
 
     server: str
     media_id: str
@@ -28,6 +37,10 @@ class Media:
     @property
     def key(self) -> str:
         return f"{self.server}/{self.media_id}"
+
+    @property
+    def _folder(self) -> str:
+        return BEEPER_ROOT if self.media_id.startswith(ATTACHMENTS) else MEDIA_ROOT
 
     @property
     def mxc_url(self) -> str:
@@ -39,12 +52,22 @@ class Media:
     @property
     def file_url(self) -> str:
         """The URL after the download."""
-        return f"file://{quote(MEDIA_ROOT)}/{self.server}/{quote(self.media_id, safe='')}"
+        return f"file://{quote(self._folder)}/{self.server}/{quote(self.media_id)}"
 
     @property
     def plain_path(self) -> str:
         """The path without a scheme, which some groups have instead of a URL."""
-        return f"{MEDIA_ROOT}/{self.key}"
+        return f"{self._folder}/{self.key}"
+
+    @property
+    def windows_path(self) -> str:
+        """The same path on Windows."""
+        return f"{WINDOWS_MEDIA_ROOT}/{self.key}".replace("/", "\\")
+
+    @property
+    def serve_url(self) -> str:
+        """The URL that other servers with Beeper's API have instead of the mxc: URL."""
+        return f"http://localhost:23373/v1/assets/serve?uri={quote(self.mxc_url, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +92,16 @@ class Picture:
         """Returns the picture with a path instead of a URL, which some groups have."""
         return cls(media.plain_path, media)
 
+    @classmethod
+    def by_windows_path(cls, media: Media) -> "Picture":
+        """Returns the picture with a path of Windows."""
+        return cls(media.windows_path, media)
+
+    @classmethod
+    def served(cls, media: Media) -> "Picture":
+        """Returns the picture with the URL that other servers with Beeper's API have."""
+        return cls(media.serve_url, media)
+
 
 def media_at(url: str) -> Media:
     """Returns the media file for a URL. Raises UnsupportedSchemeError and OutsideMediaFolderError."""
@@ -85,7 +118,9 @@ def media_at(url: str) -> Media:
 
 def _media_in_folder(host: str, path: str) -> Media:
     normal_path = posixpath.normpath(path)
-    if host or not normal_path.startswith(f"{MEDIA_ROOT}/"):
-        raise OutsideMediaFolderError(path)
-    server, _, media_id = normal_path.removeprefix(f"{MEDIA_ROOT}/").partition("/")
-    return Media(server, media_id)
+    for root in (MEDIA_ROOT, f"/{WINDOWS_MEDIA_ROOT}", BEEPER_ROOT):
+        server, _, media_id = normal_path.removeprefix(f"{root}/").partition("/")
+        is_inside = normal_path.startswith(f"{root}/") and not host
+        if is_inside and (root != BEEPER_ROOT or media_id.startswith(ATTACHMENTS)):
+            return Media(server, media_id)
+    raise OutsideMediaFolderError(path)

@@ -1,13 +1,14 @@
 """A queue message becomes a stored image: once, and whole. Whatever goes wrong is recorded."""
 
 import io
+from dataclasses import replace
 
 import pytest
 import requests
 from PIL import Image
 
 from demo.service import DemoAccount
-from imagecache.clock import DAY, HOUR
+from imagecache.clock import HOUR
 from imagecache.errors import ClaimHeldError
 from imagecache.model.image import ImageMessage, Picture
 from imagecache.rules.retries import NEVER
@@ -71,7 +72,7 @@ def test_every_image_the_account_delivers_ends_cached(
 @pytest.mark.parametrize(
     "case",
     [
-        ("not_found", "gone", DAY),
+        ("not_found", "gone", HOUR // 6),
         ("wrong_bytes", "unsupported", NEVER),
     ],
 )
@@ -97,7 +98,7 @@ def test_a_failure_is_recorded_by_class_and_tried_again_in_its_time(
 def test_an_image_whose_origin_is_down_waits_and_fails_only_after_two_hours(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str, fault: str
 ) -> None:
-    demo.faults.set(fault, "images")
+    demo.faults.set(fault)
     cacher = stack.cacher(demo, session)
     assert cacher.cache(message_for(key)).result == "deferred"
     assert (stack.row(key)["status"], "lease" in stack.row(key)) == ("pending", False)
@@ -108,6 +109,33 @@ def test_an_image_whose_origin_is_down_waits_and_fails_only_after_two_hours(
     demo.faults.set("none", "all")
     stack.now = due
     assert cacher.cache(message_for(key)).result == "cached"
+
+
+@pytest.mark.parametrize(
+    "fault", ["offline", "tunnel_down", "html", "empty", "truncated", "asset_error"]
+)
+def test_an_image_that_beeper_alone_does_not_serve_keeps_no_other_image_waiting(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str, fault: str
+) -> None:
+    other = demo.account.deliverable()[0]
+    demo.faults.set(fault, images=[key])
+    cacher = stack.cacher(demo, session)
+    bad = message_for(key)
+    assert [cacher.cache(message).result for message in (bad, message_for(other))] == ["deferred", "cached"]
+    assert cacher.cache(replace(bad, deferrals=1)).reason == "not_served"
+    demo.faults.set("none")
+    stack.now = int(stack.row(key)["nextAttemptAt"])
+    assert cacher.cache(bad).result == "cached"
+
+
+@pytest.mark.parametrize(("fault", "reason"), [("endless", "too_large"), ("wrong_length", "undecodable")])
+def test_an_image_with_bytes_of_the_wrong_length_fails_alone(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str, fault: str, reason: str
+) -> None:
+    demo.faults.set(fault, images=[key])
+    cacher = stack.cacher(demo, session)
+    assert cacher.cache(message_for(key)).reason == reason
+    assert cacher.cache(message_for(demo.account.deliverable()[0])).result == "cached"
 
 
 def test_an_image_that_is_gone_for_good_is_named_as_gone(

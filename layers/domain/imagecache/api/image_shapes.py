@@ -68,11 +68,26 @@ class Attempt(TypedDict):
     answer: str
 
 
+class ClosedOrigin(TypedDict):
+    """An origin that is not asked before `until`, because its circuit is open.
+
+    `cause` is `outage` if the origin cannot be reached or something else answers in its place,
+    `unauthorized` if it refuses the token, and `busy` if it has asked for a pause. `answer` is the answer
+    that opened the circuit.
+    """
+
+    origin: str
+    cause: str
+    answer: str
+    until: Moment | None
+
+
 class Story(TypedDict):
     """The state and the history of one image. `summary` explains them in sentences.
 
     `failures` is the number of consecutive failures. If a worker has claimed the image, the claim ends at
-    `heldUntil`. `moreShownBy` is true if further chats or members show the image.
+    `heldUntil`. If the image waits to be fetched, `closedOrigins` has the origins that may not be asked now.
+    `moreShownBy` is true if further chats or members show the image.
     """
 
     sourceUrl: str
@@ -87,6 +102,7 @@ class Story(TypedDict):
     failedAt: Moment | None
     nextAttemptAt: Moment | None
     cachedAt: Moment | None
+    closedOrigins: list[ClosedOrigin]
     image: Image
     shownBy: list[Shown]
     moreShownBy: bool
