@@ -136,9 +136,8 @@ class Faults:
 
     def as_json(self) -> dict[str, object]:
         """Returns the active faults by their target, or by the key of their image."""
-        faults: dict[str, Fault] = {**self._by_target, **self._by_image}
         return {
             name: {"mode": fault.mode, "seconds": fault.seconds}
-            for name, fault in faults.items()
+            for name, fault in (*self._by_target.items(), *self._by_image.items())
             if fault.mode is not Mode.NONE
         }

@@ -213,7 +213,8 @@ def test_an_image_that_waits_for_its_origin_is_explained_with_the_cause(
     stack: Stack, api: Api, cause: Cause, because: str
 ) -> None:
     until = iso(stack.circuits.open(OriginName.BEEPER, cause, "status 530", now=stack.now))
-    waiting = f"No picture is requested from Beeper before {until}, because Beeper {because} (its answer: status 530)."
+    because += " (its answer: status 530)"
+    waiting = f"No picture is requested from Beeper before {until}, because Beeper {because}."
     stack.cached_images.mark_queued(request("s/pending"))
     fail(stack, "s/failed")
     cache(stack, "s/cached", "blob")

@@ -7,11 +7,14 @@ import pytest
 import requests
 from PIL import Image
 
+from demo.media import Media
+from demo.media import Picture as DemoPicture
 from demo.service import DemoAccount
 from imagecache.clock import HOUR
 from imagecache.errors import ClaimHeldError
 from imagecache.model.image import ImageMessage, Picture
 from imagecache.rules.retries import NEVER
+from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import blob_id
 from tests.integration.conftest import NOW, Stack
 
@@ -54,6 +57,26 @@ def test_a_second_delivery_downloads_nothing(
         "deduplicated",
     ]
     assert demo.hits.as_json()["imageHits"] == 1
+
+
+def test_a_picture_is_cached_once_whatever_form_its_url_has(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    media = Media("local.beeper.com", "alex_1f+a b")
+    attachment = Media("local-whatsapp", "attachments/0a1b")
+    demo.account.set_avatar(demo.account.chats[0].id, DemoPicture.served(media))
+    demo.account.set_avatar(demo.account.chats[1].id, DemoPicture.by_path(attachment))
+    cacher = stack.cacher(demo, session)
+    localhost = media.file_url.replace("file://", "file://localhost")
+    forms = (media.serve_url, media.windows_path, localhost, media.mxc_url, media.file_url)
+    for url in (*forms, attachment.plain_path, attachment.file_url):
+        image = ImageMessage(image_key(url), url, NOW)
+        is_first = url in {forms[0], attachment.plain_path}
+        assert cacher.cache(image).result == ("cached" if is_first else "deduplicated")
+    for url in (media.windows_path, localhost):  # Beeper has to accept each of them
+        assert stack.cached_images.request_refresh(media.key, now=stack.now + 1)
+        assert cacher.cache(ImageMessage(media.key, url, NOW)).result == "cached"
+    assert demo.hits.as_json()["images"] == {media.key: 3, attachment.key: 1}
 
 
 def test_every_image_the_account_delivers_ends_cached(
@@ -111,9 +134,7 @@ def test_an_image_whose_origin_is_down_waits_and_fails_only_after_two_hours(
     assert cacher.cache(message_for(key)).result == "cached"
 
 
-@pytest.mark.parametrize(
-    "fault", ["offline", "tunnel_down", "html", "empty", "truncated", "asset_error"]
-)
+@pytest.mark.parametrize("fault", ["offline", "tunnel_down", "html", "empty", "truncated", "asset_error"])
 def test_an_image_that_beeper_alone_does_not_serve_keeps_no_other_image_waiting(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str, fault: str
 ) -> None:
@@ -128,10 +149,11 @@ def test_an_image_that_beeper_alone_does_not_serve_keeps_no_other_image_waiting(
     assert cacher.cache(bad).result == "cached"
 
 
-@pytest.mark.parametrize(("fault", "reason"), [("endless", "too_large"), ("wrong_length", "undecodable")])
+@pytest.mark.parametrize("case", [("endless", "too_large"), ("wrong_length", "undecodable")])
 def test_an_image_with_bytes_of_the_wrong_length_fails_alone(
-    stack: Stack, demo: DemoAccount, session: requests.Session, key: str, fault: str, reason: str
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str, case: tuple[str, str]
 ) -> None:
+    fault, reason = case
     demo.faults.set(fault, images=[key])
     cacher = stack.cacher(demo, session)
     assert cacher.cache(message_for(key)).reason == reason

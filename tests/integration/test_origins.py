@@ -130,9 +130,7 @@ def test_an_answer_that_arrives_after_all_ends_an_outage(stack: Stack) -> None:
 
 def not_served(stack: Stack, *image_keys: str) -> list[int]:
     """Returns for how long (ms) each image in a row has opened the circuit; 0 if it has not."""
-    ends = [
-        stack.circuits.not_served(acquire(stack), key, "status 503", now=stack.now) for key in image_keys
-    ]
+    ends = [stack.circuits.not_served(acquire(stack), key, "status 503", now=stack.now) for key in image_keys]
     return [end and end - stack.now for end in ends]
 
 
