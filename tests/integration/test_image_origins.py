@@ -14,6 +14,7 @@ from imagecache.errors import (
     OriginClosedError,
     OriginDownError,
     OriginFaultyError,
+    OriginUnauthorizedError,
     OriginUnreachableError,
 )
 from imagecache.model.image import FailureReason, Fetched, ImageMessage, OriginName, Validators
@@ -50,6 +51,29 @@ def test_three_images_in_a_row_and_a_failed_check_close_the_origin_for_the_fourt
     assert origin.asked == 3
     [circuit] = stack.circuits.open_circuits(now=stack.now)
     assert (circuit.cause, circuit.answer) == (Cause.OUTAGE, "status 200, with a web page")
+
+
+@pytest.mark.parametrize(
+    ("check", "asked"),
+    [
+        (OriginUnreachableError("no connection"), 1),
+        (OriginBusyError("status 429"), 1),
+        (OriginDownError("status 503"), 3),
+        (OriginUnauthorizedError("status 302: the tunnel asks for a login"), 3),
+    ],
+)
+def test_a_failed_check_closes_the_origin_at_once_only_if_it_shows_that_nothing_is_served(
+    stack: Stack, check: OriginDownError, asked: int
+) -> None:
+    origin = Answers(OriginFaultyError("late"))
+    origin.check = lambda: _raise(check)  # type: ignore[method-assign] # a check with another outcome
+    at_work = cacher(stack, beeper=origin)
+    assert [at_work.cache(message).result for message in OTHERS] == ["deferred"] * 4
+    assert origin.asked == asked
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def test_a_bad_image_that_is_the_probe_opens_the_circuit_for_all_others(stack: Stack) -> None:

@@ -158,9 +158,9 @@ class OriginCircuits:
     def succeeded(self, permit: Permit) -> None:
         """Records that the origin served a request, or answered a check.
 
-        Closes the circuit if the request was the probe. A request that was sent before the circuit opened
-        closes it, too, if it is open because of an outage: that is over. Writes nothing if the circuit was
-        closed and no check had failed.
+        Closes the circuit if the request was the probe. A request that was sent before this process found
+        the circuit open because of an outage closes it, too: the outage is over. Writes nothing if the
+        circuit was closed and no check had failed.
         """
         known = self._known_open.get(permit.origin)
         if permit.opened_until:

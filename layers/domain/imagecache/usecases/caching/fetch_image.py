@@ -206,9 +206,9 @@ class OriginGate:
             return OriginClosed(self.clock() + _UNCHECKED_WAIT_MS, is_outage=True)
         try:
             origin.check()
-        except _CONCERN_ALL_IMAGES as outage:
+        except (OriginUnreachableError, OriginBusyError) as outage:
             return self._open(permit, outage)
-        except OriginDownError as outage:
+        except OriginDownError as outage:  # a login, too: it may be in the way of the check alone
             now = self.clock()
             until = self.circuits.not_served(permit, location.key, str(outage), now=now)
             return OriginClosed(until or now + _UNCHECKED_WAIT_MS, is_outage=True)
