@@ -5,8 +5,9 @@ from typing import Literal
 from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
 
 from imagecache.api.shapes import Image, Moment, Shown
-from imagecache.model.image import ImageStatus, LocationKind
+from imagecache.model.image import ImageStatus, LocationKind, OriginName
 from imagecache.rules.image_choice import ShownFor
+from imagecache.stores.state.circuits import Cause
 from imagecache.usecases.operating.change_image import Invalidation
 
 
@@ -76,8 +77,8 @@ class ClosedOrigin(TypedDict):
     that opened the circuit.
     """
 
-    origin: str
-    cause: str
+    origin: OriginName
+    cause: Cause
     answer: str
     until: Moment | None
 
