@@ -12,7 +12,7 @@ from demo.faults import Faults, Target
 from demo.files import file_reply
 from demo.hits import Hits, Route
 from demo.listener import Reply, Request, json_reply
-from demo.media import OutsideMediaFolderError, UnsupportedSchemeError, media_at, with_wrapped_urls
+from demo.media import Media, OutsideMediaFolderError, UnsupportedSchemeError, media_at, with_wrapped_urls
 from demo.server_info import server_info
 
 VERSION = "4.3.89-demo"
@@ -176,6 +176,9 @@ class ChatApi:
             return _refuse(400)
         except OutsideMediaFolderError:
             return _refuse(403)
+        return self._faults.of_image(media.key).apply(lambda: self._download(request, media), _refuse)
+
+    def _download(self, request: Request, media: Media) -> Reply:
         image = self._account.download(media)
         if image is None:
             error = {"message": self._account.serve_error(media), "code": "SERVE_ASSET_ERROR"}

@@ -76,6 +76,11 @@ FAILURES = _by_code(
             "three attempts ended without a result, the third without other pictures beside it",
             "it is tried again after 30 days; `imagecache retry URL` tries it now",
         ),
+        Explanation(
+            "not_served",
+            "the picture's server works, but did not send this picture",
+            f"{_RETRIED}; if it stays missing, check that it opens in Beeper",
+        ),
         Explanation("origin_down", "the server that has the picture could not be reached", _RETRIED),
         Explanation("malformed", "the URL is malformed", _OTHER_URL),
         Explanation("outside_media_folder", "the URL names a file outside Beeper's media folder", _OTHER_URL),

@@ -101,6 +101,7 @@ STORY: Json = {
     "failedAt": "2026-11-25T08:01:00Z",
     "nextAttemptAt": "2026-11-26T08:01:00Z",
     "cachedAt": None,
+    "closedOrigins": [],
     "image": FAILED,
     "shownBy": [
         {"chatId": "!ada:beeper.local", "chatTitle": "Ada Lovelace", "participantId": "@bob:beeper.local"},

@@ -53,4 +53,4 @@ def test_texts_complete_a_sentence_and_advice_is_one() -> None:
 def test_waits_grow_from_the_first_to_the_longest() -> None:
     policies = [meaning.retry for meaning in FAILURES.values() if meaning.retry]
     assert len(policies) >= 3
-    assert all(0 < policy.first_wait_ms <= policy.longest_wait_ms for policy in policies)
+    assert all(policy.waits[0] > 0 and list(policy.waits) == sorted(policy.waits) for policy in policies)

@@ -503,6 +503,8 @@ class Wiring:
             participants_table=self.participants_table,
             chats_table=self.chats_table,
             contacts_table=self.contacts_table,
+            circuits=self.circuits,
+            clock=self.clock,
         )
 
     # --- the API
