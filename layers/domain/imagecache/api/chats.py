@@ -140,7 +140,7 @@ def _participant_json(member: ShownMember, base_url: str) -> shapes.Participant:
     participant = member.participant
     return {
         "participantId": participant.participant_id,
-        "fullName": participant.full_name,
+        "fullName": participant.shown_name,
         "username": participant.username,
         "isSelf": participant.is_self,
         "image": image_json(member.image, name_of(participant), base_url),

@@ -50,19 +50,22 @@ def title_of(chat: Chat) -> str | None:
     """Returns the title that is shown for a chat, or None if neither the chat nor a member has a name.
 
     Without a title of its own, a single chat is named after the other person, and a group after its members:
-    `Ada, Bob and 3 others`. The owner and bots are not among them.
+    `Ada, Bob and 3 others`. The owner and bots are not among them. A contact's name replaces an identifier as
+    the title of a single chat.
     """
+    other = other_person(chat) if chat.type == "single" else None
+    if other and other.contact_name and not _is_name(chat.title):
+        return other.contact_name
     if chat.title:
         return chat.title
     if chat.type == "single":
-        other = other_person(chat)
         return name_of(other) if other else None
     return _title_of_members(chat)
 
 
 def name_of(participant: Participant) -> str | None:
-    """Returns the member's name. Without one, returns the user name, if any."""
-    return participant.full_name or participant.username
+    """Returns the member's name, or else their contact's name, or else the user name, if any."""
+    return participant.shown_name or participant.username
 
 
 def first_name(name: str) -> str:
