@@ -72,8 +72,7 @@ class ChatMerger:
             row = stored.get(chat_id)
             if row is None or row.merged_chat_ids or run.unions.union_of.get(chat_id) != union.chat_id:
                 continue
-            was_shown_by_this_run = chat_id in run.unions.left
-            if row.merged_into != union.chat_id or row.missing_since or was_shown_by_this_run:
+            if row.merged_into != union.chat_id or row.missing_since:
                 self.chats_table.hide(chat_id, union_id=union.chat_id, fence=run.fence)
 
     def review_left_unions(self, run: SyncRun) -> int:
