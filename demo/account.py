@@ -213,12 +213,16 @@ class Account:
     def receive_message(self, chat_id: str, text: str | None, **fields: object) -> None:
         """Adds a message one minute after the latest activity of all chats. This chat is then the newest.
 
-        `fields` are further fields of the message, such as its type.
+        `fields` are further fields of the message, such as its type. A message in a member of a union is the
+        latest message of the union, too.
         """
         latest = self.chats[0].last_activity or self._now
         chat = replace(self._chats[chat_id], last_activity=latest + timedelta(minutes=1))
         # A quirk could replace the moment of the activity, and fields of the last message its type.
         self.add_chat(replace(chat, last_message=text, message_fields=fields, quirks={}))
+        union = self._chats.get(chat.merged_into or "")
+        if union is not None and union.merge:
+            self.add_chat(union_of(union.id, [self._chats[member_id] for member_id in union.member_ids]))
 
     def set_fields(self, chat_id: str, fields: Mapping[str, object]) -> None:
         """Replaces fields of the JSON of a chat, until its next message."""

@@ -159,6 +159,11 @@ class Chat:
         return self.merge.chat_ids if self.merge else ()
 
     @property
+    def roster(self) -> list[Person]:
+        """The people that Beeper lists: all of them, or on some networks all but the owner."""
+        return [person for person in self.people if self.network.lists_owner or not person.is_self]
+
+    @property
     def pictures(self) -> tuple[Picture, ...]:
         """The chat's own picture, if there is one, and the pictures of its people."""
         pictures = (self.picture, *(person.picture for person in self.people))
@@ -169,7 +174,7 @@ class Chat:
 
         `is_old` leaves out the fields that older servers do not send.
         """
-        people = [person for person in self.people if self.network.lists_owner or not person.is_self]
+        people = self.roster
         participants = people[:max_participants]
         document: Json = {
             "id": self.id,

@@ -267,7 +267,7 @@ def union_of(union_id: str, members: Sequence[Chat]) -> Chat:
     return replace(
         newest,
         id=union_id,
-        local_id=f"{newest.local_id}-union",
+        local_id=f"{members[0].local_id}-union",
         network=BEEPER,
         people=tuple(people.values()),
         unread=sum(chat.unread for chat in members),

@@ -65,6 +65,15 @@ def test_merge_the_members_are_listed_again_when_the_union_is_gone(demo: DemoAcc
     assert "mergedIntoChatID" not in _chat(beeper, union.member_ids[0])
 
 
+def test_merge_a_message_of_a_member_is_the_latest_of_the_union(demo: DemoAccount, beeper: Client) -> None:
+    union = _union(demo.account)
+    member_id = union.member_ids[1]
+    demo.account.receive_message(member_id, "from the second network")
+    newest = beeper.get("/v1/chats", limit=1).json()["items"][0]
+    assert (newest["id"], newest["preview"]["text"]) == (union.id, "from the second network")
+    assert newest["preview"]["chatID"] == member_id
+
+
 def test_merge_an_old_server_knows_no_unions(demo: DemoAccount, beeper: Client) -> None:
     union = _union(demo.account)
     demo.chat_api.is_old = True
