@@ -130,6 +130,10 @@ def _json_entries(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]
         raise SettingsError(f"{file.name} must contain a list of contacts")
     for number, entry in enumerate(entries, start=1):
         fields = entry if isinstance(entry, dict) else {}
+        # A list of all contacts has Beeper's own, too. Stored by hand, they would no longer follow Beeper,
+        # and win against the contacts of other sources.
+        if fields.get("source") == "beeper":
+            continue
         identifiers = fields.get("identifiers")
         # In the API's answers the identifiers are in a separate object.
         fields = {**fields, **(identifiers if isinstance(identifiers, dict) else {})}

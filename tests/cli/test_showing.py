@@ -37,7 +37,15 @@ def test_stats_show_what_is_cached_and_what_failed(api: FakeApi, imagecache: Com
         "last complete sync 2026-11-24 22:00 UTC",
         "last sweep 2026-11-25 03:30 UTC: 3 deleted (1.2 MB)",
         "Beeper ok",
+        "accounts Signal: connected",
+        "WhatsApp: log in again, since 2026-11-20 10:00 UTC, 12 faces wait",
     ]
+
+
+def test_stats_of_an_older_api_have_no_accounts(api: FakeApi, imagecache: Command) -> None:
+    api.answer("GET /api/stats", {name: value for name, value in STATS.items() if name != "accounts"})
+
+    assert "accounts" not in imagecache("stats").words
 
 
 def test_stats_show_why_the_last_sweep_refused_to_delete(api: FakeApi, imagecache: Command) -> None:

@@ -124,7 +124,10 @@ class InvalidAnswerError(ImageCacheError):
 
 
 class ListingError(InvalidAnswerError):
-    """The answer is not a list of chats, or the list does not end. No chat may be deleted because of it."""
+    """The answer is not the list that Beeper was asked for, or the list does not end.
+
+    Nothing may be deleted because it is missing from such a list.
+    """
 
 
 class UnreadableChatError(InvalidAnswerError):

@@ -13,6 +13,7 @@ from imagecache.api.http import Route, Routes
 from imagecache.api.values import image_json, iso8601
 from imagecache.model.chat import Chat, Folder, Participant
 from imagecache.rules.image_choice import ShownChat, ShownMember, other_person
+from imagecache.rules.names import is_raw
 from imagecache.stores.chats.chats import Position
 from imagecache.usecases.reading.list_chats import (
     ChatFilter,
@@ -132,16 +133,22 @@ def chat_json(shown: ShownChat, base_url: str) -> shapes.Chat:
 
 
 def title_of(chat: Chat) -> str | None:
-    """Returns the chat's title. Without one, returns the name of the first other member, if any."""
+    """Returns the chat's title. Without one, returns the name of the first other member, if any.
+
+    A contact's name replaces the title of a single chat, which is a number or an id if the network knows no
+    name of the member.
+    """
     other = other_person(chat)
-    return chat.title or (other.full_name if other else None)
+    if chat.type == "single" and other and other.contact_name and (not chat.title or is_raw(chat.title)):
+        return other.contact_name
+    return chat.title or (other.shown_name if other else None)
 
 
 def _participant_json(member: ShownMember, base_url: str) -> shapes.Participant:
     participant = member.participant
     return {
         "participantId": participant.participant_id,
-        "fullName": participant.full_name,
+        "fullName": participant.shown_name,
         "username": participant.username,
         "isSelf": participant.is_self,
         "image": image_json(member.image, _name(participant), base_url),
@@ -149,7 +156,7 @@ def _participant_json(member: ShownMember, base_url: str) -> shapes.Participant:
 
 
 def _name(participant: Participant) -> str | None:
-    return participant.full_name or participant.username
+    return participant.shown_name or participant.username
 
 
 def _positions_json(positions: Positions) -> list[list[Any]] | None:

@@ -19,6 +19,7 @@ class Participant:
 
     `image` has the image key of `source_url`, or the reason why that URL is rejected. `contact_id` and
     `contact_image_key` are the id and the picture of the contact to which sync has linked this member.
+    `contact_name` is that contact's name, unless the member has a name of their own.
     """
 
     participant_id: str
@@ -32,6 +33,12 @@ class Participant:
     image: ImageRef | None
     contact_id: str | None = None
     contact_image_key: str | None = None
+    contact_name: str | None = None
+
+    @property
+    def shown_name(self) -> str | None:
+        """The contact's name if the member has none of their own, or else the name from the network."""
+        return self.contact_name or self.full_name
 
     @property
     def image_source(self) -> ImageSource | None:

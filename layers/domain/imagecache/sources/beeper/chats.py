@@ -145,8 +145,8 @@ class ChatApi:
             raise ListingError(f"status {status}")
         return status == HTTPStatus.OK
 
-    def _get(self, path: str, parameters: Parameters) -> tuple[int, dict[str, Any]]:
-        """Sends a GET request, and returns the status and the JSON object of Beeper's answer.
+    def get(self, path: str, parameters: Parameters) -> tuple[int, Any]:
+        """Sends a GET request, and returns the status and the JSON value of Beeper's answer.
 
         Raises AnswerTooLargeError.
         """
@@ -165,13 +165,18 @@ class ChatApi:
         with response:
             return response.status_code, _answer_of_beeper(response, deadline)
 
+    def _get(self, path: str, parameters: Parameters) -> tuple[int, dict[str, Any]]:
+        """Does the same as `get` for an answer that is an object. Any other value becomes an empty object."""
+        status, answer = self.get(path, parameters)
+        return status, answer if isinstance(answer, dict) else {}
+
 
 def _path(chat_id: str) -> str:
     return f"/v1/chats/{quote(chat_id, safe='')}"
 
 
-def _answer_of_beeper(response: requests.Response, deadline: Deadline) -> dict[str, Any]:
-    """Returns the JSON object of an answer of Beeper, which may have any status.
+def _answer_of_beeper(response: requests.Response, deadline: Deadline) -> Any:
+    """Returns the JSON value of an answer of Beeper, which may have any status.
 
     Raises OriginDownError or OriginUnauthorizedError if a tunnel or a login answered instead of Beeper.
     Raises AnswerTooLargeError.
@@ -181,14 +186,13 @@ def _answer_of_beeper(response: requests.Response, deadline: Deadline) -> dict[s
     if status in GATEWAY_STATUSES:
         raise OriginDownError(f"status {status}")
     try:
-        answer = read_json(response.raw, deadline)
+        return read_json(response.raw, deadline)
     except OriginFaultyError as error:  # for a list there is no other answer to compare it with
         raise OriginDownError(f"status {status}, and {error}") from error
     except (ValueError, RecursionError) as error:  # ValueError also for a number of thousands of digits
         raise OriginDownError(
             f"status {status}, with a body that is not JSON, probably an error page of the tunnel"
         ) from error
-    return answer if isinstance(answer, dict) else {}
 
 
 def parse_page(answer: Json) -> ChatPage:
@@ -196,13 +200,7 @@ def parse_page(answer: Json) -> ChatPage:
 
     If the answer does not say whether more pages follow, they follow until a page is empty.
     """
-    items = answer.get("items")
-    cursor = _cursor(answer.get("oldestCursor"))
-    if not isinstance(items, list):
-        raise ListingError("the answer has no list of items")
-    has_more = bool(items and cursor) if answer.get("hasMore") is None else _flag(answer, "hasMore")
-    if has_more and cursor is None:
-        raise ListingError("the answer says that there are more chats, but it has no cursor")
+    items, next_cursor = items_of_page(answer)
     chats: list[Chat] = []
     unreadable: list[str] = []
     for item in items:
@@ -210,7 +208,22 @@ def parse_page(answer: Json) -> ChatPage:
             chats.append(parse_chat(item))
         except UnreadableChatError as error:
             unreadable.append(error.chat_id)
-    return ChatPage(chats, unreadable, cursor if has_more else None)
+    return ChatPage(chats, unreadable, next_cursor)
+
+
+def items_of_page(answer: Json) -> tuple[list[Any], str | None]:
+    """Returns the items of a page, and the cursor of the next page or None on the last one.
+
+    Raises ListingError if the answer is not a page.
+    """
+    items = answer.get("items")
+    cursor = _cursor(answer.get("oldestCursor"))
+    if not isinstance(items, list):
+        raise ListingError("the answer has no list of items")
+    has_more = bool(items and cursor) if answer.get("hasMore") is None else _flag(answer, "hasMore")
+    if has_more and cursor is None:
+        raise ListingError("the answer says that there are more items, but it has no cursor")
+    return items, cursor if has_more else None
 
 
 def parse_chat(item: object) -> Chat:

@@ -149,6 +149,8 @@ class ChatSummary:
 
 
 PREVIEW_LENGTH = 20
+# The fields of a member in a preview that their contact has.
+_CONTACT_FIELDS = ("contactImageKey", "contactName")
 
 
 class ChatsTable:
@@ -210,6 +212,17 @@ class ChatsTable:
             attributes=_SHOWN_ATTRIBUTES,
         )
         return [_chat(item) for item in items]
+
+    def account_ids(self, chat_ids: Iterable[str]) -> dict[str, str]:
+        """Returns the account of each of these chats that is stored, by chat id."""
+        items = batch_get(
+            self._dynamodb,
+            table_name=self._table_name,
+            key_name="chatId",
+            keys=chat_ids,
+            attributes=("chatId", "accountId"),
+        )
+        return {item["chatId"]["S"]: item["accountId"]["S"] for item in items}
 
     def stored(self, chat_ids: Iterable[str], *, consistent: bool = False) -> dict[str, StoredChat]:
         """Returns the stored attributes of each of these chats that has a row, by chat id.
@@ -293,15 +306,13 @@ class ChatsTable:
         with fenced():
             row.save(condition=behind(ChatRow.synced_by, fence))
 
-    def update_preview(
-        self, chat: ChatSummary, contact_images: Mapping[str, str | None], *, fence: int
-    ) -> None:
-        """Replaces the contacts' pictures in the preview of a stored chat, if at least one differs.
+    def update_preview(self, chat: ChatSummary, linked: Mapping[str, Participant], *, fence: int) -> None:
+        """Replaces the contacts' pictures and names in the preview of a stored chat, if at least one differs.
 
-        `contact_images` maps participant ids to the key of the contact's picture, or to None if there is no
-        picture. Members without an entry do not change. Raises FencedOffError.
+        `linked` has members with their contacts, by participant id. Other members do not change. Raises
+        FencedOffError.
         """
-        preview_json = _with_contact_images(chat.preview_json, contact_images)
+        preview_json = _with_contacts(chat.preview_json, linked)
         if preview_json == chat.preview_json:
             return
         with fenced():
@@ -333,13 +344,13 @@ def preview_of(chat: Chat) -> str:
     return _to_json([_member_json(participant) for participant in chat.participants[:PREVIEW_LENGTH]])
 
 
-def _with_contact_images(preview_json: str, contact_images: Mapping[str, str | None]) -> str:
+def _with_contacts(preview_json: str, linked: Mapping[str, Participant]) -> str:
     members: list[dict[str, Any]] = json.loads(preview_json)
     for member in members:
-        image_key = contact_images.get(member["id"], member.get("contactImageKey"))
-        member.pop("contactImageKey", None)
-        if image_key:
-            member["contactImageKey"] = image_key
+        if member["id"] in linked:
+            for name in _CONTACT_FIELDS:
+                member.pop(name, None)
+            member.update(_contact_json(linked[member["id"]]))
     return _to_json(members)
 
 
@@ -449,9 +460,14 @@ def _member_json(participant: Participant) -> dict[str, Any]:
         "isNetworkBot": participant.is_network_bot,
         "imageKey": image.key if image else None,
         "rejected": image.rejected if image else None,
-        "contactImageKey": participant.contact_image_key,
     }
-    return {name: value for name, value in fields.items() if value}
+    return {**{name: value for name, value in fields.items() if value}, **_contact_json(participant)}
+
+
+def _contact_json(participant: Participant) -> dict[str, str]:
+    """Returns the fields of a member that their contact has. Empty fields are left out."""
+    values = (participant.contact_image_key, participant.contact_name)
+    return {name: value for name, value in zip(_CONTACT_FIELDS, values, strict=True) if value}
 
 
 def _participant(member: dict[str, Any]) -> Participant:
@@ -466,4 +482,5 @@ def _participant(member: dict[str, Any]) -> Participant:
         source_url=None,
         image=image_ref(member.get("imageKey"), member.get("rejected")),
         contact_image_key=member.get("contactImageKey"),
+        contact_name=member.get("contactName"),
     )

@@ -21,9 +21,10 @@ from imagecache.stores.state.last_sync import LastSync, LastSyncStore
 from imagecache.stores.state.lock import SyncLock
 from imagecache.stores.state.progress import ProgressStore, SyncProgress, short_hash
 from imagecache.usecases.caching.queue_images import ImageQueueing
-from imagecache.usecases.sync.relink_contacts import ContactRelinker
+from imagecache.usecases.sync.relink_contacts import ContactRelinker, RelinkResult
 from imagecache.usecases.sync.remove_missing import MissingChatRemover
 from imagecache.usecases.sync.store_page import PageWriter
+from imagecache.usecases.sync.sync_accounts import AccountSync
 from imagecache.usecases.sync.sync_run import SyncOutcome, SyncReport, SyncRun
 
 STOP_BEFORE_END_MS = 30_000
@@ -56,6 +57,7 @@ class ChatSync:
     relinker: ContactRelinker
     page_writer: PageWriter
     missing_chat_remover: MissingChatRemover
+    account_sync: AccountSync
     image_queueing: ImageQueueing
     progress_store: ProgressStore
     last_sync_store: LastSyncStore
@@ -144,12 +146,11 @@ class ChatSync:
             self.circuits.open(OriginName.BEEPER, Cause.UNAUTHORIZED, now=self.clock())
 
     def _sync(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
-        """Relinks contacts, stores the list, and finishes. If the time is used up, records the progress."""
-        relinked = self.relinker.run(
-            fence=run.fence, images_since=run.images_since, time_budget=run.time_budget
-        )
-        run.report.relinked = relinked.members
-        run.report.queued = relinked.queued
+        """Relinks contacts, stores the list, finishes, and reads the accounts.
+
+        If the time is used up, records the progress.
+        """
+        relinked = self._relink(run)
         if relinked.finished:
             run = replace(run, any_contacts=relinked.any_contacts, previews_changed=relinked.begun)
             progress = self._store_pages(run, progress, last_sync)
@@ -158,8 +159,20 @@ class ChatSync:
             run.report.outcome = SyncOutcome.UNFINISHED
             return
         self._finish(run, progress, last_sync)
+        self.account_sync.run(run, force=progress.force)
+        if run.report.contacts.changed:
+            relinked = self._relink(run)
         if relinked.any_contacts and self.contact_changes.relink_position().is_behind:
             run.report.outcome = SyncOutcome.UNFINISHED  # Contacts have changed during this run.
+
+    def _relink(self, run: SyncRun) -> RelinkResult:
+        """Links members to contacts again if contacts have changed, and adds to the counts of the report."""
+        relinked = self.relinker.run(
+            fence=run.fence, images_since=run.images_since, time_budget=run.time_budget
+        )
+        run.report.relinked += relinked.members
+        run.report.queued += relinked.queued
+        return relinked
 
     def _store_pages(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> SyncProgress:
         """Stores one page after another until the run is finished or the time is used up."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.chats import ChatApi
+from imagecache.usecases.contacts.store_imported import ImportCounts
 
 
 class SyncOutcome(StrEnum):
@@ -33,7 +34,7 @@ class SyncReport:
     `skipped` has the ids of unreadable chats that have one, and of chats whose roster was unavailable.
     `queued` counts images, and `relinked` counts members whose contact has changed because contacts were
     changed. `missing` counts chats that are newly missing, and `refused` counts chats that the deletion brake
-    has kept.
+    has kept. `contacts` counts changes of Beeper's own contacts.
     """
 
     outcome: SyncOutcome = SyncOutcome.OK
@@ -48,6 +49,7 @@ class SyncReport:
     missing: int = 0
     deleted: int = 0
     refused: int = 0
+    contacts: ImportCounts = field(default_factory=ImportCounts)
 
     def for_log(self) -> dict[str, Any]:
         """Returns the fields of a log line, with the number of skipped chats instead of their ids."""
