@@ -9,8 +9,7 @@ from demo.chats import Json
 from demo.listener import Reply, json_reply
 from imagecache.clock import HOUR
 from imagecache.errors import FencedOffError
-from imagecache.model.account import AccountStatus
-from imagecache.stores.state.accounts import AccountsState
+from imagecache.model.account import Account, AccountSince, AccountStatus
 from tests.integration.api import Api
 from tests.integration.beeper_accounts import ACCOUNT, Synced, served
 from tests.integration.conftest import NOW, Stack
@@ -32,7 +31,7 @@ def synced(stack: Stack, session: requests.Session) -> Iterator[Synced]:
 
 def accounts_of(stack: Stack) -> list[tuple[str, str, int]]:
     """Returns id, status and since of each recorded account."""
-    accounts = stack.wiring.accounts_store.read().accounts
+    accounts = stack.wiring.accounts_store.read()
     return [(each.account.account_id, each.account.status.value, each.since) for each in accounts]
 
 
@@ -48,7 +47,7 @@ def test_an_account_has_its_status_since_the_first_run_that_saw_it(synced: Synce
     assert accounts_of(synced.stack) == [("whatsapp", "reconnect_required", NOW + 2 * HOUR)]
 
 
-def test_accounts_that_do_not_change_cost_one_read_and_no_write(synced: Synced) -> None:
+def test_accounts_that_do_not_change_cost_one_request_no_read_and_no_write(synced: Synced) -> None:
     other: Json = {**ACCOUNT, "accountID": "signal"}
     synced.beeper.accounts = [ACCOUNT, other]
     synced.sync()
@@ -112,10 +111,14 @@ def test_a_run_that_is_nearly_out_of_time_reads_no_accounts(synced: Synced) -> N
 
 def test_a_superseded_run_records_no_accounts(stack: Stack) -> None:
     store = stack.wiring.accounts_store
-    store.record(AccountsState(contact_attempts=1), fence=2)
+    [newer, older] = [
+        AccountSince(Account("whatsapp", "WhatsApp", status, None), NOW)
+        for status in (AccountStatus.CONNECTED, AccountStatus.DISCONNECTED)
+    ]
+    store.record([newer], fence=2)
     with pytest.raises(FencedOffError):
-        store.record(AccountsState(contact_attempts=3), fence=1)
-    assert store.read().contact_attempts == 1
+        store.record([older], fence=1)
+    assert store.read() == [newer]
 
 
 def test_the_statistics_tell_which_account_needs_a_person_since_when_and_how_many_faces_wait(

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
     from imagecache.usecases.sync.remove_missing import MissingChatRemover
     from imagecache.usecases.sync.store_page import PageWriter
-    from imagecache.usecases.sync.sync_accounts import AccountSync
+    from imagecache.usecases.sync.sync_accounts import AccountSync, ContactSync
     from imagecache.usecases.sync.sync_chats import ChatSync
     from imagecache.usecases.sync.sync_job import SyncJobs
     from imagecache.usecases.upkeep.sweep_cache import Sweep
@@ -281,6 +281,7 @@ class Wiring:
             page_writer=self.page_writer,
             missing_chat_remover=self.missing_chat_remover,
             account_sync=self.account_sync,
+            contact_sync=self.contact_sync,
             image_queueing=self.image_queueing,
             progress_store=self.progress_store,
             last_sync_store=self.last_sync_store,
@@ -464,15 +465,15 @@ class Wiring:
 
     @cached_property
     def account_sync(self) -> "AccountSync":
-        from imagecache.usecases.sync.sync_accounts import AccountSync, ContactSync
+        from imagecache.usecases.sync.sync_accounts import AccountSync
 
-        return AccountSync(
-            accounts_store=self.accounts_store,
-            contact_sync=ContactSync(
-                imported_contacts=self.imported_contacts, region=self.config.default_region
-            ),
-            clock=self.clock,
-        )
+        return AccountSync(accounts_store=self.accounts_store, clock=self.clock)
+
+    @cached_property
+    def contact_sync(self) -> "ContactSync":
+        from imagecache.usecases.sync.sync_accounts import ContactSync
+
+        return ContactSync(imported_contacts=self.imported_contacts, region=self.config.default_region)
 
     @cached_property
     def chat_listing(self) -> "ChatListing":

@@ -61,7 +61,7 @@ class OperationRoutes:
 
     def stats(self) -> shapes.Stats:
         """Answers `GET /api/stats`."""
-        accounts = self.accounts_store.read().accounts
+        accounts = self.accounts_store.read()
         in_need = {each.account.account_id for each in accounts if _meaning_of(each).needs_person}
         counts, waiting = self.cache_counter.count_with_accounts(in_need)
         last_sync = self.last_sync_store.read()

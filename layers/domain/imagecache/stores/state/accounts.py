@@ -1,6 +1,7 @@
-"""The row `accounts` of syncState: the owner's accounts, and whether their contacts are still to be read."""
+"""The row `accounts` of syncState: the owner's accounts as of Beeper's last readable answer."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from imagecache.model.account import Account, AccountSince, AccountStatus
@@ -13,18 +14,6 @@ if TYPE_CHECKING:
 _NAME = "accounts"
 
 
-@dataclass(frozen=True, slots=True)
-class AccountsState:
-    """The accounts as of Beeper's last readable answer.
-
-    `contact_attempts` is the number of attempts to read the accounts' contacts that are left until the next
-    complete run. It is 0 if the last complete run has read them, or if every attempt since then has failed.
-    """
-
-    accounts: tuple[AccountSince, ...] = ()
-    contact_attempts: int = 0
-
-
 class AccountsStore:
     """Stores the accounts that sync runs find.
 
@@ -34,19 +23,13 @@ class AccountsStore:
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
 
-    def read(self) -> AccountsState:
-        """Returns what the last run has recorded, without accounts before the first one."""
-        value = read_value(self._row, _NAME)
-        if not value:
-            return AccountsState()
-        return AccountsState(
-            accounts=tuple(_account(entry) for entry in value["accounts"]),
-            contact_attempts=value["contact_attempts"],
-        )
+    def read(self) -> list[AccountSince]:
+        """Returns the accounts that the last run has recorded, none before the first one."""
+        return [_account(entry) for entry in read_value(self._row, _NAME).get("accounts", [])]
 
-    def record(self, state: AccountsState, *, fence: int) -> None:
-        """Replaces what is recorded. Raises FencedOffError."""
-        save_fenced(self._row(_NAME, value=asdict(state)), fence)
+    def record(self, accounts: Iterable[AccountSince], *, fence: int) -> None:
+        """Replaces the accounts. Raises FencedOffError."""
+        save_fenced(self._row(_NAME, value={"accounts": [asdict(account) for account in accounts]}), fence)
 
 
 def _account(entry: dict[str, Any]) -> AccountSince:

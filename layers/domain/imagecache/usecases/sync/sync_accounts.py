@@ -5,7 +5,9 @@ run: what cannot be read is left as it was.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 
 from imagecache.clock import Clock
 from imagecache.errors import ListingError, OriginDownError
@@ -18,16 +20,62 @@ from imagecache.rules.names import is_raw
 from imagecache.rules.source_urls import storable_url
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.accounts import AccountApi, ContactReading
-from imagecache.stores.state.accounts import AccountsState, AccountsStore
+from imagecache.stores.state.accounts import AccountsStore
 from imagecache.usecases.contacts.store_imported import ImportedContacts, ImportSource
 from imagecache.usecases.sync.sync_run import SyncRun
 
+CONTACT_ATTEMPTS = 3
+"""The runs that try to read the contacts: a complete run, and the next two if it could not."""
+
 # A request may last 35 s, and the run has to end in order after it.
 _RESERVE_MS = 60_000
-# The runs that try to read the contacts: the complete run, and the next two if it could not.
-_CONTACT_ATTEMPTS = 3
 # The identifiers that Beeper's contacts are found by. A WhatsApp number is a phone number as well.
 _IDENTIFIER_KINDS = {IdentifierKind.PARTICIPANT, IdentifierKind.PHONE, IdentifierKind.EMAIL}
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAccounts:
+    """The owner's accounts, in the order of their ids, and a hash of them.
+
+    `accounts` is None, and the hash that of the recorded accounts, if Beeper's answer could not be read.
+    """
+
+    accounts: list[Account] | None
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSync:
+    """Reads the accounts, and records them if they have changed."""
+
+    accounts_store: AccountsStore
+    clock: Clock
+
+    def run(self, run: SyncRun, *, recorded_hash: str) -> ListedAccounts:
+        """Returns the accounts as Beeper lists them now.
+
+        `recorded_hash` is the hash of the recorded accounts. Raises FencedOffError.
+        """
+        if _budget(run).is_used_up():
+            return ListedAccounts(None, recorded_hash)
+        try:
+            by_id = {account.account_id: account for account in AccountApi(run.chat_api).accounts()}
+        except (ListingError, OriginDownError):
+            return ListedAccounts(None, recorded_hash)
+        accounts = [account for _, account in sorted(by_id.items())]
+        listed = ListedAccounts(accounts, _hash(json.dumps([asdict(account) for account in accounts])))
+        if listed.hash != recorded_hash:
+            self.accounts_store.record(self._since(accounts), fence=run.fence)
+        return listed
+
+    def _since(self, accounts: list[Account]) -> Iterator[AccountSince]:
+        """Yields the accounts. Those whose status has changed have it since now."""
+        since = {
+            (each.account.account_id, each.account.status): each.since for each in self.accounts_store.read()
+        }
+        now = self.clock()
+        for account in accounts:
+            yield AccountSince(account, since.get((account.account_id, account.status), now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,28 +88,24 @@ class ContactSync:
     imported_contacts: ImportedContacts
     region: str
 
-    def run(
-        self,
-        api: AccountApi,
-        accounts: tuple[AccountSince, ...],
-        *,
-        run: SyncRun,
-        budget: TimeBudget,
-        force: bool,
-    ) -> bool:
+    def run(self, listed: ListedAccounts, run: SyncRun, *, force: bool) -> bool:
         """Stores the contacts of every account that is connected, and counts them in the run's report.
 
         Contacts of an account that waits for a person, or that Beeper no longer lists, are left as they are.
         `force` switches the brake on deletions off. Returns False if something could not be read or stored.
         """
+        if listed.accounts is None:
+            return False
+        api = AccountApi(run.chat_api)
+        budget = _budget(run)
         stored: dict[str, Contact] | None = None
         is_done = True
-        for account in (each.account for each in accounts):
+        for account in listed.accounts:
             if ACCOUNT_STATUSES[account.status].needs_person:
                 continue
             try:
                 reading = api.contacts(account.account_id, budget=budget)
-            except ListingError:
+            except ListingError:  # It may concern this account alone.
                 is_done = False
                 continue
             except OriginDownError:
@@ -98,7 +142,7 @@ class ContactSync:
             return None
         identifiers = identifiers_of(person, network="", region=self.region)
         return Contact(
-            contact_id=source.id_prefix + _short_hash(person.participant_id, 24),
+            contact_id=source.id_prefix + _hash(person.participant_id)[:24],
             full_name=name,
             source_url=storable_url(person.source_url) if has_picture and person.source_url else None,
             image=person.image if has_picture else None,
@@ -107,53 +151,17 @@ class ContactSync:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountSync:
-    """Records the accounts, and has their contacts read after a complete run."""
-
-    accounts_store: AccountsStore
-    contact_sync: ContactSync
-    clock: Clock
-
-    def run(self, run: SyncRun, *, force: bool) -> None:
-        """Reads what there is time for, and writes only what has changed. Raises FencedOffError."""
-        before = self.accounts_store.read()
-        attempts = _CONTACT_ATTEMPTS if run.complete else before.contact_attempts
-        state = replace(before, contact_attempts=attempts)
-        budget = TimeBudget(run.time_budget.remaining_ms, reserve_ms=_RESERVE_MS)
-        if not budget.is_used_up():
-            api = AccountApi(run.chat_api)
-            state = replace(state, accounts=self._accounts(api, before))
-            if attempts:
-                is_done = self.contact_sync.run(api, state.accounts, run=run, budget=budget, force=force)
-                state = replace(state, contact_attempts=0 if is_done else attempts - 1)
-        if state != before:
-            self.accounts_store.record(state, fence=run.fence)
-
-    def _accounts(self, api: AccountApi, before: AccountsState) -> tuple[AccountSince, ...]:
-        """Returns the accounts as Beeper reports them now, or as before if its answer cannot be read.
-
-        `since` moves only if the status of an account changes.
-        """
-        try:
-            accounts = {account.account_id: account for account in api.accounts()}
-        except (ListingError, OriginDownError):
-            return before.accounts
-        since = {(each.account.account_id, each.account.status): each.since for each in before.accounts}
-        now = self.clock()
-        return tuple(
-            AccountSince(account, since.get((account_id, account.status), now))
-            for account_id, account in sorted(accounts.items())
-        )
-
-
 def _source_of(account: Account) -> ImportSource:
     """Returns the source of the contacts of one account.
 
     Their ids have hashes, because an id of Beeper may be longer than a contact id, and have other characters.
     """
-    return ImportSource(KeptBy.BEEPER, id_prefix=f"beeper:{_short_hash(account.account_id, 8)}:")
+    return ImportSource(KeptBy.BEEPER, id_prefix=f"beeper:{_hash(account.account_id)[:8]}:")
 
 
-def _short_hash(text: str, length: int) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+def _budget(run: SyncRun) -> TimeBudget:
+    return TimeBudget(run.time_budget.remaining_ms, reserve_ms=_RESERVE_MS)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

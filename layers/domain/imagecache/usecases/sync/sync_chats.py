@@ -24,7 +24,7 @@ from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.sync.relink_contacts import ContactRelinker, RelinkResult
 from imagecache.usecases.sync.remove_missing import MissingChatRemover
 from imagecache.usecases.sync.store_page import PageWriter
-from imagecache.usecases.sync.sync_accounts import AccountSync
+from imagecache.usecases.sync.sync_accounts import CONTACT_ATTEMPTS, AccountSync, ContactSync
 from imagecache.usecases.sync.sync_run import SyncOutcome, SyncReport, SyncRun
 
 STOP_BEFORE_END_MS = 30_000
@@ -58,6 +58,7 @@ class ChatSync:
     page_writer: PageWriter
     missing_chat_remover: MissingChatRemover
     account_sync: AccountSync
+    contact_sync: ContactSync
     image_queueing: ImageQueueing
     progress_store: ProgressStore
     last_sync_store: LastSyncStore
@@ -146,10 +147,7 @@ class ChatSync:
             self.circuits.open(OriginName.BEEPER, Cause.UNAUTHORIZED, now=self.clock())
 
     def _sync(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
-        """Relinks contacts, stores the list, finishes, and reads the accounts.
-
-        If the time is used up, records the progress.
-        """
+        """Relinks contacts, stores the list, and finishes. If the time is used up, records the progress."""
         relinked = self._relink(run)
         if relinked.finished:
             run = replace(run, any_contacts=relinked.any_contacts, previews_changed=relinked.begun)
@@ -159,7 +157,6 @@ class ChatSync:
             run.report.outcome = SyncOutcome.UNFINISHED
             return
         self._finish(run, progress, last_sync)
-        self.account_sync.run(run, force=progress.force)
         if run.report.contacts.changed:
             relinked = self._relink(run)
         if relinked.any_contacts and self.contact_changes.relink_position().is_behind:
@@ -192,7 +189,7 @@ class ChatSync:
         return progress
 
     def _finish(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
-        """Removes missing chats, queues images that are due, and moves the watermark.
+        """Removes missing chats, queues images that are due, moves the watermark, and reads contacts.
 
         The watermark never moves into the future: a chat with a wrong date would otherwise make later runs
         skip all other chats.
@@ -203,18 +200,22 @@ class ChatSync:
             run.report.deleted = removal.deleted
             run.report.refused = removal.refused
         run.report.queued += self.image_queueing.request_due()
+        listed = self.account_sync.run(run, recorded_hash=last_sync.accounts_hash)
         now = self.clock()
         newest = max(last_sync.watermark, progress.newest)
-        self.last_sync_store.record(
-            LastSync(
-                watermark=min(newest, progress.watermark_limit, now),
-                succeeded_at=now,
-                completed_at=progress.started_at if progress.complete else last_sync.completed_at,
-                fence=run.fence,
-            )
+        success = LastSync(
+            watermark=min(newest, progress.watermark_limit, now),
+            succeeded_at=now,
+            completed_at=progress.started_at if progress.complete else last_sync.completed_at,
+            accounts_hash=listed.hash,
+            fence=run.fence,
         )
+        self.last_sync_store.record(success)
         if progress.resumed:
             self.progress_store.forget(fence=run.fence)
+        attempts = CONTACT_ATTEMPTS if progress.complete else last_sync.contact_attempts
+        if attempts and not self.contact_sync.run(listed, run, force=progress.force) and attempts > 1:
+            self.last_sync_store.record(replace(success, contact_attempts=attempts - 1))
 
 
 def _can_be_resumed(progress: SyncProgress, *, complete: bool, now: int) -> bool:
