@@ -30,6 +30,7 @@ def main() -> None:
             beeper_token=options.token,
             media_token=options.media_token,
             control_token=os.environ.get("DEMO_CONTROL_TOKEN"),
+            is_old=options.old_server,
         )
     except OSError as error:
         sys.exit(f"demo account: cannot listen on port {options.port} or {options.media_port}: {error}")
@@ -43,6 +44,9 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--media-port", type=int, required=True, help="the port of the media server")
     parser.add_argument("--seed", type=int, default=7, help="a different seed invents different people")
     parser.add_argument("--scale", type=float, default=1.0, help="2 invents twice as many chats")
+    parser.add_argument(
+        "--old-server", action="store_true", help="answer like a Beeper that is older than unions"
+    )
     parser.add_argument("--token", default=BEEPER_TOKEN, help="the token of the chat API")
     parser.add_argument("--media-token", default=MEDIA_TOKEN, help="the token of the media server")
     return parser.parse_args()

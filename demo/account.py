@@ -1,13 +1,14 @@
 """The state of the demo account: its chats and media files, and the changes that tests make to them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from threading import Lock
 
-from demo.chats import Chat, Person
+from demo.chats import Chat, Json, Person
 from demo.invention import invent
+from demo.logins import Logins
 from demo.media import Media, Picture
 from demo.portraits import Finish, portrait
 
@@ -21,21 +22,32 @@ RARE_FINISHES = (
 )
 
 
+MEDIA_GONE = ("Media not found or no longer available", "Asset not found", "Avatar is no longer available")
+"""The messages of assets/serve for media that usually are gone for good."""
+
+
 class Account:
     """An invented account. The same seed, scale and date always give the same account.
 
     `scale` is its size relative to a real account. Its chats were active in the two years before `now`.
-    Reading needs no lock, because every change replaces the whole dictionary of chats.
+    Reading needs no lock, because every change replaces the whole dictionary of chats. `is_old` makes it the
+    account of an older version of Beeper, which knows no unions.
     """
 
-    def __init__(self, *, seed: int = 7, scale: float = 1.0, now: datetime = DEFAULT_NOW) -> None:
+    def __init__(
+        self, *, seed: int = 7, scale: float = 1.0, now: datetime = DEFAULT_NOW, is_old: bool = False
+    ) -> None:
         invention = invent(seed, scale, now)
         self.seed = seed
+        self.is_old = is_old
         self._now = now
         self._changing = Lock()
         self._chats = {chat.id: chat for chat in invention.chats}
         self._media_keys = {media.key for media in self._media_in_use()}
         self._gone = set(invention.gone)
+        self._serve_errors: dict[str, str] = {}
+        self._logins = Logins(self._chats.values(), scale)
+        self._media_keys.update(media.key for media in self._logins.media())
         self.not_on_disk = self._choose_media_not_on_disk()
         deliverable = list(islice(self._deliverable_in_order_of_use(), 10))
         self._finishes = dict(zip(deliverable, RARE_FINISHES, strict=False))
@@ -44,8 +56,40 @@ class Account:
 
     @property
     def chats(self) -> list[Chat]:
-        """All chats, newest activity first, which is the order of Beeper's list."""
-        return sorted(self._chats.values(), key=lambda chat: (chat.activity_ms, chat.id), reverse=True)
+        """All chats that Beeper lists, newest activity first, which is the order of its list.
+
+        The members of a union are not listed. Older versions list them instead of the union.
+        """
+        listed = (chat for chat in self._chats.values() if self._is_listed(chat))
+        return sorted(listed, key=lambda chat: (chat.activity_ms, chat.id), reverse=True)
+
+    def logins(self) -> list[Json]:
+        """Returns the owner's accounts on the networks, as Beeper shows them."""
+        return self._logins.as_json(self._chats.values(), is_old=self.is_old)
+
+    def contacts(self, account_id: str) -> list[Person] | None:
+        """Returns the contacts of an account on a network, sorted by id, or None if it does not exist."""
+        return self._logins.contacts(account_id, self._chats.values())
+
+    def set_login_status(self, account_id: str, status: str) -> None:
+        """Changes the status of an account. Raises KeyError or ValueError if one of them is unknown."""
+        self._logins.set_status(account_id, status)
+
+    def set_contact(self, account_id: str, person: Person) -> None:
+        """Adds a contact, or replaces the one with the same id. Raises KeyError if the account is unknown."""
+        if person.picture and person.picture.media:
+            self._media_keys.add(person.picture.media.key)
+        self._logins.set_contact(account_id, person)
+
+    def remove_contact(self, account_id: str, person_id: str) -> None:
+        """Removes a contact who has no chat. Raises KeyError if there is none with this id."""
+        self._logins.remove_contact(account_id, person_id)
+
+    def _is_listed(self, chat: Chat) -> bool:
+        if self.is_old:
+            return chat.merge is None
+        union = self._chats.get(chat.merged_into or "")
+        return union is None or union.merge is None
 
     def find_chat(self, chat_id: str) -> Chat | None:
         """Returns the chat with this id or local id, because the real server accepts both, or None."""
@@ -76,6 +120,10 @@ class Account:
     def read_from_disk(self, media: Media) -> bytes | None:
         """Returns the bytes in the media folder, or None. Some files are there only after a `download`."""
         return None if media.key in self.not_on_disk else self.download(media)
+
+    def serve_error(self, media: Media) -> str:
+        """Returns the message with which assets/serve says that it cannot deliver these media."""
+        return self._serve_errors.get(media.key, MEDIA_GONE[len(media.media_id) % len(MEDIA_GONE)])
 
     def has_folder(self, server: str) -> bool:
         """Returns True if the media folder has a folder for this server."""
@@ -111,8 +159,13 @@ class Account:
 
         self._change_all(change)
 
-    def lose_media(self, key: str) -> None:
-        """Deletes the bytes of these media everywhere. The chats still have the URL."""
+    def lose_media(self, key: str, message: str | None = None) -> None:
+        """Deletes the bytes of these media everywhere. The chats still have the URL.
+
+        `message` is the message with which assets/serve then fails.
+        """
+        if message:
+            self._serve_errors[key] = message
         self._gone.add(key)
 
     def add_chat(self, chat: Chat) -> None:
@@ -122,8 +175,18 @@ class Account:
             self._chats = {**self._chats, chat.id: chat}
 
     def remove_chat(self, chat_id: str) -> None:
+        """Removes a chat. The members of a union are then chats like all others."""
         with self._changing:
-            self._chats = {key: chat for key, chat in self._chats.items() if key != chat_id}
+            self._chats = {
+                key: replace(chat, merged_into=None) if chat.merged_into == chat_id else chat
+                for key, chat in self._chats.items()
+                if key != chat_id
+            }
+
+    def remove_all_chats(self) -> None:
+        """Removes every chat, also the members of unions."""
+        with self._changing:
+            self._chats = {}
 
     def add_member(self, chat_id: str, person: Person) -> None:
         chat = self._chats[chat_id]
@@ -134,12 +197,20 @@ class Account:
         remaining = tuple(person for person in chat.people if person.id != person_id)
         self.add_chat(replace(chat, people=remaining))
 
-    def receive_message(self, chat_id: str, text: str) -> None:
-        """Adds a message one minute after the latest activity of all chats. This chat is then the newest."""
+    def receive_message(self, chat_id: str, text: str | None, **fields: object) -> None:
+        """Adds a message one minute after the latest activity of all chats. This chat is then the newest.
+
+        `fields` are further fields of the message, such as its type.
+        """
         latest = self.chats[0].last_activity or self._now
-        chat = replace(self._chats[chat_id], last_activity=latest + timedelta(minutes=1), last_message=text)
-        # A quirk could replace the moment of the activity.
-        self.add_chat(replace(chat, quirks={}))
+        chat = replace(self._chats[chat_id], last_activity=latest + timedelta(minutes=1))
+        # A quirk could replace the moment of the activity, and fields of the last message its type.
+        self.add_chat(replace(chat, last_message=text, message_fields=fields, quirks={}))
+
+    def set_fields(self, chat_id: str, fields: Mapping[str, object]) -> None:
+        """Replaces fields of the JSON of a chat, until its next message."""
+        chat = self._chats[chat_id]
+        self.add_chat(replace(chat, quirks={**chat.quirks, **fields}))
 
     def _change_all(self, change: Callable[[Chat], Chat]) -> None:
         with self._changing:

@@ -1,26 +1,25 @@
 """The endpoints of Beeper's client API that our cache uses."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from hmac import compare_digest
 from urllib.parse import unquote
 
 from demo.account import Account
-from demo.chat_pages import InvalidCursorError, list_page
+from demo.chat_pages import InvalidCursorError, contacts_page, list_page
 from demo.faults import Faults, Target
+from demo.files import file_reply
 from demo.hits import Hits, Route
 from demo.listener import Reply, Request, json_reply
-from demo.media import OutsideMediaFolderError, UnsupportedSchemeError, media_at
+from demo.media import OutsideMediaFolderError, UnsupportedSchemeError, media_at, with_wrapped_urls
+from demo.server_info import server_info
 
 VERSION = "4.3.89-demo"
-VERSION_HEADER = {"X-Beeper-Desktop-Version": VERSION}
-INFO = {
-    "app": {"name": "Beeper", "version": VERSION, "bundle_id": "com.example.demo"},
-    "server": {"status": "running", "remote_access": False},
-    "endpoints": {"spec": "/v1/spec", "ws_events": "/v1/ws"},
-}
+VERSION_OF_OLD_SERVERS = "4.2.557-demo"
 
 CHAT_PREFIX = "/v1/chats/"
+CONTACTS_PATH = re.compile(r"/v1/accounts/([^/]+)/contacts/list")
 ROUTES = {"/v1/chats": Route.CHATS, "/v1/assets/serve": Route.ASSETS_SERVE}
 FAULT_TARGETS = {
     Route.CHATS: Target.CHATS,
@@ -30,31 +29,33 @@ FAULT_TARGETS = {
 
 DEFAULT_LIMIT = 25
 LARGEST_LIMIT = 200
+DEFAULT_CONTACTS = 50
 DEFAULT_PARTICIPANTS = 100
 MOST_PARTICIPANTS = 500
 ALL_PARTICIPANTS = -1
 
 ERRORS = {
     400: ("Invalid request", "VALIDATION_ERROR"),
-    401: ("Invalid or missing access token", "UNAUTHORIZED"),
+    401: ("Unauthorized: Invalid or missing token", "unauthorized"),
     403: ("File is outside of the media directory", "FORBIDDEN"),
     404: ("Not found", "NOT_FOUND"),
     405: ("Method not allowed", "METHOD_NOT_ALLOWED"),
+    409: ("The asset is being downloaded by another request", "CONFLICT"),
     429: ("Too many requests", "RATE_LIMITED"),
 }
-MEDIA_GONE = {"message": "Media not found or no longer available", "code": "SERVE_ASSET_ERROR"}
 
 
 class ChatApi:
-    """Answers requests for chats, accounts and assets.
+    """Answers requests for chats, accounts, contacts and assets.
 
-    `is_old` makes it behave like an older server, which does not support `limit`, `network` and
-    `maxParticipantCount=-1`. Chats with an id in `withheld` are listed, but a request for one is answered
-    404.
+    `is_old` makes it behave like an older server, which does not support `limit`, `maxParticipantCount=-1`,
+    unions, HEAD, and the fields of newer ones. Chats with an id in `withheld` are listed, but a request for
+    one is answered 404. If `wraps_image_urls` is set, the URL of every picture in Beeper's media is that of a
+    request to this server, as compatible servers send it.
     """
 
     def __init__(self, account: Account, faults: Faults, hits: Hits, token: str) -> None:
-        self.is_old = False
+        self.wraps_image_urls = False
         self.withheld: set[str] = set()
         self._account = account
         self._faults = faults
@@ -66,26 +67,50 @@ class ChatApi:
             "/v1/assets/serve": self._serve_asset,
         }
 
+    @property
+    def is_old(self) -> bool:
+        """True while this is an older server."""
+        return self._account.is_old
+
+    @is_old.setter
+    def is_old(self, is_old: bool) -> None:
+        self._account.is_old = is_old
+
     def __call__(self, request: Request) -> Reply:
         route = Route.CHAT if request.path.startswith(CHAT_PREFIX) else ROUTES.get(request.path, Route.OTHER)
-        target = Target.CHATS if request.path == "/v1/accounts" else FAULT_TARGETS.get(route, Target.ALL)
+        target = FAULT_TARGETS.get(route, Target.ALL)
+        if request.path.startswith("/v1/accounts"):
+            target = Target.CHATS
         fault = self._faults.take(target)
-        return self._hits.count(route, lambda: fault.apply(lambda: self._answer(request), _refuse))
+        return self._hits.count(route, lambda: fault.apply(lambda: self._answer(request), self._refuse))
 
     def _answer(self, request: Request) -> Reply:
-        reply = self._route(request)
-        return replace(reply, headers={**VERSION_HEADER, **reply.headers})
+        return self._signed(self._route(request))
+
+    def _refuse(self, status: int) -> Reply:
+        return self._signed(_refuse(status))
+
+    def _signed(self, reply: Reply) -> Reply:
+        """Returns the reply with the header that every answer of Beeper has."""
+        return replace(reply, headers={"X-Beeper-Desktop-Version": self._version, **reply.headers})
+
+    @property
+    def _version(self) -> str:
+        return VERSION_OF_OLD_SERVERS if self.is_old else VERSION
 
     def _route(self, request: Request) -> Reply:
-        if request.method != "GET":
+        may_be_head = request.path == "/v1/assets/serve" and not self.is_old
+        if request.method not in ({"GET", "HEAD"} if may_be_head else {"GET"}):
             return _refuse(405)
         if request.path == "/v1/info":
-            return json_reply(200, INFO)
+            return json_reply(200, server_info(request.headers["Host"], self._version))
         expected = f"Bearer {self._token}"
         if not compare_digest(request.headers.get("Authorization", "").encode(), expected.encode()):
             return _refuse(401)
         if request.path.startswith(CHAT_PREFIX):
             return self._get_chat(request)
+        if contacts := CONTACTS_PATH.fullmatch(request.path):
+            return self._list_contacts(unquote(contacts.group(1)), request)
         answer = self._answers.get(request.path)
         return answer(request) if answer else _refuse(404)
 
@@ -108,7 +133,7 @@ class ChatApi:
             )
         except InvalidCursorError:
             return _refuse(400)
-        return json_reply(200, page)
+        return self._json_reply(request, page)
 
     def _get_chat(self, request: Request) -> Reply:
         least = 0 if self.is_old else ALL_PARTICIPANTS
@@ -120,25 +145,29 @@ class ChatApi:
         if count is None:
             return _refuse(400)
         chat = self._account.find_chat(unquote(request.path.removeprefix(CHAT_PREFIX)))
-        if chat is None or chat.id in self.withheld:
+        is_unknown_union = chat is not None and self.is_old and chat.merge is not None
+        if chat is None or chat.id in self.withheld or is_unknown_union:
             return _refuse(404)
-        document = chat.as_json(None if count == ALL_PARTICIPANTS else count)
-        if self.is_old:
-            del document["network"]
-        return json_reply(200, document)
+        most = None if count == ALL_PARTICIPANTS else count
+        return self._json_reply(request, chat.as_json(most, is_old=self.is_old))
 
-    def _list_accounts(self, _request: Request) -> Reply:
-        chats_by_network = {chat.network: chat for chat in self._account.chats if chat.network.is_listed}
-        accounts = [
-            {
-                "accountID": network.account_id,
-                "network": network.name,
-                "status": "connected",
-                "user": next(person.as_json() for person in chat.people if person.is_self),
-            }
-            for network, chat in sorted(chats_by_network.items(), key=lambda item: item[0].account_id)
-        ]
-        return json_reply(200, accounts)
+    def _list_accounts(self, request: Request) -> Reply:
+        return self._json_reply(request, self._account.logins())
+
+    def _list_contacts(self, account_id: str, request: Request) -> Reply:
+        limit = _number(
+            request.parameter("limit"), default=DEFAULT_CONTACTS, allowed=range(1, LARGEST_LIMIT + 1)
+        )
+        contacts = self._account.contacts(account_id)
+        if contacts is None:
+            return _refuse(404)
+        if limit is None:
+            return _refuse(400)
+        try:
+            page = contacts_page(contacts, cursor=request.parameter("cursor"), limit=limit)
+        except InvalidCursorError:
+            return _refuse(400)
+        return self._json_reply(request, page)
 
     def _serve_asset(self, request: Request) -> Reply:
         try:
@@ -149,9 +178,17 @@ class ChatApi:
             return _refuse(403)
         image = self._account.download(media)
         if image is None:
-            return json_reply(502, MEDIA_GONE)
-        self._hits.count_image(media.key)
-        return Reply(200, image)  # without a Content-Type, like the real server
+            error = {"message": self._account.serve_error(media), "code": "SERVE_ASSET_ERROR"}
+            return json_reply(502, error)
+        reply = file_reply(request, image)
+        if request.method == "GET" and reply.body:
+            self._hits.count_image(media.key)
+        return reply
+
+    def _json_reply(self, request: Request, document: object) -> Reply:
+        if self.wraps_image_urls:
+            document = with_wrapped_urls(document, f"http://{request.headers['Host']}")
+        return json_reply(200, document)
 
 
 def _refuse(status: int) -> Reply:

@@ -21,7 +21,13 @@ from demo.media_server import RateLimit
 from demo.people import WHATSAPP
 
 PREFIX = "/_demo/"
-PICTURE_FORMS = {"mxc": Picture.remote, "file": Picture.on_disk, "path": Picture.by_path}
+PICTURE_FORMS = {
+    "mxc": Picture.remote,
+    "file": Picture.on_disk,
+    "path": Picture.by_path,
+    "windowsPath": Picture.by_windows_path,
+    "attachmentPath": Picture.by_attachment_path,
+}
 DEFAULT_SERVER = "local.beeper.com"
 
 # The fields are not checked one by one: a missing or wrong field raises an error, which is answered with 400.
@@ -61,12 +67,18 @@ class Control:
             "settings": self._change_settings,
             "avatar": lambda body: account.set_avatar(body["ownerId"], _picture(body)),
             "show-as-file": lambda body: account.show_as_file(body["key"]),
-            "lose-media": lambda body: account.lose_media(body["key"]),
+            "lose-media": lambda body: account.lose_media(body["key"], body.get("message")),
             "add-chat": self._add_chat,
             "remove-chat": lambda body: account.remove_chat(body["chatId"]),
             "add-member": lambda body: account.add_member(body["chatId"], _person(body["person"])),
             "remove-member": lambda body: account.remove_member(body["chatId"], body["personId"]),
-            "message": lambda body: account.receive_message(body["chatId"], body["text"]),
+            "message": lambda body: account.receive_message(
+                body["chatId"], body["text"], **body.get("fields", {})
+            ),
+            "chat-fields": lambda body: account.set_fields(body["chatId"], body["fields"]),
+            "login-status": lambda body: account.set_login_status(body["accountId"], body["status"]),
+            "set-contact": lambda body: account.set_contact(body["accountId"], _person(body["person"])),
+            "remove-contact": lambda body: account.remove_contact(body["accountId"], body["personId"]),
         }
 
     def __call__(self, request: Request) -> Reply:
@@ -100,10 +112,15 @@ class Control:
         }
 
     def _settings(self) -> Json:
-        return {"oldServer": self._chat_api.is_old, "mediaRateLimit": self._rate_limit.requests}
+        return {
+            "oldServer": self._chat_api.is_old,
+            "wrapImageUrls": self._chat_api.wraps_image_urls,
+            "mediaRateLimit": self._rate_limit.requests,
+        }
 
     def _change_settings(self, body: Body) -> None:
         self._chat_api.is_old = bool(body.get("oldServer", self._chat_api.is_old))
+        self._chat_api.wraps_image_urls = bool(body.get("wrapImageUrls", self._chat_api.wraps_image_urls))
         self._rate_limit.requests = body.get("mediaRateLimit", self._rate_limit.requests)
 
     def _add_chat(self, body: Body) -> None:
@@ -117,13 +134,20 @@ class Control:
 
 def _person(body: Body) -> Person:
     is_self = bool(body.get("isSelf", False))
-    return Person(body["id"], body.get("fullName"), picture=_picture(body), is_self=is_self)
+    return Person(
+        body["id"],
+        body.get("fullName"),
+        body.get("username"),
+        body.get("phoneNumber"),
+        picture=_picture(body),
+        is_self=is_self,
+    )
 
 
 def _picture(body: Body) -> Picture | None:
     """Returns the picture in a body, or None if there is none.
 
-    A picture of Beeper's media has a `mediaId`, and optionally a `server` and a `form` (mxc, file or path).
+    A picture of Beeper's media has a `mediaId`, and optionally a `server` and a `form` of PICTURE_FORMS.
     Any other picture has a `url`.
     """
     if "mediaId" in body:

@@ -17,6 +17,7 @@ class Mode(StrEnum):
     UNAUTHORIZED = "unauthorized"
     RATE_LIMITED = "rate_limited"
     NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
     SLOW = "slow"  # waits `seconds`, then answers
     DRIP = "drip"  # answers one byte every `seconds`
     WRONG_BYTES = "wrong_bytes"  # labelled as an image, but not one
@@ -28,12 +29,12 @@ class Target(StrEnum):
     """The requests that a fault applies to."""
 
     ALL = "all"
-    CHATS = "chats"  # lists, single chats and accounts
+    CHATS = "chats"  # lists, single chats, accounts and their contacts
     IMAGES = "images"  # assets/serve
     MEDIA = "media"  # the media server
 
 
-REFUSALS = {Mode.UNAUTHORIZED: 401, Mode.RATE_LIMITED: 429, Mode.NOT_FOUND: 404}
+REFUSALS = {Mode.UNAUTHORIZED: 401, Mode.RATE_LIMITED: 429, Mode.NOT_FOUND: 404, Mode.CONFLICT: 409}
 
 TUNNEL_PAGE = b"<!DOCTYPE html><html><title>Tunnel error</title><body>error code: 1033</body></html>"
 HTML_HEADERS = {"Content-Type": "text/html; charset=UTF-8"}

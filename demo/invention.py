@@ -1,14 +1,16 @@
 """Invents the chats that a demo account starts with. The same seed, scale and date give the same chats."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from demo.chats import Chat, Network, Person, epoch_ms
+from demo.chats import Chat, Extras, Merge, Network, Person, epoch_ms
 from demo.gallery import LETTERS_AND_DIGITS, Gallery
 from demo.media import Picture
+from demo.messages import message_of
 from demo.people import (
+    BEEPER,
     DISCORD,
     IMESSAGE,
     INSTAGRAM,
@@ -44,14 +46,14 @@ CONTACT_NETWORKS = (
 )
 GROUP_NETWORKS = (WHATSAPP, TELEGRAM, SIGNAL, INSTAGRAM)
 GROUP_NAMES = ("Sunday hikers", "Book club", "Flat 4B", "Cake rota", "Choir", "Quiz night", "Repair café")
-MESSAGES = (
-    *("See you on Sunday!", "The cake is in the oven", "👍", "Did the parcel arrive?", "Sounds good"),
-    *("Which platform are you on?", "Here is the recipe: butter, sugar, patience", "ha!"),
-)
-
 # A chat id may contain any character: these must be percent-encoded in a path.
 ODD_CHAT_IDS = ("imsg##thread:7c/9f", "!slash/and%41percent:beeper.local", "!q?mark=1&so on#x:beeper.local")
 FIRST_ODD_CHAT = 3
+
+
+LABELS = ("Family", "Work", "Holiday")
+A_WEEK_IN_SECONDS = 604_800
+A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,16 @@ class _Inventor:
     def invent(self, scale: float) -> Invention:
         single_chats = list(self._single_chats(max(FEWEST_SINGLE_CHATS, round(SINGLE_CHATS * scale))))
         chats = [
-            *self._with_merged_chats(single_chats),
+            *self._with_other_halves(single_chats),
             *self._groups(max(FEWEST_GROUPS, round(GROUPS * scale))),
             self._crowd(max(SMALLEST_CROWD, round(CROWD * scale))),
             self._note_to_self(),
         ]
-        return Invention(tuple(self._with_quirks(chats)), frozenset(self._gallery.gone))
+        halves = zip(single_chats[10::70], chats[len(single_chats) :], strict=False)
+        unions = [union_of(f"!union-{number}:beeper.com", pair) for number, pair in enumerate(halves)]
+        union_ids = {member_id: union.id for union in unions for member_id in union.member_ids}
+        chats = [replace(chat, merged_into=union_ids.get(chat.id)) for chat in chats]
+        return Invention((*self._with_quirks(chats), *unions), frozenset(self._gallery.gone))
 
     def _single_chats(self, count: int) -> Iterator[Chat]:
         for number in range(count):
@@ -126,12 +132,19 @@ class _Inventor:
             return (person, owner, self._meta_ai)
         return (owner, person) if number % 3 == 0 else (person, owner)
 
-    def _with_merged_chats(self, chats: list[Chat]) -> Iterator[Chat]:
-        """Returns the chats, and some chats that were merged into these but are still in Beeper's list."""
+    def _with_other_halves(self, chats: list[Chat]) -> Iterator[Chat]:
+        """Returns the chats, and a second chat with the same person for each that becomes part of a union."""
         yield from chats
-        for target in chats[10::70]:
-            merged = self._chat(target.network, target.title, target.people)
-            yield replace(merged, merged_into=target.id)
+        for chat in chats[10::70]:
+            yield self._elsewhere(chat)
+
+    def _elsewhere(self, chat: Chat) -> Chat:
+        """Returns a chat on Signal or WhatsApp with the same person, who has the same picture there."""
+        network = WHATSAPP if chat.network is SIGNAL else SIGNAL
+        person = next(person for person in chat.people if not (person.is_self or person.is_network_bot))
+        elsewhere = invent_person(9_000 + self._chat_count, network, person.picture)
+        people = (replace(elsewhere, full_name=person.full_name), self._selves[network])
+        return self._chat(network, chat.title, people)
 
     def _groups(self, count: int) -> Iterator[Chat]:
         """Returns `count` groups. The first is as small, the second as large as a real group may be."""
@@ -143,9 +156,17 @@ class _Inventor:
                 if number < len(sizes)
                 else round(self._rng.triangular(SMALLEST_GROUP, LARGEST_GROUP, COMMON_GROUP))
             )
-            people = (self._selves[network], *self._members(network, size - 1))
-            group = self._chat(network, f"{GROUP_NAMES[number % len(GROUP_NAMES)]} {number + 1}", people)
-            yield replace(group, is_group=True, picture=self._gallery.group_picture(number))
+            first, *others = self._members(network, size - 1)
+            people = (self._selves[network], replace(first, is_admin=True), *others)
+            name = GROUP_NAMES[number % len(GROUP_NAMES)]
+            group = self._chat(network, f"{name} {number + 1}", people)
+            yield replace(
+                group,
+                is_group=True,
+                picture=self._gallery.group_picture(number),
+                description=f"{name}, since 2019" if number % 2 else None,
+                extras=replace(group.extras, unread_mentions=min(group.unread, 1)),
+            )
 
     def _members(self, network: Network, count: int) -> Iterator[Person]:
         """Returns the members of a group without the owner: two thirds are contacts, the others strangers.
@@ -180,7 +201,7 @@ class _Inventor:
             self._new_person(TELEGRAM, self._gallery.crowd_picture(number)) for number in range(size - 1)
         )
         group = self._chat(TELEGRAM, "Everybody who likes maps", (self._selves[TELEGRAM], *members))
-        return replace(group, is_group=True, is_muted=True)
+        return replace(group, is_group=True, is_muted=True, extras=replace(group.extras, is_read_only=True))
 
     def _note_to_self(self) -> Chat:
         return self._chat(WHATSAPP, "Note to self", (self._selves[WHATSAPP],))
@@ -190,6 +211,7 @@ class _Inventor:
         self._chat_count += 1
         # In whole milliseconds, as on the wire.
         silence = timedelta(milliseconds=round(LONGEST_SILENCE / MILLISECOND * self._relative_silence()))
+        message = message_of(number)
         return Chat(
             id=self._chat_id(number, network),
             local_id=str(number + 1),
@@ -198,11 +220,13 @@ class _Inventor:
             is_group=False,
             people=people,
             last_activity=self._now - silence,
-            last_message=MESSAGES[number % len(MESSAGES)] if number % 11 else None,
+            last_message=message.text if message else None,
+            message_fields=message.special_fields if message else {},
             unread=self._rng.randint(1, 12) if number % 5 == 2 else 0,
             is_archived=number % 9 == 4,
             is_muted=number % 8 == 2,
             is_pinned=number % 30 == 1,
+            extras=_extras(number, network, silence),
         )
 
     def _relative_silence(self) -> float:
@@ -231,3 +255,41 @@ class _Inventor:
                     yield replace(chat, last_activity=None)
                 case _:
                     yield chat
+
+
+def union_of(union_id: str, members: Sequence[Chat]) -> Chat:
+    """Returns the union of these chats, without a message of its own: it shows the newest of its members.
+
+    Its roster has everybody of the members, so the owner is in it once for each network.
+    """
+    newest = max(members, key=lambda chat: chat.activity_ms)
+    people = {person.id: person for chat in members for person in chat.people}
+    return replace(
+        newest,
+        id=union_id,
+        local_id=f"{newest.local_id}-union",
+        network=BEEPER,
+        people=tuple(people.values()),
+        unread=sum(chat.unread for chat in members),
+        message_fields={
+            **newest.message_fields,
+            "chatID": newest.id,
+            "accountID": newest.network.account_id,
+        },
+        merge=Merge(tuple(chat.id for chat in members), members[0].id),
+        merged_into=None,
+        quirks={},
+    )
+
+
+def _extras(number: int, network: Network, silence: timedelta) -> Extras:
+    """Returns the fields of the n-th chat that only new servers send. Each occurs in a small account, too."""
+    return Extras(
+        is_low_priority=number % 12 == 6,
+        is_marked_unread=number % 16 == 8,
+        labels=(LABELS[number % len(LABELS)],) if number % 10 == 5 else (),
+        message_expiry_seconds=A_WEEK_IN_SECONDS if network is SIGNAL else None,
+        draft="<p>And then we <em>could</em>…</p>" if number % 19 == 7 else None,
+        reminder_after=silence + A_DAY if number % 23 == 3 else None,
+        snooze_after=silence + 2 * A_DAY if number % 23 == 9 else None,
+    )

@@ -33,6 +33,7 @@ MESSAGES = {
     403: "Forbidden",
     404: "File not found",
     405: "Method not allowed",
+    409: "Conflict",
     429: "Too many requests",
 }
 DIRECTORY_MESSAGE = "Forbidden: Directory listing disabled"

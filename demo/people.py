@@ -8,7 +8,9 @@ INSTAGRAM = Network("Instagram", "local-instagram_ba_demo2")
 SIGNAL = Network("Signal", "local-signal_ba_demo3")
 TELEGRAM = Network("Telegram", "local-telegram_ba_demo4")
 IMESSAGE = Network("iMessage", "imessage", is_listed=False)
-DISCORD = Network("Discord", "discordgo")
+DISCORD = Network("Discord", "discordgo", lists_owner=False)
+BEEPER = Network("Beeper (Matrix)", "matrix")
+"""The account of unions. No chat of the account itself is on it."""
 NETWORKS = (WHATSAPP, INSTAGRAM, SIGNAL, TELEGRAM, IMESSAGE, DISCORD)
 
 # Most of the surnames mean "made up", "pretend" or "nobody" in their languages.
@@ -54,9 +56,10 @@ def invent_person(number: int, network: Network, picture: Picture | None) -> Per
         return Person(person_id, full_name(number), phone_number=phone, picture=picture)
     username = f"made.up.{SURNAMES[number % len(SURNAMES)].split()[-1].lower()}"
     person_id = f"@{bridge}_{900_000_000 + number}:beeper.local"
-    return Person(person_id, full_name(number), username, picture=picture)
+    email = f"{username}.{number}@example.com" if network is DISCORD else None
+    return Person(person_id, full_name(number), username, picture=picture, email=email)
 
 
-def invent_self(network: Network, picture: Picture) -> Person:
+def invent_self(network: Network, picture: Picture | None) -> Person:
     """Returns the owner of the account, as a participant of their chats on a network."""
     return Person(f"@alex_{network.account_id}:beeper.com", SELF_NAME, "alex", picture=picture, is_self=True)

@@ -28,8 +28,8 @@ class DemoAccount:
 
     Port 0 means any free port. Dex is served at `beeper_url`, too, because its paths differ from Beeper's.
     `clock` returns seconds for the media server's rate limit. `now` is the date of the account. The endpoints
-    of `demo.control` require `control_token`, which is random if it is not given. Raises OSError if a port is
-    taken.
+    of `demo.control` require `control_token`, which is random if it is not given. With `is_old`, the account
+    is served as by an older version of Beeper. Raises OSError if a port is taken.
     """
 
     def __init__(
@@ -44,11 +44,12 @@ class DemoAccount:
         media_token: str = MEDIA_TOKEN,
         control_token: str | None = None,
         clock: Callable[[], float] = time.monotonic,
+        is_old: bool = False,
     ) -> None:
         self.beeper_token = beeper_token
         self.media_token = media_token
         self.control_token = control_token or secrets.token_urlsafe(32)
-        self.account = Account(seed=seed, scale=scale, now=now)
+        self.account = Account(seed=seed, scale=scale, now=now, is_old=is_old)
         self.faults = Faults()
         self.hits = Hits()
         self.rate_limit = RateLimit(clock=clock)

@@ -54,7 +54,7 @@ def test_default_account_is_as_large_as_a_real_one(full_account: Account) -> Non
     chats = full_account.chats
     groups = [chat for chat in chats if chat.is_group]
     sizes = sorted(len(chat.people) for chat in groups)
-    assert len(chats) == len({chat.id for chat in chats}) == 183
+    assert len(chats) == len({chat.id for chat in chats}) == 180
     assert 0.05 <= len(groups) / len(chats) <= 0.25
     assert sizes[0] == 3
     assert sizes[-2:] == [40, 552]
@@ -124,7 +124,7 @@ def test_oddities_that_parsers_must_tolerate_occur(full_account: Account) -> Non
     assert sum("lastActivity" not in document for document in documents) == 1
     assert any(isinstance(document["unreadCount"], str) for document in documents)
     assert sum(len(chat.people) == 1 for chat in full_account.chats) == 1
-    assert any(chat.merged_into for chat in full_account.chats)
+    assert any(chat.merge for chat in full_account.chats)
     assert any("/" in chat.id for chat in full_account.chats)
 
 
@@ -140,10 +140,17 @@ def test_some_imessage_people_are_bare_numbers(full_account: Account) -> None:
     assert any(person.full_name for person in people)
 
 
-def test_merged_chats_show_no_new_media(full_account: Account) -> None:
-    merged = [chat for chat in full_account.chats if chat.merged_into]
-    media = {p.media for chat in full_account.chats if not chat.merged_into for p in chat.pictures}
-    assert all(picture.media in media for chat in merged for picture in chat.pictures)
+def test_the_members_of_a_union_show_no_new_media(full_account: Account) -> None:
+    unions = [chat for chat in full_account.chats if chat.merge]
+    members = [
+        member
+        for union in unions
+        for chat_id in union.member_ids
+        if (member := full_account.find_chat(chat_id))
+    ]
+    assert len(members) == 2 * len(unions) == 6
+    media = {picture.media for union in unions for picture in union.pictures}
+    assert all(picture.media in media for member in members for picture in member.pictures)
 
 
 def test_a_new_avatar_shows_in_every_chat_of_the_person() -> None:

@@ -1,7 +1,9 @@
 """`/v1/assets/serve` delivers media by any of their URLs, and nothing else."""
 
 import pytest
+import requests
 
+from demo.account import MEDIA_GONE
 from demo.media import MEDIA_ROOT, Media
 from demo.service import DemoAccount
 from tests.demo.clients import Client
@@ -53,3 +55,66 @@ def test_gone_media_is_a_serve_asset_error(demo: DemoAccount, beeper: Client) ->
         answer = beeper.get("/v1/assets/serve", url=_media(key).mxc_url)
         assert answer.status_code == 502
         assert answer.json()["code"] == "SERVE_ASSET_ERROR"
+
+
+def test_the_messages_of_media_that_are_gone_differ(demo: DemoAccount) -> None:
+    keys = [Media("beeper.com", "a" * length) for length in range(3)]
+    assert {demo.account.serve_error(media) for media in keys} == set(MEDIA_GONE)
+
+
+@pytest.fixture
+def asset(demo: DemoAccount) -> Media:
+    return _media(demo.account.deliverable()[0])
+
+
+def _ask(demo: DemoAccount, asset: Media, method: str = "GET", **headers: str) -> requests.Response:
+    return requests.request(
+        method,
+        f"{demo.beeper_url}/v1/assets/serve",
+        params={"url": asset.mxc_url},
+        headers={"Authorization": f"Bearer {demo.beeper_token}", **headers},
+        timeout=60,
+    )
+
+
+def test_head_has_the_headers_of_get_and_counts_no_delivery(demo: DemoAccount, asset: Media) -> None:
+    head = _ask(demo, asset, "HEAD")
+    assert (head.status_code, head.content) == (200, b"")
+    assert demo.hits.images() == {}
+    headers = _ask(demo, asset).headers
+    for name in ("Content-Length", "ETag", "Accept-Ranges"):
+        assert head.headers[name] == headers[name]
+
+
+def test_an_old_server_refuses_head(demo: DemoAccount, asset: Media) -> None:
+    demo.chat_api.is_old = True
+    assert _ask(demo, asset, "HEAD").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first", "last"),
+    [("bytes=0-9", 0, 10), ("bytes=10-", 10, None), ("bytes=-7", -7, None), ("bytes=5-9999999", 5, None)],
+)
+def test_a_range_of_an_asset_is_served(
+    demo: DemoAccount, asset: Media, wanted: str, first: int, last: int | None
+) -> None:
+    content = _ask(demo, asset).content
+    part = _ask(demo, asset, Range=wanted)
+    assert (part.status_code, part.content) == (206, content[first:last])
+    start = first % len(content)
+    end = start + len(part.content) - 1
+    assert part.headers["Content-Range"] == f"bytes {start}-{end}/{len(content)}"
+
+
+@pytest.mark.parametrize("wanted", ["bytes=9999999-", "bytes=-0"])
+def test_a_range_outside_of_the_asset_is_416(demo: DemoAccount, asset: Media, wanted: str) -> None:
+    answer = _ask(demo, asset, Range=wanted)
+    size = len(_ask(demo, asset).content)
+    assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{size}")
+
+
+def test_an_asset_that_the_client_has_is_304(demo: DemoAccount, asset: Media) -> None:
+    tag = _ask(demo, asset).headers["ETag"]
+    answer = _ask(demo, asset, **{"If-None-Match": tag})
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert _ask(demo, asset, **{"If-None-Match": '"another"'}).status_code == 200

@@ -20,7 +20,7 @@ def asset(demo: DemoAccount) -> Media:
 
 
 @pytest.mark.parametrize(
-    ("mode", "status"), [("unauthorized", 401), ("rate_limited", 429), ("not_found", 404)]
+    ("mode", "status"), [("unauthorized", 401), ("rate_limited", 429), ("not_found", 404), ("conflict", 409)]
 )
 def test_refusing_faults_answer_in_the_words_of_their_server(
     demo: DemoAccount, beeper: Client, media: Client, mode: str, status: int
@@ -162,9 +162,10 @@ def test_the_summary_lists_what_can_be_delivered(demo: DemoAccount, beeper: Clie
 
 
 def test_settings_are_changed_from_outside(demo: DemoAccount, beeper: Client) -> None:
-    assert beeper.report("settings").json() == {"oldServer": False, "mediaRateLimit": 100}
+    settings = {"oldServer": False, "wrapImageUrls": False, "mediaRateLimit": 100}
+    assert beeper.report("settings").json() == settings
     changed = beeper.control("settings", oldServer=True, mediaRateLimit=None).json()
-    assert changed == {"oldServer": True, "mediaRateLimit": None}
+    assert changed == {"oldServer": True, "wrapImageUrls": False, "mediaRateLimit": None}
     assert (demo.chat_api.is_old, demo.rate_limit.requests) == (True, None)
 
 
@@ -195,11 +196,32 @@ def test_lost_media_can_no_longer_be_delivered(demo: DemoAccount, beeper: Client
     assert asset.key not in demo.account.deliverable()
 
 
+def test_an_asset_fails_with_the_message_that_is_set(beeper: Client, asset: Media) -> None:
+    beeper.control("lose-media", key=asset.key, message="The bridge did not answer")
+    answer = beeper.get("/v1/assets/serve", url=asset.mxc_url)
+    assert answer.json() == {"message": "The bridge did not answer", "code": "SERVE_ASSET_ERROR"}
+
+
 def test_a_message_from_outside_moves_its_chat_to_the_top(demo: DemoAccount, beeper: Client) -> None:
     quiet = demo.account.chats[-1].id
     beeper.control("message", chatId=quiet, text="Hello again")
     newest = beeper.get("/v1/chats", limit=1).json()["items"][0]
     assert (newest["id"], newest["preview"]["text"]) == (quiet, "Hello again")
+
+
+def test_a_message_has_the_fields_that_are_sent_with_it(demo: DemoAccount, beeper: Client) -> None:
+    chat_id = demo.account.chats[0].id
+    beeper.control("message", chatId=chat_id, text=None, fields={"type": "LOCATION", "isHidden": True})
+    preview = beeper.get("/v1/chats", limit=1).json()["items"][0]["preview"]
+    assert (preview["type"], preview["isHidden"]) == ("LOCATION", True)
+    assert "text" not in preview
+
+
+def test_fields_of_a_chat_are_replaced_from_outside(demo: DemoAccount, beeper: Client) -> None:
+    chat_id = demo.account.chats[0].id
+    beeper.control("chat-fields", chatId=chat_id, fields={"isLowPriority": True, "title": None})
+    chat = beeper.get("/v1/chats", limit=1).json()["items"][0]
+    assert (chat["id"], chat["isLowPriority"], chat["title"]) == (chat_id, True, None)
 
 
 @pytest.mark.parametrize(

@@ -156,8 +156,7 @@ class UpkeepMachine(RuleBasedStateMachine):
             client.meta.events.register("before-call.*.*", self.turns.hook)
         self.demo = self.resources.enter_context(DemoAccount(scale=0.03))
         self.session = self.resources.enter_context(requests.Session())
-        for chat in self.demo.account.chats:
-            self.demo.account.remove_chat(chat.id)
+        self.demo.account.remove_all_chats()
         self.sources = Sources({media.key: color for media, color in zip(MEDIA, COLORS, strict=True)})
         self.sqs = Sqs(self.stack)
         queue = ImagesQueue(queue_url="images", sqs=self.sqs)  # type: ignore[arg-type] # what it uses of it

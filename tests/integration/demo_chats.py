@@ -33,7 +33,6 @@ def chat_with(number: int, *people: Person) -> Chat:
 
 def fill(demo: DemoAccount, chats: list[Chat]) -> None:
     """Gives the account these chats and no others."""
-    for chat in demo.account.chats:
-        demo.account.remove_chat(chat.id)
+    demo.account.remove_all_chats()
     for chat in chats:
         demo.account.add_chat(chat)

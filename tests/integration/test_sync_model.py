@@ -61,8 +61,7 @@ class AccountMachine(RuleBasedStateMachine):
         for client in (self.stack.dynamodb, self.stack.sqs):
             client.meta.events.register("before-call.*.*", self.maybe_killed)
             self.resources.callback(client.meta.events.unregister, "before-call.*.*", self.maybe_killed)
-        for chat in self.demo.account.chats:
-            self.demo.account.remove_chat(chat.id)
+        self.demo.account.remove_all_chats()
         self.made, self.killed = 0, False
         self.book = self.stack.wiring.contact_book
         self.kept: dict[str, str | None] = {}
