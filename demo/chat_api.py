@@ -50,13 +50,14 @@ class ChatApi:
 
     `is_old` makes it behave like an older server, which does not support `limit`, `maxParticipantCount=-1`,
     unions, HEAD, and the fields of newer ones. Chats with an id in `withheld` are listed, but a request for
-    one is answered 404. If `wraps_image_urls` is set, the URL of every picture in Beeper's media is that of a
+    one is answered 404. Without `lists_contacts` it has no lists of contacts. If `wraps_image_urls` is set, the URL of every picture in Beeper's media is that of a
     request to this server, as compatible servers send it.
     """
 
     def __init__(self, account: Account, faults: Faults, hits: Hits, token: str) -> None:
         self.wraps_image_urls = False
         self.withheld: set[str] = set()
+        self.lists_contacts = True
         self._account = account
         self._faults = faults
         self._hits = hits
@@ -158,7 +159,7 @@ class ChatApi:
         limit = _number(
             request.parameter("limit"), default=DEFAULT_CONTACTS, allowed=range(1, LARGEST_LIMIT + 1)
         )
-        contacts = self._account.contacts(account_id)
+        contacts = self._account.contacts(account_id) if self.lists_contacts else None
         if contacts is None:
             return _refuse(404)
         if limit is None:

@@ -55,9 +55,7 @@ def test_accounts_that_do_not_change_cost_one_request_no_read_and_no_write(synce
     synced.stack.calls.clear()
     synced.sync(complete=False)
     assert synced.stack.writes() == OWN_STATE
-    assert synced.stack.calls.count("GetItem") == 5, (
-        "progress, last sync, Beeper's health, contacts, accounts"
-    )
+    assert synced.stack.calls.count("GetItem") == 4, "progress, last sync, Beeper's health, contacts"
 
 
 @pytest.mark.parametrize(

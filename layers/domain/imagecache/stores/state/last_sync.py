@@ -1,4 +1,4 @@
-"""The row `lastSync` of syncState: up to when chats are stored, and what the last successful run has left."""
+"""The row `lastSync` of syncState: up to when chats are stored, and what the last success has left."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -19,8 +19,8 @@ class LastSync:
     Every chat whose last activity is before `watermark` is stored. The last run succeeded at `succeeded_at`
     and had the fence `fence`. The last complete run that succeeded was begun at `completed_at`.
 
-    `accounts_hash` is a hash of the accounts in the row `accounts`, so that a run sees without reading that row
-    that nothing has changed. `contact_attempts` is the number of runs that still try to read the accounts'
+    `accounts_hash` is a hash of the accounts in the row `accounts`: a run sees without reading that row that
+    nothing has changed. `contact_attempts` is the number of runs that still try to read the accounts'
     contacts, because the last complete run could not.
     """
 
