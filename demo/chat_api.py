@@ -50,8 +50,9 @@ class ChatApi:
 
     `is_old` makes it behave like an older server, which does not support `limit`, `maxParticipantCount=-1`,
     unions, HEAD, and the fields of newer ones. Chats with an id in `withheld` are listed, but a request for
-    one is answered 404. Without `lists_contacts` it has no lists of contacts. If `wraps_image_urls` is set, the URL of every picture in Beeper's media is that of a
-    request to this server, as compatible servers send it.
+    one is answered 404. Without `lists_contacts` it has no lists of contacts. If `wraps_image_urls` is set,
+    the URL of every picture in Beeper's media is that of a request to this server, as compatible servers send
+    it.
     """
 
     def __init__(self, account: Account, faults: Faults, hits: Hits, token: str) -> None:

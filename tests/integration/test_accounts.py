@@ -159,11 +159,21 @@ def test_nothing_about_accounts_is_known_before_the_first_sync(stack: Stack) -> 
     assert Api(stack).get("/api/stats")["accounts"] == []
 
 
-@pytest.mark.parametrize("status", AccountStatus)
-def test_every_status_is_recorded_and_explained(synced: Synced, status: AccountStatus) -> None:
-    synced.beeper.accounts = [{**ACCOUNT, "status": status.value}]
-    synced.sync()
-    [account] = Api(synced.stack).get("/api/stats")["accounts"]
-    assert account["status"] == status
-    assert account["text"]
-    assert bool(account["advice"]) or not account["needsPerson"]
+def test_every_status_is_recorded_and_explained(synced: Synced) -> None:
+    synced.beeper.accounts = [
+        {**ACCOUNT, "accountID": status.value, "status": status.value} for status in AccountStatus
+    ]
+    synced.sync(complete=False)
+    accounts = Api(synced.stack).get("/api/stats")["accounts"]
+    assert {account["accountId"]: account["status"] for account in accounts} == {
+        status.value: status.value for status in AccountStatus
+    }
+    for account in accounts:
+        assert account["text"]
+        assert bool(account["advice"]) or not account["needsPerson"]
+    assert {account["status"] for account in accounts if account["needsPerson"]} == {
+        "connection_required",
+        "reconnect_required",
+        "attention_required",
+        "disconnected",
+    }

@@ -460,7 +460,10 @@ class Wiring:
         from imagecache.usecases.contacts.store_imported import ImportedContacts
 
         return ImportedContacts(
-            contacts_table=self.contacts_table, contact_changes=self.contact_changes, clock=self.clock
+            contacts_table=self.contacts_table,
+            contact_changes=self.contact_changes,
+            clock=self.clock,
+            writes_at_once=self.config.writes_at_once,
         )
 
     @cached_property

@@ -10,7 +10,12 @@ from imagecache.rules.identifiers import identifier
 from imagecache.rules.source_urls import storable_source
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.dex import DexApi, DexContact, DexReading
-from imagecache.usecases.contacts.store_imported import ImportCounts, ImportedContacts, ImportSource
+from imagecache.usecases.contacts.store_imported import (
+    ImportCounts,
+    ImportedContacts,
+    ImportSource,
+    differences,
+)
 
 _DEX = ImportSource(KeptBy.DEX, id_prefix="dex:")
 # The time to write one contact with many identifiers, or to read one slow page of Dex.
@@ -77,15 +82,16 @@ class ContactImport:
 
     def _store(self, reading: DexReading, report: ImportReport, budget: TimeBudget) -> bool:
         """Writes the differences. Returns False if the time was used up before all were written."""
-        return self.imported_contacts.store(
+        stored = self.imported_contacts.all_by_id()
+        changes = differences(
             self._contacts(reading, report),
-            self.imported_contacts.all_by_id(),
+            stored,
             source=_DEX,
             counts=report,
-            budget=budget,
             # A person whom Dex lists without an id may be any of the stored contacts.
             may_remove=not reading.unreadable,
         )
+        return self.imported_contacts.write(changes, stored, counts=report, budget=budget)
 
     def _contacts(self, reading: DexReading, report: ImportReport) -> list[Contact]:
         contacts: list[Contact] = []

@@ -4,7 +4,10 @@ An import never changes or deletes a contact that the owner has put through the 
 """
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from enum import Enum, auto
+from functools import partial
 
 from imagecache.clock import Clock
 from imagecache.errors import ConflictError
@@ -51,71 +54,108 @@ class ImportSource:
         return contact.kept_by is self.kept_by and contact.contact_id.startswith(self.id_prefix)
 
 
+class _Outcome(Enum):
+    """The outcomes of writing one contact."""
+
+    WRITTEN = auto()
+    CONFLICT = auto()
+    OUT_OF_TIME = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The contacts that an import has to write and to delete."""
+
+    to_save: list[Contact]
+    to_remove: list[Contact]
+
+    def __bool__(self) -> bool:
+        return bool(self.to_save or self.to_remove)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedContacts:
-    """Writes imported contacts. Because only differences are written, the next import completes this one."""
+    """Reads and writes imported contacts, up to `writes_at_once` of them at the same time.
+
+    Because only differences are written, the next import completes one that was cut short.
+    """
 
     contacts_table: ContactsTable
     contact_changes: ContactChanges
     clock: Clock
+    writes_at_once: int
 
     def all_by_id(self) -> dict[str, Contact]:
         """Scans the table and returns every contact by its id."""
         return {contact.contact_id: contact for contact in self.contacts_table.all_contacts()}
 
-    def store(
+    def write(
         self,
-        wanted: Iterable[Contact],
+        differences: Differences,
         stored: Mapping[str, Contact],
         *,
-        source: ImportSource,
         counts: ImportCounts,
         budget: TimeBudget,
-        may_remove: bool,
-        force: bool = False,
     ) -> bool:
-        """Writes the differences. Returns False if the time was used up before all were written.
+        """Writes the differences to `stored`, the result of `all_by_id`.
 
-        `wanted` has all contacts of the source, and `stored` is the result of `all_by_id`. `may_remove` is
-        False if a contact that is missing from `wanted` may exist all the same. `force` switches the brake
-        on deletions off.
+        Returns False if the time was used up before all were written.
         """
-        wanted_by_id = {contact.contact_id: contact for contact in wanted}
-        to_save = _to_save(wanted_by_id, stored, counts)
-        to_remove = _to_remove(
-            wanted_by_id, stored, source=source, counts=counts, may_remove=may_remove, force=force
-        )
-        if not to_save and not to_remove:
+        if not differences:
             return True
-        with self.contact_changes.counted():
-            for contact in to_save:
-                if budget.is_used_up():
-                    return False
-                counts.saved += self._save(contact, stored.get(contact.contact_id))
-            for contact in to_remove:
-                if budget.is_used_up():
-                    return False
-                counts.removed += self._remove(contact)
-        return True
+        with self.contact_changes.counted(), ThreadPoolExecutor(self.writes_at_once) as pool:
+            save = partial(self._save, stored=stored, budget=budget)
+            saved = list(pool.map(save, differences.to_save))
+            removed = list(pool.map(partial(self._remove, budget=budget), differences.to_remove))
+        counts.saved += saved.count(_Outcome.WRITTEN)
+        counts.removed += removed.count(_Outcome.WRITTEN)
+        return _Outcome.OUT_OF_TIME not in {*saved, *removed}
 
-    def _save(self, contact: Contact, before: Contact | None) -> bool:
-        """Writes the contact. Returns False, and writes nothing, if it was changed since it was read.
-
-        The next import compares the contact again.
-        """
+    def _save(self, contact: Contact, *, stored: Mapping[str, Contact], budget: TimeBudget) -> _Outcome:
+        """Writes the contact, unless it was changed since it was read. The next import compares it again."""
+        if budget.is_used_up():
+            return _Outcome.OUT_OF_TIME
         try:
+            before = stored.get(contact.contact_id)
             self.contacts_table.save(replace(contact, updated_at=self.clock()), before=before)
         except ConflictError:
-            return False
-        return True
+            return _Outcome.CONFLICT
+        return _Outcome.WRITTEN
 
-    def _remove(self, contact: Contact) -> bool:
-        """Deletes the contact. Returns False, and deletes nothing, if it was changed since it was read."""
+    def _remove(self, contact: Contact, *, budget: TimeBudget) -> _Outcome:
+        """Deletes the contact, unless it was changed since it was read."""
+        if budget.is_used_up():
+            return _Outcome.OUT_OF_TIME
         try:
             self.contacts_table.delete(contact)
         except ConflictError:
-            return False
-        return True
+            return _Outcome.CONFLICT
+        return _Outcome.WRITTEN
+
+
+def differences(
+    wanted: Iterable[Contact],
+    stored: Mapping[str, Contact],
+    *,
+    source: ImportSource,
+    counts: ImportCounts,
+    may_remove: bool,
+    force: bool = False,
+) -> Differences:
+    """Returns the differences between `wanted`, all contacts of the source, and those that are stored.
+
+    `may_remove` is False if a contact that is missing from `wanted` may exist all the same. `force` switches
+    the brake on deletions off. Counts what is kept by hand or refused.
+    """
+    wanted_by_id = {contact.contact_id: contact for contact in wanted}
+    to_save = _to_save(wanted_by_id, stored, counts)
+    of_source = [contact for contact in stored.values() if source.has(contact)]
+    gone = [contact for contact in of_source if contact.contact_id not in wanted_by_id]
+    is_braked = is_too_much(len(gone), of=len(of_source), more_than=_MANY, share=_LARGE_SHARE)
+    if not may_remove or (is_braked and not force):
+        counts.refused += len(gone)
+        gone = []
+    return Differences(to_save, gone)
 
 
 def _to_save(
@@ -130,22 +170,3 @@ def _to_save(
         elif before is None or contact != replace(before, updated_at=0, version=0):
             contacts.append(contact)
     return contacts
-
-
-def _to_remove(
-    wanted: Mapping[str, Contact],
-    stored: Mapping[str, Contact],
-    *,
-    source: ImportSource,
-    counts: ImportCounts,
-    may_remove: bool,
-    force: bool,
-) -> list[Contact]:
-    """Returns the stored contacts that the source no longer has, or none if they are too many."""
-    of_source = [contact for contact in stored.values() if source.has(contact)]
-    gone = [contact for contact in of_source if contact.contact_id not in wanted]
-    is_braked = is_too_much(len(gone), of=len(of_source), more_than=_MANY, share=_LARGE_SHARE)
-    if not may_remove or (is_braked and not force):
-        counts.refused += len(gone)
-        return []
-    return gone

@@ -6,7 +6,7 @@ run: what cannot be read is left as it was.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 from imagecache.clock import Clock
@@ -21,7 +21,7 @@ from imagecache.rules.source_urls import storable_url
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.accounts import AccountApi, ContactReading
 from imagecache.stores.state.accounts import AccountsStore
-from imagecache.usecases.contacts.store_imported import ImportedContacts, ImportSource
+from imagecache.usecases.contacts.store_imported import ImportedContacts, ImportSource, differences
 from imagecache.usecases.sync.sync_run import SyncRun
 
 CONTACT_ATTEMPTS = 3
@@ -88,16 +88,20 @@ class ContactSync:
     imported_contacts: ImportedContacts
     region: str
 
-    def run(self, listed: ListedAccounts, run: SyncRun, *, force: bool) -> bool:
+    def run(
+        self, listed: ListedAccounts, run: SyncRun, *, force: bool, before_writing: Callable[[], None]
+    ) -> bool:
         """Stores the contacts of every account that is connected, and counts them in the run's report.
 
         Contacts of an account that waits for a person, or that Beeper no longer lists, are left as they are.
-        `force` switches the brake on deletions off. Returns False if something could not be read or stored.
+        `force` switches the brake on deletions off. `before_writing` is called before contacts of an account
+        are written. Returns False if something could not be read or stored.
         """
         if listed.accounts is None:
             return False
         api = AccountApi(run.chat_api)
         budget = _budget(run)
+        counts = run.report.contacts
         stored: dict[str, Contact] | None = None
         is_done = True
         for account in listed.accounts:
@@ -116,17 +120,18 @@ class ContactSync:
                 return False
             stored = self.imported_contacts.all_by_id() if stored is None else stored
             source = _source_of(account)
-            is_stored = self.imported_contacts.store(
+            changes = differences(
                 self._contacts(reading, source),
                 stored,
                 source=source,
-                counts=run.report.contacts,
-                budget=budget,
+                counts=counts,
                 # An entry without an id may be any of the stored contacts.
                 may_remove=not reading.unreadable,
                 force=force,
             )
-            if not is_stored:
+            if changes:
+                before_writing()
+            if not self.imported_contacts.write(changes, stored, counts=counts, budget=budget):
                 return False
         return is_done
 

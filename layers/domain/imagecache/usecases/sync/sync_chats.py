@@ -24,7 +24,7 @@ from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.sync.relink_contacts import ContactRelinker, RelinkResult
 from imagecache.usecases.sync.remove_missing import MissingChatRemover
 from imagecache.usecases.sync.store_page import PageWriter
-from imagecache.usecases.sync.sync_accounts import CONTACT_ATTEMPTS, AccountSync, ContactSync
+from imagecache.usecases.sync.sync_accounts import CONTACT_ATTEMPTS, AccountSync, ContactSync, ListedAccounts
 from imagecache.usecases.sync.sync_run import SyncOutcome, SyncReport, SyncRun
 
 STOP_BEFORE_END_MS = 30_000
@@ -214,8 +214,26 @@ class ChatSync:
         if progress.resumed:
             self.progress_store.forget(fence=run.fence)
         attempts = CONTACT_ATTEMPTS if progress.complete else last_sync.contact_attempts
-        if attempts and not self.contact_sync.run(listed, run, force=progress.force) and attempts > 1:
-            self.last_sync_store.record(replace(success, contact_attempts=attempts - 1))
+        if attempts:
+            to_try_again = replace(success, contact_attempts=attempts - 1)
+            self._sync_contacts(listed, run, success, to_try_again, force=progress.force)
+
+    def _sync_contacts(
+        self, listed: ListedAccounts, run: SyncRun, success: LastSync, to_try_again: LastSync, *, force: bool
+    ) -> None:
+        """Copies Beeper's contacts, and records `to_try_again` if that is not completed.
+
+        It is recorded before the first write of a contact, so that a run that is killed is followed by
+        another attempt.
+        """
+        is_done = self.contact_sync.run(
+            listed,
+            run,
+            force=force,
+            before_writing=lambda: self.last_sync_store.record(to_try_again),
+        )
+        if not is_done or run.report.contacts.changed:
+            self.last_sync_store.record(success if is_done else to_try_again)
 
 
 def _can_be_resumed(progress: SyncProgress, *, complete: bool, now: int) -> bool:
