@@ -38,6 +38,7 @@ SECRETS = (
     "media-server-token",
     "cf-access-client-id",
     "cf-access-client-secret",
+    "dex-api-key",
     "read-token",
     "admin-token",
 )
@@ -92,7 +93,10 @@ MAY = {
         *("send image", "receive dead letter", "delete dead letter", "invoke JobsFunction"),
     },
     "AuthorizerFunction": {"read read-token", "read admin-token"},
-    "ContactsFunction": {*CONTACTS, "SyncStateTable UpdateItem", "invoke SyncFunction"},
+    "ContactsFunction": {
+        *CONTACTS,
+        *("SyncStateTable UpdateItem", "invoke SyncFunction", "read dex-api-key"),
+    },
     "CleanupFunction": {
         *("BeeperChatsTable index Query", "ContactsTable BatchGetItem"),
         *("ContactsTable index Query", "ContactsTable index Scan"),
