@@ -76,6 +76,7 @@ MAY = {
     },
     "AdminFunction": {
         *("BeeperChatsTable BatchGetItem", "ChatParticipantsTable index Query"),
+        *("ChatParticipantsTable Query", "ChatParticipantsTable UpdateItem"),
         *CONTACTS,
         "ContactsTable BatchGetItem",
         *("CachedImagesTable GetItem", "CachedImagesTable BatchGetItem"),
@@ -97,6 +98,7 @@ MAY = {
         *("BeeperChatsTable index Query", "ContactsTable BatchGetItem"),
         *("ContactsTable index Query", "ContactsTable index Scan"),
         *("ChatParticipantsTable Query", "ChatParticipantsTable Scan"),
+        *("ChatParticipantsTable UpdateItem", "ChatParticipantsTable DeleteItem"),
         *("ChatParticipantsTable index Query", "ChatParticipantsTable index Scan"),
         *("CachedImagesTable BatchGetItem", "CachedImagesTable Scan"),
         *("CachedImagesTable UpdateItem", "CachedImagesTable DeleteItem"),
