@@ -77,6 +77,7 @@ MAY = {
     },
     "AdminFunction": {
         *("BeeperChatsTable BatchGetItem", "ChatParticipantsTable index Query"),
+        *("ChatParticipantsTable Query", "ChatParticipantsTable UpdateItem"),
         *CONTACTS,
         "ContactsTable BatchGetItem",
         *("CachedImagesTable GetItem", "CachedImagesTable BatchGetItem"),
@@ -101,6 +102,7 @@ MAY = {
         *("BeeperChatsTable index Query", "ContactsTable BatchGetItem"),
         *("ContactsTable index Query", "ContactsTable index Scan"),
         *("ChatParticipantsTable Query", "ChatParticipantsTable Scan"),
+        *("ChatParticipantsTable UpdateItem", "ChatParticipantsTable DeleteItem"),
         *("ChatParticipantsTable index Query", "ChatParticipantsTable index Scan"),
         *("CachedImagesTable BatchGetItem", "CachedImagesTable Scan"),
         *("CachedImagesTable UpdateItem", "CachedImagesTable DeleteItem"),

@@ -18,6 +18,7 @@ from imagecache.model.chat import Chat, Folder
 from imagecache.stores.chats.chats import ChatsTable, Listing, StoredChat
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.usecases.sync.delete_chat import delete_chat
+from imagecache.usecases.sync.remember_people import PeopleMemory
 from imagecache.usecases.sync.sync_run import SyncRun
 
 
@@ -53,6 +54,7 @@ class ChatMerger:
 
     chats_table: ChatsTable
     participants_table: ParticipantsTable
+    people_memory: PeopleMemory
 
     def show_former_members(self, union: Chat, stored: StoredChat, run: SyncRun) -> None:
         """Shows the chats that were in this union when it was stored, and are not in it any more.
@@ -186,9 +188,10 @@ class ChatMerger:
     def _delete(self, chat_id: str, run: SyncRun) -> None:
         delete_chat(
             chat_id,
+            run,
             chats_table=self.chats_table,
             participants_table=self.participants_table,
-            fence=run.fence,
+            people_memory=self.people_memory,
         )
 
 
