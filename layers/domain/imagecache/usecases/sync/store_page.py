@@ -5,9 +5,9 @@ sent only in complete runs or if the chat has changed.
 
 A changed chat is stored in this order: the pictures of its people are recorded, new and changed members are
 written, their images are queued, members who have left are deleted, and the chat is written with its
-fingerprints. Without the new fingerprints, the
-next run sees the chat as changed and repeats all of these steps. So the next run repairs a crash between
-them. Chats that have left a union are shown before the union is stored, and its members are hidden after it.
+fingerprints. Without the new fingerprints, the next run sees the chat as changed and repeats all of these
+steps. So the next run repairs a crash between them. Chats that have left a union are shown before the union
+is stored, and its members are hidden after it.
 """
 
 import hashlib
