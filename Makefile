@@ -15,7 +15,6 @@ DENO = python=$$($(ENVIRONMENT) dev) && deno="$${python%/*}/deno" && \
 	export DENO_DIR="$(CURDIR)/.local/test/deno" DENO_NO_UPDATE_CHECK=1 && "$$deno"
 BUILD = .local/test/build
 .DELETE_ON_ERROR:
-.NOTPARALLEL:
 .PHONY: help run check test format style types imports javascript unit template openapi contract browser build bench deploy \
 	secrets tokens remove recover clean lock
 
@@ -27,7 +26,9 @@ run: ## Start the system on http://127.0.0.1:8080; PORT= for another port
 
 check: style types imports javascript unit ## Check style, types and imports and run the unit tests, in a minute
 
-test: $(if $(ONLY),,style types imports javascript template browser) ## Run all checks and tests; ONLY=tests/unit for some
+# The checks need one processor each, and the template's also wait for an installation, so two run at a time.
+test: ## Run all checks and tests; ONLY=tests/unit for some
+	$(if $(ONLY),,@$(MAKE) --no-print-directory -j 2 style types imports javascript template browser)
 	@$(DEV) pytest -n 2 $(ONLY)
 
 format: ## Format the code, and correct what the style checks can correct

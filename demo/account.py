@@ -1,6 +1,6 @@
 """The state of the demo account: its chats and media files, and the changes that tests make to them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -106,7 +106,7 @@ class Account:
         return sorted(self._gone)
 
     def download(self, media: Media) -> bytes | None:
-        """Returns the bytes that assets/serve delivers, and stores the file on the disk if it is missing.
+        """Returns the bytes that assets/serve delivers. From then on, the media folder has the file.
 
         Returns None if the media are gone or never existed.
         """
@@ -183,6 +183,18 @@ class Account:
                 for key, chat in self._chats.items()
                 if key != chat_id
             }
+
+    def merge_chats(self, union_id: str, chat_ids: Sequence[str]) -> None:
+        """Makes a union of these chats, or gives a union these members. `remove_chat` dissolves it.
+
+        Chats that were in the union before and are not any more are then chats like all others. Raises
+        KeyError if a chat does not exist.
+        """
+        members = [replace(self._chats[chat_id], merged_into=union_id) for chat_id in chat_ids]
+        union = union_of(union_id, members)
+        self.remove_chat(union_id)
+        with self._changing:
+            self._chats = {**self._chats, union_id: union, **{member.id: member for member in members}}
 
     def remove_all_chats(self) -> None:
         """Removes every chat, also the members of unions."""

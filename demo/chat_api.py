@@ -12,7 +12,7 @@ from demo.faults import Faults, Target
 from demo.files import file_reply
 from demo.hits import Hits, Route
 from demo.listener import Reply, Request, json_reply
-from demo.media import OutsideMediaFolderError, UnsupportedSchemeError, media_at, with_wrapped_urls
+from demo.media import Media, OutsideMediaFolderError, UnsupportedSchemeError, media_at, with_wrapped_urls
 from demo.server_info import server_info
 
 VERSION = "4.3.89-demo"
@@ -50,13 +50,15 @@ class ChatApi:
 
     `is_old` makes it behave like an older server, which does not support `limit`, `maxParticipantCount=-1`,
     unions, HEAD, and the fields of newer ones. Chats with an id in `withheld` are listed, but a request for
-    one is answered 404. If `wraps_image_urls` is set, the URL of every picture in Beeper's media is that of a
-    request to this server, as compatible servers send it.
+    one is answered 404. Without `lists_contacts` it has no lists of contacts. If `wraps_image_urls` is set,
+    the URL of every picture in Beeper's media is that of a request to this server, as compatible servers send
+    it.
     """
 
     def __init__(self, account: Account, faults: Faults, hits: Hits, token: str) -> None:
         self.wraps_image_urls = False
         self.withheld: set[str] = set()
+        self.lists_contacts = True
         self._account = account
         self._faults = faults
         self._hits = hits
@@ -158,7 +160,7 @@ class ChatApi:
         limit = _number(
             request.parameter("limit"), default=DEFAULT_CONTACTS, allowed=range(1, LARGEST_LIMIT + 1)
         )
-        contacts = self._account.contacts(account_id)
+        contacts = self._account.contacts(account_id) if self.lists_contacts else None
         if contacts is None:
             return _refuse(404)
         if limit is None:
@@ -176,6 +178,9 @@ class ChatApi:
             return _refuse(400)
         except OutsideMediaFolderError:
             return _refuse(403)
+        return self._faults.of_image(media.key).apply(lambda: self._download(request, media), _refuse)
+
+    def _download(self, request: Request, media: Media) -> Reply:
         image = self._account.download(media)
         if image is None:
             error = {"message": self._account.serve_error(media), "code": "SERVE_ASSET_ERROR"}

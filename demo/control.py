@@ -35,9 +35,9 @@ Body = dict[str, Any]
 
 
 class Control:
-    """Answers GET requests with a report, and makes the changes of POST requests.
+    """Answers `GET /_demo/<name>` with the report of that name, and makes the change that a POST names.
 
-    If a report has the same name as a change, the answer to the POST is that report.
+    The answer to a POST is the report of the same name, or `{}` if there is none.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Control:
             "lose-media": lambda body: account.lose_media(body["key"], body.get("message")),
             "add-chat": self._add_chat,
             "remove-chat": lambda body: account.remove_chat(body["chatId"]),
+            "merge-chats": lambda body: account.merge_chats(body["unionId"], body["chatIds"]),
             "add-member": lambda body: account.add_member(body["chatId"], _person(body["person"])),
             "remove-member": lambda body: account.remove_member(body["chatId"], body["personId"]),
             "message": lambda body: account.receive_message(

@@ -1,12 +1,12 @@
 """Faults that tests can switch on in the demo servers. Real servers have failed in each of these ways."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 
-from demo.listener import HangUpError, Reply
+from demo.listener import HangUpError, Reply, json_reply
 
 
 class Mode(StrEnum):
@@ -23,6 +23,11 @@ class Mode(StrEnum):
     WRONG_BYTES = "wrong_bytes"  # labelled as an image, but not one
     HTML = "html"  # the page of a tunnel, with status 200
     TUNNEL_DOWN = "tunnel_down"  # the same page, with status 530
+    EMPTY = "empty"  # status 200 without a body
+    TRUNCATED = "truncated"  # announces all of the body, sends half of it and hangs up
+    WRONG_LENGTH = "wrong_length"  # announces half of the body and sends all of it
+    ENDLESS = "endless"  # repeats the body until the client hangs up
+    ASSET_ERROR = "asset_error"  # Beeper could not load the picture this time
 
 
 class Target(StrEnum):
@@ -43,6 +48,11 @@ SPOILED_REPLIES = {
     Mode.WRONG_BYTES: Reply(200, Random(0).randbytes(4096), {"Content-Type": "image/jpeg"}),
     Mode.HTML: Reply(200, TUNNEL_PAGE, HTML_HEADERS),
     Mode.TUNNEL_DOWN: Reply(530, TUNNEL_PAGE, HTML_HEADERS),
+    Mode.EMPTY: Reply(200),
+    Mode.ENDLESS: Reply(200, Random(0).randbytes(64 * 1024), is_endless=True),
+    Mode.ASSET_ERROR: json_reply(
+        502, {"message": "Failed to load the asset: timeout", "code": "SERVE_ASSET_ERROR"}
+    ),
 }
 
 
@@ -67,22 +77,48 @@ class Fault:
             return SPOILED_REPLIES[self.mode]
         if self.mode is Mode.SLOW:
             time.sleep(self.seconds)
-        seconds_per_byte = self.seconds if self.mode is Mode.DRIP else 0.0
-        return replace(answer(), seconds_per_byte=seconds_per_byte)
+        reply = answer()
+        half = len(reply.body) // 2
+        match self.mode:
+            case Mode.DRIP:
+                return replace(reply, seconds_per_byte=self.seconds)
+            case Mode.TRUNCATED:
+                return replace(reply, body=reply.body[:half], announced=len(reply.body))
+            case Mode.WRONG_LENGTH:
+                return replace(reply, announced=half)
+            case _:
+                return reply
 
 
 class Faults:
-    """The active faults, at most one for each target. Targets without a fault have the fault of `all`."""
+    """The active faults: at most one for each target, and one for each image, by its key.
+
+    Targets without a fault have the fault of `all`.
+    """
 
     def __init__(self) -> None:
         self._by_target: dict[Target, Fault] = {}
+        self._by_image: dict[str, Fault] = {}
 
-    def set(self, mode: str, target: str = Target.ALL, seconds: float = 1.0, after: int = 0) -> None:
-        """Sets the fault of a target. The mode `none` ends it, and for the target `all` it ends every fault.
+    def set(
+        self,
+        mode: str,
+        target: str = Target.ALL,
+        seconds: float = 1.0,
+        after: int = 0,
+        images: Sequence[str] = (),
+    ) -> None:
+        """Sets the fault of a target, or of the images with these keys if there are any.
 
-        Raises ValueError if the mode or the target is unknown.
+        The mode `none` ends a fault, and for the target `all` it ends every fault. Raises ValueError if the
+        mode or the target is unknown.
         """
         fault = Fault(Mode(mode), float(seconds), int(after))
+        if images:
+            self._by_image = {**self._by_image, **dict.fromkeys(images, fault)}
+            return
+        if (mode, target) == (Mode.NONE, Target.ALL):
+            self._by_image = {}
         others = {} if (mode, target) == (Mode.NONE, Target.ALL) else self._by_target
         self._by_target = {**others, Target(target): fault}
 
@@ -95,7 +131,14 @@ class Faults:
         self._by_target = {**self._by_target, source: replace(fault, after=fault.after - 1)}
         return Fault()
 
+    def of_image(self, key: str) -> Fault:
+        """Returns the fault of an image. Its `after` has no meaning."""
+        return self._by_image.get(key, Fault())
+
     def as_json(self) -> dict[str, object]:
-        """Returns the active faults by their target."""
-        active = {target: fault for target, fault in self._by_target.items() if fault.mode is not Mode.NONE}
-        return {target: {"mode": fault.mode, "seconds": fault.seconds} for target, fault in active.items()}
+        """Returns the active faults by their target, or by the key of their image."""
+        return {
+            name: {"mode": fault.mode, "seconds": fault.seconds}
+            for name, fault in (*self._by_target.items(), *self._by_image.items())
+            if fault.mode is not Mode.NONE
+        }

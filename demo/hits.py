@@ -42,7 +42,7 @@ class Hits:
     def count(self, route: Route, produce: Callable[[], Reply]) -> Reply:
         """Returns the reply that `produce` makes, and counts it.
 
-        The reply is counted before it is sent, so a client with the reply can rely on the count.
+        The reply is counted before it is sent, so a client that has received the reply can rely on the count.
         """
         with self._lock:
             self._requests[route] += 1

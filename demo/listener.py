@@ -33,12 +33,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply. If `seconds_per_byte` is not 0, the body is sent byte by byte with pauses of that length."""
+    """A reply. If `seconds_per_byte` is not 0, the body is sent byte by byte with pauses of that length.
+
+    `announced` is the Content-Length if it is not the length of the body. An endless reply repeats its body
+    until the client hangs up. After a reply of either kind the connection closes.
+    """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds_per_byte: float = 0.0
+    announced: int | None = None
+    is_endless: bool = False
 
 
 class HangUpError(Exception):
@@ -140,10 +146,16 @@ class _Exchange(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
+        if reply.announced is not None or reply.is_endless:
+            self.send_header("Connection", "close")  # sets close_connection, too
+        if not reply.is_endless:
+            length = len(reply.body) if reply.announced is None else reply.announced
+            self.send_header("Content-Length", str(length))
         self.end_headers()
         if self.command == "HEAD":
             return
+        while reply.is_endless:
+            self.wfile.write(reply.body)
         if not reply.seconds_per_byte:
             self.wfile.write(reply.body)
             return

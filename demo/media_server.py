@@ -120,11 +120,15 @@ class MediaServer:
         if normal_path == ROOT or not normal_path.startswith(ROOT):
             return _text(403)
         server, _, media_id = normal_path.removeprefix(f"{ROOT}/").partition("/")
-        image = self._account.read_from_disk(Media(server, media_id))
+        media = Media(server, media_id)
+        return self._faults.of_image(media.key).apply(lambda: self._read(media), _text)
+
+    def _read(self, media: Media) -> Reply:
+        image = self._account.read_from_disk(media)
         if image is not None:
-            self._hits.count_image(f"{server}/{media_id}")
+            self._hits.count_image(media.key)
             return Reply(200, image, CORS_HEADERS | FILE_HEADERS)
-        is_directory = not media_id and self._account.has_folder(server)
+        is_directory = not media.media_id and self._account.has_folder(media.server)
         return _text(403, DIRECTORY_MESSAGE) if is_directory else _text(404)
 
 

@@ -82,7 +82,7 @@ def _copy_salt(stack: CloudFormationStack, source: str, target: str) -> None:
     present = dynamodb.get_item(TableName=target, Key=_SALT, ConsistentRead=True).get("Item")
     if present and present != salt:
         raise DeploymentError(
-            f"{stack} has stored pictures of its own, whose names do not fit those of {source}:"
+            f"{stack} has already stored pictures, under ids that differ from those in {source}:"
             " recover into a new stack"
         )
     if salt:

@@ -129,7 +129,7 @@ def _stack(
 
 
 def _publish(stack: Stack) -> None:
-    """Stores the page in the web bucket, and the engine's address in `.local/access.json`."""
+    """Stores the page in the web bucket, and the engine's address and token in `.local/access.json`."""
     engine = stack.engine
     add_engine_access(_ACCESS, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK_NAME)
     publish_page(boto3.client("s3", **engine.access), stack.outputs["WebBucket"], ROOT / "web")

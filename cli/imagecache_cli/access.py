@@ -138,7 +138,8 @@ def _checked_access(url: str, token: str, *, url_name: str, token_name: str) -> 
     # The link that `make run` prints has a token after its #, so it is not the API's address.
     if parts.query or parts.fragment or parts.username is not None:
         raise SettingsError(
-            f"{url_name} must be an address only: remove everything after ? or #, and before @"
+            f"{url_name} must be an address only: remove a ? or # and all that follows it,"
+            " and a user name and password with their @"
         )
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK_HOSTS:
         raise SettingsError(f"{url_name} must begin with https://, or the token would be sent unencrypted")

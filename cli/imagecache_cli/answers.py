@@ -32,6 +32,7 @@ class Chat:
     unread_count: int
     is_archived: bool
     is_pinned: bool
+    is_marked_unread: bool
     image: Image
     facepile: list[Image]
     participant_count: int
@@ -169,8 +170,29 @@ class LastSweep:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """An account in Beeper. `text` and `advice` explain its status, which it has had since `since`.
+
+    `waiting` is the number of its chats' pictures that are not cached, None if the account needs no person.
+    """
+
+    account_id: str
+    network: str | None
+    status: str
+    status_text: str | None
+    since: str | None
+    needs_person: bool
+    text: str
+    advice: str | None
+    waiting: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
-    """The counts of the cache. `orphaned` is the number of images that are no longer shown."""
+    """The counts of the cache. `orphaned` is the number of images that are no longer shown.
+
+    `accounts` is None if the API is older.
+    """
 
     total_cached_images: int
     total_chats_with_images: int
@@ -184,6 +206,7 @@ class Stats:
     last_sync: LastSync
     last_sweep: LastSweep
     origin: Origin
+    accounts: list[Account] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +259,7 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A contact. `identifiers` are by kind. `source` is manual (put by the owner) or dex (imported)."""
+    """A contact. `identifiers` are by kind. `source` is manual (put by the owner), dex or beeper."""
 
     contact_id: str
     full_name: str | None

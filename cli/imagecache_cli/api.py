@@ -110,8 +110,8 @@ def _read_response(response: requests.Response) -> Json:
         document = None
     if not isinstance(document, dict):
         raise UnexpectedAnswerError(
-            f"the answer is HTTP {response.status_code} without JSON: "
-            "check that this is the address of an image cache"
+            f"{response.url.partition('?')[0]} answers HTTP {response.status_code} without JSON:"
+            " check that it is the address of an image cache"
         )
     # `ok` also includes redirects, which this client does not follow.
     if response.ok and response.status_code < HTTPStatus.MULTIPLE_CHOICES:

@@ -91,7 +91,7 @@ def read_contact_rows(file: Path) -> list[ContactRow]:
     first_numbers: dict[str, int] = {}
     rows = [_contact_row(fields, number, first_numbers) for number, fields in entries]
     if not rows:
-        raise SettingsError(f"{file.name} contains no contacts: add a row for each of them")
+        raise SettingsError(f"{file.name} contains no contacts: add at least one")
     return rows
 
 
@@ -130,6 +130,10 @@ def _json_entries(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]
         raise SettingsError(f"{file.name} must contain a list of contacts")
     for number, entry in enumerate(entries, start=1):
         fields = entry if isinstance(entry, dict) else {}
+        # A list of all contacts has Beeper's own, too. Stored by hand, they would no longer follow Beeper,
+        # and win against the contacts of other sources.
+        if fields.get("source") == "beeper":
+            continue
         identifiers = fields.get("identifiers")
         # In the API's answers the identifiers are in a separate object.
         fields = {**fields, **(identifiers if isinstance(identifiers, dict) else {})}
@@ -199,7 +203,10 @@ def _identifier_problem(identifiers: Mapping[str, list[str]]) -> str:
 
 
 def _text(value: Any) -> str | None:
-    """Returns a text or a number as a text without outer spaces, or None if it is empty or another type."""
+    """Returns a text or a whole number as a text without outer spaces.
+
+    Returns None if nothing is left, or if the value has another type.
+    """
     return str(value).strip() or None if isinstance(value, str | int) else None
 
 

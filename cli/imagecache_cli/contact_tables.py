@@ -55,6 +55,7 @@ def describe_clashes(clashes: Iterable[Clash]) -> str:
 
 
 def _identifiers(contact: Contact) -> str:
-    # The API has links made by hand in a separate field, but they are identifiers, too.
-    values_by_kind = {**contact.identifiers, "by hand": contact.participant_ids}
+    # The API has the ids of members in a separate field, but they are identifiers, too.
+    kind_of_id = "by hand" if contact.source == "manual" else "member"
+    values_by_kind = {**contact.identifiers, kind_of_id: contact.participant_ids}
     return "; ".join(f"{kind} {', '.join(values)}" for kind, values in values_by_kind.items() if values)

@@ -1,6 +1,7 @@
 """The verbs of `imagecache contacts`. Contacts have pictures for people who have none in Beeper."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,14 @@ ContactId = Annotated[str, typer.Argument(metavar="ID", help="The contactId.")]
 Texts = list[str]
 
 
+class ContactSource(StrEnum):
+    """The sources of contacts, as the API names them."""
+
+    MANUAL = "manual"
+    DEX = "dex"
+    BEEPER = "beeper"
+
+
 @dataclass(frozen=True, slots=True)
 class RowResult:
     """The result of storing one row of a file, or of checking it.
@@ -60,10 +69,15 @@ class RowResult:
 def list_contacts(
     context: typer.Context,
     everything: Annotated[bool, typer.Option("--all", help="Every page, not only the first.")] = False,
+    source: Annotated[
+        ContactSource | None,
+        typer.Option(help="Only contacts that were put by hand, or that come from there."),
+    ] = None,
 ) -> None:
     """List the contacts with their identifiers, and mark identifiers that another contact has already."""
     session = open_session(context)
-    document = read_list(session.api, "/api/contacts", "contacts", {}, everything=everything)
+    query: dict[str, str | int] = {} if source is None else {"source": source.value}
+    document = read_list(session.api, "/api/contacts", "contacts", query, everything=everything)
     session.screen.show(document, render_contacts(read(Contacts, document).contacts))
     if document["nextCursor"] is not None:
         session.screen.note("there is more: --all shows everything")

@@ -151,6 +151,7 @@ def _examine(session: Session) -> Iterator[Finding]:
         return
     # These findings need no further request, so no error can prevent one of them.
     yield _last_sync(stats, session.outside.now())
+    yield from _accounts(stats)
     yield _pictures(stats)
     yield from _failures(stats, unreachable)
 
@@ -215,11 +216,24 @@ def _last_sync(stats: Stats, now: datetime) -> Finding:
     return Finding("sync", Verdict.OK, found)
 
 
+def _accounts(stats: Stats) -> Iterator[Finding]:
+    """Yields a finding for each account that needs a person, or one if none does. An old API lists none."""
+    accounts = stats.accounts or []
+    in_need = [account for account in accounts if account.needs_person]
+    for account in in_need:
+        yield Finding("accounts", Verdict.WARN, tables.describe_account(account), account.advice or "")
+    if accounts and not in_need:
+        yield Finding("accounts", Verdict.OK, f"{len(accounts):,} in Beeper, none of which needs you")
+
+
 def _parse_time(iso: str) -> datetime:
     try:
         return datetime.fromisoformat(iso).astimezone(UTC)
     except ValueError as error:
-        raise UnexpectedAnswerError(f"the API's lastSync.succeededAt is not a time: {iso}") from error
+        raise UnexpectedAnswerError(
+            f"the API's answer has no valid time in lastSync.succeededAt ({iso}):"
+            " update this clone, which may be older than the API"
+        ) from error
 
 
 def _pictures(stats: Stats) -> Finding:

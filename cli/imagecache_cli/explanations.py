@@ -73,8 +73,13 @@ FAILURES = _by_code(
         ),
         Explanation(
             "crashed",
-            "three attempts ended without a result, the last of them alone, for example for lack of memory",
+            "three attempts ended without a result, the third without other pictures beside it",
             "it is tried again after 30 days; `imagecache retry URL` tries it now",
+        ),
+        Explanation(
+            "not_served",
+            "the picture's server works, but did not send this picture",
+            f"{_RETRIED}; if it stays missing, check that it opens in Beeper",
         ),
         Explanation("origin_down", "the server that has the picture could not be reached", _RETRIED),
         Explanation("malformed", "the URL is malformed", _OTHER_URL),

@@ -23,6 +23,7 @@ class ChatFilter(StrEnum):
     UNREAD = "unread"
     GROUPS = "groups"
     PINNED = "pinned"
+    LOW_PRIORITY = "low-priority"
     ARCHIVED = "archived"
     ALL = "all"
 
@@ -91,7 +92,7 @@ def lookup(
     urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Source URLs, of any scheme.")],
     enqueue: Annotated[bool, typer.Option("--enqueue", help="Queue the missing ones.")] = False,
 ) -> None:
-    """Show the cached copies of pictures. Exit code 1 if one of them is unknown."""
+    """Show the cached copies of pictures. Exit code 1 if one was never queued or was forgotten."""
     session = open_session(context)
     images: Json = {}
     for start in range(0, len(urls), _URLS_PER_REQUEST):

@@ -13,7 +13,18 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from imagecache_cli.answers import Chat, Image, ImageRow, Images, LastSweep, Reference, Shown, Stats, Story
+from imagecache_cli.answers import (
+    Account,
+    Chat,
+    Image,
+    ImageRow,
+    Images,
+    LastSweep,
+    Reference,
+    Shown,
+    Stats,
+    Story,
+)
 from imagecache_cli.explanations import explain_failure
 
 NOTHING = "-"
@@ -130,7 +141,24 @@ def render_stats(stats: Stats) -> RenderableType:
         "last sweep": _last_sweep(stats.last_sweep),
         "Beeper": status(stats.origin.state),
     }
+    if stats.accounts:
+        lines["accounts"] = Text("\n").join(map(_account, stats.accounts))
     return pairs(lines)
+
+
+def describe_account(account: Account) -> str:
+    """Returns an account with its status, such as `WhatsApp: log in again, since ..., 12 faces wait`."""
+    parts = [f"{account.network or account.account_id}: {account.text}"]
+    # For an account that works, neither the moment nor a number of pictures says anything.
+    if account.needs_person:
+        parts.append(f"since {moment(account.since)} UTC")
+        if account.waiting is not None:
+            parts.append("1 face waits" if account.waiting == 1 else f"{account.waiting:,} faces wait")
+    return ", ".join(parts)
+
+
+def _account(account: Account) -> Text:
+    return Text(describe_account(account), style="yellow" if account.needs_person else "")
 
 
 def render_chats(chats: Iterable[Chat]) -> RenderableType:
@@ -141,7 +169,7 @@ def render_chats(chats: Iterable[Chat]) -> RenderableType:
             moment(chat.last_activity),
             _shortened(chat.title or NOTHING),
             chat.network or chat.account_id,
-            f"{chat.unread_count:,}" if chat.unread_count else "",
+            _unread(chat),
             f"{chat.participant_count:,}",
             _chat_picture(chat),
             chat.chat_id,
@@ -149,6 +177,13 @@ def render_chats(chats: Iterable[Chat]) -> RenderableType:
         for chat in chats
     )
     return table(columns, rows, long=("chatId",))
+
+
+def _unread(chat: Chat) -> str:
+    """Returns the number of unread messages, or "marked" if the owner has marked a read chat as unread."""
+    if chat.unread_count:
+        return f"{chat.unread_count:,}"
+    return "marked" if chat.is_marked_unread else ""
 
 
 def render_uncached(references: Iterable[Reference]) -> RenderableType:

@@ -267,7 +267,7 @@ def test_a_recovery_is_refused_where_it_would_mix_data(account: Account, name: s
     account.deploy_data(f"{name}-new", SyncState="DISABLED")
     account.salt(new["SyncStateTable"])
     used = account.run("recover", STACK=f"{name}-new", FROM=name)
-    assert "has stored pictures of its own" in used.errors
+    assert "has already stored pictures" in used.errors
     assert account.rows(new["ContactsTable"]) == []
 
     nowhere = account.run("recover", STACK=f"{name}-new", FROM="nowhere")

@@ -42,6 +42,9 @@ CHAT: Json = {
     "isArchived": False,
     "isMuted": False,
     "isPinned": True,
+    "isLowPriority": False,
+    "isMarkedUnread": False,
+    "mergedInto": None,
     "lastMessage": "see you",
     "image": CACHED,
     "facepile": [],
@@ -98,6 +101,7 @@ STORY: Json = {
     "failedAt": "2026-11-25T08:01:00Z",
     "nextAttemptAt": "2026-11-26T08:01:00Z",
     "cachedAt": None,
+    "closedOrigins": [],
     "image": FAILED,
     "shownBy": [
         {"chatId": "!ada:beeper.local", "chatTitle": "Ada Lovelace", "participantId": "@bob:beeper.local"},
@@ -110,6 +114,29 @@ HEALTH: Json = {"status": "ok"}
 
 STATUS: Json = {
     "origin": {"state": "ok", "since": "2026-11-20T00:00:00Z", "checkedAt": "2026-11-25T09:50:00Z"},
+}
+
+CONNECTED: Json = {
+    "accountId": "signal_1",
+    "network": "Signal",
+    "status": "connected",
+    "statusText": None,
+    "since": "2026-10-01T10:00:00Z",
+    "needsPerson": False,
+    "text": "connected",
+    "advice": None,
+    "waiting": None,
+}
+LOGGED_OUT: Json = {
+    "accountId": "whatsapp_1",
+    "network": "WhatsApp",
+    "status": "reconnect_required",
+    "statusText": "Logged out",
+    "since": "2026-11-20T10:00:00Z",
+    "needsPerson": True,
+    "text": "log in again",
+    "advice": "Open Beeper's settings.",
+    "waiting": 12,
 }
 
 STATS: Json = {
@@ -137,6 +164,7 @@ STATS: Json = {
         "bytesFreed": 1_200_000,
     },
     "origin": STATUS["origin"],
+    "accounts": [CONNECTED, LOGGED_OUT],
 }
 NEVER_SWEPT: Json = {
     **STATS,

@@ -86,7 +86,7 @@ def test_an_answer_that_is_not_the_apis_is_recognised(api: FakeApi, imagecache: 
     ran = imagecache("stats", "--json")
 
     assert (ran.code, ran.out) == (1, "")
-    assert "check that this is the address of an image cache" in ran.err
+    assert "check that it is the address of an image cache" in ran.err
 
 
 def test_a_redirect_gets_no_token(api: FakeApi, imagecache: Command) -> None:

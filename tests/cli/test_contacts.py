@@ -60,6 +60,26 @@ def test_contacts_are_rows_with_their_identifiers_and_clashes(api: FakeApi, imag
     ) in imagecache("contacts", "list").words
 
 
+def test_contacts_may_be_listed_by_their_source(api: FakeApi, imagecache: Command) -> None:
+    api.answer("GET /api/contacts", {"contacts": [{**CONTACT, "source": "beeper"}], "nextCursor": None})
+    words = imagecache("contacts", "list", "--source", "beeper").words
+    assert api.requests[0].query == {"source": "beeper"}
+    assert "phone +442079460958; member @ada:beeper.local" in words
+    imagecache("contacts", "list")
+    assert api.requests[1].query == {}
+
+
+def test_an_import_of_a_list_of_all_contacts_leaves_out_those_from_beeper(
+    api: FakeApi, imagecache: Command, tmp_path: Path
+) -> None:
+    ready(api)
+    of_beeper = {**CONTACT, "contactId": "beeper:1:2", "source": "beeper"}
+    listed = json.dumps({"contacts": [of_beeper, CONTACT], "nextCursor": None})
+    ran = imagecache("contacts", "import", write_file(tmp_path, listed, "contacts.json"))
+    assert ran.code == 0
+    assert [route for route in api.routes() if route.startswith("PUT")] == ["PUT /api/contacts/ada"]
+
+
 def test_one_contact_is_shown_with_the_members_it_is_linked_to(api: FakeApi, imagecache: Command) -> None:
     shown = {"chatId": "!c", "chatTitle": "Ada", "participantId": "@ada:beeper.local"}
     api.answer("GET /api/contacts/ada", {"contact": CONTACT, "linked": [shown], "moreLinked": True})

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from imagecache_cli.doctor import Finding, Verdict, render_findings
 from tests.cli.conftest import Command
-from tests.cli.contract import FAILED_ROW, HEALTH, STATS, STATUS, job, synced
+from tests.cli.contract import CONNECTED, FAILED_ROW, HEALTH, LOGGED_OUT, STATS, STATUS, job, synced
 from tests.cli.fake_api import Answer, FakeApi
 
 Seen = tuple[str, str, str]
@@ -48,7 +48,7 @@ def findings(imagecache: Command, code: int) -> dict[str, Seen]:
 
 
 def test_a_healthy_cache_gets_an_ok_for_each_subject(api: FakeApi, imagecache: Command) -> None:
-    prepare(api, stats={"failed": 0, "failedByReason": {}})
+    prepare(api, stats={"failed": 0, "failedByReason": {}, "accounts": [CONNECTED]})
 
     ran = imagecache("doctor")
 
@@ -58,6 +58,7 @@ def test_a_healthy_cache_gets_an_ok_for_each_subject(api: FakeApi, imagecache: C
         "ok token the admin token",
         f"ok Beeper {SYNC_HAS_READ}",
         "ok sync last succeeded 2026-11-25 09:50 UTC",
+        "ok accounts 1 in Beeper, none of which needs you",
         "ok pictures 1,371 cached, 4 pending",
         "ok failures none",
     ]
@@ -72,7 +73,7 @@ def test_an_address_of_something_else_is_the_only_finding(api: FakeApi, imagecac
     assert list(seen) == ["API"]
     assert seen["API"] == (
         "bad",
-        "the answer is HTTP 200 without JSON: check that this is the address of an image cache",
+        f"{api.url}/api/health answers HTTP 200 without JSON: check that it is the address of an image cache",
         "correct IMAGECACHE_URL, or start `make run`",
     )
 
@@ -243,4 +244,24 @@ def test_an_invalid_time_is_an_unexpected_answer(api: FakeApi, imagecache: Comma
 
     ran = imagecache("doctor")
 
-    assert (ran.code, ran.err) == (1, "imagecache: the API's lastSync.succeededAt is not a time: yesterday\n")
+    assert (ran.code, ran.err) == (
+        1,
+        "imagecache: the API's answer has no valid time in lastSync.succeededAt (yesterday):"
+        " update this clone, which may be older than the API\n",
+    )
+
+
+def test_an_account_that_needs_a_person_is_a_warning_with_its_waiting_faces_and_advice(
+    api: FakeApi, imagecache: Command
+) -> None:
+    prepare(api, stats={"accounts": [CONNECTED, LOGGED_OUT]})
+
+    said = "WhatsApp: log in again, since 2026-11-20 10:00 UTC, 12 faces wait"
+    assert findings(imagecache, 0)["accounts"] == ("warn", said, "Open Beeper's settings.")
+
+
+def test_an_api_that_lists_no_accounts_gets_no_finding_about_them(api: FakeApi, imagecache: Command) -> None:
+    none: list[object] = []
+    for accounts in (none, None):
+        prepare(api, stats={"accounts": accounts})
+        assert "accounts" not in findings(imagecache, 0)

@@ -37,7 +37,15 @@ def test_stats_show_what_is_cached_and_what_failed(api: FakeApi, imagecache: Com
         "last complete sync 2026-11-24 22:00 UTC",
         "last sweep 2026-11-25 03:30 UTC: 3 deleted (1.2 MB)",
         "Beeper ok",
+        "accounts Signal: connected",
+        "WhatsApp: log in again, since 2026-11-20 10:00 UTC, 12 faces wait",
     ]
+
+
+def test_stats_of_an_older_api_have_no_accounts(api: FakeApi, imagecache: Command) -> None:
+    api.answer("GET /api/stats", {name: value for name, value in STATS.items() if name != "accounts"})
+
+    assert "accounts" not in imagecache("stats").words
 
 
 def test_stats_show_why_the_last_sweep_refused_to_delete(api: FakeApi, imagecache: Command) -> None:
@@ -65,6 +73,16 @@ def test_chats_are_rows_with_the_state_of_their_pictures(api: FakeApi, imagecach
     assert "2026-11-25 09:30 Ada Lovelace WhatsApp 3 2 cached !ada:beeper.local" in rows
     assert "- - whatsapp_1 1,204 2 of 3 members !group:beeper.local" in rows
     assert api.requests[0].query == {"limit": "50", "filter": "inbox", "participants": "0"}
+
+
+def test_a_chat_that_is_marked_as_unread_says_so_if_it_has_no_number(
+    api: FakeApi, imagecache: Command
+) -> None:
+    marked = {**CHAT, "isMarkedUnread": True}
+    api.answer("GET /api/chats", {"chats": [marked, {**marked, "unreadCount": 0}], "nextCursor": None})
+    rows = [" ".join(line.split()) for line in imagecache("chats").out.splitlines()]
+    assert sum(" WhatsApp 3 2 " in row for row in rows) == 1
+    assert sum(" WhatsApp marked 2 " in row for row in rows) == 1
 
 
 def test_chats_are_filtered_by_the_api(api: FakeApi, imagecache: Command) -> None:

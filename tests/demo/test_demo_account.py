@@ -185,3 +185,24 @@ def test_a_message_makes_its_chat_the_newest() -> None:
     account.receive_message(quiet.id, "Still there?")
     assert account.chats[0].id == quiet.id
     assert account.chats[0].last_message == "Still there?"
+
+
+def test_chats_are_merged_into_a_union_that_is_listed_instead_of_them() -> None:
+    account = Account(scale=0.01)
+    first, second, third = [chat for chat in account.chats if len(chat.people) == 2][:3]
+    before = {chat.id for chat in account.chats}
+    account.merge_chats("!union", [first.id, second.id])
+    assert {chat.id for chat in account.chats} == before - {first.id, second.id} | {"!union"}
+    union, member = account.find_chat("!union"), account.find_chat(first.id)
+    assert union
+    assert member
+    assert union.as_json(None)["merge"] == {"chatIDs": [first.id, second.id], "defaultChatID": first.id}
+    assert {person.id for person in union.people} == {
+        person.id for chat in (first, second) for person in chat.people
+    }
+    assert member.as_json(None)["mergedIntoChatID"] == "!union"
+    account.merge_chats("!union", [second.id, third.id])
+    assert {chat.id for chat in account.chats} == before - {second.id, third.id} | {"!union"}
+    account.remove_chat("!union")
+    assert {chat.id for chat in account.chats} == before
+    assert all(chat.merged_into is None for chat in (account.find_chat(second.id),) if chat)

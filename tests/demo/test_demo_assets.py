@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from demo.account import MEDIA_GONE
-from demo.media import MEDIA_ROOT, Media
+from demo.media import BEEPER_ROOT, MEDIA_ROOT, WINDOWS_MEDIA_ROOT, Media, Picture
 from demo.service import DemoAccount
 from tests.demo.clients import Client
 
@@ -38,6 +38,8 @@ def test_an_encryption_query_does_not_change_the_asset(demo: DemoAccount, beeper
         (f"file://{MEDIA_ROOT}/../../secrets", 403),
         (f"file://{MEDIA_ROOT}/%2e%2e/index.db", 403),
         (f"file://attacker{MEDIA_ROOT}/beeper.com/x", 403),
+        (f"file://{BEEPER_ROOT}/index.db", 403),
+        (f"file://{BEEPER_ROOT}/local-whatsapp/attachments/never-seen", 502),
         ("https://example.invalid/x.jpg", 400),
         (f"{MEDIA_ROOT}/beeper.com/x", 400),
         ("", 400),
@@ -46,6 +48,18 @@ def test_an_encryption_query_does_not_change_the_asset(demo: DemoAccount, beeper
 )
 def test_what_is_not_an_asset_is_not_served(beeper: Client, url: str, status: int) -> None:
     assert beeper.get("/v1/assets/serve", url=url).status_code == status
+
+
+def test_files_of_windows_and_attachments_of_an_account_are_served(
+    demo: DemoAccount, beeper: Client, media: Client
+) -> None:
+    key = demo.account.deliverable()[0]
+    on_windows = beeper.get("/v1/assets/serve", url=f"file:///{WINDOWS_MEDIA_ROOT}/{key}")
+    assert on_windows.content == demo.account.download(_media(key))
+    attachment = Media("local-whatsapp", "attachments/0a1b")
+    demo.account.set_avatar(demo.account.chats[0].id, Picture.on_disk(attachment))
+    assert beeper.get("/v1/assets/serve", url=attachment.file_url).status_code == 200
+    assert media.get(f"/{attachment.key}").status_code == 404, "it is not in the media folder"
 
 
 def test_gone_media_is_a_serve_asset_error(demo: DemoAccount, beeper: Client) -> None:

@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from urllib3.exceptions import ProtocolError
 
+from demo.faults import TUNNEL_PAGE
 from demo.media import Media
 from demo.service import DemoAccount
 from tests.demo.clients import Client
@@ -85,6 +87,42 @@ def test_a_fault_applies_to_its_target_only(
     assert beeper.get("/v1/chats").status_code == 200
     assert media.get(f"/{quote(asset.key)}").status_code == 200
     assert beeper.get("/v1/assets/serve", url=asset.mxc_url).status_code == 404
+
+
+@pytest.mark.parametrize("mode", ["empty", "html", "wrong_length", "none"])
+def test_a_fault_of_one_image_applies_to_it_on_both_servers_and_to_no_other(
+    demo: DemoAccount, beeper: Client, media: Client, asset: Media, mode: str
+) -> None:
+    other = next(key for key in demo.account.deliverable() if key != asset.key)
+    whole = len(demo.account.download(asset) or b"")
+    expected = {"empty": 0, "html": len(TUNNEL_PAGE), "wrong_length": whole // 2, "none": whole}[mode]
+    answered = beeper.control("faults", mode=mode, images=[asset.key]).json()
+    assert answered == ({} if mode == "none" else {asset.key: {"mode": mode, "seconds": 1}})
+    assert len(beeper.get("/v1/assets/serve", url=asset.mxc_url).content) == expected
+    assert len(media.get(f"/{quote(asset.key)}").content) == expected
+    assert beeper.get("/v1/assets/serve", url=f"mxc://{other}").content
+    beeper.control("faults", mode="none")
+    assert beeper.report("faults").json() == {}
+
+
+@pytest.mark.parametrize("mode", ["truncated", "endless"])
+def test_a_body_may_be_shorter_than_announced_or_endless(
+    demo: DemoAccount, beeper: Client, asset: Media, mode: str
+) -> None:
+    demo.faults.set(mode, images=[asset.key])
+    whole = len(demo.account.download(asset) or b"")
+    url = f"{demo.beeper_url}/v1/assets/serve"
+    headers = {"Authorization": f"Bearer {demo.beeper_token}"}
+    with requests.get(url, {"url": asset.mxc_url}, headers=headers, stream=True, timeout=60) as answer:
+        if mode == "truncated":
+            assert answer.headers["Content-Length"] == str(whole)
+            assert len(answer.raw.read(whole // 2)) == whole // 2
+            with pytest.raises(ProtocolError):
+                answer.raw.read()
+        else:
+            assert "Content-Length" not in answer.headers
+            assert len(answer.raw.read(1_000_000)) == 1_000_000
+    assert beeper.get("/v1/info").status_code == 200
 
 
 def test_faults_are_set_and_ended_from_outside(beeper: Client) -> None:
@@ -188,6 +226,16 @@ def test_a_chat_is_added_changed_and_removed_from_outside(beeper: Client) -> Non
 
     beeper.control("remove-chat", chatId="!new:x")
     assert beeper.get("/v1/chats/!new:x").status_code == 404
+
+
+def test_chats_are_merged_and_divided_from_outside(beeper: Client) -> None:
+    first, second = (chat["id"] for chat in beeper.get("/v1/chats").json()["items"][:2])
+    beeper.control("merge-chats", unionId="!union", chatIds=[first, second])
+    listed = {chat["id"] for chat in beeper.get("/v1/chats", limit="200").json()["items"]}
+    assert (listed & {first, second}, "!union" in listed) == (set(), True)
+    assert beeper.control("merge-chats", unionId="!union", chatIds=["!unknown"]).status_code == 400
+    beeper.control("remove-chat", chatId="!union")
+    assert {first, second} <= {chat["id"] for chat in beeper.get("/v1/chats", limit="200").json()["items"]}
 
 
 def test_lost_media_can_no_longer_be_delivered(demo: DemoAccount, beeper: Client, asset: Media) -> None:

@@ -113,6 +113,12 @@ class Clone:
         with self.open(path) as response:
             return json.load(response)
 
+    def first_sync_is_over(self) -> bool:
+        """Returns whether a sync has read everything, Beeper's contacts included."""
+        stats = self.get("/api/stats")
+        # The state of Beeper is recorded at the end of a run, after its success and the contacts.
+        return stats["lastSync"]["completedAt"] is not None and stats["origin"]["state"] == "ok"
+
     @property
     def access(self) -> dict[str, Any]:
         """Returns what `.local/access.json` says of the running stack."""

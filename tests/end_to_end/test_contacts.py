@@ -5,9 +5,10 @@ import io
 import json
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -16,6 +17,8 @@ from PIL import Image
 from demo.chats import Json
 from demo.dex import FakeDex
 from demo.listener import Listener
+from demo.media import Media, Picture
+from demo.people import WHATSAPP as BEEPERS_WHATSAPP
 from demo.service import DemoAccount
 from local.edge_server import EdgeServer
 from local.edge_site import Site
@@ -95,6 +98,17 @@ class Running:
         wait_until(holds, what=f"contacts' faces in {numbers}: {self.faces()}")
         return {url for _, status, url in self.faces().values() if status == "cached"}
 
+    def contacts(self, source: str) -> list[Any]:
+        """Returns the contacts of this source, page by page."""
+        contacts: list[Any] = []
+        cursor = ""
+        while True:
+            page = self.ask("GET", f"/api/contacts?source={source}{cursor}")
+            contacts += page["contacts"]
+            if page["nextCursor"] is None:
+                return contacts
+            cursor = f"&cursor={quote(page['nextCursor'])}"
+
     def sync_until_done(self, job_id: str) -> None:
         """Waits until a job is over. If another sync was running, which missed the change, runs one more."""
         job: dict[str, Any] = {}
@@ -170,3 +184,13 @@ def test_chats_show_contacts_as_they_are_imported_changed_and_deleted(running: R
     del running.dex.people[0]
     assert running.invoke("ContactsFunction")["removed"] == 1
     running.wait_for(1, 2)
+
+    picture_of_ada = Picture.remote(Media("local.beeper.com", "alex_contact"))
+    running.demo.account.set_contact(BEEPERS_WHATSAPP.account_id, replace(ADA, picture=picture_of_ada))
+    running.sync_until_done(running.ask("POST", "/api/sync", {"complete": True})["jobId"])
+    running.wait_for(0, 1, 2)
+    assert {contact["source"] for contact in running.contacts("beeper")} == {"beeper"}
+    running.demo.account.set_login_status(BEEPERS_WHATSAPP.account_id, "reconnect_required")
+    wait_until(lambda: running.invoke("SyncFunction")["outcome"] == "ok", what="a sync")
+    [account] = [each for each in running.ask("GET", "/api/stats")["accounts"] if each["needsPerson"]]
+    assert (account["accountId"], account["text"]) == (BEEPERS_WHATSAPP.account_id, "log in again")

@@ -12,8 +12,10 @@ pytestmark = pytest.mark.engine
 
 
 def all_cached(clone: Clone, deliverable: Iterable[str], hits: Mapping[str, int]) -> bool:
-    """Returns whether every picture that can be delivered was delivered, and none waits."""
-    return hits.keys() >= set(deliverable) and "pending" not in {image["status"] for image in clone.images()}
+    """Returns whether a sync is over, every picture that can be delivered was delivered, and none waits."""
+    if not clone.first_sync_is_over() or not hits.keys() >= set(deliverable):
+        return False
+    return "pending" not in {image["status"] for image in clone.images()}
 
 
 def assert_every_url_loads(clone: Clone) -> int:

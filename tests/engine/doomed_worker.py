@@ -32,12 +32,15 @@ class StopsAt:
         self._stage = stage
         self._origin = origin
 
-    def fetch(self, location: MediaLocation) -> Fetched:
+    def fetch(self, location: MediaLocation, *, is_first_attempt: bool) -> Fetched:
         if self._stage == "download":
-            self._origin.fetch(location)
+            self._origin.fetch(location, is_first_attempt=is_first_attempt)
         print(self._stage, flush=True)  # noqa: T201 - the test reads it
         time.sleep(600)
         raise AssertionError("the test did not kill this process")
+
+    def check(self) -> None:
+        """Works."""
 
 
 def cacher_on(

@@ -37,7 +37,10 @@ class Origin:
         Image.new("RGB", (8, 8), "teal").save(out, "PNG")
         self._image = out.getvalue()
 
-    def fetch(self, location: MediaLocation) -> Fetched:
+    def check(self) -> None:
+        """Works."""
+
+    def fetch(self, location: MediaLocation, *, is_first_attempt: bool) -> Fetched:  # noqa: ARG002 - the interface's
         with self._lock:
             self.hits[location.key] = self.hits.get(location.key, 0) + 1
         return Fetched(self._image)

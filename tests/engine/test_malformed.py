@@ -21,7 +21,10 @@ class Media:
     def __init__(self, images: dict[str, bytes]) -> None:
         self._images = images
 
-    def fetch(self, location: MediaLocation) -> Fetched:
+    def check(self) -> None:
+        """Works."""
+
+    def fetch(self, location: MediaLocation, *, is_first_attempt: bool) -> Fetched:  # noqa: ARG002 - the interface's
         return Fetched(self._images[location.key])
 
 

@@ -16,7 +16,12 @@ import pytest
 from PIL import Image
 
 from imagecache.clock import DAY, HOUR
-from imagecache.errors import OriginBusyError, OriginDownError, OriginUnauthorizedError
+from imagecache.errors import (
+    OriginBusyError,
+    OriginDownError,
+    OriginUnauthorizedError,
+    OriginUnreachableError,
+)
 from imagecache.model.image import Blob, Fetched, ImageMessage, OriginName, Picture, Validators
 from imagecache.queues.images import ImagesQueue, from_body, to_body
 from imagecache.rules.source_urls import MediaLocation
@@ -37,11 +42,14 @@ class Laptop:
     asked: list[int] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
 
-    def fetch(self, location: MediaLocation) -> Fetched:
+    def check(self) -> None:
         self.stack.now += 20
         self.asked.append(self.stack.now)
         if error := self.down(self.stack.now):
             raise error
+
+    def fetch(self, location: MediaLocation, *, is_first_attempt: bool) -> Fetched:  # noqa: ARG002 - the interface's
+        self.check()
         self.served.append(location.key)
         out = io.BytesIO()
         number = int(location.media_id)
@@ -117,7 +125,8 @@ def statuses(stack: Stack, keys: list[str]) -> set[str]:
 def test_an_hours_outage_in_a_backfill_of_500_loses_nothing(stack: Stack) -> None:
     keys = [f"beeper.com/{number}" for number in range(500)]
     begins = NOW + 60_000
-    laptop = Laptop(stack, lambda now: OriginDownError("offline") if begins <= now < begins + HOUR else None)
+    offline = OriginUnreachableError("offline")
+    laptop = Laptop(stack, lambda now: offline if begins <= now < begins + HOUR else None)
     sqs = Sqs(stack)
     cacher = cacher_for(stack, laptop, sqs)
     for key in keys:
@@ -133,7 +142,7 @@ def test_an_hours_outage_in_a_backfill_of_500_loses_nothing(stack: Stack) -> Non
 
 
 @pytest.mark.parametrize(
-    "error", [OriginDownError("offline"), OriginUnauthorizedError("401"), OriginBusyError()]
+    "error", [OriginUnreachableError("offline"), OriginUnauthorizedError("401"), OriginBusyError()]
 )
 def test_an_outage_of_a_week_costs_next_to_nothing_and_heals_by_itself(
     stack: Stack, error: OriginDownError

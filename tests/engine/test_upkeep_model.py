@@ -92,7 +92,10 @@ class Sources:
 
     colors: dict[str, str | None] = field(default_factory=dict)
 
-    def fetch(self, source: MediaLocation) -> Fetched:
+    def check(self) -> None:
+        """Works."""
+
+    def fetch(self, source: MediaLocation, *, is_first_attempt: bool) -> Fetched:  # noqa: ARG002 - the interface's
         color = self.colors[source.key]
         if color is None:
             raise ImageFailedError(FailureReason.GONE)

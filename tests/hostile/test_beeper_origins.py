@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import json
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from imagecache.errors import (
     OriginDownError,
     OriginFaultyError,
     OriginUnauthorizedError,
+    OriginUnreachableError,
 )
 from imagecache.model.image import FailureReason, Fetched
 from imagecache.rules.source_urls import MediaLocation, parse_source_url
@@ -29,7 +31,8 @@ from tests.hostile.origin import Flood, Origin, Say, answer, cut_short, drip, un
 A_MINUTE = 60  # seconds: how long `drip` would keep a client without a deadline
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(100)
 PAGE = b"<!DOCTYPE html><html><title>error code: 1033</title></html>"
-GONE_FOR_GOOD = b'{"message": "no longer available", "code": "SERVE_ASSET_ERROR"}'
+INFO = b'{"app": {"name": "Beeper"}}'
+NO_PORT = "http://127.0.0.1:1"
 Fetch = Callable[[str], bytes]
 
 
@@ -113,13 +116,100 @@ def test_retry_after_may_be_a_date() -> None:
     assert 97 <= seconds <= 100
 
 
-def test_the_one_502_that_is_final_is_distinguished_from_the_others(session: requests.Session) -> None:
-    with Origin(answer("502 Bad Gateway", GONE_FOR_GOOD)) as origin:
+@pytest.mark.parametrize(
+    ("status", "message", "reason"),
+    [
+        ("502 Bad Gateway", "Media not found or no longer available", FailureReason.GONE),
+        ("502 Bad Gateway", "Asset Not Found", FailureReason.GONE),
+        ("502 Bad Gateway", "This asset is no longer available.", FailureReason.GONE),
+        ("409 Conflict", "no longer available", FailureReason.GONE),
+        ("502 Bad Gateway", "Failed to load /Users/alex/media/x: timeout", FailureReason.NOT_SERVED),
+        ("502 Bad Gateway", "", FailureReason.NOT_SERVED),
+        ("502 Bad Gateway", None, FailureReason.NOT_SERVED),
+        ("409 Conflict", "busy", FailureReason.NOT_SERVED),
+    ],
+)
+def test_the_message_of_beepers_asset_error_decides_whether_the_image_is_gone(
+    session: requests.Session, status: str, message: str | None, reason: FailureReason
+) -> None:
+    body = json.dumps({"message": message, "code": "SERVE_ASSET_ERROR"}).encode()
+    with Origin(answer(status, body)) as origin:
         with pytest.raises(ImageFailedError) as caught:
             AssetsServe(base_url=origin.url, token="t", session=session).fetch(location())
-        assert caught.value.reason is FailureReason.GONE
+        assert caught.value.reason is reason
+        assert "alex" not in str(caught.value)
         with pytest.raises(OriginFaultyError):
             MediaServer(base_url=origin.url, token="t", session=session).fetch(location())
+
+
+@pytest.mark.parametrize("body", [b"", b"busy", b"[" * 60_000, b'{"code": "' + bytes(70_000) + b'"}'])
+def test_a_conflict_concerns_one_image_whatever_its_body_is(session: requests.Session, body: bytes) -> None:
+    with Origin(answer("409 Conflict", body)) as origin, pytest.raises(ImageFailedError) as caught:
+        AssetsServe(base_url=origin.url, token="t", session=session).fetch(location())
+    assert caught.value.reason is FailureReason.NOT_SERVED
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        answer("200 OK", INFO),
+        answer("404 Not Found", b'{"code": "NOT_FOUND"}'),  # Beeper before /v1/info
+        answer("403 Forbidden", b"Forbidden"),  # the media server, for its folder
+    ],
+)
+def test_an_origin_that_answers_itself_passes_the_check(session: requests.Session, say: Say) -> None:
+    with Origin(say) as origin:
+        AssetsServe(base_url=origin.url, token="t", session=session).check()
+        MediaServer(base_url=origin.url, token="t", session=session).check()
+    assert [request.split(" HTTP")[0] for request in origin.requests] == ["GET /v1/info", "GET /"]
+    assert all("Authorization: Bearer t" in request for request in origin.requests)
+
+
+@pytest.mark.parametrize(
+    ("say", "expected"),
+    [
+        (answer("200 OK", PAGE), OriginDownError),
+        (answer("530 "), OriginDownError),
+        (answer("503 Service Unavailable"), OriginDownError),
+        (Flood(), OriginDownError),
+        (drip(b""), OriginFaultyError),
+        (answer("401 Unauthorized"), OriginUnauthorizedError),
+        (answer("302 Found", b"", "Location: https://login.example/"), OriginUnauthorizedError),
+        (answer("429 Too Many Requests"), OriginBusyError),
+    ],
+)
+def test_an_origin_that_something_else_answers_for_does_not_pass_the_check(
+    session: requests.Session, say: Say, expected: type[OriginDownError]
+) -> None:
+    limits = TimeLimits(check_seconds=0.5)
+    with Origin(say) as origin:
+        for adapter in (AssetsServe, MediaServer):
+            with pytest.raises(OriginDownError) as caught:
+                adapter(base_url=origin.url, token="t", session=session, limits=limits).check()
+            assert type(caught.value) is expected
+
+
+def test_an_origin_without_a_connection_is_unreachable(session: requests.Session) -> None:
+    origin = AssetsServe(base_url=NO_PORT, token="t", session=session)
+    with pytest.raises(OriginUnreachableError):
+        origin.check()
+    with pytest.raises(OriginUnreachableError):
+        origin.fetch(location())
+
+
+def test_the_first_attempt_has_less_time_than_the_next(session: requests.Session) -> None:
+    limits = TimeLimits(total_seconds=A_MINUTE, first_attempt_seconds=0.2)
+
+    def late(connection: socket.socket) -> None:
+        time.sleep(0.6)
+        answer("200 OK", IMAGE)(connection)
+
+    with Origin(late) as origin:
+        for adapter in (AssetsServe, MediaServer):
+            slow = adapter(base_url=origin.url, token="t", session=session, limits=limits)
+            with pytest.raises(OriginFaultyError):
+                slow.fetch(location(), is_first_attempt=True)
+            assert slow.fetch(location()).content == IMAGE
 
 
 @pytest.mark.parametrize(
@@ -237,7 +327,7 @@ def test_the_environment_adds_no_password_and_no_proxy(
         assert MediaServer(base_url=origin.url, token="t", session=session).fetch(location()).content == IMAGE
 
 
-def test_an_origin_that_does_not_even_connect_is_down_and_not_slow(
+def test_an_origin_that_does_not_even_connect_is_unreachable_and_not_slow(
     session: requests.Session,
 ) -> None:
     limits = TimeLimits(connect_seconds=0.3)
@@ -250,4 +340,4 @@ def test_an_origin_that_does_not_even_connect_is_down_and_not_slow(
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
         with pytest.raises(OriginDownError) as caught:
             AssetsServe(base_url=url, token="t", session=session, limits=limits).fetch(location())
-    assert not isinstance(caught.value, OriginFaultyError)
+    assert type(caught.value) is OriginUnreachableError

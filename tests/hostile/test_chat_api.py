@@ -71,7 +71,7 @@ def test_an_answer_by_another_program_says_nothing_about_any_chat(
         for ask in (
             lambda: api.page(None),
             lambda: api.with_full_roster(large_group()),
-            lambda: api.exists("!a"),
+            lambda: api.look_up("!a"),
         ):
             with pytest.raises(OriginDownError) as caught:
                 ask()
@@ -129,16 +129,31 @@ def test_a_chat_whose_members_are_withheld_is_partial_and_not_empty(session: req
     assert (full.participants, full.participant_count, full.roster_is_partial) == ((), 552, True)
 
 
+@pytest.mark.parametrize(("listed", "is_partial"), [(551, False), (550, True)])
+def test_a_full_roster_is_whole_if_it_lacks_only_oneself(
+    session: requests.Session, listed: int, is_partial: bool
+) -> None:
+    items = [{"id": f"@{number}"} for number in range(listed)]
+    roster = {"items": items, "hasMore": False, "total": listed}
+    body = json.dumps({"id": large_group().chat_id, "participants": roster}).encode()
+    with Origin(answer("200 OK", body)) as origin:
+        full = api_at(origin, session).with_full_roster(large_group())
+    assert (len(full.participants), full.participant_count) == (listed, 552)
+    assert full.roster_is_partial == is_partial
+
+
 def test_only_a_404_of_the_chat_itself_means_that_it_is_gone(session: requests.Session) -> None:
     with Origin(said("error_of_v1", "404 Not Found")) as origin:
-        assert not api_at(origin, session).exists("!a/b?c#d")
+        assert api_at(origin, session).look_up("!a/b?c#d") is None
     [request] = origin.requests
     assert request.startswith("GET /v1/chats/%21a%2Fb%3Fc%23d?maxParticipantCount=0 HTTP/1.1\r\n")
     with Origin(said("group_of_552_excerpt")) as origin:
-        assert api_at(origin, session).exists("!a")
+        assert api_at(origin, session).look_up("!a") is not None
+    with Origin(answer("200 OK", b"{}")) as origin, pytest.raises(ListingError):
+        api_at(origin, session).look_up("!a")
     for status in ("500 Internal Server Error", "403 Forbidden", "400 Bad Request"):
         with Origin(said("error_inside_beeper", status)) as origin, pytest.raises(ListingError):
-            api_at(origin, session).exists("!a")
+            api_at(origin, session).look_up("!a")
 
 
 def test_the_tunnels_own_headers_are_sent_when_both_are_known(session: requests.Session) -> None:

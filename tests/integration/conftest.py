@@ -198,9 +198,13 @@ def _record(stack: Stack) -> Any:
 
 @pytest.fixture
 def demo() -> Iterator[DemoAccount]:
-    """Serves a small account with every kind of chat. On moto, a sync of 20 chats takes seconds."""
+    """Serves a small account with every kind of chat and no contacts.
+
+    On moto, a sync of 20 chats takes seconds.
+    """
     with DemoAccount(scale=0.05) as account:
         leave_out_similar_chats(account.account)
+        account.chat_api.lists_contacts = False  # to store them takes a second
         yield account
 
 

@@ -24,7 +24,12 @@ def minutes(*left: int) -> Callable[[], int]:
 
 def stored_chat_ids(stack: Stack) -> set[str]:
     """Returns the ids of all chats in beeperChats."""
-    return set(stack.chats_table.missing_since())
+    return set(stack.chats_table.listings())
+
+
+def missing_since(stack: Stack) -> dict[str, int]:
+    """Returns since when (ms) each stored chat is missing, 0 if it is not."""
+    return {chat_id: row.missing_since for chat_id, row in stack.chats_table.listings().items()}
 
 
 def listed_chat_ids(demo: DemoAccount) -> set[str]:

@@ -11,9 +11,10 @@ import requests
 from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
 from imagecache.model.access import Role
-from imagecache.model.image import ImageMessage, ImageRef, RejectionReason
+from imagecache.model.image import ImageMessage, ImageRef, OriginName, RejectionReason
 from imagecache.queues.images import from_body
 from imagecache.rules.retries import NEVER
+from imagecache.stores.state.circuits import Cause
 from tests.integration import demo_chats
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
@@ -198,6 +199,40 @@ def test_a_failed_image_is_explained_in_sentences(
         "If another picture has replaced it, the next sync brings that one.",
         "Shown by Ada Lovelace.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cause", "because"),
+    [
+        (Cause.OUTAGE, "cannot be reached, or something else answers in its place"),
+        (Cause.UNAUTHORIZED, "refuses the token"),
+        (Cause.BUSY, "has asked for a pause"),
+    ],
+)
+def test_an_image_that_waits_for_its_origin_is_explained_with_the_cause(
+    stack: Stack, api: Api, cause: Cause, because: str
+) -> None:
+    until = iso(stack.circuits.open(OriginName.BEEPER, cause, "status 530", now=stack.now))
+    because += " (its answer: status 530)"
+    waiting = f"No picture is requested from Beeper before {until}, because Beeper {because}."
+    stack.cached_images.mark_queued(request("s/pending"))
+    fail(stack, "s/failed")
+    cache(stack, "s/cached", "blob")
+    for url in ("mxc://s/unknown", "mxc://s/pending", "mxc://s/failed"):
+        told = story(api, url)
+        assert waiting in told["summary"]
+        assert told["closedOrigins"] == [
+            {"origin": "beeper", "cause": cause.value, "answer": "status 530", "until": until}
+        ]
+    for url in ("mxc://s/cached", "https://x.example/a", "ftp://x/y"):
+        assert story(api, url)["closedOrigins"] == []
+    stack.cached_images.request_refresh("s/cached", now=stack.now + 1)
+    assert waiting in story(api, "mxc://s/cached")["summary"]
+
+
+def test_an_image_does_not_wait_for_an_origin_that_works(stack: Stack, api: Api) -> None:
+    stack.circuits.open(OriginName.BEEPER, Cause.OUTAGE, now=stack.now - 60_000)
+    assert story(api, "mxc://s/unknown")["closedOrigins"] == []
 
 
 @pytest.mark.parametrize(

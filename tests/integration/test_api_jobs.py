@@ -200,12 +200,15 @@ def test_a_job_out_of_time_goes_on_where_it_stopped(stack: Stack, api: Api) -> N
     backfill = replace(stack.wiring.image_backfill, chats_per_step=10)
     for number in range(24):
         people = (person(f"P{number} X", f"s/{number}"),)
-        put(stack, replace(CHAT, chat_id=f"!{number}", participants=people, is_archived=number >= 14))
+        chat = replace(CHAT, chat_id=f"!{number}", participants=people)
+        put(stack, replace(chat, is_archived=number >= 14, is_low_priority=number == 13))
     api.post("/api/images/backfill")
     invocations = 0
     while not at_work(stack, "job0", backfill=backfill, time_budget=NO_TIME).is_over:
         invocations += 1
-    assert invocations == 2  # after the first step of the inbox, and after the second: the archive has one
+    assert (
+        invocations == 3
+    )  # after both steps of the inbox, and after that of low priority: the archive has one
     assert sorted(queued(stack)) == sorted(f"s/{number}" for number in range(24))
     assert read_job(api, "job0")["progress"]["chats"] == 24
 

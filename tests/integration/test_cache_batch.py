@@ -219,8 +219,10 @@ def test_a_picture_that_kills_its_workers_takes_no_other_one_with_it(
         stack.now += 90_001
     fetch = ImageCacher._fetch
 
-    def fetched(cacher: ImageCacher, claim: Won, location: ImageLocation | None) -> FetchReport:
-        report = fetch(cacher, claim, location)
+    def fetched(
+        cacher: ImageCacher, claim: Won, message: ImageMessage, location: ImageLocation | None
+    ) -> FetchReport:
+        report = fetch(cacher, claim, message, location)
         if claim.image_key == killer and isinstance(report.outcome, Fetched):
             raise WorkerKilledError
         return report
@@ -267,9 +269,11 @@ def test_suspected_pictures_are_worked_on_one_at_a_time_after_all_others(
     events: list[tuple[str, str]] = []
     fetch = ImageCacher._fetch
 
-    def recorded(cacher: ImageCacher, claim: Won, location: ImageLocation | None) -> FetchReport:
+    def recorded(
+        cacher: ImageCacher, claim: Won, message: ImageMessage, location: ImageLocation | None
+    ) -> FetchReport:
         events.append(("began", claim.image_key))
-        report = fetch(cacher, claim, location)
+        report = fetch(cacher, claim, message, location)
         events.append(("ended", claim.image_key))
         return report
 

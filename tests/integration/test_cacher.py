@@ -1,16 +1,20 @@
 """A queue message becomes a stored image: once, and whole. Whatever goes wrong is recorded."""
 
 import io
+from dataclasses import replace
 
 import pytest
 import requests
 from PIL import Image
 
+from demo.media import Media
+from demo.media import Picture as DemoPicture
 from demo.service import DemoAccount
-from imagecache.clock import DAY, HOUR
+from imagecache.clock import HOUR
 from imagecache.errors import ClaimHeldError
 from imagecache.model.image import ImageMessage, Picture
 from imagecache.rules.retries import NEVER
+from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import blob_id
 from tests.integration.conftest import NOW, Stack
 
@@ -55,6 +59,26 @@ def test_a_second_delivery_downloads_nothing(
     assert demo.hits.as_json()["imageHits"] == 1
 
 
+def test_a_picture_is_cached_once_whatever_form_its_url_has(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    media = Media("local.beeper.com", "alex_1f+a b")
+    attachment = Media("local-whatsapp", "attachments/0a1b")
+    demo.account.set_avatar(demo.account.chats[0].id, DemoPicture.served(media))
+    demo.account.set_avatar(demo.account.chats[1].id, DemoPicture.by_path(attachment))
+    cacher = stack.cacher(demo, session)
+    localhost = media.file_url.replace("file://", "file://localhost")
+    forms = (media.serve_url, media.windows_path, localhost, media.mxc_url, media.file_url)
+    for url in (*forms, attachment.plain_path, attachment.file_url):
+        image = ImageMessage(image_key(url), url, NOW)
+        is_first = url in {forms[0], attachment.plain_path}
+        assert cacher.cache(image).result == ("cached" if is_first else "deduplicated")
+    for url in (media.windows_path, localhost):  # Beeper has to accept each of them
+        assert stack.cached_images.request_refresh(media.key, now=stack.now + 1)
+        assert cacher.cache(ImageMessage(media.key, url, NOW)).result == "cached"
+    assert demo.hits.as_json()["images"] == {media.key: 3, attachment.key: 1}
+
+
 def test_every_image_the_account_delivers_ends_cached(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
@@ -71,7 +95,7 @@ def test_every_image_the_account_delivers_ends_cached(
 @pytest.mark.parametrize(
     "case",
     [
-        ("not_found", "gone", DAY),
+        ("not_found", "gone", HOUR // 6),
         ("wrong_bytes", "unsupported", NEVER),
     ],
 )
@@ -97,7 +121,7 @@ def test_a_failure_is_recorded_by_class_and_tried_again_in_its_time(
 def test_an_image_whose_origin_is_down_waits_and_fails_only_after_two_hours(
     stack: Stack, demo: DemoAccount, session: requests.Session, key: str, fault: str
 ) -> None:
-    demo.faults.set(fault, "images")
+    demo.faults.set(fault)
     cacher = stack.cacher(demo, session)
     assert cacher.cache(message_for(key)).result == "deferred"
     assert (stack.row(key)["status"], "lease" in stack.row(key)) == ("pending", False)
@@ -108,6 +132,32 @@ def test_an_image_whose_origin_is_down_waits_and_fails_only_after_two_hours(
     demo.faults.set("none", "all")
     stack.now = due
     assert cacher.cache(message_for(key)).result == "cached"
+
+
+@pytest.mark.parametrize("fault", ["offline", "tunnel_down", "html", "empty", "truncated", "asset_error"])
+def test_an_image_that_beeper_alone_does_not_serve_keeps_no_other_image_waiting(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str, fault: str
+) -> None:
+    other = demo.account.deliverable()[0]
+    demo.faults.set(fault, images=[key])
+    cacher = stack.cacher(demo, session)
+    bad = message_for(key)
+    assert [cacher.cache(message).result for message in (bad, message_for(other))] == ["deferred", "cached"]
+    assert cacher.cache(replace(bad, deferrals=1)).reason == "not_served"
+    demo.faults.set("none")
+    stack.now = int(stack.row(key)["nextAttemptAt"])
+    assert cacher.cache(bad).result == "cached"
+
+
+@pytest.mark.parametrize("case", [("endless", "too_large"), ("wrong_length", "undecodable")])
+def test_an_image_with_bytes_of_the_wrong_length_fails_alone(
+    stack: Stack, demo: DemoAccount, session: requests.Session, key: str, case: tuple[str, str]
+) -> None:
+    fault, reason = case
+    demo.faults.set(fault, images=[key])
+    cacher = stack.cacher(demo, session)
+    assert cacher.cache(message_for(key)).reason == reason
+    assert cacher.cache(message_for(demo.account.deliverable()[0])).result == "cached"
 
 
 def test_an_image_that_is_gone_for_good_is_named_as_gone(

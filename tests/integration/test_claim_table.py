@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from imagecache.clock import HOUR
-from imagecache.errors import ImageFailedError, LeaseLostError, OriginDownError
+from imagecache.errors import ImageFailedError, LeaseLostError, OriginDownError, OriginFaultyError
 from imagecache.model.image import (
     NO_VALIDATORS,
     Blob,
@@ -39,15 +39,32 @@ def png(color: str) -> bytes:
 
 
 class Answers:
-    """An origin that gives its answers in turn, and then the last one again and again."""
+    """An origin that gives its answers in turn, and then the last one again and again.
+
+    It passes a check, unless its last answer was that it is down.
+    """
 
     def __init__(self, *answers: bytes | Fetched | Exception) -> None:
         self._answers = list(answers)
+        self._last: bytes | Fetched | Exception | None = None
         self.asked = 0
+        self.first_attempts = 0
 
-    def fetch(self, _location: MediaLocation | WebLocation, _cached: Validators = NO_VALIDATORS) -> Fetched:
+    def check(self) -> None:
+        if isinstance(self._last, OriginDownError) and not isinstance(self._last, OriginFaultyError):
+            raise self._last
+
+    def fetch(
+        self,
+        _location: MediaLocation | WebLocation,
+        _cached: Validators = NO_VALIDATORS,
+        *,
+        is_first_attempt: bool = False,
+    ) -> Fetched:
         answer = self._answers[min(self.asked, len(self._answers) - 1)]
+        self._last = answer
         self.asked += 1
+        self.first_attempts += is_first_attempt
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, Fetched) else Fetched(answer)

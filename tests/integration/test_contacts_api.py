@@ -127,8 +127,8 @@ def test_every_contact_is_listed_once_though_rows_of_identifiers_are_among_them(
             {"identifiers": {"instagram": ["Ada Lovelace"]}},
             "'Ada Lovelace' is not a valid Instagram user name: it has no spaces",
         ),
-        ({"identifiers": {"telegram": ["ada"]}}, "no names other than instagram, whatsapp"),
-        ({"identifiers": ["ada"]}, "identifiers must be an object with lists"),
+        ({"identifiers": {"telegram": ["ada"]}}, "Its fields may be instagram, whatsapp"),
+        ({"identifiers": ["ada"]}, "identifiers must be an object whose fields are lists of texts"),
         ({"identifiers": {"phone": "12"}}, "phone must be a list"),
         (
             {"imageUrl": "http://pictures.example/ada.jpg"},

@@ -14,10 +14,13 @@ from imagecache.errors import (
     OriginClosedError,
     OriginDownError,
     OriginFaultyError,
+    OriginUnauthorizedError,
+    OriginUnreachableError,
 )
 from imagecache.model.image import FailureReason, Fetched, ImageMessage, OriginName, Validators
 from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.sources.beeper.images import AssetsServe, MediaServer
+from imagecache.stores.state.circuits import Cause
 from imagecache.usecases.caching.fetch_image import ImageSources
 from tests.integration.conftest import NOW, Stack
 from tests.integration.test_claim_table import KEY, MESSAGE, Answers, cacher, history, png
@@ -30,32 +33,96 @@ def test_an_image_is_not_tried_again_before_its_web_server_allows_it(stack: Stac
     assert int(stack.row(url)["nextAttemptAt"]) == NOW + 7_200_000
 
 
-def test_three_images_that_are_too_slow_open_the_circuit_and_one_alone_does_not(stack: Stack) -> None:
+OTHERS = [ImageMessage(key, f"mxc://{key}", NOW) for key in ("s/bob", "s/cem", "s/dia", "s/eli")]
+
+
+def test_images_that_an_origin_does_not_serve_never_close_it_while_it_passes_the_check(stack: Stack) -> None:
     origin = Answers(OriginFaultyError("late"))
     at_work = cacher(stack, beeper=origin)
-    for _ in range(5):
-        at_work.cache(MESSAGE)
-    assert origin.asked == 5
-    for key in ("beeper.com/bob", "beeper.com/cem", "beeper.com/dia"):
-        assert at_work.cache(ImageMessage(key, f"mxc://{key}", NOW)).result == "deferred"
-    assert origin.asked == 7
+    assert [at_work.cache(message).result for message in (*OTHERS, *OTHERS)] == ["deferred"] * 8
+    assert origin.asked == 8
+    assert stack.circuits.open_circuits(now=stack.now) == []
+
+
+def test_three_images_in_a_row_and_a_failed_check_close_the_origin_for_the_fourth(stack: Stack) -> None:
+    origin = Answers(OriginDownError("status 200, with a web page"))
+    at_work = cacher(stack, beeper=origin)
+    assert [at_work.cache(message).result for message in OTHERS] == ["deferred"] * 4
+    assert origin.asked == 3
+    [circuit] = stack.circuits.open_circuits(now=stack.now)
+    assert (circuit.cause, circuit.answer) == (Cause.OUTAGE, "status 200, with a web page")
+
+
+@pytest.mark.parametrize(
+    ("check", "asked"),
+    [
+        (OriginUnreachableError("no connection"), 1),
+        (OriginBusyError("status 429"), 1),
+        (OriginDownError("status 503"), 3),
+        (OriginUnauthorizedError("status 302: the tunnel asks for a login"), 3),
+    ],
+)
+def test_a_failed_check_closes_the_origin_at_once_only_if_it_shows_that_nothing_is_served(
+    stack: Stack, check: OriginDownError, asked: int
+) -> None:
+    origin = Answers(OriginFaultyError("late"))
+    origin.check = lambda: _raise(check)  # type: ignore[method-assign] # a check with another outcome
+    at_work = cacher(stack, beeper=origin)
+    assert [at_work.cache(message).result for message in OTHERS] == ["deferred"] * 4
+    assert origin.asked == asked
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def test_a_bad_image_that_is_the_probe_opens_the_circuit_for_all_others(stack: Stack) -> None:
+    stack.circuits.open(OriginName.BEEPER, Cause.OUTAGE, now=NOW)
+    stack.now += 60_000
+    at_work = cacher(stack, beeper=Answers(OriginFaultyError("a body too short for an image"), png("red")))
+    assert [at_work.cache(message).result for message in OTHERS[:2]] == ["deferred", "cached"]
+
+
+def test_an_image_that_is_not_served_is_tried_once_more_with_more_time_and_then_fails(stack: Stack) -> None:
+    origin = Answers(OriginFaultyError("late"))
+    sqs = CaughtMessages()
+    queue = ImagesQueue(queue_url="images", sqs=sqs)  # type: ignore[arg-type] # what is used of it
+    at_work = replace(cacher(stack, beeper=origin), queue=queue)
+    assert at_work.cache(MESSAGE).result == "deferred"
+    [(again, delay)] = sqs.sent
+    assert again == replace(MESSAGE, deferrals=1)
+    assert 60 <= delay <= 75
+    assert (origin.asked, origin.first_attempts) == (1, 1)
+    stack.now += delay * 1000
+    assert at_work.cache(again).reason is FailureReason.NOT_SERVED
+    assert (origin.asked, origin.first_attempts) == (2, 1)
+    due = int(stack.row(KEY)["nextAttemptAt"])
+    assert stack.now + HOUR // 6 <= due <= stack.now + HOUR // 4
+    stack.now = due
+    at_work.cache(replace(MESSAGE, queued_at=due))
+    assert (origin.asked, origin.first_attempts) == (3, 1)
+
+
+class CaughtMessages:
+    """The part of SQS that sends messages: each message with its delay (s)."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[ImageMessage, int]] = []
+
+    def send_message(self, *, MessageBody: str, DelaySeconds: int, **_: object) -> None:  # noqa: N803 - boto3's
+        self.sent.append((from_body(MessageBody), DelaySeconds))
 
 
 def test_waiting_for_the_pace_spends_none_of_the_waits_that_an_outage_has(stack: Stack) -> None:
     with contextlib.suppress(OriginClosedError):
         while True:  # other workers take every slot
             stack.circuits.acquire(OriginName.MEDIA_SERVER, now=NOW)
-    sent: list[str] = []
-
-    class Caught:
-        def send_message(self, *, MessageBody: str, **_: object) -> None:  # noqa: N803 - boto3's
-            sent.append(MessageBody)
-
-    queue = ImagesQueue(queue_url="images", sqs=Caught())  # type: ignore[arg-type] # what is used of it
+    sqs = CaughtMessages()
+    queue = ImagesQueue(queue_url="images", sqs=sqs)  # type: ignore[arg-type] # what is used of it
     at_work = replace(cacher(stack, media_server=Answers(png("red"))), queue=queue)
     old = ImageMessage(KEY, f"mxc://{KEY}", NOW - 3 * HOUR, deferrals=8)
     assert at_work.cache(old).result == "deferred"
-    assert [from_body(body) for body in sent] == [old]
+    assert [message for message, _ in sqs.sent] == [old]
 
 
 def test_validators_are_kept_until_an_answer_has_none(stack: Stack) -> None:
@@ -71,7 +138,8 @@ def test_validators_are_kept_until_an_answer_has_none(stack: Stack) -> None:
 
 
 GONE = ImageFailedError(FailureReason.GONE)
-DOWN = OriginDownError("offline")
+DOWN = OriginUnreachableError("offline")
+BAD = OriginFaultyError("late")
 
 
 @pytest.mark.parametrize(
@@ -83,6 +151,10 @@ DOWN = OriginDownError("offline")
         (GONE, DOWN, "failed"),
         (DOWN, GONE, "deferred"),
         (DOWN, DOWN, "deferred"),
+        (BAD, png("red"), "cached"),
+        (BAD, GONE, "deferred"),
+        (DOWN, BAD, "deferred"),
+        (GONE, BAD, "failed"),
     ],
 )
 @pytest.mark.parametrize("first", ["beeper", "media_server"])

@@ -6,7 +6,7 @@ import pytest
 
 from imagecache.errors import OriginClosedError
 from imagecache.model.image import OriginName
-from imagecache.stores.state.circuits import Cause, OriginCircuits, Permit
+from imagecache.stores.state.circuits import Cause, OpenCircuit, OriginCircuits, Permit
 from tests.integration.conftest import NOW, Stack
 
 MEDIA = OriginName.MEDIA_SERVER
@@ -121,30 +121,53 @@ def test_an_answer_from_before_does_not_close_a_circuit(stack: Stack) -> None:
     assert closed_until(stack) == until
 
 
-def bad_answers(stack: Stack, *image_keys: str) -> list[int]:
-    """Returns for how long (ms) each bad answer in a row has opened the circuit; 0 if it has not."""
-    ends = [stack.circuits.answered_badly(acquire(stack), key, now=stack.now) for key in image_keys]
+def test_an_answer_that_arrives_after_all_ends_an_outage(stack: Stack) -> None:
+    early = acquire(stack)
+    stack.circuits.open(BEEPER, Cause.OUTAGE, now=NOW)
+    stack.circuits.succeeded(early)
+    assert acquire(stack) == Permit(BEEPER, NOW)
+
+
+def not_served(stack: Stack, *image_keys: str) -> list[int]:
+    """Returns for how long (ms) each image in a row has opened the circuit; 0 if it has not."""
+    ends = [stack.circuits.not_served(acquire(stack), key, "status 503", now=stack.now) for key in image_keys]
     return [end and end - stack.now for end in ends]
 
 
-def test_bad_answers_for_three_images_in_a_row_open_the_circuit(stack: Stack) -> None:
-    assert bad_answers(stack, "a", "b") == [0, 0]
+def test_three_different_images_in_a_row_that_are_not_served_open_the_circuit(stack: Stack) -> None:
+    assert not_served(stack, "a", "b") == [0, 0]
     stack.circuits.succeeded(acquire(stack))
-    assert bad_answers(stack, "a", "b", "c") == [0, 0, MINUTE]
+    assert not_served(stack, "a", "b", "c") == [0, 0, MINUTE]
 
 
-def test_one_image_that_is_always_late_opens_no_circuit(stack: Stack) -> None:
-    assert bad_answers(stack, *["late"] * 9, "other") == [0] * 10
+def test_one_image_that_is_never_served_opens_no_circuit(stack: Stack) -> None:
+    assert not_served(stack, *["bad"] * 9, "other") == [0] * 10
 
 
-def test_images_that_are_always_late_keep_the_others_waiting_for_no_more_than_a_minute(stack: Stack) -> None:
-    bad_answers(stack, "a", "b", "c")
-    for _ in range(5):
-        stack.now += MINUTE
-        assert bad_answers(stack, "a") == [MINUTE]
+def test_a_probe_that_is_not_served_opens_the_circuit_again_for_longer(stack: Stack) -> None:
+    not_served(stack, "a", "b", "c")
     stack.now += MINUTE
+    assert not_served(stack, "d") == [2 * MINUTE]
+    stack.now += 2 * MINUTE
     stack.circuits.succeeded(acquire(stack))
-    assert bad_answers(stack, "a", "b") == [0, 0]
+    assert not_served(stack, "a", "b") == [0, 0]
+
+
+def test_an_open_circuit_says_why_it_is_open(stack: Stack) -> None:
+    assert stack.circuits.open_circuits(now=NOW) == []
+    not_served(stack, "a", "b", "c")
+    stack.circuits.open(MEDIA, Cause.BUSY, "status 429", now=NOW)
+    assert stack.circuits.open_circuits(now=NOW) == [
+        OpenCircuit(BEEPER, NOW + MINUTE, Cause.OUTAGE, "status 503"),
+        OpenCircuit(MEDIA, NOW + MINUTE, Cause.BUSY, "status 429"),
+    ]
+    assert stack.circuits.open_circuits(now=NOW + MINUTE) == []
+
+
+def test_a_check_takes_a_slot_of_the_pace_and_never_waits_for_one(stack: Stack) -> None:
+    assert [stack.circuits.take_slot_now(MEDIA, now=NOW) for _ in range(11)] == [True] * 10 + [False]
+    assert acquire(stack, MEDIA).at == NOW + 750
+    assert all(stack.circuits.take_slot_now(BEEPER, now=NOW) for _ in range(20))
 
 
 def test_another_process_sees_the_same_circuit(stack: Stack) -> None:

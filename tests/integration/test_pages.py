@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from imagecache.model.access import Role
-from imagecache.model.chat import Chat
+from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
-from tests.integration.made import CHAT, ME, cache, fail, person, put, request
+from tests.integration.made import ADA, CHAT, ME, cache, fail, person, put, request
 
 
 def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
-    """Stores chats, newest first: every third is a group, every fifth archived, every seventh unread."""
+    """Stores chats, newest first, with flags that each of the filters needs."""
     chats = [
         replace(
             CHAT,
@@ -26,6 +26,8 @@ def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
             title=f"Chat {number}",
             is_archived=number % 5 == 0,
             unread_count=int(number % 7 == 0),
+            is_marked_unread=number % 14 == 1,
+            is_low_priority=number % 10 == 2,
             is_pinned=number % 11 == 0,
             account_id="signal" if number % 2 else "whatsapp",
             **fields,
@@ -57,13 +59,18 @@ def api(stack: Stack) -> Api:
     return Api(stack)
 
 
+def is_in_inbox(chat: Chat) -> bool:
+    return not chat.is_archived and not chat.is_low_priority
+
+
 WANTED: dict[str, Callable[[Chat], bool]] = {
-    "inbox": lambda chat: not chat.is_archived,
+    "inbox": is_in_inbox,
+    "low-priority": lambda chat: not chat.is_archived and chat.is_low_priority,
     "archived": lambda chat: chat.is_archived,
     "all": lambda _: True,
-    "unread": lambda chat: not chat.is_archived and chat.unread_count > 0,
-    "groups": lambda chat: not chat.is_archived and chat.type == "group",
-    "pinned": lambda chat: not chat.is_archived and chat.is_pinned,
+    "unread": lambda chat: is_in_inbox(chat) and (chat.unread_count > 0 or chat.is_marked_unread),
+    "groups": lambda chat: is_in_inbox(chat) and chat.type == "group",
+    "pinned": lambda chat: is_in_inbox(chat) and chat.is_pinned,
 }
 
 
@@ -223,6 +230,29 @@ def test_a_member_is_shown_with_their_picture(stack: Stack, api: Api) -> None:
     [ada, me] = api.get("/api/chat", chatId="!ada")["participants"]
     assert (ada["fullName"], ada["image"]["url"]) == ("Ada Lovelace", "/images/ada/192.webp")
     assert (me["isSelf"], me["image"]["status"]) == (True, "none")
+
+
+def test_a_chat_says_that_it_is_of_low_priority_and_marked_as_unread(stack: Stack, api: Api) -> None:
+    put(stack, replace(CHAT, is_low_priority=True, is_marked_unread=True))
+    [chat] = api.get("/api/chats", filter="low-priority")["chats"]
+    assert (chat["isLowPriority"], chat["isMarkedUnread"], chat["unreadCount"]) == (True, True, 0)
+
+
+@pytest.mark.parametrize(
+    ("members", "total", "has_more"),
+    [
+        pytest.param((ADA,), 2, False, id="oneself is not listed"),
+        pytest.param((ME, ADA), 3, True, id="another is not stored"),
+        pytest.param((), 1, True, id="nobody is stored"),
+        pytest.param(tuple(person(f"P{number} X") for number in range(20)), 21, True, id="a full preview"),
+    ],
+)
+def test_a_chat_has_no_more_participants_if_only_oneself_is_not_listed(
+    stack: Stack, api: Api, members: tuple[Participant, ...], total: int, has_more: bool
+) -> None:
+    put(stack, replace(CHAT, participants=members, participant_count=total))
+    [chat] = api.get("/api/chats", participants="20")["chats"]
+    assert (chat["participantCount"], chat["hasMoreParticipants"]) == (total, has_more)
 
 
 def test_an_unknown_chat_is_404(api: Api) -> None:

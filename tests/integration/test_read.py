@@ -74,6 +74,21 @@ def test_a_group_never_shows_one_member_for_all(stack: Stack) -> None:
     assert (image["status"], image["source"], image["initials"]) == ("none", None, "E")
 
 
+def test_an_untitled_group_is_named_after_its_members_and_follows_their_names(stack: Stack) -> None:
+    people = (ME, *(person(name) for name in ("Ada", "Bob", "Eve", "Joe", "Zoe")))
+    group = replace(CHAT, type="group", participants=people, participant_count=len(people))
+    put(stack, group)
+    shown_first = page(stack)["chats"][0]
+    put(stack, replace(group, participants=(ME, replace(ADA, full_name="Ada @ Work"), *people[2:])))
+    shown_then = page(stack)["chats"][0]
+    detail = Api(stack).get("/api/chat", chatId=group.chat_id)["chat"]
+    assert [chat["title"] for chat in (shown_first, shown_then, detail)] == [
+        "Ada, Bob and 3 others",
+        "Ada @ Work, Bob and 3 others",
+        "Ada @ Work, Bob and 3 others",
+    ]
+
+
 def test_a_queued_image_is_pending_a_failed_one_says_why(stack: Stack) -> None:
     stack.cached_images.mark_queued(request("s/ada"))
     assert shown(stack, CHAT)["status"] == "pending"
@@ -99,7 +114,9 @@ def test_every_chat_is_shown_once_newest_first_however_long_the_pages_are(
 ) -> None:
     stack.sync(demo, session)
     expected = Counter(
-        chat.id for chat in demo.account.chats if not chat.is_archived and not chat.merged_into
+        chat.id
+        for chat in demo.account.chats
+        if not (chat.is_archived or chat.extras.is_low_priority or chat.merged_into)
     )
     for limit in ("1", "7", "100"):
         seen, moments = Counter[str](), []

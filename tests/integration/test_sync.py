@@ -12,9 +12,11 @@ from imagecache.model.chat import Chat, Folder
 from imagecache.stores.chats.participants import CHAT_ROW
 from imagecache.stores.state.beeper_health import BeeperState
 from tests.integration.conftest import Stack
+from tests.integration.demo_chats import ME, chat_with, fill, person
 from tests.integration.sync_results import (
     chat_of_two,
     listed_chat_ids,
+    missing_since,
     queued_keys,
     requests_for_chats,
     stored_chat_ids,
@@ -136,6 +138,32 @@ def test_a_name_is_never_replaced_by_an_id_or_a_number(
         assert "Ada Lovelace" in item["participants"]["S"]
 
 
+def test_a_new_name_always_arrives(stack: Stack, demo: DemoAccount, session: requests.Session) -> None:
+    other = person(1)
+    chat = chat_with(0, other)
+    for name in ("Ada Lovelace", "Ann @ Work", "Bob: the builder", "Studio 54"):
+        fill(demo, [replace(chat, title=name, people=(ME, replace(other, full_name=name)))])
+        stack.sync(demo, session, complete=True)
+        assert stack.participants_table.roster(chat.id)[other.id].full_name == name
+        row = stack.chats_table.one(chat.id)
+        assert row is not None
+        assert (row.title, row.participants[1].full_name) == (name, name)
+
+
+def test_a_message_that_must_not_be_shown_is_not_stored(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    message: dict[str, object] = {"id": "1", "type": "TEXT", "text": "<b>well-kept</b> secret"}
+    for change in ({"isDeleted": True}, {"isHidden": True}, {"type": "REACTION"}):
+        for preview, line in ((message, "well-kept secret"), (message | change, None)):
+            chat = replace(chat_with(0, person(1)), last_message=None, quirks={"preview": preview})
+            fill(demo, [chat])
+            stack.sync(demo, session, complete=True)
+            row = stack.dynamodb.get_item(TableName="BeeperChatsTable", Key={"chatId": {"S": chat.id}})
+            assert row["Item"].get("lastMessage", {}).get("S") == line
+        assert "secret" not in str(row)
+
+
 def test_a_chat_merged_into_another_is_listed_nowhere(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
@@ -201,7 +229,7 @@ def test_a_beeper_that_cannot_be_reached_is_reported_and_changes_nothing(
     assert stack.sync(demo, session).outcome == outcome
     assert stack.wiring.beeper_health_store.read().state == outcome
     assert (stored_chat_ids(stack), stack.wiring.last_sync_store.read()) == (before, synced)
-    assert set(stack.chats_table.missing_since().values()) == {0}
+    assert set(missing_since(stack).values()) == {0}
     demo.faults.set("none", "all")
     stack.sync(demo, session)
     assert stack.wiring.beeper_health_store.read().state is BeeperState.OK

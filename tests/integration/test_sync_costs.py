@@ -36,6 +36,7 @@ class UnstoredRosters(ParticipantsTable):
 def stored(stack: Stack, session: requests.Session) -> Iterable[DemoAccount]:
     """An account of 500 chats with a picture each, all of them stored and cached."""
     with DemoAccount(scale=0.01) as demo:
+        demo.chat_api.lists_contacts = False
         fill(demo, [chat_with(number, person(number)) for number in range(CHATS)])
         cached(stack, [f"local.beeper.com/alex_{number}" for number in range(CHATS)])
         rosters = UnstoredRosters(table_name="unused", dynamodb=stack.dynamodb, writes_at_once=1)

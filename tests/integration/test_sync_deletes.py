@@ -8,7 +8,7 @@ import requests
 from demo.chats import Chat as DemoChat
 from demo.service import DemoAccount
 from tests.integration.conftest import Stack
-from tests.integration.sync_results import stored_chat_ids, sync_with
+from tests.integration.sync_results import missing_since, stored_chat_ids, sync_with
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_chat_that_is_listed_again_is_no_longer_missing(
     complete_run(stack, demo, session)
     demo.account.add_chat(doomed)
     complete_run(stack, demo, session)
-    assert set(stack.chats_table.missing_since().values()) == {0}
+    assert set(missing_since(stack).values()) == {0}
     demo.account.remove_chat(doomed.id)
     assert complete_run(stack, demo, session) == (1, 0, 0)
 
@@ -68,7 +68,7 @@ def test_a_chat_that_beeper_does_not_list_but_still_has_is_kept(
     stack.now += 60_000
     report = sync_with(stack, api, complete=True)
     assert (report.deleted, report.refused) == (0, 0)
-    assert set(stack.chats_table.missing_since().values()) == {0}
+    assert set(missing_since(stack).values()) == {0}
 
 
 def test_a_server_that_refuses_to_answer_for_a_chat_deletes_nothing(
@@ -148,4 +148,4 @@ def test_an_outage_between_two_pages_marks_no_chat_as_missing(
     api.page = then_offline  # type: ignore[assignment,method-assign] # the laptop sleeps after page one
     report = sync_with(stack, api, complete=True)
     assert report.outcome == "offline"
-    assert stack.chats_table.missing_since()[doomed.id] == 0
+    assert missing_since(stack)[doomed.id] == 0

@@ -1,12 +1,13 @@
 """A complete run makes the tables equal to the account, whatever has happened to the account.
 
 A state machine drives the demo account and the real use case on moto: chats come and go, members join and
-leave, avatars change, files appear, contacts are kept and removed, Beeper goes away at any request or
-withholds a chat, the function is killed at any AWS call. Pages hold two chats and lists three members, so
-that there are several of each.
+leave, chats are merged into unions that grow, shrink and dissolve, avatars change, files appear, contacts are
+kept and removed, Beeper goes away at any request or withholds a chat, the function is killed at any AWS call.
+Pages hold two chats and lists three members, so that there are several of each.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -149,7 +150,44 @@ class AccountMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.ended)
     @rule()
     def a_chat_comes_back(self) -> None:
-        self.demo.account.add_chat(self.ended.pop())
+        chat = self.ended.pop()
+        if chat.merge is None:
+            self.demo.account.add_chat(chat)
+        else:
+            listed = {one.id for one in self.demo.account.chats if one.merge is None}
+            self.merge(chat.id, listed.intersection(chat.merge.chat_ids))
+
+    @rule(numbers=st.lists(which, min_size=1, max_size=3))
+    def a_union_forms(self, numbers: list[int]) -> None:
+        self.made += 1
+        listed = [chat.id for chat in self.demo.account.chats if chat.merge is None]
+        self.merge(f"!union{self.made}", {listed[number % len(listed)] for number in numbers if listed})
+
+    @precondition(lambda self: self.unions())
+    @rule(number=which, joins=st.booleans())
+    def a_union_grows_or_shrinks(self, number: int, joins: bool) -> None:
+        unions = self.unions()
+        union, members = list(unions.items())[number % len(unions)]
+        listed = {chat.id for chat in self.demo.account.chats if chat.merge is None}
+        changed = sorted(listed if joins else members)[:1]
+        self.merge(union, members.symmetric_difference(changed))
+
+    @precondition(lambda self: self.unions())
+    @rule(number=which)
+    def a_union_dissolves(self, number: int) -> None:
+        unions = list(self.unions())
+        self.demo.account.remove_chat(unions[number % len(unions)])
+
+    def merge(self, union: str, members: Iterable[str]) -> None:
+        """Gives a union these members. Without members it dissolves."""
+        if chat_ids := sorted(members):
+            self.demo.account.merge_chats(union, chat_ids)
+        else:
+            self.demo.account.remove_chat(union)
+
+    def unions(self) -> dict[str, set[str]]:
+        """Returns the members of each union."""
+        return {chat.id: set(chat.merge.chat_ids) for chat in self.demo.account.chats if chat.merge}
 
     @rule(calls=st.integers(0, 40))
     def a_run_is_killed_at_some_call(self, calls: int) -> None:
@@ -197,14 +235,20 @@ class AccountMachine(RuleBasedStateMachine):
     def a_complete_run_makes_the_tables_equal_to_the_account(self) -> None:
         assert self.run(complete=True) == "ok"
         shown = {chat.id: chat for chat in self.demo.account.chats}
-        stored = self.stack.chats_table.missing_since()
+        stored = self.stack.chats_table.listings()
         assert shown.keys() <= stored.keys()
-        missing = stored.keys() - shown.keys()
-        assert {chat_id for chat_id, since in stored.items() if since} == missing
+        merged = {member: union for union, members in self.unions().items() for member in members}
+        missing = stored.keys() - shown.keys() - merged.keys()
+        assert self.marked_missing() == missing
         assert not missing & self.missing, "missing for the second time is deleted"
         self.missing = missing
+        present = stored.keys() - missing
+        assert {chat_id: stored[chat_id].merged_into for chat_id in present} == {
+            chat_id: merged.get(chat_id) for chat_id in present
+        }
         pages = [self.stack.chats_table.newest(folder, limit=100, after=None) for folder in Folder]
         rows = {row.chat_id: row for page in pages for row in page.chats}
+        assert rows.keys() - missing == shown.keys()
         for chat in shown.values():
             self.check_roster(chat)
             self.check_row(chat, rows[chat.id])
@@ -223,7 +267,7 @@ class AccountMachine(RuleBasedStateMachine):
         return report.outcome.value
 
     def marked_missing(self) -> set[str]:
-        return {chat_id for chat_id, since in self.stack.chats_table.missing_since().items() if since}
+        return {chat_id for chat_id, row in self.stack.chats_table.listings().items() if row.missing_since}
 
     def check_roster(self, chat: Chat) -> None:
         roster = self.stack.participants_table.roster(chat.id)
@@ -239,7 +283,9 @@ class AccountMachine(RuleBasedStateMachine):
 
     def check_row(self, chat: Chat, row: StoredChat) -> None:
         assert (row.is_archived, row.participant_count) == (chat.is_archived, len(chat.people))
-        assert (row.title, row.last_message) == (chat.title, chat.last_message)
+        # The first person is the owner, who sends every message.
+        line = f"You: {chat.last_message}" if chat.is_group else chat.last_message
+        assert (row.title, row.last_message) == (chat.title, line)
         assert key_of(chat.picture) == (row.image.key if row.image else None)
         faces = {one.participant_id: one.image.key if one.image else None for one in row.participants}
         assert faces == {person.id: key_of(person.picture) for person in chat.people}

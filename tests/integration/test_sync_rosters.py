@@ -18,7 +18,13 @@ from imagecache.sources.beeper.chats import ChatPage
 from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.conftest import Stack
 from tests.integration.demo_chats import ME, chat_with, fill, person
-from tests.integration.sync_results import minutes, queued_keys, requests_for_chats, sync_with
+from tests.integration.sync_results import (
+    minutes,
+    missing_since,
+    queued_keys,
+    requests_for_chats,
+    sync_with,
+)
 
 CROWD = [person(number) for number in range(7)]
 DEEP = chat_with(60, *CROWD)
@@ -144,7 +150,7 @@ def test_a_roster_that_becomes_unavailable_hides_no_stored_member(
     old_server.chat_api.withheld = {DEEP.id}
     stack.sync(old_server, session)
     after = shown(stack, DEEP.id)
-    assert after.last_message == "moved"
+    assert after.last_message == "You: moved"
     assert set(after.participants) == set(before.participants)
     assert after.participant_count == before.participant_count == 8
     assert members(stack, DEEP.id) == {one.id for one in DEEP.people}
@@ -193,10 +199,26 @@ def test_a_chat_that_was_missing_is_stored_with_its_whole_roster_when_it_is_seen
     old_server.account.add_chat(chat)
     stack.now += 1
     assert stack.sync(old_server, session).changed == 1
-    assert stack.chats_table.missing_since()[DEEP.id] == 0
+    assert missing_since(stack)[DEEP.id] == 0
     [stored] = stack.chats_table.stored([DEEP.id]).values()
     assert stack.sync(old_server, session, complete=True).changed == 0
     assert stack.chats_table.stored([DEEP.id])[DEEP.id] == stored
+
+
+def test_a_complete_run_requests_no_roster_that_lacks_only_oneself(
+    stack: Stack, session: requests.Session
+) -> None:
+    with DemoAccount(scale=0.01) as demo:
+        fill(demo, [chat_with(number, person(number)) for number in range(3)])
+        for chat in demo.account.chats:
+            others = [each.as_json() for each in chat.people if not each.is_self]
+            roster = {"items": others, "hasMore": False, "total": 2}
+            demo.account.add_chat(replace(chat, quirks={"participants": roster}))
+        assert stack.sync(demo, session).complete
+        demo.hits.reset()
+        report = stack.sync(demo, session, complete=True)
+        assert (report.changed, demo.hits.as_json()["chat"]) == (0, 0)
+    assert members(stack, "!0:beeper.local") == {"@0:beeper.local"}
 
 
 def test_a_date_in_the_future_hides_no_other_chat(

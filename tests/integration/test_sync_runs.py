@@ -28,6 +28,7 @@ from tests.integration.demo_chats import chat_with, fill
 from tests.integration.sync_results import (
     listed_chat_ids,
     minutes,
+    missing_since,
     queued_keys,
     requests_for_chats,
     stored_chat_ids,
@@ -92,7 +93,7 @@ def test_a_run_out_of_time_is_continued_where_it_stopped(
     second = stack.sync(demo, session)
     assert (second.outcome, second.complete) == ("ok", True)
     assert stored_chat_ids(stack) == listed_chat_ids(demo)
-    assert set(stack.chats_table.missing_since().values()) == {0}, "what the first part saw is not missing"
+    assert set(missing_since(stack).values()) == {0}, "what the first part saw is not missing"
     assert stack.wiring.progress_store.read() is None
     keys = queued_keys(stack)
     assert len(keys) == len(set(keys))
@@ -207,7 +208,7 @@ def test_a_list_that_does_not_end_is_an_error_and_deletes_nothing(
     with pytest.raises(ListingError):
         sync_with(stack, api, complete=True)
     assert api.asked == pages
-    assert set(stack.chats_table.missing_since().values()) == {0}
+    assert set(missing_since(stack).values()) == {0}
     assert stack.sync(demo, session).outcome == "ok", "the lease was given back"
 
 

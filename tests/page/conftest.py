@@ -42,8 +42,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, other_port: int) -> Iterator
 
 
 def everything_is_cached(clone: Clone) -> bool:
-    stats = clone.get("/api/stats")
-    return stats["lastSync"]["completedAt"] is not None and stats["pending"] == 0
+    return clone.first_sync_is_over() and clone.get("/api/stats")["pending"] == 0
 
 
 @pytest.fixture(scope="session")

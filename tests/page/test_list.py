@@ -69,15 +69,33 @@ def test_a_group_without_a_picture_shows_up_to_four_of_its_members(visit: Visit)
 def test_each_filter_shows_its_own_chats_and_the_back_button_returns(visit: Visit) -> None:
     visit.only_one_page()
     visit.open()
-    for name in ("Unread", "Groups", "Pinned", "Archived", "Inbox"):
+    for name in ("Unread", "Groups", "Pinned", "Low priority", "Archived", "Inbox"):
         visit.page.get_by_role("link", name=name, exact=True).click()
-        expected = all_chats(visit, name.lower())
+        expected = all_chats(visit, name.lower().replace(" ", "-"))
         expect(visit.cards).to_have_count(min(len(expected), 50))
         expect(visit.page.locator(".filters [aria-current]")).to_have_text(name)
         assert shown_chats(visit) == expected[:50]
     visit.page.go_back()
     expect(visit.page.locator(".filters [aria-current]")).to_have_text("Archived")
     expect(visit.cards).to_have_count(len(all_chats(visit, "archived")))
+
+
+def test_a_chat_that_is_marked_as_unread_has_a_dot_and_others_a_number(visit: Visit) -> None:
+    def with_one_mark(route: Route) -> None:
+        answer = route.fetch()
+        page = answer.json() | {"nextCursor": None}
+        for number, chat in enumerate(page["chats"]):
+            chat["unreadCount"] = 7 if number == 0 else 0
+            chat["isMarkedUnread"] = number < 2
+        route.fulfill(response=answer, json=page)
+
+    visit.answer("**/api/chats?*", with_one_mark)
+    visit.open()
+    expect(visit.page.locator(".card.unread")).to_have_count(2)
+    expect(visit.page.locator(".count")).to_have_text(["7 unread", "marked as unread"])
+    box = visit.page.locator(".count.dot").bounding_box()
+    assert box
+    assert box["width"] == box["height"] < 14
 
 
 @pytest.mark.parametrize("width", [360, 1280])

@@ -19,8 +19,16 @@ def behaviors(distribution: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {behavior["PathPattern"]: behavior for behavior in distribution["CacheBehaviors"]}
 
 
-def test_an_error_of_the_api_is_never_turned_into_a_page(distribution: dict[str, Any]) -> None:
-    assert "CustomErrorResponses" not in distribution
+# The statuses that CloudFront can keep, by its documentation. It keeps 416 never.
+_STATUSES_KEPT_BY_DEFAULT = {400, 403, 404, 405, 414, 500, 501, 502, 503, 504}
+
+
+def test_an_error_is_neither_kept_nor_turned_into_a_page(distribution: dict[str, Any]) -> None:
+    errors = distribution["CustomErrorResponses"]
+
+    assert {error["ErrorCode"] for error in errors} == _STATUSES_KEPT_BY_DEFAULT
+    for error in errors:
+        assert error == {"ErrorCode": error["ErrorCode"], "ErrorCachingMinTTL": 0}
 
 
 def test_each_path_goes_to_its_own_origin(

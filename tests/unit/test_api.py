@@ -37,7 +37,9 @@ def test_an_absent_value_that_is_required_is_named() -> None:
 
 
 def test_an_unknown_word_is_a_bad_request_that_names_the_known_ones() -> None:
-    with pytest.raises(InvalidRequestError, match="inbox, unread, groups, pinned, archived, all"):
+    with pytest.raises(
+        InvalidRequestError, match="inbox, unread, groups, pinned, low-priority, archived, all"
+    ):
         Choice("filter", ChatFilter).read("spam")
 
 

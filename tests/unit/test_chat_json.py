@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.errors import UnreadableChatError
+from imagecache.model.chat import Folder
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.sources.beeper.chats import parse_chat
 from tests.recorded_answers import recorded
@@ -60,6 +61,94 @@ def test_a_picture_that_is_never_fetched_keeps_its_url_and_says_why() -> None:
 def test_a_member_without_an_id_does_not_hide_the_others() -> None:
     chat = parse_chat({"id": "x", "participants": {"items": [{"fullName": "?"}, None, {"id": "@ada"}]}})
     assert [one.participant_id for one in chat.participants] == ["@ada"]
+
+
+def members(count: int, *, with_oneself: bool = False) -> list[dict[str, object]]:
+    """Returns members who are not oneself, and oneself as one more."""
+    others: list[dict[str, object]] = [{"id": f"@{number}"} for number in range(count)]
+    return [*others, {"id": "@me", "isSelf": True}] if with_oneself else others
+
+
+@pytest.mark.parametrize(
+    "roster",
+    [
+        pytest.param({"items": members(1), "hasMore": False, "total": 2}, id="without oneself"),
+        pytest.param({"items": members(1), "hasMore": False, "total": 1}, id="oneself is not counted"),
+        pytest.param({"items": members(1, with_oneself=True), "hasMore": False, "total": 2}, id="everybody"),
+        pytest.param({"items": members(1), "hasMore": "false", "total": "2"}, id="as texts"),
+        pytest.param({"items": members(20), "hasMore": 0, "total": 21}, id="twenty without oneself"),
+        pytest.param({"items": members(3), "hasMore": False, "total": 1}, id="more than the total"),
+        pytest.param({"items": members(3), "hasMore": False}, id="without a total"),
+        pytest.param({"items": members(20), "total": 20}, id="as many as the total"),
+    ],
+)
+def test_field_participants_total_counts_oneself_so_a_roster_without_oneself_is_whole(
+    roster: dict[str, object],
+) -> None:
+    assert not parse_chat({"id": "x", "participants": roster}).roster_is_partial
+
+
+@pytest.mark.parametrize(
+    "roster",
+    [
+        pytest.param({"items": members(20), "total": 21}, id="nobody says that there are no more"),
+        pytest.param({"items": members(20)}, id="nobody says how many there are"),
+        pytest.param({"items": members(20), "hasMore": None, "total": None}, id="nulls"),
+        pytest.param({"items": members(20), "hasMore": {}, "total": 21}, id="neither yes nor no"),
+        pytest.param({"items": members(3), "total": 1}, id="more than the total, and perhaps even more"),
+        pytest.param({"items": members(1), "hasMore": True, "total": 2}, id="there are more"),
+        pytest.param({"items": members(1), "hasMore": False, "total": 3}, id="two are missing"),
+        pytest.param(
+            {"items": members(1, with_oneself=True), "hasMore": False, "total": 3}, id="another is missing"
+        ),
+        pytest.param({"items": [*members(1), {}], "hasMore": False, "total": 2}, id="one cannot be read"),
+        pytest.param({"items": [{}], "hasMore": False, "total": 1}, id="the only one cannot be read"),
+        pytest.param({"items": [], "hasMore": False, "total": 1}, id="nobody is listed"),
+        pytest.param({"hasMore": False, "total": 0}, id="no list"),
+    ],
+)
+def test_a_roster_that_may_lack_somebody_else_is_partial(roster: dict[str, object]) -> None:
+    assert parse_chat({"id": "x", "participants": roster}).roster_is_partial
+
+
+def test_field_merge_names_the_members_of_a_union() -> None:
+    merge = {"chatIDs": ["!b", "!a", "!b", "x", 7, None, {}, "", "!" * 1025], "defaultChatID": "!b"}
+    assert parse_chat({"id": "x", "merge": merge}).merged_chat_ids == ("!a", "!b", "7")
+
+
+@pytest.mark.parametrize("merge", [None, [], "!a", {}, {"chatIDs": None}, {"chatIDs": "!a"}, {"chatIDs": {}}])
+def test_a_merge_that_names_no_chat_makes_no_union(merge: object) -> None:
+    assert parse_chat({"id": "x", "merge": merge}).merged_chat_ids == ()
+
+
+def test_a_union_of_a_thousand_chats_still_fits_into_a_row() -> None:
+    chat_ids = ["!" + str(number).rjust(1020, "x") for number in range(1000)]
+    merged = parse_chat({"id": "x", "merge": {"chatIDs": chat_ids}}).merged_chat_ids
+    assert sum(len(chat_id) for chat_id in merged) < 110_000
+
+
+@pytest.mark.parametrize(
+    ("flags", "folder"),
+    [
+        ({}, Folder.INBOX),
+        ({"isLowPriority": True}, Folder.LOW_PRIORITY),
+        ({"isLowPriority": "true"}, Folder.LOW_PRIORITY),
+        ({"isLowPriority": None}, Folder.INBOX),
+        ({"isLowPriority": True, "isArchived": True}, Folder.ARCHIVE),
+        ({"isLowPriority": True, "mergedIntoChatID": "!union"}, None),
+        ({"isLowPriority": True, "mergedIntoChatID": "x"}, Folder.LOW_PRIORITY),
+    ],
+)
+def test_field_is_low_priority_takes_a_chat_out_of_the_inbox(
+    flags: dict[str, object], folder: Folder | None
+) -> None:
+    assert parse_chat({"id": "x", **flags}).folder is folder
+
+
+def test_field_is_marked_unread_is_read_beside_the_number_of_unread_messages() -> None:
+    chat = parse_chat({"id": "x", "isMarkedUnread": True, "unreadCount": 0})
+    assert (chat.is_marked_unread, chat.unread_count) == (True, 0)
+    assert not parse_chat({"id": "x", "isMarkedUnread": "no"}).is_marked_unread
 
 
 JSON = st.recursive(

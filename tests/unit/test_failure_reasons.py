@@ -40,9 +40,7 @@ def test_every_text_on_crashes_has_the_number_of_attempts_that_may_end_without_a
         readme_rows()["crashed"],
     )
     assert MAX_SHARED_ATTEMPTS + 1 == 3, "the last attempt is made alone"
-    assert [
-        text for text in texts if "three attempts ended without a result, the last of them alone" not in text
-    ] == []
+    assert [text for text in texts if "three attempts ended without a result" not in text] == []
 
 
 def test_texts_complete_a_sentence_and_advice_is_one() -> None:
@@ -55,4 +53,4 @@ def test_texts_complete_a_sentence_and_advice_is_one() -> None:
 def test_waits_grow_from_the_first_to_the_longest() -> None:
     policies = [meaning.retry for meaning in FAILURES.values() if meaning.retry]
     assert len(policies) >= 3
-    assert all(0 < policy.first_wait_ms <= policy.longest_wait_ms for policy in policies)
+    assert all(policy.waits[0] > 0 and list(policy.waits) == sorted(policy.waits) for policy in policies)

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 from hypothesis import given
@@ -103,7 +103,16 @@ def test_malformed_urls_are_rejected_as_such(url: str) -> None:
     assert caught.value.reason is RejectionReason.MALFORMED
 
 
-@pytest.mark.parametrize("url", ["http://example.com/a.jpg", "ftp://beeper.com/x", "C:/media/a/b", "blob:x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/a.jpg",
+        "ftp://beeper.com/x",
+        "C:media/a/b",
+        "blob:x",
+        "https://attacker.example/v1/assets/serve?url=https://attacker.example/a.jpg",
+    ],
+)
 def test_schemes_that_are_never_fetched_are_named(url: str) -> None:
     with pytest.raises(RejectedSourceError) as caught:
         image_key(url)
@@ -141,6 +150,57 @@ def test_a_bare_path_is_not_percent_encoded() -> None:
     assert source.url == "file:///u/media/beeper.com/100%25x%20y"
 
 
+@pytest.mark.parametrize(
+    ("url", "handed_to_beeper"),
+    [
+        ("C:\\Users\\Al x\\media\\beeper.com\\a#b", "file:///C:/Users/Al%20x/media/beeper.com/a%23b"),
+        ("file://C:\\u\\media\\beeper.com\\a%23b", "file:///C:/u/media/beeper.com/a%23b"),
+        ("FILE://localhost/u/media/beeper.com/a%23b", "file:///u/media/beeper.com/a%23b"),
+        ("file:///u/media/beeper.com/a?x#y", "file:///u/media/beeper.com/a"),
+        ("/u/BeeperTexts/local-a/attachments/b c", "file:///u/BeeperTexts/local-a/attachments/b%20c"),
+        ("http://h/v1/assets/serve?url=mxc%3A%2F%2Fs%2Fa%2523b", "mxc://s/a%23b"),
+        ("https://h/v1/assets/serve?uri=%2Fu%2Fmedia%2Fs%2Fa%2Bb+c", "file:///u/media/s/a%2Bb%20c"),
+    ],
+)
+def test_beeper_is_given_a_url_of_its_own_schemes(url: str, handed_to_beeper: str) -> None:
+    source = parse_source_url(url)
+    assert isinstance(source, MediaLocation)
+    assert source.url == handed_to_beeper
+    assert image_key(source.url) == source.key
+
+
+def test_a_path_of_assets_serve_without_a_media_url_is_an_address_on_the_web() -> None:
+    assert image_key("https://example.com/v1/assets/serve?id=3") == "https://example.com/v1/assets/serve?id=3"
+
+
+@pytest.mark.parametrize(
+    ("inside", "kind", "on_disk"),
+    [
+        ("mxc%3A%2F%2Fs%2Fa", LocationKind.BEEPER, False),
+        ("file%3A%2F%2F%2Fu%2Fmedia%2Fs%2Fa", LocationKind.BEEPER, True),
+        ("https%3A%2F%2Fexample.com%2Fa", LocationKind.REJECTED, False),
+    ],
+)
+def test_a_url_of_assets_serve_has_the_meaning_of_the_url_inside(
+    inside: str, kind: LocationKind, on_disk: bool
+) -> None:
+    url = f"https://laptop.example/v1/assets/serve?url={inside}"
+    assert (location_kind(url), is_on_disk(url), may_change(url)) == (kind, on_disk, False)
+
+
+@given(st.text(min_size=1))
+def test_every_form_of_a_picture_has_the_same_key(media_id: str) -> None:
+    key = f"beeper.com/{media_id}"
+    if image_ref(f"/u/media/{key}").key != key:
+        return
+    mxc = f"mxc://beeper.com/{quote(media_id, safe='')}"
+    assert key == image_key(mxc)
+    assert key == image_key(f"http://h/v1/assets/serve?url={quote(mxc, safe='')}")
+    assert key == image_key(f"https://h/v1/assets/serve?uri={quote_plus(f'/u/media/beeper.com/{media_id}')}")
+    assert key == image_key(f"file://localhost/u/media/beeper.com/{quote(media_id, safe='')}")
+    assert key == image_key(f"C:\\u\\media\\beeper.com\\{media_id}")
+
+
 def test_a_url_names_an_image_or_the_reason_why_not() -> None:
     assert image_ref("mxc://beeper.com/a") == ImageRef("beeper.com/a")
     assert image_ref("ftp://beeper.com/a") == ImageRef(None, RejectionReason.UNSUPPORTED_SCHEME)
@@ -153,6 +213,7 @@ def test_a_url_names_an_image_or_the_reason_why_not() -> None:
         ("LOCALMXC://whatsapp/a", LocationKind.BEEPER, False, False),
         ("File:///u/media/beeper.com/a", LocationKind.BEEPER, True, False),
         ("/u/media/beeper.com/a", LocationKind.BEEPER, True, False),
+        ("C:\\u\\media\\beeper.com\\a", LocationKind.BEEPER, True, False),
         ("HTTPS://example.com/a", LocationKind.WEB, False, True),
         ("data:,a", LocationKind.DATA, False, False),
         ("ftp://example.com/a", LocationKind.REJECTED, False, False),
@@ -167,6 +228,8 @@ def test_each_scheme_has_one_meaning(url: str, kind: LocationKind, on_disk: bool
 def test_key_material_is_not_stored() -> None:
     assert storable_url("mxc://beeper.com/a?encryptedFileInfoJSON=%7B%7D") == "mxc://beeper.com/a"
     assert storable_url("https://example.com/a?size=1") == "https://example.com/a?size=1"
+    served = "http://h/v1/assets/serve?url=mxc%3A%2F%2Fs%2Fa%3FencryptedFileInfoJSON%3D%257B%257D"
+    assert storable_url(served) == "mxc://s/a"
 
 
 @given(st.text() | st.text().map("file:///u/media/beeper.com/{}".format) | st.text().map("mxc://{}".format))

@@ -16,7 +16,7 @@ def test_an_old_server_names_no_network_and_five_of_nine_members() -> None:
     hikers, thread = page.chats
     assert (hikers.chat_id, hikers.network, hikers.type) == ("!hikers:beeper.local", None, "group")
     assert (hikers.last_activity, hikers.unread_count, hikers.is_muted) == (1_760_639_400_000, 4, True)
-    assert hikers.last_message == "Boots on at nine"
+    assert hikers.last_message == "Bo: Boots on at nine"
     assert (len(hikers.participants), hikers.participant_count, hikers.roster_is_partial) == (5, 9, True)
     assert [one.image.key if one.image else None for one in hikers.participants] == [
         None,

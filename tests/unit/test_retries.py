@@ -25,11 +25,20 @@ def undecodable(
     )
 
 
-def test_the_wait_for_an_image_that_is_gone_doubles_up_to_30_days() -> None:
+def test_an_image_that_is_gone_is_asked_for_again_soon_and_then_less_and_less_up_to_every_30_days() -> None:
     waits = [
-        next_attempt_at(FailureReason.GONE, failures=failures, now=0, jitter=0) for failures in range(1, 8)
+        next_attempt_at(FailureReason.GONE, failures=failures, now=0, jitter=0) for failures in range(1, 11)
     ]
-    assert [wait // DAY for wait in waits] == [1, 2, 4, 8, 16, 30, 30]
+    days = [days * DAY for days in (1, 2, 4, 8, 16, 30, 30)]
+    assert waits == [HOUR // 6, HOUR, 6 * HOUR, *days]
+
+
+def test_an_image_that_is_not_served_is_asked_for_again_after_minutes_and_at_last_every_day() -> None:
+    waits = [
+        next_attempt_at(FailureReason.NOT_SERVED, failures=failures, now=0, jitter=0)
+        for failures in range(1, 6)
+    ]
+    assert waits == [HOUR // 6, HOUR, 6 * HOUR, DAY, DAY]
 
 
 def test_the_wait_for_an_origin_that_is_down_doubles_up_to_six_hours() -> None:
@@ -79,7 +88,7 @@ def test_no_attempt_is_made_before_the_time_that_the_origin_asked_for() -> None:
         next_attempt_at(FailureReason.ORIGIN_DOWN, failures=1, now=0, jitter=0, not_before=not_before)
         == not_before
     )
-    assert next_attempt_at(FailureReason.GONE, failures=1, now=0, jitter=0, not_before=not_before) == DAY
+    assert next_attempt_at(FailureReason.GONE, failures=4, now=0, jitter=0, not_before=not_before) == DAY
 
 
 def test_a_message_waits_longer_each_time_but_never_longer_than_sqs_can() -> None:

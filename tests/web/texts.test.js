@@ -10,7 +10,14 @@ import { countsText, isOver, outcomeText, shareDone } from "../../web/page/jobs.
 import { exact } from "../../web/page/moments.js";
 import { badgeOf } from "../../web/page/networks.js";
 import { sentence } from "../../web/page/notice.js";
-import { bytes, cachedDetail, failedDetail, storageDetail } from "../../web/page/stats.js";
+import {
+  accountDetail,
+  beeperDetail,
+  bytes,
+  cachedDetail,
+  failedDetail,
+  storageDetail,
+} from "../../web/page/stats.js";
 
 /** @import { Chat } from "../../web/page/answers.d.ts" */
 
@@ -26,6 +33,9 @@ const CHAT = {
   isArchived: false,
   isMuted: false,
   isPinned: false,
+  isLowPriority: false,
+  isMarkedUnread: false,
+  mergedInto: null,
   image: { status: "none" },
   facepile: [],
   participantCount: 2,
@@ -48,6 +58,18 @@ test("the facts of a chat are those that hold", () => {
     "muted",
     "archived",
   ]);
+});
+
+test("a chat that is marked as unread says so, unless it has a number of unread messages", () => {
+  const marked = { ...CHAT, isMarkedUnread: true };
+  assert.deepEqual(facts(marked), ["Chat", "marked as unread"]);
+  assert.deepEqual(facts({ ...marked, unreadCount: 2 }), ["Chat", "2 unread"]);
+});
+
+test("low priority is a fact of a chat that is not archived, and so is the union that hides it", () => {
+  const low = { ...CHAT, isLowPriority: true };
+  assert.deepEqual(facts({ ...low, mergedInto: "b" }), ["Chat", "low priority", "merged into another chat"]);
+  assert.deepEqual(facts({ ...low, isArchived: true }), ["Chat", "archived"]);
 });
 
 test("a network is known however it is written, and another one has its first letter", () => {
@@ -152,4 +174,28 @@ test("a job that is over says how it ended", () => {
     outcomeText("Sync now", { status: "failed", progress: none, result: {} }),
     /no reason was given/,
   );
+});
+
+test("an account that needs a person says since when, how many faces wait, and what to do", () => {
+  const account = { since: "2026-11-20T10:00:00Z", waiting: 12, advice: "Log in again." };
+  const since = exact(account.since);
+  assert.equal(accountDetail(account), `since ${since}, 12 faces wait. Log in again.`);
+  assert.equal(accountDetail({ ...account, waiting: 1, advice: null }), `since ${since}, 1 face waits`);
+  assert.equal(accountDetail({ ...account, since: null, waiting: null }), "Log in again.");
+});
+
+test("the card of Beeper counts its accounts if it has listed any", () => {
+  const account = {
+    accountId: "whatsapp",
+    network: "WhatsApp",
+    since: null,
+    needsPerson: false,
+    text: "connected",
+    advice: null,
+    waiting: null,
+  };
+  const origin = { state: /** @type {const} */ ("ok"), since: null, checkedAt: null };
+  assert.equal(beeperDetail({ origin, accounts: [] }), "");
+  assert.equal(beeperDetail({ origin, accounts: [account] }), "1 account");
+  assert.equal(beeperDetail({ origin, accounts: [account, account] }), "2 accounts");
 });

@@ -16,6 +16,9 @@ export interface Chat {
   isArchived: boolean;
   isMuted: boolean;
   isPinned: boolean;
+  isLowPriority: boolean;
+  isMarkedUnread: boolean;
+  mergedInto: string | null;
   image: ChatImage;
   facepile: ChatImage[];
   participantCount: number;
@@ -50,6 +53,17 @@ export interface Status {
   origin: Origin;
 }
 
+/** An account in Beeper. `text` says what its status means, and `waiting` is null unless it needs a person. */
+export interface Account {
+  accountId: string;
+  network: string | null;
+  since: Moment | null;
+  needsPerson: boolean;
+  text: string;
+  advice: string | null;
+  waiting: number | null;
+}
+
 export interface Stats {
   totalCachedImages: number;
   totalChatsWithImages: number;
@@ -69,6 +83,7 @@ export interface Stats {
   };
   lastSync: { succeededAt: Moment | null; completedAt: Moment | null };
   origin: Origin;
+  accounts: Account[];
 }
 
 export interface ImageRow {

@@ -23,7 +23,7 @@ export class ChatCard {
       "a",
       {
         href: chatAddress(chat.chatId),
-        className: chat.unreadCount ? "card unread" : "card",
+        className: chat.unreadCount || chat.isMarkedUnread ? "card unread" : "card",
       },
       face.element,
       element("span", { className: "line" }, title, time(chat.lastActivity)),
@@ -133,10 +133,15 @@ function mark(iconName, text) {
   return element("span", { title: text }, icon(iconName), element("span", { className: "unseen" }, text));
 }
 
-/** @param {Chat} chat */
-function unread({ unreadCount, isMuted }) {
-  if (!unreadCount) return null;
-  const count = unreadCount > 99 ? "99+" : String(unreadCount);
-  const unit = element("span", { className: "unseen" }, " unread");
-  return element("span", { className: isMuted ? "count quiet" : "count" }, count, unit);
+/**
+ * Returns the number of unread messages, or a dot for a chat that the owner has marked as unread.
+ *
+ * @param {Chat} chat
+ */
+function unread({ unreadCount, isMarkedUnread, isMuted }) {
+  if (!unreadCount && !isMarkedUnread) return null;
+  const count = unreadCount > 99 ? "99+" : String(unreadCount || "");
+  const meaning = element("span", { className: "unseen" }, unreadCount ? " unread" : "marked as unread");
+  const classes = ["count", isMuted ? "quiet" : "", unreadCount ? "" : "dot"];
+  return element("span", { className: classes.filter(Boolean).join(" ") }, count, meaning);
 }

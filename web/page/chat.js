@@ -116,9 +116,12 @@ export function facts(chat) {
   const texts = [chat.type === "group" ? `Group of ${chat.participantCount}` : "Chat"];
   if (chat.network) texts.push(`on ${chat.network}`);
   if (chat.unreadCount) texts.push(`${chat.unreadCount} unread`);
+  else if (chat.isMarkedUnread) texts.push("marked as unread");
   if (chat.isPinned) texts.push("pinned");
   if (chat.isMuted) texts.push("muted");
   if (chat.isArchived) texts.push("archived");
+  else if (chat.isLowPriority) texts.push("low priority");
+  if (chat.mergedInto) texts.push("merged into another chat");
   return texts;
 }
 

@@ -43,6 +43,11 @@ const FILTERS = {
       text: "Pin a chat in Beeper, and it appears here after the next sync.",
     },
   },
+  "low-priority": {
+    label: "Low priority",
+    isDivided: true,
+    empty: { title: "Nothing of low priority", text: "Chats that have low priority in Beeper appear here." },
+  },
   archived: {
     label: "Archived",
     isDivided: true,

@@ -3,7 +3,7 @@
 import { element } from "./element.js";
 import { ago, exact } from "./moments.js";
 
-/** @import { Origin, Stats } from "./answers.d.ts" */
+/** @import { Account, Origin, Stats } from "./answers.d.ts" */
 /** @import { Child } from "./element.js" */
 
 const WHOLE = new Intl.NumberFormat("en-GB");
@@ -54,10 +54,55 @@ export function statCards(stats) {
     card(
       "Beeper",
       ORIGIN_STATES[origin.state],
-      origin.checkedAt ? `asked ${ago(origin.checkedAt)}` : "",
+      beeperDetail(stats),
       origin.state === "ok" ? "good" : "warn",
     ),
+    ...accountCards(stats),
   ];
+}
+
+/**
+ * Makes a card for each account that needs a person.
+ *
+ * @param {Pick<Stats, "accounts">} stats
+ * @returns {HTMLElement[]}
+ */
+function accountCards({ accounts }) {
+  const inNeed = accounts.filter((account) => account.needsPerson);
+  return inNeed.map((account) =>
+    card(account.network ?? account.accountId, capitalised(account.text), accountDetail(account), "warn")
+  );
+}
+
+/**
+ * Returns when Beeper was asked last, and how many of the owner's accounts it has.
+ *
+ * @param {Pick<Stats, "origin" | "accounts">} stats
+ * @returns {string}
+ */
+export function beeperDetail({ origin, accounts }) {
+  const facts = [];
+  if (origin.checkedAt) facts.push(`asked ${ago(origin.checkedAt)}`);
+  if (accounts.length > 0) facts.push(accounts.length === 1 ? "1 account" : `${accounts.length} accounts`);
+  return facts.join("; ");
+}
+
+/**
+ * Returns since when an account needs a person, how many pictures wait, and what to do.
+ *
+ * @param {Pick<Account, "since" | "waiting" | "advice">} account
+ * @returns {string}
+ */
+export function accountDetail({ since, waiting, advice }) {
+  const facts = [];
+  if (since) facts.push(`since ${exact(since)}`);
+  if (waiting !== null) facts.push(waiting === 1 ? "1 face waits" : `${WHOLE.format(waiting)} faces wait`);
+  return [facts.join(", "), advice].filter(Boolean).join(". ");
+}
+
+/** @param {string} text */
+function capitalised(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /**

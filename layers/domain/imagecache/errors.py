@@ -4,7 +4,8 @@ ImageCacheError
 ├── ConfigError                     an operator corrects the settings
 ├── RejectedSourceError             do not retry: this URL is never fetched
 ├── ImageFailedError                record the image as failed; the reason decides when it is tried again
-├── OriginDownError                 try the same request later; the image is not the cause
+├── OriginDownError                 try the same request later
+│   ├── OriginUnreachableError      ... the origin can serve no image now
 │   ├── OriginUnauthorizedError     ... after a person has connected Beeper again
 │   ├── OriginBusyError             ... when the origin's rate limit allows it
 │   └── OriginFaultyError           ... and expect that other requests to the origin may succeed now
@@ -65,7 +66,7 @@ class ImageFailedError(ImageCacheError):
 
 
 class OriginDownError(ImageCacheError):
-    """The origin cannot be reached: for example, the laptop is asleep or the tunnel is down.
+    """The origin did not answer, or another program answered: for example, the laptop is asleep.
 
     `retry_after` is the number of seconds that the origin asked to wait, or None if it did not say.
     """
@@ -73,6 +74,10 @@ class OriginDownError(ImageCacheError):
     def __init__(self, detail: str = "", *, retry_after: int | None = None) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class OriginUnreachableError(OriginDownError):
+    """There is no connection to the origin, so it can serve no image."""
 
 
 class OriginUnauthorizedError(OriginDownError):
@@ -84,7 +89,7 @@ class OriginBusyError(OriginDownError):
 
 
 class OriginFaultyError(OriginDownError):
-    """The answer was late, incomplete, or a server error. Three in a row are treated as an outage."""
+    """The answer was late, incomplete, or a server error. Other requests may be answered well now."""
 
 
 class OriginClosedError(ImageCacheError):
@@ -124,7 +129,10 @@ class InvalidAnswerError(ImageCacheError):
 
 
 class ListingError(InvalidAnswerError):
-    """The answer is not a list of chats, or the list does not end. No chat may be deleted because of it."""
+    """The answer is not the list that Beeper was asked for, or the list does not end.
+
+    Nothing may be deleted because it is missing from such a list.
+    """
 
 
 class UnreadableChatError(InvalidAnswerError):

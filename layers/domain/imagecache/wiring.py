@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from imagecache.stores.images.cached_images import CachedImages
     from imagecache.stores.images.claims import ImageClaims
     from imagecache.stores.secrets import Secrets
+    from imagecache.stores.state.accounts import AccountsStore
     from imagecache.stores.state.beeper_health import BeeperHealthStore
     from imagecache.stores.state.circuits import OriginCircuits
     from imagecache.stores.state.contact_changes import ContactChanges
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from imagecache.usecases.contacts.import_contacts import ContactImport
     from imagecache.usecases.contacts.keep_contacts import ContactBook
     from imagecache.usecases.contacts.match_contacts import ContactMatcher
+    from imagecache.usecases.contacts.store_imported import ImportedContacts
     from imagecache.usecases.operating.authorize import Authorizer
     from imagecache.usecases.operating.change_image import ImageChanges
     from imagecache.usecases.operating.jobs import JobReader, JobRunner, JobStarter
@@ -62,9 +64,11 @@ if TYPE_CHECKING:
     from imagecache.usecases.reading.list_chats import ChatListing
     from imagecache.usecases.reading.list_uncached import UncachedListing
     from imagecache.usecases.reading.show_chat import ChatViewer
+    from imagecache.usecases.sync.merge_chats import ChatMerger
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
     from imagecache.usecases.sync.remove_missing import MissingChatRemover
     from imagecache.usecases.sync.store_page import PageWriter
+    from imagecache.usecases.sync.sync_accounts import AccountSync, ContactSync
     from imagecache.usecases.sync.sync_chats import ChatSync
     from imagecache.usecases.sync.sync_job import SyncJobs
     from imagecache.usecases.upkeep.sweep_cache import Sweep
@@ -144,6 +148,12 @@ class Wiring:
         from imagecache.stores.state.beeper_health import BeeperHealthStore
 
         return BeeperHealthStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def accounts_store(self) -> "AccountsStore":
+        from imagecache.stores.state.accounts import AccountsStore
+
+        return AccountsStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
 
     @cached_property
     def contact_changes(self) -> "ContactChanges":
@@ -254,13 +264,24 @@ class Wiring:
             participants_table=self.participants_table,
             image_queueing=self.image_queueing,
             matcher=self.contact_matcher,
+            chat_merger=self.chat_merger,
         )
 
     @cached_property
     def missing_chat_remover(self) -> "MissingChatRemover":
         from imagecache.usecases.sync.remove_missing import MissingChatRemover
 
-        return MissingChatRemover(chats_table=self.chats_table, participants_table=self.participants_table)
+        return MissingChatRemover(
+            chats_table=self.chats_table,
+            participants_table=self.participants_table,
+            chat_merger=self.chat_merger,
+        )
+
+    @cached_property
+    def chat_merger(self) -> "ChatMerger":
+        from imagecache.usecases.sync.merge_chats import ChatMerger
+
+        return ChatMerger(chats_table=self.chats_table, participants_table=self.participants_table)
 
     @cached_property
     def chat_sync(self) -> "ChatSync":
@@ -271,6 +292,9 @@ class Wiring:
             relinker=self.contact_relinker,
             page_writer=self.page_writer,
             missing_chat_remover=self.missing_chat_remover,
+            chat_merger=self.chat_merger,
+            account_sync=self.account_sync,
+            contact_sync=self.contact_sync,
             image_queueing=self.image_queueing,
             progress_store=self.progress_store,
             last_sync_store=self.last_sync_store,
@@ -442,12 +466,30 @@ class Wiring:
     def contact_import(self) -> "ContactImport":
         from imagecache.usecases.contacts.import_contacts import ContactImport
 
-        return ContactImport(
+        return ContactImport(imported_contacts=self.imported_contacts, region=self.config.default_region)
+
+    @cached_property
+    def imported_contacts(self) -> "ImportedContacts":
+        from imagecache.usecases.contacts.store_imported import ImportedContacts
+
+        return ImportedContacts(
             contacts_table=self.contacts_table,
             contact_changes=self.contact_changes,
-            region=self.config.default_region,
             clock=self.clock,
+            writes_at_once=self.config.writes_at_once,
         )
+
+    @cached_property
+    def account_sync(self) -> "AccountSync":
+        from imagecache.usecases.sync.sync_accounts import AccountSync
+
+        return AccountSync(accounts_store=self.accounts_store, clock=self.clock)
+
+    @cached_property
+    def contact_sync(self) -> "ContactSync":
+        from imagecache.usecases.sync.sync_accounts import ContactSync
+
+        return ContactSync(imported_contacts=self.imported_contacts, region=self.config.default_region)
 
     @cached_property
     def chat_listing(self) -> "ChatListing":
@@ -479,7 +521,11 @@ class Wiring:
     def cache_counter(self) -> "CacheCounter":
         from imagecache.usecases.reading.count_cache import CacheCounter
 
-        return CacheCounter(cached_images=self.cached_images, participants_table=self.participants_table)
+        return CacheCounter(
+            cached_images=self.cached_images,
+            participants_table=self.participants_table,
+            chats_table=self.chats_table,
+        )
 
     @cached_property
     def image_explainer(self) -> "ImageExplainer":
@@ -490,6 +536,8 @@ class Wiring:
             participants_table=self.participants_table,
             chats_table=self.chats_table,
             contacts_table=self.contacts_table,
+            circuits=self.circuits,
+            clock=self.clock,
         )
 
     # --- the API
@@ -506,6 +554,7 @@ class Wiring:
             cached_images=self.cached_images,
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,
+            accounts_store=self.accounts_store,
             statistics_store=self.statistics_store,
             job_reader=self.job_reader,
             base_url=self.config.public_base_url,

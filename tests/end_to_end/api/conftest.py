@@ -152,16 +152,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         tokens = {Role.READ: clone.read_token, Role.ADMIN: clone.admin_token}
         api = Api(clone.port, tokens)
         try:
-            wait_until(lambda: all_settled(api), what="the first sync and its pictures")
+            wait_until(lambda: all_settled(clone), what="the first sync and its pictures")
             yield Running(clone, api, demo, process)
         finally:
             clone.end()
 
 
-def all_settled(api: Api) -> bool:
+def all_settled(clone: Clone) -> bool:
     """Returns whether a sync is complete and no image is pending."""
-    stats = api.get("/api/stats")
-    return stats["lastSync"]["completedAt"] is not None and not stats["pending"]
+    return clone.first_sync_is_over() and not clone.get("/api/stats")["pending"]
 
 
 @pytest.fixture(scope="package")

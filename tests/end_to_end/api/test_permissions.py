@@ -52,6 +52,7 @@ MAY = {
         *(f"BeeperChatsTable {action}" for action in SYNCED | {"BatchGetItem"}),
         *(f"ChatParticipantsTable {action}" for action in SYNCED | {"Query"}),
         *("CachedImagesTable BatchGetItem", "CachedImagesTable UpdateItem", "CachedImagesTable index Query"),
+        *CONTACTS,
         "ContactsTable BatchGetItem",
         *STATE,
         *("send image", "invoke SyncFunction"),

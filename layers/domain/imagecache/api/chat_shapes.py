@@ -18,7 +18,12 @@ class Participant(TypedDict):
 
 
 class Chat(TypedDict):
-    """A chat. `facepile` has up to four members' pictures if the chat is a group without a cached picture."""
+    """A chat. `facepile` has up to four members' pictures if the chat is a group without a cached picture.
+
+    `isMarkedUnread` means that the owner has marked the chat as unread, though `unreadCount` may be 0.
+    `mergedInto` is the id of the union that Beeper shows instead of this chat; it is null in lists, because
+    they do not have such chats.
+    """
 
     chatId: str
     accountId: str
@@ -30,6 +35,9 @@ class Chat(TypedDict):
     isArchived: bool
     isMuted: bool
     isPinned: bool
+    isLowPriority: bool
+    isMarkedUnread: bool
+    mergedInto: str | None
     lastMessage: str | None
     image: Image
     facepile: list[Image]

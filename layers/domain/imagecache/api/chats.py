@@ -11,8 +11,9 @@ from imagecache.api import cursor as cursors
 from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.http import Route, Routes
 from imagecache.api.values import image_json, iso8601
-from imagecache.model.chat import Chat, Folder, Participant
-from imagecache.rules.image_choice import ShownChat, ShownMember, other_person
+from imagecache.model.chat import Folder
+from imagecache.rules.image_choice import ShownChat, ShownMember
+from imagecache.rules.names import name_of, title_of
 from imagecache.stores.chats.chats import Position
 from imagecache.usecases.reading.list_chats import (
     ChatFilter,
@@ -32,7 +33,8 @@ CHATS_QUERY = (
         "filter",
         ChatFilter,
         default=ChatFilter.INBOX,
-        about="which chats; archived ones are in `archived` and `all`",
+        about="which chats; archived ones are only in `archived` and `all`, those of low priority only in "
+        "`low-priority` and `all`; `unread` includes those that the owner has marked as unread",
     ),
     Text("accountId", _MOST_ID_CHARS, about="only chats of this account"),
     Whole("participants", 0, 20, default=4, about="members shown with each chat"),
@@ -122,34 +124,27 @@ def chat_json(shown: ShownChat, base_url: str) -> shapes.Chat:
         "isArchived": chat.is_archived,
         "isMuted": chat.is_muted,
         "isPinned": chat.is_pinned,
+        "isLowPriority": chat.is_low_priority,
+        "isMarkedUnread": chat.is_marked_unread,
+        "mergedInto": chat.merged_into,
         "lastMessage": chat.last_message,
         "image": image_json(shown.image, title, base_url),
-        "facepile": [image_json(face.image, _name(face.participant), base_url) for face in shown.faces],
+        "facepile": [image_json(face.image, name_of(face.participant), base_url) for face in shown.faces],
         "participants": [_participant_json(member, base_url) for member in shown.members],
         "participantCount": chat.participant_count,
-        "hasMoreParticipants": chat.participant_count > len(shown.members),
+        "hasMoreParticipants": chat.roster_is_partial or len(chat.participants) > len(shown.members),
     }
-
-
-def title_of(chat: Chat) -> str | None:
-    """Returns the chat's title. Without one, returns the name of the first other member, if any."""
-    other = other_person(chat)
-    return chat.title or (other.full_name if other else None)
 
 
 def _participant_json(member: ShownMember, base_url: str) -> shapes.Participant:
     participant = member.participant
     return {
         "participantId": participant.participant_id,
-        "fullName": participant.full_name,
+        "fullName": participant.shown_name,
         "username": participant.username,
         "isSelf": participant.is_self,
-        "image": image_json(member.image, _name(participant), base_url),
+        "image": image_json(member.image, name_of(participant), base_url),
     }
-
-
-def _name(participant: Participant) -> str | None:
-    return participant.full_name or participant.username
 
 
 def _positions_json(positions: Positions) -> list[list[Any]] | None:

@@ -15,7 +15,10 @@ Identifiers.__doc__ = "A contact's identifiers in normal form: numbers in E.164,
 
 
 class Clash(TypedDict):
-    """An identifier of the contact that the contact `heldBy` had earlier and therefore holds."""
+    """An identifier of the contact for which the contact `heldBy` counts.
+
+    That one had it earlier. A contact from Beeper gives way to any other, whichever came first.
+    """
 
     kind: IdentifierKind
     value: str
@@ -26,7 +29,8 @@ class Clash(TypedDict):
 class Contact(TypedDict):
     """A contact. Its picture is shown for linked members that have no cached picture of their own.
 
-    `imageUrl` is the URL of the picture. `participantIds` has the members that were linked by hand.
+    Its name is shown for those that have none. `imageUrl` is the URL of the picture. `participantIds` has the
+    members that were linked by hand, and the person's own id if `source` is `beeper`.
     """
 
     contactId: str

@@ -8,21 +8,20 @@ from typing import Any, cast
 
 from imagecache.api import contact_shapes as shapes
 from imagecache.api import cursor as cursors
-from imagecache.api.chats import title_of
-from imagecache.api.fields import CURSOR, MOST_URL_CHARS, Field, Flag, Schema, Text, Texts
+from imagecache.api.fields import CURSOR, MOST_URL_CHARS, Choice, Field, Flag, Schema, Text, Texts
 from imagecache.api.http import Route, Routes
 from imagecache.api.values import image_json, iso8601
 from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
-from imagecache.model.contact import Contact, IdentifierKind
+from imagecache.model.contact import Contact, IdentifierKind, KeptBy
 from imagecache.model.job import SyncOrder
 from imagecache.rules.identifiers import WRITTEN_KINDS
 from imagecache.rules.image_choice import ShownFor, ShownImage
+from imagecache.rules.names import title_of
 from imagecache.usecases.contacts.keep_contacts import ContactBook, ShownContact
 from imagecache.usecases.operating.jobs import JobStarter
 
 _PATH = "/api/contacts/{contactId}"
-_LISTING = "contacts"
 # DynamoDB's limit for a partition key. It is longer than a contact id, because a cursor may be the key of an
 # identifier's row.
 _MOST_KEY_BYTES = 2048
@@ -56,8 +55,8 @@ class IdentifierTexts(Field):
     def read(self, value: Any) -> dict[IdentifierKind, list[str]]:
         if not isinstance(value, dict) or value.keys() - set(WRITTEN_KINDS):
             raise InvalidRequestError(
-                f"{self.name} must be an object with lists,"
-                f" and no names other than {', '.join(WRITTEN_KINDS)}"
+                f"{self.name} must be an object whose fields are lists of texts."
+                f" Its fields may be {', '.join(WRITTEN_KINDS)}"
             )
         return {IdentifierKind(kind): _texts(kind).read(texts) for kind, texts in value.items()}
 
@@ -70,6 +69,10 @@ def _texts(kind: str) -> Texts:
     return Texts(kind, _MOST_OF_A_KIND, _MOST_CHARS)
 
 
+CONTACTS_QUERY = (
+    CURSOR,
+    Choice("source", KeptBy, about="only contacts of this origin; leave it out for all"),
+)
 CONTACT_PATH = (ContactId("contactId", required=True, about="chosen by the client that creates the contact"),)
 CONTACT_BODY = (
     Text("fullName", 500),
@@ -105,7 +108,7 @@ class ContactRoutes:
             "GET /api/contacts": Route(
                 summary="List contacts and their clashes; a page may be empty and still have a cursor",
                 role=Role.ADMIN,
-                query=(CURSOR,),
+                query=CONTACTS_QUERY,
                 gives=shapes.Contacts,
                 answer=self.page,
             ),
@@ -136,13 +139,14 @@ class ContactRoutes:
             ),
         }
 
-    def page(self, *, cursor: str | None) -> shapes.Contacts:
+    def page(self, *, cursor: str | None, source: KeptBy | None) -> shapes.Contacts:
         """Answers `GET /api/contacts`. Raises InvalidRequestError."""
-        after = cursors.read(_LISTING, cursor, _row_key)
-        contacts, following = self.book.page(after=after)
+        listing = f"contacts {source.value}" if source else "contacts"
+        after = cursors.read(listing, cursor, _row_key)
+        contacts, following = self.book.page(after=after, kept_by=source)
         return {
             "contacts": [_contact_json(contact, self.base_url) for contact in contacts],
-            "nextCursor": cursors.write(_LISTING, following),
+            "nextCursor": cursors.write(listing, following),
         }
 
     def detail(self, *, contact_id: str) -> shapes.ContactDetail:

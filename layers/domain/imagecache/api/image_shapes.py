@@ -5,8 +5,9 @@ from typing import Literal
 from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
 
 from imagecache.api.shapes import Image, Moment, Shown
-from imagecache.model.image import ImageStatus, LocationKind
+from imagecache.model.image import ImageStatus, LocationKind, OriginName
 from imagecache.rules.image_choice import ShownFor
+from imagecache.stores.state.circuits import Cause
 from imagecache.usecases.operating.change_image import Invalidation
 
 
@@ -68,11 +69,26 @@ class Attempt(TypedDict):
     answer: str
 
 
+class ClosedOrigin(TypedDict):
+    """An origin that is not asked before `until`, because its circuit is open.
+
+    `cause` is `outage` if the origin cannot be reached or something else answers in its place,
+    `unauthorized` if it refuses the token, and `busy` if it has asked for a pause. `answer` is the answer
+    that opened the circuit.
+    """
+
+    origin: OriginName
+    cause: Cause
+    answer: str
+    until: Moment | None
+
+
 class Story(TypedDict):
     """The state and the history of one image. `summary` explains them in sentences.
 
     `failures` is the number of consecutive failures. If a worker has claimed the image, the claim ends at
-    `heldUntil`. `moreShownBy` is true if further chats or members show the image.
+    `heldUntil`. If the image waits to be fetched, `closedOrigins` has the origins that may not be asked now.
+    `moreShownBy` is true if further chats or members show the image.
     """
 
     sourceUrl: str
@@ -87,6 +103,7 @@ class Story(TypedDict):
     failedAt: Moment | None
     nextAttemptAt: Moment | None
     cachedAt: Moment | None
+    closedOrigins: list[ClosedOrigin]
     image: Image
     shownBy: list[Shown]
     moreShownBy: bool

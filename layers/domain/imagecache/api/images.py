@@ -152,7 +152,7 @@ def _reference_json(reference: PictureReference) -> shapes.Reference:
     return {
         "chatId": reference.chat_id,
         "participantId": None if reference.shown_for is ShownFor.CHAT else participant.participant_id,
-        "fullName": participant.full_name,
+        "fullName": participant.shown_name,
         "source": reference.shown_for,
         "sourceUrl": reference.source_url,
         "status": view.status if view else "none",

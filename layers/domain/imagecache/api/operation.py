@@ -1,11 +1,15 @@
 """The routes that show the state of the system: `/api/stats`, `/api/status` and `/api/health`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imagecache.api import operation_shapes as shapes
 from imagecache.api.http import Route, Routes
 from imagecache.api.values import iso8601
 from imagecache.model.access import Role
+from imagecache.model.account import AccountSince
+from imagecache.rules.account_statuses import ACCOUNT_STATUSES, StatusMeaning
+from imagecache.stores.state.accounts import AccountsStore
 from imagecache.stores.state.beeper_health import BeeperHealth, BeeperHealthStore
 from imagecache.stores.state.last_sync import LastSyncStore
 from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
@@ -19,6 +23,7 @@ class OperationRoutes:
     cache_counter: CacheCounter
     last_sync_store: LastSyncStore
     beeper_health_store: BeeperHealthStore
+    accounts_store: AccountsStore
     statistics_store: SweepStatisticsStore
 
     def routes(self) -> Routes:
@@ -56,7 +61,9 @@ class OperationRoutes:
 
     def stats(self) -> shapes.Stats:
         """Answers `GET /api/stats`."""
-        counts = self.cache_counter.count()
+        accounts = self.accounts_store.read()
+        in_need = {each.account.account_id for each in accounts if _meaning_of(each).needs_person}
+        counts, waiting = self.cache_counter.count_with_accounts(in_need)
         last_sync = self.last_sync_store.read()
         swept = self.statistics_store.read()
         return {
@@ -90,7 +97,28 @@ class OperationRoutes:
                 "bytesFreed": swept.get("bytes_freed"),
             },
             "origin": _origin(self.beeper_health_store.read()),
+            "accounts": [_account(each, waiting) for each in accounts],
         }
+
+
+def _account(known: AccountSince, waiting: Mapping[str, int]) -> shapes.Account:
+    account = known.account
+    meaning = _meaning_of(known)
+    return {
+        "accountId": account.account_id,
+        "network": account.network,
+        "status": account.status,
+        "statusText": account.status_text,
+        "since": iso8601(known.since),
+        "needsPerson": meaning.needs_person,
+        "text": meaning.text,
+        "advice": meaning.advice or None,
+        "waiting": waiting.get(account.account_id),
+    }
+
+
+def _meaning_of(known: AccountSince) -> StatusMeaning:
+    return ACCOUNT_STATUSES[known.account.status]
 
 
 def _origin(beeper: BeeperHealth) -> shapes.Origin:

@@ -8,6 +8,7 @@ from typing import Literal
 from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
 
 from imagecache.api.shapes import Moment
+from imagecache.model.account import AccountStatus
 from imagecache.model.job import JobKind, JobStatus, ResultValue
 from imagecache.stores.state.beeper_health import BeeperState
 
@@ -72,9 +73,29 @@ class LastSweep(TypedDict):
     bytesFreed: int | None
 
 
+class Account(TypedDict):
+    """An account of the owner in Beeper, with the status that it has had since `since`.
+
+    `text` says what the status means, and `advice` what to do about it (null if there is nothing to do).
+    `statusText` is Beeper's own text about it. `waiting` is the number of pictures that chats of this account
+    show and that are pending or have failed; it is null unless the account needs a person.
+    """
+
+    accountId: str
+    network: str | None
+    status: AccountStatus
+    statusText: str | None
+    since: Moment | None
+    needsPerson: bool
+    text: str
+    advice: str | None
+    waiting: int | None
+
+
 class Stats(TypedDict):
     """The counts of the cache at the time of the request.
 
+    `accounts` is empty if Beeper has not listed any; some accounts that have chats may be missing from it.
     Only `orphaned` (the number of images that nothing shows) and `storage` are from the last sweep.
     """
 
@@ -91,6 +112,7 @@ class Stats(TypedDict):
     lastSync: LastSync
     lastSweep: LastSweep
     origin: Origin
+    accounts: list[Account]
 
 
 class Accepted(TypedDict):

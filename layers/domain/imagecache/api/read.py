@@ -1,4 +1,4 @@
-"""The routes of functions/read, which may change nothing: chats, images, figures and jobs."""
+"""The routes of functions/read: chats, images, figures and jobs. None of them may change anything."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from imagecache.api.jobs import JobRoutes
 from imagecache.api.operation import OperationRoutes
 from imagecache.clock import Clock
 from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.state.accounts import AccountsStore
 from imagecache.stores.state.beeper_health import BeeperHealthStore
 from imagecache.stores.state.last_sync import LastSyncStore
 from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
@@ -35,6 +36,7 @@ class ReadApi:
     cached_images: CachedImages
     last_sync_store: LastSyncStore
     beeper_health_store: BeeperHealthStore
+    accounts_store: AccountsStore
     statistics_store: SweepStatisticsStore
     job_reader: JobReader
     clock: Clock
@@ -54,6 +56,7 @@ class ReadApi:
             cache_counter=self.cache_counter,
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,
+            accounts_store=self.accounts_store,
             statistics_store=self.statistics_store,
         )
         jobs = JobRoutes(reader=self.job_reader)

@@ -3,19 +3,26 @@
 from collections.abc import Iterator
 
 from imagecache.api import image_shapes, shapes
-from imagecache.api.chats import title_of
 from imagecache.api.values import image_json, iso8601
-from imagecache.model.image import ImageRecord, ImageStatus, LocationKind
+from imagecache.model.image import ImageRecord, ImageStatus, LocationKind, OriginName
 from imagecache.rules.failure_reasons import FAILURES, REJECTIONS
 from imagecache.rules.image_choice import ShownImage
+from imagecache.rules.names import title_of
 from imagecache.rules.retries import NEVER
 from imagecache.stores.chats.participants import CHAT_ROW
+from imagecache.stores.state.circuits import Cause, OpenCircuit
 from imagecache.usecases.reading.explain_image import ImageStory
 
 _LOCATIONS = {
     LocationKind.BEEPER: "It is in Beeper's media folder, and is fetched from Beeper or the media server.",
     LocationKind.WEB: "It is on the web, and is fetched by https.",
     LocationKind.DATA: "It is contained in its URL.",
+}
+_ORIGINS = {OriginName.BEEPER: "Beeper", OriginName.MEDIA_SERVER: "the media server"}
+_CAUSES = {
+    Cause.OUTAGE: "cannot be reached, or something else answers in its place",
+    Cause.UNAUTHORIZED: "refuses the token",
+    Cause.BUSY: "has asked for a pause",
 }
 _MOST_TITLES = 5
 
@@ -39,6 +46,15 @@ def story_json(story: ImageStory, source_url: str, *, now: int, base_url: str) -
         "failedAt": iso8601(record.failed_at),
         "nextAttemptAt": iso8601(record.next_attempt_at),
         "cachedAt": iso8601(record.cached_at),
+        "closedOrigins": [
+            {
+                "origin": circuit.origin,
+                "cause": circuit.cause,
+                "answer": circuit.answer,
+                "until": iso8601(circuit.until),
+            }
+            for circuit in story.open_circuits
+        ],
         "image": image_json(ShownImage(None, story.view), None, base_url),
         "shownBy": _shown_by(story),
         "moreShownBy": story.more_shown_by,
@@ -75,6 +91,8 @@ def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
         yield _next(story.record, now=now)
         if story.record.status is ImageStatus.FAILED and story.record.reason:
             yield FAILURES[story.record.reason].advice
+    for circuit in story.open_circuits:
+        yield _closed(circuit)
     if story.shown_by or not story.contacts:
         yield _titles(story)
     if story.contacts:
@@ -121,6 +139,15 @@ def _next_attempt(record: ImageRecord) -> str:
     if record.next_attempt_at >= NEVER:
         return "It is not tried again by itself; a retry tries it once more."
     return f"The first sync after {iso8601(record.next_attempt_at)} tries it again; a retry does so now."
+
+
+def _closed(circuit: OpenCircuit) -> str:
+    origin = _ORIGINS[circuit.origin]
+    answer = f" (its answer: {circuit.answer})" if circuit.answer else ""
+    return (
+        f"No picture is requested from {origin} before {iso8601(circuit.until)}, because {origin} "
+        f"{_CAUSES[circuit.cause]}{answer}."
+    )
 
 
 def _titles(story: ImageStory) -> str:

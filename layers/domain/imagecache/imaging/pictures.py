@@ -194,7 +194,10 @@ def _webp(image: Image.Image) -> bytes:
 
 
 def _first_paint(image: Image.Image) -> tuple[str, str]:
-    """Returns ThumbHash in base64 and dominant color as `#rrggbb`. Transparent parts count as white."""
+    """Returns the ThumbHash in base64, and the dominant color as `#rrggbb`.
+
+    For the color, transparent parts count as white.
+    """
     small = image.convert("RGBA")
     small.thumbnail((MOST_PIXELS_A_SIDE, MOST_PIXELS_A_SIDE), Image.Resampling.BOX)
     placeholder = base64.b64encode(thumbhash(*small.size, small.tobytes())).decode()

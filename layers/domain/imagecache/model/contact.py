@@ -1,4 +1,4 @@
-"""Contacts: people with pictures that the owner or Dex has, independent of Beeper."""
+"""Contacts: people with pictures that the owner, Dex or Beeper's own lists of contacts have."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,14 +7,22 @@ from imagecache.model.image import ImageRef, ImageSource, image_source
 
 
 class KeptBy(StrEnum):
-    """The origin of a contact. `manual`: put by the owner. `dex`: imported, so an import may change it."""
+    """The origin of a contact.
+
+    `manual`: put by the owner. `dex`, and `beeper` (Beeper's list of the contacts of one account): imported,
+    so an import may change it.
+    """
 
     MANUAL = "manual"
     DEX = "dex"
+    BEEPER = "beeper"
 
 
 class IdentifierKind(StrEnum):
-    """The kinds of identifiers. `participant` is a member's id, with which the owner links a contact."""
+    """The kinds of identifiers.
+
+    `participant` is a member's id: the owner links a contact with it, and Beeper's contacts have it.
+    """
 
     # The rule of each kind is in rules/identifiers.py. A value is a JSON name, and a column of files in which
     # only letters count: lower-case letters.
@@ -27,7 +35,7 @@ class IdentifierKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Identifier:
-    """An identifier in its normal form. If several contacts have it, the first of them holds it."""
+    """An identifier in its normal form. Of several contacts that have it, one holds it: see `rank`."""
 
     kind: IdentifierKind
     value: str
@@ -59,3 +67,14 @@ class Contact:
     def image_source(self) -> ImageSource | None:
         """The contact's picture, or None if there is none or its URL is rejected."""
         return image_source(self.image, self.source_url)
+
+    @property
+    def rank(self) -> int:
+        """The preference for this contact among several contacts of one person: the lowest rank wins.
+
+        Contacts from Beeper only complete the others, so each has a higher rank, the highest without a
+        picture. Between equal ranks the order decides in which they got the identifier.
+        """
+        if self.kept_by is not KeptBy.BEEPER:
+            return 0
+        return 1 if self.image_key else 2

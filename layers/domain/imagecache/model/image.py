@@ -40,6 +40,7 @@ class FailureReason(StrEnum):
     UNDECODABLE = "undecodable"
     TOO_LARGE = "too_large"
     CRASHED = "crashed"
+    NOT_SERVED = "not_served"
     ORIGIN_DOWN = "origin_down"
 
 

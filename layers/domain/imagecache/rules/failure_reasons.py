@@ -14,10 +14,13 @@ _MINUTE = HOUR // 60
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The waits between attempts: `first_wait_ms` after the first failure, then twice as long each time."""
+    """The waits (ms) after the first, second, ... failure in a row. The last one is repeated."""
 
-    first_wait_ms: int
-    longest_wait_ms: int
+    waits: tuple[int, ...]
+
+    def wait(self, failures: int) -> int:
+        """Returns the wait (ms) after `failures` failures in a row (at least 1)."""
+        return self.waits[min(failures, len(self.waits)) - 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,10 @@ FAILURES: Mapping[FailureReason, FailureMeaning] = {
     FailureReason.GONE: FailureMeaning(
         "Beeper, or the web, no longer has it",
         "If another picture has replaced it, the next sync brings that one.",
-        RetryPolicy(first_wait_ms=DAY, longest_wait_ms=30 * DAY),
+        # Beeper sometimes has a picture again after minutes, so the first attempts follow soon.
+        RetryPolicy(
+            (10 * _MINUTE, HOUR, 6 * HOUR, DAY, 2 * DAY, 4 * DAY, 8 * DAY, 16 * DAY, 30 * DAY),
+        ),
     ),
     FailureReason.REFUSED: FailureMeaning(
         "its address may not be requested, or its server refuses to send it",
@@ -51,21 +57,26 @@ FAILURES: Mapping[FailureReason, FailureMeaning] = {
     FailureReason.UNDECODABLE: FailureMeaning(
         "its bytes cannot be decoded",
         "Check that the picture opens where it comes from, and replace it there if it does not.",
-        RetryPolicy(first_wait_ms=6 * HOUR, longest_wait_ms=DAY),
+        RetryPolicy((6 * HOUR, 12 * HOUR, DAY)),
     ),
     FailureReason.TOO_LARGE: FailureMeaning(
         "it is larger than 5 MB or 40 megapixels (30 for WebP, 18 for AVIF)",
         "Replace the picture at its source with a smaller one.",
     ),
     FailureReason.CRASHED: FailureMeaning(
-        "three attempts ended without a result, the last of them alone, for example for lack of memory",
+        "three attempts ended without a result, the third without other pictures beside it",
         "It is tried again after 30 days. If it fails again, replace the picture at its source.",
-        RetryPolicy(first_wait_ms=30 * DAY, longest_wait_ms=30 * DAY),
+        RetryPolicy((30 * DAY,)),
+    ),
+    FailureReason.NOT_SERVED: FailureMeaning(
+        "its server works, but sent an error, a web page, nothing or only a part of it, or took too long",
+        "It is tried again by itself. If it stays missing, check that the picture opens in Beeper.",
+        RetryPolicy((10 * _MINUTE, HOUR, 6 * HOUR, DAY)),
     ),
     FailureReason.ORIGIN_DOWN: FailureMeaning(
         "its server could not be reached, or did not send it",
         "Check that its server is running: Beeper Desktop for pictures of chats, else the web server.",
-        RetryPolicy(first_wait_ms=10 * _MINUTE, longest_wait_ms=6 * HOUR),
+        RetryPolicy((*(minutes * _MINUTE for minutes in (10, 20, 40, 80, 160, 320)), 6 * HOUR)),
     ),
 }
 

@@ -173,9 +173,14 @@ def other_person(chat: Chat) -> Participant | None:
 
     Without such a member returns the first bot, or None if the owner is the only member.
     """
+    return next(iter(other_people(chat)), None)
+
+
+def other_people(chat: Chat) -> list[Participant]:
+    """Returns the listed members that are neither the owner nor bots, or the bots if there are no others."""
     others = [member for member in chat.participants if not member.is_self]
     people = [member for member in others if not _is_bot(member)]
-    return next(iter(people or others), None)
+    return people or others
 
 
 def _is_bot(participant: Participant) -> bool:

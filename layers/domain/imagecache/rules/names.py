@@ -1,18 +1,100 @@
-"""Chooses between two names of a person. Networks lose names, and then send an id or a number instead."""
+"""Decides which names are kept and shown. Networks lose names, and then send an identifier instead."""
 
 import re
 
-_ADDRESS = re.compile(r"[@:]")
-_PHONE_NUMBER = re.compile(r"(?=(?:\D*\d){6})[+\d\s().\-/]+")
+from imagecache.model.chat import Chat, Participant
+from imagecache.rules.image_choice import other_people, other_person
+
+# How many members a title names: three, or two and the number of the others.
+_MOST_NAMES = 3
+
+_MATRIX_ID = re.compile(r"[@!][^\s:]+:\S+")
+_EMAIL_ADDRESS = re.compile(r"[^\s@:]+@[^\s@:]+\.[^\s@:]+")
+# Without a plus, dots and slashes belong to dates rather than to numbers, and so do fewer than nine digits.
+_PHONE_NUMBER = re.compile(r"\+[\s().\-/]*(?:\d[\s().\-/]*){6,15}|[\s()\-]*(?:\d[\s()\-]*){9,15}")
+# WhatsApp puts these around numbers, so that they are written from left to right.
+_DIRECTION_MARKS = "\u200e\u202a\u202c\u202d\u2066\u2068\u2069"
 
 
-def is_raw(name: str) -> bool:
-    """Returns True if the text is an id, an address or a phone number instead of a name."""
-    return bool(_ADDRESS.search(name)) or _PHONE_NUMBER.fullmatch(name) is not None
+def is_identifier(text: str) -> bool:
+    """Returns True if the text is certainly an id, an e-mail address or a phone number instead of a name.
+
+    `Ann @ Work`, `Bob: the builder`, `Studio 54` and `2026-07-01` are names.
+    """
+    text = text.strip(_DIRECTION_MARKS)
+    return any(pattern.fullmatch(text) for pattern in (_MATRIX_ID, _EMAIL_ADDRESS, _PHONE_NUMBER))
 
 
 def better_name(new: str | None, stored: str | None) -> str | None:
-    """Returns the new name, but if it is missing or raw and the stored name is not, the stored name."""
-    if (new is None or is_raw(new)) and stored is not None and not is_raw(stored):
-        return stored
-    return new
+    """Returns the new name of a person or chat, but the stored one if the network has lost the name.
+
+    A network has lost a name if it sends nothing or an identifier, and the stored name is a real one.
+    """
+    return stored if _is_name(stored) and not _is_name(new) else new
+
+
+def title_to_store(listed: Chat, stored_title: str | None) -> str | None:
+    """Returns the title to store for a chat of Beeper's list.
+
+    It is None for a single chat that has an identifier, or nothing, in place of a title, if the other person
+    has a name. `title_of` then shows the name of that person, also if it changes later.
+    """
+    if listed.type == "single" and not _is_name(listed.title):
+        other = other_person(listed)
+        if other and _is_name(other.full_name):
+            return None
+    return better_name(listed.title, stored_title)
+
+
+def title_of(chat: Chat) -> str | None:
+    """Returns the title that is shown for a chat, or None if neither the chat nor a member has a name.
+
+    Without a title of its own, a single chat is named after the other person, and a group after its members:
+    `Ada, Bob and 3 others`. The owner and bots are not among them. A contact's name replaces an identifier as
+    the title of a single chat.
+    """
+    other = other_person(chat) if chat.type == "single" else None
+    if other and other.contact_name and not _is_name(chat.title):
+        return other.contact_name
+    if chat.title:
+        return chat.title
+    if chat.type == "single":
+        return name_of(other) if other else None
+    return _title_of_members(chat)
+
+
+def name_of(participant: Participant) -> str | None:
+    """Returns the member's name, or else their contact's name, or else the user name, if any."""
+    return participant.shown_name or participant.username
+
+
+def first_name(name: str) -> str:
+    """Returns the first word of a name that has a letter or digit, or the whole identifier."""
+    if is_identifier(name):
+        return name
+    words = (word.rstrip(",") for word in name.split())
+    return next((word for word in words if any(char.isalnum() for char in word)), name)
+
+
+def _title_of_members(chat: Chat) -> str | None:
+    people = other_people(chat)
+    # Real names come first, because an identifier says less.
+    names = sorted((name for name in map(name_of, people) if name), key=is_identifier)
+    if not names:
+        return None
+    count = len(people) + _unlisted_people(chat)
+    shown = names if len(names) == count <= _MOST_NAMES else names[: _MOST_NAMES - 1]
+    others = count - len(shown)
+    parts = [*shown, f"{others} other{'s' if others > 1 else ''}"] if others else shown
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+
+
+def _unlisted_people(chat: Chat) -> int:
+    """Returns how many people besides the owner are in the chat, but not in `participants`."""
+    unlisted = max(0, chat.participant_count - len(chat.participants))
+    has_owner = any(member.is_self for member in chat.participants)
+    return unlisted if has_owner or not unlisted else unlisted - 1
+
+
+def _is_name(text: str | None) -> bool:
+    return text is not None and text != "" and not is_identifier(text)

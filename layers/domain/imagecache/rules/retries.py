@@ -67,14 +67,12 @@ def next_attempt_at(
 ) -> int:
     """Returns when to try an image again after `failures` failures in a row (at least 1), or NEVER.
 
-    The wait doubles with each failure. `not_before` is the earliest time that the origin asked for.
+    `not_before` is the earliest time that the origin asked for.
     """
     policy = FAILURES[reason].retry
     if policy is None:
         return NEVER
-    doublings = min(failures - 1, 16)  # enough to reach any longest wait
-    wait = min(policy.first_wait_ms * 2**doublings, policy.longest_wait_ms)
-    return max(now + _with_jitter(wait, jitter), not_before)
+    return max(now + _with_jitter(policy.wait(failures), jitter), not_before)
 
 
 def may_wait(message: ImageMessage, *, failures: int, now: int) -> bool:

@@ -3,6 +3,9 @@
 Beeper has several URLs for one picture: `mxc://server/id` before Beeper Desktop has downloaded it, and
 `file:///.../media/server/id` afterwards, with a path that differs by machine. All of them have the same image
 key, `<server>/<mediaId>`. Media ids are case-sensitive.
+
+Other servers with Beeper's API write the URL of their own `/v1/assets/serve` around such a URL. Only the URL
+inside is used, because the server that is named may be any machine.
 """
 
 import base64
@@ -11,7 +14,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import parse_qs, quote, unquote_to_bytes, urlsplit
 
 from imagecache.errors import RejectedSourceError
 from imagecache.model.image import ImageRef, LocationKind, RejectionReason
@@ -30,6 +33,11 @@ _MALFORMED_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 _ESCAPE_LEFT = re.compile(r"%(2e|2f|5c|00)", re.IGNORECASE)
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# A file URL may have the slash before the drive or not: programs that put `file://` in front of a path leave
+# it out.
+_WINDOWS_PATH = re.compile(r"/?([a-z]:[\\/].*)", re.IGNORECASE | re.DOTALL)
+_ATTACHMENT = re.compile(r".*/BeeperTexts(?:-[^/]*)?/(?!media/)([^/]*)/attachments/([^/]*)", re.DOTALL)
+_ASSETS_SERVE = re.compile(r"https?://[^/?#]*(?:/[^?#]*)?/v1/assets/serve/?\?([^#]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +118,24 @@ def _parse_localmxc(url: str) -> MediaLocation:
 
 
 def _parse_file(url: str) -> MediaLocation:
-    path = _after_slashes(url)
+    """Parses `file:///<path>` and `file://localhost/<path>`, which mean the same (RFC 8089)."""
+    path = re.sub(r"^localhost(?=/)", "", _without_query(_after_slashes(url)), flags=re.IGNORECASE)
+    path = _with_slashes(path)
     if not path.startswith("/"):  # a file on another host
         raise RejectedSourceError(RejectionReason.MALFORMED)
-    return _media_location(*_below_media_folder(_without_query(path), escaped=True), url)
+    return _media_location(*_server_and_id(path, escaped=True), f"file://{path}")
 
 
 def _parse_path(path: str) -> MediaLocation:
     """Parses a path without a scheme, which is not percent-encoded, and makes a file URL of it for Beeper."""
-    return _media_location(*_below_media_folder(path, escaped=False), f"file://{quote(path)}")
+    path = _with_slashes(path)
+    return _media_location(*_server_and_id(path, escaped=False), f"file://{quote(path, safe='/:')}")
 
 
 def _parse_https(url: str) -> WebLocation:
-    """Parses an https URL and normalises the case of the host, the default port and the fragment.
+    """Parses an https URL. The host becomes lower case, and the port 443 and the fragment are left out.
 
-    These do not change what the URL means (RFC 3986 §6.2).
+    URLs that differ only in these lead to the same request, so they get the same image key.
     """
     if len(url) > _MAX_WEB_URL_CHARS:
         raise RejectedSourceError(RejectionReason.TOO_LONG)
@@ -175,11 +186,22 @@ def _without_query(path: str) -> str:
     return re.split(r"[?#]", path, maxsplit=1)[0]
 
 
-def _below_media_folder(path: str, *, escaped: bool) -> tuple[str, str]:
-    """Returns the server and the media id in a path, which follow the last `/media/`.
+def _with_slashes(path: str) -> str:
+    """Returns a Windows path in the form that paths have in file URLs, and any other path unchanged."""
+    windows = _WINDOWS_PATH.fullmatch(path)
+    return "/" + windows.group(1).replace("\\", "/") if windows else path
 
-    An earlier one may be the folder below which Linux mounts disks.
+
+def _server_and_id(path: str, *, escaped: bool) -> tuple[str, str]:
+    """Returns the server and the media id in a path.
+
+    They follow the last `/media/`. An earlier one may be the folder below which Linux mounts disks. Older
+    versions of Beeper keep some pictures in `BeeperTexts/<account>/attachments/<hash>`: their account stands
+    for the server. Their media id has a slash, which no other has, so the two kinds never have the same key.
     """
+    if attachment := _ATTACHMENT.fullmatch(path):
+        account, name = _two_segments("/".join(attachment.groups()), escaped=escaped)
+        return account, f"attachments/{name}"
     _, folder, rest = path.rpartition("/media/")
     if not folder:
         raise RejectedSourceError(RejectionReason.OUTSIDE_MEDIA_FOLDER)
@@ -257,18 +279,46 @@ FETCHED_URLS = f"{', '.join(SCHEMES[:-1])} or {SCHEMES[-1]}, or a path in Beeper
 """The URLs that are fetched, in words."""
 
 
-def _scheme_of(source_url: str) -> _Scheme:
-    if source_url.startswith("/"):
+def _scheme_of(url: str) -> _Scheme:
+    if url.startswith("/") or _WINDOWS_PATH.fullmatch(url):
         return _SCHEMES[_BARE_PATH]
-    named = _SCHEME.match(source_url)
+    named = _SCHEME.match(url)
     return _SCHEMES.get(named.group(1).lower(), _NEVER_FETCHED) if named else _NEVER_FETCHED
+
+
+def _resolved(source_url: str) -> tuple[_Scheme, str]:
+    """Returns a URL and its scheme. For a URL of `/v1/assets/serve` they are those of the URL inside.
+
+    If that URL is not one of Beeper's media, or not encoded correctly, the scheme is one that is never
+    fetched.
+    """
+    serve = _ASSETS_SERVE.fullmatch(source_url.partition("#")[0])
+    if not serve or not (inside := _inner_urls(serve.group(1))):
+        return _scheme_of(source_url), source_url
+    scheme = _scheme_of(inside[0])
+    is_media = scheme.kind is LocationKind.BEEPER and len(inside) == 1
+    return (scheme, inside[0]) if is_media else (_NEVER_FETCHED, source_url)
+
+
+def _inner_urls(query: str) -> list[str]:
+    """Returns the values of `url` and `uri` in a query. A value that is not valid UTF-8 is an empty text."""
+    if not re.search(r"(?:^|&)ur[il]=", query):
+        return []
+    if _MALFORMED_ESCAPE.search(query):
+        return [""]
+    try:
+        parameters = parse_qs(query, keep_blank_values=True, errors="strict")
+    except ValueError:
+        return [""]
+    return [*parameters.get("url", []), *parameters.get("uri", [])]
 
 
 def parse_source_url(source_url: str) -> ImageLocation:
     """Returns the place from which an image can be fetched. Raises RejectedSourceError."""
     if _LONE_SURROGATE.search(source_url):  # JSON can contain one, UTF-8 cannot
         raise RejectedSourceError(RejectionReason.MALFORMED)
-    return _scheme_of(source_url).parse(source_url)
+    scheme, url = _resolved(source_url)
+    return scheme.parse(url)
 
 
 def image_key(source_url: str) -> str:
@@ -286,22 +336,26 @@ def image_ref(source_url: str) -> ImageRef:
 
 def location_kind(source_url: str) -> LocationKind:
     """Returns the kind of place that the URL points to, or REJECTED if its scheme is not supported."""
-    return _scheme_of(source_url).kind
+    return _resolved(source_url)[0].kind
 
 
 def is_on_disk(source_url: str) -> bool:
     """Returns True if the URL is a path, which means that Beeper Desktop has downloaded the image."""
-    return _scheme_of(source_url).is_on_disk
+    return _resolved(source_url)[0].is_on_disk
 
 
 def may_change(source_url: str) -> bool:
     """Returns True if the picture at the URL may change, which a Beeper media id's never does."""
-    return _scheme_of(source_url).may_change
+    return _resolved(source_url)[0].may_change
 
 
 def storable_url(source_url: str) -> str:
-    """Returns the URL without the query of an mxc URL, which may contain a key that decrypts the image."""
-    return source_url.partition("?")[0] if _scheme_of(source_url).query_is_secret else source_url
+    """Returns the URL without the query of an mxc URL, which may contain a key that decrypts the image.
+
+    Of a URL of `/v1/assets/serve` this is the media URL inside.
+    """
+    scheme, url = _resolved(source_url)
+    return url.partition("?")[0] if scheme.query_is_secret else url
 
 
 def storable_source(source_url: str) -> StorableSource:

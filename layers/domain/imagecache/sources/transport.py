@@ -39,10 +39,21 @@ _LONGEST_RETRY_AFTER_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """The time that a fetch may take: in total, redirects included, and for connecting (TCP and TLS)."""
+    """The time that a fetch may take: in total, redirects included, and for connecting (TCP and TLS).
+
+    An image of Beeper's media has only `first_attempt_seconds` at its first attempt, so that slow images hold
+    up the others of their batch for a short time; at a later attempt it has all of `total_seconds`.
+    `check_seconds` is the time in which an origin must answer a check.
+    """
 
     total_seconds: float = 10.0
     connect_seconds: float = 3.0
+    first_attempt_seconds: float = 4.0
+    check_seconds: float = 2.5
+
+    def for_attempt(self, *, is_first: bool) -> float:
+        """Returns the seconds for one attempt to fetch an image of Beeper's media."""
+        return min(self.first_attempt_seconds, self.total_seconds) if is_first else self.total_seconds
 
 
 TIME_LIMITS = TimeLimits()

@@ -14,10 +14,11 @@ PATIENCE = Config(connect_timeout=1, read_timeout=4, retries={"total_max_attempt
 
 
 class Cdn:
-    """The stack's distribution, whose id is in an SSM parameter because it is created after the functions.
+    """The stack's CloudFront distribution.
 
+    The functions read its id from an SSM parameter, because the distribution is created after them.
     `make_client` creates the boto3 client of a service. It is called only when an image is forgotten, because
-    two more clients would slow down every cold start.
+    clients of SSM and CloudFront would slow down every cold start.
     """
 
     def __init__(self, *, parameter: str, make_client: Callable[[str], Any]) -> None:

@@ -1,8 +1,8 @@
 """The contacts table: a row for each contact, and a row for each identifier.
 
 The row of an identifier has its claimants: the ids of the contacts with this identifier, in the order in
-which they got it. The holder is the first claimant whose own row still has the identifier. So a claimant that
-a crash failed to remove is ignored.
+which they got it. The holder is the first claimant of the lowest rank whose own row still has the identifier.
+So a claimant that a crash failed to remove is ignored.
 """
 
 import json
@@ -121,9 +121,9 @@ class ContactsTable:
         holders: dict[Identifier, Contact] = {}
         for identifier, contact_ids in claimants.items():
             candidates = [contacts[contact_id] for contact_id in contact_ids if contact_id in contacts]
-            holder = next((contact for contact in candidates if identifier in contact.identifiers), None)
-            if holder:
-                holders[identifier] = holder
+            having = [contact for contact in candidates if identifier in contact.identifiers]
+            if having:
+                holders[identifier] = min(having, key=_rank)  # the first one of the lowest rank
         return holders
 
     def image_keys(self) -> Iterator[str]:
@@ -217,6 +217,10 @@ class ContactsTable:
         if claimants:
             return updated(self._row(row.contact_id), [ContactRow.claimants.set(claimants)], unchanged)
         return deleted(row, unchanged)
+
+
+def _rank(contact: Contact) -> int:
+    return contact.rank
 
 
 def _row_key(identifier: Identifier) -> str:

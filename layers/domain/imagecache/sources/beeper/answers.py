@@ -10,8 +10,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 import requests
+import urllib3
 
-from imagecache.errors import OriginBusyError, OriginDownError, OriginFaultyError, OriginUnauthorizedError
+from imagecache.errors import (
+    ImageFailedError,
+    OriginBusyError,
+    OriginDownError,
+    OriginFaultyError,
+    OriginUnauthorizedError,
+    OriginUnreachableError,
+)
 from imagecache.sources.transport import NO_COMPRESSION, Deadline, TimeLimits, read_body, retry_after
 
 TUNNEL_STATUSES = frozenset({*range(520, 528), 530})
@@ -40,20 +48,21 @@ def get_answer(
     *,
     parameters: Mapping[str, str] = _NO_PARAMETERS,
     headers: Mapping[str, str],
-    limits: TimeLimits,
+    seconds: float,
+    connect_seconds: float,
 ) -> Answer:
-    """Sends a GET request for an image.
+    """Sends a GET request, whose answer must be complete within `seconds`.
 
     Raises OriginDownError, or one of its subclasses, if there is no answer or it comes from another program,
     such as the tunnel. Raises ImageFailedError (TOO_LARGE) if the body is too large.
     """
-    deadline = Deadline(limits.total_seconds)
+    deadline = Deadline(seconds)
     try:
         response = session.get(
             url,
             params=dict(parameters),
             headers={**headers, **NO_COMPRESSION},
-            timeout=(limits.connect_seconds, deadline.remaining()),
+            timeout=(min(connect_seconds, seconds), deadline.remaining()),
             stream=True,
             allow_redirects=False,
         )
@@ -70,15 +79,39 @@ def get_answer(
         return Answer(response.status_code, body)
 
 
+def check_health(
+    session: requests.Session, url: str, *, headers: Mapping[str, str], limits: TimeLimits
+) -> None:
+    """Sends a GET request that no image has any influence on.
+
+    Any answer of the origin itself shows that it works, unless it is a server error. Raises OriginDownError
+    or one of its subclasses otherwise.
+    """
+    try:
+        answer = get_answer(
+            session,
+            url,
+            headers=headers,
+            seconds=limits.check_seconds,
+            connect_seconds=limits.connect_seconds,
+        )
+    except ImageFailedError as error:
+        raise OriginDownError(error.detail) from error
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise OriginDownError(f"status {answer.status}")
+
+
 def connection_error(error: requests.RequestException) -> OriginDownError:
     """Returns the error for a request without an answer.
 
-    If the origin accepted the connection and then was too slow, this is an OriginFaultyError, because only
-    this request may be slow. Any other error means that the origin is down.
+    This is an OriginUnreachableError if no connection was made. If the origin accepted the connection and
+    then was too slow, it is an OriginFaultyError, because only this request may be slow.
     """
-    is_slow = isinstance(error, requests.Timeout) and not isinstance(error, requests.ConnectTimeout)
     name = type(error).__name__
-    return OriginFaultyError(name) if is_slow else OriginDownError(name)
+    # The sessions never retry, so urllib3 raises this error only for an attempt to connect.
+    if error.args and isinstance(error.args[0], urllib3.exceptions.MaxRetryError):
+        return OriginUnreachableError(name)
+    return OriginFaultyError(name) if isinstance(error, requests.Timeout) else OriginDownError(name)
 
 
 def check_answer(response: requests.Response) -> None:

@@ -5,7 +5,7 @@ value that cannot be read becomes None, 0 or False. Only an answer that is not a
 without an id, are errors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -23,8 +23,11 @@ from imagecache.errors import (
     OriginUnauthorizedError,
     UnreadableChatError,
 )
-from imagecache.model.chat import Chat, Participant
+from imagecache.model.chat import Chat, Participant, lacks_at_most_oneself
 from imagecache.model.image import ImageRef, RejectionReason
+from imagecache.model.message import Attachment, Message
+from imagecache.rules.last_message import MAX_TEXT_CHARS, last_message_line
+from imagecache.rules.names import better_name
 from imagecache.rules.source_urls import image_ref
 from imagecache.sources.beeper.answers import GATEWAY_STATUSES, check_answer, connection_error
 from imagecache.sources.beeper.auth import beeper_headers
@@ -43,6 +46,8 @@ _MAX_ID_BYTES = 1024
 _MAX_TEXT_CHARS = 1000
 # More than the longest valid URL, which is a data URL of 64 KB.
 _MAX_URL_CHARS = 100_000
+# A person has a chat on each of a few networks. A row with this many ids stays below DynamoDB's 400 KB.
+_MOST_MERGED_CHATS = 100
 # Larger than any date in ms, and exact in every JSON implementation.
 _LARGEST_NUMBER = 2**53
 
@@ -129,24 +134,29 @@ class ChatApi:
             chat,
             participants=full.participants,
             participant_count=count,
-            roster_is_partial=full.roster_is_partial or len(full.participants) < count,
+            roster_is_partial=full.roster_is_partial or not lacks_at_most_oneself(full.participants, count),
         )
 
-    def exists(self, chat_id: str) -> bool:
-        """Returns True if Beeper answers 200 for this chat, and False if it answers 404.
+    def look_up(self, chat_id: str) -> Chat | None:
+        """Returns the chat without its members, or None if Beeper answers 404.
 
-        Raises ListingError if Beeper answers with another status.
+        Raises ListingError if Beeper answers with another status, or with something that is not a chat.
         """
         try:
-            status, _ = self._get(_path(chat_id), {"maxParticipantCount": 0})
+            status, answer = self._get(_path(chat_id), {"maxParticipantCount": 0})
         except AnswerTooLargeError as error:
             raise ListingError(str(error)) from error
-        if status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        if status != HTTPStatus.OK:
             raise ListingError(f"status {status}")
-        return status == HTTPStatus.OK
+        try:
+            return parse_chat(answer)
+        except UnreadableChatError as error:
+            raise ListingError("the answer is not a chat that can be read") from error
 
-    def _get(self, path: str, parameters: Parameters) -> tuple[int, dict[str, Any]]:
-        """Sends a GET request, and returns the status and the JSON object of Beeper's answer.
+    def get(self, path: str, parameters: Parameters) -> tuple[int, Any]:
+        """Sends a GET request, and returns the status and the JSON value of Beeper's answer.
 
         Raises AnswerTooLargeError.
         """
@@ -165,13 +175,18 @@ class ChatApi:
         with response:
             return response.status_code, _answer_of_beeper(response, deadline)
 
+    def _get(self, path: str, parameters: Parameters) -> tuple[int, dict[str, Any]]:
+        """Does the same as `get` for an answer that is an object. Any other value becomes an empty object."""
+        status, answer = self.get(path, parameters)
+        return status, answer if isinstance(answer, dict) else {}
+
 
 def _path(chat_id: str) -> str:
     return f"/v1/chats/{quote(chat_id, safe='')}"
 
 
-def _answer_of_beeper(response: requests.Response, deadline: Deadline) -> dict[str, Any]:
-    """Returns the JSON object of an answer of Beeper, which may have any status.
+def _answer_of_beeper(response: requests.Response, deadline: Deadline) -> Any:
+    """Returns the JSON value of an answer of Beeper, which may have any status.
 
     Raises OriginDownError or OriginUnauthorizedError if a tunnel or a login answered instead of Beeper.
     Raises AnswerTooLargeError.
@@ -181,14 +196,13 @@ def _answer_of_beeper(response: requests.Response, deadline: Deadline) -> dict[s
     if status in GATEWAY_STATUSES:
         raise OriginDownError(f"status {status}")
     try:
-        answer = read_json(response.raw, deadline)
+        return read_json(response.raw, deadline)
     except OriginFaultyError as error:  # for a list there is no other answer to compare it with
         raise OriginDownError(f"status {status}, and {error}") from error
     except (ValueError, RecursionError) as error:  # ValueError also for a number of thousands of digits
         raise OriginDownError(
             f"status {status}, with a body that is not JSON, probably an error page of the tunnel"
         ) from error
-    return answer if isinstance(answer, dict) else {}
 
 
 def parse_page(answer: Json) -> ChatPage:
@@ -196,13 +210,7 @@ def parse_page(answer: Json) -> ChatPage:
 
     If the answer does not say whether more pages follow, they follow until a page is empty.
     """
-    items = answer.get("items")
-    cursor = _cursor(answer.get("oldestCursor"))
-    if not isinstance(items, list):
-        raise ListingError("the answer has no list of items")
-    has_more = bool(items and cursor) if answer.get("hasMore") is None else _flag(answer, "hasMore")
-    if has_more and cursor is None:
-        raise ListingError("the answer says that there are more chats, but it has no cursor")
+    items, next_cursor = items_of_page(answer)
     chats: list[Chat] = []
     unreadable: list[str] = []
     for item in items:
@@ -210,7 +218,22 @@ def parse_page(answer: Json) -> ChatPage:
             chats.append(parse_chat(item))
         except UnreadableChatError as error:
             unreadable.append(error.chat_id)
-    return ChatPage(chats, unreadable, cursor if has_more else None)
+    return ChatPage(chats, unreadable, next_cursor)
+
+
+def items_of_page(answer: Json) -> tuple[list[Any], str | None]:
+    """Returns the items of a page, and the cursor of the next page or None on the last one.
+
+    Raises ListingError if the answer is not a page.
+    """
+    items = answer.get("items")
+    cursor = _cursor(answer.get("oldestCursor"))
+    if not isinstance(items, list):
+        raise ListingError("the answer has no list of items")
+    has_more = bool(items and cursor) if answer.get("hasMore") is None else _flag(answer, "hasMore")
+    if has_more and cursor is None:
+        raise ListingError("the answer says that there are more items, but it has no cursor")
+    return items, cursor if has_more else None
 
 
 def parse_chat(item: object) -> Chat:
@@ -225,11 +248,13 @@ def parse_chat(item: object) -> Chat:
         raise UnreadableChatError(_text(item, "id", max_chars=None) or "")
     roster = _parse_roster(_mapping(item, "participants"))
     source_url, image = _picture(item)
+    is_group = _text(item, "type") == "group"
+    newest_message = parse_message(_mapping(item, "preview"), roster.participants)
     return Chat(
         chat_id=chat_id,
         account_id=_text(item, "accountID") or "",
         network=_text(item, "network"),
-        type="group" if _text(item, "type") == "group" else "single",
+        type="group" if is_group else "single",
         title=_text(item, "title"),
         description=_text(item, "description"),
         last_activity=_milliseconds(item.get("lastActivity")),
@@ -237,14 +262,31 @@ def parse_chat(item: object) -> Chat:
         is_archived=_flag(item, "isArchived"),
         is_muted=_flag(item, "isMuted"),
         is_pinned=_flag(item, "isPinned"),
-        last_message=_text(_mapping(item, "preview"), "text"),
-        merged_into=_text(item, "mergedIntoChatID", max_chars=None),
+        merged_into=_merged_into(item, chat_id),
+        last_message=last_message_line(newest_message, in_group=is_group),
         source_url=source_url,
         image=image,
         participants=roster.participants,
         participant_count=roster.total,
         roster_is_partial=roster.is_partial,
+        is_marked_unread=_flag(item, "isMarkedUnread"),
+        is_low_priority=_flag(item, "isLowPriority"),
+        merged_chat_ids=_merged_chat_ids(item, chat_id),
     )
+
+
+def _merged_into(item: Json, chat_id: str) -> str | None:
+    """Returns the id of the union that a chat is merged into, or None. A chat cannot hide itself."""
+    union_id = _key(_text(item, "mergedIntoChatID", max_chars=None))
+    return None if union_id == chat_id else union_id
+
+
+def _merged_chat_ids(item: Json, chat_id: str) -> tuple[str, ...]:
+    """Returns the ids of the chats that are merged into this one, sorted, without the chat's own."""
+    listed = _mapping(item, "merge").get("chatIDs")
+    members = listed if isinstance(listed, list) else []
+    texts = (_key(_text({"id": member}, "id", max_chars=None)) for member in members)
+    return tuple(sorted({text for text in texts if text and text != chat_id})[:_MOST_MERGED_CHATS])
 
 
 def parse_participant(member: Json) -> Participant:
@@ -263,6 +305,40 @@ def parse_participant(member: Json) -> Participant:
     )
 
 
+def parse_message(message: Json, members: Iterable[Participant]) -> Message:
+    """Parses a message of a chat with these members.
+
+    The sender's name is taken from the list of members if the message has none, or an identifier instead.
+    """
+    sender_id = _text(message, "senderID", max_chars=None)
+    sender = next((member for member in members if member.participant_id == sender_id), None)
+    listed_name = sender.full_name if sender else None
+    attachments = message.get("attachments")
+    return Message(
+        type=(_text(message, "type") or "").upper(),
+        text=_text(message, "text", max_chars=MAX_TEXT_CHARS),
+        sender_name=better_name(_text(message, "senderName"), listed_name) or listed_name,
+        is_own=_flag(message, "isSender") or (sender is not None and sender.is_self),
+        is_deleted=_flag(message, "isDeleted"),
+        is_hidden=_flag(message, "isHidden"),
+        attachments=tuple(
+            _parse_attachment(attachment)
+            for attachment in (attachments if isinstance(attachments, list) else [])
+            if isinstance(attachment, Mapping)
+        ),
+    )
+
+
+def _parse_attachment(attachment: Json) -> Attachment:
+    return Attachment(
+        type=_text(attachment, "type") or "",
+        file_name=_text(attachment, "fileName"),
+        is_gif=_flag(attachment, "isGif"),
+        is_sticker=_flag(attachment, "isSticker"),
+        is_voice_note=_flag(attachment, "isVoiceNote"),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _RosterJson:
     participants: tuple[Participant, ...]
@@ -273,8 +349,9 @@ class _RosterJson:
 def _parse_roster(roster: Json) -> _RosterJson:
     """Parses the members of a chat.
 
-    A roster also counts as partial if its list is missing or empty, or if a member cannot be read. As a whole
-    roster it would mean that the missing members have left the chat.
+    A roster also counts as partial if its list is missing or empty, if a member cannot be read, or if the
+    server says neither that there are no more members nor how many there are. As a whole roster it would mean
+    that the missing members have left the chat. Only if there are no more members may oneself be missing.
     """
     items = roster.get("items")
     members = items if isinstance(items, list) else []
@@ -282,7 +359,12 @@ def _parse_roster(roster: Json) -> _RosterJson:
         parse_participant(member) for member in members if isinstance(member, Mapping) and _id(member)
     )
     total = max(_count(roster.get("total")), len(members))
-    is_whole = bool(members) and len(readable) == total and not _flag(roster, "hasMore")
+    if not readable or len(readable) < len(members) or _flag(roster, "hasMore"):
+        is_whole = False
+    elif _is_false(roster.get("hasMore")):
+        is_whole = lacks_at_most_oneself(readable, total)
+    else:
+        is_whole = len(readable) == _count(roster.get("total"))
     return _RosterJson(readable, total, is_partial=not is_whole)
 
 
@@ -304,8 +386,12 @@ def _cursor(value: object) -> str | None:
 
 def _id(item: Json) -> str | None:
     """Returns the id, or None if it is missing or too long for a key in DynamoDB."""
-    value = _text(item, "id", max_chars=None)
-    return value if value and len(value.encode()) <= _MAX_ID_BYTES else None
+    return _key(_text(item, "id", max_chars=None))
+
+
+def _key(text: str | None) -> str | None:
+    """Returns the text, or None if it is empty or too long for a key in DynamoDB."""
+    return text if text and len(text.encode()) <= _MAX_ID_BYTES else None
 
 
 def _text(item: Json, name: str, *, max_chars: int | None = _MAX_TEXT_CHARS) -> str | None:
@@ -325,6 +411,11 @@ def _mapping(item: Json, name: str) -> Json:
 def _flag(item: Json, name: str) -> bool:
     value = item.get(name)
     return value.lower() in {"true", "1"} if isinstance(value, str) else value in (True, 1)
+
+
+def _is_false(value: object) -> bool:
+    """Returns True if the value says no, and False if it says yes or is missing or not a flag."""
+    return value.lower() in {"false", "0"} if isinstance(value, str) else value in (False, 0)
 
 
 def _count(value: object) -> int:

@@ -1,34 +1,48 @@
 """Fetches images of Beeper's media folder, through Beeper itself or through the older media server."""
 
+import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 import requests
 
 from imagecache.errors import ImageFailedError, OriginFaultyError
 from imagecache.model.image import FailureReason, Fetched, OriginName, OriginOrder
 from imagecache.rules.source_urls import MediaLocation
-from imagecache.sources.beeper.answers import Answer, get_answer
+from imagecache.sources.beeper.answers import Answer, check_health, get_answer
 from imagecache.sources.beeper.auth import BEEPER_SECRETS, access_headers
 from imagecache.sources.transport import TIME_LIMITS, TimeLimits
 
 IMAGE_SECRETS = (*BEEPER_SECRETS, "media-server-token")
 """The names of the secrets that the origins of Beeper's media need."""
 
-# No picture is shorter than this, so a shorter body is an error of the origin, not of the image.
+# No picture is shorter than this.
 _SHORTEST_IMAGE_BYTES = 24
+# Beeper has one error code for a picture that it no longer has and for one that it cannot load now.
+_SERVE_ASSET_ERROR = "SERVE_ASSET_ERROR"
+_ASSET_ERROR_STATUSES = {HTTPStatus.BAD_GATEWAY, HTTPStatus.CONFLICT}
+_LONGEST_ERROR_BYTES = 64 * 1024
+_GONE_MESSAGE = re.compile(r"not found|no longer available", re.IGNORECASE)
 _NO_HEADERS: Mapping[str, str] = {}
 
 
 class MediaOrigin(Protocol):
     """A server that has images of Beeper's media folder."""
 
-    def fetch(self, location: MediaLocation) -> Fetched:
-        """Returns the bytes of an image.
+    def fetch(self, location: MediaLocation, *, is_first_attempt: bool) -> Fetched:
+        """Returns the bytes of an image. The first attempt has less time than later ones.
 
-        Raises ImageFailedError if only this image cannot be fetched, and OriginDownError or one of its
-        subclasses if the origin cannot serve any image.
+        Raises ImageFailedError if the origin says that it cannot serve this image. Raises OriginDownError or
+        one of its subclasses for every other answer, and if there is none. Only OriginUnreachableError,
+        OriginUnauthorizedError and OriginBusyError show that the origin would not serve other images, either.
+        """
+
+    def check(self) -> None:
+        """Sends a request that no image has any influence on, to find out whether the origin works.
+
+        Raises OriginDownError or one of its subclasses if it does not.
         """
 
 
@@ -44,26 +58,30 @@ class AssetsServe:
         headers: Mapping[str, str] = _NO_HEADERS,
         limits: TimeLimits = TIME_LIMITS,
     ) -> None:
-        self._url = f"{base_url}/v1/assets/serve"
+        self._base_url = base_url
         self._headers = {**headers, "Authorization": f"Bearer {token}"}
         self._session = session
         self._limits = limits
 
-    def fetch(self, location: MediaLocation) -> Fetched:
+    def fetch(self, location: MediaLocation, *, is_first_attempt: bool = False) -> Fetched:
         """Returns the image. Raises ImageFailedError and OriginDownError."""
         answer = get_answer(
             self._session,
-            self._url,
+            f"{self._base_url}/v1/assets/serve",
             parameters={"url": location.url},
             headers=self._headers,
-            limits=self._limits,
+            seconds=self._limits.for_attempt(is_first=is_first_attempt),
+            connect_seconds=self._limits.connect_seconds,
         )
         if answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}:
             raise ImageFailedError(FailureReason.REFUSED, f"status {answer.status}")
-        # This 502 comes from Beeper, not from a tunnel: its servers no longer have the image.
-        if answer.status == HTTPStatus.BAD_GATEWAY and b"SERVE_ASSET_ERROR" in answer.body:
-            raise ImageFailedError(FailureReason.GONE, "SERVE_ASSET_ERROR")
+        _raise_asset_error(answer)
         return Fetched(_image(answer))
+
+    def check(self) -> None:
+        """Asks for the version of Beeper. Raises OriginDownError."""
+        url = f"{self._base_url}/v1/info"
+        check_health(self._session, url, headers=self._headers, limits=self._limits)
 
 
 class MediaServer:
@@ -83,13 +101,22 @@ class MediaServer:
         self._session = session
         self._limits = limits
 
-    def fetch(self, location: MediaLocation) -> Fetched:
+    def fetch(self, location: MediaLocation, *, is_first_attempt: bool = False) -> Fetched:
         """Returns the image. Raises ImageFailedError and OriginDownError."""
-        url = f"{self._base_url}/{location.path}"
-        answer = get_answer(self._session, url, headers=self._headers, limits=self._limits)
+        answer = get_answer(
+            self._session,
+            f"{self._base_url}/{location.path}",
+            headers=self._headers,
+            seconds=self._limits.for_attempt(is_first=is_first_attempt),
+            connect_seconds=self._limits.connect_seconds,
+        )
         if answer.status == HTTPStatus.FORBIDDEN:
             raise ImageFailedError(FailureReason.REFUSED, "status 403")
         return Fetched(_image(answer))
+
+    def check(self) -> None:
+        """Asks for the media folder, which a media server that works refuses. Raises OriginDownError."""
+        check_health(self._session, f"{self._base_url}/", headers=self._headers, limits=self._limits)
 
 
 def media_origins(
@@ -120,6 +147,31 @@ def media_origins(
     if order is OriginOrder.MEDIA_SERVER_FIRST:
         return {OriginName.MEDIA_SERVER: media_server, OriginName.BEEPER: beeper}
     return {OriginName.BEEPER: beeper, OriginName.MEDIA_SERVER: media_server}
+
+
+def _raise_asset_error(answer: Answer) -> None:
+    """Raises ImageFailedError for the error with which Beeper says that it cannot serve one image.
+
+    Its message decides: Beeper's servers no longer have the image (GONE), or Beeper could not load it this
+    time (NOT_SERVED). The message may contain a path with a user name, so it is not recorded.
+    """
+    error = _json_object(answer.body) if answer.status in _ASSET_ERROR_STATUSES else {}
+    is_asset_error = error.get("code") == _SERVE_ASSET_ERROR
+    if is_asset_error and _GONE_MESSAGE.search(str(error.get("message"))):
+        raise ImageFailedError(FailureReason.GONE, _SERVE_ASSET_ERROR)
+    if is_asset_error or answer.status == HTTPStatus.CONFLICT:
+        raise ImageFailedError(FailureReason.NOT_SERVED, f"status {answer.status}")
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    """Returns the JSON object in a short body, or an empty one if there is none."""
+    if len(body) > _LONGEST_ERROR_BYTES:
+        return {}
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _image(answer: Answer) -> bytes:

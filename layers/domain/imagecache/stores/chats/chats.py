@@ -10,12 +10,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 from imagecache.aws_errors import aws_errors_translated
-from imagecache.model.chat import Chat, Folder, Participant, network_name
+from imagecache.model.chat import (
+    Chat,
+    Folder,
+    Participant,
+    folder_of,
+    lacks_at_most_oneself,
+    network_name,
+)
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.dynamodb import Item, batch_get, behind, bound, fenced
@@ -39,6 +47,10 @@ class ChatRow(Model):
 
     `roster_unavailable_since` is set if Beeper answered the request for the roster with an error, and the
     chat was stored without a roster. Every sync run that sees such a chat requests the roster again.
+
+    `merged_into` is the union that Beeper shows instead of this chat, which then has no `folder`.
+    `merged_chat_ids` is set in the row of a union. Rows that older versions have written have neither, nor
+    `is_marked_unread` and `is_low_priority`.
     """
 
     chat_id = UnicodeAttribute(hash_key=True, attr_name="chatId")
@@ -61,6 +73,10 @@ class ChatRow(Model):
     list_fingerprint = UnicodeAttribute(attr_name="listFingerprint")
     roster_fingerprint = UnicodeAttribute(attr_name="rosterFingerprint")
     roster_unavailable_since = NumberAttribute(null=True, attr_name="rosterUnavailableSince")
+    is_marked_unread = BooleanAttribute(null=True, attr_name="isMarkedUnread")
+    is_low_priority = BooleanAttribute(null=True, attr_name="isLowPriority")
+    merged_into = UnicodeAttribute(null=True, attr_name="mergedInto")
+    merged_chat_ids = UnicodeSetAttribute(null=True, attr_name="mergedChatIds")
     folder = UnicodeAttribute(null=True)
     synced_by = NumberAttribute(attr_name="syncedBy")
     missing_since = NumberAttribute(null=True, attr_name="missingSince")
@@ -85,6 +101,9 @@ _SHOWN_ATTRIBUTES = (
     "rejected",
     "participants",
     "participantCount",
+    "isMarkedUnread",
+    "isLowPriority",
+    "mergedInto",
 )
 
 
@@ -128,6 +147,8 @@ class StoredChat:
 
     `roster_unavailable_since` is the time (ms) since which the chat is stored without its roster, 0 if it has
     its roster. `missing_since` is the time (ms) since which Beeper does not list the chat, 0 if it does.
+    `merged_into` is the id of the union that is shown instead of the chat, and `merged_chat_ids` has the
+    members of a union. `own_folder` is the folder of the chat while it is in no union.
     """
 
     list_fingerprint: str
@@ -136,6 +157,22 @@ class StoredChat:
     preview_json: str
     title: str | None
     missing_since: int
+    merged_into: str | None = None
+    merged_chat_ids: frozenset[str] = frozenset()
+    own_folder: Folder = Folder.INBOX
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The attributes of a stored chat that a complete run compares with the chats that Beeper lists.
+
+    They have the same meaning as in StoredChat.
+    """
+
+    missing_since: int
+    merged_into: str | None
+    merged_chat_ids: frozenset[str]
+    own_folder: Folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +186,8 @@ class ChatSummary:
 
 
 PREVIEW_LENGTH = 20
+# The fields of a member in a preview that their contact has.
+_CONTACT_FIELDS = ("contactImageKey", "contactName")
 
 
 class ChatsTable:
@@ -211,6 +250,17 @@ class ChatsTable:
         )
         return [_chat(item) for item in items]
 
+    def account_ids(self, chat_ids: Iterable[str]) -> dict[str, str]:
+        """Returns the account of each of these chats that is stored, by chat id."""
+        items = batch_get(
+            self._dynamodb,
+            table_name=self._table_name,
+            key_name="chatId",
+            keys=chat_ids,
+            attributes=("chatId", "accountId"),
+        )
+        return {item["chatId"]["S"]: item["accountId"]["S"] for item in items}
+
     def stored(self, chat_ids: Iterable[str], *, consistent: bool = False) -> dict[str, StoredChat]:
         """Returns the stored attributes of each of these chats that has a row, by chat id.
 
@@ -229,6 +279,10 @@ class ChatsTable:
                 "participants",
                 "title",
                 "missingSince",
+                "mergedInto",
+                "mergedChatIds",
+                "isArchived",
+                "isLowPriority",
             ),
             consistent=consistent,
         )
@@ -247,10 +301,24 @@ class ChatsTable:
         return {item["chatId"]["S"]: _summary(item) for item in items}
 
     @aws_errors_translated()
-    def missing_since(self) -> dict[str, int]:
-        """Scans the table and returns each chat's `missing_since` (ms; 0 if Beeper lists it), by chat id."""
-        rows = self._row.scan(attributes_to_get=["chatId", "missingSince"], consistent_read=True)
-        return {row.chat_id: int(row.missing_since or 0) for row in rows}
+    def listings(self) -> dict[str, Listing]:
+        """Scans the table and returns the listing of each chat, by chat id."""
+        attributes = [
+            *("chatId", "missingSince", "mergedInto", "mergedChatIds"),
+            *("isArchived", "isLowPriority"),
+        ]
+        rows = self._row.scan(attributes_to_get=attributes, consistent_read=True)
+        return {
+            row.chat_id: Listing(
+                missing_since=int(row.missing_since or 0),
+                merged_into=row.merged_into,
+                merged_chat_ids=frozenset(row.merged_chat_ids or ()),
+                own_folder=folder_of(
+                    is_archived=bool(row.is_archived), is_low_priority=bool(row.is_low_priority)
+                ),
+            )
+            for row in rows
+        }
 
     def put(
         self,
@@ -287,21 +355,23 @@ class ChatsTable:
             list_fingerprint=list_fingerprint,
             roster_fingerprint=roster_fingerprint,
             roster_unavailable_since=roster_unavailable_since or None,
+            is_marked_unread=chat.is_marked_unread,
+            is_low_priority=chat.is_low_priority,
+            merged_into=chat.merged_into,
+            merged_chat_ids=set(chat.merged_chat_ids) or None,
             folder=chat.folder.value if chat.folder else None,
             synced_by=fence,
         )
         with fenced():
             row.save(condition=behind(ChatRow.synced_by, fence))
 
-    def update_preview(
-        self, chat: ChatSummary, contact_images: Mapping[str, str | None], *, fence: int
-    ) -> None:
-        """Replaces the contacts' pictures in the preview of a stored chat, if at least one differs.
+    def update_preview(self, chat: ChatSummary, linked: Mapping[str, Participant], *, fence: int) -> None:
+        """Replaces the contacts' pictures and names in the preview of a stored chat, if at least one differs.
 
-        `contact_images` maps participant ids to the key of the contact's picture, or to None if there is no
-        picture. Members without an entry do not change. Raises FencedOffError.
+        `linked` has members with their contacts, by participant id. Other members do not change. Raises
+        FencedOffError.
         """
-        preview_json = _with_contact_images(chat.preview_json, contact_images)
+        preview_json = _with_contacts(chat.preview_json, linked)
         if preview_json == chat.preview_json:
             return
         with fenced():
@@ -322,6 +392,27 @@ class ChatsTable:
                 condition=ChatRow.chat_id.exists() & behind(ChatRow.synced_by, fence),
             )
 
+    def hide(self, chat_id: str, *, union_id: str, fence: int) -> None:
+        """Hides a chat, because Beeper shows the union instead. The chat then does not count as missing.
+
+        Raises FencedOffError.
+        """
+        self._update_shown(chat_id, [ChatRow.merged_into.set(union_id), ChatRow.folder.remove()], fence)
+
+    def show(self, chat_id: str, *, folder: Folder, fence: int) -> None:
+        """Shows a hidden chat again, in this folder. It then does not count as missing.
+
+        Raises FencedOffError.
+        """
+        self._update_shown(chat_id, [ChatRow.merged_into.remove(), ChatRow.folder.set(folder.value)], fence)
+
+    def _update_shown(self, chat_id: str, actions: list[Action], fence: int) -> None:
+        with fenced():
+            self._row(chat_id).update(
+                actions=[*actions, ChatRow.missing_since.remove(), ChatRow.synced_by.set(fence)],
+                condition=ChatRow.chat_id.exists() & behind(ChatRow.synced_by, fence),
+            )
+
     def delete(self, chat_id: str, *, fence: int) -> None:
         """Deletes the row. Raises FencedOffError."""
         with fenced():
@@ -333,13 +424,13 @@ def preview_of(chat: Chat) -> str:
     return _to_json([_member_json(participant) for participant in chat.participants[:PREVIEW_LENGTH]])
 
 
-def _with_contact_images(preview_json: str, contact_images: Mapping[str, str | None]) -> str:
+def _with_contacts(preview_json: str, linked: Mapping[str, Participant]) -> str:
     members: list[dict[str, Any]] = json.loads(preview_json)
     for member in members:
-        image_key = contact_images.get(member["id"], member.get("contactImageKey"))
-        member.pop("contactImageKey", None)
-        if image_key:
-            member["contactImageKey"] = image_key
+        if member["id"] in linked:
+            for name in _CONTACT_FIELDS:
+                member.pop(name, None)
+            member.update(_contact_json(linked[member["id"]]))
     return _to_json(members)
 
 
@@ -353,8 +444,8 @@ def _filter(only: ChatConditions) -> tuple[list[str], Item]:
     conditions: list[str] = []
     values: Item = {}
     if only.unread:
-        conditions.append("unreadCount > :none")
-        values[":none"] = {"N": "0"}
+        conditions.append("(unreadCount > :none OR isMarkedUnread = :true)")
+        values |= {":none": {"N": "0"}, ":true": {"BOOL": True}}
     if only.groups:
         conditions.append("#type = :group")
         values[":group"] = {"S": "group"}
@@ -380,7 +471,7 @@ def _key(folder: Folder, after: Position) -> Item:
 
 
 def _chat(item: Item) -> Chat:
-    """Converts a row to a chat. `merged_into` is always None, because it is not stored."""
+    """Converts a row to a chat, without the members of a union, which only sync needs."""
     texts = {name: value["S"] for name, value in item.items() if "S" in value}
     numbers = {name: int(value["N"]) for name, value in item.items() if "N" in value}
     flags = {name: value["BOOL"] for name, value in item.items() if "BOOL" in value}
@@ -398,12 +489,24 @@ def _chat(item: Item) -> Chat:
         is_muted=flags["isMuted"],
         is_pinned=flags["isPinned"],
         last_message=texts.get("lastMessage"),
-        merged_into=None,
+        merged_into=texts.get("mergedInto"),
         source_url=texts.get("sourceUrl"),
         image=image_ref(texts.get("imageKey"), texts.get("rejected")),
         participants=preview,
         participant_count=numbers["participantCount"],
-        roster_is_partial=numbers["participantCount"] > len(preview),
+        roster_is_partial=_preview_is_partial(preview, numbers["participantCount"]),
+        is_marked_unread=flags.get("isMarkedUnread", False),
+        is_low_priority=flags.get("isLowPriority", False),
+    )
+
+
+def _preview_is_partial(preview: tuple[Participant, ...], total: int) -> bool:
+    """Returns True if a chat has more members than its preview.
+
+    A preview of full length may leave out oneself among the others, so only a shorter one may lack oneself.
+    """
+    return (
+        len(preview) < total if len(preview) >= PREVIEW_LENGTH else not lacks_at_most_oneself(preview, total)
     )
 
 
@@ -415,6 +518,12 @@ def _stored_chat(item: Item) -> StoredChat:
         preview_json=item["participants"]["S"],
         title=item.get("title", {}).get("S"),
         missing_since=int(item.get("missingSince", {}).get("N", 0)),
+        merged_into=item.get("mergedInto", {}).get("S"),
+        merged_chat_ids=frozenset(item.get("mergedChatIds", {}).get("SS", ())),
+        own_folder=folder_of(
+            is_archived=item.get("isArchived", {}).get("BOOL", False),
+            is_low_priority=item.get("isLowPriority", {}).get("BOOL", False),
+        ),
     )
 
 
@@ -449,9 +558,14 @@ def _member_json(participant: Participant) -> dict[str, Any]:
         "isNetworkBot": participant.is_network_bot,
         "imageKey": image.key if image else None,
         "rejected": image.rejected if image else None,
-        "contactImageKey": participant.contact_image_key,
     }
-    return {name: value for name, value in fields.items() if value}
+    return {**{name: value for name, value in fields.items() if value}, **_contact_json(participant)}
+
+
+def _contact_json(participant: Participant) -> dict[str, str]:
+    """Returns the fields of a member that their contact has. Empty fields are left out."""
+    values = (participant.contact_image_key, participant.contact_name)
+    return {name: value for name, value in zip(_CONTACT_FIELDS, values, strict=True) if value}
 
 
 def _participant(member: dict[str, Any]) -> Participant:
@@ -466,4 +580,5 @@ def _participant(member: dict[str, Any]) -> Participant:
         source_url=None,
         image=image_ref(member.get("imageKey"), member.get("rejected")),
         contact_image_key=member.get("contactImageKey"),
+        contact_name=member.get("contactName"),
     )

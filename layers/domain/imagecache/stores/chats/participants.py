@@ -12,7 +12,7 @@ from pynamodb.models import Model
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.rules.names import better_name
+from imagecache.rules.names import better_name, is_identifier
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.dynamodb import behind, bound, fenced, scan
 
@@ -62,6 +62,7 @@ class ParticipantRow(Model):
     rejected = UnicodeAttribute(null=True)
     contact_id = UnicodeAttribute(null=True, attr_name="contactId")
     contact_image_key = UnicodeAttribute(null=True, attr_name="contactImageKey")
+    contact_name = UnicodeAttribute(null=True, attr_name="contactName")
     synced_by = NumberAttribute(attr_name="syncedBy")
     by_image = _ByImage()
     by_contact = _ByContact()
@@ -202,6 +203,7 @@ class ParticipantsTable:
             links = [
                 (ParticipantRow.contact_id, member.participant.contact_id),
                 (ParticipantRow.contact_image_key, member.participant.contact_image_key),
+                (ParticipantRow.contact_name, member.participant.contact_name),
             ]
             actions = [attribute.set(value) if value else attribute.remove() for attribute, value in links]
             self._row(member.chat_id, member.participant.participant_id).update(
@@ -253,7 +255,10 @@ def roster_rows(chat: Chat) -> list[Participant]:
 
 
 def _with_better_name(member: Participant, stored: Participant | None) -> Participant:
-    return replace(member, full_name=better_name(member.full_name, stored.full_name if stored else None))
+    """Returns the member with the stored name if that is better, and then without the contact's name."""
+    name = better_name(member.full_name, stored.full_name if stored else None)
+    has_name = name is not None and not is_identifier(name)
+    return replace(member, full_name=name, contact_name=None if has_name else member.contact_name)
 
 
 def _with_more_members(chat: Chat, members: list[Participant]) -> Chat:
@@ -287,6 +292,7 @@ def _attributes(participant: Participant) -> dict[str, Any]:
         "rejected": image.rejected,
         "contact_id": participant.contact_id,
         "contact_image_key": participant.contact_image_key,
+        "contact_name": participant.contact_name,
     }
 
 
@@ -304,4 +310,5 @@ def _participant(row: ParticipantRow) -> Participant:
         image=ImageRef(row.image_key, rejected) if row.source_url else None,
         contact_id=row.contact_id,
         contact_image_key=row.contact_image_key,
+        contact_name=row.contact_name,
     )

@@ -3,9 +3,13 @@
 An origin may be a laptop, and many workers fetch from it at once. All workers share one row for each origin,
 so that together they do not exceed the origin's rate limit, and send nothing while the origin is down.
 
-The circuit works like a fuse. It is closed while the origin answers. An outage, a refused token, a 429 or
-bad answers for several images open it: then no worker may send a request before `openUntil`. After that
-moment one worker may send one request, the probe, and its outcome closes the circuit or opens it again.
+The circuit works like a fuse. It is closed while the origin works. While it is open, no worker may send a
+request before `openUntil`. After that moment one worker may send one request, the probe, and its outcome
+closes the circuit or opens it again.
+
+No single image can open the circuit. It opens if there is no connection to the origin, if the origin refuses
+the token or answers 429, and if three different images in a row were not served while the origin did not
+answer a check, either. `usecases/caching/fetch_image.py` decides which of these has happened.
 
 The pace is GCRA, the generic cell rate algorithm. It assigns each request a slot, one every interval.
 `nextSlotAt` is the next free slot, and every permit moves it one interval further. A request may be sent up
@@ -15,7 +19,7 @@ earliest moment for a request is in the future, the worker waits until then.
 
 import contextlib
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -23,6 +27,7 @@ from pynamodb.attributes import NumberAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import OriginClosedError
 from imagecache.model.image import OriginName
 from imagecache.stores.dynamodb import bound, updated
@@ -34,20 +39,20 @@ if TYPE_CHECKING:
 _MINUTE_MS = 60_000
 # Longer than any fetch. If the worker that sends a probe dies, another probe is allowed after this time.
 _PROBE_LASTS_MS = 30_000
-# The number of different images with bad answers that opens a circuit. With fewer, the images themselves may
-# be the cause instead of the origin.
-_BAD_IMAGES_TO_OPEN = 3
+# The number of different images that opens a circuit if no other image was served in between. With fewer, the
+# images may be the cause although the check failed, for example where a tunnel lets only images through.
+_IMAGES_TO_OPEN = 3
 _LONGEST_OUTAGE_WAIT_MS = 15 * _MINUTE_MS
 # A slot further in the future than this was taken by a process whose clock is wrong, and is ignored.
 _IMPLAUSIBLE_SLOT_MS = 10 * _MINUTE_MS
 _ATTEMPTS_FOR_A_SLOT = 5
+_MOST_ANSWER_CHARS = 100
 
 
 class Cause(StrEnum):
     """The reason why a circuit is open."""
 
     OUTAGE = "outage"
-    FAULTY = "faulty"
     UNAUTHORIZED = "unauthorized"
     BUSY = "busy"
 
@@ -65,6 +70,9 @@ class Pace:
     ahead_ms: int
 
 
+MEDIA_ORIGINS = (OriginName.BEEPER, OriginName.MEDIA_SERVER)
+"""The origins that have a circuit."""
+
 PACES = {OriginName.MEDIA_SERVER: Pace(burst=10, interval_ms=750, ahead_ms=10_000)}
 """The pace of each origin that has a rate limit. Beeper itself has none.
 
@@ -78,13 +86,23 @@ class Permit:
     """The right to send one request to `origin`, not before `at` (ms).
 
     `opened_until` is 0, unless the request is a probe: then it is the `openUntil` that `acquire` has written
-    for the probe. `after_bad_answers` means that the last answers of the origin were bad.
+    for the probe. `after_failures` means that the origin has served nothing since a check of it failed.
     """
 
     origin: OriginName
     at: int
     opened_until: int = 0
-    after_bad_answers: bool = False
+    after_failures: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCircuit:
+    """An open circuit: no request is sent before `until` (ms). `answer` is the answer that opened it."""
+
+    origin: OriginName
+    until: int
+    cause: Cause
+    answer: str = ""
 
 
 class OriginCircuits:
@@ -96,11 +114,17 @@ class OriginCircuits:
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
-        self._known_open: dict[OriginName, int] = {}
+        self._known_open: dict[OriginName, OpenCircuit] = {}
 
     def known_open_until(self, origin: OriginName) -> int:
         """Returns until when (ms) the circuit was open when this process last read it; 0 if it was closed."""
-        return self._known_open.get(origin, 0)
+        known = self._known_open.get(origin)
+        return known.until if known else 0
+
+    def open_circuits(self, *, now: int) -> list[OpenCircuit]:
+        """Returns the circuits of Beeper's media that are open now, by one read for each origin."""
+        rows = {origin: self._read(origin) for origin in MEDIA_ORIGINS}
+        return [_open_circuit(origin, row) for origin, row in rows.items() if (row.open_until or 0) > now]
 
     def acquire(self, origin: OriginName, *, now: int) -> Permit:
         """Returns a permit for one request.
@@ -110,47 +134,70 @@ class OriginCircuits:
         error.
         """
         row = self._read(origin)
-        open_until = int(row.open_until or 0)
-        probe_until = self._begin_probe(origin, open_until, now) if open_until else 0
+        probe_until = 0
+        if row.open_until:
+            probe_until = self._begin_probe(_open_circuit(origin, row), now)
+        else:
+            self._known_open.pop(origin, None)
         at = self._take_slot(row, PACES[origin], now) if origin in PACES else now
-        return Permit(origin, at, probe_until, after_bad_answers=bool(row.bad_images))
+        return Permit(origin, at, probe_until, after_failures=bool(row.bad_images))
+
+    def take_slot_now(self, origin: OriginName, *, now: int) -> bool:
+        """Takes a slot of the pace for a request that is not for an image, and returns True.
+
+        Returns False if that request would have to wait. A request to an origin without a pace never waits.
+        """
+        if origin not in PACES:
+            return True
+        try:
+            self._take_slot(self._read(origin), replace(PACES[origin], ahead_ms=0), now)
+        except OriginClosedError:
+            return False
+        return True
 
     def succeeded(self, permit: Permit) -> None:
-        """Records that the origin served a request. Closes the circuit if the request was the probe.
+        """Records that the origin served a request, or answered a check.
 
-        Writes nothing if the circuit was closed and the answers before were good.
+        Closes the circuit if the request was the probe. A request that was sent before this process found
+        the circuit open because of an outage closes it, too: the outage is over. Writes nothing if the
+        circuit was closed and no check had failed.
         """
+        known = self._known_open.get(permit.origin)
         if permit.opened_until:
-            self._known_open.pop(permit.origin, None)
-            close = [
-                StateRow.open_until.remove(),
-                StateRow.cause.remove(),
-                StateRow.openings.remove(),
-                StateRow.bad_images.remove(),
-            ]
-            updated(self._named(permit.origin), close, StateRow.open_until == permit.opened_until)
-        elif permit.after_bad_answers:
+            self._close(permit.origin, permit.opened_until)
+        elif known and known.cause is Cause.OUTAGE:
+            self._close(permit.origin, known.until)
+        elif permit.after_failures:
             updated(
                 self._named(permit.origin),
                 [StateRow.bad_images.remove()],
                 StateRow.open_until.does_not_exist(),
             )
 
-    def answered_badly(self, permit: Permit, image_key: str, *, now: int) -> int:
-        """Records a bad answer for one image. Returns until when (ms) the circuit is open now, 0 if closed.
+    def not_served(self, permit: Permit, image_key: str, answer: str, *, now: int) -> int:
+        """Records that an image was not served, and that a check of the origin failed with `answer`.
 
-        Bad answers for three different images without a good one in between open the circuit. So does one bad
-        answer to a probe.
+        Returns until when (ms) the circuit is open now, or 0 if it is closed. Three different images without
+        another one that was served in between open the circuit. So does one image whose request was the
+        probe.
         """
         row = self._named(permit.origin)
         image = hashlib.sha256(image_key.encode()).hexdigest()[:16]
-        row.update(actions=[StateRow.bad_images.add({image})])
-        if permit.opened_until or len(row.bad_images or ()) >= _BAD_IMAGES_TO_OPEN:
-            return self.open(permit.origin, Cause.FAULTY, now=now, probe=permit.opened_until)
+        with aws_errors_translated():
+            row.update(actions=[StateRow.bad_images.add({image})])
+        if permit.opened_until or len(row.bad_images or ()) >= _IMAGES_TO_OPEN:
+            return self.open(permit.origin, Cause.OUTAGE, answer, now=now, probe=permit.opened_until)
         return 0
 
     def open(
-        self, origin: OriginName, cause: Cause, *, now: int, retry_after: int | None = None, probe: int = 0
+        self,
+        origin: OriginName,
+        cause: Cause,
+        answer: str = "",
+        *,
+        now: int,
+        retry_after: int | None = None,
+        probe: int = 0,
     ) -> int:
         """Opens the circuit, unless it is open already. Returns until when (ms) it is open.
 
@@ -159,30 +206,45 @@ class OriginCircuits:
         """
         row = self._read(origin)
         if row.open_until and row.open_until > now and row.open_until != probe:
-            return self._remember(origin, int(row.open_until))
+            return self._remember(_open_circuit(origin, row))
         until = now + _wait_ms(cause, int(row.openings or 0), retry_after)
         actions = [
             StateRow.open_until.set(until),
             StateRow.cause.set(cause.value),
+            StateRow.answer.set(answer[:_MOST_ANSWER_CHARS]),
             StateRow.openings.set((StateRow.openings | 0) + 1),
             StateRow.bad_images.remove(),
         ]
         # If another worker has opened the circuit since the read, the time which that worker wrote stays.
         updated(self._named(origin), actions, _equals(StateRow.open_until, row.open_until))
-        return self._remember(origin, until)
+        return self._remember(OpenCircuit(origin, until, cause))
 
-    def _begin_probe(self, origin: OriginName, open_until: int, now: int) -> int:
+    def _close(self, origin: OriginName, open_until: int) -> None:
+        """Closes the circuit, unless another worker has given it another `openUntil`."""
+        self._known_open.pop(origin, None)
+        close = [
+            StateRow.open_until.remove(),
+            StateRow.cause.remove(),
+            StateRow.answer.remove(),
+            StateRow.openings.remove(),
+            StateRow.bad_images.remove(),
+        ]
+        updated(self._named(origin), close, StateRow.open_until == open_until)
+
+    def _begin_probe(self, circuit: OpenCircuit, now: int) -> int:
         """Starts the probe of an open circuit. Returns the new `openUntil`, until which others are refused.
 
         Raises OriginClosedError if it is too early for a probe, or if another worker has started one.
         """
         probe_until = now + _PROBE_LASTS_MS
-        if open_until > now:
-            raise OriginClosedError(self._remember(origin, open_until), outage=True)
+        if circuit.until > now:
+            raise OriginClosedError(self._remember(circuit), outage=True)
         if not updated(
-            self._named(origin), [StateRow.open_until.set(probe_until)], StateRow.open_until == open_until
+            self._named(circuit.origin),
+            [StateRow.open_until.set(probe_until)],
+            StateRow.open_until == circuit.until,
         ):
-            raise OriginClosedError(self._remember(origin, probe_until), outage=True)
+            raise OriginClosedError(self._remember(replace(circuit, until=probe_until)), outage=True)
         return probe_until
 
     def _take_slot(self, row: StateRow, pace: Pace, now: int) -> int:
@@ -214,9 +276,16 @@ class OriginCircuits:
     def _named(self, origin: OriginName) -> StateRow:
         return self._row(f"origin#{origin.value}")
 
-    def _remember(self, origin: OriginName, until: int) -> int:
-        self._known_open[origin] = until
-        return until
+    def _remember(self, circuit: OpenCircuit) -> int:
+        self._known_open[circuit.origin] = circuit
+        return circuit.until
+
+
+def _open_circuit(origin: OriginName, row: StateRow) -> OpenCircuit:
+    """Returns the circuit in a row that has `openUntil`. A cause of an older version counts as an outage."""
+    causes = {cause.value: cause for cause in Cause}
+    cause = causes.get(row.cause or "", Cause.OUTAGE)
+    return OpenCircuit(origin, int(row.open_until), cause, row.answer or "")
 
 
 def _wait_ms(cause: Cause, openings: int, retry_after: int | None) -> int:
@@ -226,8 +295,6 @@ def _wait_ms(cause: Cause, openings: int, retry_after: int | None) -> int:
     match cause:
         case Cause.BUSY:
             return _MINUTE_MS  # the media server counts requests by the minute and sends no Retry-After
-        case Cause.FAULTY:
-            return _MINUTE_MS  # not longer: the images may be at fault, and others wait behind them
         case Cause.UNAUTHORIZED:
             return _LONGEST_OUTAGE_WAIT_MS  # until a person acts
         case Cause.OUTAGE:

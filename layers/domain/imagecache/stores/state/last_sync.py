@@ -1,4 +1,4 @@
-"""The row `lastSync` of syncState: up to when chats are stored, and when sync last succeeded."""
+"""The row `lastSync` of syncState: up to when chats are stored, and what the last success has left."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -14,15 +14,21 @@ _NAME = "lastSync"
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
-    """The result of the last run that succeeded. Times are in ms. Every field is 0 before the first such run.
+    """The result of the last run that succeeded. Times are in ms. Before the first one all fields are empty.
 
     Every chat whose last activity is before `watermark` is stored. The last run succeeded at `succeeded_at`
     and had the fence `fence`. The last complete run that succeeded was begun at `completed_at`.
+
+    `accounts_hash` is a hash of the accounts in the row `accounts`: a run sees without reading that row that
+    nothing has changed. `contact_attempts` is the number of runs that still try to read the accounts'
+    contacts, because the last complete run could not.
     """
 
     watermark: int = 0
     succeeded_at: int = 0
     completed_at: int = 0
+    accounts_hash: str = ""
+    contact_attempts: int = 0
     fence: int = 0
 
 

@@ -26,8 +26,9 @@ class StateRow(Model):
     hashes = BinaryAttribute(null=True, legacy_encoding=False)  # progress#<number>
     changes = NumberAttribute(null=True)  # contacts
     salt = BinaryAttribute(null=True, legacy_encoding=False)  # salt
-    open_until = NumberAttribute(null=True, attr_name="openUntil")  # origin#<name>, as the four below
+    open_until = NumberAttribute(null=True, attr_name="openUntil")  # origin#<name>, as the five below
     cause = UnicodeAttribute(null=True)
+    answer = UnicodeAttribute(null=True)
     openings = NumberAttribute(null=True)
     bad_images = UnicodeSetAttribute(null=True, attr_name="badImages")
     next_slot_at = NumberAttribute(null=True, attr_name="nextSlotAt")

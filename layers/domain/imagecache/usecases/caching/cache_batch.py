@@ -18,7 +18,8 @@ from imagecache.usecases.caching.cache_image import ImageCacher, Outcome, Result
 Record = Mapping[str, Any]
 """An SQS message in a Lambda event. The fields used here are `messageId`, `body` and `receiptHandle`."""
 
-# The longest that one message takes: it waits 10 s for a slot, and both origins use all of their 10 s.
+# The longest that one message takes: it waits 10 s for a slot, and both origins use all of their 10 s and all
+# of the 2.5 s for a check.
 _LONGEST_MESSAGE_MS = 35_000
 # Another invocation may have time at once.
 _NOT_BEGUN_DELAY_MS = 1_000

@@ -98,28 +98,33 @@ class ImageCacher:
 
     def _work(self, claim: Won, message: ImageMessage, location: ImageLocation | None) -> Outcome:
         """Fetches and stores the image, or records why not. Raises LeaseLostError."""
-        report = self._fetch(claim, location)
+        report = self._fetch(claim, message, location)
         match report.outcome:
             case Fetched() as fetched:
                 return self._store(claim, fetched, report.answers)
             case Unchanged(validators):
                 self.claims.unchanged(claim, validators, now=self.clock(), answers=report.answers)
                 return Outcome(Result.UNCHANGED)
+            case FetchFailed(FailureReason.NOT_SERVED, not_before) if _is_first_attempt(claim, message):
+                self.claims.release(claim, answers=report.answers)
+                return self._defer(message, not_before)
             case FetchFailed(reason, not_before):
                 return self._fail(claim, reason, report.answers, not_before=not_before)
             case OriginClosed() as closed:
                 return self._wait(claim, message, closed, report.answers)
 
-    def _fetch(self, claim: Won, location: ImageLocation | None) -> FetchReport:
+    def _fetch(self, claim: Won, message: ImageMessage, location: ImageLocation | None) -> FetchReport:
         """Fetches the image, unless its workers keep dying or its URL is one that is never fetched."""
         if _has_crashed(claim):
             return FetchReport(FetchFailed(FailureReason.CRASHED))
         if location is None:
             return FetchReport(FetchFailed(FailureReason.REFUSED))
-        return self.fetcher.fetch(location, claim.validators)
+        return self.fetcher.fetch(
+            location, claim.validators, is_first_attempt=_is_first_attempt(claim, message)
+        )
 
     def _store(self, claim: Won, fetched: Fetched, answers: Answers) -> Outcome:
-        """Stores and commits an image. The objects go first, so that a row never names what is not there."""
+        """Stores the objects of an image and then its row, so that every row names blobs that exist."""
         original = fetched.content
         try:
             picture = render(original)
@@ -172,6 +177,15 @@ class ImageCacher:
         again = replace(message, deferrals=message.deferrals + 1) if is_outage else message
         self.queue.send_later(again, milliseconds=delay)
         return Outcome(Result.DEFERRED)
+
+
+def _is_first_attempt(claim: Won, message: ImageMessage) -> bool:
+    """Returns whether the image may be tried again within minutes if its origin does not serve it.
+
+    This is the attempt with less time. Most images that are not served now are served a minute later, and an
+    image that is never served gets just one more attempt before it fails.
+    """
+    return not (claim.failures or message.deferrals)
 
 
 def _is_suspected(claim: Won) -> bool:

@@ -2,6 +2,10 @@
 
 An origin of Beeper's media is asked only if its circuit and its pace allow it. What each origin answers is
 reported with the outcome, for the history of the image.
+
+An origin may fail to serve one image while it serves all others: it may have stored a web page or an empty
+file in place of the image. So after every answer that does not say whose fault it is, the origin is checked
+by a request that has nothing to do with images. If it works, only this image has failed.
 """
 
 import time
@@ -14,8 +18,8 @@ from imagecache.errors import (
     OriginBusyError,
     OriginClosedError,
     OriginDownError,
-    OriginFaultyError,
     OriginUnauthorizedError,
+    OriginUnreachableError,
 )
 from imagecache.model.image import FailureReason, Fetched, OriginAnswer, OriginName, Unchanged, Validators
 from imagecache.rules.source_urls import DataLocation, ImageLocation, MediaLocation, WebLocation
@@ -26,8 +30,10 @@ from imagecache.stores.state.circuits import Cause, OriginCircuits, Permit
 # A process that was frozen while it waited may wake up much later, in a minute in which others have their
 # slots.
 _LATE_MS = 2_000
-# After a bad answer that leaves the circuit closed, only this image waits.
-_FAULTY_WAIT_MS = 60_000
+# After a failed check that leaves the circuit closed, only this image waits.
+_UNCHECKED_WAIT_MS = 60_000
+# Errors that no single image can cause. After any other error the origin is checked.
+_CONCERN_ALL_IMAGES = (OriginUnreachableError, OriginUnauthorizedError, OriginBusyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +85,26 @@ class ImageFetcher:
             return 0
         return min(self.gate.known_closed_until(name) for name in self.sources.media)
 
-    def fetch(self, location: ImageLocation, cached: Validators) -> FetchReport:
-        """Fetches an image.
+    def fetch(
+        self, location: ImageLocation, cached: Validators, *, is_first_attempt: bool = False
+    ) -> FetchReport:
+        """Fetches an image. For Beeper's media the first attempt has less time than later ones.
 
         Only an image on the web can be Unchanged, if its server still has the version that `cached` names:
         an image in Beeper's media never changes. Only Beeper's media can be OriginClosed.
         """
         match location:
             case MediaLocation():
-                return self._fetch_media(location)
+                return self._fetch_media(location, is_first_attempt=is_first_attempt)
             case WebLocation():
                 return self._fetch_web(location, cached)
             case DataLocation():
                 return FetchReport(Fetched(location.content))
 
-    def _fetch_media(self, location: MediaLocation) -> FetchReport:
+    def _fetch_media(self, location: MediaLocation, *, is_first_attempt: bool) -> FetchReport:
         """Asks the origins in their order until one of them has the image.
 
-        If Beeper says that it does not have the image, this is final, because it also has what the media
+        If Beeper works and has not served the image, its answer counts, because it also has what the media
         server has. If only the media server says so while Beeper may not be asked, the image waits for
         Beeper: the media server has only what is on the laptop's disk.
         """
@@ -104,7 +112,7 @@ class ImageFetcher:
         closed: list[OriginClosed] = []
         answers: tuple[OriginAnswer, ...] = ()
         for name, origin in self.sources.media.items():
-            report = self.gate.ask(name, origin, location)
+            report = self.gate.ask(name, origin, location, is_first_attempt=is_first_attempt)
             answers += report.answers
             match report.outcome:
                 case FetchFailed() as outcome:
@@ -150,26 +158,30 @@ class OriginGate:
         until = self.circuits.known_open_until(name)
         return until if until > self.clock() else 0
 
-    def ask(self, name: OriginName, origin: MediaOrigin, location: MediaLocation) -> FetchReport:
+    def ask(
+        self, name: OriginName, origin: MediaOrigin, location: MediaLocation, *, is_first_attempt: bool
+    ) -> FetchReport:
         """Fetches an image from an origin, if the origin may be asked now.
 
         The outcome is OriginClosed if the origin may not be asked, or if this request found that it is down.
+        It is FetchFailed (NOT_SERVED) if the origin works, but did not serve this image.
         """
         try:
             permit = self._acquire(name)
         except OriginClosedError as error:
             return FetchReport(OriginClosed(error.until, is_outage=error.outage))
         try:
-            fetched = origin.fetch(location)
+            fetched = origin.fetch(location, is_first_attempt=is_first_attempt)
         except OriginDownError as error:
-            answers = self._answers(name, str(error))
-            until = self._report(permit, location, error)
-            return FetchReport(OriginClosed(until, is_outage=True), answers)
+            report = FetchReport(
+                self._judge(permit, origin, location, error), self._answers(name, str(error))
+            )
         except ImageFailedError as error:
             report = FetchReport(FetchFailed(error.reason), self._answers(name, str(error)))
         else:
             report = FetchReport(fetched, self._answers(name, f"{len(fetched.content)} bytes"))
-        self.circuits.succeeded(permit)
+        if not isinstance(report.outcome, OriginClosed):
+            self.circuits.succeeded(permit)
         return report
 
     def _answers(self, name: OriginName, answer: str) -> tuple[OriginAnswer, ...]:
@@ -184,12 +196,25 @@ class OriginGate:
                 permit = self.circuits.acquire(name, now=self.clock())
         return permit
 
-    def _report(self, permit: Permit, location: MediaLocation, error: OriginDownError) -> int:
-        """Opens the circuit if the error concerns more than this image. Returns when (ms) to ask again."""
-        now = self.clock()
-        if isinstance(error, OriginFaultyError) and error.retry_after is None:
-            open_until = self.circuits.answered_badly(permit, location.key, now=now)
-            return open_until or now + _FAULTY_WAIT_MS
+    def _judge(
+        self, permit: Permit, origin: MediaOrigin, location: MediaLocation, error: OriginDownError
+    ) -> FetchFailed | OriginClosed:
+        """Finds out whether an error concerns only this image, and opens the circuit if it does not."""
+        if isinstance(error, _CONCERN_ALL_IMAGES):
+            return self._open(permit, error)
+        if not self.circuits.take_slot_now(permit.origin, now=self.clock()):
+            return OriginClosed(self.clock() + _UNCHECKED_WAIT_MS, is_outage=True)
+        try:
+            origin.check()
+        except (OriginUnreachableError, OriginBusyError) as outage:
+            return self._open(permit, outage)
+        except OriginDownError as outage:  # a login, too: it may be in the way of the check alone
+            now = self.clock()
+            until = self.circuits.not_served(permit, location.key, str(outage), now=now)
+            return OriginClosed(until or now + _UNCHECKED_WAIT_MS, is_outage=True)
+        return FetchFailed(FailureReason.NOT_SERVED, self.clock() + (error.retry_after or 0) * 1000)
+
+    def _open(self, permit: Permit, error: OriginDownError) -> OriginClosed:
         match error:
             case OriginUnauthorizedError():
                 cause = Cause.UNAUTHORIZED
@@ -197,6 +222,12 @@ class OriginGate:
                 cause = Cause.BUSY
             case _:
                 cause = Cause.OUTAGE
-        return self.circuits.open(
-            permit.origin, cause, now=now, retry_after=error.retry_after, probe=permit.opened_until
+        until = self.circuits.open(
+            permit.origin,
+            cause,
+            str(error),
+            now=self.clock(),
+            retry_after=error.retry_after,
+            probe=permit.opened_until,
         )
+        return OriginClosed(until, is_outage=True)

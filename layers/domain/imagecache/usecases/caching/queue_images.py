@@ -14,7 +14,9 @@ from imagecache.stores.images.claims import decide_claim
 # Messages are sent in groups, each followed by its rows. After a crash between the two only one group is
 # sent again.
 _MESSAGES_A_GROUP = 100
-_DUE_AT_ONCE = 100
+# Many images can be gone, and all of them are soon due again. With a lower limit they would keep the others
+# that are due waiting for hours.
+_DUE_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ class ImageQueueing:
         )
 
     def request_due(self) -> int:
-        """Queues at most 100 images that are due: failed ones, and those whose message was lost."""
+        """Queues at most 1,000 images that are due: failed ones, and those whose message was lost."""
         return self.request(self.cached_images.due(now=self.clock(), limit=_DUE_AT_ONCE))
 
     def _remove_orphan_marks(self, records: dict[str, ImageRecord]) -> dict[str, ImageRecord]:

@@ -22,7 +22,7 @@ _MOST_LINKS = 100
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """An identifier of a contact that another contact had earlier and therefore holds."""
+    """An identifier of a contact that another contact holds: it had it earlier, or has a lower rank."""
 
     identifier: Identifier
     holder: Contact
@@ -81,13 +81,16 @@ class ContactBook:
         ]
         return LinkedContact(shown, links, more_links=len(positions) > _MOST_LINKS)
 
-    def page(self, *, after: str | None) -> tuple[list[ShownContact], str | None]:
+    def page(
+        self, *, after: str | None, kept_by: KeptBy | None = None
+    ) -> tuple[list[ShownContact], str | None]:
         """Returns a page of contacts, and where the next page starts (None after the last page).
 
-        The order is undefined. A page may be empty although more pages follow.
+        With `kept_by`, only contacts of this origin are returned. The order is undefined. A page may be empty
+        although more pages follow.
         """
         contacts, following = self.contacts_table.page(after=after)
-        return self._show(contacts), following
+        return self._show([contact for contact in contacts if kept_by in {None, contact.kept_by}]), following
 
     def put(
         self,

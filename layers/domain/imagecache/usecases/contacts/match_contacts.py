@@ -1,7 +1,8 @@
 """Decides which contact a member of a chat is. No other module decides this.
 
 The kinds of identifiers are tried in the order of RULES in rules/identifiers.py: a link made by hand comes
-first. If two contacts have the same identifier, the one that had it first holds it.
+first. If two contacts have the same identifier, the one that had it first holds it. A contact from Beeper is
+used only if no identifier leads to another one, and only for a member who lacks a picture or a name.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,9 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from imagecache.model.chat import Chat, Participant
-from imagecache.model.contact import Contact
+from imagecache.model.contact import Contact, KeptBy
 from imagecache.model.image import ImageSource
 from imagecache.rules.identifiers import identifiers_of
+from imagecache.rules.names import is_identifier
 from imagecache.stores.contacts import ContactsTable
 
 
@@ -35,14 +37,26 @@ class ContactIndex:
     contacts: Mapping[Person, Contact]
 
     def linked(self, person: Person) -> Participant:
-        """Returns the member with the id and the picture of their contact, both None without a contact."""
+        """Returns the member with id, picture and name of their contact, all None without a contact.
+
+        The name is None, too, if the member has a name of their own.
+        """
+        member = person.participant
         contact = self.contacts.get(person)
         if contact is None:
-            return replace(person.participant, contact_id=None, contact_image_key=None)
-        return replace(person.participant, contact_id=contact.contact_id, contact_image_key=contact.image_key)
+            return replace(member, contact_id=None, contact_image_key=None, contact_name=None)
+        return replace(
+            member,
+            contact_id=contact.contact_id,
+            contact_image_key=contact.image_key,
+            contact_name=contact.full_name if _lacks_name(member) else None,
+        )
 
     def images(self, people: Iterable[Person]) -> Iterator[ImageSource]:
-        """Yields the picture of each of these people's contacts that has one with a valid URL."""
+        """Yields the pictures of these people's contacts.
+
+        A contact without a picture, or with a picture whose URL is rejected, is left out.
+        """
         for contact in map(self.contacts.get, people):
             if contact and contact.image_source:
                 yield contact.image_source
@@ -68,8 +82,28 @@ class ContactMatcher:
         holders = self.contacts_table.holders(set(chain.from_iterable(identifiers.values())))
         contacts: dict[Person, Contact] = {}
         for person, identifiers_of_person in identifiers.items():
-            # The preferred kind of identifier comes first. A network's bot is never a contact.
-            holder = next((holders[each] for each in identifiers_of_person if each in holders), None)
-            if holder and not person.participant.is_network_bot:
-                contacts[person] = holder
+            # The preferred kind of identifier comes first, and `min` returns the first of the lowest rank.
+            matching = [holders[each] for each in identifiers_of_person if each in holders]
+            contact = min(matching, key=_rank, default=None)
+            if contact and _may_be(person.participant, contact):
+                contacts[person] = contact
         return ContactIndex(contacts)
+
+
+def _rank(contact: Contact) -> int:
+    return contact.rank
+
+
+def _may_be(member: Participant, contact: Contact) -> bool:
+    """Returns True if the member is linked to this contact, which has an identifier of theirs.
+
+    A network's bot is never a contact. Nearly every member is a contact in Beeper, with the same name and
+    picture. Links to these would cost a write for each member and show nothing new.
+    """
+    if member.is_network_bot:
+        return False
+    return contact.kept_by is not KeptBy.BEEPER or member.image_source is None or _lacks_name(member)
+
+
+def _lacks_name(member: Participant) -> bool:
+    return member.full_name is None or is_identifier(member.full_name)

@@ -28,7 +28,7 @@ class ImageLookup:
     def look_up(self, source_urls: Sequence[str], *, enqueue: bool) -> dict[str, ImageView | None]:
         """Returns the view of each URL's image, None for an image that was never queued.
 
-        `enqueue` queues the images that are missing, and records all of these URLs as looked up.
+        All of these images are recorded as looked up. `enqueue` queues those that are missing.
         """
         images = {url: image_ref(url) for url in source_urls}
         url_by_key = {image.key: url for url, image in images.items() if image.key}

@@ -1,4 +1,7 @@
-"""The jobs backfill and retry: they queue images that chats show but that are not cached, step by step."""
+"""The jobs backfill and retry-failed, which work in steps.
+
+Backfill queues the images that chats show and that are not cached. Retry-failed queues every failed image.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +17,8 @@ from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.operating.jobs import Step
+
+_FOLDERS = tuple(Folder)
 
 QueueImages = Callable[[Iterable[ImageSource]], int]
 """Queues each image that needs a download, or only counts these images in a dry run. Returns the number."""
@@ -40,7 +45,7 @@ class BackfillPosition:
         """
         match value:
             case None:
-                return cls(Folder.INBOX)
+                return cls(_FOLDERS[0])
             case [str(folder)]:
                 return cls(Folder(folder))
             case [str(folder), int(last_activity), str(chat_id)]:
@@ -98,8 +103,8 @@ class ImageBackfill:
         next_position: BackfillPosition | None = None
         if page.position and len(chats) == len(page.chats):
             next_position = BackfillPosition(position.folder, page.position)
-        elif position.folder is Folder.INBOX:
-            next_position = BackfillPosition(Folder.ARCHIVE)
+        elif position.folder is not _FOLDERS[-1]:
+            next_position = BackfillPosition(_FOLDERS[_FOLDERS.index(position.folder) + 1])
         return BackfillStep(len(chats), queued, next_position)
 
     def retry_failed(self, job: Job) -> Iterator[Step]:

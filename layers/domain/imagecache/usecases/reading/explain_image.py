@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 
+from imagecache.clock import Clock
 from imagecache.errors import RejectedSourceError
 from imagecache.model.chat import Chat
 from imagecache.model.image import ImageRecord, ImageStatus, ImageView, LocationKind, RejectionReason
+from imagecache.rules.retries import NEVER
 from imagecache.rules.source_urls import location_kind, parse_source_url
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable, Reference
 from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.state.circuits import OpenCircuit, OriginCircuits
 
 _MOST_SHOWN_BY = 50
 _MOST_CONTACTS = 5
@@ -21,7 +24,7 @@ class ImageStory:
 
     `record` and `view` are None if the image was never queued. `shown_by` has at most 50 references, with
     their chats if these are stored; `more_shown_by` is True if there are more. `contacts` has at most 5
-    contact ids.
+    contact ids. If the image waits to be fetched, `open_circuits` has those that keep it waiting.
     """
 
     location_kind: LocationKind
@@ -31,6 +34,7 @@ class ImageStory:
     shown_by: list[tuple[Reference, Chat | None]]
     more_shown_by: bool
     contacts: list[str]
+    open_circuits: tuple[OpenCircuit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +45,14 @@ class ImageExplainer:
     participants_table: ParticipantsTable
     chats_table: ChatsTable
     contacts_table: ContactsTable
+    circuits: OriginCircuits
+    clock: Clock
 
     def explain(self, source_url: str) -> ImageStory:
         """Returns the story of the image of this URL.
 
-        This needs two reads of the image's row, one Query for members and one for contacts, and one look-up
-        of the chats.
+        This needs two reads of the image's row, one Query for members and one for contacts, one look-up of
+        the chats, and for an image of Beeper that waits one read for each of the two circuits.
         """
         try:
             key = parse_source_url(source_url).key
@@ -58,15 +64,30 @@ class ImageExplainer:
             chat.chat_id: chat
             for chat in self.chats_table.several(reference.chat_id for reference in shown_by)
         }
+        kind = location_kind(source_url)
+        record = self.cached_images.record(key)
+        is_waiting = kind is LocationKind.BEEPER and _waits(record)
         return ImageStory(
-            location_kind(source_url),
+            kind,
             None,
-            self.cached_images.record(key),
+            record,
             self.cached_images.views([key]).get(key),
             [(reference, chats.get(reference.chat_id)) for reference in shown_by],
             more_shown_by=len(references) > _MOST_SHOWN_BY,
             contacts=self.contacts_table.referring(key, limit=_MOST_CONTACTS),
+            open_circuits=tuple(self.circuits.open_circuits(now=self.clock())) if is_waiting else (),
         )
+
+
+def _waits(record: ImageRecord | None) -> bool:
+    """Returns whether an image is going to be fetched without anything that a person does."""
+    match record:
+        case None | ImageRecord(status=ImageStatus.PENDING):
+            return True
+        case ImageRecord(status=ImageStatus.FAILED):
+            return record.next_attempt_at < NEVER
+        case _:
+            return record.refresh_requested_at > record.checked_at
 
 
 def _rejected(reason: RejectionReason) -> ImageStory:

@@ -23,6 +23,7 @@ class ChatFilter(StrEnum):
     UNREAD = "unread"
     GROUPS = "groups"
     PINNED = "pinned"
+    LOW_PRIORITY = "low-priority"
     ARCHIVED = "archived"
     ALL = "all"
 
@@ -99,7 +100,9 @@ def folders_of(chat_filter: ChatFilter) -> tuple[Folder, ...]:
     """Returns the folders that a filter lists."""
     match chat_filter:
         case ChatFilter.ALL:
-            return Folder.INBOX, Folder.ARCHIVE
+            return tuple(Folder)
+        case ChatFilter.LOW_PRIORITY:
+            return (Folder.LOW_PRIORITY,)
         case ChatFilter.ARCHIVED:
             return (Folder.ARCHIVE,)
         case _:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from imagecache.model.chat import Participant
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.chats.chats import ChatsTable, ChatSummary
 from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsTable
@@ -97,11 +98,11 @@ class ContactRelinker:
     def _update_previews(
         self, members: Iterable[Member], summaries: Mapping[str, ChatSummary], *, fence: int
     ) -> None:
-        contact_images: dict[str, dict[str, str | None]] = defaultdict(dict)
+        linked: dict[str, dict[str, Participant]] = defaultdict(dict)
         for chat_id, participant in members:
-            contact_images[chat_id][participant.participant_id] = participant.contact_image_key
-        for chat_id, images_of_members in contact_images.items():
-            self.chats_table.update_preview(summaries[chat_id], images_of_members, fence=fence)
+            linked[chat_id][participant.participant_id] = participant
+        for chat_id, members_of_chat in linked.items():
+            self.chats_table.update_preview(summaries[chat_id], members_of_chat, fence=fence)
 
 
 def _is_chats_own_picture(member: Member) -> bool:

@@ -1,12 +1,17 @@
-"""Deletes chats that Beeper no longer has: two complete runs did not list them, and Beeper answers 404."""
+"""Deletes chats that Beeper no longer has: two complete runs did not list them, and Beeper answers 404.
+
+The members of a union are not listed either, but they are not missing, see merge_chats.py.
+"""
 
 from dataclasses import dataclass
 
 from imagecache.errors import ListingError
 from imagecache.rules.deletion_brake import is_too_much
-from imagecache.stores.chats.chats import ChatsTable
+from imagecache.stores.chats.chats import ChatsTable, Listing
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.state.progress import SyncProgress, short_hash
+from imagecache.usecases.sync.delete_chat import delete_chat
+from imagecache.usecases.sync.merge_chats import ChatMerger
 from imagecache.usecases.sync.sync_run import SyncRun
 
 # If a run would delete more than 10 chats and more than 20 % of all, it deletes none: Beeper may have another
@@ -30,6 +35,7 @@ class MissingChatRemover:
 
     chats_table: ChatsTable
     participants_table: ParticipantsTable
+    chat_merger: ChatMerger
 
     def remove(self, run: SyncRun, progress: SyncProgress) -> RemovalResult:
         """Marks chats that a complete run has not listed, and deletes chats that an earlier run has marked.
@@ -41,41 +47,42 @@ class MissingChatRemover:
         """
         if progress.without_id:
             return RemovalResult()
-        missing_since = self.chats_table.missing_since()
-        unseen = {
-            chat_id: since
-            for chat_id, since in missing_since.items()
-            if short_hash(chat_id) not in progress.seen_chats
-        }
-        newly_missing = [chat_id for chat_id, since in unseen.items() if not since]
+        listings = self.chats_table.listings()
+        unlisted = {chat_id for chat_id in listings if short_hash(chat_id) not in progress.seen_chats}
+        merged = self.chat_merger.reconcile(listings, unlisted, run)
+        missing_since = {chat_id: listings[chat_id].missing_since for chat_id in sorted(merged.missing)}
+        newly_missing = [chat_id for chat_id, since in missing_since.items() if not since]
         for chat_id in newly_missing:
             self.chats_table.mark_missing(chat_id, since=progress.started_at, fence=run.fence)
-        missing_twice = [chat_id for chat_id, since in unseen.items() if 0 < since < progress.started_at]
-        is_braked = is_too_much(
-            len(missing_twice), of=len(missing_since), more_than=_MANY, share=_LARGE_SHARE
-        )
+        missing_twice = [
+            chat_id for chat_id, since in missing_since.items() if 0 < since < progress.started_at
+        ]
+        is_braked = is_too_much(len(missing_twice), of=len(listings), more_than=_MANY, share=_LARGE_SHARE)
         if is_braked and not progress.force:
-            return RemovalResult(len(newly_missing), refused=len(missing_twice))
-        deleted = 0
+            return RemovalResult(len(newly_missing), merged.deleted, refused=len(missing_twice))
+        deleted = merged.deleted
         for chat_id in missing_twice:
             if run.time_budget.is_used_up():
                 break
-            deleted += self._delete_if_gone(chat_id, run)
+            deleted += self._delete_if_gone(chat_id, listings[chat_id], run)
         return RemovalResult(len(newly_missing), deleted)
 
-    def _delete_if_gone(self, chat_id: str, run: SyncRun) -> bool:
-        """Deletes the chat if Beeper answers that it does not exist. Returns True if the chat was deleted.
-
-        The members are deleted first. If a crash follows, the chat's row is still there, so that the next run
-        finds it and deletes the rest.
-        """
+    def _delete_if_gone(self, chat_id: str, listing: Listing, run: SyncRun) -> bool:
+        """Deletes the chat if Beeper answers that it does not exist. Returns True if the chat was deleted."""
         try:
-            exists = run.chat_api.exists(chat_id)
+            answer = run.chat_api.look_up(chat_id)
         except ListingError:  # Beeper gave no clear answer: the next complete run asks again.
             return False
-        if exists:
+        if answer is None:
+            delete_chat(
+                chat_id,
+                chats_table=self.chats_table,
+                participants_table=self.participants_table,
+                fence=run.fence,
+            )
+            return True
+        if answer.merged_into or listing.merged_into:
+            self.chat_merger.apply(answer, chat_id, listing.own_folder, run)
+        else:
             self.chats_table.mark_missing(chat_id, since=0, fence=run.fence)
-            return False
-        self.participants_table.remove_all(chat_id, fence=run.fence)
-        self.chats_table.delete(chat_id, fence=run.fence)
-        return True
+        return False

@@ -6,7 +6,7 @@ sent only in complete runs or if the chat has changed.
 A changed chat is stored in this order: new and changed members are written, their images are queued, members
 who have left are deleted, and the chat is written with its fingerprints. Without the new fingerprints, the
 next run sees the chat as changed and repeats all of these steps. So the next run repairs a crash between
-them.
+them. Chats that have left a union are shown before the union is stored, and its members are hidden after it.
 """
 
 import hashlib
@@ -17,12 +17,13 @@ from typing import Any
 
 from imagecache.errors import ChatUnavailableError
 from imagecache.model.chat import Chat
-from imagecache.rules.names import better_name
+from imagecache.rules.names import title_to_store
 from imagecache.stores.chats.chats import ChatsTable, StoredChat, preview_of
 from imagecache.stores.chats.participants import ParticipantsTable, roster_rows
 from imagecache.stores.state.progress import NO_LIMIT
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.contacts.match_contacts import NO_CONTACTS, ContactIndex, ContactMatcher, people_of
+from imagecache.usecases.sync.merge_chats import ChatMerger, with_unions
 from imagecache.usecases.sync.sync_run import SyncRun
 
 
@@ -89,6 +90,7 @@ class ListedChat:
         return (
             self.stored is not None
             and not self.stored.missing_since
+            and self.stored.merged_into == self.chat.merged_into
             and self.stored.list_fingerprint == self.fingerprint
         )
 
@@ -113,17 +115,24 @@ class PageWriter:
     participants_table: ParticipantsTable
     image_queueing: ImageQueueing
     matcher: ContactMatcher
+    chat_merger: ChatMerger
 
     def store(self, page: list[Chat], run: SyncRun) -> PageOutcome:
         """Stores each chat that has changed, until the time is used up.
 
         Raises OriginDownError and FencedOffError.
         """
-        stored = self.chats_table.stored((chat.chat_id for chat in page), consistent=run.previews_changed)
-        listed_chats = [listed_chat(chat, stored.get(chat.chat_id)) for chat in page]
+        chats = with_unions(page, run)
+        chat_ids = [chat_id for chat in chats for chat_id in (chat.chat_id, *chat.merged_chat_ids)]
+        stored = self.chats_table.stored(chat_ids, consistent=run.previews_changed)
+        listed_chats = [listed_chat(chat, stored.get(chat.chat_id)) for chat in chats]
         contacts_of_page = self._contacts_of_changed(listed_chats, run)
         unchanged: list[Chat] = []
         watermark_limit = NO_LIMIT
+        # A chat that is on the page is hidden or shown when it is stored itself.
+        not_on_page = {
+            chat_id: stored[chat_id] for chat_id in stored.keys() - {chat.chat_id for chat in page}
+        }
         for listed in listed_chats:
             if run.time_budget.is_used_up():
                 return PageOutcome(False, watermark_limit)
@@ -135,6 +144,7 @@ class PageWriter:
                 self._store_chat(listed, roster, contacts_of_page, run)
             else:
                 unchanged.append(roster.chat)
+            self.chat_merger.hide_members(listed.chat, not_on_page, run)
         if run.complete:
             self._queue_images(unchanged, run)
         return PageOutcome(True, watermark_limit)
@@ -160,6 +170,10 @@ class PageWriter:
         run.report.changed += 1
         chat = roster.chat
         stored = listed.stored
+        if stored:
+            self.chat_merger.show_former_members(chat, stored, run)
+            if stored.merged_into and not chat.merged_into:
+                run.unions.left[chat.chat_id] = stored.merged_into
         fingerprint = roster_fingerprint(chat)
         if stored and not chat.roster_is_partial and stored.roster_fingerprint == fingerprint:
             preview_json = stored.preview_json
@@ -168,7 +182,7 @@ class PageWriter:
             chat = self._store_roster(chat, contacts, run)
             preview_json = preview_of(chat)
         self.chats_table.put(
-            replace(chat, title=better_name(chat.title, stored.title if stored else None)),
+            replace(chat, title=title_to_store(roster.chat, stored.title if stored else None)),
             preview_json=preview_json,
             list_fingerprint=listed.fingerprint,
             roster_fingerprint=fingerprint,

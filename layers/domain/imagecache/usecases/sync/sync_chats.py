@@ -21,9 +21,11 @@ from imagecache.stores.state.last_sync import LastSync, LastSyncStore
 from imagecache.stores.state.lock import SyncLock
 from imagecache.stores.state.progress import ProgressStore, SyncProgress, short_hash
 from imagecache.usecases.caching.queue_images import ImageQueueing
-from imagecache.usecases.sync.relink_contacts import ContactRelinker
+from imagecache.usecases.sync.merge_chats import ChatMerger
+from imagecache.usecases.sync.relink_contacts import ContactRelinker, RelinkResult
 from imagecache.usecases.sync.remove_missing import MissingChatRemover
 from imagecache.usecases.sync.store_page import PageWriter
+from imagecache.usecases.sync.sync_accounts import CONTACT_ATTEMPTS, AccountSync, ContactSync, ListedAccounts
 from imagecache.usecases.sync.sync_run import SyncOutcome, SyncReport, SyncRun
 
 STOP_BEFORE_END_MS = 30_000
@@ -56,6 +58,9 @@ class ChatSync:
     relinker: ContactRelinker
     page_writer: PageWriter
     missing_chat_remover: MissingChatRemover
+    chat_merger: ChatMerger
+    account_sync: AccountSync
+    contact_sync: ContactSync
     image_queueing: ImageQueueing
     progress_store: ProgressStore
     last_sync_store: LastSyncStore
@@ -145,11 +150,7 @@ class ChatSync:
 
     def _sync(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
         """Relinks contacts, stores the list, and finishes. If the time is used up, records the progress."""
-        relinked = self.relinker.run(
-            fence=run.fence, images_since=run.images_since, time_budget=run.time_budget
-        )
-        run.report.relinked = relinked.members
-        run.report.queued = relinked.queued
+        relinked = self._relink(run)
         if relinked.finished:
             run = replace(run, any_contacts=relinked.any_contacts, previews_changed=relinked.begun)
             progress = self._store_pages(run, progress, last_sync)
@@ -158,8 +159,19 @@ class ChatSync:
             run.report.outcome = SyncOutcome.UNFINISHED
             return
         self._finish(run, progress, last_sync)
+        if run.report.contacts.changed:
+            relinked = self._relink(run)
         if relinked.any_contacts and self.contact_changes.relink_position().is_behind:
             run.report.outcome = SyncOutcome.UNFINISHED  # Contacts have changed during this run.
+
+    def _relink(self, run: SyncRun) -> RelinkResult:
+        """Links members to contacts again if contacts have changed, and adds to the counts of the report."""
+        relinked = self.relinker.run(
+            fence=run.fence, images_since=run.images_since, time_budget=run.time_budget
+        )
+        run.report.relinked += relinked.members
+        run.report.queued += relinked.queued
+        return relinked
 
     def _store_pages(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> SyncProgress:
         """Stores one page after another until the run is finished or the time is used up."""
@@ -179,7 +191,7 @@ class ChatSync:
         return progress
 
     def _finish(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
-        """Removes missing chats, queues images that are due, and moves the watermark.
+        """Removes missing chats and dissolved unions, queues due images, moves the watermark, reads contacts.
 
         The watermark never moves into the future: a chat with a wrong date would otherwise make later runs
         skip all other chats.
@@ -189,19 +201,43 @@ class ChatSync:
             run.report.missing = removal.newly_missing
             run.report.deleted = removal.deleted
             run.report.refused = removal.refused
+        else:
+            run.report.deleted = self.chat_merger.review_left_unions(run)
         run.report.queued += self.image_queueing.request_due()
+        listed = self.account_sync.run(run, recorded_hash=last_sync.accounts_hash)
         now = self.clock()
         newest = max(last_sync.watermark, progress.newest)
-        self.last_sync_store.record(
-            LastSync(
-                watermark=min(newest, progress.watermark_limit, now),
-                succeeded_at=now,
-                completed_at=progress.started_at if progress.complete else last_sync.completed_at,
-                fence=run.fence,
-            )
+        success = LastSync(
+            watermark=min(newest, progress.watermark_limit, now),
+            succeeded_at=now,
+            completed_at=progress.started_at if progress.complete else last_sync.completed_at,
+            accounts_hash=listed.hash,
+            fence=run.fence,
         )
+        self.last_sync_store.record(success)
         if progress.resumed:
             self.progress_store.forget(fence=run.fence)
+        attempts = CONTACT_ATTEMPTS if progress.complete else last_sync.contact_attempts
+        if attempts:
+            to_try_again = replace(success, contact_attempts=attempts - 1)
+            self._sync_contacts(listed, run, success, to_try_again, force=progress.force)
+
+    def _sync_contacts(
+        self, listed: ListedAccounts, run: SyncRun, success: LastSync, to_try_again: LastSync, *, force: bool
+    ) -> None:
+        """Copies Beeper's contacts, and records `to_try_again` if that is not completed.
+
+        It is recorded before the first write of a contact, so that a run that is killed is followed by
+        another attempt.
+        """
+        is_done = self.contact_sync.run(
+            listed,
+            run,
+            force=force,
+            before_writing=lambda: self.last_sync_store.record(to_try_again),
+        )
+        if not is_done or run.report.contacts.changed:
+            self.last_sync_store.record(success if is_done else to_try_again)
 
 
 def _can_be_resumed(progress: SyncProgress, *, complete: bool, now: int) -> bool:
@@ -212,7 +248,8 @@ def _can_be_resumed(progress: SyncProgress, *, complete: bool, now: int) -> bool
 def _advanced(progress: SyncProgress, page: ChatPage, stop_before: int) -> SyncProgress:
     """Returns the progress after this page.
 
-    The run is finished after a page whose chats are all older than `stop_before` (ms). Raises ListingError if
+    The run is finished after the last page, and after a page whose chats are all older than `stop_before`
+    (ms). Raises ListingError if
     the list does not end: its cursors repeat, or it has too many pages.
     """
     activities = [chat.last_activity for chat in page.chats]

@@ -7,6 +7,7 @@ from typing import Any
 
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.chats import ChatApi
+from imagecache.usecases.contacts.store_imported import ImportCounts
 
 
 class SyncOutcome(StrEnum):
@@ -33,7 +34,7 @@ class SyncReport:
     `skipped` has the ids of unreadable chats that have one, and of chats whose roster was unavailable.
     `queued` counts images, and `relinked` counts members whose contact has changed because contacts were
     changed. `missing` counts chats that are newly missing, and `refused` counts chats that the deletion brake
-    has kept.
+    has kept. `contacts` counts changes of Beeper's own contacts.
     """
 
     outcome: SyncOutcome = SyncOutcome.OK
@@ -48,10 +49,23 @@ class SyncReport:
     missing: int = 0
     deleted: int = 0
     refused: int = 0
+    contacts: ImportCounts = field(default_factory=ImportCounts)
 
     def for_log(self) -> dict[str, Any]:
         """Returns the fields of a log line, with the number of skipped chats instead of their ids."""
         return asdict(self) | {"skipped": len(self.skipped)}
+
+
+@dataclass(slots=True)
+class SeenUnions:
+    """The unions on the pages that this invocation has read so far.
+
+    `union_of` maps each chat that a union names to this union. `left` maps each chat that is shown again,
+    because Beeper lists it, to the union that it was in.
+    """
+
+    union_of: dict[str, str] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +74,8 @@ class SyncRun:
 
     A `complete` run reads the whole list of chats. The run began at `started_at`, perhaps in an earlier
     invocation. The last successful run ended at `last_success_at`. Images are queued for chats whose last
-    activity is not before `images_since`. All parts of the run update `report`, and `on_page` is called with
-    `report` after each page.
+    activity is not before `images_since`. All parts of the run update `report` and `unions`, and `on_page` is
+    called with `report` after each page.
 
     `any_contacts` is False if there has never been a contact. `previews_changed` means that this run has
     written previews, so stored chats must be read consistently.
@@ -78,3 +92,4 @@ class SyncRun:
     on_page: Callable[[SyncReport], None] | None
     any_contacts: bool = False
     previews_changed: bool = False
+    unions: SeenUnions = field(default_factory=SeenUnions)

@@ -48,7 +48,7 @@ class Stock:
         return self.objects[blob_id] == _OBJECTS_PER_BLOB
 
     def counts(self, unnamed: Sequence[str]) -> SweepCounts:
-        """Returns the number of blobs, and the number and old bytes of the blobs `unnamed`."""
+        """Returns the numbers of all and of the `unnamed` blobs, and the bytes that the latter would free."""
         return SweepCounts(
             blobs=self.blob_count,
             unnamed=len(unnamed),

@@ -1,0 +1,232 @@
+"""Hides the chats that Beeper has merged into a union, and shows them again when they have left it.
+
+Beeper shows a union instead of several chats with the same person. It no longer lists the members of a union,
+but it still answers requests for them. Such a chat is not missing: it is hidden, and its rows stay, so that
+its pictures stay referenced.
+
+Every run compares the members of each union that it sees with their rows. So a run repairs what an earlier
+run that has ended between two writes has left undone. Accounts without unions need no further request or
+read.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from imagecache.errors import ListingError
+from imagecache.model.chat import Chat, Folder
+from imagecache.stores.chats.chats import ChatsTable, Listing, StoredChat
+from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.usecases.sync.delete_chat import delete_chat
+from imagecache.usecases.sync.sync_run import SyncRun
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """The result of comparing all stored chats with the unions that Beeper lists.
+
+    `missing` has the unlisted chats that are not merged into a union. `deleted` counts dissolved unions.
+    """
+
+    missing: set[str]
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """Beeper's answers to requests for hidden chats.
+
+    `unions` maps each chat that exists to the union that it is in (None: it is in none). `unclear` has the
+    chats for which Beeper gave no clear answer, and those for which there was no time.
+    """
+
+    unions: dict[str, str | None]
+    unclear: set[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMerger:
+    """Hides and shows chats. Every write is conditional on the fence of the run.
+
+    A union is never hidden because another union names it, or two unions could hide each other.
+    """
+
+    chats_table: ChatsTable
+    participants_table: ParticipantsTable
+
+    def show_former_members(self, union: Chat, stored: StoredChat, run: SyncRun) -> None:
+        """Shows the chats that were in this union when it was stored, and are not in it any more.
+
+        This must happen before the union is stored: after a crash, the next run then still sees who has left.
+        """
+        former = stored.merged_chat_ids.difference(union.merged_chat_ids)
+        if not former:
+            return
+        for chat_id, row in self.chats_table.stored(sorted(former), consistent=True).items():
+            if row.merged_into == union.chat_id:
+                self.chats_table.show(chat_id, folder=row.own_folder, fence=run.fence)
+
+    def hide_members(self, union: Chat, stored: Mapping[str, StoredChat], run: SyncRun) -> None:
+        """Hides the stored chats that are in this union. `stored` must contain those that have a row."""
+        for chat_id in union.merged_chat_ids:
+            row = stored.get(chat_id)
+            if row is None or row.merged_chat_ids or run.unions.union_of.get(chat_id) != union.chat_id:
+                continue
+            was_shown_by_this_run = chat_id in run.unions.left
+            if row.merged_into != union.chat_id or row.missing_since or was_shown_by_this_run:
+                self.chats_table.hide(chat_id, union_id=union.chat_id, fence=run.fence)
+
+    def review_left_unions(self, run: SyncRun) -> int:
+        """Asks Beeper for each union that a chat has left in an incremental run. Returns the number deleted.
+
+        Such a union may have been dissolved, but an incremental run cannot know that it is no longer listed.
+        If Beeper answers 404, its other members are shown as well, and the union is deleted. Raises
+        OriginDownError and FencedOffError.
+        """
+        union_ids = set(run.unions.left.values()).difference(run.unions.union_of.values())
+        deleted = 0
+        for union_id, union in self.chats_table.stored(sorted(union_ids), consistent=True).items():
+            if run.time_budget.is_used_up():
+                break
+            deleted += self._review(union_id, union, run)
+        return deleted
+
+    def _review(self, union_id: str, union: StoredChat, run: SyncRun) -> bool:
+        try:
+            answer = run.chat_api.look_up(union_id)
+        except ListingError:  # Beeper gave no clear answer: the next complete run asks again.
+            return False
+        if answer is not None:
+            # Beeper lists a chat as well as the union that names it. The union is shown.
+            for chat_id in answer.merged_chat_ids:
+                if run.unions.left.get(chat_id) == union_id:
+                    self.chats_table.hide(chat_id, union_id=union_id, fence=run.fence)
+            return False
+        rows = self.chats_table.stored(sorted(union.merged_chat_ids), consistent=True)
+        hidden = {chat_id: row.own_folder for chat_id, row in rows.items() if row.merged_into == union_id}
+        answers = self._ask_for(hidden, run)
+        if answers.unclear or union_id in answers.unions.values():
+            return False
+        self._delete(union_id, run)
+        return True
+
+    def reconcile(self, listings: Mapping[str, Listing], unlisted: set[str], run: SyncRun) -> MergeResult:
+        """Compares all stored chats with the unions that a complete run has seen.
+
+        Hides every member of a union that is listed. Asks Beeper for each other hidden chat that is not
+        listed: its union is gone, or no longer names it. Deletes unions that are dissolved. Raises
+        OriginDownError and FencedOffError.
+        """
+        naming = _unions_naming(listings, unlisted)
+        union_of = {chat_id: listing.merged_into for chat_id, listing in listings.items()}
+        for chat_id, union_ids in naming.items():
+            if union_of[chat_id] not in union_ids:
+                union_of[chat_id] = union_ids[0]
+            elif not listings[chat_id].missing_since:
+                continue
+            self.chats_table.hide(chat_id, union_id=union_of[chat_id] or union_ids[0], fence=run.fence)
+        missing = unlisted - naming.keys()
+        # A chat that an earlier run has marked as missing is looked up before it is deleted.
+        hidden = {
+            chat_id: listings[chat_id].own_folder
+            for chat_id in sorted(missing)
+            if listings[chat_id].merged_into and not listings[chat_id].missing_since
+        }
+        answers = self._ask_for(hidden, run)
+        union_of |= answers.unions
+        missing -= answers.unions.keys() | answers.unclear
+        dissolved = [
+            union_id
+            for union_id in sorted(missing)
+            if _is_dissolved(
+                union_id, listings[union_id].merged_chat_ids & listings.keys() - missing, union_of
+            )
+        ]
+        deleted = {union_id for union_id in dissolved if self._delete_if_gone(union_id, run)}
+        return MergeResult(missing - deleted, len(deleted))
+
+    def apply(self, answer: Chat, chat_id: str, folder: Folder, run: SyncRun) -> None:
+        """Hides or shows a hidden chat according to Beeper's answer for it. `folder` is the chat's own."""
+        if answer.merged_into is None:
+            self.chats_table.show(chat_id, folder=folder, fence=run.fence)
+        else:
+            self.chats_table.hide(chat_id, union_id=answer.merged_into, fence=run.fence)
+
+    def _ask_for(self, hidden: Mapping[str, Folder], run: SyncRun) -> _Answers:
+        """Asks Beeper for each of these hidden chats, and shows those that are in no union any more."""
+        answers = _Answers({}, set())
+        for chat_id, folder in hidden.items():
+            if run.time_budget.is_used_up():
+                answers.unclear.add(chat_id)
+                continue
+            try:
+                answer = run.chat_api.look_up(chat_id)
+            except ListingError:
+                answers.unclear.add(chat_id)
+                continue
+            if answer is not None:
+                self.apply(answer, chat_id, folder, run)
+                answers.unions[chat_id] = answer.merged_into
+        return answers
+
+    def _delete_if_gone(self, union_id: str, run: SyncRun) -> bool:
+        """Deletes a dissolved union if Beeper answers 404. Returns True if it was deleted.
+
+        No grace is needed, because the members of the union are shown.
+        """
+        if run.time_budget.is_used_up():
+            return False
+        try:
+            is_gone = run.chat_api.look_up(union_id) is None
+        except ListingError:
+            return False
+        if is_gone:
+            self._delete(union_id, run)
+        return is_gone
+
+    def _delete(self, chat_id: str, run: SyncRun) -> None:
+        delete_chat(
+            chat_id,
+            chats_table=self.chats_table,
+            participants_table=self.participants_table,
+            fence=run.fence,
+        )
+
+
+def with_unions(page: Iterable[Chat], run: SyncRun) -> list[Chat]:
+    """Returns the chats, each with the union that it is merged into, if a union of this run names it.
+
+    Most servers do not list such chats. Others list them, but without the id of the union.
+    """
+    chats = list(page)
+    for chat in chats:
+        for chat_id in chat.merged_chat_ids:
+            run.unions.union_of.setdefault(chat_id, chat.chat_id)
+    return [
+        chat
+        if chat.merged_chat_ids
+        else replace(chat, merged_into=run.unions.union_of.get(chat.chat_id, chat.merged_into))
+        for chat in chats
+    ]
+
+
+def _unions_naming(listings: Mapping[str, Listing], unlisted: set[str]) -> dict[str, list[str]]:
+    """Returns the listed unions that name each stored chat, by the id of the chat.
+
+    Chats that no such union names have no entry, nor have unions.
+    """
+    naming: dict[str, list[str]] = defaultdict(list)
+    for union_id in sorted(listings.keys() - unlisted):
+        for chat_id in listings[union_id].merged_chat_ids & listings.keys():
+            if not listings[chat_id].merged_chat_ids:
+                naming[chat_id].append(union_id)
+    return dict(naming)
+
+
+def _is_dissolved(union_id: str, members: Iterable[str], union_of: Mapping[str, str | None]) -> bool:
+    """Returns True if there are members, and none of them is still in the union.
+
+    `members` has the stored members that Beeper has not answered 404 for.
+    """
+    unions = [union_of[chat_id] for chat_id in members]
+    return bool(unions) and union_id not in unions
