@@ -1,5 +1,6 @@
 """The state of the demo account: its chats and media files, and the changes that tests make to them."""
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,10 @@ RARE_FINISHES = (
 MEDIA_GONE = ("Media not found or no longer available", "Asset not found", "Avatar is no longer available")
 """The messages of assets/serve for media that usually are gone for good."""
 
+# The ids of WhatsApp's people, with a phone number, and after WhatsApp has moved them.
+_WHATSAPP_ID = "@whatsapp_"
+_LID = "@whatsapp_lid-"
+
 
 class Account:
     """An invented account. The same seed, scale and date always give the same account.
@@ -48,6 +53,7 @@ class Account:
         self._serve_errors: dict[str, str] = {}
         self._logins = Logins(self._chats.values(), scale)
         self._media_keys.update(media.key for media in self._logins.media())
+        self._hidden_numbers: dict[str, str | None] = {}
         self.not_on_disk = self._choose_media_not_on_disk()
         deliverable = list(islice(self._deliverable_in_order_of_use(), 10))
         self._finishes = dict(zip(deliverable, RARE_FINISHES, strict=False))
@@ -144,6 +150,45 @@ class Account:
             return _with_people(chat, with_avatar)
 
         self._change_all(change)
+
+    def move_people_to_other_ids(self) -> None:
+        """Moves the people of WhatsApp to other ids, and hides their pictures, like WhatsApp in 2026.
+
+        Every third phone number is missing until `reveal_phone_numbers`. Every fourth single chat gets
+        another id, too.
+        """
+
+        def moved(person: Person) -> Person:
+            if person.is_self or not person.id.startswith(_WHATSAPP_ID) or person.id.startswith(_LID):
+                return person
+            number = person.id.removeprefix(_WHATSAPP_ID).partition(":")[0]
+            lid = 90_000_000_000_000 + zlib.crc32(number.encode())
+            new_id = f"{_LID}{lid}:beeper.local"
+            if lid % 3 == 0:
+                self._hidden_numbers[new_id] = person.phone_number
+                person = replace(person, phone_number=None)
+            return replace(person, id=new_id, picture=None)
+
+        def change(chat: Chat) -> Chat:
+            moved_chat = _with_people(chat, moved)
+            if moved_chat == chat or chat.is_group or zlib.crc32(chat.id.encode()) % 4:
+                return moved_chat
+            return replace(moved_chat, id=f"!lid{zlib.crc32(chat.id.encode())}:beeper.local")
+
+        with self._changing:
+            changed = [change(chat) for chat in self._chats.values()]
+            self._chats = {chat.id: chat for chat in changed}
+
+    def reveal_phone_numbers(self) -> None:
+        """Gives the people whom `move_people_to_other_ids` has left without a number their numbers again."""
+        self._change_all(
+            lambda chat: _with_people(
+                chat,
+                lambda person: replace(
+                    person, phone_number=person.phone_number or self._hidden_numbers.get(person.id)
+                ),
+            )
+        )
 
     def show_as_file(self, key: str) -> None:
         """Changes the URL of these media from mxc: to file: in every chat, like Beeper after a download."""

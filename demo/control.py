@@ -67,6 +67,8 @@ class Control:
             "settings": self._change_settings,
             "avatar": lambda body: account.set_avatar(body["ownerId"], _picture(body)),
             "show-as-file": lambda body: account.show_as_file(body["key"]),
+            "switch-ids": lambda _: account.move_people_to_other_ids(),
+            "reveal-phone-numbers": lambda _: account.reveal_phone_numbers(),
             "lose-media": lambda body: account.lose_media(body["key"], body.get("message")),
             "add-chat": self._add_chat,
             "remove-chat": lambda body: account.remove_chat(body["chatId"]),

@@ -118,10 +118,10 @@ def media_at(url: str) -> Media:
 
 def _media_in_folder(host: str, path: str) -> Media:
     normal_path = posixpath.normpath(path)
-    for root in (MEDIA_ROOT, f"/{WINDOWS_MEDIA_ROOT}", BEEPER_ROOT):
+    for root in (MEDIA_ROOT, f"/{WINDOWS_MEDIA_ROOT}", BEEPER_ROOT, "/BeeperTexts"):
         server, _, media_id = normal_path.removeprefix(f"{root}/").partition("/")
         is_inside = normal_path.startswith(f"{root}/") and not host
-        if is_inside and (root != BEEPER_ROOT or media_id.startswith(ATTACHMENTS)):
+        if is_inside and (root.endswith("/media") or media_id.startswith(ATTACHMENTS)):
             return Media(server, media_id)
     raise OutsideMediaFolderError(path)
 

@@ -54,7 +54,7 @@ def invent_person(number: int, network: Network, picture: Picture | None) -> Per
     if network in (WHATSAPP, SIGNAL):
         person_id = f"@{bridge}_{phone.removeprefix('+')}:beeper.local"
         return Person(person_id, full_name(number), phone_number=phone, picture=picture)
-    username = f"made.up.{SURNAMES[number % len(SURNAMES)].split()[-1].lower()}"
+    username = f"made.up.{SURNAMES[number % len(SURNAMES)].split()[-1].lower()}.{number}"
     person_id = f"@{bridge}_{900_000_000 + number}:beeper.local"
     email = f"{username}.{number}@example.com" if network is DISCORD else None
     return Person(person_id, full_name(number), username, picture=picture, email=email)

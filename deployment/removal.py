@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from deployment.data import IMAGE_BUCKET, TABLES, leftovers
-from deployment.stack import CloudFormationStack, DeploymentError
+from deployment.stack import CloudFormationStack, DeploymentError, Resource
 from deployment.terminal import ask, has_terminal
 from deployment.tokens import StoredTokens
 from local.console import announce, say
@@ -112,9 +112,7 @@ def _delete_stack(stack: CloudFormationStack) -> None:
     for resource in resources:
         if resource.logical_id == "WebBucket":
             empty_bucket(stack.session, resource.physical_id)  # CloudFormation cannot delete a full one
-    # SAM makes CloudFormation keep every version of a layer that this stack has ever had.
-    layers = stack.physical_ids_in_history(_LAYER)
-    layers |= {resource.physical_id for resource in resources if resource.type == _LAYER}
+    _delete_layers(stack, resources)
     say("CloudFormation deletes the stack; CloudFront takes about five minutes")
     try:
         stack.delete()
@@ -122,6 +120,16 @@ def _delete_stack(stack: CloudFormationStack) -> None:
         raise DeploymentError(
             f"{stack} was not deleted completely: {error}. Remove the cause and run the same command again"
         ) from error
+
+
+def _delete_layers(stack: CloudFormationStack, resources: list[Resource]) -> None:
+    """Deletes every version of a layer that the stack has ever had, which SAM makes CloudFormation keep.
+
+    This comes before the deletion of the stack: only the stack's history names the versions, so after an
+    interruption nothing else would find them. Functions keep running without the version that they use.
+    """
+    layers = stack.physical_ids_in_history(_LAYER)
+    layers |= {resource.physical_id for resource in resources if resource.type == _LAYER}
     client = stack.session.client("lambda")
     for layer in sorted(layers):
         # One that could not be created has no such ARN.

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from typing import Any
 class Access:
     """The two tokens of the API. They are created only once, so that an opened link works after a restart."""
 
-    read_token: str
-    admin_token: str
+    read_token: str = field(repr=False)
+    admin_token: str = field(repr=False)
 
 
 def load_or_make_access(file: Path, address: str) -> Access:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from imagecache.imaging.pictures import _COSTS
+from imagecache.imaging.reservations import MB
 from imagecache.stores.images.row import ImageRow
 
 ROOT = Path(__file__).parent.parent
@@ -79,6 +81,21 @@ def test_every_link_to_a_document_leads_to_one_of_its_headings(document: str) ->
         target = (ROOT / "docs" / (path or document)).resolve()
         headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
         assert not heading or heading in {anchor(title) for title in headings}, (path, heading)
+
+
+def test_the_table_of_the_memory_of_each_format_is_that_of_the_code() -> None:
+    table = (ROOT / "docs" / "architecture.md").read_text().partition("| format | most bytes a pixel |")[2]
+    lines = [line.strip("| ").split(" | ") for line in table.partition("\n\n")[0].splitlines()[2:]]
+    costs = {name: cost for name, cost in _COSTS.items() if name != "MPO"}
+    assert [(name.split()[0].upper(), *cells) for name, *cells in lines] == [
+        (
+            name,
+            f"{cost.bytes_a_pixel:g}",
+            f"{cost.most_pixels // 1_000_000} million",
+            f"{cost.bytes_a_pixel * cost.most_pixels / MB:.0f} MB",
+        )
+        for name, cost in costs.items()
+    ]
 
 
 def test_every_route_has_a_place_in_the_readme() -> None:

@@ -68,7 +68,7 @@ FAILURES = _by_code(
         ),
         Explanation(
             "too_large",
-            "the file is larger than 5 MB or 40 megapixels (30 for WebP, 18 for AVIF)",
+            "the file is larger than 5 MB or 40 megapixels (30 for WebP, 11 for AVIF)",
             _OTHER_PICTURE,
         ),
         Explanation(

@@ -1,7 +1,7 @@
 """Plays the SAM CLI: records how it was called, and creates the change set of a small template.
 
 `python fake_sam.py FOLDER VERB OPTIONS...`: the folder receives `calls.jsonl`. A file `broken` in it adds a
-resource to the template that cannot be created.
+resource to the template that cannot be created. A file `refused` contains the verb that fails.
 """
 
 import json
@@ -41,6 +41,9 @@ def main() -> None:
     region = {name: os.environ.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")}
     with (folder / "calls.jsonl").open("a") as calls:
         calls.write(json.dumps({"verb": verb, "options": options, **region}) + "\n")
+    refused = folder / "refused"
+    if refused.exists() and refused.read_text() == verb:
+        sys.exit(3)
     if verb == "deploy":
         assert "--no-execute-changeset" in options
         assert "--guided" not in options

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 60  # for a busy machine: a conversation takes two or three
+CTRL_C = "\x03"
+"""An answer that is not typed: as for Ctrl-C, the command and its children get SIGINT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,11 @@ def converse(
         while time.monotonic() < deadline:
             while remaining and (question := re.compile(remaining[0][0]).search(screen, seen)):
                 seen = question.end()
-                os.write(ours, f"{remaining.pop(0)[1]}\n".encode())
+                _, answer = remaining.pop(0)
+                if answer == CTRL_C:
+                    os.killpg(process.pid, signal.SIGINT)
+                else:
+                    os.write(ours, f"{answer}\n".encode())
             if not (text := _read(ours, deadline)):
                 break
             screen += text

@@ -16,10 +16,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deployment.release import main
+from deployment.stack import CloudFormationStack
 from local.engine import Engine, running_engine
 from tests.artifacts.fake_sam import IMPOSSIBLE
 from tests.artifacts.outcome import Outcome
-from tests.artifacts.terminal import Conversation, converse
+from tests.artifacts.terminal import CTRL_C, Conversation, converse
 
 ROOT = Path(__file__).parent.parent.parent
 FAKE_SAM = Path(__file__).parent / "fake_sam.py"
@@ -275,6 +276,86 @@ def test_without_a_terminal_tokens_are_written_to_a_file_that_only_this_user_rea
         )
     finally:
         file.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        ("DELETE_FAILED", "was not deleted completely: run `make remove STACK="),
+        ("UPDATE_FAILED", "aws cloudformation continue-update-rollback --stack-name"),
+        ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name"),
+        ("UPDATE_IN_PROGRESS", "is being changed (UPDATE_IN_PROGRESS): wait until that is over"),
+    ],
+)
+def test_a_stack_that_cloudformation_would_not_change_now_is_named_before_anything_is_built(
+    release: Release, status: str, advice: str
+) -> None:
+    release.patch.setattr(CloudFormationStack, "status", lambda _: status)
+
+    done = release.by_program("deploy", BEEPER_URL=URL, AWS_REGION="eu-west-1")
+
+    assert (done.exit_code, done.output) == (1, "")
+    assert advice in done.errors
+    assert done.errors.count("\n") == 1
+    assert not (release.folder / "calls.jsonl").exists()
+
+
+@pytest.mark.parametrize("verb", ["build", "deploy"])
+def test_a_sam_cli_that_fails_is_named_and_leaves_nothing(release: Release, verb: str) -> None:
+    (release.folder / "refused").write_text(verb)
+
+    done = release.by_program("deploy", BEEPER_URL=URL, AWS_REGION="eu-west-1")
+
+    assert done.exit_code == 1
+    assert "stopped: the SAM CLI ended with exit code 3; its own message is above" in done.errors
+    assert (release.status(), release.stored()) == ("", {})
+
+
+def test_a_deployment_that_is_interrupted_can_be_repeated(release: Release) -> None:
+    interrupted = converse(
+        [
+            sys.executable,
+            "-m",
+            "deployment.release",
+            "deploy",
+            sys.executable,
+            str(FAKE_SAM),
+            str(release.folder),
+        ],
+        ROOT,
+        release.environment(STACK=release.stack, BEEPER_URL=URL, AWS_REGION="eu-west-1"),
+        [NO_MAIL, YES, *SECRETS, ("CloudFormation changes", CTRL_C)],
+    )
+    assert interrupted.exit_code == 130, interrupted.screen
+    assert "stopped by you." in interrupted.screen
+    assert "Traceback" not in interrupted.screen
+
+    while release.status().endswith("_IN_PROGRESS"):
+        pass
+    again = release.by_program("deploy", BEEPER_URL=URL, AWS_REGION="eu-west-1")
+    assert (again.exit_code, release.status()) == (0, "CREATE_COMPLETE"), again.errors
+    assert release.stored().keys() == {"beeper-token", "read-token", "admin-token"}
+
+
+def test_every_other_command_of_make_reaches_the_stack_that_is_named(deployed: Release) -> None:
+    before = deployed.stored()
+
+    stored = deployed.at_terminal("secrets", answers=SECRETS, AWS_REGION="eu-west-1")
+    replaced = deployed.at_terminal("tokens", AWS_REGION="eu-west-1")
+    recovered = deployed.at_terminal("recover", "FROM=earlier", AWS_REGION="eu-west-1")
+    after = deployed.stored()
+    removed = deployed.at_terminal(
+        "remove", answers=[("Type the stack's name.*: ", deployed.stack)], AWS_REGION="eu-west-1"
+    )
+
+    assert (stored.exit_code, after["beeper-token"]) == (0, "b33per"), stored.screen
+    assert replaced.exit_code == 0, replaced.screen
+    assert f"admin token: {after['admin-token']}" in replaced.screen
+    assert after["admin-token"] != before["admin-token"]
+    assert recovered.exit_code != 0
+    assert f"{deployed.stack} in eu-west-1 could sync or delete" in " ".join(recovered.screen.split())
+    assert removed.exit_code == 0, removed.screen
+    assert (deployed.status(), deployed.stored()) == ("", {})
 
 
 @pytest.mark.parametrize("target", ["secrets", "tokens"])

@@ -17,8 +17,10 @@ from botocore.exceptions import ClientError
 
 from deployment.data import TABLES
 from deployment.page import publish_page
+from deployment.recovery import _write_rows as write_rows
 from deployment.release import main
 from deployment.removal import empty_bucket
+from deployment.stack import CloudFormationStack, DeploymentError
 from imagecache.stores.state.salt import SaltStore
 from local.deploy import deploy
 from local.engine import Engine, running_engine
@@ -86,13 +88,14 @@ class Account:
         publish_page(self.client("s3"), stack.outputs["WebBucket"], ROOT / "web")
         return dict(stack.resources)
 
-    def deploy_data(self, name: str, **parameters: str) -> dict[str, str]:
-        """Deploys only the tables and buckets of the template, which is faster."""
+    def deploy_data(self, name: str, *others: str, **parameters: str) -> dict[str, str]:
+        """Deploys only the tables and buckets of the template, and `others`, which is faster."""
         template = read_template()
-        names = (*TABLES, "ImageBucket", "WebBucket")
+        names = (*TABLES, "ImageBucket", "WebBucket", *others)
         stack = deploy(
             self.engine,
             {
+                "Transform": template["Transform"],
                 "Parameters": {"SyncState": template["Parameters"]["SyncState"]},
                 "Resources": {resource: template["Resources"][resource] for resource in names},
                 "Outputs": {"Address": {"Value": "-"}, "WebBucket": template["Outputs"]["WebBucket"]},
@@ -211,6 +214,7 @@ def test_what_is_removed_what_is_kept_and_how_it_comes_back(account: Account, na
     named = {line.split()[-1] for line in removed.output.splitlines() if line.startswith("kept the ")}
     assert named == kept_of(old)
     assert f"make remove STACK={name} DATA=delete" in removed.output
+    assert "left: the stack aws-sam-cli-managed-default with the bucket of uploaded code" in removed.output
     assert f"make recover STACK=<new stack> FROM={name} ImageBucket={old['ImageBucket']}" in removed.output
 
     new = account.deploy(f"{name}-new", SyncState="DISABLED")
@@ -234,6 +238,71 @@ def test_what_is_removed_what_is_kept_and_how_it_comes_back(account: Account, na
     assert account.rows(new["ContactsTable"]) == rows["ContactsTable"]
     nothing = account.run("remove", STACK=name, CONFIRM=name, DATA="delete")
     assert (nothing.exit_code, f"nothing to remove of {name}" in nothing.errors) == (1, True)
+
+
+@pytest.mark.parametrize("stack_is_gone", [False, True])
+def test_a_removal_that_is_interrupted_is_completed_by_the_same_command(
+    account: Account, name: str, monkeypatch: pytest.MonkeyPatch, stack_is_gone: bool
+) -> None:
+    layers = account.layer_versions()
+    resources = account.deploy_data(name, "DomainLayer")
+    account.client("s3").put_object(Bucket=resources["ImageBucket"], Key="originals/1", Body=b"1")
+    account.client("ssm").put_parameter(Name=f"/{name}/read-token", Value="r", Type="SecureString")
+    delete = CloudFormationStack.delete
+
+    def interrupted(stack: CloudFormationStack) -> None:
+        if stack_is_gone:
+            delete(stack)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CloudFormationStack, "delete", interrupted)
+        stopped = account.run("remove", STACK=name, CONFIRM=name)
+    assert (stopped.exit_code, account.exists("stack", name)) == (130, not stack_is_gone)
+
+    misspelt = account.run("remove", STACK=name, CONFIRM=name, DATA="all")
+    assert (misspelt.exit_code, account.parameters(name)) == (2, [f"/{name}/read-token"])
+    # Once the data of the stack is kept, and once it is deleted together with the stack.
+    data = "keep" if stack_is_gone else "delete"
+    removed = account.run("remove", STACK=name, CONFIRM=name, DATA=data)
+
+    assert removed.exit_code == 0, removed.errors
+    assert not account.exists("stack", name)
+    assert (account.parameters(name), account.layer_versions()) == ([], layers)
+    named = {line.split()[-1] for line in removed.output.splitlines() if line.startswith("kept the ")}
+    left = {
+        kept
+        for kept in kept_of(resources)
+        if account.exists("bucket" if kept == resources["ImageBucket"] else "table", kept)
+    }
+    assert named == left == (kept_of(resources) if stack_is_gone else set())
+
+
+def test_rows_that_dynamodb_does_not_take_at_once_are_sent_again_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deployment.recovery.time.sleep", lambda _: None)
+    rows: list[dict[str, Any]] = [{"name": {"S": str(number)}} for number in range(3)]
+    table = BusyTable(taken_per_request=1)
+    write_rows(table, "t", rows)
+    assert table.rows == rows
+    with pytest.raises(DeploymentError, match="run the same command again in a minute"):
+        write_rows(BusyTable(taken_per_request=0), "t", rows)
+
+
+class BusyTable:
+    """A client of DynamoDB that writes only so many rows of each request."""
+
+    def __init__(self, *, taken_per_request: int) -> None:
+        self._taken_per_request = taken_per_request
+        self.rows: list[dict[str, Any]] = []
+
+    def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - boto3's
+        [(table, requests)] = RequestItems.items()
+        taken = requests[: self._taken_per_request]
+        self.rows += [request["PutRequest"]["Item"] for request in taken]
+        rest = requests[self._taken_per_request :]
+        return {"UnprocessedItems": {table: rest} if rest else {}}
 
 
 def test_a_restored_backup_is_recovered_into_a_new_stack(account: Account, name: str) -> None:
@@ -270,11 +339,22 @@ def test_a_recovery_is_refused_where_it_would_mix_data(account: Account, name: s
     assert "has already stored pictures" in used.errors
     assert account.rows(new["ContactsTable"]) == []
 
+    into_itself = account.run("recover", STACK=f"{name}-new", FROM=name, ContactsTable=new["ContactsTable"])
+    assert "cannot be copied into itself: name those of the deleted stack" in into_itself.errors
+    second = f"{name}-imagebucket-1a2b3c"
+    account.client("s3").create_bucket(
+        Bucket=second, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    ambiguous = account.run("recover", STACK=f"{name}-new", FROM=name)
+    assert f"one ImageBucket of {name} was expected, but there is several: " in ambiguous.errors
+    assert second in ambiguous.errors
+
     nowhere = account.run("recover", STACK=f"{name}-new", FROM="nowhere")
     assert "one BeeperChatsTable of nowhere was expected, but there is none" in nowhere.errors
     absent = account.run("recover", STACK=f"{name}-absent", FROM=name)
     assert f"{name}-absent in eu-west-1 is not deployed" in absent.errors
-    assert {running.exit_code, used.exit_code, nowhere.exit_code, absent.exit_code} == {1}
+    refused = (running, used, into_itself, ambiguous, nowhere, absent)
+    assert {outcome.exit_code for outcome in refused} == {1}
 
 
 def test_at_a_terminal_the_stacks_name_is_typed_and_anything_else_changes_nothing(

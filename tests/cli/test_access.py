@@ -134,10 +134,6 @@ def test_a_token_with_invalid_characters_is_refused_without_repeating_it(tmp_pat
     assert token not in str(refusal.value)
 
 
-def test_no_representation_contains_a_token() -> None:
-    assert "secret" not in repr(Access("https://a.b", "secret")) + repr(Wanted(token="secret"))
-
-
 def _write_local(folder: Path, content: object) -> None:
     (folder / ".local").mkdir()
     text = content if isinstance(content, str) else json.dumps(content)

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from demo.service import BEEPER_TOKEN
+from tests.listening import listening_addresses
 
 A_DAY = timedelta(days=1)
 
@@ -55,6 +56,16 @@ def test_it_serves_both_ports_and_ends_silently(ending: signal.Signals) -> None:
         process.send_signal(ending)
         output, _ = process.communicate(timeout=60)
     assert (process.returncode, output) == (0, "")
+
+
+def test_the_demo_account_listens_on_loopback_only() -> None:
+    port = _free_port()
+    media_port = _free_port()
+    with _start(port, media_port) as process:
+        _wait_until_ready(port)
+        addresses = listening_addresses([process.pid])
+        process.kill()
+    assert addresses == {("127.0.0.1", port), ("127.0.0.1", media_port)}
 
 
 def test_its_newest_chat_is_of_the_last_24_hours_and_its_control_token_that_of_the_environment() -> None:

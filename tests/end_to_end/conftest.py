@@ -58,6 +58,13 @@ class Clone:
         )
         invention.write_text(small)
 
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replaces a text that occurs once in a file of this clone."""
+        file = self.root / path
+        content = file.read_text()
+        assert content.count(old) == 1, (path, old)
+        file.write_text(content.replace(old, new))
+
     def run(self, **settings: str) -> "subprocess.Popen[str]":
         """Starts the stack with these environment variables, and does not wait for it."""
         # Tests that were started with nohup ignore SIGHUP, and the stack would inherit that.

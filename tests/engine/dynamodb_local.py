@@ -23,7 +23,7 @@ from local.template import ROOT
 PACKAGE = "amplify-dynamodb-simulator@2.9.30"  # npm: AWS Amplify's packaging of the jar
 SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
 NOT_HERE = "DynamoDB Local needs Java, npm, its package and a network of its own"
-"""Why it is left out; pyproject.toml allows it."""
+"""The reason for which tests are skipped. With CI=true they fail instead."""
 
 # --kill-child: however the caller ends, nothing in there outlives it.
 OWN_NETWORK = ("unshare", "--map-root-user", "--net", "--pid", "--fork", "--kill-child")

@@ -1,7 +1,8 @@
 """`python -m tests.hostile.decoding`: what decoding costs in memory, each measured in a process of its own.
 
 Without arguments it prints a table, from which the costs in `imaging/pictures.py` are taken: by how much each
-kind of picture raises the peak of a fresh process. The tests call it with arguments.
+kind of picture raises the peak of a fresh process. `worst FOLDER` writes the pictures that take most of it
+into a new folder. The tests call it with other arguments.
 """
 
 import ctypes
@@ -15,8 +16,9 @@ import sys
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from PIL import Image
 
 from imagecache.errors import ImageFailedError
 from imagecache.imaging.memory_limit import limit_memory
-from imagecache.imaging.pictures import render
+from imagecache.imaging.pictures import _COSTS, render
 from imagecache.imaging.reservations import MB
 from imagecache.wiring import Wiring
 from local.template import ROOT
@@ -40,6 +42,21 @@ THREADS = 5
 LARGEST_FILE = 5 * MB
 AVIF_OF_10_BITS = ROOT / "tests" / "fixtures" / "pictures" / "avif-10-bits-alpha.avif"
 """10 megapixels. Pillow writes 8 bits only, so this file comes from another encoder."""
+AVIF_WITH_GRAIN = AVIF_OF_10_BITS.with_name("avif-10-bits-alpha-grain.avif")
+"""10 megapixels, to which the decoder adds film grain, in another copy of the pixels.
+
+Made by `avifenc -c aom -d 10 -y 444 -s 8 -a film-grain-test=3` of a PNG of one color with transparency.
+"""
+PRINTED_ONLY: Mapping[str, tuple[int, Callable[[], bytes]]] = {
+    "AVIF 10 bits with alpha": (10, AVIF_OF_10_BITS.read_bytes),
+    "AVIF 10 bits with alpha, grain": (10, AVIF_WITH_GRAIN.read_bytes),
+    "AVIF of 1 cell, 10 bits with alpha": (10, lambda: avif_grid(AVIF_OF_10_BITS.read_bytes(), 1)),
+    "AVIF of 2 cells, 10 bits, alpha": (20, lambda: avif_grid(AVIF_OF_10_BITS.read_bytes(), 2)),
+    "AVIF of 1 cell, alpha, grain": (10, lambda: avif_grid(AVIF_WITH_GRAIN.read_bytes(), 1)),
+    "AVIF of 1 cell, alpha in colors": (10, lambda: worst_avif(1)),
+    "AVIF of 2 cells, alpha in colors": (20, lambda: worst_avif(2)),
+}
+"""What has one size only: its megapixels, and how it is made."""
 
 
 def saved(mode: str, size: tuple[int, int], image_format: str, **options: Any) -> bytes:
@@ -85,6 +102,12 @@ KINDS: Mapping[str, Make] = {
     "AVIF with alpha": lambda n: saved("RGBA", square(n), "AVIF", speed=10, subsampling="4:4:4"),
     "AVIF animated": lambda n: animated("RGBA", n, "AVIF", speed=10, subsampling="4:4:4"),
     "AVIF grid of 2": lambda n: avif_grid(saved("RGB", square(n // 2), "AVIF", speed=10), 2),
+    "AVIF grid of 2 with alpha": lambda n: avif_grid(
+        saved("RGBA", square(n // 2), "AVIF", speed=10, subsampling="4:4:4"), 2
+    ),
+    "AVIF grid of 1 with alpha": lambda n: avif_grid(
+        saved("RGBA", square(n), "AVIF", speed=10, subsampling="4:4:4"), 1
+    ),
 }
 MEGAPIXELS = (4, 16, 40)
 
@@ -100,50 +123,104 @@ def box(kind: bytes, *contents: bytes) -> bytes:
     return struct.pack(">I", len(content) + 8) + kind + content
 
 
-def avif_grid(cell: bytes, columns: int) -> bytes:
-    """Returns an AVIF whose cells, in one row, all share the data of one AVIF with a single square item."""
+def full_box(kind: bytes, version: int, *contents: bytes) -> bytes:
+    return box(kind, struct.pack(">I", version << 24), *contents)
 
-    def full(kind: bytes, version: int, *contents: bytes) -> bytes:
-        return box(kind, struct.pack(">I", version << 24), *contents)
 
-    def taken(kind: bytes) -> bytes:
-        start = cell.index(kind) - 4
-        return cell[start : start + int.from_bytes(cell[start : start + 4], "big")]
+def inside(content: bytes, *path: bytes) -> bytes:
+    """Returns the content of the first box at a path of kinds. `meta` and `ipma` are full boxes."""
+    for kind in path:
+        start = content.index(kind) + 4
+        end = start - 8 + int.from_bytes(content[start - 8 : start - 4], "big")
+        content = content[start:end]
+    return content
 
-    def location(item: int, offset: int, length: int) -> bytes:
-        return struct.pack(">HHHHII", item, 1, 0, 1, offset, length)
 
-    sizes = taken(b"ispe")
-    side = int.from_bytes(sizes[12:16], "big")
-    items = range(2, columns + 2)
-    size = (columns * side, side)
+def avif_grid(cell: bytes, columns: int, *, has_colors_in_alpha: bool = False) -> bytes:
+    """Returns an AVIF whose cells, in one row, all share the data of `cell`.
+
+    `cell` is an AVIF with the item 1, and with the item 2 if it has an alpha channel. The grid then has two
+    grids of cells as well: the item 1 for the colors, and the item 2 for alpha. An alpha channel should be
+    without colors, but a decoder accepts one with colors, and needs memory for them: `has_colors_in_alpha`.
+    """
+    width, height = struct.unpack(">II", inside(cell, b"ispe")[4:12])
+    size = (columns * width, height)
     grid = struct.pack(">BBBBII", 0, 1, 0, columns - 1, *size)
-    data = cell[cell.index(b"mdat") + 4 :]
-    infos = [full(b"infe", 2, struct.pack(">HH", 1, 0), b"grid\0")]
-    infos += [full(b"infe", 2, struct.pack(">HH", item, 0), b"av01\0") for item in items]
-    places = [location(1, 0, len(grid)), *(location(item, len(grid), len(data)) for item in items)]
-    properties = box(
-        b"ipco",
-        full(b"ispe", 0, struct.pack(">II", *size)),
-        sizes,
-        taken(b"pixi"),
-        taken(b"av1C"),
-        taken(b"colr"),
-    )
-    uses = [struct.pack(">HB3B", 1, 3, 1, 3, 5)]
-    uses += [struct.pack(">HB4B", item, 4, 2, 3, 0x84, 5) for item in items]
-    cells = struct.pack(f">HH{columns}H", 1, columns, *items)
-    return box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + full(
+    properties = inside(cell, b"iprp", b"ipco")
+    kinds = kinds_of(properties)
+    used = properties_of_items(inside(cell, b"ipma"))
+    items = data_of_items(cell)
+    if has_colors_in_alpha:
+        items[2] = items[1]
+        used[2] = used[1] + bytes([kinds.index(b"auxC") + 1])
+    content = [grid]
+    infos = []
+    places = []
+    uses = []
+    references = []
+    for number, (item, data) in enumerate(items.items()):
+        cells = range(10 + number * columns, 10 + (number + 1) * columns)
+        infos.append(full_box(b"infe", 2, struct.pack(">HH", item, 0), b"grid\0"))
+        places.append(struct.pack(">HHHHII", item, 1, 0, 1, 0, len(grid)))
+        of_grid = [use for use in used[item] if kinds[(use & 0x7F) - 1] not in {b"ispe", b"av1C"}]
+        uses.append(struct.pack(">HB", item, len(of_grid) + 1) + bytes([len(kinds) + 1, *of_grid]))
+        references.append(box(b"dimg", struct.pack(f">HH{columns}H", item, columns, *cells)))
+        for each in cells:
+            infos.append(full_box(b"infe", 2, struct.pack(">HH", each, 0), b"av01\0"))
+            places.append(struct.pack(">HHHHII", each, 1, 0, 1, sum(map(len, content)), len(data)))
+            uses.append(struct.pack(">HB", each, len(used[item])) + used[item])
+        content.append(data)
+        if item != 1:
+            references.append(box(b"auxl", struct.pack(">HHH", item, 1, 1)))
+    return box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + full_box(
         b"meta",
         0,
-        full(b"hdlr", 0, struct.pack(">I4s12s", 0, b"pict", b""), b"\0"),
-        full(b"pitm", 0, struct.pack(">H", 1)),
-        full(b"iloc", 1, b"\x44\0", struct.pack(">H", len(places)), *places),
-        full(b"iinf", 0, struct.pack(">H", len(infos)), *infos),
-        full(b"iref", 0, box(b"dimg", cells)),
-        box(b"iprp", properties, full(b"ipma", 0, struct.pack(">I", len(uses)), *uses)),
-        box(b"idat", grid, data),
+        full_box(b"hdlr", 0, struct.pack(">I4s12s", 0, b"pict", b""), b"\0"),
+        full_box(b"pitm", 0, struct.pack(">H", 1)),
+        full_box(b"iloc", 1, b"\x44\0", struct.pack(">H", len(places)), *places),
+        full_box(b"iinf", 0, struct.pack(">H", len(infos)), *infos),
+        full_box(b"iref", 0, *references),
+        box(
+            b"iprp",
+            box(b"ipco", properties, full_box(b"ispe", 0, struct.pack(">II", *size))),
+            full_box(b"ipma", 0, struct.pack(">I", len(uses)), *sorted(uses)),
+        ),
+        box(b"idat", *content),
     )
+
+
+def worst_avif(columns: int) -> bytes:
+    return avif_grid(AVIF_WITH_GRAIN.read_bytes(), columns, has_colors_in_alpha=True)
+
+
+def data_of_items(avif: bytes) -> dict[int, bytes]:
+    """Returns the data of each item, by its number. The offsets and lengths in the file have four bytes."""
+    found: dict[int, bytes] = {}
+    locations = inside(avif, b"iloc")
+    assert locations[:6] == b"\0\0\0\0\x44\0"
+    for item, _, extents, offset, length in struct.iter_unpack(">HHHII", locations[8:]):
+        assert extents == 1
+        found[item] = avif[offset : offset + length]
+    return found
+
+
+def kinds_of(boxes: bytes) -> list[bytes]:
+    kinds = []
+    while boxes:
+        kinds.append(boxes[4:8])
+        boxes = boxes[int.from_bytes(boxes[:4], "big") :]
+    return kinds
+
+
+def properties_of_items(associations: bytes) -> dict[int, bytes]:
+    """Returns the numbers of each item's properties, each with its flag."""
+    found: dict[int, bytes] = {}
+    at = 8
+    while at < len(associations):
+        item, count = struct.unpack(">HB", associations[at : at + 3])
+        found[item] = associations[at + 3 : at + 3 + count]
+        at += 3 + count
+    return found
 
 
 def lying_avif() -> bytes:
@@ -169,8 +246,16 @@ WORST: Mapping[str, Callable[[], bytes]] = {
     "GIF": partial(KINDS["GIF with transparency"], 10),
     "WEBP": partial(KINDS["WebP lossless"], 10),
     "AVIF": AVIF_OF_10_BITS.read_bytes,
+    "AVIF grid": lambda: worst_avif(1),
 }
-"""A picture of 10 megapixels for each format, of the kind that takes most."""
+"""Pictures of 10 megapixels: for each format, which is the first word, the kind that takes most."""
+LARGE: Mapping[str, Callable[[], bytes]] = {
+    "WEBP": partial(KINDS["WebP lossless"], 30),
+    "AVIF": partial(worst_avif, 1),
+}
+"""Pictures of about the largest size that their formats may have."""
+RARE = ("PNG P, tRNS", "PNG RGBA", "PNG I;16", "GIF animated", "WebP animated", "AVIF grid of 2 with alpha")
+"""Kinds that once took much more than was documented, and that are not the worst of their formats."""
 
 
 def write_worst(directory: Path) -> None:
@@ -178,10 +263,21 @@ def write_worst(directory: Path) -> None:
 
     They are made longer by a box that AVIF passes over, and the other formats at their end.
     """
-    for image_format, make in WORST.items():
+    for kind, make in WORST.items():
         picture = make()
         padding = box(b"free", bytes(LARGEST_FILE - len(picture) - 8))
-        (directory / image_format).write_bytes(picture + padding)
+        (directory / kind).write_bytes(picture + padding)
+
+
+def write_mixes(directory: Path) -> None:
+    """Writes, in a folder for each, a batch of one of the largest pictures and of four of 4 megapixels."""
+    for image_format, make in LARGE.items():
+        folder = directory / image_format
+        folder.mkdir()
+        (folder / "large").write_bytes(make())
+        small = KINDS["WebP lossless"](4)
+        for number in range(THREADS - 1):
+            (folder / f"small {number}").write_bytes(small)
 
 
 def status_mb(name: str) -> float:
@@ -206,21 +302,35 @@ def outcome(path: Path) -> str:
     return ""
 
 
-def render_batches(directory: Path, most_mb: int) -> dict[str, Any]:
-    """Renders the worst picture of each format, once alone, and then in as many threads as the cacher has.
+def render_batches(worst: Path, mixes: Path, most_mb: int) -> dict[str, Any]:
+    """Renders pictures in as many threads as the cacher has, in a process that may take `most_mb`.
 
-    Returns by how much each has raised the peak, and what failed in a process that may take `most_mb`.
+    First each of `worst` five times at once, then all of them at once, then each folder of `mixes`. Returns
+    what failed in each, and the peak after the batches of one kind and after all of them. Before that, each
+    of `worst` is rendered alone: returns by how much that raised the peak.
     """
     for service in ("dynamodb", "s3", "sqs", "ssm"):
         boto3.client(service, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
-    files = sorted(directory.iterdir())
+    files = sorted(worst.iterdir())
     grown = {path.name: growth_mb(path) for path in files}
     limit_address_space(most_mb)
-    failures: list[str] = []
-    for path in files:
-        with ThreadPoolExecutor(THREADS) as pool:
-            failures += filter(None, pool.map(outcome, [path] * THREADS))
-    return {"grown": grown, "failures": failures, "peak": status_mb("VmHWM")}
+    failures = [failure for path in files for failure in failures_of([path] * THREADS)]
+    peak = status_mb("VmHWM")
+    mixed = failures_of(files)
+    for folder in sorted(mixes.iterdir()):
+        mixed += failures_of(sorted(folder.iterdir()))
+    return {
+        "grown": grown,
+        "failures": failures,
+        "peak": peak,
+        "mixed": {"failures": mixed, "peak": status_mb("VmHWM")},
+    }
+
+
+def failures_of(batch: Sequence[Path]) -> list[str]:
+    """Renders a batch, and returns what failed."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [failure for failure in pool.map(outcome, batch) if failure]
 
 
 def growth_mb(path: Path) -> float:
@@ -233,6 +343,12 @@ def growth_mb(path: Path) -> float:
     before = status_mb("VmHWM")
     render(original)
     return status_mb("VmHWM") - before
+
+
+def lift_limits() -> None:
+    """Lets pictures have any number of pixels: how many they may have follows from what is measured."""
+    for image_format, cost in _COSTS.items():
+        _COSTS[image_format] = replace(cost, most_pixels=10**9)
 
 
 def lie(path: Path) -> dict[str, Any]:
@@ -252,12 +368,17 @@ def in_a_process(*arguments: str, **environment: str) -> Any:
 
 def main() -> None:
     match sys.argv[1:]:
-        case ["batches", directory, most_mb]:
-            answer: Any = render_batches(Path(directory), int(most_mb))
-        case ["growth", path]:
-            answer = growth_mb(Path(path))
+        case ["batches", worst, mixes, most_mb]:
+            answer: Any = render_batches(Path(worst), Path(mixes), int(most_mb))
+        case ["growth", *paths]:
+            lift_limits()
+            answer = [growth_mb(Path(path)) for path in paths]
         case ["lie", path]:
             answer = lie(Path(path))
+        case ["worst", directory]:
+            Path(directory).mkdir()
+            write_worst(Path(directory))
+            return
         case _:
             print_table()
             return
@@ -271,13 +392,15 @@ def print_table() -> None:
             for megapixels in MEGAPIXELS:
                 path.write_bytes(make(megapixels))
                 print_row(kind, megapixels, path)
-        print_row("AVIF 10 bits with alpha", 10, AVIF_OF_10_BITS)
+        for kind, (megapixels, make_one) in PRINTED_ONLY.items():
+            path.write_bytes(make_one())
+            print_row(kind, megapixels, path)
 
 
 def print_row(kind: str, megapixels: int, path: Path) -> None:
-    grown = in_a_process("growth", str(path))
+    [grown] = in_a_process("growth", str(path))
     a_pixel = grown * MB / (megapixels * MEGAPIXEL)
-    print(f"{kind:28} {megapixels:3} MP {grown:6.0f} MB {a_pixel:5.1f} bytes a pixel")  # noqa: T201 - what the caller reads
+    print(f"{kind:34} {megapixels:3} MP {grown:6.0f} MB {a_pixel:5.1f} bytes a pixel")  # noqa: T201 - what the caller reads
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 import requests
@@ -319,12 +320,17 @@ def test_half_a_pair_of_access_headers_is_not_sent() -> None:
 
 
 def test_the_environment_adds_no_password_and_no_proxy(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    session: requests.Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    passwords = tmp_path / "netrc"
+    passwords.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(passwords))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with Origin(answer("200 OK", IMAGE)) as origin:
         assert MediaServer(base_url=origin.url, token="t", session=session).fetch(location()).content == IMAGE
+    [request] = origin.requests
+    assert "\r\nAuthorization: Bearer t\r\n" in request
 
 
 def test_an_origin_that_does_not_even_connect_is_unreachable_and_not_slow(

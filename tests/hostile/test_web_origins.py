@@ -29,6 +29,13 @@ def test_the_checked_address_is_connected_to_and_the_name_is_what_tls_checks(web
     assert "Host: pictures.example" in web.asked[0]
 
 
+def test_the_web_is_asked_without_any_token(web: Web) -> None:
+    web.content(in_turn(moved("/b.jpg"), answer("200 OK", IMAGE)))
+    assert len(web.asked) == 2
+    assert "authorization" not in "".join(web.asked).lower()
+    assert "cookie" not in "".join(web.asked).lower()
+
+
 def test_a_certificate_for_another_name_ends_the_connection(web: Web) -> None:
     with pytest.raises(OriginDownError):
         web.fetch(answer("200 OK", IMAGE), url="https://other.example/a.jpg")

@@ -1,6 +1,9 @@
 """A batch of messages: each has its own outcome, and its own line in the log."""
 
 import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +13,7 @@ import requests
 from demo.service import DemoAccount
 from imagecache.clock import DAY
 from imagecache.errors import ClaimHeldError
+from imagecache.imaging.pictures import render
 from imagecache.metrics import put_counts
 from imagecache.model.image import Fetched, ImageMessage, Picture
 from imagecache.queues.images import ImagesQueue, from_body, to_body
@@ -209,39 +213,96 @@ class WorkerKilledError(BaseException):
     """Ends a batch as the end of its process does: nothing after it is recorded, and nothing is answered."""
 
 
-def test_a_picture_that_kills_its_workers_takes_no_other_one_with_it(
-    stack: Stack, demo: DemoAccount, session: requests.Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    killer, *innocents = [key for key in demo.account.deliverable() if quote(key) == key][:5]
-    for _ in range(2):  # two invocations ended while all five were in work
-        for key in (killer, *innocents):
-            stack.won(message_for(key), nonce="killed")
-        stack.now += 90_001
+@dataclass
+class Letter:
+    """A message in the queue, with the number of times that it was delivered."""
+
+    body: str
+    deliveries: int = 0
+
+
+class QueueWithDeadLetters:
+    """The part of SQS that counts deliveries: a message that was delivered five times becomes a dead letter.
+
+    Messages that are hidden or delayed come back at once.
+    """
+
+    def __init__(self, messages: Sequence[ImageMessage]) -> None:
+        self.letters = {str(number): Letter(to_body(message)) for number, message in enumerate(messages)}
+        self.dead_letters: list[ImageMessage] = []
+
+    def send_message(self, *, MessageBody: str, **_: object) -> None:  # noqa: N803 - boto3's
+        self.letters[secrets.token_hex()] = Letter(MessageBody)
+
+    def delete_message(self, *, ReceiptHandle: str, **_: object) -> None:  # noqa: N803 - boto3's
+        self.letters.pop(ReceiptHandle, None)
+
+    def records(self) -> list[dict[str, str]]:
+        """Returns the records of the next event. What is not deleted afterwards is delivered again."""
+        batch = list(self.letters.items())[:10]
+        for receipt, letter in batch:
+            letter.deliveries += 1
+            if letter.deliveries > 5:
+                self.dead_letters.append(from_body(self.letters.pop(receipt).body))
+        return [
+            {"messageId": receipt, "body": letter.body, "receiptHandle": receipt}
+            for receipt, letter in batch
+            if receipt in self.letters
+        ]
+
+
+@dataclass
+class DyingWorkers:
+    """Invokes the cacher as Lambda does, with pictures that kill the process when they are decoded."""
+
+    stack: Stack
+    cacher: ImageCacher
+    sqs: QueueWithDeadLetters
+
+    def invoke_until_the_queue_is_empty(self) -> int:
+        """Returns how many invocations it took."""
+        queue = ImagesQueue(queue_url="images", sqs=self.sqs)  # type: ignore[arg-type] # what is used of it
+        batch_cacher = self.stack.batch_cacher(self.cacher, queue=queue)
+        invocations = 0
+        while records := self.sqs.records():
+            invocations += 1
+            try:
+                deliveries = batch_cacher.cache(records, remaining_ms=lambda: 60_000)
+            except WorkerKilledError:
+                self.stack.now += 90_001  # the lease ends before the messages come back
+                continue
+            for delivery in deliveries:
+                assert not delivery.error
+                self.sqs.delete_message(ReceiptHandle=delivery.message_id)
+        return invocations
+
+
+def kill_workers(patch: pytest.MonkeyPatch, killers: Sequence[str]) -> None:
+    """Makes these pictures end the process after they were downloaded."""
     fetch = ImageCacher._fetch
 
     def fetched(
         cacher: ImageCacher, claim: Won, message: ImageMessage, location: ImageLocation | None
     ) -> FetchReport:
         report = fetch(cacher, claim, message, location)
-        if claim.image_key == killer and isinstance(report.outcome, Fetched):
+        if claim.image_key in killers and isinstance(report.outcome, Fetched):
             raise WorkerKilledError
         return report
 
-    monkeypatch.setattr(ImageCacher, "_fetch", fetched)
-    records = received(stack, *(to_body(message_for(key)) for key in (killer, *innocents)))
+    patch.setattr(ImageCacher, "_fetch", fetched)
 
-    def deliver_until_answered() -> int:
-        for invocation in range(1, 10):
-            try:
-                deliveries = delivered(stack, stack.cacher(demo, session), records)
-            except WorkerKilledError:
-                stack.now += 90_001  # the lease ends before the messages come back
-            else:
-                assert not [delivery for delivery in deliveries if delivery.error]
-                return invocation
-        raise AssertionError("the killer was never given up")
 
-    assert 2 + deliver_until_answered() == 4, "SQS delivers a message five times"
+def test_a_picture_that_kills_its_workers_takes_no_other_one_with_it(
+    stack: Stack, demo: DemoAccount, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killer, *innocents = [key for key in demo.account.deliverable() if quote(key) == key][:5]
+    sqs = after_two_invocations_that_died(stack, [killer, *innocents])
+    workers = DyingWorkers(stack, stack.cacher(demo, session), sqs)
+    kill_workers(monkeypatch, [killer])
+
+    workers.invoke_until_the_queue_is_empty()
+
+    assert sqs.dead_letters == []
     assert {stack.row(key)["status"] for key in innocents} == {"cached"}
     row = stack.row(killer)
     assert (row["status"], row["reason"]) == ("failed", "crashed")
@@ -250,22 +311,51 @@ def test_a_picture_that_kills_its_workers_takes_no_other_one_with_it(
 
     # After 30 days it is worked on alone from the start, and costs one worker.
     stack.now = due
-    assert deliver_until_answered() == 2
+    sqs.send_message(MessageBody=to_body(message_for(killer)))
+    assert workers.invoke_until_the_queue_is_empty() == 2
     assert stack.row(killer)["reason"] == "crashed"
     stack.now = int(stack.row(killer)["nextAttemptAt"])
     monkeypatch.undo()
-    [first, *_] = delivered(stack, stack.cacher(demo, session), records)
-    assert first.outcome == Outcome(Result.CACHED, bytes=first.outcome.bytes if first.outcome else 0)
+    sqs.send_message(MessageBody=to_body(message_for(killer)))
+    assert workers.invoke_until_the_queue_is_empty() == 1
+    assert stack.row(killer)["status"] == "cached"
+
+
+def test_several_pictures_that_kill_their_workers_use_up_no_delivery_of_another_one(
+    stack: Stack, demo: DemoAccount, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [key for key in demo.account.deliverable() if quote(key) == key][:6]
+    killers = keys[:4]
+    innocents = keys[4:]
+    sqs = after_two_invocations_that_died(stack, keys)
+    kill_workers(monkeypatch, killers)
+
+    invocations = DyingWorkers(stack, stack.cacher(demo, session), sqs).invoke_until_the_queue_is_empty()
+
+    assert sqs.dead_letters == []
+    assert {stack.row(key)["status"] for key in innocents} == {"cached"}
+    assert {stack.row(key)["reason"] for key in killers} == {"crashed"}
+    assert invocations <= 2 * len(keys)
+
+
+def after_two_invocations_that_died(stack: Stack, keys: Sequence[str]) -> QueueWithDeadLetters:
+    """Returns the queue after two invocations ended while all of these pictures were in work."""
+    messages = [message_for(key) for key in keys]
+    sqs = QueueWithDeadLetters(messages)
+    for _ in range(2):
+        sqs.records()
+        for message in messages:
+            stack.won(message, nonce="killed")
+        stack.now += 90_001
+    return sqs
 
 
 def test_suspected_pictures_are_worked_on_one_at_a_time_after_all_others(
     stack: Stack, demo: DemoAccount, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    suspected, other, *_ = keys = [key for key in demo.account.deliverable() if quote(key) == key][:3]
-    for key in (suspected, other):
-        for _ in range(2):
-            stack.won(message_for(key), nonce="killed")
-            stack.now += 90_001
+    *suspected, other = [key for key in demo.account.deliverable() if quote(key) == key][:3]
+    sqs = after_two_invocations_that_died(stack, suspected)
+    sqs.send_message(MessageBody=to_body(message_for(other)))
     events: list[tuple[str, str]] = []
     fetch = ImageCacher._fetch
 
@@ -278,8 +368,31 @@ def test_suspected_pictures_are_worked_on_one_at_a_time_after_all_others(
         return report
 
     monkeypatch.setattr(ImageCacher, "_fetch", recorded)
-    records = received(stack, *(to_body(message_for(key)) for key in keys))
-    delivered(stack, stack.cacher(demo, session), records)
-    assert [key for _, key in events[:2]] == [keys[2]] * 2
-    assert [name for name, _ in events] == ["began", "ended"] * 3
-    assert {stack.row(key)["status"] for key in keys} == {"cached"}
+    invocations = DyingWorkers(stack, stack.cacher(demo, session), sqs).invoke_until_the_queue_is_empty()
+    assert invocations == 2, "one for each suspected picture"
+    assert events == [(name, key) for key in (other, *suspected) for name in ("began", "ended")]
+    assert {stack.row(key)["status"] for key in (other, *suspected)} == {"cached"}
+
+
+def test_a_picture_that_was_twice_beside_one_that_used_up_the_memory_is_cached_alone(
+    stack: Stack, demo: DemoAccount, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process has a limit of memory. A picture that reaches it takes memory from those beside it."""
+    key = next(key for key in demo.account.deliverable() if quote(key) == key)
+    failures = iter([MemoryError(), MemoryError()])
+
+    def rendered(original: bytes) -> Picture:
+        if failure := next(failures, None):
+            raise failure
+        return render(original)
+
+    monkeypatch.setattr("imagecache.usecases.caching.cache_image.render", rendered)
+    for _ in range(2):
+        [record] = QueueWithDeadLetters([message_for(key)]).records()
+        [delivery] = delivered(stack, stack.cacher(demo, session), [record])
+        assert type(delivery.unexpected_error) is MemoryError
+        assert stack.row(key)["status"] == "pending"
+        stack.now += 90_001  # the lease ends before the message comes back
+    [record] = QueueWithDeadLetters([message_for(key)]).records()
+    [delivery] = delivered(stack, stack.cacher(demo, session), [record])
+    assert (delivery.error, stack.row(key)["status"]) == (None, "cached")

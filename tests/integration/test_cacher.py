@@ -69,14 +69,17 @@ def test_a_picture_is_cached_once_whatever_form_its_url_has(
     cacher = stack.cacher(demo, session)
     localhost = media.file_url.replace("file://", "file://localhost")
     forms = (media.serve_url, media.windows_path, localhost, media.mxc_url, media.file_url)
-    for url in (*forms, attachment.plain_path, attachment.file_url):
+    relative = f"BeeperTexts/{attachment.server}/{attachment.media_id}"
+    for url in (*forms, attachment.plain_path, attachment.file_url, relative):
         image = ImageMessage(image_key(url), url, NOW)
         is_first = url in {forms[0], attachment.plain_path}
         assert cacher.cache(image).result == ("cached" if is_first else "deduplicated")
     for url in (media.windows_path, localhost):  # Beeper has to accept each of them
         assert stack.cached_images.request_refresh(media.key, now=stack.now + 1)
         assert cacher.cache(ImageMessage(media.key, url, NOW)).result == "cached"
-    assert demo.hits.as_json()["images"] == {media.key: 3, attachment.key: 1}
+    assert stack.cached_images.request_refresh(attachment.key, now=stack.now + 1)
+    assert cacher.cache(ImageMessage(attachment.key, relative, NOW)).result == "cached"
+    assert demo.hits.as_json()["images"] == {media.key: 3, attachment.key: 2}
 
 
 def test_every_image_the_account_delivers_ends_cached(

@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -500,6 +503,35 @@ def test_a_function_without_its_table_does_not_start(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("CHATS_TABLE")
     with pytest.raises(ConfigError, match="CHATS_TABLE"):
         load("read")
+
+
+DECODING = {
+    resource["Properties"]["CodeUri"]: resource["Properties"]["MemorySize"]
+    for resource in read_template()["Resources"].values()
+    if resource["Type"] == "AWS::Serverless::Function"
+    and {"Ref": "ImagingLayer"} in resource["Properties"].get("Layers", [])
+}
+"""Code → MemorySize (MB) of every function that decodes pictures."""
+
+
+@pytest.mark.parametrize("code", DECODING)
+def test_a_function_that_decodes_pictures_limits_its_own_memory(code: str) -> None:
+    """In a process of its own, because the limit would stay."""
+    program = (
+        "import resource, runpy, sys;"
+        f"runpy.run_path({str(ROOT / code / 'app.py')!r});"
+        "print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
+    )
+    environment = {
+        **os.environ,
+        **ENVIRONMENT,
+        "PYTHONPATH": str(ROOT / "layers" / "domain"),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(DECODING[code]),
+    }
+    ended = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", program], env=environment, check=True, stdout=subprocess.PIPE
+    )
+    assert int(ended.stdout) == (DECODING[code] - 128) * 1024 * 1024
 
 
 def test_an_event_that_lambda_delivers_again_rings_no_alarm(

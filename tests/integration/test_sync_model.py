@@ -2,12 +2,13 @@
 
 A state machine drives the demo account and the real use case on moto: chats come and go, members join and
 leave, chats are merged into unions that grow, shrink and dissolve, avatars change, files appear, contacts are
-kept and removed, Beeper goes away at any request or withholds a chat, the function is killed at any AWS call.
-Pages hold two chats and lists three members, so that there are several of each.
+kept and removed, WhatsApp moves people to other ids and tells their numbers later, Beeper goes away at any
+request or withholds a chat, the function is killed at any AWS call. Pages hold two chats and lists three
+members, so that there are several of each.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -35,7 +36,11 @@ from imagecache.stores.images.claims import Won
 from tests.integration.conftest import Stack, stack_on_moto
 from tests.integration.demo_chats import chat_with
 
-PEOPLE = [Person(f"@{name}:beeper.local", full_name=name) for name in ("Ada", "Bob", "Eve", "Joe", "Zoe")]
+NAMES = ("Ada", "Bob", "Eve", "Joe", "Zoe")
+PEOPLE = [
+    Person(f"@{name}:beeper.local", full_name=name, phone_number=f"+44207946095{number}")
+    for number, name in enumerate(NAMES)
+]
 MEDIA = [Media("local.beeper.com", f"alex_{number}") for number in range(6)]
 people = st.sampled_from(PEOPLE)
 pictures = st.sampled_from([None, *map(Picture.remote, MEDIA), *map(Picture.on_disk, MEDIA)])
@@ -66,6 +71,11 @@ class AccountMachine(RuleBasedStateMachine):
         self.made, self.killed = 0, False
         self.book = self.stack.wiring.contact_book
         self.kept: dict[str, str | None] = {}
+        # Everybody as they are now, by name. The name of a person never changes, their id may.
+        self.people = {str(person.full_name): person for person in PEOPLE}
+        self.name_by_id = {person.id: str(person.full_name) for person in PEOPLE}
+        self.named: dict[str, set[str | None]] = {name: set() for name in NAMES}
+        self.faces: dict[tuple[str, str], set[str]] = {}
         for _ in range(3):
             self.a_chat_begins(0, [PEOPLE[self.made]])
         self.ended: list[Chat] = []
@@ -93,6 +103,7 @@ class AccountMachine(RuleBasedStateMachine):
     @rule(number=which, members=st.lists(people, min_size=1, unique=True))
     def a_chat_begins(self, number: int, members: list[Person]) -> None:
         self.made += 1
+        members = [self.current(person) for person in members]
         chat = replace(chat_with(self.made, *members), is_archived=number % 5 == 0)
         self.demo.account.add_chat(chat)
         self.demo.account.receive_message(chat.id, "hello")
@@ -103,7 +114,53 @@ class AccountMachine(RuleBasedStateMachine):
 
     @rule(person=people, picture=pictures)
     def somebody_changes_their_picture(self, person: Person, picture: Picture | None) -> None:
-        self.demo.account.set_avatar(person.id, picture)
+        self.demo.account.set_avatar(self.current(person).id, picture)
+
+    @rule(number=which, picture=pictures, has_number=st.booleans())
+    def whatsapp_moves_somebody_to_another_id(
+        self, number: int, picture: Picture | None, has_number: bool
+    ) -> None:
+        """The picture vanishes, though nobody has removed it; the number may arrive later."""
+        others = [person for person in self.chat(number).people if not person.is_self]
+        if not others:
+            return
+        name = self.name_by_id[others[0].id]
+        person = next(each for each in PEOPLE if each.full_name == name)
+        self.a_contact_is_removed(person)
+        if picture:
+            self.somebody_changes_their_picture(person, picture)
+            self.a_complete_run_makes_the_tables_equal_to_the_account()
+        before = self.current(person)
+        self.made += 1
+        phone_number = person.phone_number if has_number else None
+        new_id = f"@whatsapp_lid-{self.made}:beeper.local"
+        self.people[name] = replace(before, id=new_id, phone_number=phone_number)
+        self.name_by_id[new_id] = name
+        self.change_everywhere(
+            before.id, lambda one: replace(one, id=new_id, phone_number=phone_number, picture=None)
+        )
+
+    @rule(person=people)
+    def the_number_of_somebody_arrives(self, person: Person) -> None:
+        number = person.phone_number
+        after = replace(self.current(person), phone_number=number)
+        self.people[str(person.full_name)] = after
+        self.change_everywhere(after.id, lambda one: replace(one, phone_number=number))
+
+    def current(self, person: Person) -> Person:
+        return self.people[str(person.full_name)]
+
+    def change_everywhere(self, person_id: str, change: Callable[[Person], Person]) -> None:
+        """Changes a person in all chats, also in those that have ended and may come back."""
+
+        def changed(chat: Chat) -> Chat:
+            return replace(
+                chat, people=tuple(change(one) if one.id == person_id else one for one in chat.people)
+            )
+
+        for chat in self.demo.account.chats:
+            self.demo.account.add_chat(changed(chat))
+        self.ended = [changed(chat) for chat in self.ended]
 
     @rule(number=which, picture=pictures)
     def a_chat_changes_its_picture(self, number: int, picture: Picture | None) -> None:
@@ -115,7 +172,7 @@ class AccountMachine(RuleBasedStateMachine):
 
     @rule(number=which, person=people)
     def somebody_joins_or_leaves(self, number: int, person: Person) -> None:
-        chat = self.chat(number)
+        chat, person = self.chat(number), self.current(person)
         if any(one.id == person.id for one in chat.people):
             self.demo.account.remove_member(chat.id, person.id)
         else:
@@ -129,16 +186,18 @@ class AccountMachine(RuleBasedStateMachine):
 
     @rule(person=people, picture=of_contacts)
     def a_contact_is_kept_for_somebody(self, person: Person, picture: str | None) -> None:
-        by_hand = {IdentifierKind.PARTICIPANT: [person.id]}
+        current = self.current(person)
+        by_hand = {IdentifierKind.PARTICIPANT: [current.id]}
         name = str(person.full_name)
         self.book.put(name, full_name=name, source_url=picture, identifier_texts=by_hand)
-        self.kept[person.id] = picture
+        self.kept[current.id] = picture
 
     @rule(person=people)
     def a_contact_is_removed(self, person: Person) -> None:
-        if person.id in self.kept:
+        current = self.current(person)
+        if current.id in self.kept:
             self.book.remove(str(person.full_name))
-            del self.kept[person.id]
+            del self.kept[current.id]
 
     @precondition(lambda self: len(self.demo.account.chats) > 2)
     @rule(number=which)
@@ -252,9 +311,11 @@ class AccountMachine(RuleBasedStateMachine):
         for chat in shown.values():
             self.check_roster(chat)
             self.check_row(chat, rows[chat.id])
+            self.check_faces(chat)
         self.check_queue()
 
     def run(self, *, complete: bool) -> str:
+        self.note_named_pictures()
         self.stack.now += 60_000
         api = ChatApi(
             base_url=self.demo.beeper_url,
@@ -281,6 +342,32 @@ class AccountMachine(RuleBasedStateMachine):
             assert roster[person.id].contact_image_key == self.kept.get(person.id)
             assert better_name(person.full_name, roster[person.id].full_name) == roster[person.id].full_name
 
+    def note_named_pictures(self) -> None:
+        """Notes the pictures of each person: those of members, and the own ones of single chats."""
+        for chat in self.demo.account.chats:
+            others = [person for person in chat.people if not person.is_self]
+            for person in others:
+                self.named[self.name_by_id[person.id]].add(key_of(person.picture))
+            if not chat.is_group and len(others) == 1:
+                self.named[self.name_by_id[others[0].id]].add(key_of(chat.picture))
+
+    def check_faces(self, chat: Chat) -> None:
+        """No face is another person's, and none is lost that was there under this id or this number."""
+        roster = self.stack.participants_table.roster(chat.id)
+        for person in chat.people:
+            former = roster[person.id].former_image_key
+            if person.is_self:
+                assert former is None
+                continue
+            name = self.name_by_id[person.id]
+            assert former is None or former in self.named[name]
+            has_face = any((former, key_of(person.picture), key_of(chat.picture)))
+            ids_with_face = self.faces.setdefault((chat.id, name), set())
+            if ids_with_face and (person.phone_number or person.id in ids_with_face):
+                assert has_face, f"{name} had a face"
+            if former or key_of(person.picture):
+                ids_with_face.add(person.id)
+
     def check_row(self, chat: Chat, row: StoredChat) -> None:
         assert (row.is_archived, row.participant_count) == (chat.is_archived, len(chat.people))
         # The first person is the owner, who sends every message.
@@ -289,6 +376,9 @@ class AccountMachine(RuleBasedStateMachine):
         assert key_of(chat.picture) == (row.image.key if row.image else None)
         faces = {one.participant_id: one.image.key if one.image else None for one in row.participants}
         assert faces == {person.id: key_of(person.picture) for person in chat.people}
+        former = {one.participant_id: one.former_image_key for one in row.participants}
+        roster = self.stack.participants_table.roster(chat.id)
+        assert former == {person.id: roster[person.id].former_image_key for person in chat.people}
         stand_ins = {one.participant_id: one.contact_image_key for one in row.participants}
         assert stand_ins == {person.id: self.kept.get(person.id) for person in chat.people}
 

@@ -291,6 +291,17 @@ def test_members_that_were_marked_as_missing_before_their_union_was_stored_are_n
     assert (missing(stack), set(hidden(stack))) == (set(), {"!a", "!b"})
 
 
+@pytest.mark.parametrize("complete", [False, True])
+def test_members_of_a_union_that_is_listed_again_are_not_missing_any_more(
+    stack: Stack, complete: bool
+) -> None:
+    beeper = formed(stack, "a", "b")
+    run(stack, Beeper([[chat("bob")]]), complete=True)
+    assert missing(stack) == {"!a", "!b", "!union"}
+    run(stack, beeper, complete=complete)
+    assert (missing(stack), set(hidden(stack))) == (set(), {"!a", "!b"})
+
+
 def test_a_member_whose_mark_is_left_over_is_asked_for_before_it_is_deleted(stack: Stack) -> None:
     beeper = formed(stack, "a", "b")
     gone = Beeper([[chat("bob")]])

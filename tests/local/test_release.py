@@ -6,6 +6,7 @@ import pytest
 
 from deployment.release import main
 from deployment.settings import read_stack_name
+from local.template import read_template
 
 GOOD = {"STACK": "imagecache", "AWS_REGION": "eu-west-1", "BEEPER_URL": "https://beeper.example"}
 
@@ -64,6 +65,12 @@ def test_a_wrong_setting_is_named_in_one_line(
 
 @pytest.mark.parametrize("name", ["a" * 48, "imagecache", "my-Cache-2"])
 def test_the_longest_names_fit_into_what_aws_allows(name: str) -> None:
-    """CloudFront allows 64 characters; the template adds a hyphen and the region, at most 14 characters."""
+    """CloudFront allows 64 characters for an origin access control, and the longest region has 14.
+
+    It documents no limit for the names of policies, which are up to 7 characters longer.
+    """
     assert read_stack_name({"STACK": name}) == name
-    assert len(f"{name}-ap-southeast-1") <= 64
+    resources = read_template()["Resources"]
+    pattern = resources["OriginAccess"]["Properties"]["OriginAccessControlConfig"]["Name"]["Fn::Sub"]
+    longest = pattern.replace("${AWS::StackName}", name).replace("${AWS::Region}", "ap-southeast-1")
+    assert len(longest) <= 64

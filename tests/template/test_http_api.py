@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import prices
 from tests.template.conftest import Resources
 from tests.template.translated import Template
 from tools.openapi import routes_by_function
@@ -65,6 +66,9 @@ def test_the_readme_computes_the_costs_of_strangers_from_the_throttles(stage: di
     assert f"{a_second} requests a second" in text
     assert f"for a whole month, these {millions:.0f} million requests" in text
     assert f"requests would cost about ${round(cost, -1):.0f}." in text
+    assert f"ten million more cost about ${prices.CDN_REQUEST.dollars * 10_000_000:.0f}." in text
+    assert "beyond ten million a month" in text
+    assert prices.CDN_REQUEST.free == 10_000_000
 
 
 def test_the_access_log_holds_no_path_query_header_address_or_token(

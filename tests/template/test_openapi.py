@@ -77,7 +77,7 @@ def test_a_route_documents_every_status_that_it_may_answer(route: str, statuses:
     assert set(OPERATIONS[route]["responses"]) == statuses
 
 
-def test_changes_jobs_and_contacts_take_the_admin_token() -> None:
+def test_the_document_says_that_changes_jobs_and_contacts_take_the_admin_token() -> None:
     admin = {key for key, operation in OPERATIONS.items() if operation["security"] == [{"token": ["admin"]}]}
     assert admin == {
         "GET /api/jobs/{jobId}",

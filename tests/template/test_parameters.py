@@ -163,7 +163,16 @@ def test_a_budget_needs_a_limit_and_an_address_for_its_mail(template: Template, 
     }
     properties = budget["Properties"]
     assert properties["Budget"]["BudgetLimit"] == {"Amount": {"Ref": "MonthlyBudget"}, "Unit": "USD"}
-    for notified in properties["NotificationsWithSubscribers"]:
+    notifications = properties["NotificationsWithSubscribers"]
+    reasons = [notified["Notification"] for notified in notifications]
+    assert [(reason["NotificationType"], reason["Threshold"]) for reason in reasons] == [
+        ("ACTUAL", 80),
+        ("FORECASTED", 100),
+    ]
+    for reason in reasons:
+        assert reason["ComparisonOperator"] == "GREATER_THAN"
+        assert reason.get("ThresholdType", "PERCENTAGE") == "PERCENTAGE"
+    for notified in notifications:
         assert notified["Subscribers"] == [{"SubscriptionType": "EMAIL", "Address": {"Ref": "AlarmEmail"}}]
 
 
@@ -202,6 +211,7 @@ def test_names_are_left_to_cloudformation_so_that_two_stacks_fit_into_one_accoun
         ("OriginAccess", "OriginAccessControlConfig"),
         ("ImageHeaders", "ResponseHeadersPolicyConfig"),
         ("PageHeaders", "ResponseHeadersPolicyConfig"),
+        ("HealthCaching", "CachePolicyConfig"),
     ],
 )
 def test_a_name_that_must_be_given_differs_by_stack_and_region(
@@ -223,7 +233,8 @@ def test_whoever_deployed_is_told_where_everything_is(template: Template) -> Non
     }
 
 
-def test_a_deployment_at_a_terminal_asks_first() -> None:
+def test_a_deployment_by_sam_itself_asks_first() -> None:
+    """`make deploy` overrides it, and asks by itself."""
     settings = tomllib.loads((ROOT / "samconfig.toml").read_text())
 
     assert settings["default"]["deploy"]["parameters"]["confirm_changeset"] is True

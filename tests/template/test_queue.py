@@ -3,6 +3,7 @@
 import pytest
 
 from tests.template.conftest import Resources
+from tests.template.translated import Template
 
 FOURTEEN_DAYS = 14 * 24 * 60 * 60
 
@@ -45,8 +46,12 @@ def test_only_the_failed_messages_of_a_batch_come_back(translated: Resources) ->
     assert mapping["BatchSize"] == 10
 
 
-def test_by_default_ten_images_are_fetched_at_once(translated: Resources, defaults: dict[str, str]) -> None:
+def test_by_default_ten_images_are_fetched_at_once(
+    template: Template, translated: Resources, defaults: dict[str, str]
+) -> None:
     scaling = translated["CacherFunctionImages"]["Properties"]["ScalingConfig"]
 
     assert scaling == {"MaximumConcurrency": {"Ref": "CacherConcurrency"}}
     assert (defaults["CacherConcurrency"], defaults["FetchesPerInvocation"]) == ("2", "5")
+    # AWS refuses a maximum of 1 for an event source.
+    assert template["Parameters"]["CacherConcurrency"]["MinValue"] == 2

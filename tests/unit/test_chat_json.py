@@ -121,6 +121,11 @@ def test_a_merge_that_names_no_chat_makes_no_union(merge: object) -> None:
     assert parse_chat({"id": "x", "merge": merge}).merged_chat_ids == ()
 
 
+def test_a_member_that_names_the_other_members_is_not_a_union_itself() -> None:
+    member = parse_chat({"id": "!a", "mergedIntoChatID": "!union", "merge": {"chatIDs": ["!a", "!b"]}})
+    assert (member.merged_into, member.merged_chat_ids) == ("!union", ())
+
+
 def test_a_union_of_a_thousand_chats_still_fits_into_a_row() -> None:
     chat_ids = ["!" + str(number).rjust(1020, "x") for number in range(1000)]
     merged = parse_chat({"id": "x", "merge": {"chatIDs": chat_ids}}).merged_chat_ids

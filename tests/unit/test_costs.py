@@ -1,12 +1,14 @@
 """The costs that README.md states come from counted requests and one table of prices."""
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import cost, prices
 from benchmarks.cost import TIMES, lines, table, units_of_request
 
 ROOT = Path(__file__).parent.parent.parent
@@ -26,6 +28,31 @@ def test_the_readme_describes_the_month_that_is_counted() -> None:
     assert f"{RECORDED['chats']} chats" in text
     assert f"{TIMES['sync']:,} syncs" in text
     assert f"{TIMES['pageView']:,} page views" in text
+
+
+def test_the_month_counts_decryptions_cold_starts_and_a_tab_that_is_left_open() -> None:
+    counted = {line.text.partition(":")[0]: line for line in lines(RECORDED["once"])}
+    assert counted["KMS"].full > 0
+    cold_starts = re.search(r"and ([\d,]+) of cold starts", counted["Lambda"].text)
+    assert cold_starts
+    assert int(cold_starts[1].replace(",", "")) > 0
+    banner = (ROOT / "web/page/banner.js").read_text()
+    [interval] = re.findall(r"^const INTERVAL_MS = ([\d_]+);", banner, re.MULTILINE)
+    assert TIMES["statusPoll"] == 30 * 8 * 3_600_000 / int(interval)
+
+
+def test_the_readme_computes_what_a_monitor_costs_that_asks_for_health_once_a_minute() -> None:
+    """Every request reaches the function, which reads nothing and works as long as the authorizer does."""
+    text = " ".join(README.split())
+    requests = 30 * 24 * 60
+    a_request = (
+        prices.CDN_REQUEST.dollars
+        + prices.API_REQUEST.dollars
+        + prices.FUNCTION_REQUEST.dollars
+        + math.prod(cost._SECONDS["authorizer"]) * prices.GIGABYTE_SECOND.dollars
+        + cost._LOG_BYTES_A_REQUEST / 1e9 * prices.LOG_GIGABYTE.dollars
+    )
+    assert f"adds {requests:,} requests: about ${requests * a_request:.2f} without the allowances." in text
 
 
 def test_everything_that_happens_in_a_month_was_recorded() -> None:

@@ -34,6 +34,12 @@ def webp_canvas(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
 
 
+def lossy_webp(width: int, height: int) -> bytes:
+    frame = b"\x10\0\0\x9d\x01\x2a" + struct.pack("<HH", width, height) + bytes(10)
+    body = b"VP8 " + struct.pack("<I", len(frame)) + frame
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
 def lossless_webp(width: int, height: int) -> bytes:
     bits = b"\x2f" + struct.pack("<I", (width - 1) | (height - 1) << 14) + bytes(19)
     body = b"VP8L" + struct.pack("<I", len(bits)) + bits
@@ -224,6 +230,7 @@ def test_pictures_are_decoded_at_once_as_far_as_their_pixels_leave_memory(
     [
         (webp_canvas, 30_000_000),
         (lossless_webp, 30_000_000),
+        (lossy_webp, 30_000_000),
         (png_of, 40_000_000),
     ],
 )
@@ -237,6 +244,14 @@ def test_a_format_that_takes_more_memory_may_have_fewer_pixels(
     with pytest.raises(ImageFailedError) as caught:
         render(head(width, 3000))
     assert caught.value.reason is FailureReason.UNDECODABLE  # there are no pixels in it
+
+
+def test_a_webp_whose_size_is_not_read_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening it would take memory that nothing has reserved."""
+    monkeypatch.setattr(pictures, "_webp_size", lambda _: None)
+    with pytest.raises(ImageFailedError) as caught:
+        render(webp_canvas(10, 10))
+    assert caught.value.reason is FailureReason.UNDECODABLE
 
 
 def test_a_process_without_memory_does_not_call_the_picture_undecodable(

@@ -103,7 +103,7 @@ export interface Reference {
   chatId: string;
   participantId: string | null;
   fullName: string | null;
-  source: "chat" | "participant" | "contact";
+  source: "chat" | "participant" | "contact" | "former";
   sourceUrl: string;
   status: string;
   reason: string | null;

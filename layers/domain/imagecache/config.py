@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from imagecache.errors import ConfigError
 from imagecache.model.image import OriginOrder
 from imagecache.model.job import JOB_TYPES, JobKind
+from imagecache.model.person import FormerPictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Config:
     active_within_days: int
     refetch_media_after_days: int
     default_region: str
+    former_pictures: FormerPictures
     writes_at_once: int
 
     @classmethod
@@ -60,6 +62,7 @@ class Config:
             active_within_days=_whole(environ, "ACTIVE_WITHIN_DAYS", least=0),
             refetch_media_after_days=_whole(environ, "REFETCH_MEDIA_AFTER_DAYS", least=0),
             default_region=_required(environ, "DEFAULT_REGION"),
+            former_pictures=_former_pictures(environ),
             writes_at_once=_whole(environ, "WRITES_AT_ONCE", least=1),
         )
 
@@ -126,3 +129,11 @@ def _origin_order(environ: Mapping[str, str]) -> OriginOrder:
     if value not in set(OriginOrder):
         raise ConfigError(f"environment variable ORIGIN_ORDER must be one of {', '.join(OriginOrder)}")
     return OriginOrder(value)
+
+
+def _former_pictures(environ: Mapping[str, str]) -> FormerPictures:
+    """Returns how former pictures are treated. Raises ConfigError if it is not one of FormerPictures."""
+    value = _required(environ, "FORMER_PICTURES")
+    if value not in set(FormerPictures):
+        raise ConfigError(f"environment variable FORMER_PICTURES must be one of {', '.join(FormerPictures)}")
+    return FormerPictures(value)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from imagecache.clock import DAY, Clock
 from imagecache.config import Config
 from imagecache.model.job import JobKind
+from imagecache.model.person import FormerPictures
 
 if TYPE_CHECKING:
     import requests
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from imagecache.stores.cdn import Cdn
     from imagecache.stores.chats.chats import ChatsTable
     from imagecache.stores.chats.participants import ParticipantsTable
+    from imagecache.stores.chats.people import PeopleTable
     from imagecache.stores.contacts import ContactsTable
     from imagecache.stores.images.cached_images import CachedImages
     from imagecache.stores.images.claims import ImageClaims
@@ -55,17 +57,20 @@ if TYPE_CHECKING:
     from imagecache.usecases.contacts.store_imported import ImportedContacts
     from imagecache.usecases.operating.authorize import Authorizer
     from imagecache.usecases.operating.change_image import ImageChanges
+    from imagecache.usecases.operating.choose_picture import FormerPictureChoice
     from imagecache.usecases.operating.jobs import JobReader, JobRunner, JobStarter
     from imagecache.usecases.operating.look_up_images import ImageLookup
     from imagecache.usecases.operating.queue_missing import ImageBackfill
     from imagecache.usecases.operating.redrive_images import ImageRedrive
     from imagecache.usecases.reading.count_cache import CacheCounter
     from imagecache.usecases.reading.explain_image import ImageExplainer
+    from imagecache.usecases.reading.former_pictures import FormerPictureListing
     from imagecache.usecases.reading.list_chats import ChatListing
     from imagecache.usecases.reading.list_uncached import UncachedListing
     from imagecache.usecases.reading.show_chat import ChatViewer
     from imagecache.usecases.sync.merge_chats import ChatMerger
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
+    from imagecache.usecases.sync.remember_people import PeopleMemory
     from imagecache.usecases.sync.remove_missing import MissingChatRemover
     from imagecache.usecases.sync.store_page import PageWriter
     from imagecache.usecases.sync.sync_accounts import AccountSync, ContactSync
@@ -107,7 +112,11 @@ class Wiring:
     def chats_table(self) -> "ChatsTable":
         from imagecache.stores.chats.chats import ChatsTable
 
-        return ChatsTable(table_name=self.config.chats_table, dynamodb=self.client("dynamodb"))
+        return ChatsTable(
+            table_name=self.config.chats_table,
+            dynamodb=self.client("dynamodb"),
+            shows_former_pictures=self._shows_former_pictures,
+        )
 
     @cached_property
     def participants_table(self) -> "ParticipantsTable":
@@ -117,6 +126,21 @@ class Wiring:
             table_name=self.config.participants_table,
             dynamodb=self.client("dynamodb"),
             writes_at_once=self.config.writes_at_once,
+            shows_former_pictures=self._shows_former_pictures,
+        )
+
+    @property
+    def _shows_former_pictures(self) -> bool:
+        return self.config.former_pictures is FormerPictures.SHOW
+
+    @cached_property
+    def people_table(self) -> "PeopleTable":
+        from imagecache.stores.chats.people import PeopleTable
+
+        return PeopleTable(
+            table_name=self.config.participants_table,
+            dynamodb=self.client("dynamodb"),
+            requests_at_once=self.config.writes_at_once,
         )
 
     @cached_property
@@ -252,7 +276,20 @@ class Wiring:
             chats_table=self.chats_table,
             participants_table=self.participants_table,
             image_queueing=self.image_queueing,
+            people_memory=self.people_memory,
             contact_changes=self.contact_changes,
+        )
+
+    @cached_property
+    def people_memory(self) -> "PeopleMemory":
+        from imagecache.usecases.sync.remember_people import PeopleMemory
+
+        return PeopleMemory(
+            people_table=self.people_table,
+            cached_images=self.cached_images,
+            clock=self.clock,
+            region=self.config.default_region,
+            former_pictures=self.config.former_pictures,
         )
 
     @cached_property
@@ -265,6 +302,7 @@ class Wiring:
             image_queueing=self.image_queueing,
             matcher=self.contact_matcher,
             chat_merger=self.chat_merger,
+            people_memory=self.people_memory,
         )
 
     @cached_property
@@ -275,13 +313,18 @@ class Wiring:
             chats_table=self.chats_table,
             participants_table=self.participants_table,
             chat_merger=self.chat_merger,
+            people_memory=self.people_memory,
         )
 
     @cached_property
     def chat_merger(self) -> "ChatMerger":
         from imagecache.usecases.sync.merge_chats import ChatMerger
 
-        return ChatMerger(chats_table=self.chats_table, participants_table=self.participants_table)
+        return ChatMerger(
+            chats_table=self.chats_table,
+            participants_table=self.participants_table,
+            people_memory=self.people_memory,
+        )
 
     @cached_property
     def chat_sync(self) -> "ChatSync":
@@ -423,6 +466,7 @@ class Wiring:
         from imagecache.usecases.upkeep.repair_image import ImageRepair
         from imagecache.usecases.upkeep.sweep_blobs import BlobSweeper
         from imagecache.usecases.upkeep.sweep_cache import Sweep
+        from imagecache.usecases.upkeep.sweep_people import PeopleSweeper
         from imagecache.usecases.upkeep.sweep_rows import RowSweeper
 
         row_sweeper = RowSweeper(
@@ -435,7 +479,13 @@ class Wiring:
             writes_at_once=self.config.writes_at_once,
             refetch_media_after=self.config.refetch_media_after_days * DAY,
         )
+        people_sweeper = PeopleSweeper(
+            people_table=self.people_table,
+            clock=self.clock,
+            former_pictures=self.config.former_pictures,
+        )
         return Sweep(
+            people_sweeper=people_sweeper,
             row_sweeper=row_sweeper,
             blob_sweeper=BlobSweeper(blobs=self.blobs, cached_images=self.cached_images),
             backfill=self.image_backfill,
@@ -508,6 +558,28 @@ class Wiring:
         )
 
     @cached_property
+    def former_picture_listing(self) -> "FormerPictureListing":
+        from imagecache.usecases.reading.former_pictures import FormerPictureListing
+
+        return FormerPictureListing(
+            chats_table=self.chats_table,
+            participants_table=self.participants_table,
+            people_table=self.people_table,
+            cached_images=self.cached_images,
+        )
+
+    @cached_property
+    def former_picture_choice(self) -> "FormerPictureChoice":
+        from imagecache.usecases.operating.choose_picture import FormerPictureChoice
+
+        return FormerPictureChoice(
+            listing=self.former_picture_listing,
+            people_table=self.people_table,
+            contact_changes=self.contact_changes,
+            clock=self.clock,
+        )
+
+    @cached_property
     def uncached_listing(self) -> "UncachedListing":
         from imagecache.usecases.reading.list_uncached import UncachedListing
 
@@ -548,6 +620,7 @@ class Wiring:
         return ReadApi(
             chat_listing=self.chat_listing,
             chat_viewer=self.chat_viewer,
+            former_picture_listing=self.former_picture_listing,
             uncached_listing=self.uncached_listing,
             image_explainer=self.image_explainer,
             cache_counter=self.cache_counter,
@@ -571,6 +644,7 @@ class Wiring:
             lookup=self.image_lookup,
             changes=self.image_changes,
             book=self.contact_book,
+            picture_choice=self.former_picture_choice,
             job_starter=self.job_starter(functions=functions, new_id=new_id),
             base_url=self.config.public_base_url,
             log=log,

@@ -1,19 +1,28 @@
-"""Runs `make run` once for all tests of the API, with a small account that the tests' process serves."""
+"""Runs `make run` once for all tests of the API, with a small account that the tests' process serves.
+
+Where AWS's own DynamoDB Local can run, it answers in place of the engine's tables.
+"""
 
 import http.client
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from demo.dex import FakeDex
+from demo.listener import Listener
 from demo.service import DemoAccount
 from imagecache.model.access import Role
 from tests.end_to_end.conftest import LIMIT_SECONDS, Clone, wait_until
+from tests.end_to_end.on_dynamodb_local import dynamodb_local_below
+from tests.engine.dynamodb_local import emulator
 
+DEX_KEY = "d3x"
 PAGE = "http://localhost:3000"
 
 
@@ -120,6 +129,8 @@ class Running:
     api: Api
     demo: DemoAccount
     process: "subprocess.Popen[str]"
+    dynamodb_local: Path | None
+    """The socket of DynamoDB Local, or None if the engine's own tables are used."""
 
     def end(self) -> tuple[str, str]:
         """Stops the stack. Returns what it wrote to stdout after it was ready, and its whole stderr."""
@@ -145,17 +156,34 @@ class Running:
 @pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     clone = Clone(tmp_path_factory.mktemp("api").resolve() / "clone")
-    with DemoAccount(scale=0.2) as demo:
+    folder = emulator()
+    with ExitStack() as stack:
+        dynamodb_local = stack.enter_context(dynamodb_local_below(clone, folder)) if folder else None
+        demo = stack.enter_context(DemoAccount(scale=0.2))
+        dex = stack.enter_context(dex_without_contacts())
+        clone.edit("local/run.py", '"https://api.getdex.com"', repr(dex))
         process = clone.run_until_ready(
-            BEEPER_URL=demo.beeper_url, BEEPER_TOKEN=demo.beeper_token, ALLOWED_ORIGINS=PAGE
+            BEEPER_URL=demo.beeper_url,
+            BEEPER_TOKEN=demo.beeper_token,
+            DEX_API_KEY=DEX_KEY,
+            ALLOWED_ORIGINS=PAGE,
         )
         tokens = {Role.READ: clone.read_token, Role.ADMIN: clone.admin_token}
         api = Api(clone.port, tokens)
         try:
             wait_until(lambda: all_settled(clone), what="the first sync and its pictures")
-            yield Running(clone, api, demo, process)
+            yield Running(clone, api, demo, process, dynamodb_local)
         finally:
             clone.end()
+
+
+@contextmanager
+def dex_without_contacts() -> Iterator[str]:
+    """Serves Dex to a person without contacts, and yields the address."""
+    listener = Listener(0, FakeDex([], key=DEX_KEY))
+    listener.start()
+    yield listener.url
+    listener.stop()
 
 
 def all_settled(clone: Clone) -> bool:

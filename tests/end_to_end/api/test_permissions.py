@@ -38,6 +38,7 @@ SECRETS = (
     "media-server-token",
     "cf-access-client-id",
     "cf-access-client-secret",
+    "dex-api-key",
     "read-token",
     "admin-token",
 )
@@ -76,6 +77,7 @@ MAY = {
     },
     "AdminFunction": {
         *("BeeperChatsTable BatchGetItem", "ChatParticipantsTable index Query"),
+        *("ChatParticipantsTable Query", "ChatParticipantsTable UpdateItem"),
         *CONTACTS,
         "ContactsTable BatchGetItem",
         *("CachedImagesTable GetItem", "CachedImagesTable BatchGetItem"),
@@ -92,11 +94,15 @@ MAY = {
         *("send image", "receive dead letter", "delete dead letter", "invoke JobsFunction"),
     },
     "AuthorizerFunction": {"read read-token", "read admin-token"},
-    "ContactsFunction": {*CONTACTS, "SyncStateTable UpdateItem", "invoke SyncFunction"},
+    "ContactsFunction": {
+        *CONTACTS,
+        *("SyncStateTable UpdateItem", "invoke SyncFunction", "read dex-api-key"),
+    },
     "CleanupFunction": {
         *("BeeperChatsTable index Query", "ContactsTable BatchGetItem"),
         *("ContactsTable index Query", "ContactsTable index Scan"),
         *("ChatParticipantsTable Query", "ChatParticipantsTable Scan"),
+        *("ChatParticipantsTable UpdateItem", "ChatParticipantsTable DeleteItem"),
         *("ChatParticipantsTable index Query", "ChatParticipantsTable index Scan"),
         *("CachedImagesTable BatchGetItem", "CachedImagesTable Scan"),
         *("CachedImagesTable UpdateItem", "CachedImagesTable DeleteItem"),

@@ -29,10 +29,13 @@ PIXEL = (
     "AAAABJRU5ErkJggg=="
 )
 UNKNOWN = {"sourceUrl": "mxc://local.beeper.com/nobody_knows"}
+NOBODY = {"chatId": "nobody", "participantId": "nobody", **UNKNOWN}
 # Route, query, body, and the statuses of the answers to the read token and to the admin token.
 REQUESTS: list[tuple[str, str, Any, int, int]] = [
     ("GET /api/chats", "?limit=1", None, 200, 200),
     ("GET /api/chat", "?chatId=nobody", None, 404, 404),
+    ("GET /api/people/pictures", "?chatId=nobody&participantId=nobody", None, 404, 404),
+    ("POST /api/people/pictures/choose", "", NOBODY, 403, 404),
     ("GET /api/images", "?status=cached", None, 200, 200),
     ("GET /api/images/uncached", "", None, 200, 200),
     ("GET /api/stats", "", None, 200, 200),

@@ -6,8 +6,10 @@ from imagecache.api.contacts import ContactRoutes
 from imagecache.api.http import Log, Routes
 from imagecache.api.image_changes import ImageChangeRoutes
 from imagecache.api.jobs import JobStartRoutes
+from imagecache.api.people import PeopleChangeRoutes
 from imagecache.usecases.contacts.keep_contacts import ContactBook
 from imagecache.usecases.operating.change_image import ImageChanges
+from imagecache.usecases.operating.choose_picture import FormerPictureChoice
 from imagecache.usecases.operating.jobs import JobStarter
 from imagecache.usecases.operating.look_up_images import ImageLookup
 
@@ -22,6 +24,7 @@ class AdminApi:
     lookup: ImageLookup
     changes: ImageChanges
     book: ContactBook
+    picture_choice: FormerPictureChoice
     job_starter: JobStarter
     base_url: str
     log: Log
@@ -33,4 +36,5 @@ class AdminApi:
         )
         jobs = JobStartRoutes(starter=self.job_starter)
         contacts = ContactRoutes(book=self.book, job_starter=self.job_starter, base_url=self.base_url)
-        return {**images.routes(), **jobs.routes(), **contacts.routes()}
+        people = PeopleChangeRoutes(choice=self.picture_choice, job_starter=self.job_starter)
+        return {**images.routes(), **jobs.routes(), **contacts.routes(), **people.routes()}

@@ -7,6 +7,7 @@ from imagecache.api.http import Routes
 from imagecache.api.images import ImageRoutes
 from imagecache.api.jobs import JobRoutes
 from imagecache.api.operation import OperationRoutes
+from imagecache.api.people import PeopleRoutes
 from imagecache.clock import Clock
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.state.accounts import AccountsStore
@@ -16,6 +17,7 @@ from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 from imagecache.usecases.operating.jobs import JobReader
 from imagecache.usecases.reading.count_cache import CacheCounter
 from imagecache.usecases.reading.explain_image import ImageExplainer
+from imagecache.usecases.reading.former_pictures import FormerPictureListing
 from imagecache.usecases.reading.list_chats import ChatListing
 from imagecache.usecases.reading.list_uncached import UncachedListing
 from imagecache.usecases.reading.show_chat import ChatViewer
@@ -30,6 +32,7 @@ class ReadApi:
 
     chat_listing: ChatListing
     chat_viewer: ChatViewer
+    former_picture_listing: FormerPictureListing
     uncached_listing: UncachedListing
     image_explainer: ImageExplainer
     cache_counter: CacheCounter
@@ -59,5 +62,6 @@ class ReadApi:
             accounts_store=self.accounts_store,
             statistics_store=self.statistics_store,
         )
+        people = PeopleRoutes(listing=self.former_picture_listing, base_url=self.base_url)
         jobs = JobRoutes(reader=self.job_reader)
-        return {**chats.routes(), **images.routes(), **operation.routes(), **jobs.routes()}
+        return {**chats.routes(), **people.routes(), **images.routes(), **operation.routes(), **jobs.routes()}

@@ -95,6 +95,10 @@ def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
         yield _closed(circuit)
     if story.shown_by or not story.contacts:
         yield _titles(story)
+    if story.is_remembered:
+        yield (
+            "It is remembered as a picture of a person, and shown wherever Beeper names none for that person."
+        )
     if story.contacts:
         contacts = " or ".join(f'"{contact_id}"' for contact_id in story.contacts)
         yield f"Shown for the contact {contacts} wherever that person has no picture of their own."

@@ -3,8 +3,9 @@
 Time and memory are limited by what is accepted. The sources send at most 5 MB. The pixels are counted
 before any of them is decoded, and only the first frame is decoded. Each picture first reserves as much
 memory as its format may take, of an amount that all threads of the process share. An AVIF file can contain
-a larger picture than it announces, which only `imaging/memory_limit.py` stops. A picture that still takes too
-long is ended by the timeout of the function, and in the end it is recorded as crashed.
+a larger picture than it announces, or further frames that are not shown, which only
+`imaging/memory_limit.py` stops. A picture that still takes too long is ended by the timeout of the function,
+and in the end it is recorded as crashed.
 """
 
 import base64
@@ -37,7 +38,7 @@ _CONTENT_TYPES = {
     "WEBP": "image/webp",
     "AVIF": "image/avif",
 }
-_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
+_OTHER_FORMATS = ("JPEG", "PNG", "GIF", "AVIF")  # than WebP, of which the size is read here
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,17 @@ class _Cost:
 
 
 # Measured with `python -m tests.hostile.decoding`: the growth of a fresh process's peak while `render` runs,
-# at 4, 16 and 40 megapixels, for every mode of pixels, of which the worst is here. That is for JPEG a
-# progressive one in CMYK that is less than 640 pixels high (so that it is decoded at its full size), for PNG
-# and GIF one with transparency, for WebP one without loss, and for AVIF a grid of two cells with 10 bits and
-# alpha. A format that takes much may have fewer pixels, so that each picture fits into `_SHARED_BYTES`.
+# at 4 to 40 megapixels, for every mode of pixels, of which the worst is here. That is for JPEG a progressive
+# one in CMYK that is less than 640 pixels high (so that it is decoded at its full size), for PNG and GIF one
+# with transparency, for WebP one without loss, and for AVIF a grid of one cell with 10 bits and film grain,
+# whose alpha channel has colors, too. A format that takes much may have fewer pixels, so that each picture
+# fits into `_SHARED_BYTES`.
 _COSTS = {
     "JPEG": _Cost(12.2, 40_000_000),
     "PNG": _Cost(12.4, 40_000_000),
     "GIF": _Cost(9.6, 40_000_000),
     "WEBP": _Cost(16.5, 30_000_000),
-    "AVIF": _Cost(27.0, 18_000_000),
+    "AVIF": _Cost(42.5, 11_000_000),
 }
 _COSTS["MPO"] = _COSTS["JPEG"]
 _FIXED_BYTES = 12 * MB  # for the thumbnails and their encoder
@@ -92,8 +94,8 @@ def render(original: bytes) -> Picture:
         # Opening a WebP allocates its canvas, so its size is read here.
         if size := _webp_size(original):
             with _reservations.reserve(_reserved_bytes("WEBP", size, original)):
-                return _open_and_render(original)
-        return _open_and_render(original)
+                return _open_and_render(original, ("WEBP",))
+        return _open_and_render(original, _OTHER_FORMATS)
     except (ImageFailedError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -102,8 +104,8 @@ def render(original: bytes) -> Picture:
         raise ImageFailedError(FailureReason.UNDECODABLE, type(error).__name__) from error
 
 
-def _open_and_render(original: bytes) -> Picture:
-    with Image.open(io.BytesIO(original), formats=_FORMATS) as image:
+def _open_and_render(original: bytes, formats: tuple[str, ...]) -> Picture:
+    with Image.open(io.BytesIO(original), formats=formats) as image:
         if image.format == "WEBP":  # the caller has reserved its memory
             return _render(image)
         with _reservations.reserve(_reserved_bytes(image.format or "", image.size, original)):

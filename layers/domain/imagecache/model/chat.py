@@ -24,11 +24,15 @@ def folder_of(*, is_archived: bool, is_low_priority: bool) -> Folder:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A member of a chat. The id never changes. All other fields may change or be unknown.
+    """A member of a chat. All fields but the id may change or be unknown.
 
     `image` has the image key of `source_url`, or the reason why that URL is rejected. `contact_id` and
     `contact_image_key` are the id and the picture of the contact to which sync has linked this member.
     `contact_name` is that contact's name, unless the member has a name of their own.
+
+    A network may move a person to another id. Sync recognises the person by `person_ids`, see
+    rules/people.py. `former_image_key` is a picture of theirs that Beeper does not name for this member.
+    `earlier_ids` are other participant ids of this person that were linked to a contact.
     """
 
     participant_id: str
@@ -43,6 +47,9 @@ class Participant:
     contact_id: str | None = None
     contact_image_key: str | None = None
     contact_name: str | None = None
+    former_image_key: str | None = None
+    person_ids: tuple[str, ...] = ()
+    earlier_ids: tuple[str, ...] = ()
 
     @property
     def shown_name(self) -> str | None:

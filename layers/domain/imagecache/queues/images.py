@@ -61,6 +61,17 @@ class ImagesQueue:
             QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
 
+    @aws_errors_translated()
+    def replace_later(self, message: ImageMessage, receipt_handle: str, *, milliseconds: int) -> None:
+        """Replaces a received message by a new one, which SQS delivers after a delay of at most 900 s.
+
+        The new message has its own five deliveries. The received one is deleted here, and not only by Lambda
+        after the invocation, so that it does not come back if this process dies. It is deleted last: if that
+        fails, both are delivered, and the second has no effect.
+        """
+        self.send_later(message, milliseconds=milliseconds)
+        self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=receipt_handle)
+
     def _send_batch(self, bodies: list[str]) -> None:
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
             {"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)

@@ -60,7 +60,7 @@ FAILURES: Mapping[FailureReason, FailureMeaning] = {
         RetryPolicy((6 * HOUR, 12 * HOUR, DAY)),
     ),
     FailureReason.TOO_LARGE: FailureMeaning(
-        "it is larger than 5 MB or 40 megapixels (30 for WebP, 18 for AVIF)",
+        "it is larger than 5 MB or 40 megapixels (30 for WebP, 11 for AVIF)",
         "Replace the picture at its source with a smaller one.",
     ),
     FailureReason.CRASHED: FailureMeaning(

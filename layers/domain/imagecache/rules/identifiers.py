@@ -49,7 +49,9 @@ def identifier(kind: IdentifierKind, text: str, *, region: str) -> Identifier | 
 def identifiers_of(member: Participant, *, network: str, region: str) -> list[Identifier]:
     """Returns the valid identifiers of a member of a chat, the preferred kind first.
 
-    `network` is Beeper's name of the network, or the account id if the server does not send that name.
+    `network` is Beeper's name of the network, or the account id if the server does not send that name. An
+    earlier participant id of the same person follows the present one: a link made by hand stays valid when
+    the network moves the person to another id.
     """
     found: list[Identifier] = []
     for kind, rule in RULES.items():
@@ -57,6 +59,8 @@ def identifiers_of(member: Participant, *, network: str, region: str) -> list[Id
         normal = identifier(kind, text, region=region) if text else None
         if normal:
             found.append(normal)
+        if kind is IdentifierKind.PARTICIPANT:
+            found += [Identifier(kind, earlier_id) for earlier_id in member.earlier_ids]
     return found
 
 

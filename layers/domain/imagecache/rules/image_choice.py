@@ -26,11 +26,15 @@ class ShownStatus(StrEnum):
 
 
 class ShownFor(StrEnum):
-    """The owners of a picture: the chat, a member, or the contact that a member is linked to."""
+    """The owners of a picture: the chat, a member, or the contact that a member is linked to.
+
+    `former` is a picture of the member that Beeper no longer names.
+    """
 
     CHAT = "chat"
     PARTICIPANT = "participant"
     CONTACT = "contact"
+    FORMER = "former"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,7 @@ def faces(chat: Chat, image: ShownImage, views: Views) -> list[ShownMember]:
 
 
 def pictures_of(participant: Participant, contact: Contact | None = None) -> list[PictureCandidate]:
-    """Returns the pictures that a member may show, the preferred one first: their own, then the contact's.
+    """Returns the pictures that a member may show, the preferred one first: own, contact's, former picture.
 
     Without `contact`, the contact's picture has no URL, because a member's row has only its key, and a
     picture whose URL is rejected is missing.
@@ -158,6 +162,8 @@ def pictures_of(participant: Participant, contact: Contact | None = None) -> lis
         pictures.append(PictureCandidate(ShownFor.CONTACT, contact.image, contact.source_url))
     elif contact is None and participant.contact_image_key:
         pictures.append(PictureCandidate(ShownFor.CONTACT, ImageRef(participant.contact_image_key)))
+    if participant.former_image_key:
+        pictures.append(PictureCandidate(ShownFor.FORMER, ImageRef(participant.former_image_key)))
     return pictures
 
 
@@ -179,11 +185,11 @@ def other_person(chat: Chat) -> Participant | None:
 def other_people(chat: Chat) -> list[Participant]:
     """Returns the listed members that are neither the owner nor bots, or the bots if there are no others."""
     others = [member for member in chat.participants if not member.is_self]
-    people = [member for member in others if not _is_bot(member)]
+    people = [member for member in others if not is_bot(member)]
     return people or others
 
 
-def _is_bot(participant: Participant) -> bool:
+def is_bot(participant: Participant) -> bool:
     """Returns True if the member is a bot of the network. Servers before 4.3 do not mark bots."""
     name = (participant.full_name or "").lower()
     return participant.is_network_bot or "meta ai" in name or participant.username == "meta.ai"
@@ -203,7 +209,7 @@ def _members_for_faces(chat: Chat) -> list[Participant]:
     people = [
         member
         for member in chat.participants
-        if pictures_of(member) and not member.is_self and not _is_bot(member)
+        if pictures_of(member) and not member.is_self and not is_bot(member)
     ]
     return people[:_MEMBERS_CONSIDERED]
 
@@ -214,6 +220,12 @@ def _keys(pictures: Iterable[PictureCandidate]) -> Iterator[str]:
 
 def _choose(pictures: Sequence[PictureCandidate], views: Views) -> ShownImage:
     candidates = [ShownImage(picture.shown_for, view_of(picture.image, views)) for picture in pictures]
+    # A former picture that is not cached cannot be shown: its origin no longer has it.
+    candidates = [
+        candidate
+        for candidate in candidates
+        if candidate.shown_for is not ShownFor.FORMER or candidate.status is ShownStatus.CACHED
+    ]
     for status in (ShownStatus.CACHED, ShownStatus.PENDING, ShownStatus.FAILED):
         for candidate in candidates:
             if candidate.status is status:

@@ -36,6 +36,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # A file URL may have the slash before the drive or not: programs that put `file://` in front of a path leave
 # it out.
 _WINDOWS_PATH = re.compile(r"/?([a-z]:[\\/].*)", re.IGNORECASE | re.DOTALL)
+# Old examples of Beeper's API have such paths. The folder that they begin in is not known.
+_RELATIVE_PATH = re.compile(r"BeeperTexts(?:-[^/]*)?/")
 _ATTACHMENT = re.compile(r".*/BeeperTexts(?:-[^/]*)?/(?!media/)([^/]*)/attachments/([^/]*)", re.DOTALL)
 _ASSETS_SERVE = re.compile(r"https?://[^/?#]*(?:/[^?#]*)?/v1/assets/serve/?\?([^#]*)", re.IGNORECASE)
 
@@ -128,7 +130,7 @@ def _parse_file(url: str) -> MediaLocation:
 
 def _parse_path(path: str) -> MediaLocation:
     """Parses a path without a scheme, which is not percent-encoded, and makes a file URL of it for Beeper."""
-    path = _with_slashes(path)
+    path = f"/{path}" if _RELATIVE_PATH.match(path) else _with_slashes(path)
     return _media_location(*_server_and_id(path, escaped=False), f"file://{quote(path, safe='/:')}")
 
 
@@ -280,7 +282,7 @@ FETCHED_URLS = f"{', '.join(SCHEMES[:-1])} or {SCHEMES[-1]}, or a path in Beeper
 
 
 def _scheme_of(url: str) -> _Scheme:
-    if url.startswith("/") or _WINDOWS_PATH.fullmatch(url):
+    if url.startswith("/") or _WINDOWS_PATH.fullmatch(url) or _RELATIVE_PATH.match(url):
         return _SCHEMES[_BARE_PATH]
     named = _SCHEME.match(url)
     return _SCHEMES.get(named.group(1).lower(), _NEVER_FETCHED) if named else _NEVER_FETCHED

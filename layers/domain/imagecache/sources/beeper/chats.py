@@ -282,7 +282,12 @@ def _merged_into(item: Json, chat_id: str) -> str | None:
 
 
 def _merged_chat_ids(item: Json, chat_id: str) -> tuple[str, ...]:
-    """Returns the ids of the chats that are merged into this one, sorted, without the chat's own."""
+    """Returns the ids of the chats that are merged into this one, sorted, without the chat's own.
+
+    A chat that is itself merged into another one is a member, not a union.
+    """
+    if _merged_into(item, chat_id):
+        return ()
     listed = _mapping(item, "merge").get("chatIDs")
     members = listed if isinstance(listed, list) else []
     texts = (_key(_text({"id": member}, "id", max_chars=None)) for member in members)

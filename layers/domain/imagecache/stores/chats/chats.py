@@ -7,7 +7,7 @@ attribute.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
@@ -187,17 +187,21 @@ class ChatSummary:
 
 PREVIEW_LENGTH = 20
 # The fields of a member in a preview that their contact has.
-_CONTACT_FIELDS = ("contactImageKey", "contactName")
+_LINKED_FIELDS = ("contactImageKey", "contactName", "formerImageKey")
 
 
 class ChatsTable:
     """Reads chats for pages, and reads and writes them for sync.
 
-    A Chat that is read has only the members of its preview. Every write is conditional on the fence of the
-    sync run. Every method raises StoreUnavailableError if DynamoDB does not answer.
+    A Chat that is read has only the members of its preview, and their former pictures only if
+    `shows_former_pictures` is True. Every write is conditional on the fence of the sync run. Every method
+    raises StoreUnavailableError if DynamoDB does not answer.
     """
 
-    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
+    def __init__(
+        self, *, table_name: str, dynamodb: "DynamoDBClient", shows_former_pictures: bool = True
+    ) -> None:
+        self._shows_former_pictures = shows_former_pictures
         self._table_name = table_name
         self._dynamodb = dynamodb
         self._row = bound(ChatRow, table_name=table_name, dynamodb=dynamodb)
@@ -228,7 +232,7 @@ class ChatsTable:
         answer = self._dynamodb.query(**request)
         last_key = answer.get("LastEvaluatedKey")
         return ChatsPage(
-            chats=[_chat(item) for item in answer["Items"]],
+            chats=[self._chat(item) for item in answer["Items"]],
             position=_position(last_key) if last_key else None,
         )
 
@@ -237,7 +241,7 @@ class ChatsTable:
         """Returns the chat, or None if it is not stored."""
         key: Item = {"chatId": {"S": chat_id}}
         item = self._dynamodb.get_item(TableName=self._table_name, Key=key).get("Item")
-        return _chat(item) if item else None
+        return self._chat(item) if item else None
 
     def several(self, chat_ids: Iterable[str]) -> list[Chat]:
         """Returns each of these chats that is stored. The order is undefined."""
@@ -248,7 +252,7 @@ class ChatsTable:
             keys=chat_ids,
             attributes=_SHOWN_ATTRIBUTES,
         )
-        return [_chat(item) for item in items]
+        return [self._chat(item) for item in items]
 
     def account_ids(self, chat_ids: Iterable[str]) -> dict[str, str]:
         """Returns the account of each of these chats that is stored, by chat id."""
@@ -366,12 +370,12 @@ class ChatsTable:
             row.save(condition=behind(ChatRow.synced_by, fence))
 
     def update_preview(self, chat: ChatSummary, linked: Mapping[str, Participant], *, fence: int) -> None:
-        """Replaces the contacts' pictures and names in the preview of a stored chat, if at least one differs.
+        """Replaces contacts' pictures and names, and former pictures, in the preview, if one differs.
 
-        `linked` has members with their contacts, by participant id. Other members do not change. Raises
+        `linked` has members as they are linked now, by participant id. Other members do not change. Raises
         FencedOffError.
         """
-        preview_json = _with_contacts(chat.preview_json, linked)
+        preview_json = _with_links(chat.preview_json, linked)
         if preview_json == chat.preview_json:
             return
         with fenced():
@@ -418,19 +422,26 @@ class ChatsTable:
         with fenced():
             self._row(chat_id).delete(condition=behind(ChatRow.synced_by, fence))
 
+    def _chat(self, item: Item) -> Chat:
+        chat = _chat(item)
+        if self._shows_former_pictures:
+            return chat
+        members = tuple(replace(member, former_image_key=None) for member in chat.participants)
+        return replace(chat, participants=members)
+
 
 def preview_of(chat: Chat) -> str:
     """Returns the preview of the chat's first 20 members."""
     return _to_json([_member_json(participant) for participant in chat.participants[:PREVIEW_LENGTH]])
 
 
-def _with_contacts(preview_json: str, linked: Mapping[str, Participant]) -> str:
+def _with_links(preview_json: str, linked: Mapping[str, Participant]) -> str:
     members: list[dict[str, Any]] = json.loads(preview_json)
     for member in members:
         if member["id"] in linked:
-            for name in _CONTACT_FIELDS:
+            for name in _LINKED_FIELDS:
                 member.pop(name, None)
-            member.update(_contact_json(linked[member["id"]]))
+            member.update(_linked_json(linked[member["id"]]))
     return _to_json(members)
 
 
@@ -559,13 +570,13 @@ def _member_json(participant: Participant) -> dict[str, Any]:
         "imageKey": image.key if image else None,
         "rejected": image.rejected if image else None,
     }
-    return {**{name: value for name, value in fields.items() if value}, **_contact_json(participant)}
+    return {**{name: value for name, value in fields.items() if value}, **_linked_json(participant)}
 
 
-def _contact_json(participant: Participant) -> dict[str, str]:
-    """Returns the fields of a member that their contact has. Empty fields are left out."""
-    values = (participant.contact_image_key, participant.contact_name)
-    return {name: value for name, value in zip(_CONTACT_FIELDS, values, strict=True) if value}
+def _linked_json(participant: Participant) -> dict[str, str]:
+    """Returns the fields that relinking may change. Empty fields are left out."""
+    values = (participant.contact_image_key, participant.contact_name, participant.former_image_key)
+    return {name: value for name, value in zip(_LINKED_FIELDS, values, strict=True) if value}
 
 
 def _participant(member: dict[str, Any]) -> Participant:
@@ -581,4 +592,5 @@ def _participant(member: dict[str, Any]) -> Participant:
         image=image_ref(member.get("imageKey"), member.get("rejected")),
         contact_image_key=member.get("contactImageKey"),
         contact_name=member.get("contactName"),
+        former_image_key=member.get("formerImageKey"),
     )

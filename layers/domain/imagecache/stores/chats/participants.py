@@ -1,6 +1,7 @@
 """The chatParticipants table: the full roster of every chat, found by chat, by image and by contact."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -14,6 +15,7 @@ from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.rules.names import better_name, is_identifier
 from imagecache.rules.source_urls import storable_url
+from imagecache.stores.chats.people import is_person
 from imagecache.stores.dynamodb import behind, bound, fenced, scan
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ CHAT_ROW = "#chat"
 """The participantId of the row with a chat's own picture, so that the index byImage finds the picture."""
 
 # The attributes with the keys of the pictures that are shown for a member.
-_IMAGE_KEYS = ("imageKey", "contactImageKey")
+_IMAGE_KEYS = ("imageKey", "contactImageKey", "formerImageKey")
 
 
 class _ByImage(GlobalSecondaryIndex[Any]):
@@ -47,7 +49,11 @@ class _ByContact(GlobalSecondaryIndex[Any]):
 
 
 class ParticipantRow(Model):
-    """A row of chatParticipants: a member of a chat, or the chat's own picture."""
+    """A row of chatParticipants: a member of a chat, or the chat's own picture.
+
+    `person_ids` has the ids with blanks in between, `earlier_ids` is a list in JSON. The rows of people are
+    in stores/chats/people.py.
+    """
 
     chat_id = UnicodeAttribute(hash_key=True, attr_name="chatId")
     participant_id = UnicodeAttribute(range_key=True, attr_name="participantId")
@@ -63,6 +69,9 @@ class ParticipantRow(Model):
     contact_id = UnicodeAttribute(null=True, attr_name="contactId")
     contact_image_key = UnicodeAttribute(null=True, attr_name="contactImageKey")
     contact_name = UnicodeAttribute(null=True, attr_name="contactName")
+    former_image_key = UnicodeAttribute(null=True, attr_name="formerImageKey")
+    person_ids = UnicodeAttribute(null=True, attr_name="personIds")
+    earlier_ids = UnicodeAttribute(null=True, attr_name="earlierIds")
     synced_by = NumberAttribute(attr_name="syncedBy")
     by_image = _ByImage()
     by_contact = _ByContact()
@@ -96,11 +105,19 @@ class ParticipantsTable:
     """Reads and writes chatParticipants.
 
     Each row needs one write request, because DynamoDB has no batches of conditional writes. Up to
-    `writes_at_once` requests are sent in parallel. Every method raises StoreUnavailableError if DynamoDB does
-    not answer.
+    `writes_at_once` requests are sent in parallel. Pages have former pictures only if `shows_former_pictures`
+    is True. Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
 
-    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient", writes_at_once: int) -> None:
+    def __init__(
+        self,
+        *,
+        table_name: str,
+        dynamodb: "DynamoDBClient",
+        writes_at_once: int,
+        shows_former_pictures: bool = True,
+    ) -> None:
+        self._shows_former_pictures = shows_former_pictures
         self._table_name = table_name
         self._dynamodb = dynamodb
         self._row = bound(ParticipantRow, table_name=table_name, dynamodb=dynamodb)
@@ -113,6 +130,13 @@ class ParticipantsTable:
         return {row.participant_id: _participant(row) for row in rows}
 
     @aws_errors_translated()
+    def one(self, chat_id: str, participant_id: str) -> Participant | None:
+        """Returns this member of the chat, or None if there is no such member."""
+        # A Query instead of GetItem: a function that reads pages needs no further right.
+        rows = self._row.query(chat_id, ParticipantRow.participant_id == participant_id, consistent_read=True)
+        return next(map(_participant, rows), None)
+
+    @aws_errors_translated()
     def page(self, chat_id: str, *, limit: int, after: str | None) -> tuple[list[Participant], str | None]:
         """Returns at most `limit` members, ordered by participant id, and where the next page continues.
 
@@ -122,6 +146,8 @@ class ParticipantsTable:
         # One more row shows whether another page follows; one more because CHAT_ROW may be among the rows.
         rows = list(self._row.query(chat_id, limit=limit + 2, last_evaluated_key=start))
         members = [_participant(row) for row in rows if row.participant_id != CHAT_ROW]
+        if not self._shows_former_pictures:
+            members = [replace(member, former_image_key=None) for member in members]
         has_more = len(members) > limit
         return members[:limit], members[limit - 1].participant_id if has_more else None
 
@@ -130,6 +156,8 @@ class ParticipantsTable:
         attributes = ("chatId", "participantId", "isSelf", *_IMAGE_KEYS)
         for items, _ in scan(self._dynamodb, table_name=self._table_name, attributes=attributes):
             for item in items:
+                if is_person(item["chatId"]["S"]):
+                    continue
                 image_keys = {item[attribute]["S"] for attribute in _IMAGE_KEYS if attribute in item}
                 for image_key in image_keys:
                     yield Reference(
@@ -150,14 +178,16 @@ class ParticipantsTable:
     def members(self, *, after: Position | None, limit: int = 500) -> tuple[list[Member], Position | None]:
         """Returns the next `limit` rows of the whole table, and the key of the last one (None at the end).
 
-        `after` is such a key. DynamoDB returns fewer rows if `limit` rows are larger than 1 MB.
+        `after` is such a key. The rows of people are left out. DynamoDB returns fewer rows if `limit` rows
+        are larger than 1 MB.
         """
         key = {"chatId": {"S": after[0]}, "participantId": {"S": after[1]}} if after else None
         pages = self._row.scan(page_size=limit, last_evaluated_key=key, consistent_read=True).page_iter
         rows = [self._row.from_raw_data(item) for item in next(pages)["Items"]]
         last_key = pages.last_evaluated_key
         position = (last_key["chatId"]["S"], last_key["participantId"]["S"]) if last_key else None
-        return [Member(row.chat_id, _participant(row)) for row in rows], position
+        members = [Member(row.chat_id, _participant(row)) for row in rows if not is_person(row.chat_id)]
+        return members, position
 
     @aws_errors_translated()
     def linked_to(self, contact_id: str, *, limit: int) -> list[Position]:
@@ -165,14 +195,14 @@ class ParticipantsTable:
         rows = self._row.by_contact.query(contact_id, limit=limit)
         return [(row.chat_id, row.participant_id) for row in rows]
 
-    def merge(self, chat: Chat, *, fence: int) -> MergedRoster:
+    def merge(self, chat: Chat, *, stored: Mapping[str, Participant], fence: int) -> MergedRoster:
         """Writes each member of the chat that differs from its row, and the chat's own picture likewise.
 
-        A stored name is kept if the network now sends no name, or an id in its place. If the roster is
-        partial, stored members that it does not list stay and are added to the returned chat. No row is
-        removed: the caller queues images first, see usecases/sync/store_page.py. Raises FencedOffError.
+        `stored` must be the result of `roster`. A stored name is kept if the network now sends no name, or an
+        id in its place. If the roster is partial, stored members that it does not list stay and are added to
+        the returned chat. No row is removed: the caller queues images first, see usecases/sync/store_page.py.
+        Raises FencedOffError.
         """
-        stored = self.roster(chat.chat_id)
         members = tuple(
             _with_better_name(member, stored.get(member.participant_id)) for member in chat.participants
         )
@@ -197,13 +227,17 @@ class ParticipantsTable:
         self._write_all(save, participants)
 
     def link(self, members: list[Member], *, fence: int) -> None:
-        """Writes to each member's row the contact that this member is linked to. Raises FencedOffError."""
+        """Writes to each member's row the contact that this member is linked to, and the former picture.
+
+        Raises FencedOffError.
+        """
 
         def save(member: Member) -> None:
             links = [
                 (ParticipantRow.contact_id, member.participant.contact_id),
                 (ParticipantRow.contact_image_key, member.participant.contact_image_key),
                 (ParticipantRow.contact_name, member.participant.contact_name),
+                (ParticipantRow.former_image_key, member.participant.former_image_key),
             ]
             actions = [attribute.set(value) if value else attribute.remove() for attribute, value in links]
             self._row(member.chat_id, member.participant.participant_id).update(
@@ -220,10 +254,6 @@ class ParticipantsTable:
             self._row(chat_id, participant_id).delete(condition=behind(ParticipantRow.synced_by, fence))
 
         self._write_all(delete, participant_ids)
-
-    def remove_all(self, chat_id: str, *, fence: int) -> None:
-        """Deletes every row of a chat. Raises FencedOffError."""
-        self.remove(chat_id, list(self.roster(chat_id)), fence=fence)
 
     def _write_all(self, write: Callable[[T], None], items: list[T]) -> None:
         with fenced():
@@ -293,6 +323,9 @@ def _attributes(participant: Participant) -> dict[str, Any]:
         "contact_id": participant.contact_id,
         "contact_image_key": participant.contact_image_key,
         "contact_name": participant.contact_name,
+        "former_image_key": participant.former_image_key,
+        "person_ids": " ".join(participant.person_ids) or None,
+        "earlier_ids": json.dumps(participant.earlier_ids) if participant.earlier_ids else None,
     }
 
 
@@ -311,4 +344,7 @@ def _participant(row: ParticipantRow) -> Participant:
         contact_id=row.contact_id,
         contact_image_key=row.contact_image_key,
         contact_name=row.contact_name,
+        former_image_key=row.former_image_key,
+        person_ids=tuple((row.person_ids or "").split()),
+        earlier_ids=tuple(json.loads(row.earlier_ids or "[]")),
     )

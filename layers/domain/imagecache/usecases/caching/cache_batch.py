@@ -47,6 +47,11 @@ class Delivery:
         """The error, unless it is that another worker has the image."""
         return None if isinstance(self.error, ClaimHeldError) else self.error
 
+    @property
+    def is_suspected(self) -> bool:
+        """Whether nothing was done, because the image may only be worked on alone."""
+        return self.outcome is not None and self.outcome.result is Result.SUSPECTED
+
     def for_log(self) -> dict[str, Any]:
         """Returns the fields of one log line. They contain no URL and no media id."""
         fields: dict[str, Any] = {"messageId": self.message_id, "milliseconds": self.milliseconds}
@@ -80,27 +85,34 @@ class BatchCacher:
         reserve_ms = min(_LONGEST_MESSAGE_MS, remaining_ms() // 2)
         budget = TimeBudget(remaining_ms=remaining_ms, reserve_ms=reserve_ms)
         with ThreadPoolExecutor(self.at_once) as pool:
-            deliveries = list(pool.map(partial(self._deliver, budget=budget), records))
+            work = partial(self._deliver, work=partial(self._cache, budget=budget))
+            deliveries = list(pool.map(work, records))
         # A suspected image is worked on last and alone, so that it cannot take another image with it if it
-        # kills this process.
-        return [
-            self._deliver(record, budget=budget, alone=True)
-            if delivery.outcome and delivery.outcome.result is Result.SUSPECTED
-            else delivery
-            for record, delivery in zip(records, deliveries, strict=True)
-        ]
+        # kills this process. The other suspected ones are sent again before, as new messages: otherwise each
+        # process that is killed would use up one of their five deliveries.
+        suspects = [index for index, delivery in enumerate(deliveries) if delivery.is_suspected]
+        for index in suspects[1:]:
+            deliveries[index] = self._deliver(records[index], self._postpone)
+        for index in suspects[:1]:
+            deliveries[index] = self._deliver(records[index], partial(self._cache, budget=budget, alone=True))
+        return deliveries
 
-    def _deliver(self, record: Record, *, budget: TimeBudget, alone: bool = False) -> Delivery:
+    def _deliver(self, record: Record, work: Callable[[Record], Outcome]) -> Delivery:
         outcome: Outcome | None = None
         error: Exception | None = None
         began = time.monotonic()
         try:
-            outcome = self._cache(record, budget, alone=alone)
+            outcome = work(record)
         except Exception as raised:  # noqa: BLE001 - reported in the delivery: SQS sends this message again
             error = raised
         return Delivery(record["messageId"], outcome, error, round((time.monotonic() - began) * 1000))
 
-    def _cache(self, record: Record, budget: TimeBudget, *, alone: bool) -> Outcome:
+    def _postpone(self, record: Record) -> Outcome:
+        message = from_body(record["body"])
+        self.queue.replace_later(message, record["receiptHandle"], milliseconds=_NOT_BEGUN_DELAY_MS)
+        return Outcome(Result.NOT_BEGUN)
+
+    def _cache(self, record: Record, *, budget: TimeBudget, alone: bool = False) -> Outcome:
         message = from_body(record["body"])
         if budget.is_used_up():
             # Leaving the message in the queue would count as one of the five deliveries after which it

@@ -40,7 +40,7 @@ class Result(StrEnum):
     DEDUPLICATED = "deduplicated"  # nothing was to be done
     SUSPECTED = "suspected"  # nothing was done: it may only be worked on alone
     DEFERRED = "deferred"  # sent again, because its origin may not be asked now
-    NOT_BEGUN = "not_begun"  # sent again, because the invocation is about to end
+    NOT_BEGUN = "not_begun"  # sent again: the invocation is about to end, or works on another suspected image
     LOST = "lost"  # another worker took the image over, or it was forgotten
     FAILED = "failed"
 

@@ -19,7 +19,7 @@ class Authorizer:
 
     secrets: Secrets
     clock: Clock
-    _tokens: dict[str, str] = field(default_factory=dict)
+    _tokens: dict[str, str] = field(default_factory=dict, repr=False)
     _read_at: int | None = None
 
     def role(self, authorization: str) -> Role:

@@ -10,12 +10,14 @@ from imagecache.rules.retries import NEVER
 from imagecache.rules.source_urls import location_kind, parse_source_url
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable, Reference
+from imagecache.stores.chats.people import is_person
 from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.state.circuits import OpenCircuit, OriginCircuits
 
 _MOST_SHOWN_BY = 50
 _MOST_CONTACTS = 5
+_MOST_PERSON_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class ImageStory:
     `record` and `view` are None if the image was never queued. `shown_by` has at most 50 references, with
     their chats if these are stored; `more_shown_by` is True if there are more. `contacts` has at most 5
     contact ids. If the image waits to be fetched, `open_circuits` has those that keep it waiting.
+    `is_remembered` is True if the image is a picture of a person that Beeper names or has named.
     """
 
     location_kind: LocationKind
@@ -35,6 +38,7 @@ class ImageStory:
     more_shown_by: bool
     contacts: list[str]
     open_circuits: tuple[OpenCircuit, ...] = ()
+    is_remembered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,9 @@ class ImageExplainer:
             key = parse_source_url(source_url).key
         except RejectedSourceError as error:
             return _rejected(error.reason)
-        references = self.participants_table.referring(key, limit=_MOST_SHOWN_BY + 1)
+        # A picture of a person has at most a row for each of the person's ids, of which few are expected.
+        referring = self.participants_table.referring(key, limit=_MOST_SHOWN_BY + _MOST_PERSON_ROWS + 1)
+        references = [reference for reference in referring if not is_person(reference.chat_id)]
         shown_by = references[:_MOST_SHOWN_BY]
         chats = {
             chat.chat_id: chat
@@ -76,6 +82,7 @@ class ImageExplainer:
             more_shown_by=len(references) > _MOST_SHOWN_BY,
             contacts=self.contacts_table.referring(key, limit=_MOST_CONTACTS),
             open_circuits=tuple(self.circuits.open_circuits(now=self.clock())) if is_waiting else (),
+            is_remembered=len(references) < len(referring),
         )
 
 

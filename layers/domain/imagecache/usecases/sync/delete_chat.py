@@ -2,14 +2,25 @@
 
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.usecases.sync.remember_people import PeopleMemory
+from imagecache.usecases.sync.sync_run import SyncRun
 
 
 def delete_chat(
-    chat_id: str, *, chats_table: ChatsTable, participants_table: ParticipantsTable, fence: int
+    chat_id: str,
+    run: SyncRun,
+    *,
+    chats_table: ChatsTable,
+    participants_table: ParticipantsTable,
+    people_memory: PeopleMemory,
 ) -> None:
-    """Deletes the members first. Raises FencedOffError.
+    """Records the pictures of the members, and deletes the members and the chat. Raises FencedOffError.
 
-    If a crash follows, the chat's row is still there, so that the next run finds it and deletes the rest.
+    If a crash follows one of these steps, the chat's row is still there, so that the next run finds it and
+    deletes the rest.
     """
-    participants_table.remove_all(chat_id, fence=fence)
-    chats_table.delete(chat_id, fence=fence)
+    roster = participants_table.roster(chat_id)
+    for chat in chats_table.several([chat_id]):
+        people_memory.record_end(chat, roster, run.people, fence=run.fence)
+    participants_table.remove(chat_id, list(roster), fence=run.fence)
+    chats_table.delete(chat_id, fence=run.fence)

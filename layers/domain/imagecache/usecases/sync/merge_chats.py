@@ -18,6 +18,7 @@ from imagecache.model.chat import Chat, Folder
 from imagecache.stores.chats.chats import ChatsTable, Listing, StoredChat
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.usecases.sync.delete_chat import delete_chat
+from imagecache.usecases.sync.remember_people import PeopleMemory
 from imagecache.usecases.sync.sync_run import SyncRun
 
 
@@ -53,6 +54,7 @@ class ChatMerger:
 
     chats_table: ChatsTable
     participants_table: ParticipantsTable
+    people_memory: PeopleMemory
 
     def show_former_members(self, union: Chat, stored: StoredChat, run: SyncRun) -> None:
         """Shows the chats that were in this union when it was stored, and are not in it any more.
@@ -72,8 +74,7 @@ class ChatMerger:
             row = stored.get(chat_id)
             if row is None or row.merged_chat_ids or run.unions.union_of.get(chat_id) != union.chat_id:
                 continue
-            was_shown_by_this_run = chat_id in run.unions.left
-            if row.merged_into != union.chat_id or row.missing_since or was_shown_by_this_run:
+            if row.merged_into != union.chat_id or row.missing_since:
                 self.chats_table.hide(chat_id, union_id=union.chat_id, fence=run.fence)
 
     def review_left_unions(self, run: SyncRun) -> int:
@@ -187,9 +188,10 @@ class ChatMerger:
     def _delete(self, chat_id: str, run: SyncRun) -> None:
         delete_chat(
             chat_id,
+            run,
             chats_table=self.chats_table,
             participants_table=self.participants_table,
-            fence=run.fence,
+            people_memory=self.people_memory,
         )
 
 

@@ -1,7 +1,8 @@
 """Links the members of all chats to contacts again after contacts have changed.
 
 A sync run relinks before its first request to Beeper, while it holds the sync lock. So the next run after an
-API call, an import or an interrupted relinking completes the links, even if Beeper is offline.
+API call, an import or an interrupted relinking completes the links, even if Beeper is offline. A change of
+the former picture that an operator has chosen for a person is completed in the same way.
 """
 
 from collections import defaultdict
@@ -15,6 +16,7 @@ from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsT
 from imagecache.stores.state.contact_changes import ContactChanges
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.contacts.match_contacts import ContactMatcher, Person
+from imagecache.usecases.sync.remember_people import PeopleMemory
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class ContactRelinker:
     chats_table: ChatsTable
     participants_table: ParticipantsTable
     image_queueing: ImageQueueing
+    people_memory: PeopleMemory
     contact_changes: ContactChanges
     members_per_step: int = 500
 
@@ -86,9 +89,13 @@ class ContactRelinker:
             )
         )
         linked = {
-            member: member._replace(participant=contacts.linked(person)) for member, person in people.items()
+            member: member._replace(
+                participant=self.people_memory.with_chosen(contacts.linked(person), network=person.network)
+            )
+            for member, person in people.items()
         }
         changed = [after for before, after in linked.items() if after != before]
+        self.people_memory.record_links((member.participant for member in changed), fence=fence)
         self.participants_table.link(changed, fence=fence)
         # Unchanged members are included, because the last run may have crashed after it had linked them and
         # before it updated the previews.

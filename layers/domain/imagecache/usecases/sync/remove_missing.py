@@ -12,6 +12,7 @@ from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.state.progress import SyncProgress, short_hash
 from imagecache.usecases.sync.delete_chat import delete_chat
 from imagecache.usecases.sync.merge_chats import ChatMerger
+from imagecache.usecases.sync.remember_people import PeopleMemory
 from imagecache.usecases.sync.sync_run import SyncRun
 
 # If a run would delete more than 10 chats and more than 20 % of all, it deletes none: Beeper may have another
@@ -36,6 +37,7 @@ class MissingChatRemover:
     chats_table: ChatsTable
     participants_table: ParticipantsTable
     chat_merger: ChatMerger
+    people_memory: PeopleMemory
 
     def remove(self, run: SyncRun, progress: SyncProgress) -> RemovalResult:
         """Marks chats that a complete run has not listed, and deletes chats that an earlier run has marked.
@@ -76,9 +78,10 @@ class MissingChatRemover:
         if answer is None:
             delete_chat(
                 chat_id,
+                run,
                 chats_table=self.chats_table,
                 participants_table=self.participants_table,
-                fence=run.fence,
+                people_memory=self.people_memory,
             )
             return True
         if answer.merged_into or listing.merged_into:

@@ -3,8 +3,9 @@
 Beeper's list leaves out most members of a large group. Its full roster needs a separate request, which is
 sent only in complete runs or if the chat has changed.
 
-A changed chat is stored in this order: new and changed members are written, their images are queued, members
-who have left are deleted, and the chat is written with its fingerprints. Without the new fingerprints, the
+A changed chat is stored in this order: the pictures of its people are recorded, new and changed members are
+written, their images are queued, members who have left are deleted, and the chat is written with its
+fingerprints. Without the new fingerprints, the
 next run sees the chat as changed and repeats all of these steps. So the next run repairs a crash between
 them. Chats that have left a union are shown before the union is stored, and its members are hidden after it.
 """
@@ -22,8 +23,15 @@ from imagecache.stores.chats.chats import ChatsTable, StoredChat, preview_of
 from imagecache.stores.chats.participants import ParticipantsTable, roster_rows
 from imagecache.stores.state.progress import NO_LIMIT
 from imagecache.usecases.caching.queue_images import ImageQueueing
-from imagecache.usecases.contacts.match_contacts import NO_CONTACTS, ContactIndex, ContactMatcher, people_of
+from imagecache.usecases.contacts.match_contacts import (
+    NO_CONTACTS,
+    ContactIndex,
+    ContactMatcher,
+    Person,
+    people_of,
+)
 from imagecache.usecases.sync.merge_chats import ChatMerger, with_unions
+from imagecache.usecases.sync.remember_people import PeopleMemory
 from imagecache.usecases.sync.sync_run import SyncRun
 
 
@@ -116,6 +124,7 @@ class PageWriter:
     image_queueing: ImageQueueing
     matcher: ContactMatcher
     chat_merger: ChatMerger
+    people_memory: PeopleMemory
 
     def store(self, page: list[Chat], run: SyncRun) -> PageOutcome:
         """Stores each chat that has changed, until the time is used up.
@@ -196,11 +205,28 @@ class PageWriter:
         Returns the chat with its members as they are stored now, linked to their contacts.
         """
         linked = tuple(contacts.linked(person) for person in people_of(chat))
-        merged = self.participants_table.merge(replace(chat, participants=linked), fence=run.fence)
+        stored = self.participants_table.roster(chat.chat_id)
+        recognised = self.people_memory.recognised(
+            replace(chat, participants=linked), stored, run.people, fence=run.fence
+        )
+        recognised = self._with_earlier_links(recognised, run)
+        merged = self.participants_table.merge(recognised, stored=stored, fence=run.fence)
         self._queue_images([chat], run)
         self._queue_contact_images(chat, contacts, run)
         self.participants_table.remove(chat.chat_id, merged.left_over, fence=run.fence)
         return merged.chat
+
+    def _with_earlier_links(self, chat: Chat, run: SyncRun) -> Chat:
+        """Links members again whose earlier participant ids may have been linked to contacts by hand."""
+        moved = [Person(member, chat.network_name) for member in chat.participants if member.earlier_ids]
+        if not (moved and run.any_contacts):
+            return chat
+        contacts = self.matcher.index_of(moved)
+        if chat.last_activity >= run.images_since:
+            run.report.queued += self.image_queueing.request(contacts.images(moved))
+        linked = {person.participant.participant_id: contacts.linked(person) for person in moved}
+        members = tuple(linked.get(member.participant_id, member) for member in chat.participants)
+        return replace(chat, participants=members)
 
     def _queue_images(self, chats: Iterable[Chat], run: SyncRun) -> None:
         """Queues the pictures of these chats and of their members that need a download."""

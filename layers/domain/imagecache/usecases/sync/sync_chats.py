@@ -23,6 +23,7 @@ from imagecache.stores.state.progress import ProgressStore, SyncProgress, short_
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.sync.merge_chats import ChatMerger
 from imagecache.usecases.sync.relink_contacts import ContactRelinker, RelinkResult
+from imagecache.usecases.sync.remember_people import PeopleOfRun
 from imagecache.usecases.sync.remove_missing import MissingChatRemover
 from imagecache.usecases.sync.store_page import PageWriter
 from imagecache.usecases.sync.sync_accounts import CONTACT_ATTEMPTS, AccountSync, ContactSync, ListedAccounts
@@ -106,6 +107,7 @@ class ChatSync:
                 time_budget=TimeBudget(remaining_ms, reserve_ms=STOP_BEFORE_END_MS),
                 report=report,
                 on_page=on_page,
+                people=PeopleOfRun(is_first=not last_sync.completed_at),
             )
             self._sync_and_record_health(run, progress, last_sync)
         except FencedOffError:

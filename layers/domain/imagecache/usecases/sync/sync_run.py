@@ -8,6 +8,7 @@ from typing import Any
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.chats import ChatApi
 from imagecache.usecases.contacts.store_imported import ImportCounts
+from imagecache.usecases.sync.remember_people import PeopleOfRun
 
 
 class SyncOutcome(StrEnum):
@@ -78,7 +79,8 @@ class SyncRun:
     called with `report` after each page.
 
     `any_contacts` is False if there has never been a contact. `previews_changed` means that this run has
-    written previews, so stored chats must be read consistently.
+    written previews, so stored chats must be read consistently. `people` has what this invocation has read
+    and written of people.
     """
 
     chat_api: ChatApi
@@ -93,3 +95,4 @@ class SyncRun:
     any_contacts: bool = False
     previews_changed: bool = False
     unions: SeenUnions = field(default_factory=SeenUnions)
+    people: PeopleOfRun = field(default_factory=PeopleOfRun)

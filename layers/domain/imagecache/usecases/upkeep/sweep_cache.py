@@ -23,6 +23,7 @@ from imagecache.usecases.operating.queue_missing import BackfillPosition, ImageB
 from imagecache.usecases.reading.count_cache import CacheCounter
 from imagecache.usecases.upkeep.sweep_blobs import OBJECT_GRACE, BlobSweeper, Stock
 from imagecache.usecases.upkeep.sweep_costs import costs_of
+from imagecache.usecases.upkeep.sweep_people import PeopleSweeper
 from imagecache.usecases.upkeep.sweep_progress import Phase, SweepCounts, SweepPosition
 from imagecache.usecases.upkeep.sweep_rows import RowSweeper
 
@@ -125,6 +126,7 @@ class Sweep:
     `blobs_per_step` blobs. Missing images are queued for chats active in the last `active_within_days` days.
     """
 
+    people_sweeper: PeopleSweeper
     row_sweeper: RowSweeper
     blob_sweeper: BlobSweeper
     backfill: ImageBackfill
@@ -165,8 +167,13 @@ class Sweep:
                 return self._record_statistics(position, state)
 
     def _sweep_rows(self, position: SweepPosition, state: SweepState) -> Iterator[Progress]:
-        """Marks, unmarks, refreshes and repairs rows, and counts the rows that are due for deletion."""
+        """Marks, unmarks, refreshes and repairs rows, and counts the rows that are due for deletion.
+
+        Before the first row, sweeps the records of people, because their pictures count as shown.
+        """
         try:
+            if position.last_key is None and not state.order.dry_run:
+                self.people_sweeper.sweep()
             shown = self.row_sweeper.shown_images()
         except StoreUnavailableError:
             state.refuse(Refusal.SCAN_FAILED)

@@ -1,0 +1,132 @@
+"""Recognises a person across participant ids and chats, and orders the pictures that were known of them.
+
+A participant id is not stable: WhatsApp has moved people from `@whatsapp_<phone>` to `@whatsapp_lid-<n>`.
+Members are the same person if they have the same participant id or the same phone number, or else the same
+user name in the same network. Oneself and bots are nobody's face and have no person ids.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from imagecache.model.chat import Participant
+from imagecache.model.contact import IdentifierKind
+from imagecache.model.person import KnownPerson, KnownPicture
+from imagecache.rules.identifiers import identifier, identifiers_of
+from imagecache.rules.image_choice import is_bot
+
+MOST_PICTURES = 10
+"""The number of pictures that are remembered of a person. Of more, the oldest are dropped."""
+
+_ID, _PHONE, _NAME = "id", "phone", "name"
+_PHONE_KINDS = (IdentifierKind.WHATSAPP, IdentifierKind.PHONE)
+# A bridge's id of a person whom WhatsApp knows by phone number. An id with `lid-` has no number.
+_WHATSAPP_ID = re.compile(r"@whatsapp_([1-9][0-9]{6,14}):")
+
+
+def person_ids(member: Participant, *, network: str, region: str) -> tuple[str, ...]:
+    """Returns the ids under which the member is remembered: of participant id, phone number and user name.
+
+    A missing number or name has no id. `network` is the name of the chat's network. `region` is the country
+    of phone numbers without a country code.
+    """
+    if member.is_self or is_bot(member):
+        return ()
+    phone = _phone(member, network, region)
+    name = (member.username or "").strip().lstrip("@").casefold()
+    values = {
+        _ID: member.participant_id,
+        _PHONE: phone,
+        _NAME: f"{network.casefold()}\n{name}" if name else None,
+    }
+    return tuple(f"{kind}#{_hash(value)}" for kind, value in values.items() if value)
+
+
+def phone_id(ids: Iterable[str]) -> str | None:
+    """Returns the person id that was made of the phone number, or None if there is none."""
+    return next((each for each in ids if each.startswith(f"{_PHONE}#")), None)
+
+
+def ids_across_chats(ids: Iterable[str]) -> list[str]:
+    """Returns the person ids that a member with another participant id may have, too."""
+    return [each for each in ids if not each.startswith(f"{_ID}#")]
+
+
+def without_ambiguous_names(members: Iterable[Participant]) -> list[Participant]:
+    """Returns the members of one chat, without the ids of user names that two of them have.
+
+    Such a name is not unique, so it does not identify anybody.
+    """
+    listed = list(members)
+    names = Counter(each for member in listed for each in member.person_ids if each.startswith(f"{_NAME}#"))
+    return [
+        replace(member, person_ids=tuple(each for each in member.person_ids if names[each] < 2))
+        if any(names[each] > 1 for each in member.person_ids)
+        else member
+        for member in listed
+    ]
+
+
+def pictures_of_person(
+    member: Participant, people: Iterable[tuple[str, KnownPerson]], *, network: str
+) -> dict[str, KnownPicture]:
+    """Returns the pictures in the records of this member's person ids that are the member's, by image key.
+
+    `people` has pairs of a person id and its record. A user name may belong to another person: a picture that
+    is recorded for the name is left out if Beeper still names it, or if its person has another phone number.
+    A picture that Beeper still names in another network is left out, too, because it is not a former one.
+    """
+    own_phone = phone_id(member.person_ids)
+    pictures: dict[str, KnownPicture] = {}
+    for person_id, person in people:
+        for key, picture in person.pictures.items():
+            if person_id.startswith(f"{_NAME}#"):
+                is_other_number = own_phone and picture.phone_id and own_phone != picture.phone_id
+                is_former = bool(picture.named_until) and not is_other_number
+            else:
+                is_former = bool(picture.named_until) or _is_in_network(member, network, picture.network)
+            if not is_former:
+                continue
+            pictures[key] = pictures[key].joined(picture) if key in pictures else picture
+    return pictures
+
+
+def newest_first(pictures: Iterable[KnownPicture]) -> list[KnownPicture]:
+    """Returns the pictures, a chosen one first, then those that Beeper has named last."""
+    return sorted(
+        pictures,
+        key=lambda picture: (
+            picture.chosen_at,
+            picture.named_until or float("inf"),
+            picture.first_seen,
+            picture.image_key,
+        ),
+        reverse=True,
+    )
+
+
+def _is_in_network(member: Participant, network: str, other: str) -> bool:
+    """Returns True if the member of a chat of `network` is a person of the network `other`.
+
+    A merged chat has people of several networks, whose ids begin with the name of theirs.
+    """
+    names = (network.casefold(), other.casefold())
+    return names[0] == names[1] or member.participant_id.startswith(f"@{names[1]}_")
+
+
+def _phone(member: Participant, network: str, region: str) -> str | None:
+    """Returns the member's phone number in E.164, from the fields for numbers or from a WhatsApp id."""
+    identifiers = identifiers_of(member, network=network, region=region)
+    number = next((each.value for each in identifiers if each.kind in _PHONE_KINDS), None)
+    match = _WHATSAPP_ID.match(member.participant_id)
+    if number or not match:
+        return number
+    in_id = identifier(IdentifierKind.WHATSAPP, match[1], region=region)
+    return in_id.value if in_id else None
+
+
+def _hash(value: str) -> str:
+    """Returns a hash, because a user name may be longer than a key in DynamoDB."""
+    return hashlib.sha256(value.encode()).hexdigest()[:32]
