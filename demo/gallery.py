@@ -50,6 +50,8 @@ class Gallery:
         if number == 200:
             return Picture("https://64.media.example.invalid/avatar_512.png")
         media = self.new_media()
+        if number % 200 == 100:
+            return Picture.served(media)
         return Picture.on_disk(media) if number % 20 == 3 else Picture.remote(media)
 
     def group_picture(self, number: int) -> Picture | None:
@@ -58,6 +60,8 @@ class Gallery:
             return None
         # The path of a picture is not percent-encoded, so its id must consist of plain letters.
         media = self._home_media()
+        if number % 6 == 3:
+            return Picture.by_windows_path(media)
         return Picture.by_path(media) if number % 3 == 0 else Picture.on_disk(media)
 
     def new_media(self) -> Media:

@@ -85,8 +85,19 @@ def find_beeper(url: str | None, *, environment: Mapping[str, str]) -> Access:
     if not token:
         if not sys.stdin.isatty():
             raise SettingsError("Beeper's token is missing: set BEEPER_TOKEN, or run this in a terminal")
-        token = getpass.getpass("Beeper's token (it is not shown): ", sys.stderr).strip()
+        token = _typed_token()
     return _checked_access(address, token, url_name="Beeper's address", token_name="Beeper's token")  # noqa: S106 - a name
+
+
+def _typed_token() -> str:
+    """Asks for a token that is not shown while it is typed. Raises SettingsError if none is typed."""
+    try:
+        token = getpass.getpass("Beeper's token (it is not shown): ", sys.stderr).strip()
+    except EOFError:
+        token = ""
+    if not token:
+        raise SettingsError("no token was typed: create one in Beeper's settings, below Integrations")
+    return token
 
 
 def find_engine(folder: Path, clone: Path | None = None) -> Engine:

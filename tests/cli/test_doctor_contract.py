@@ -1,5 +1,6 @@
 """`doctor --contract`: which fields of a Beeper are new or have changed, without any value of its answers."""
 
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from demo.listener import Listener, Reply, Request, json_reply
 from demo.service import DemoAccount
 from imagecache_cli import beeper
+from imagecache_cli.access import find_beeper
 from imagecache_cli.contract import Comparison, Difference
+from imagecache_cli.errors import SettingsError
 from tests.cli.conftest import Command, Ran
 
 TOKEN = "beeper-token-71"
@@ -208,6 +211,31 @@ def test_a_refused_token_and_a_missing_one_say_what_to_do(imagecache: Command, d
     assert (ran.code, "does not accept the token" in ran.err) == (2, True)
     ran = imagecache("doctor", "--contract", environment={"BEEPER_URL": demo.beeper_url})
     assert (ran.code, "set BEEPER_TOKEN" in ran.err) == (2, True)
+
+
+class Terminal(io.StringIO):
+    """A stdin at which a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_person_types_the_token_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", lambda _prompt, _stream: f" {TOKEN}\n")
+    access = find_beeper(None, environment={})
+    assert (access.url, access.token) == ("http://127.0.0.1:23373", TOKEN)
+    assert TOKEN not in repr(access)
+
+
+def test_a_person_who_types_no_token_is_told_where_to_create_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(_prompt: str, _stream: object) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", end)
+    with pytest.raises(SettingsError, match="below Integrations"):
+        find_beeper(None, environment={})
 
 
 def test_the_address_is_an_option_or_the_environment_and_must_be_encrypted_beyond_this_machine(

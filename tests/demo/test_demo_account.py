@@ -7,6 +7,7 @@ from datetime import timedelta
 from demo.account import DEFAULT_NOW, Account
 from demo.chats import Chat, epoch_ms
 from demo.media import Media, Picture
+from imagecache.rules.source_urls import image_key
 
 
 def _urls(account: Account) -> set[str]:
@@ -89,10 +90,16 @@ def test_about_15_percent_of_the_contacts_have_no_picture(full_account: Account)
 
 def test_every_shape_of_picture_url_occurs(full_account: Account) -> None:
     shapes = Counter(url.partition(":")[0] if ":" in url else "path" for url in _urls(full_account))
-    assert set(shapes) == {"mxc", "localmxc", "file", "https", "data", "path"}
+    assert set(shapes) == {"mxc", "localmxc", "file", "https", "data", "path", "C", "http"}
     assert shapes["https"] <= 5
     assert shapes["data"] <= 5
     assert all(".invalid/" in url for url in _urls(full_account) if url.startswith("https:"))
+
+
+def test_every_shape_of_picture_url_has_the_key_of_its_media(full_account: Account) -> None:
+    pictures = [picture for chat in full_account.chats for picture in chat.pictures]
+    for picture in pictures:
+        assert picture.media is None or image_key(picture.url) == picture.media.key
 
 
 def test_some_media_have_an_mxc_url_in_one_chat_and_a_file_url_in_another(full_account: Account) -> None:
