@@ -207,7 +207,15 @@ class PageWriter:
         linked = tuple(contacts.linked(person) for person in people_of(chat))
         stored = self.participants_table.roster(chat.chat_id)
         recognised = self.people_memory.recognised(
-            replace(chat, participants=linked), stored, run.people, fence=run.fence
+            replace(chat, participants=linked),
+            stored,
+            run.people,
+            linked_by_hand={
+                person.participant.participant_id
+                for person in people_of(chat)
+                if contacts.is_linked_by_hand(person)
+            },
+            fence=run.fence,
         )
         recognised = self._with_earlier_links(recognised, run)
         merged = self.participants_table.merge(recognised, stored=stored, fence=run.fence)
