@@ -160,6 +160,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with ExitStack() as stack:
         dynamodb_local = stack.enter_context(dynamodb_local_below(clone, folder)) if folder else None
         demo = stack.enter_context(DemoAccount(scale=0.2))
+        # A contact with the same phone number would show the picture that a person with a new id has lost.
+        demo.chat_api.lists_contacts = False
         dex = stack.enter_context(dex_without_contacts())
         clone.edit("local/run.py", '"https://api.getdex.com"', repr(dex))
         process = clone.run_until_ready(
