@@ -60,6 +60,7 @@ class AccountMachine(RuleBasedStateMachine):
         self.resources = ExitStack()
         self.stack: Stack = self.resources.enter_context(stack_on_moto())
         self.demo = self.resources.enter_context(DemoAccount(scale=0.03))
+        self.demo.chat_api.lists_contacts = False  # the contacts of this model are put by hand
         self.session = self.resources.enter_context(requests.Session())
         patch = self.resources.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(chat_pages, "PARTICIPANTS", 3)
