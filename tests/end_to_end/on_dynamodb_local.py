@@ -24,7 +24,9 @@ def dynamodb_local_below(clone: Clone, emulator: Path) -> Iterator[Path]:
     clone.edit("local/engine.py", '"local.engine_gate"', f'"local.{started.stem}"')
     socket = clone.root / engine_on_dynamodb_local.SOCKET.name
     command = [*OWN_NETWORK, sys.executable, "-m", "tests.engine.dynamodb_relay", str(emulator), str(socket)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as relay:  # noqa: S603 - fixed arguments
+    with subprocess.Popen(  # noqa: S603 - fixed arguments
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as relay:
         try:
             assert relay.stdout
             assert relay.stdout.readline() == b"ready\n"

@@ -1,9 +1,11 @@
 """`python -m tests.engine.dynamodb_relay EMULATOR SOCKET`, in a network of its own: runs DynamoDB Local.
 
 DynamoDB Local listens on TCP alone, which nothing outside of that network can reach. The relay passes on what
-arrives at a UNIX socket, which only this user can reach. It prints a line when it is ready.
+arrives at a UNIX socket, which only this user can reach. It prints a line when it is ready, and ends when its
+standard input does: however the caller ends, nothing is left.
 """
 
+import os
 import socket
 import socketserver
 import sys
@@ -22,7 +24,8 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
 
 def main() -> None:
-    """Relays connections until it is killed."""
+    """Relays connections until it is killed or its standard input ends."""
+    threading.Thread(target=_end_with_caller, daemon=True).start()
     emulator, path = sys.argv[1:]
     with dynamodb_local(Path(emulator)) as endpoint:
         address = urlsplit(endpoint)
@@ -38,6 +41,11 @@ def main() -> None:
         with _Server(path, Relay) as server:
             print("ready", flush=True)  # noqa: T201 - what the caller reads
             server.serve_forever()
+
+
+def _end_with_caller() -> None:
+    sys.stdin.read()
+    os._exit(0)  # the first process of its namespace, so DynamoDB Local ends with it
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -241,6 +241,21 @@ def test_a_chat_that_leaves_a_union_which_an_incremental_run_does_not_reach_leav
     assert hidden(stack) == {"!a": "!union", "!b": "!union"}
 
 
+def test_a_chat_that_is_listed_although_beeper_still_has_its_union_stays_hidden(stack: Stack) -> None:
+    beeper = formed(stack, "a", "b")
+    run(stack, replace(beeper, listed=[[chat("a")]], others=[union("a", "b"), merged("b")]))
+    assert hidden(stack) == {"!a": "!union", "!b": "!union"}
+
+
+@pytest.mark.parametrize("without_answer", [set[str](), {"!b"}])
+def test_a_union_that_is_gone_is_kept_while_a_chat_may_still_be_in_it(
+    stack: Stack, without_answer: set[str]
+) -> None:
+    formed(stack, "a", "b")
+    assert run(stack, Beeper([[chat("a")]], [merged("b")], without_answer)).deleted == 0
+    assert (shown(stack), hidden(stack)) == ({"!union", "!a", "!bob"}, {"!b": "!union"})
+
+
 def test_chats_that_are_not_listed_come_back_if_the_union_is_gone_and_they_say_that_they_are_in_none(
     stack: Stack,
 ) -> None:

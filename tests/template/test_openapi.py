@@ -93,6 +93,7 @@ def test_the_document_says_that_changes_jobs_and_contacts_take_the_admin_token()
         "GET /api/contacts/{contactId}",
         "PUT /api/contacts/{contactId}",
         "DELETE /api/contacts/{contactId}",
+        "POST /api/people/pictures/choose",
     }
 
 

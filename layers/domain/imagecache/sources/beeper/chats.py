@@ -1,8 +1,8 @@
-"""Requests chats from Beeper's client API, the list in pages and single chats, and parses its JSON.
+"""Requests pages of the list of chats, and single chats, from Beeper's client API, and parses the JSON.
 
 Servers differ: any field may be missing, null, or of another type, and there may be additional fields. A
-value that cannot be read becomes None, 0 or False. Only an answer that is not a list of chats, and a chat
-without an id, are errors.
+value that cannot be read becomes None, 0 or False. Only these are errors: an answer that is too large or not
+JSON, a list without items or without the cursor of its next page, and a chat whose id is missing or too long.
 """
 
 from collections.abc import Iterable, Mapping
@@ -229,10 +229,10 @@ def items_of_page(answer: Json) -> tuple[list[Any], str | None]:
     items = answer.get("items")
     cursor = _cursor(answer.get("oldestCursor"))
     if not isinstance(items, list):
-        raise ListingError("the answer has no list of items")
+        raise ListingError("Beeper's answer has no list `items`: check that BeeperUrl leads to Beeper's API")
     has_more = bool(items and cursor) if answer.get("hasMore") is None else _flag(answer, "hasMore")
     if has_more and cursor is None:
-        raise ListingError("the answer says that there are more items, but it has no cursor")
+        raise ListingError("Beeper's answer says that there are more items, but it has no cursor")
     return items, cursor if has_more else None
 
 

@@ -154,7 +154,7 @@ class OriginGate:
     sleep: Callable[[float], None] = time.sleep
 
     def known_closed_until(self, name: OriginName) -> int:
-        """Returns until when (ms) no request may be sent, as far as this process knows; 0 means now."""
+        """Returns when (ms) the next request may be sent, as far as this process knows; 0 means now."""
         until = self.circuits.known_open_until(name)
         return until if until > self.clock() else 0
 

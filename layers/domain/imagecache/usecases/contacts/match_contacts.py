@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from imagecache.model.chat import Chat, Participant
-from imagecache.model.contact import Contact, KeptBy
+from imagecache.model.contact import Contact, IdentifierKind, KeptBy
 from imagecache.model.image import ImageSource
 from imagecache.rules.identifiers import identifiers_of
 from imagecache.rules.names import is_identifier
@@ -50,6 +50,15 @@ class ContactIndex:
             contact_id=contact.contact_id,
             contact_image_key=contact.image_key,
             contact_name=contact.full_name if _lacks_name(member) else None,
+        )
+
+    def is_linked_by_hand(self, person: Person) -> bool:
+        """Returns True if the contact lists the participant id, or an earlier one, of this person."""
+        contact = self.contacts.get(person)
+        ids = {person.participant.participant_id, *person.participant.earlier_ids}
+        return contact is not None and any(
+            identifier.kind is IdentifierKind.PARTICIPANT and identifier.value in ids
+            for identifier in contact.identifiers
         )
 
     def images(self, people: Iterable[Person]) -> Iterator[ImageSource]:

@@ -95,7 +95,11 @@ class ContactRelinker:
             for member, person in people.items()
         }
         changed = [after for before, after in linked.items() if after != before]
-        self.people_memory.record_links((member.participant for member in changed), fence=fence)
+        by_hand = {member for member, person in people.items() if contacts.is_linked_by_hand(person)}
+        self.people_memory.record_links(
+            (after.participant for before, after in linked.items() if before in by_hand and after != before),
+            fence=fence,
+        )
         self.participants_table.link(changed, fence=fence)
         # Unchanged members are included, because the last run may have crashed after it had linked them and
         # before it updated the previews.

@@ -10,7 +10,7 @@ The records are written before the rows of the members, so a crash in between lo
 have changed are looked up.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from imagecache.clock import Clock
@@ -72,10 +72,19 @@ class PeopleMemory:
     region: str
     former_pictures: FormerPictures
 
-    def recognised(self, chat: Chat, stored: Roster, people: PeopleOfRun, *, fence: int) -> Chat:
+    def recognised(
+        self,
+        chat: Chat,
+        stored: Roster,
+        people: PeopleOfRun,
+        *,
+        linked_by_hand: Container[str] = (),
+        fence: int,
+    ) -> Chat:
         """Returns the chat whose members have their former pictures, person ids and earlier ids.
 
-        Records the pictures that have changed since the roster was `stored`. Raises FencedOffError.
+        Records the pictures that have changed since the roster was `stored`, and the participant ids in
+        `linked_by_hand`, which the owner has linked to contacts. Raises FencedOffError.
         """
         if self.former_pictures is FormerPictures.DROP:
             return chat
@@ -94,7 +103,12 @@ class PeopleMemory:
             people,
             fence=fence,
         )
-        self._record_links((m for m in chat.participants if _has_other_link(m, stored)), people, fence=fence)
+        linked = [
+            member
+            for member in chat.participants
+            if member.participant_id in linked_by_hand and _has_other_link(member, stored)
+        ]
+        self._record_links(linked, people, fence=fence)
         changed = {each.member.participant_id for each in (*new, *gone)}
         remembered = [_as_remembered(member, stored) for member in chat.participants]
         to_look_up = [
@@ -112,10 +126,9 @@ class PeopleMemory:
             self._record(self._sightings(gone, chat.network_name, gone=True), people, fence=fence)
 
     def record_links(self, members: Iterable[Participant], *, fence: int) -> None:
-        """Records the participant ids of the members that are linked to a contact. Raises FencedOffError."""
+        """Records the participant ids of these members, linked to contacts by hand. Raises FencedOffError."""
         if self.former_pictures is not FormerPictures.DROP:
-            linked = [member for member in members if member.contact_id]
-            self._record_links(linked, PeopleOfRun(), fence=fence)
+            self._record_links(members, PeopleOfRun(), fence=fence)
 
     def with_chosen(self, member: Participant, *, network: str) -> Participant:
         """Returns the member with the former picture that an operator may have chosen meanwhile.
@@ -288,7 +301,7 @@ def _has_other_link(member: Participant, stored: Roster) -> bool:
     """Returns True if the member's link to a contact was not yet recorded under these person ids."""
     row = stored.get(member.participant_id)
     is_recorded = row and (row.contact_id, row.person_ids) == (member.contact_id, member.person_ids)
-    return member.contact_id is not None and not is_recorded
+    return not is_recorded
 
 
 def _as_remembered(member: Participant, stored: Roster) -> Participant:

@@ -5,9 +5,9 @@ sent only in complete runs or if the chat has changed.
 
 A changed chat is stored in this order: the pictures of its people are recorded, new and changed members are
 written, their images are queued, members who have left are deleted, and the chat is written with its
-fingerprints. Without the new fingerprints, the
-next run sees the chat as changed and repeats all of these steps. So the next run repairs a crash between
-them. Chats that have left a union are shown before the union is stored, and its members are hidden after it.
+fingerprints. Without the new fingerprints, the next run sees the chat as changed and repeats all of these
+steps. So the next run repairs a crash between them. Chats that have left a union are shown before the union
+is stored, and its members are hidden after it.
 """
 
 import hashlib
@@ -207,7 +207,15 @@ class PageWriter:
         linked = tuple(contacts.linked(person) for person in people_of(chat))
         stored = self.participants_table.roster(chat.chat_id)
         recognised = self.people_memory.recognised(
-            replace(chat, participants=linked), stored, run.people, fence=run.fence
+            replace(chat, participants=linked),
+            stored,
+            run.people,
+            linked_by_hand={
+                person.participant.participant_id
+                for person in people_of(chat)
+                if contacts.is_linked_by_hand(person)
+            },
+            fence=run.fence,
         )
         recognised = self._with_earlier_links(recognised, run)
         merged = self.participants_table.merge(recognised, stored=stored, fence=run.fence)
