@@ -171,13 +171,15 @@ class Account:
 
         def change(chat: Chat) -> Chat:
             moved_chat = _with_people(chat, moved)
-            if moved_chat == chat or chat.is_group or zlib.crc32(chat.id.encode()) % 4:
+            stays = chat.is_group or chat.merge or zlib.crc32(chat.id.encode()) % 4
+            if moved_chat == chat or stays:
                 return moved_chat
             return replace(moved_chat, id=f"!lid{zlib.crc32(chat.id.encode())}:beeper.local")
 
         with self._changing:
-            changed = [change(chat) for chat in self._chats.values()]
-            self._chats = {chat.id: chat for chat in changed}
+            changed = {chat_id: change(chat) for chat_id, chat in self._chats.items()}
+            new_ids = {chat_id: chat.id for chat_id, chat in changed.items()}
+            self._chats = {chat.id: chat.with_member_ids(new_ids) for chat in changed.values()}
 
     def reveal_phone_numbers(self) -> None:
         """Gives the people whom `move_people_to_other_ids` has left without a number their numbers again."""
@@ -267,7 +269,8 @@ class Account:
         self.add_chat(replace(chat, last_message=text, message_fields=fields, quirks={}))
         union = self._chats.get(chat.merged_into or "")
         if union is not None and union.merge:
-            self.add_chat(union_of(union.id, [self._chats[member_id] for member_id in union.member_ids]))
+            members = [self._chats[member_id] for member_id in union.member_ids if member_id in self._chats]
+            self.add_chat(union_of(union.id, members))
 
     def set_fields(self, chat_id: str, fields: Mapping[str, object]) -> None:
         """Replaces fields of the JSON of a chat, until its next message."""

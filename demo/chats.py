@@ -1,7 +1,7 @@
 """People and chats, and their JSON in Beeper's API."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from demo.capabilities import CAPABILITIES
@@ -157,6 +157,13 @@ class Chat:
     def member_ids(self) -> tuple[str, ...]:
         """The ids of the chats in this union. It is empty if the chat is no union."""
         return self.merge.chat_ids if self.merge else ()
+
+    def with_member_ids(self, new_ids: Mapping[str, str]) -> "Chat":
+        """Returns the union with the new ids of its members, and any other chat unchanged."""
+        if self.merge is None:
+            return self
+        chat_ids = tuple(new_ids[member_id] for member_id in self.merge.chat_ids if member_id in new_ids)
+        return replace(self, merge=Merge(chat_ids, new_ids.get(self.merge.default_chat_id or "")))
 
     @property
     def roster(self) -> list[Person]:

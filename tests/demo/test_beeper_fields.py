@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from demo.account import Account
-from demo.chats import Chat
+from demo.chats import Chat, Person
 from demo.media import Media, Picture
 from demo.messages import MessageType
 from demo.service import DemoAccount
@@ -234,10 +234,25 @@ def test_image_urls_of_compatible_servers_are_requests_to_assets_serve(
     assert beeper.get("/v1/accounts/local-whatsapp_ba_demo1/contacts/list").json()["items"]
 
 
-def test_participant_id_a_contact_has_the_phone_number_that_stays_when_the_id_changes(
-    full_account: Account,
+def test_participant_id_whatsapp_moves_people_to_new_ids_without_their_pictures(
+    demo: DemoAccount, beeper: Client
 ) -> None:
-    people = {person.id: person for chat in full_account.chats for person in chat.people}
-    on_whatsapp = [person for key, person in people.items() if key.startswith("@whatsapp_")]
-    assert on_whatsapp
-    assert all(person.phone_number for person in on_whatsapp)
+    before = _people_on_whatsapp(demo.account)
+    assert any(person.picture for person in before)
+    demo.account.move_people_to_other_ids()
+    after = _people_on_whatsapp(demo.account)
+    assert len(after) == len(before)
+    assert all(person.id.startswith("@whatsapp_lid-") and person.picture is None for person in after)
+    numbers = {person.phone_number for person in after}
+    assert None in numbers
+    demo.account.reveal_phone_numbers()
+    assert {person.phone_number for person in _people_on_whatsapp(demo.account)} == {
+        person.phone_number for person in before
+    }
+    union = _union(demo.account)
+    assert [_chat(beeper, member_id)["mergedIntoChatID"] for member_id in union.member_ids] == [union.id] * 2
+
+
+def _people_on_whatsapp(account: Account) -> list[Person]:
+    people = {person.id: person for chat in account.chats for person in chat.people if not person.is_self}
+    return [person for person in people.values() if person.id.startswith("@whatsapp_")]
