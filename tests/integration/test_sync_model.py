@@ -29,7 +29,7 @@ from imagecache.model.chat import Folder
 from imagecache.model.contact import IdentifierKind
 from imagecache.model.image import Blob, ImageStatus
 from imagecache.queues.images import from_body
-from imagecache.rules.names import better_name
+from imagecache.rules.names import better_name, first_name
 from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.chats.participants import CHAT_ROW
 from imagecache.stores.images.claims import Won
@@ -371,8 +371,10 @@ class AccountMachine(RuleBasedStateMachine):
 
     def check_row(self, chat: Chat, row: StoredChat) -> None:
         assert (row.is_archived, row.participant_count) == (chat.is_archived, len(chat.people))
-        # The first person is the owner, who sends every message.
-        line = f"You: {chat.last_message}" if chat.is_group else chat.last_message
+        others = [person for person in chat.people if not person.is_self]
+        # In a group of the demo account, the first member who is not the owner has sent the message.
+        sender = first_name(str(others[0].full_name)) if others else "You"
+        line = f"{sender}: {chat.last_message}" if chat.is_group else chat.last_message
         assert (row.title, row.last_message) == (chat.title, line)
         assert key_of(chat.picture) == (row.image.key if row.image else None)
         faces = {one.participant_id: one.image.key if one.image else None for one in row.participants}
