@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nh3
 import pytest
 
 from local.template import read_template
@@ -61,6 +62,23 @@ def host_imaging(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("imaging")
     make("-C", "layers/imaging", "build-ImagingLayer", f"ARTIFACTS_DIR={folder}", "PLATFORM=")
     return folder / "python"
+
+
+@pytest.fixture(scope="session")
+def host_layers(
+    layers: dict[str, Path], host_imaging: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Returns the layers with machine code for this machine.
+
+    The one package of the dependencies layer that has machine code is that of the tests' environment, which
+    has the same locked version.
+    """
+    dependencies = tmp_path_factory.mktemp("dependencies")
+    machine_code = Path(str(nh3.__file__)).parent
+    for entry in layers["DependenciesLayer"].iterdir():
+        target = machine_code if entry.name == machine_code.name else entry
+        (dependencies / entry.name).symlink_to(target)
+    return layers | {"ImagingLayer": host_imaging, "DependenciesLayer": dependencies}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

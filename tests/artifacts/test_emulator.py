@@ -71,8 +71,7 @@ class Lambda:
 def runtime(
     build: Path,
     template: dict[str, Any],
-    layers: dict[str, Path],
-    host_imaging: Path,
+    host_layers: dict[str, Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Lambda]:
     folder = tmp_path_factory.mktemp("lambda")
@@ -98,7 +97,7 @@ def runtime(
             "DEX_URL": dex.url,
             "DEX_API_KEY_PARAMETER": "/imagecache/dex-api-key",
         }
-        yield Lambda(build, template, layers | {"ImagingLayer": host_imaging}, folder, settings)
+        yield Lambda(build, template, host_layers, folder, settings)
     dex.stop()
 
 

@@ -54,7 +54,7 @@ def test_the_keyboard_reaches_filters_and_chats_and_comes_back(visit: Visit) -> 
     expect(focused).to_have_text("Skip to content")
     press("Enter")
     expect(visit.page.locator("main")).to_be_focused()
-    for name in ("Inbox", "Unread", "Groups", "Pinned", "Archived", "All"):
+    for name in ("Inbox", "Unread", "Groups", "Pinned", "Low priority", "Archived", "All"):
         press("Tab")
         expect(focused).to_have_text(name)
     press("Tab")
