@@ -1,4 +1,4 @@
-"""Bad pictures among good ones, through real sockets, on a clock that runs ten times as fast.
+"""Bad pictures among good ones, through real sockets, on a clock that runs four times as fast.
 
 The promise: with any mix of bad pictures, every good one is cached within the time that the good ones alone
 take, plus 60 s.
@@ -35,7 +35,7 @@ from tests.hostile.origin import Flood, Origin, Say, answer, cut_short, drip
 from tests.integration.conftest import Stack
 from tests.settings import config_with
 
-SPEED = 10
+SPEED = 4
 LIMITS = TimeLimits(
     total_seconds=TIME_LIMITS.total_seconds / SPEED,
     connect_seconds=TIME_LIMITS.connect_seconds,

@@ -39,6 +39,7 @@ def test_the_link_back_leads_to_the_list_where_it_was_left(visit: Visit) -> None
 
 
 def test_escape_leads_back_to_the_list_where_it_was_left(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 400, "height": 300})  # lower than the list of groups
     visit.open("#/?filter=groups")
     card = visit.cards.last
     card.scroll_into_view_if_needed()
