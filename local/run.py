@@ -118,6 +118,8 @@ def _stack(
     }
     if settings.default_region:
         parameters["DefaultRegion"] = settings.default_region
+    if settings.former_pictures:
+        parameters["FormerPictures"] = settings.former_pictures
     if origins.media_server:
         parameters["MediaServerUrl"] = origins.media_server.url
         secrets["media-server-token"] = origins.media_server.token

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import phonenumbers
@@ -43,6 +44,7 @@ class Settings:
     media_server: Origin | None
     allowed_origins: tuple[str, ...] = ()
     default_region: str | None = None
+    former_pictures: str | None = None
     dex_key: str | None = field(default=None, repr=False)
 
 
@@ -63,6 +65,7 @@ def read_settings(environment: Mapping[str, str], template: Template) -> Setting
         media_server=media_server,
         allowed_origins=_allowed_origins(values.get("ALLOWED_ORIGINS", "")),
         default_region=_default_region(values.get("DEFAULT_REGION")),
+        former_pictures=_former_pictures(values.get("FORMER_PICTURES"), parameters["FormerPictures"]),
         # The demo account has its own contacts, which must not be mixed with the person's contacts.
         dex_key=values.get("DEX_API_KEY") if beeper else None,
     )
@@ -85,6 +88,13 @@ def _default_region(text: str | None) -> str | None:
             "DEFAULT_REGION must be the code of a country in two capital letters, like GB or US,"
             f" not {_shown(text)}"
         )
+    return text
+
+
+def _former_pictures(text: str | None, parameter: Mapping[str, Any]) -> str | None:
+    choices: list[str] = parameter["AllowedValues"]
+    if text is not None and text not in choices:
+        raise SettingsError(f"FORMER_PICTURES must be one of {', '.join(choices)}, not {_shown(text)}")
     return text
 
 

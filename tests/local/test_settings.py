@@ -37,6 +37,11 @@ def test_dex_is_read_only_beside_a_beeper_of_ones_own() -> None:
     assert read_settings({"DEX_API_KEY": "d3x"}, TEMPLATE).dex_key is None, "the demo account has its own"
 
 
+def test_former_pictures_are_treated_as_the_person_says_or_as_the_template_does() -> None:
+    assert read_settings({"FORMER_PICTURES": "keep"}, TEMPLATE).former_pictures == "keep"
+    assert read_settings({}, TEMPLATE).former_pictures is None
+
+
 @pytest.mark.parametrize(
     ("environment", "variable"),
     [
@@ -44,6 +49,7 @@ def test_dex_is_read_only_beside_a_beeper_of_ones_own() -> None:
         ({"PORT": "0"}, "PORT"),
         ({"DEFAULT_REGION": "Australia"}, "DEFAULT_REGION"),
         ({"DEFAULT_REGION": "XX"}, "DEFAULT_REGION"),
+        ({"FORMER_PICTURES": "hide"}, "FORMER_PICTURES"),
         ({"DEFAULT_REGION": "au"}, "DEFAULT_REGION"),
         ({"PORT": "65536"}, "PORT"),
         ({"PORT": "-1"}, "PORT"),
