@@ -29,7 +29,7 @@ def test_on_dynamodb_local_one_command_shows_every_face_and_a_second_downloads_n
     clone_on_dynamodb_local: Clone,
 ) -> None:
     assert_one_command_shows_every_face_and_a_second_downloads_none_again(
-        clone_on_dynamodb_local, chats=22, pictures=25, contacts=5
+        clone_on_dynamodb_local, chats=20, pictures=25, contacts=5
     )
     tables = own_tables(clone_on_dynamodb_local)
     assert len(tables) == 5

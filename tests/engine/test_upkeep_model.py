@@ -31,6 +31,7 @@ from imagecache.errors import ClaimHeldError, ImageFailedError, NotFoundError
 from imagecache.imaging.pictures import render
 from imagecache.model.image import FailureReason, Fetched, ImageStatus, OriginName
 from imagecache.model.job import CleanupOrder, new_job
+from imagecache.model.person import FormerPictures
 from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.web_images import GuardedWeb
@@ -193,6 +194,8 @@ class UpkeepMachine(RuleBasedStateMachine):
         dynamodb: Any = boto3.client("dynamodb", **access)
         s3: Any = boto3.client("s3", **access)
         stack = Stack(dynamodb, s3, None, "images")  # type: ignore[arg-type] # the queue is another
+        # Former pictures are kept for long. Without them, whatever nobody shows must be deleted in the end.
+        stack.wiring.config = replace(stack.wiring.config, former_pictures=FormerPictures.DROP)
         stack.blobs = stack.wiring.blobs = Blobs(bucket=bucket, s3=s3, salt_store=stack.wiring.salt_store)
         ssm = boto3.client("ssm", **access)  # which knows of no distribution
         stack.wiring.cdn = Cdn(parameter=DISTRIBUTION_PARAMETER, make_client={"ssm": ssm}.__getitem__)
