@@ -73,7 +73,8 @@ def _deploy(
     is_new = _is_new(stack)
     parameters = complete_parameters(given, read_template()) if is_new else given
     environment = _sam_environment(stack)
-    subprocess.run([*sam, "build"], cwd=ROOT, env=environment, check=True)
+    # Our own input may hold the secrets, which no other program may read.
+    subprocess.run([*sam, "build"], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=True)
     try:
         change_set = _create_change_set(stack, sam, parameters, environment)
         # Nobody has to confirm a deployment that a program has started.
@@ -102,6 +103,7 @@ def _is_new(stack: CloudFormationStack) -> bool:
     if status in _NEW:
         return True
     if status in _CREATION_FAILED:
+        stack.refuse_another_application()
         say(f"an earlier creation of {stack} failed: deleting what is left of it")
         stack.delete()
         return True
@@ -115,6 +117,7 @@ def _is_new(stack: CloudFormationStack) -> bool:
         )
     if status.endswith("_IN_PROGRESS") and not status.endswith("_CLEANUP_IN_PROGRESS"):
         raise DeploymentError(f"{stack} is being changed ({status}): wait until that is over, then try again")
+    stack.refuse_another_application()
     return False
 
 
@@ -137,8 +140,14 @@ def _create_change_set(
     if parameters:
         # Parameters that are not named keep the values of the last deployment.
         command += ["--parameter-overrides", " ".join(map(_override, parameters, parameters.values()))]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True)
-    return next(iter(stack.change_sets() - earlier), None)
+    subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=True)
+    created = stack.change_sets() - earlier
+    if len(created) > 1:
+        raise DeploymentError(
+            f"another deployment of {stack} was prepared at the same time: nothing was changed."
+            " Make sure that only one runs, and deploy again"
+        )
+    return next(iter(created), None)
 
 
 def _override(name: str, value: str) -> str:

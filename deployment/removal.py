@@ -30,6 +30,14 @@ def remove(stack: CloudFormationStack, tokens: StoredTokens, environment: Mappin
     """
     deletes_data = _deletes_data(environment)
     exists = bool(stack.status())
+    if exists:
+        stack.refuse_another_application()
+    if stack.is_protected():
+        raise DeploymentError(
+            f"{stack} is protected against deletion. To turn that off: aws cloudformation"
+            f" update-termination-protection --no-enable-termination-protection --stack-name {stack.name}"
+            f" --region {stack.session.region_name}"
+        )
     data = _data(stack) if exists else leftovers(stack.session, stack.name)
     names = tokens.names()
     if not exists and not names and not (deletes_data and any(data.values())):

@@ -8,6 +8,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from local.template import read_template
+
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 # An update has succeeded; only what it has replaced is still being deleted.
@@ -41,6 +43,16 @@ class CloudFormationStack:
     def status(self) -> str:
         """Returns CloudFormation's word for the stack's state, or an empty text if there is no such stack."""
         return str(self._description().get("StackStatus", ""))
+
+    def is_protected(self) -> bool:
+        """Returns whether CloudFormation refuses to delete the stack until its protection is turned off."""
+        return bool(self._description().get("EnableTerminationProtection"))
+
+    def refuse_another_application(self) -> None:
+        """Raises DeploymentError if the stack has resources, and none of them is in our template."""
+        names = {resource.logical_id for resource in self.resources()}
+        if names and names.isdisjoint(read_template()["Resources"]):
+            raise DeploymentError(f"{self} belongs to another application: choose another STACK")
 
     def outputs(self) -> dict[str, str]:
         """Returns the outputs. There are none until the stack has been created."""

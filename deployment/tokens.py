@@ -20,6 +20,7 @@ _SECRETS = {
     "cf-access-client-id": "the client id of the Cloudflare Access service token (leave empty without one)",
     "cf-access-client-secret": "the secret of the Cloudflare Access service token (leave empty without one)",
 }
+_OWN_NAMES = {*_API_TOKENS, *_SECRETS, "distribution-id"}
 _TOKEN_BYTES = 24
 _NAMES_PER_REQUEST = 10  # SSM's limit
 
@@ -32,9 +33,13 @@ class StoredTokens:
         self._stack = stack
 
     def names(self) -> set[str]:
-        """Returns the names of all parameters, without the stack's own name."""
+        """Returns the names of the stack's parameters that exist, without the stack's own name.
+
+        Another application may have parameters below the same path, which are not returned.
+        """
         pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/{self._stack}")
-        return {parameter["Name"].rpartition("/")[2] for page in pages for parameter in page["Parameters"]}
+        names = {parameter["Name"].rpartition("/")[2] for page in pages for parameter in page["Parameters"]}
+        return names & _OWN_NAMES
 
     def store(self, values: Mapping[str, str]) -> None:
         """Stores each value as a SecureString, in place of an earlier one of this name."""

@@ -120,6 +120,7 @@ class _Questions:
             with self._session.get(
                 self._url + path,
                 params=dict(query or {}),
+                headers={"Accept-Encoding": "identity"},  # the size is limited as it is sent
                 timeout=_TIMEOUT_SECONDS,
                 allow_redirects=False,
                 stream=True,

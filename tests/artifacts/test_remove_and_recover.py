@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import json
 import os
 import sys
 import uuid
@@ -431,3 +432,25 @@ def test_a_bucket_of_more_versions_than_a_request_deletes_is_emptied(account: Ac
             patch.setenv(variable, value)
         assert empty_bucket(boto3.Session(region_name="eu-west-1"), name) == 13
     s3.delete_bucket(Bucket=name)
+
+
+def test_a_stack_of_another_application_is_not_removed(account: Account, name: str) -> None:
+    template = {"Resources": {"Orders": {"Type": "AWS::SQS::Queue", "Properties": {}}}}
+    account.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+
+    refused = account.run("remove", STACK=name, CONFIRM=name)
+
+    assert refused.exit_code == 1
+    assert "belongs to another application: choose another STACK" in refused.errors
+    assert account.exists("stack", name)
+
+
+def test_parameters_of_another_application_below_the_same_path_are_kept(account: Account, name: str) -> None:
+    account.deploy_data(name)
+    ssm = account.client("ssm")
+    for parameter in ("db-password", "read-token"):
+        ssm.put_parameter(Name=f"/{name}/{parameter}", Value="s3cret", Type="SecureString")
+
+    assert account.run("remove", STACK=name, CONFIRM=name).exit_code == 0
+
+    assert account.parameters(name) == [f"/{name}/db-password"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from imagecache.errors import ImageFailedError
 from imagecache.imaging import pictures
@@ -263,3 +263,22 @@ def test_a_process_without_memory_does_not_call_the_picture_undecodable(
     monkeypatch.setattr(pictures, "_render", exhausted)
     with pytest.raises(MemoryError):
         render(png_of(10, 10))
+
+
+def test_only_the_segments_of_a_jpeg_that_are_needed_are_read_and_each_once() -> None:
+    """Pillow would keep each of them, and copy the EXIF data as often as there are segments of it."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    jpeg = encoded(Image.new("RGB", (64, 32), "red"), "JPEG", exif=exif)
+    unused = b"\xff\xe5\x00\x02" * 50_000
+    more_exif = (b"\xff\xe1" + struct.pack(">H", 18) + b"Exif\0\0" + bytes(10)) * 50_000
+    # Behind the first segment of EXIF data, before the tables of the decoder.
+    end = jpeg.index(b"\xff\xdb")
+    hostile = jpeg[:end] + unused + more_exif + jpeg[end:]
+
+    with Image.open(io.BytesIO(hostile), formats=["JPEG"]) as image:
+        assert isinstance(image, JpegImagePlugin.JpegImageFile)
+        assert (image.app, image.applist) == ({}, [])
+        assert len(image.info["exif"]) < 200
+    assert (render(hostile).width, render(hostile).height) == (render(jpeg).width, render(jpeg).height)
+    assert size_of(render(hostile).thumbnails[96]) == (32, 64), "it is turned all the same"

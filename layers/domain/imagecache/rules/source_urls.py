@@ -14,7 +14,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import parse_qs, quote, unquote_to_bytes, urlsplit
+from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes, urlsplit
 
 from imagecache.errors import RejectedSourceError
 from imagecache.model.image import ImageRef, LocationKind, RejectionReason
@@ -201,6 +201,11 @@ def _server_and_id(path: str, *, escaped: bool) -> tuple[str, str]:
     versions of Beeper keep some pictures in `BeeperTexts/<account>/attachments/<hash>`: their account stands
     for the server. Their media id has a slash, which no other has, so the two kinds never have the same key.
     """
+    # The other parts of the path decide nothing here, but Beeper opens the whole path: it must not lead away,
+    # nor begin with another computer's name, as a path of Windows can.
+    parts = {unquote(part) for part in path.split("/")} if escaped else set(path.split("/"))
+    if path.startswith("//") or parts & {".", ".."}:
+        raise RejectedSourceError(RejectionReason.MALFORMED)
     if attachment := _ATTACHMENT.fullmatch(path):
         account, name = _two_segments("/".join(attachment.groups()), escaped=escaped)
         return account, f"attachments/{name}"
