@@ -67,7 +67,7 @@ def assert_one_command_shows_every_face_and_a_second_downloads_none_again(
 
 def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
     """The account is small, because what a cut leaves unfinished does not depend on the rest."""
-    with DemoAccount(scale=0.35) as demo:
+    with DemoAccount(scale=0.2) as demo:
         beeper = {"BEEPER_URL": demo.beeper_url, "BEEPER_TOKEN": demo.beeper_token}
         deliverable = demo.account.deliverable()
         first = clone.run_until_ready(**beeper)

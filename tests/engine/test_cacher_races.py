@@ -24,7 +24,7 @@ from local.engine import Engine
 from tests.settings import config_with
 
 WORKERS = 32
-ROUNDS = 100
+ROUNDS = 50
 
 
 class Origin:
@@ -57,7 +57,7 @@ def message(key: str) -> ImageMessage:
     return ImageMessage(key, f"mxc://{key}", now())
 
 
-def test_32_workers_on_one_image_download_it_once_in_each_of_100_rounds(engine_with_tables: Engine) -> None:
+def test_32_workers_on_one_image_download_it_once_in_every_round(engine_with_tables: Engine) -> None:
     origin = Origin()
     shared = cacher(engine_with_tables, origin)
     together = threading.Barrier(WORKERS)

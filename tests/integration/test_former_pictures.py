@@ -221,6 +221,24 @@ def test_another_person_never_gets_the_face(world: PeopleWorld) -> None:
     assert {world.face(number) for number in range(1, 5)} == {(None, "none")}
 
 
+def test_a_face_that_only_a_user_name_has_found_ends_when_the_phone_number_is_another(
+    world: PeopleWorld,
+) -> None:
+    ada = Person("@ada:s", "Ada", username="ada", phone_number=NUMBER, picture=FACE)
+    gone = replace(ada, picture=None)
+    namesake = Person("@namesake:s", "Bea", username="ada")
+    world.has(chat_with(0, ada))
+    world.complete_sync()
+    world.has(chat_with(0, gone))
+    world.complete_sync()
+    world.has(chat_with(0, gone), chat_with(1, namesake))
+    world.complete_sync()
+    assert world.face(1) == former(FACE)
+    world.has(chat_with(0, gone), chat_with(1, replace(namesake, phone_number=BOB.phone_number)))
+    world.complete_sync()
+    assert world.face(1) == (None, "none")
+
+
 def test_the_own_picture_of_a_group_is_nobodys_face_but_that_of_a_single_chat_is(world: PeopleWorld) -> None:
     ada = replace(ADA, picture=None)
     world.has(replace(group(0, ada, BOB), picture=NEW_FACE), replace(chat_with(1, ada), picture=FACE))

@@ -47,6 +47,7 @@ def test_changes_jobs_and_contacts_take_the_admin_token(api: Api) -> None:
         "GET /api/contacts/{contactId}",
         "PUT /api/contacts/{contactId}",
         "DELETE /api/contacts/{contactId}",
+        "POST /api/people/pictures/choose",
     }
     assert api.sent.events == []
 

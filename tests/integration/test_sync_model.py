@@ -411,7 +411,7 @@ def key_of(picture: Picture | None) -> str | None:
 
 TestAccount = AccountMachine.TestCase
 TestAccount.settings = settings(
-    max_examples=25,
+    max_examples=15,
     stateful_step_count=10,
     phases=(Phase.generate,),  # on moto, shrinking takes many minutes
 )

@@ -1,5 +1,6 @@
 """An identifier has one normal form, however it is written, and every kind is described to people."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import phonenumbers
@@ -11,6 +12,7 @@ from imagecache.api import contact_shapes
 from imagecache.model.chat import Participant
 from imagecache.model.contact import Identifier, IdentifierKind
 from imagecache.rules.identifiers import RULES, WRITTEN_KINDS, identifier, identifiers_of
+from tests.integration.made import person
 
 INSTAGRAM, WHATSAPP, PHONE, EMAIL = (
     IdentifierKind.INSTAGRAM,
@@ -147,3 +149,15 @@ def test_the_number_or_address_of_imessage_is_taken_from_the_participant_id(
 ) -> None:
     known = identifiers_of(somebody(f"imsg##participant:{handle}"), network="iMessage", region="GB")
     assert known[1:] == [expected]
+
+
+def test_members_of_a_union_are_matched_as_on_their_own_network() -> None:
+    instagram = replace(person("Ada"), participant_id="@instagram_1:s", username="ada")
+    whatsapp = replace(person("Ada"), participant_id="@whatsapp_1:s", phone_number="442079460958")
+    of_union = {
+        each.kind: each.value
+        for member in (instagram, whatsapp)
+        for each in identifiers_of(member, network="Beeper (Matrix)", region="US")
+    }
+    assert of_union[IdentifierKind.INSTAGRAM] == "ada"
+    assert of_union[IdentifierKind.WHATSAPP] == "+442079460958"

@@ -10,9 +10,11 @@ from imagecache.rules.image_choice import (
     ShownFor,
     ShownImage,
     ShownStatus,
+    image_keys_of_chat,
     participant_image,
     pictures_of,
 )
+from imagecache.sources.beeper.chats import parse_chat
 
 OWN_URL, CONTACT_URL = "mxc://s/ada", "https://pictures.example/ada.jpg"
 OWN = PictureCandidate(ShownFor.PARTICIPANT, ImageRef("s/ada"), OWN_URL)
@@ -37,6 +39,20 @@ ADA = replace(
     contact_image_key=CONTACT_URL,
 )
 CONTACT = Contact("ada", "Ada", CONTACT_URL, ImageRef(CONTACT_URL), (), KeptBy.MANUAL)
+
+
+def test_a_union_shows_the_picture_of_any_of_its_members() -> None:
+    members = [{"id": "@whatsapp_lid-1:s"}, {"id": "@instagram_1:s", "imgURL": "mxc://s/ada"}]
+    union = parse_chat(
+        {
+            "id": "!union",
+            "type": "single",
+            "merge": {"chatIDs": ["!a", "!b"]},
+            "participants": {"items": members, "hasMore": False, "total": 2},
+        }
+    )
+    assert [*image_keys_of_chat(union, 0)] == ["s/ada"]
+    assert [*image_keys_of_chat(replace(union, merged_chat_ids=()), 0)] == []
 
 
 def test_a_members_own_picture_comes_before_that_of_their_contact() -> None:

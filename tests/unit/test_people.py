@@ -71,6 +71,12 @@ def test_a_user_name_identifies_a_person_in_one_network_only() -> None:
     assert not is_same(one, other, "Telegram")
 
 
+def test_a_user_name_in_a_union_identifies_nobody() -> None:
+    """A union has people of several networks."""
+    instagram, telegram = member("@instagram_1:s", username="ada"), member("@telegram_1:s", username="ada")
+    assert not ids(instagram, "Beeper (Matrix)") & ids(telegram, "Beeper (Matrix)")
+
+
 def test_a_phone_number_identifies_a_person_across_networks() -> None:
     one, other = (member(f"@{name}:s", phone_number="+442079460958") for name in "ab")
     assert is_same(one, other, "Signal")

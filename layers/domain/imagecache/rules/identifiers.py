@@ -113,6 +113,14 @@ def _imessage_handle(member: Participant) -> str:
     return member_id.removeprefix(_IMESSAGE_PREFIX) if member_id.startswith(_IMESSAGE_PREFIX) else ""
 
 
+def _is_on(network: str, member: Participant, network_of_chat: str) -> bool:
+    """Returns True if the member is on this network.
+
+    A union is on a network of its own. There, the participant ids of a bridge name the member's network.
+    """
+    return network in network_of_chat or member.participant_id.startswith(f"@{network}_")
+
+
 def _phone_of(member: Participant) -> str | None:
     handle = _imessage_handle(member)
     return member.phone_number or (handle if "@" not in handle else None)
@@ -135,13 +143,13 @@ RULES: Mapping[IdentifierKind, IdentifierRule] = {
         noun="Instagram user name",
         hint="it has no spaces, for example ada.lovelace",
         normal_form=_instagram,
-        of_member=lambda member, network: member.username if "instagram" in network else None,
+        of_member=lambda member, network: member.username if _is_on("instagram", member, network) else None,
     ),
     IdentifierKind.WHATSAPP: IdentifierRule(
         noun="WhatsApp number",
         hint=_EXAMPLE_NUMBER,
         normal_form=_whatsapp,
-        of_member=lambda member, network: _phone_of(member) if "whatsapp" in network else None,
+        of_member=lambda member, network: _phone_of(member) if _is_on("whatsapp", member, network) else None,
     ),
     IdentifierKind.PHONE: IdentifierRule(
         noun="phone number",

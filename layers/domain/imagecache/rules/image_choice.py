@@ -198,8 +198,9 @@ def is_bot(participant: Participant) -> bool:
 def _pictures_of_chat(chat: Chat) -> list[PictureCandidate]:
     """Returns the chat's own picture, and after it, in a single chat, the pictures of the other person."""
     own = [PictureCandidate(ShownFor.CHAT, chat.image, chat.source_url)] if chat.image else []
-    other = other_person(chat) if chat.type == "single" else None
-    return [*own, *(pictures_of(other) if other else [])]
+    # In a union, several members are one person, of whom any may have the picture.
+    people = other_people(chat)[: None if chat.merged_chat_ids else 1] if chat.type == "single" else []
+    return [*own, *(picture for person in people for picture in pictures_of(person))]
 
 
 def _members_for_faces(chat: Chat) -> list[Participant]:

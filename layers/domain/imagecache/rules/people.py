@@ -22,6 +22,7 @@ MOST_PICTURES = 10
 
 _ID, _PHONE, _NAME = "id", "phone", "name"
 _PHONE_KINDS = (IdentifierKind.WHATSAPP, IdentifierKind.PHONE)
+_NETWORK_OF_UNIONS = "beeper"
 # A bridge's id of a person whom WhatsApp knows by phone number. An id with `lid-` has no number.
 _WHATSAPP_ID = re.compile(r"@whatsapp_([1-9][0-9]{6,14}):")
 
@@ -30,12 +31,15 @@ def person_ids(member: Participant, *, network: str, region: str) -> tuple[str, 
     """Returns the ids under which the member is remembered: of participant id, phone number and user name.
 
     A missing number or name has no id. `network` is the name of the chat's network. `region` is the country
-    of phone numbers without a country code.
+    of phone numbers without a country code. A user name in a union has no id, because a union has people of
+    several networks, in each of which the same name may be another person's.
     """
     if member.is_self or is_bot(member):
         return ()
     phone = _phone(member, network, region)
     name = (member.username or "").strip().lstrip("@").casefold()
+    if network.casefold().startswith(_NETWORK_OF_UNIONS):
+        name = ""
     values = {
         _ID: member.participant_id,
         _PHONE: phone,
@@ -47,6 +51,11 @@ def person_ids(member: Participant, *, network: str, region: str) -> tuple[str, 
 def phone_id(ids: Iterable[str]) -> str | None:
     """Returns the person id that was made of the phone number, or None if there is none."""
     return next((each for each in ids if each.startswith(f"{_PHONE}#")), None)
+
+
+def is_name(person_id: str) -> bool:
+    """Returns True if the person id was made of a user name."""
+    return person_id.startswith(f"{_NAME}#")
 
 
 def ids_across_chats(ids: Iterable[str]) -> list[str]:

@@ -104,6 +104,7 @@ _SHOWN_ATTRIBUTES = (
     "isMarkedUnread",
     "isLowPriority",
     "mergedInto",
+    "mergedChatIds",
 )
 
 
@@ -501,6 +502,7 @@ def _chat(item: Item) -> Chat:
         is_pinned=flags["isPinned"],
         last_message=texts.get("lastMessage"),
         merged_into=texts.get("mergedInto"),
+        merged_chat_ids=tuple(sorted(item.get("mergedChatIds", {}).get("SS", ()))),
         source_url=texts.get("sourceUrl"),
         image=image_ref(texts.get("imageKey"), texts.get("rejected")),
         participants=preview,

@@ -53,10 +53,12 @@ class ContactIndex:
         )
 
     def is_linked_by_hand(self, person: Person) -> bool:
-        """Returns True if the contact lists the participant id, or an earlier one, of this person."""
+        """Returns True if a person has put the participant id, or an earlier one, into the contact."""
         contact = self.contacts.get(person)
+        if contact is None or contact.kept_by is KeptBy.BEEPER:  # Beeper's contacts have all their ids
+            return False
         ids = {person.participant.participant_id, *person.participant.earlier_ids}
-        return contact is not None and any(
+        return any(
             identifier.kind is IdentifierKind.PARTICIPANT and identifier.value in ids
             for identifier in contact.identifiers
         )

@@ -20,6 +20,7 @@ from imagecache.model.person import FormerPictures, KnownPerson, KnownPicture
 from imagecache.rules.people import (
     MOST_PICTURES,
     ids_across_chats,
+    is_name,
     newest_first,
     person_ids,
     phone_id,
@@ -199,9 +200,7 @@ class PeopleMemory:
 
     def _record_links(self, members: Iterable[Participant], people: PeopleOfRun, *, fence: int) -> None:
         links = {
-            (person_id, member.participant_id)
-            for member in members
-            for person_id in ids_across_chats(member.person_ids)
+            (person_id, member.participant_id) for member in members for person_id in _ids_for_links(member)
         }
         self.people_table.record_links(links, fence=fence)
         for person_id, _ in links:
@@ -226,7 +225,9 @@ class PeopleMemory:
         joined: list[tuple[str, KnownPicture]] = []
         for member in members:
             records = {person_id: people.read[person_id] for person_id in member.person_ids}
-            earlier = {linked for record in records.values() for linked in record.linked_ids}
+            earlier = {
+                linked for person_id in _ids_for_links(member) for linked in records[person_id].linked_ids
+            }
             earlier.discard(member.participant_id)
             former = [
                 picture
@@ -238,7 +239,7 @@ class PeopleMemory:
                 (person_id, replace(picture, named_until=picture.named_until or self.clock()))
                 for picture in former
                 for person_id, record in records.items()
-                if picture.image_key not in record.pictures
+                if picture.image_key not in record.pictures and _is_certain(picture, member, records)
             ]
         self._drop_oldest(ids, people, fence=fence)
         # The pictures are recorded under all ids of the person, because any of the ids may vanish later.
@@ -272,18 +273,45 @@ class PeopleMemory:
 
 
 def _named(chat: Chat) -> Iterator[_Named]:
-    """Yields the pictures of the members. The own picture of a chat with one person is that person's."""
+    """Yields the pictures of the members.
+
+    The own picture of a chat with one person is that person's, also in a union, which has several ids of one
+    person.
+    """
     for member in chat.participants:
         if member.image_source:
             yield _Named(member, member.image_source)
     own_picture = image_source(chat.image, chat.source_url)
     people = [member for member in chat.participants if member.person_ids]
-    if own_picture and chat.type == "single" and len(people) == 1:
-        yield _Named(people[0], own_picture)
+    if own_picture and chat.type == "single" and (len(people) == 1 or chat.merged_chat_ids):
+        for member in people:
+            yield _Named(member, own_picture)
 
 
 def _pictures_of(member: Participant, records: Mapping[str, KnownPerson], network: str) -> list[KnownPicture]:
     return newest_first(pictures_of_person(member, records.items(), network=network).values())
+
+
+def _ids_for_links(member: Participant) -> list[str]:
+    """Returns the person ids by which links to contacts follow the member to another participant id.
+
+    A user name counts only without a phone number, because its next owner would get the contact, too.
+    """
+    across = ids_across_chats(member.person_ids)
+    return [each for each in across if not is_name(each)] or across
+
+
+def _is_certain(picture: KnownPicture, member: Participant, records: Mapping[str, KnownPerson]) -> bool:
+    """Returns True if more than a user name says that the picture is the member's.
+
+    Another person may have had that user name, so such a picture is not recorded under the member's other
+    ids.
+    """
+    own_phone = phone_id(member.person_ids)
+    if own_phone and picture.phone_id == own_phone:
+        return True
+    others = [record for person_id, record in records.items() if not is_name(person_id)]
+    return any(picture.image_key in record.pictures for record in others)
 
 
 def _has_other_ids(member: Participant, stored: Roster) -> bool:
