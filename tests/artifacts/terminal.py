@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,12 @@ from pathlib import Path
 SECONDS = 60  # for a busy machine: a conversation takes two or three
 CTRL_C = "\x03"
 """An answer that is not typed: as for Ctrl-C, the command and its children get SIGINT."""
+# A shell starts programs in the background so that they ignore SIGINT, and their children do, too.
+_HEEDING_SIGINT = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ def converse(
     """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(  # noqa: S603 - our own Makefile
-        command,
+        [sys.executable, "-c", _HEEDING_SIGINT, *command],
         cwd=folder,
         env=dict(environment),
         stdin=theirs,
