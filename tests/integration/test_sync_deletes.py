@@ -89,7 +89,7 @@ def test_many_chats_at_once_are_not_deleted_without_force(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
     stack.sync(demo, session)
-    for chat in demo.account.chats[:11]:
+    for chat in [chat for chat in demo.account.chats if not chat.merge][:11]:  # a union is no loss of its own
         demo.account.remove_chat(chat.id)
     assert complete_run(stack, demo, session) == (11, 0, 0)
     assert complete_run(stack, demo, session) == (0, 0, 11)
