@@ -24,7 +24,7 @@ from local.engine import Engine
 from tests.settings import config_with
 
 WORKERS = 32
-ROUNDS = 50
+ROUNDS = 30
 
 
 class Origin:

@@ -387,7 +387,7 @@ def test_no_face_is_lost_and_nothing_is_kept_for_ever_however_they_meet(engine_w
 
 
 SETTINGS = settings(
-    max_examples=6,
+    max_examples=4,
     stateful_step_count=25,
     phases=(Phase.generate,),  # Shrinking takes many minutes.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
