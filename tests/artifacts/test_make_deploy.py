@@ -311,7 +311,7 @@ def test_a_sam_cli_that_fails_is_named_and_leaves_nothing(release: Release, verb
     assert (release.status(), release.stored()) == ("", {})
 
 
-def test_a_deployment_that_is_interrupted_can_be_repeated(release: Release) -> None:
+def test_a_deployment_that_is_interrupted_at_a_question_can_be_repeated(release: Release) -> None:
     interrupted = converse(
         [
             sys.executable,

@@ -49,7 +49,7 @@ class Delivery:
 
     @property
     def is_suspected(self) -> bool:
-        """Whether nothing was done, because the image may only be worked on alone."""
+        """True if nothing was done, because the image may only be worked on alone."""
         return self.outcome is not None and self.outcome.result is Result.SUSPECTED
 
     def for_log(self) -> dict[str, Any]:

@@ -251,14 +251,12 @@ class PeopleMemory:
         undecided = [each.image_key for known in pictures.values() if len(known) > 1 for each in known]
         views = self.cached_images.views(undecided)
         cached = {key for key, view in views.items() if view.status is ImageStatus.CACHED}
-        return [
-            replace(
-                member,
-                former_image_key=next((each.image_key for each in known if each.image_key in cached), None)
-                or next((each.image_key for each in known), None),
-            )
-            for member, known in pictures.items()
-        ]
+        former: list[Participant] = []
+        for member, known in pictures.items():
+            keys = [each.image_key for each in known]
+            preferred = [key for key in keys if key in cached] or keys
+            former.append(replace(member, former_image_key=preferred[0] if preferred else None))
+        return former
 
     def _drop_oldest(self, ids: Iterable[str], people: PeopleOfRun, *, fence: int) -> None:
         dropped = [
