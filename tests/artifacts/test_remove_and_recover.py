@@ -454,3 +454,16 @@ def test_parameters_of_another_application_below_the_same_path_are_kept(account:
     assert account.run("remove", STACK=name, CONFIRM=name).exit_code == 0
 
     assert account.parameters(name) == [f"/{name}/db-password"]
+
+
+def test_a_stack_that_is_protected_against_deletion_loses_nothing(account: Account, name: str) -> None:
+    resources = account.deploy_data(name)
+    account.client("s3").put_object(Bucket=resources["WebBucket"], Key="index.html", Body=b"the page")
+    account.patch.setattr(CloudFormationStack, "is_protected", lambda _: True)
+
+    refused = account.run("remove", STACK=name, CONFIRM=name)
+
+    assert refused.exit_code == 1
+    assert "is protected against deletion" in refused.errors
+    assert account.exists("stack", name)
+    assert account.client("s3").list_objects_v2(Bucket=resources["WebBucket"])["KeyCount"] == 1
