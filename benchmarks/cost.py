@@ -31,7 +31,7 @@ from imagecache.model.job import CleanupOrder
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.chats import ChatApi
 from imagecache.wiring import MakeClient, Wiring
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from local.stack import local_stack
 
 _DAYS = 30
@@ -96,7 +96,7 @@ def run() -> dict[str, Any]:
     return {"chats": len(demo.account.chats), "once": once, "table": table(once).splitlines()}
 
 
-def _measure(stack: Stack, demo: DemoAccount) -> dict[str, Units]:
+def _measure(stack: DeployedStack, demo: DemoAccount) -> dict[str, Units]:
     """Returns the units that each thing takes, by its name in `TIMES`."""
     usage: Counter[str] = Counter()
     wiring = Wiring(deployed_config(stack, "CleanupFunction"), make_client=_metered(usage, stack), clock=now)
@@ -157,7 +157,7 @@ def _sweep(wiring: Wiring) -> None:
     runner.run(job_id, wiring.sweep.run, TimeBudget(lambda: _TIME_LIMIT_MS, reserve_ms=0))
 
 
-def _metered(usage: Counter[str], stack: Stack) -> MakeClient:
+def _metered(usage: Counter[str], stack: DeployedStack) -> MakeClient:
     """Returns a maker of AWS clients that add the units of their requests to `usage`."""
 
     def before(params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:

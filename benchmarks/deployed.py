@@ -8,10 +8,10 @@ import boto3
 
 from imagecache.config import Config
 from imagecache.wiring import MakeClient
-from local.deploy import Stack
+from local.deploy import DeployedStack
 
 
-def deployed_settings(stack: Stack, function: str) -> dict[str, str]:
+def deployed_settings(stack: DeployedStack, function: str) -> dict[str, str]:
     """Returns the environment variables of a function, named as in template.yaml."""
     functions: Any = boto3.client("lambda", **stack.engine.access)
     configuration = functions.get_function_configuration(FunctionName=stack.resources[function])
@@ -19,7 +19,7 @@ def deployed_settings(stack: Stack, function: str) -> dict[str, str]:
     return settings
 
 
-def deployed_config(stack: Stack, function: str) -> Config:
+def deployed_config(stack: DeployedStack, function: str) -> Config:
     """Returns the configuration that a function reads from its environment."""
     return Config.from_env(deployed_settings(stack, function))
 

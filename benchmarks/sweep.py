@@ -31,7 +31,7 @@ from imagecache.stores.blobs import object_keys
 from imagecache.stores.chats.chats import preview_of
 from imagecache.stores.state.last_sync import LastSync
 from imagecache.wiring import Wiring
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from local.stack import local_stack
 
 _WRITES_AT_ONCE = 8
@@ -85,7 +85,7 @@ def run(size: Size = _FULL_SIZE) -> dict[str, Any]:
         return figures
 
 
-def _fill(stack: Stack, config: Config, size: Size) -> None:
+def _fill(stack: DeployedStack, config: Config, size: Size) -> None:
     """Writes rows as sync and the cacher write them, and the objects that they name."""
     boto_config = BotoConfig(proxies={}, max_pool_connections=_WRITES_AT_ONCE)
     access = {**stack.engine.access, "config": boto_config}

@@ -26,7 +26,7 @@ from demo.service import DemoAccount
 from imagecache.clock import now
 from imagecache.sources.beeper.chats import ChatApi
 from imagecache.wiring import Wiring
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from local.stack import local_stack
 
 _NETWORK = Network("WhatsApp", "whatsapp")
@@ -62,7 +62,7 @@ def run(size: Size = _FULL_SIZE) -> dict[str, Any]:
             return _measure(stack, demo, size)
 
 
-def _measure(stack: Stack, demo: DemoAccount, size: Size) -> dict[str, Any]:
+def _measure(stack: DeployedStack, demo: DemoAccount, size: Size) -> dict[str, Any]:
     _disable_the_cacher(stack)
     _fill(demo, size)
     participants = sum(len(chat.people) for chat in demo.account.chats)
@@ -118,14 +118,14 @@ def _add_chat(demo: DemoAccount, number: int, people: tuple[Person, ...]) -> Non
     )
 
 
-def _disable_the_cacher(stack: Stack) -> None:
+def _disable_the_cacher(stack: DeployedStack) -> None:
     """Stops the cacher, which would fetch thousands of pictures at the same time."""
     functions = boto3.client("lambda", **stack.engine.access)
     for source in functions.list_event_source_mappings()["EventSourceMappings"]:
         functions.update_event_source_mapping(UUID=source["UUID"], Enabled=False)
 
 
-def _invoke(stack: Stack) -> list[dict[str, Any]]:
+def _invoke(stack: DeployedStack) -> list[dict[str, Any]]:
     """Invokes the deployed function until it has read everything, and returns the report of each invocation.
 
     Raises RuntimeError if the function fails.
@@ -143,7 +143,7 @@ def _invoke(stack: Stack) -> list[dict[str, Any]]:
 
 
 def _sync_in_this_process(
-    stack: Stack, demo: DemoAccount, calls: Counter[str], *, complete: bool
+    stack: DeployedStack, demo: DemoAccount, calls: Counter[str], *, complete: bool
 ) -> dict[str, Any]:
     """Runs the use case of the deployed function, counts its AWS calls, and returns its report."""
     make_client = counting_clients(calls, stack.engine.access)

@@ -9,13 +9,13 @@ from typing import Any
 import boto3
 
 from local.demo_account import DemoServers
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from local.readiness import NotReadyError
 
 _TIMEOUT_SECONDS = 60
 
 
-def bring_contacts(stack: Stack, demo: DemoServers, address: str, admin_token: str) -> None:
+def bring_contacts(stack: DeployedStack, demo: DemoServers, address: str, admin_token: str) -> None:
     """Stores all contacts. It must run before the first sync, which links them. Raises NotReadyError.
 
     Contacts are put through the API only if the stack has none, so that a person's changes are kept.
@@ -30,7 +30,7 @@ def bring_contacts(stack: Stack, demo: DemoServers, address: str, admin_token: s
         from_dex.result()
 
 
-def import_from_dex(stack: Stack, *, wait: bool) -> None:
+def import_from_dex(stack: DeployedStack, *, wait: bool) -> None:
     """Starts an import from Dex without waiting for its schedule. If `wait`, returns when it has ended.
 
     An import that has changed contacts starts a sync.

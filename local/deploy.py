@@ -22,7 +22,7 @@ class DeployError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class DeployedStack:
     """A deployed stack. `resources` maps logical ids of the template to the names in the engine."""
 
     name: str
@@ -41,7 +41,7 @@ def deploy(
     name: str,
     parameters: Mapping[str, str],
     secrets: Mapping[str, str],
-) -> Stack:
+) -> DeployedStack:
     """Creates the stack, or updates it to the template, and returns it.
 
     Paths in the template are relative to `root`. Layers are built into the folder `builds`. `secrets` are
@@ -145,11 +145,11 @@ def _reason(cloudformation: Any, name: str) -> str:
     )
 
 
-def _describe(engine: Engine, name: str, template: Template) -> Stack:
+def _describe(engine: Engine, name: str, template: Template) -> DeployedStack:
     cloudformation = boto3.client("cloudformation", **engine.access)
     resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
     outputs = cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
-    return Stack(
+    return DeployedStack(
         name=name,
         engine=engine,
         template=template,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import quote, unquote
 
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from local.edge import ApiOrigin, Behaviour, BucketOrigin, read_distribution
 
 
@@ -37,7 +37,7 @@ class OriginRequest:
 class Site:
     """A deployed stack behind its distribution. Pages of `allowed_origins` may use its API and pictures."""
 
-    def __init__(self, stack: Stack, *, allowed_origins: Iterable[str] = ()) -> None:
+    def __init__(self, stack: DeployedStack, *, allowed_origins: Iterable[str] = ()) -> None:
         self.allowed_origins = frozenset(allowed_origins)
         self._distribution = read_distribution(stack.template)
         self._resources = stack.resources

@@ -23,7 +23,7 @@ from local.beeper import find_problem
 from local.console import announce, complain, say
 from local.demo_account import DemoServers, demo_account
 from local.demo_contacts import bring_contacts, import_from_dex
-from local.deploy import DeployError, Stack
+from local.deploy import DeployedStack, DeployError
 from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.engine import REGION
@@ -109,7 +109,7 @@ def _origins(settings: Settings, demo: DemoServers | None) -> Origins:
 
 def _stack(
     folder: Path, settings: Settings, origins: Origins, access: Access
-) -> contextlib.AbstractContextManager[Stack]:
+) -> contextlib.AbstractContextManager[DeployedStack]:
     parameters = {"BeeperUrl": origins.beeper.url, "AllowedOrigins": ",".join(settings.allowed_origins)}
     secrets = {
         "beeper-token": origins.beeper.token,
@@ -130,7 +130,7 @@ def _stack(
     return local_stack(folder, parameters=parameters, secrets=secrets)
 
 
-def _publish(stack: Stack) -> None:
+def _publish(stack: DeployedStack) -> None:
     """Stores the page in the web bucket, and the engine's address and token in `.local/access.json`."""
     engine = stack.engine
     add_engine_access(_ACCESS, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK_NAME)

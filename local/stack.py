@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 
 from imagecache.stores.state.lock import SyncLock
-from local.deploy import Stack, deploy
+from local.deploy import DeployedStack, deploy
 from local.engine import running_engine
 from local.template import ROOT, TEMPLATE, read_template
 
@@ -25,7 +25,7 @@ def local_stack(
     name: str = STACK_NAME,
     parameters: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
-) -> Iterator[Stack]:
+) -> Iterator[DeployedStack]:
     """Starts the engine with the state in `folder`, deploys the template, and stops it after the block.
 
     `secrets` are stored as SecureStrings below `/<name>/` before any function runs. Layers are built into
@@ -43,7 +43,7 @@ def local_stack(
         )
 
 
-def release_sync_lock(stack: Stack) -> None:
+def release_sync_lock(stack: DeployedStack) -> None:
     """Releases the sync lock if the last run was stopped while a sync held it.
 
     Functions end with their engine, so that sync has ended, too. Otherwise the next sync would have to wait
@@ -58,7 +58,7 @@ def release_sync_lock(stack: Stack) -> None:
         lock.release(fence)
 
 
-def start_first_sync(stack: Stack) -> None:
+def start_first_sync(stack: DeployedStack) -> None:
     """Starts a sync without waiting for its schedule or for its end."""
     function: Any = boto3.client("lambda", **stack.engine.access)
     function.invoke(FunctionName=stack.outputs["SyncFunction"], InvocationType="Event", Payload=b"{}")

@@ -50,13 +50,14 @@ class Clone:
         (ROOT / ".local" / "build").mkdir(parents=True, exist_ok=True)
         (root / ".local" / "build").symlink_to(ROOT / ".local" / "build")
 
-    def invent_few_chats(self) -> None:
-        """Makes the demo account of this clone as small as possible."""
+    def invent(self, *, single_chats: int, groups: int, crowd: int) -> None:
+        """Makes the demo account of this clone as small as this, or as small as it can be."""
         invention = self.root / "demo" / "invention.py"
-        small = re.sub(
-            r"^(SINGLE_CHATS|GROUPS|CROWD) = \d+$", r"\1 = 1", invention.read_text(), flags=re.MULTILINE
-        )
-        invention.write_text(small)
+        text = invention.read_text()
+        for name, count in (("SINGLE_CHATS", single_chats), ("GROUPS", groups), ("CROWD", crowd)):
+            text, replaced = re.subn(rf"^{name} = \d+$", f"{name} = {count}", text, flags=re.MULTILINE)
+            assert replaced == 1, name
+        invention.write_text(text)
 
     def list_few_contacts(self) -> None:
         """Makes the demo account list 20 contacts of each network: the engine needs long for 1,500."""

@@ -28,8 +28,9 @@ def assert_every_url_loads(clone: Clone) -> int:
 
 
 def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: Clone) -> None:
+    clone.invent(single_chats=65, groups=8, crowd=60)
     clone.list_few_contacts()
-    chats, pictures, contacts = 50, 150, 20  # on a page, and at least so many of the others
+    chats, pictures, contacts = 50, 75, 20  # on a page, and at least so many of the others
     first = clone.run_until_ready()
     wait_until(lambda: len(clone.get("/api/chats?limit=50")["chats"]) == chats, what=f"{chats} chats")
     deliverable = clone.demo("account")["deliverable"]
@@ -84,7 +85,7 @@ def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
 def test_two_clones_run_side_by_side(clone: Clone, another_clone: Clone) -> None:
     """Their demo accounts are small, because only what the two clones share matters here."""
     for each in (clone, another_clone):
-        each.invent_few_chats()
+        each.invent(single_chats=1, groups=1, crowd=1)
     first = clone.run_until_ready()
     second = another_clone.run_until_ready()
     for running in (clone, another_clone):

@@ -11,11 +11,10 @@ from typing import Any
 import boto3
 import pytest
 
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from local.engine import Engine, running_engine
 from local.stack import local_stack
-from tests.integration.conftest import TABLES
-from tests.integration.conftest import Stack as CacherStack
+from tests.integration.conftest import TABLES, Stack
 from tests.tables import create_tables
 
 SMALL = Path(__file__).parent / "small"
@@ -28,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack]:
     """A running stack for tests that leave it as it was."""
     folder = tmp_path_factory.mktemp("small")
     with local_stack(
@@ -48,7 +47,7 @@ def engine_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eng
 
 
 @pytest.fixture
-def stack(engine_with_tables: Engine) -> CacherStack:
+def stack(engine_with_tables: Engine) -> Stack:
     """Empty tables, and everything that works on them: where moto would take too long."""
     access = engine_with_tables.access
     dynamodb: Any = boto3.client("dynamodb", **access)
@@ -56,7 +55,7 @@ def stack(engine_with_tables: Engine) -> CacherStack:
         dynamodb.delete_table(TableName=name)
         create_tables(dynamodb, name)
     sqs: Any = boto3.client("sqs", **access)
-    return CacherStack(
+    return Stack(
         dynamodb, boto3.client("s3", **access), sqs, sqs.create_queue(QueueName="images")["QueueUrl"]
     )
 
@@ -69,7 +68,7 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(tmp_path: Path, source: Path) -> Callable[[], AbstractContextManager[Stack]]:
+def start(tmp_path: Path, source: Path) -> Callable[[], AbstractContextManager[DeployedStack]]:
     """Start a stack of one's own, in the same folder each time."""
     return partial(
         local_stack,
@@ -80,19 +79,19 @@ def start(tmp_path: Path, source: Path) -> Callable[[], AbstractContextManager[S
     )
 
 
-def seen(stack: Stack) -> set[str]:
+def seen(stack: DeployedStack) -> set[str]:
     """Returns the names of the rows in the stack's table."""
     return set(rows(stack))
 
 
-def rows(stack: Stack) -> dict[str, dict[str, Any]]:
+def rows(stack: DeployedStack) -> dict[str, dict[str, Any]]:
     """Returns name → row of the stack's table."""
     dynamodb = boto3.client("dynamodb", **stack.engine.access)
     items = dynamodb.scan(TableName=stack.outputs["SeenTable"], ConsistentRead=True)["Items"]
     return {item["name"]["S"]: item for item in items}
 
 
-def wait_for(expected: set[str], stack: Stack) -> None:
+def wait_for(expected: set[str], stack: DeployedStack) -> None:
     """Waits until the stack's table has all these rows. The limit is for a busy machine: it takes seconds."""
     deadline = time.monotonic() + 120
     while not expected <= (names := seen(stack)):

@@ -9,7 +9,7 @@ from contextlib import closing
 import boto3
 import pytest
 
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from local.engine import Engine
 
 Request = tuple[str, str, Mapping[str, str], object]
@@ -68,7 +68,9 @@ def ask(engine: Engine, request: Request, headers: Mapping[str, str]) -> tuple[i
 
 
 @pytest.mark.parametrize("outsider", OUTSIDERS)
-def test_an_outsider_is_refused_on_every_path_and_changes_nothing(small: Stack, outsider: str) -> None:
+def test_an_outsider_is_refused_on_every_path_and_changes_nothing(
+    small: DeployedStack, outsider: str
+) -> None:
     s3 = boto3.client("s3", **small.engine.access)
     bucket = small.outputs["Objects"]
     s3.put_object(Bucket=bucket, Key="kept", Body=b"kept")
@@ -85,7 +87,7 @@ def test_an_outsider_is_refused_on_every_path_and_changes_nothing(small: Stack, 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}"])
 def test_a_request_with_the_token_is_answered_without_a_header_that_lets_pages_read_it(
-    small: Stack, host: str
+    small: DeployedStack, host: str
 ) -> None:
     headers_with_token = {"Host": host, "X-Amz-Security-Token": "{token}", **SIGNED}
     for request in (READ_SECRETS, LIST_TABLES, HEALTH):
@@ -94,7 +96,7 @@ def test_a_request_with_the_token_is_answered_without_a_header_that_lets_pages_r
         assert "access-control-allow-origin" not in headers, request
 
 
-def test_a_websocket_is_refused_even_with_the_token(small: Stack) -> None:
+def test_a_websocket_is_refused_even_with_the_token(small: DeployedStack) -> None:
     upgrade = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -105,7 +107,7 @@ def test_a_websocket_is_refused_even_with_the_token(small: Stack) -> None:
     assert ask(small.engine, ("GET", "/", {}, None), upgrade)[0] == 403
 
 
-def test_the_body_of_a_refused_request_is_not_read_as_the_next_request(small: Stack) -> None:
+def test_the_body_of_a_refused_request_is_not_read_as_the_next_request(small: DeployedStack) -> None:
     hidden = b"GET /_ministack/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with socket.create_connection(("127.0.0.1", small.engine.port), timeout=60) as connection:
         head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(hidden)}\r\n\r\n"
@@ -116,7 +118,9 @@ def test_the_body_of_a_refused_request_is_not_read_as_the_next_request(small: St
     assert answer.count(b"HTTP/1.1") == 1
 
 
-def test_a_request_to_the_api_with_headers_of_another_service_reaches_the_api_only(small: Stack) -> None:
+def test_a_request_to_the_api_with_headers_of_another_service_reaches_the_api_only(
+    small: DeployedStack,
+) -> None:
     """The local server adds the token to all that its visitors send to the API."""
     disguise = {
         "Host": f"{small.outputs['ApiId']}.execute-api.localhost:{small.engine.port}",
@@ -128,7 +132,7 @@ def test_a_request_to_the_api_with_headers_of_another_service_reaches_the_api_on
         assert (status, json.loads(answer)) == (404, {"message": "Not Found"})
 
 
-def test_the_token_is_long_and_in_no_log(small: Stack) -> None:
+def test_the_token_is_long_and_in_no_log(small: DeployedStack) -> None:
     token = small.engine.token
     assert len(token) >= 43, "256 bits"
     assert token not in small.engine.child.log.read_text(errors="replace")

@@ -2,13 +2,13 @@
 
 import boto3
 
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from tests.engine.conftest import rows, wait_for
 
 VISIBILITY_MS = 6_000  # as in small/template.yaml
 
 
-def send(stack: Stack, *bodies: str) -> None:
+def send(stack: DeployedStack, *bodies: str) -> None:
     """Sends all bodies as one batch. Without the delay the poller could find the first one alone."""
     sqs = boto3.client("sqs", **stack.engine.access)
     sqs.send_message_batch(
@@ -19,18 +19,20 @@ def send(stack: Stack, *bodies: str) -> None:
     )
 
 
-def test_messages_reach_the_function(small: Stack) -> None:
+def test_messages_reach_the_function(small: DeployedStack) -> None:
     send(small, "plain a", "plain b")
     wait_for({"plain a 1", "plain b 1"}, small)
 
 
-def test_only_a_refused_message_is_delivered_again_and_after_the_visibility_timeout(small: Stack) -> None:
+def test_only_a_refused_message_is_delivered_again_and_after_the_visibility_timeout(
+    small: DeployedStack,
+) -> None:
     send(small, "refuse a", "accepted a")
     wait_for({"refuse a 1", "accepted a 1", "refuse a 2"}, small)
     assert int(rows(small)["refuse a 2"]["millisecondsSinceFirstReceipt"]["N"]) >= VISIBILITY_MS
     assert "accepted a 2" not in rows(small)
 
 
-def test_the_batch_of_a_killed_worker_is_delivered_again(small: Stack) -> None:
+def test_the_batch_of_a_killed_worker_is_delivered_again(small: DeployedStack) -> None:
     send(small, "before b", "die b")
     wait_for({"before b 2", "die b 2"}, small)

@@ -2,16 +2,16 @@
 
 import boto3
 
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from tests.engine.conftest import wait_for
 
 
-def test_a_schedule_that_is_due_calls_its_function(small: Stack) -> None:
+def test_a_schedule_that_is_due_calls_its_function(small: DeployedStack) -> None:
     """The engine looks for due schedules every 10 seconds."""
     wait_for({"tick"}, small)
 
 
-def test_rates_and_crons_are_registered_and_enabled(small: Stack) -> None:
+def test_rates_and_crons_are_registered_and_enabled(small: DeployedStack) -> None:
     """The test does not wait for a call: a rate's first one is due after a whole period."""
     scheduler = boto3.client("scheduler", **small.engine.access)
     schedules = [

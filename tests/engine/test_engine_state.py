@@ -11,17 +11,17 @@ import boto3
 import pytest
 
 from local import engine
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from local.engine import running_engine
 from local.processes import Child
 from tests.engine.conftest import seen, wait_for
 from tests.engine.test_engine_queue import send
 from tests.engine.test_engine_routes import ask
 
-Start = Callable[[], AbstractContextManager[Stack]]
+Start = Callable[[], AbstractContextManager[DeployedStack]]
 
 
-def remember(stack: Stack, name: str) -> None:
+def remember(stack: DeployedStack, name: str) -> None:
     """Stores a row and an object of this name."""
     dynamodb = boto3.client("dynamodb", **stack.engine.access)
     dynamodb.put_item(TableName=stack.outputs["SeenTable"], Item={"name": {"S": name}})
@@ -35,7 +35,7 @@ def files(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def objects(stack: Stack, bucket: str | None = None) -> dict[str, bytes]:
+def objects(stack: DeployedStack, bucket: str | None = None) -> dict[str, bytes]:
     """Returns key → content of the stack's bucket, or of another one."""
     s3 = boto3.client("s3", **stack.engine.access)
     bucket = bucket or stack.outputs["Objects"]

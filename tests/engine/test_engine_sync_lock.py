@@ -3,20 +3,18 @@
 import boto3
 
 from imagecache.stores.state.lock import SyncLock
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from local.engine import Engine
 from local.stack import release_sync_lock
-from tests.integration.conftest import Stack as Tables
+from tests.integration.conftest import Stack
 
 NOW = 1_750_000_000_000
 LEASE = 16 * 60_000
 
 
-def test_the_next_sync_may_begin_at_once_with_a_newer_fence(
-    stack: Tables, engine_with_tables: Engine
-) -> None:
+def test_the_next_sync_may_begin_at_once_with_a_newer_fence(stack: Stack, engine_with_tables: Engine) -> None:
     del stack  # this fixture has emptied the tables
-    deployed = Stack("imagecache", engine_with_tables, {}, {"SyncStateTable": "SyncStateTable"}, {})
+    deployed = DeployedStack("imagecache", engine_with_tables, {}, {"SyncStateTable": "SyncStateTable"}, {})
     lock = SyncLock(
         table_name="SyncStateTable", dynamodb=boto3.client("dynamodb", **engine_with_tables.access)
     )

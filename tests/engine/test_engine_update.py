@@ -7,7 +7,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from local.deploy import DeployError, Stack, deploy
+from local.deploy import DeployedStack, DeployError, deploy
 from local.engine import running_engine
 from local.processes import ChildError
 from local.template import read_template
@@ -15,7 +15,7 @@ from tests.engine.conftest import SMALL, seen
 from tests.engine.test_engine_routes import ask
 from tests.engine.test_engine_state import remember
 
-Start = Callable[[], AbstractContextManager[Stack]]
+Start = Callable[[], AbstractContextManager[DeployedStack]]
 
 
 def test_the_next_deployment_serves_new_code_and_routes_and_keeps_the_state(
@@ -66,7 +66,7 @@ def test_a_deployment_into_an_engine_that_has_ended_says_so(tmp_path: Path) -> N
 
 
 def test_a_secret_that_is_not_given_again_is_deleted_and_a_parameter_of_the_template_stays(
-    start: Callable[..., AbstractContextManager[Stack]],
+    start: Callable[..., AbstractContextManager[DeployedStack]],
 ) -> None:
     with start(secrets={"old": "x", "kept": "x"}) as stack:
         assert parameters(stack) == {"/own/old", "/own/kept", "/own/work-queue-url"}
@@ -74,6 +74,6 @@ def test_a_secret_that_is_not_given_again_is_deleted_and_a_parameter_of_the_temp
         assert parameters(stack) == {"/own/kept", "/own/work-queue-url"}
 
 
-def parameters(stack: Stack) -> set[str]:
+def parameters(stack: DeployedStack) -> set[str]:
     ssm = boto3.client("ssm", **stack.engine.access)
     return {entry["Name"] for entry in ssm.get_parameters_by_path(Path="/own")["Parameters"]}

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 
-from local.deploy import Stack
+from local.deploy import DeployedStack
 
 
-def test_a_conditional_put_has_one_winner_among_16_threads(small: Stack) -> None:
+def test_a_conditional_put_has_one_winner_among_16_threads(small: DeployedStack) -> None:
     dynamodb = boto3.client("dynamodb", **small.engine.access)
 
     def put(name: str, writer: int) -> bool:

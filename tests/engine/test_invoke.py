@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.access import add_engine_access
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from local.engine import REGION
 from local.template import ROOT
 from tools.invoke import main
@@ -15,7 +15,7 @@ CHATS = str(ROOT / "events" / "chats.json")
 
 
 @pytest.fixture
-def clone(small: Stack, tmp_path: Path) -> Path:
+def clone(small: DeployedStack, tmp_path: Path) -> Path:
     """The folder of a clone whose `make run` is the small stack."""
     (tmp_path / ".local").mkdir()
     access = tmp_path / ".local" / "access.json"

@@ -32,6 +32,7 @@ from imagecache.usecases.sync.sync_chats import ChatSync
 from imagecache.usecases.sync.sync_run import SyncReport
 from imagecache.wiring import Wiring
 from tests.bucket_clock import bucket_clock
+from tests.quick_moto import pass_simple_values_on
 from tests.settings import config_with
 from tests.tables import create_tables
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 NOW = 1_800_000_000_000
 DISTRIBUTION_PARAMETER = "/imagecache/distribution-id"
+pass_simple_values_on()
 TABLES = ("BeeperChatsTable", "ChatParticipantsTable", "CachedImagesTable", "ContactsTable", "SyncStateTable")
 
 

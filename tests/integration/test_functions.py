@@ -565,8 +565,8 @@ def test_every_log_line_of_a_job_names_the_job_and_the_request(
     assert [(line["message"], line["jobId"]) for line in lines] == [
         ("job", event("job")["jobId"]),
         ("nothing to do", event("job")["jobId"]),
-        ("sweep", f"nightly-{nightly['id']}"),
-        ("nothing to do", f"nightly-{nightly['id']}"),
+        ("sweep", f"scheduled-{nightly['id']}"),
+        ("nothing to do", f"scheduled-{nightly['id']}"),
     ]
     assert {line["function_request_id"] for line in lines} == {Context.aws_request_id}
 

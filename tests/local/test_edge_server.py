@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.deploy import Stack
+from local.deploy import DeployedStack
 from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.engine import Engine
@@ -66,9 +66,9 @@ def engine() -> Iterator[FakeEngine]:
         server.shutdown()
 
 
-def edge_stack(engine: FakeEngine) -> Stack:
+def edge_stack(engine: FakeEngine) -> DeployedStack:
     no_child: Any = None
-    return Stack("imagecache", Engine(no_child, engine.server_port, TOKEN), TEMPLATE, RESOURCES, {})
+    return DeployedStack("imagecache", Engine(no_child, engine.server_port, TOKEN), TEMPLATE, RESOURCES, {})
 
 
 @pytest.fixture

@@ -31,8 +31,7 @@ def other_port() -> int:
 def clone(tmp_path_factory: pytest.TempPathFactory, other_port: int) -> Iterator[Clone]:
     """Runs the stack until all pictures are cached that can be. Its largest group has `CROWD` members."""
     clone = Clone(tmp_path_factory.mktemp("page").resolve() / "clone")
-    invention = clone.root / "demo" / "invention.py"
-    invention.write_text(invention.read_text().replace("CROWD = 552", f"CROWD = {CROWD}"))
+    clone.invent(single_chats=95, groups=14, crowd=CROWD)  # two pages of chats
     clone.list_few_contacts()
     process = clone.run_until_ready(ALLOWED_ORIGINS=f"http://127.0.0.1:{other_port}")
     wait_until(lambda: everything_is_cached(clone), what="all chats are read and no picture is pending")

@@ -87,7 +87,7 @@ class JobRunner:
         """
         if "jobId" in event:
             return str(event["jobId"])
-        job_id = f"nightly-{event['id']}" if "id" in event else self.new_id()
+        job_id = f"scheduled-{event['id']}" if "id" in event else self.new_id()
         self.jobs.create(new_job(job_id, scheduled, now=self.clock()))
         return job_id
 
