@@ -13,7 +13,7 @@ from imagecache.errors import AnswerTooLargeError, ListingError
 from imagecache.model.account import Account, AccountStatus
 from imagecache.model.chat import Participant
 from imagecache.rules.time_budget import TimeBudget
-from imagecache.sources.beeper.chats import ChatApi, Parameters, items_of_page, parse_participant
+from imagecache.sources.beeper.chats import ChatApi, Parameters, items_of_page, parse_participant, text_of
 
 _MOST_ACCOUNTS = 200
 _MOST_TEXT_CHARS = 200
@@ -124,9 +124,9 @@ def _account(item: object) -> Account | None:
         return None
     return Account(
         account_id=account_id.encode(errors="replace").decode(),
-        network=_text(item.get("network")),
+        network=text_of(item, "network", max_chars=_MOST_TEXT_CHARS),
         status=_STATUSES.get(str(item.get("status")), AccountStatus.UNKNOWN),
-        status_text=_text(item.get("statusText")),
+        status_text=text_of(item, "statusText", max_chars=_MOST_TEXT_CHARS),
     )
 
 
@@ -134,10 +134,3 @@ def _person(item: object) -> Participant | None:
     """Returns the contact as the participant that they are in chats, or None if they have no usable id."""
     person = parse_participant(item) if isinstance(item, Mapping) else None
     return person if person and person.participant_id else None
-
-
-def _text(value: object) -> str | None:
-    """Returns the first characters of a text, or None for anything else."""
-    if not isinstance(value, str):
-        return None
-    return value.strip()[:_MOST_TEXT_CHARS].encode(errors="replace").decode() or None

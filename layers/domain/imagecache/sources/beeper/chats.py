@@ -245,18 +245,18 @@ def parse_chat(item: object) -> Chat:
         raise UnreadableChatError
     chat_id = _id(item)
     if chat_id is None:
-        raise UnreadableChatError(_text(item, "id", max_chars=None) or "")
+        raise UnreadableChatError(text_of(item, "id", max_chars=None) or "")
     roster = _parse_roster(_mapping(item, "participants"))
     source_url, image = _picture(item)
-    is_group = _text(item, "type") == "group"
+    is_group = text_of(item, "type") == "group"
     newest_message = parse_message(_mapping(item, "preview"), roster.participants)
     return Chat(
         chat_id=chat_id,
-        account_id=_text(item, "accountID") or "",
-        network=_text(item, "network"),
+        account_id=text_of(item, "accountID") or "",
+        network=text_of(item, "network"),
         type="group" if is_group else "single",
-        title=_text(item, "title"),
-        description=_text(item, "description"),
+        title=text_of(item, "title"),
+        description=text_of(item, "description"),
         last_activity=_milliseconds(item.get("lastActivity")),
         unread_count=_count(item.get("unreadCount")),
         is_archived=_flag(item, "isArchived"),
@@ -278,7 +278,7 @@ def parse_chat(item: object) -> Chat:
 def _merged_into(item: Json, chat_id: str) -> str | None:
     """Returns the id of the union that a chat is merged into, or None. A chat cannot hide itself."""
     value = item.get("mergedIntoChatID")
-    union_id = _key(_text(item, "mergedIntoChatID", max_chars=None)) if isinstance(value, str) else None
+    union_id = _key(text_of(item, "mergedIntoChatID", max_chars=None)) if isinstance(value, str) else None
     return None if union_id == chat_id else union_id
 
 
@@ -291,7 +291,7 @@ def _merged_chat_ids(item: Json, chat_id: str) -> tuple[str, ...]:
         return ()
     listed = _mapping(item, "merge").get("chatIDs")
     members = listed if isinstance(listed, list) else []
-    texts = (_key(_text({"id": member}, "id", max_chars=None)) for member in members)
+    texts = (_key(text_of({"id": member}, "id", max_chars=None)) for member in members)
     return tuple(sorted({text for text in texts if text and text != chat_id})[:_MOST_MERGED_CHATS])
 
 
@@ -300,10 +300,10 @@ def parse_participant(member: Json) -> Participant:
     source_url, image = _picture(member)
     return Participant(
         participant_id=_id(member) or "",
-        full_name=_text(member, "fullName"),
-        username=_text(member, "username"),
-        phone_number=_text(member, "phoneNumber"),
-        email=_text(member, "email"),
+        full_name=text_of(member, "fullName"),
+        username=text_of(member, "username"),
+        phone_number=text_of(member, "phoneNumber"),
+        email=text_of(member, "email"),
         is_self=_flag(member, "isSelf"),
         is_network_bot=_flag(member, "isNetworkBot"),
         source_url=source_url,
@@ -316,14 +316,14 @@ def parse_message(message: Json, members: Iterable[Participant]) -> Message:
 
     The sender's name is taken from the list of members if the message has none, or an identifier instead.
     """
-    sender_id = _text(message, "senderID", max_chars=None)
+    sender_id = text_of(message, "senderID", max_chars=None)
     sender = next((member for member in members if member.participant_id == sender_id), None)
     listed_name = sender.full_name if sender else None
     attachments = message.get("attachments")
     return Message(
-        type=(_text(message, "type") or "").upper(),
-        text=_text(message, "text", max_chars=MAX_TEXT_CHARS),
-        sender_name=better_name(_text(message, "senderName"), listed_name) or listed_name,
+        type=(text_of(message, "type") or "").upper(),
+        text=text_of(message, "text", max_chars=MAX_TEXT_CHARS),
+        sender_name=better_name(text_of(message, "senderName"), listed_name) or listed_name,
         is_own=_flag(message, "isSender") or (sender is not None and sender.is_self),
         is_deleted=_flag(message, "isDeleted"),
         is_hidden=_flag(message, "isHidden"),
@@ -337,8 +337,8 @@ def parse_message(message: Json, members: Iterable[Participant]) -> Message:
 
 def _parse_attachment(attachment: Json) -> Attachment:
     return Attachment(
-        type=_text(attachment, "type") or "",
-        file_name=_text(attachment, "fileName"),
+        type=text_of(attachment, "type") or "",
+        file_name=text_of(attachment, "fileName"),
         is_gif=_flag(attachment, "isGif"),
         is_sticker=_flag(attachment, "isSticker"),
         is_voice_note=_flag(attachment, "isVoiceNote"),
@@ -376,7 +376,7 @@ def _parse_roster(roster: Json) -> _RosterJson:
 
 def _picture(item: Json) -> tuple[str | None, ImageRef | None]:
     """Returns a picture's source URL, and its image key or the reason why the URL is rejected."""
-    url = _text(item, "imgURL", max_chars=None)
+    url = text_of(item, "imgURL", max_chars=None)
     if url is None:
         return None, None
     if len(url) > _MAX_URL_CHARS:
@@ -392,7 +392,7 @@ def _cursor(value: object) -> str | None:
 
 def _id(item: Json) -> str | None:
     """Returns the id, or None if it is missing or too long for a key in DynamoDB."""
-    return _key(_text(item, "id", max_chars=None))
+    return _key(text_of(item, "id", max_chars=None))
 
 
 def _key(text: str | None) -> str | None:
@@ -400,7 +400,7 @@ def _key(text: str | None) -> str | None:
     return text if text and len(text.encode()) <= _MAX_ID_BYTES else None
 
 
-def _text(item: Json, name: str, *, max_chars: int | None = _MAX_TEXT_CHARS) -> str | None:
+def text_of(item: Json, name: str, *, max_chars: int | None = _MAX_TEXT_CHARS) -> str | None:
     """Returns the first `max_chars` characters of a text or a number, or None if there are none."""
     value = item.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
