@@ -14,7 +14,8 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes, urlsplit
+from posixpath import normpath
+from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlsplit
 
 from imagecache.errors import RejectedSourceError
 from imagecache.model.image import ImageRef, LocationKind, RejectionReason
@@ -39,7 +40,9 @@ _WINDOWS_PATH = re.compile(r"/?([a-z]:[\\/].*)", re.IGNORECASE | re.DOTALL)
 # Old examples of Beeper's API have such paths. The folder that they begin in is not known.
 _RELATIVE_PATH = re.compile(r"BeeperTexts(?:-[^/]*)?/")
 _ATTACHMENT = re.compile(r".*/BeeperTexts(?:-[^/]*)?/(?!media/)([^/]*)/attachments/([^/]*)", re.DOTALL)
-_ASSETS_SERVE = re.compile(r"https?://[^/?#]*(?:/[^?#]*)?/v1/assets/serve/?\?([^#]*)", re.IGNORECASE)
+_HTTP_URL = re.compile(r"https?://[^/?#\\]*([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
+_ASSETS_SERVE = "/v1/assets/serve"
+_SERVED_NAMES = {"url", "uri"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,25 +302,44 @@ def _resolved(source_url: str) -> tuple[_Scheme, str]:
     If that URL is not one of Beeper's media, or not encoded correctly, the scheme is one that is never
     fetched.
     """
-    serve = _ASSETS_SERVE.fullmatch(source_url.partition("#")[0])
-    if not serve or not (inside := _inner_urls(serve.group(1))):
+    inside = _served_urls(source_url)
+    if not inside:
         return _scheme_of(source_url), source_url
     scheme = _scheme_of(inside[0])
     is_media = scheme.kind is LocationKind.BEEPER and len(inside) == 1
     return (scheme, inside[0]) if is_media else (_NEVER_FETCHED, source_url)
 
 
-def _inner_urls(query: str) -> list[str]:
-    """Returns the values of `url` and `uri` in a query. A value that is not valid UTF-8 is an empty text."""
-    if not re.search(r"(?:^|&)ur[il]=", query):
+def _served_urls(source_url: str) -> list[str]:
+    """Returns the values of `url` and `uri` in a URL of `/v1/assets/serve`, and none of any other URL.
+
+    The path and the names may be written in any way that a server may understand. A value that is not valid
+    UTF-8 is an empty text.
+    """
+    parts = _HTTP_URL.match(source_url)
+    if not parts or not _without_disguise(parts[1]).endswith(_ASSETS_SERVE):
+        return []
+    query = parts[2] or ""
+    names = {_decoded_twice(each.partition("=")[0]).casefold() for each in query.split("&")}
+    if not names & _SERVED_NAMES:
         return []
     if _MALFORMED_ESCAPE.search(query):
         return [""]
     try:
-        parameters = parse_qs(query, keep_blank_values=True, errors="strict")
+        parameters = parse_qsl(query, keep_blank_values=True, errors="strict")
     except ValueError:
         return [""]
-    return [*parameters.get("url", []), *parameters.get("uri", [])]
+    return [value for name, value in parameters if unquote(name).casefold() in _SERVED_NAMES]
+
+
+def _without_disguise(path: str) -> str:
+    """Returns a path in lower case, decoded, without dot segments and without superfluous slashes."""
+    return normpath(_decoded_twice(path).replace("\\", "/")).casefold()
+
+
+def _decoded_twice(text: str) -> str:
+    """Decodes percent-escapes twice, because a proxy may decode them before the server does."""
+    return unquote(unquote(text))
 
 
 def parse_source_url(source_url: str) -> ImageLocation:
