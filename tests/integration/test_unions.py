@@ -192,11 +192,68 @@ def test_a_member_that_is_stored_after_the_union_is_hidden(stack: Stack, own_ans
     assert shown(stack) == {"!union"}
 
 
-def test_field_merged_into_chat_id_a_chat_that_says_so_itself_is_hidden_without_a_union(stack: Stack) -> None:
+@pytest.mark.parametrize(
+    "pages",
+    [
+        pytest.param([[merged("a", into="elsewhere"), chat("elsewhere")]], id="on one page"),
+        pytest.param([[chat("elsewhere")], [merged("a", into="elsewhere")]], id="the union first"),
+    ],
+)
+def test_field_merged_into_chat_id_a_chat_that_says_so_itself_is_hidden_by_a_union_that_does_not_name_it(
+    stack: Stack, pages: list[list[Json]]
+) -> None:
     for complete in (False, True):
-        run(stack, Beeper([[merged("a", into="elsewhere"), chat("bob")]]), complete=complete)
-        assert shown(stack) == {"!bob"}
+        run(stack, Beeper(pages), complete=complete)
+        assert shown(stack) == {"!elsewhere"}
         assert hidden(stack) == {"!a": "!elsewhere"}
+    assert len(stack.writes()) == 4, "of its own state only"
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        pytest.param([merged("a", into="elsewhere")], id="that is not stored"),
+        pytest.param([merged("a", into="b"), merged("b", into="a")], id="each other"),
+    ],
+)
+def test_a_chat_that_is_merged_into_nothing_that_is_shown_is_shown_itself(
+    stack: Stack, listed: list[Json]
+) -> None:
+    beeper = Beeper([[*listed, chat("bob")]])
+    for complete in (False, True):
+        run(stack, beeper, complete=complete)
+        assert (shown(stack), hidden(stack)) == ({each["id"] for each in beeper.listed[0]}, {})
+    assert len(stack.writes()) == 4, "of its own state only"
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_listed_chat_comes_back_when_the_union_that_it_names_is_not_stored_any_more(
+    stack: Stack, complete: bool
+) -> None:
+    beeper = Beeper([[merged("a", into="elsewhere"), chat("elsewhere")]])
+    run(stack, beeper)
+    stack.chats_table.delete("!elsewhere", fence=1000)
+    run(stack, replace(beeper, listed=[[merged("a", into="elsewhere")]]), complete=complete)
+    assert (shown(stack), hidden(stack)) == ({"!a"}, {})
+
+
+def test_chats_that_say_that_they_are_merged_come_back_when_their_union_is_deleted(stack: Stack) -> None:
+    """Beeper has deleted the union and one of its chats, and says that the others are merged into it."""
+    formed(stack, "a", "b", "c")
+    beeper = Beeper([[chat("bob")]], [merged("a"), merged("b")])
+    run(stack, beeper, complete=True)
+    assert (set(hidden(stack)), missing(stack)) == ({"!a", "!b", "!c"}, {"!c", "!union"})
+    assert run(stack, beeper, complete=True).deleted == 2
+    assert (shown(stack), hidden(stack)) == ({"!a", "!b", "!bob"}, {})
+    for _ in range(3):
+        run(stack, beeper, complete=True)
+        assert (shown(stack), hidden(stack)) == ({"!a", "!b", "!bob"}, {})
+
+
+def test_a_chat_comes_back_when_a_union_that_does_not_name_it_is_dissolved(stack: Stack) -> None:
+    run(stack, Beeper([[union("a"), merged("b"), chat("bob")]]))
+    run(stack, Beeper([[chat("a"), chat("bob")]], [merged("b")]), complete=True)
+    assert (shown(stack), hidden(stack)) == ({"!a", "!b", "!bob"}, {})
 
 
 def test_a_chat_that_joins_the_union_is_hidden_and_one_that_leaves_it_is_shown(stack: Stack) -> None:
@@ -205,9 +262,53 @@ def test_a_chat_that_joins_the_union_is_hidden_and_one_that_leaves_it_is_shown(s
     run(stack, beeper)
     assert shown(stack) == {"!union"}
     beeper.listed = [[union("a", "c")]]  # an incremental run need not reach the chat that has left
+    beeper.others = [chat("b"), merged("a"), merged("c")]
     run(stack, beeper)
-    assert (shown(stack), beeper.requests) == ({"!union", "!b"}, [])
+    assert (shown(stack), beeper.requests) == ({"!union", "!b"}, ["!b"])
     assert hidden(stack) == {"!a": "!union", "!c": "!union"}
+
+
+def test_chats_that_a_network_has_replaced_by_others_are_never_shown_beside_their_union(
+    stack: Stack,
+) -> None:
+    """Eleven unions get members with other ids at once. The members are half of all chats."""
+    numbers = range(11)
+    old = [union(f"old{number}", name=f"u{number}") for number in numbers]
+    run(stack, Beeper([[*old, *(chat(f"old{number}") for number in numbers)]]))
+    beeper = Beeper([[union(f"new{number}", name=f"u{number}") for number in numbers]])
+    unions = {each["id"] for each in old}
+    reports = []
+    for complete in (False, True, True):
+        reports.append(run(stack, beeper, complete=complete))
+        assert shown(stack) == unions
+    assert [(report.missing, report.deleted, report.refused) for report in reports] == [
+        (0, 0, 0),
+        (11, 0, 0),
+        (0, 11, 0),
+    ]
+    assert stack.chats_table.listings().keys() == unions
+
+
+def test_hidden_chats_that_are_gone_with_their_unions_count_for_the_deletion_brake(stack: Stack) -> None:
+    numbers = range(6)
+    unions = [union(f"a{number}", name=f"u{number}") for number in numbers]
+    run(stack, Beeper([[*unions, *(chat(f"a{number}") for number in numbers)]]))
+    reports = [run(stack, Beeper([[chat("bob")]]), complete=True) for _ in range(2)]
+    assert [report.refused for report in reports] == [0, 12]
+
+
+def test_a_chat_that_has_left_its_union_is_asked_for_again_if_beeper_gave_no_clear_answer(
+    stack: Stack,
+) -> None:
+    beeper = formed(stack, "a", "b")
+    beeper.listed = [[union("a"), chat("bob")]]
+    beeper.others = [merged("a"), chat("b")]
+    beeper.without_answer = {"!b"}
+    run(stack, beeper)
+    assert (shown(stack), set(hidden(stack))) == ({"!union", "!bob"}, {"!a", "!b"})
+    beeper.without_answer = set()
+    run(stack, beeper, complete=True)
+    assert (shown(stack), hidden(stack)) == ({"!union", "!b", "!bob"}, {"!a": "!union"})
 
 
 def test_chats_of_a_dissolved_union_come_back_unchanged_in_a_complete_run(stack: Stack) -> None:
@@ -263,12 +364,13 @@ def test_a_union_that_is_gone_is_kept_while_a_chat_may_still_be_in_it(
 def test_chats_that_are_not_listed_come_back_if_the_union_is_gone_and_they_say_that_they_are_in_none(
     stack: Stack,
 ) -> None:
-    formed(stack, "a", "b")
-    beeper = Beeper([[chat("bob")]], [chat("a"), merged("b", into="other")])
+    formed(stack, "a", "b", "c")
+    others = [chat("a"), merged("b", into="other"), merged("c", into="unknown")]
+    beeper = Beeper([[chat("other"), chat("bob")]], others)
     report = run(stack, beeper, complete=True)
     assert (report.missing, report.deleted) == (0, 1)
-    assert beeper.requests == ["!a", "!b", "!union"]
-    assert (shown(stack), hidden(stack)) == ({"!a", "!bob"}, {"!b": "!other"})
+    assert beeper.requests == ["!a", "!b", "!c", "!union"]
+    assert (shown(stack), hidden(stack)) == ({"!a", "!c", "!other", "!bob"}, {"!b": "!other"})
 
 
 def test_a_union_that_the_list_only_leaves_out_hides_its_members_on(stack: Stack) -> None:
@@ -325,10 +427,10 @@ def test_a_member_whose_mark_is_left_over_is_asked_for_before_it_is_deleted(stac
     beeper = formed(stack, "a", "b")
     gone = Beeper([[chat("bob")]])
     run(stack, gone, complete=True)
-    beeper.listed = [[chat("bob")]]
+    beeper.listed = [[chat("other"), chat("bob")]]
     beeper.others = [chat("a"), merged("b", into="other")]
     run(stack, beeper, complete=True)
-    assert (shown(stack), hidden(stack)) == ({"!a", "!bob"}, {"!b": "!other"})
+    assert (shown(stack), hidden(stack)) == ({"!a", "!other", "!bob"}, {"!b": "!other"})
     assert missing(stack) == set()
 
 
@@ -345,6 +447,7 @@ def test_a_run_that_ends_before_any_write_of_a_union_is_repaired_by_the_next_run
     """The union loses two chats and wins two others."""
     beeper = formed(stack, "a", "b", others=["c", "d"])
     beeper.listed = [[union("c", "d", minutes_ago=0)]]
+    beeper.others = [chat("a"), chat("b"), merged("c"), merged("d")]
     write = getattr(stack.chats_table, method)
     countdown = iter(range(calls + 1))
 
@@ -418,7 +521,7 @@ def test_a_chat_returns_to_the_folder_that_it_was_in(stack: Stack) -> None:
     before = [chat("a", **low), chat("b", **archived), chat("c")]
     run(stack, Beeper([before]))
     run(stack, Beeper([[union("a", "b", "c")]]))
-    run(stack, Beeper([[chat("union")]]))  # it is a chat as any other
+    run(stack, Beeper([[chat("union")]], before))  # it is a chat as any other
     assert [shown(stack, folder) for folder in Folder] == [{"!union", "!c"}, {"!a"}, {"!b"}]
 
 

@@ -4,6 +4,9 @@ Beeper shows a union instead of several chats with the same person. It no longer
 but it still answers requests for them. Such a chat is not missing: it is hidden, and its rows stay, so that
 its pictures stay referenced.
 
+A chat is hidden only while its union is stored and shown, whatever Beeper says, because otherwise it would be
+in no list.
+
 Every run compares the members of each union that it sees with their rows. So a run repairs what an earlier
 run that has ended between two writes has left undone. Accounts without unions need no further request or
 read.
@@ -37,8 +40,8 @@ class MergeResult:
 class _Answers:
     """Beeper's answers to requests for hidden chats.
 
-    `unions` maps each chat that exists to the union that it is in (None: it is in none). `unclear` has the
-    chats for which Beeper gave no clear answer, and those for which there was no time.
+    `unions` maps each chat that exists to the union that is shown instead of it (None: the chat is shown).
+    `unclear` has the chats for which Beeper gave no clear answer, and those for which there was no time.
     """
 
     unions: dict[str, str | None]
@@ -57,16 +60,17 @@ class ChatMerger:
     people_memory: PeopleMemory
 
     def show_former_members(self, union: Chat, stored: StoredChat, run: SyncRun) -> None:
-        """Shows the chats that were in this union when it was stored, and are not in it any more.
+        """Shows the chats that were in this union when it was stored, and have left it since then.
+
+        Beeper is asked for each of them, because a network may have replaced it with a chat of another id. A
+        chat that does not exist any more stays hidden until complete runs have deleted it. The next complete
+        run asks again for a chat without a clear answer. Raises OriginDownError and FencedOffError.
 
         This must happen before the union is stored: after a crash, the next run then still sees who has left.
         """
         former = stored.merged_chat_ids.difference(union.merged_chat_ids)
-        if not former:
-            return
-        for chat_id, row in self.chats_table.stored(sorted(former), consistent=True).items():
-            if row.merged_into == union.chat_id:
-                self.chats_table.show(chat_id, folder=row.own_folder, fence=run.fence)
+        rows = self.chats_table.stored(sorted(former), consistent=True) if former else {}
+        self._ask_for(_hidden_in(union.chat_id, rows), run)
 
     def hide_members(self, union: Chat, stored: Mapping[str, StoredChat], run: SyncRun) -> None:
         """Hides the stored chats that are in this union. `stored` must contain those that have a row."""
@@ -104,8 +108,7 @@ class ChatMerger:
                     self.chats_table.hide(chat_id, union_id=union_id, fence=run.fence)
             return False
         rows = self.chats_table.stored(sorted(union.merged_chat_ids), consistent=True)
-        hidden = {chat_id: row.own_folder for chat_id, row in rows.items() if row.merged_into == union_id}
-        answers = self._ask_for(hidden, run)
+        answers = self._ask_for(_hidden_in(union_id, rows), run)
         if answers.unclear or union_id in answers.unions.values():
             return False
         self._delete(union_id, run)
@@ -144,14 +147,34 @@ class ChatMerger:
             )
         ]
         deleted = {union_id for union_id in dissolved if self._delete_if_gone(union_id, run)}
+        for union_id in deleted:
+            self.show_members_of_deleted(union_id, listings, missing, run)
         return MergeResult(missing - deleted, len(deleted))
 
-    def apply(self, answer: Chat, chat_id: str, folder: Folder, run: SyncRun) -> None:
-        """Hides or shows a hidden chat according to Beeper's answer for it. `folder` is the chat's own."""
-        if answer.merged_into is None:
+    def show_members_of_deleted(
+        self, union_id: str, listings: Mapping[str, Listing], missing: set[str], run: SyncRun
+    ) -> None:
+        """Shows the chats that are still hidden because of this union, which was deleted just now.
+
+        The chats in `missing` stay hidden, because Beeper has probably deleted them as well.
+        """
+        members = [chat_id for chat_id, listing in listings.items() if listing.merged_into == union_id]
+        rows = self.chats_table.stored(sorted(set(members) - missing), consistent=True)
+        for chat_id, folder in _hidden_in(union_id, rows).items():
             self.chats_table.show(chat_id, folder=folder, fence=run.fence)
-        else:
-            self.chats_table.hide(chat_id, union_id=answer.merged_into, fence=run.fence)
+
+    def apply(self, answer: Chat, chat_id: str, folder: Folder, run: SyncRun) -> str | None:
+        """Hides or shows a hidden chat according to Beeper's answer for it. `folder` is the chat's own.
+
+        Returns the id of the union that is shown instead of the chat, or None if the chat is shown.
+        """
+        union_id = answer.merged_into
+        union = self.chats_table.stored([union_id], consistent=True).get(union_id) if union_id else None
+        if union_id is None or union is None or union.merged_into is not None:
+            self.chats_table.show(chat_id, folder=folder, fence=run.fence)
+            return None
+        self.chats_table.hide(chat_id, union_id=union_id, fence=run.fence)
+        return union_id
 
     def _ask_for(self, hidden: Mapping[str, Folder], run: SyncRun) -> _Answers:
         """Asks Beeper for each of these hidden chats, and shows those that are in no union any more."""
@@ -166,8 +189,7 @@ class ChatMerger:
                 answers.unclear.add(chat_id)
                 continue
             if answer is not None:
-                self.apply(answer, chat_id, folder, run)
-                answers.unions[chat_id] = answer.merged_into
+                answers.unions[chat_id] = self.apply(answer, chat_id, folder, run)
         return answers
 
     def _delete_if_gone(self, union_id: str, run: SyncRun) -> bool:
@@ -210,6 +232,30 @@ def with_unions(page: Iterable[Chat], run: SyncRun) -> list[Chat]:
         else replace(chat, merged_into=run.unions.union_of.get(chat.chat_id, chat.merged_into))
         for chat in chats
     ]
+
+
+def without_unknown_unions(
+    chats: Iterable[Chat], stored: Mapping[str, StoredChat], run: SyncRun
+) -> list[Chat]:
+    """Returns the chats of a page. Those whose union is not shown are merged into none.
+
+    A union is shown if it is on the page or stored, and is not merged into another one itself. `stored` must
+    contain the unions that the chats are merged into, if they have a row.
+    """
+    page = list(chats)
+    shown = {chat_id for chat_id, row in stored.items() if row.merged_into is None}
+    shown |= set(run.unions.union_of.values())
+    for chat in page:
+        if chat.merged_into is None:
+            shown.add(chat.chat_id)
+        else:
+            shown.discard(chat.chat_id)
+    return [chat if chat.merged_into in shown else replace(chat, merged_into=None) for chat in page]
+
+
+def _hidden_in(union_id: str, rows: Mapping[str, StoredChat]) -> dict[str, Folder]:
+    """Returns the own folder of each chat that is hidden because of this union."""
+    return {chat_id: row.own_folder for chat_id, row in rows.items() if row.merged_into == union_id}
 
 
 def _unions_naming(listings: Mapping[str, Listing], unlisted: set[str]) -> dict[str, list[str]]:

@@ -42,8 +42,9 @@ class MissingChatRemover:
     def remove(self, run: SyncRun, progress: SyncProgress) -> RemovalResult:
         """Marks chats that a complete run has not listed, and deletes chats that an earlier run has marked.
 
-        If the deletions are too many, the deletion brake prevents them all, unless the run is forced. If the
-        list had an entry without an id, this does nothing, because the entry may be one of the missing chats.
+        If the deletions are too many, the deletion brake prevents them all, unless the run is forced. Chats
+        that a listed union hides do not count for the brake. If the list had an entry without an id, this
+        does nothing, because the entry may be one of the missing chats.
 
         Raises OriginDownError and FencedOffError.
         """
@@ -59,14 +60,19 @@ class MissingChatRemover:
         missing_twice = [
             chat_id for chat_id, since in missing_since.items() if 0 < since < progress.started_at
         ]
-        is_braked = is_too_much(len(missing_twice), of=len(listings), more_than=_MANY, share=_LARGE_SHARE)
+        # A listed union shows the person of a chat that it hides, so deleting that chat loses nothing.
+        hiding = listings.keys() - unlisted
+        shown = [chat_id for chat_id in missing_twice if listings[chat_id].merged_into not in hiding]
+        is_braked = is_too_much(len(shown), of=len(listings), more_than=_MANY, share=_LARGE_SHARE)
         if is_braked and not progress.force:
             return RemovalResult(len(newly_missing), merged.deleted, refused=len(missing_twice))
         deleted = merged.deleted
         for chat_id in missing_twice:
             if run.time_budget.is_used_up():
                 break
-            deleted += self._delete_if_gone(chat_id, listings[chat_id], run)
+            if self._delete_if_gone(chat_id, listings[chat_id], run):
+                deleted += 1
+                self.chat_merger.show_members_of_deleted(chat_id, listings, merged.missing, run)
         return RemovalResult(len(newly_missing), deleted)
 
     def _delete_if_gone(self, chat_id: str, listing: Listing, run: SyncRun) -> bool:

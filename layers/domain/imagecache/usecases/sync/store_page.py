@@ -30,7 +30,7 @@ from imagecache.usecases.contacts.match_contacts import (
     Person,
     people_of,
 )
-from imagecache.usecases.sync.merge_chats import ChatMerger, with_unions
+from imagecache.usecases.sync.merge_chats import ChatMerger, with_unions, without_unknown_unions
 from imagecache.usecases.sync.remember_people import PeopleMemory
 from imagecache.usecases.sync.sync_run import SyncRun
 
@@ -133,7 +133,9 @@ class PageWriter:
         """
         chats = with_unions(page, run)
         chat_ids = [chat_id for chat in chats for chat_id in (chat.chat_id, *chat.merged_chat_ids)]
-        stored = self.chats_table.stored(chat_ids, consistent=run.previews_changed)
+        union_ids = [chat.merged_into for chat in chats if chat.merged_into]
+        stored = self.chats_table.stored([*chat_ids, *union_ids], consistent=run.previews_changed)
+        chats = without_unknown_unions(chats, stored, run)
         listed_chats = [listed_chat(chat, stored.get(chat.chat_id)) for chat in chats]
         contacts_of_page = self._contacts_of_changed(listed_chats, run)
         unchanged: list[Chat] = []
