@@ -330,6 +330,81 @@ def test_nothing_is_removed_if_it_would_be_very_much_or_an_entry_has_no_id(
     assert report.contacts.refused == (0 if removed else 12 - left)
 
 
+def moved(count: int) -> list[Json]:
+    """Returns people with the ids that WhatsApp has moved them to, and with new names."""
+    return [contact(f"@whatsapp_lid-{number}:beeper.local", f"New {number}") for number in range(count)]
+
+
+def phone(number: int) -> str:
+    return f"+4420794609{number:02}"
+
+
+def test_contacts_that_a_network_has_moved_to_other_ids_are_replaced_and_do_not_count_for_the_brake(
+    synced: Synced,
+) -> None:
+    """Some are recognised by the phone number in their old id, the others by the one that Beeper sends."""
+    old = [f"@whatsapp_{phone(number)[1:]}:beeper.local" for number in range(6)]
+    of_whatsapp(
+        synced,
+        *(contact(each, f"Old {number}") for number, each in enumerate(old)),
+        *(contact(f"@old-{number}:x", f"Old {number}", phoneNumber=phone(number)) for number in range(6, 12)),
+    )
+    synced.sync()
+    of_whatsapp(
+        synced, *({**person, "phoneNumber": phone(number)} for number, person in enumerate(moved(12)))
+    )
+    report = synced.sync()
+    assert (report.contacts.saved, report.contacts.removed, report.contacts.refused) == (12, 12, 0)
+    assert names(synced) == {f"New {number}" for number in range(12)}
+
+
+def test_contacts_that_a_network_has_moved_are_recognised_by_their_user_names(synced: Synced) -> None:
+    of_whatsapp(
+        synced,
+        *({**person, "username": f"Person.{number}"} for number, person in enumerate(people(12))),
+    )
+    synced.sync()
+    of_whatsapp(
+        synced, *({**person, "username": f"@person.{number}"} for number, person in enumerate(moved(12)))
+    )
+    report = synced.sync()
+    assert (report.contacts.removed, report.contacts.refused) == (12, 0)
+    assert names(synced) == {f"New {number}" for number in range(12)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param({}, {}, id="nothing in common"),
+        pytest.param({"phoneNumber": phone(1)}, {"phoneNumber": phone(2)}, id="another number"),
+        pytest.param(
+            {"username": "ada", "phoneNumber": phone(1)},
+            {"username": "ada", "phoneNumber": phone(2)},
+            id="a user name that now belongs to another number",
+        ),
+    ],
+)
+def test_contacts_of_other_people_do_not_replace_those_that_are_gone(
+    synced: Synced, old: Json, new: Json
+) -> None:
+    of_whatsapp(synced, *({**person, **old} for person in people(12)))
+    synced.sync()
+    [other] = moved(1)
+    of_whatsapp(synced, {**other, **new})
+    report = synced.sync()
+    assert (report.contacts.removed, report.contacts.refused) == (0, 12)
+
+
+def test_a_contact_that_was_moved_is_replaced_also_if_too_many_others_are_gone(synced: Synced) -> None:
+    of_whatsapp(synced, contact(ADA.id, "Ada", phoneNumber=NUMBER), *people(11))
+    synced.sync()
+    [ada] = moved(1)
+    of_whatsapp(synced, {**ada, "phoneNumber": NUMBER})
+    report = synced.sync()
+    assert (report.contacts.removed, report.contacts.refused) == (1, 11)
+    assert names(synced) == {"New 0", *(f"Person {number}" for number in range(11))}
+
+
 def test_contacts_of_an_account_that_is_logged_out_or_no_longer_listed_are_kept(synced: Synced) -> None:
     of_whatsapp(synced, *people(2))
     synced.sync()

@@ -47,6 +47,7 @@ class Contact:
 
     `source_url` is the URL of the picture, and `image` has its image key or the reason why the URL is
     rejected. `updated_at` is in ms. `version` is the number of writes, 0 before the contact is stored.
+    `username` is only set for contacts from Beeper: the user name in the network of their account.
     """
 
     contact_id: str
@@ -57,6 +58,7 @@ class Contact:
     kept_by: KeptBy
     updated_at: int = 0
     version: int = 0
+    username: str | None = None
 
     @property
     def image_key(self) -> str | None:

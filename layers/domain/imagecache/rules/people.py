@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from imagecache.model.chat import Participant
-from imagecache.model.contact import IdentifierKind
+from imagecache.model.contact import Contact, IdentifierKind
 from imagecache.model.person import KnownPerson, KnownPicture
 from imagecache.rules.identifiers import identifier, identifiers_of
 from imagecache.rules.image_choice import is_bot
@@ -46,6 +46,27 @@ def person_ids(member: Participant, *, network: str, region: str) -> tuple[str, 
         _NAME: f"{network.casefold()}\n{name}" if name else None,
     }
     return tuple(f"{kind}#{_hash(value)}" for kind, value in values.items() if value)
+
+
+def ids_of_contact(contact: Contact, *, network: str, region: str) -> list[str]:
+    """Returns the person ids that a contact from Beeper keeps when the network changes its participant id.
+
+    `network` is the name of the network that the contact's account is on. `region` is the country of phone
+    numbers without a country code.
+    """
+    values = {each.kind: each.value for each in contact.identifiers}
+    member = Participant(
+        participant_id=values.get(IdentifierKind.PARTICIPANT, ""),
+        full_name=None,
+        username=contact.username,
+        phone_number=values.get(IdentifierKind.PHONE),
+        email=None,
+        is_self=False,
+        is_network_bot=False,
+        source_url=None,
+        image=None,
+    )
+    return ids_across_chats(person_ids(member, network=network, region=region))
 
 
 def phone_id(ids: Iterable[str]) -> str | None:

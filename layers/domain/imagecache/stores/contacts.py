@@ -46,6 +46,7 @@ class ContactRow(Model):
     kept_by = UnicodeAttribute(null=True, attr_name="keptBy")
     updated_at = NumberAttribute(null=True, attr_name="updatedAt")
     version = NumberAttribute(null=True)
+    username = UnicodeAttribute(null=True)
     claimants: ListAttribute[Any] = ListAttribute(null=True)
     by_image = _ByImage()
 
@@ -244,6 +245,7 @@ def row_values(contact: Contact) -> dict[str, Any]:
         "identifiers": json.dumps(identifiers),
         "kept_by": contact.kept_by.value,
         "updated_at": contact.updated_at,
+        "username": contact.username,
     }
 
 
@@ -261,4 +263,5 @@ def contact_of(row: ContactRow) -> Contact:
         kept_by=KeptBy(row.kept_by),
         updated_at=int(row.updated_at or 0),
         version=int(row.version or 0),
+        username=row.username,
     )

@@ -3,7 +3,8 @@
 An import never changes or deletes a contact that the owner has put through the API.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -13,6 +14,7 @@ from imagecache.clock import Clock
 from imagecache.errors import ConflictError
 from imagecache.model.contact import Contact, KeptBy
 from imagecache.rules.deletion_brake import is_too_much
+from imagecache.rules.people import phone_id
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.state.contact_changes import ContactChanges
@@ -141,21 +143,52 @@ def differences(
     counts: ImportCounts,
     may_remove: bool,
     force: bool = False,
+    ids_of: Callable[[Contact], Sequence[str]] = lambda _: (),
 ) -> Differences:
     """Returns the differences between `wanted`, all contacts of the source, and those that are stored.
 
     `may_remove` is False if a contact that is missing from `wanted` may exist all the same. `force` switches
-    the brake on deletions off. Counts what is kept by hand or refused.
+    the brake on deletions off. `ids_of` returns the person ids of a contact that outlive its contact id. A
+    contact whose person has another contact in `wanted` is replaced, and does not count for the brake. Counts
+    what is kept by hand or refused.
     """
     wanted_by_id = {contact.contact_id: contact for contact in wanted}
     to_save = _to_save(wanted_by_id, stored, counts)
     of_source = [contact for contact in stored.values() if source.has(contact)]
     gone = [contact for contact in of_source if contact.contact_id not in wanted_by_id]
-    is_braked = is_too_much(len(gone), of=len(of_source), more_than=_MANY, share=_LARGE_SHARE)
-    if not may_remove or (is_braked and not force):
+    replaced = _replaced(gone, wanted_by_id.values(), ids_of)
+    lost = len(gone) - len(replaced)
+    if not may_remove:
         counts.refused += len(gone)
-        gone = []
+        return Differences(to_save, [])
+    if is_too_much(lost, of=len(of_source), more_than=_MANY, share=_LARGE_SHARE) and not force:
+        counts.refused += lost
+        return Differences(to_save, replaced)
     return Differences(to_save, gone)
+
+
+def _replaced(
+    gone: list[Contact], wanted: Iterable[Contact], ids_of: Callable[[Contact], Sequence[str]]
+) -> list[Contact]:
+    """Returns the contacts of `gone` whose phone number or user name now belongs to a contact in `wanted`.
+
+    The same user name with another phone number is another person's.
+    """
+    if not gone:
+        return []
+    phones: dict[str, set[str | None]] = defaultdict(set)
+    for contact in wanted:
+        ids = ids_of(contact)
+        for person_id in ids:
+            phones[person_id].add(phone_id(ids))
+
+    def is_replaced(contact: Contact) -> bool:
+        ids = ids_of(contact)
+        own = phone_id(ids)
+        others = [phone for person_id in ids for phone in phones.get(person_id, ())]
+        return any(own is None or phone is None or phone == own for phone in others)
+
+    return [contact for contact in gone if is_replaced(contact)]
 
 
 def _to_save(

@@ -8,15 +8,17 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from imagecache.clock import Clock
 from imagecache.errors import ListingError, OriginDownError
 from imagecache.model.account import Account, AccountSince
-from imagecache.model.chat import Participant
+from imagecache.model.chat import Participant, network_name
 from imagecache.model.contact import Contact, IdentifierKind, KeptBy
 from imagecache.rules.account_statuses import ACCOUNT_STATUSES
 from imagecache.rules.identifiers import identifiers_of
 from imagecache.rules.names import is_identifier
+from imagecache.rules.people import ids_of_contact
 from imagecache.rules.source_urls import storable_url
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.accounts import AccountApi, ContactReading
@@ -128,6 +130,11 @@ class ContactSync:
                 # An entry without an id may be any of the stored contacts.
                 may_remove=not reading.unreadable,
                 force=force,
+                ids_of=partial(
+                    ids_of_contact,
+                    network=network_name(account.network, account.account_id),
+                    region=self.region,
+                ),
             )
             if changes:
                 before_writing()
@@ -153,6 +160,7 @@ class ContactSync:
             image=person.image if has_picture else None,
             identifiers=tuple(sorted(each for each in identifiers if each.kind in _IDENTIFIER_KINDS)),
             kept_by=KeptBy.BEEPER,
+            username=person.username,
         )
 
 
