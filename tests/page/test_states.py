@@ -77,10 +77,11 @@ def test_a_list_that_fails_in_the_middle_goes_on_where_it_was(visit: Visit) -> N
     visit.answer("**/api/chats?*cursor=*", lambda route: route.abort())
     visit.open()
     expect(visit.page.get_by_role("button", name="Try again")).to_be_visible()
-    assert visit.cards.count() == 50
+    before = visit.cards.count()
+    assert before >= 50
     visit.page.unroute("**/api/chats?*cursor=*")
     visit.page.get_by_role("button", name="Try again").click()
-    expect(visit.cards.nth(50)).to_be_attached()
+    expect(visit.cards.nth(before)).to_be_attached()
     visit.expect_failed_requests()
 
 
@@ -103,17 +104,17 @@ def test_an_empty_filter_says_so_under_a_heading(visit: Visit) -> None:
 
 
 def test_a_picture_that_arrives_later_appears_by_itself(visit: Visit) -> None:
-    """The first answer is changed to one from before the first picture was cached."""
-    answered: list[Route] = []
+    """The first answer to each request is changed to one from before the first picture was cached."""
+    answered: set[str] = set()
 
     def before_the_first_picture(route: Route) -> None:
         answer = route.fetch()
         page = answer.json() | {"nextCursor": None}
-        if not answered:
+        if route.request.url not in answered:
             for chat in page["chats"]:
                 chat["image"] |= {"status": "pending", "url": None, "sizes": {}}
                 chat["facepile"] = []
-        answered.append(route)
+        answered.add(route.request.url)
         route.fulfill(response=answer, json=page)
 
     visit.answer(CHATS, before_the_first_picture)

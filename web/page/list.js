@@ -1,12 +1,13 @@
-// Shows the list of chats with their faces, newest first; each page of it is one request.
+// Shows the list of chats with their faces, newest first; in the inbox, the pinned chats come first.
 
-import { listChats, readOrigin } from "./api.js";
+import { readOrigin } from "./api.js";
 import { ChatCard } from "./card.js";
 import { element } from "./element.js";
 import { Endless } from "./endless.js";
 import { period } from "./moments.js";
 import { errorNotice, notice } from "./notice.js";
 import { noChatsText } from "./origin.js";
+import { PINNED_FIRST, readPage } from "./pages.js";
 import { Pending } from "./pending.js";
 import { FIRST_WAIT_MS, longerWait } from "./waits.js";
 
@@ -55,8 +56,6 @@ const FILTERS = {
   },
   all: { label: "All", isDivided: true, empty: null },
 };
-
-const PAGE_SIZE = 50;
 
 /** The list of chats. `element` is the view, and `heading` its heading. */
 export class ListView {
@@ -165,7 +164,7 @@ export class ListView {
    * @returns {Promise<Chats>}
    */
   #readPage(cursor) {
-    return listChats({ limit: PAGE_SIZE, participants: 0, filter: this.#filter ?? "inbox", cursor });
+    return readPage(this.#filter ?? "inbox", cursor);
   }
 
   /**
@@ -179,7 +178,8 @@ export class ListView {
       if (this.#cards.has(chat.chatId)) continue;
       const card = new ChatCard(chat);
       this.#cards.set(chat.chatId, card);
-      this.#sectionList(chat).append(card.element);
+      const isFirst = chat.isPinned && cursor === null && this.#filter === PINNED_FIRST;
+      this.#sectionList(chat, isFirst ? "Pinned" : null).append(card.element);
     }
     this.#pending.watch(chats, cursor);
     const { label } = this.#shownFilter();
@@ -196,18 +196,19 @@ export class ListView {
    * Returns the list that a chat belongs into: the last one, or a new one where another period begins.
    *
    * @param {Chat} chat
+   * @param {string | null} heading The heading above the chat, instead of its period.
    * @returns {Element}
    */
-  #sectionList(chat) {
+  #sectionList(chat, heading) {
     const { label, isDivided } = this.#shownFilter();
-    const name = isDivided ? period(chat.lastActivity) : label;
+    const name = heading ?? (isDivided ? period(chat.lastActivity) : label);
     const last = this.#body.lastElementChild;
     if (last instanceof HTMLElement && last.dataset.period === name && last.lastElementChild) {
       return last.lastElementChild;
     }
     const list = element("ul", { className: "cards", aria: { label: name } });
-    const heading = isDivided ? element("h2", {}, name) : null;
-    this.#body.append(element("section", { data: { period: name } }, heading, list));
+    const title = isDivided ? element("h2", {}, name) : null;
+    this.#body.append(element("section", { data: { period: name } }, title, list));
     return list;
   }
 

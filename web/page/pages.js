@@ -1,0 +1,41 @@
+// Reads the pages of a list of chats. The API lists all chats newest first; pinned first is the page's choice.
+
+import { listChats } from "./api.js";
+
+/** @import { Chats } from "./answers.d.ts" */
+
+/** The filter whose list begins with the pinned chats, like Beeper's inbox. */
+export const PINNED_FIRST = "inbox";
+
+const PAGE_SIZE = 50;
+const MOST_PINNED = 100;
+
+/**
+ * Reads a page of the chats of a filter. The first page of the inbox begins with all pinned chats, also with those that
+ * are on later pages of the API, so that no chat has to move when a later page is loaded. A chat may be on two pages.
+ *
+ * @param {string} filter
+ * @param {string | null} cursor The `nextCursor` of the page before, or null for the first page.
+ * @returns {Promise<Chats>}
+ */
+export async function readPage(filter, cursor) {
+  const page = listChats({ limit: PAGE_SIZE, participants: 0, filter, cursor });
+  if (filter !== PINNED_FIRST || cursor !== null) return page;
+  const pinned = listChats({ limit: MOST_PINNED, participants: 0, filter: "pinned" });
+  const [first, { chats }] = await Promise.all([page, pinned]);
+  return withPinnedFirst(first, chats);
+}
+
+/**
+ * Returns the page with the pinned chats first, each chat once.
+ *
+ * @param {Chats} page
+ * @param {Chats["chats"]} pinned
+ * @returns {Chats}
+ */
+function withPinnedFirst(page, pinned) {
+  const chats = [...new Map([...pinned, ...page.chats].map((chat) => [chat.chatId, chat])).values()];
+  const isPinned = chats.filter((chat) => chat.isPinned);
+  const others = chats.filter((chat) => !chat.isPinned);
+  return { ...page, chats: [...isPinned, ...others] };
+}
