@@ -42,6 +42,9 @@ class StopsAt:
     def check(self) -> None:
         """Works."""
 
+    def check_token(self) -> None:
+        """Works."""
+
 
 def cacher_on(
     access: dict[str, Any], origin: str, *, stage: str | None = None, clock: Clock = now

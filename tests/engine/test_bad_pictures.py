@@ -74,6 +74,8 @@ BAD: tuple[Say, ...] = (
     *(PAGE, answer("404 Not Found", b"<html>no tunnel</html>"), answer("200 OK"), UNAVAILABLE, ASSET_ERROR),
     *(Flood(), silent, drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")),
     *(cut_short("200 OK", PICTURE[:HALF], len(PICTURE)), answer("200 OK", PICTURE[:HALF]), hang_up),
+    *(answer("401 Unauthorized"), answer("429 Too Many Requests", b"", "Retry-After: 600")),
+    answer("302 Found", b"", "Location: https://login.example/"),
     *(silent, silent, silent),  # the kind that holds up a batch for longest
 )
 
@@ -87,7 +89,7 @@ class Beeper(Origin):
 
     def answer_to(self, head: str) -> Say:
         target = urlsplit(head.split(" ")[1])
-        if target.path == "/v1/info":
+        if target.path in {"/v1/info", "/v1/accounts"}:
             return INFO
         media_id = parse_qs(target.query)["url"][0].rpartition("/")[2]
         return self._bad[media_id] if media_id in self._bad else answer("200 OK", painted(int(media_id)))

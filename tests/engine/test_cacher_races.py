@@ -40,6 +40,9 @@ class Origin:
     def check(self) -> None:
         """Works."""
 
+    def check_token(self) -> None:
+        """Works."""
+
     def fetch(self, location: MediaLocation, *, is_first_attempt: bool) -> Fetched:  # noqa: ARG002 - the interface's
         with self._lock:
             self.hits[location.key] = self.hits.get(location.key, 0) + 1

@@ -24,6 +24,9 @@ class Media:
     def check(self) -> None:
         """Works."""
 
+    def check_token(self) -> None:
+        """Works."""
+
     def fetch(self, location: MediaLocation, *, is_first_attempt: bool) -> Fetched:  # noqa: ARG002 - the interface's
         return Fetched(self._images[location.key])
 

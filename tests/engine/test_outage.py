@@ -48,6 +48,9 @@ class Laptop:
         if error := self.down(self.stack.now):
             raise error
 
+    def check_token(self) -> None:
+        self.check()
+
     def fetch(self, location: MediaLocation, *, is_first_attempt: bool) -> Fetched:  # noqa: ARG002 - the interface's
         self.check()
         self.served.append(location.key)

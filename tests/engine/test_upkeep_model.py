@@ -96,6 +96,9 @@ class Sources:
     def check(self) -> None:
         """Works."""
 
+    def check_token(self) -> None:
+        """Works."""
+
     def fetch(self, source: MediaLocation, *, is_first_attempt: bool) -> Fetched:  # noqa: ARG002 - the interface's
         color = self.colors[source.key]
         if color is None:

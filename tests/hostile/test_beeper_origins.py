@@ -160,9 +160,11 @@ def test_a_conflict_concerns_one_image_whatever_its_body_is(session: requests.Se
 )
 def test_an_origin_that_answers_itself_passes_the_check(session: requests.Session, say: Say) -> None:
     with Origin(say) as origin:
-        AssetsServe(base_url=origin.url, token="t", session=session).check()
-        MediaServer(base_url=origin.url, token="t", session=session).check()
-    assert [request.split(" HTTP")[0] for request in origin.requests] == ["GET /v1/info", "GET /"]
+        for adapter in (AssetsServe, MediaServer):
+            adapter(base_url=origin.url, token="t", session=session).check()
+            adapter(base_url=origin.url, token="t", session=session).check_token()
+    requests = [request.split(" HTTP")[0] for request in origin.requests]
+    assert requests == ["GET /v1/info", "GET /v1/accounts", "GET /", "GET /"]
     assert all("Authorization: Bearer t" in request for request in origin.requests)
 
 
@@ -185,9 +187,11 @@ def test_an_origin_that_something_else_answers_for_does_not_pass_the_check(
     limits = TimeLimits(check_seconds=0.5)
     with Origin(say) as origin:
         for adapter in (AssetsServe, MediaServer):
-            with pytest.raises(OriginDownError) as caught:
-                adapter(base_url=origin.url, token="t", session=session, limits=limits).check()
-            assert type(caught.value) is expected
+            checked = adapter(base_url=origin.url, token="t", session=session, limits=limits)
+            for check in (checked.check, checked.check_token):
+                with pytest.raises(OriginDownError) as caught:
+                    check()
+                assert type(caught.value) is expected
 
 
 def test_an_origin_without_a_connection_is_unreachable(session: requests.Session) -> None:

@@ -54,6 +54,9 @@ class Answers:
         if isinstance(self._last, OriginDownError) and not isinstance(self._last, OriginFaultyError):
             raise self._last
 
+    def check_token(self) -> None:
+        self.check()
+
     def fetch(
         self,
         _location: MediaLocation | WebLocation,

@@ -76,6 +76,59 @@ def _raise(error: Exception) -> None:
     raise error
 
 
+class Working(Answers):
+    """An origin that passes every check, whatever it answers for images."""
+
+    def check(self) -> None:
+        return
+
+
+LOGIN = OriginUnauthorizedError("status 302: the tunnel asks for a login")
+REFUSED = OriginUnauthorizedError("status 401")
+
+
+@pytest.mark.parametrize("refusal", [REFUSED, LOGIN, OriginBusyError("status 429", retry_after=600)])
+def test_images_that_are_refused_never_close_an_origin_that_passes_the_check(
+    stack: Stack, refusal: OriginDownError
+) -> None:
+    origin = Working(refusal)
+    at_work = cacher(stack, beeper=origin)
+    assert [at_work.cache(message).result for message in (*OTHERS, *OTHERS)] == ["deferred"] * 8
+    assert origin.asked == 8
+    assert stack.circuits.open_circuits(now=stack.now) == []
+
+
+def test_an_image_alone_waits_as_long_as_its_origin_asks(stack: Stack) -> None:
+    sqs = CaughtMessages()
+    queue = ImagesQueue(queue_url="images", sqs=sqs)  # type: ignore[arg-type] # what is used of it
+    origin = Working(OriginBusyError("status 429", retry_after=600), png("red"))
+    at_work = replace(cacher(stack, beeper=origin), queue=queue)
+    assert [at_work.cache(message).result for message in OTHERS[:2]] == ["deferred", "cached"]
+    [(_, delay)] = sqs.sent
+    assert 600 <= delay <= 750
+
+
+@pytest.mark.parametrize(
+    ("answer", "check", "cause"),
+    [
+        (REFUSED, REFUSED, Cause.UNAUTHORIZED),
+        (LOGIN, LOGIN, Cause.UNAUTHORIZED),
+        (OriginBusyError("status 429"), OriginBusyError("status 429"), Cause.BUSY),
+    ],
+)
+def test_a_refusal_that_the_check_meets_too_closes_the_origin_at_once(
+    stack: Stack, answer: OriginDownError, check: OriginDownError, cause: Cause
+) -> None:
+    origin = Working(answer)
+    # `/v1/info` needs no token, so only the check of the token shows that this is refused.
+    refused_check = "check_token" if cause is Cause.UNAUTHORIZED else "check"
+    setattr(origin, refused_check, lambda: _raise(check))
+    at_work = cacher(stack, beeper=origin)
+    assert [at_work.cache(message).result for message in OTHERS] == ["deferred"] * 4
+    assert origin.asked == 1
+    assert [circuit.cause for circuit in stack.circuits.open_circuits(now=stack.now)] == [cause]
+
+
 def test_a_bad_image_that_is_the_probe_opens_the_circuit_for_all_others(stack: Stack) -> None:
     stack.circuits.open(OriginName.BEEPER, Cause.OUTAGE, now=NOW)
     stack.now += 60_000

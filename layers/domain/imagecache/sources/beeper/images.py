@@ -35,14 +35,20 @@ class MediaOrigin(Protocol):
         """Returns the bytes of an image. The first attempt has less time than later ones.
 
         Raises ImageFailedError if the origin says that it cannot serve this image. Raises OriginDownError or
-        one of its subclasses for every other answer, and if there is none. Only OriginUnreachableError,
-        OriginUnauthorizedError and OriginBusyError show that the origin would not serve other images, either.
+        one of its subclasses for every other answer, and if there is none. Only OriginUnreachableError shows
+        by itself that the origin would not serve other images, either.
         """
 
     def check(self) -> None:
         """Sends a request that no image has any influence on, to find out whether the origin works.
 
         Raises OriginDownError or one of its subclasses if it does not.
+        """
+
+    def check_token(self) -> None:
+        """Sends such a request that the origin answers only with a valid token.
+
+        Raises OriginUnauthorizedError if the token is refused, and otherwise what `check` raises.
         """
 
 
@@ -80,8 +86,14 @@ class AssetsServe:
 
     def check(self) -> None:
         """Asks for the version of Beeper. Raises OriginDownError."""
-        url = f"{self._base_url}/v1/info"
-        check_health(self._session, url, headers=self._headers, limits=self._limits)
+        self._check("/v1/info")
+
+    def check_token(self) -> None:
+        """Asks for the accounts, because `/v1/info` needs no token. Raises OriginDownError."""
+        self._check("/v1/accounts")
+
+    def _check(self, path: str) -> None:
+        check_health(self._session, self._base_url + path, headers=self._headers, limits=self._limits)
 
 
 class MediaServer:
@@ -117,6 +129,10 @@ class MediaServer:
     def check(self) -> None:
         """Asks for the media folder, which a media server that works refuses. Raises OriginDownError."""
         check_health(self._session, f"{self._base_url}/", headers=self._headers, limits=self._limits)
+
+    def check_token(self) -> None:
+        """Does the same as `check`: the media server looks at the token first. Raises OriginDownError."""
+        self.check()
 
 
 def media_origins(

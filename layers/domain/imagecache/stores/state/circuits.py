@@ -8,8 +8,9 @@ request before `openUntil`. After that moment one worker may send one request, t
 closes the circuit or opens it again.
 
 No single image can open the circuit. It opens if there is no connection to the origin, if the origin refuses
-the token or answers 429, and if three different images in a row were not served while the origin did not
-answer a check, either. `usecases/caching/fetch_image.py` decides which of these has happened.
+the token for a check as well, if it answers a check with 429, and if three different images in a row were not
+served while the origin did not answer a check, either. `usecases/caching/fetch_image.py` decides which of
+these has happened.
 
 The pace is GCRA, the generic cell rate algorithm. It assigns each request a slot, one every interval.
 `nextSlotAt` is the next free slot, and every permit moves it one interval further. A request may be sent up

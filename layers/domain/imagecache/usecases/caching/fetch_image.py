@@ -4,8 +4,9 @@ An origin of Beeper's media is asked only if its circuit and its pace allow it. 
 reported with the outcome, for the history of the image.
 
 An origin may fail to serve one image while it serves all others: it may have stored a web page or an empty
-file in place of the image. So after every answer that does not say whose fault it is, the origin is checked
-by a request that has nothing to do with images. If it works, only this image has failed.
+file in place of the image, or answer 401 or 429 for this image alone. So after every answer that does not say
+whose fault it is, the origin is checked by a request that has nothing to do with images. If that is answered,
+only this image has failed.
 """
 
 import time
@@ -32,8 +33,6 @@ from imagecache.stores.state.circuits import Cause, OriginCircuits, Permit
 _LATE_MS = 2_000
 # After a failed check that leaves the circuit closed, only this image waits.
 _UNCHECKED_WAIT_MS = 60_000
-# Errors that no single image can cause. After any other error the origin is checked.
-_CONCERN_ALL_IMAGES = (OriginUnreachableError, OriginUnauthorizedError, OriginBusyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,20 +198,32 @@ class OriginGate:
     def _judge(
         self, permit: Permit, origin: MediaOrigin, location: MediaLocation, error: OriginDownError
     ) -> FetchFailed | OriginClosed:
-        """Finds out whether an error concerns only this image, and opens the circuit if it does not."""
-        if isinstance(error, _CONCERN_ALL_IMAGES):
+        """Finds out whether an error concerns only this image, and opens the circuit if it does not.
+
+        Only a missing connection shows that by itself: no image can cause it. After any other error the
+        origin is checked, with a request that needs the token if the token was refused.
+        """
+        if isinstance(error, OriginUnreachableError):
             return self._open(permit, error)
+        not_before = self.clock() + (error.retry_after or 0) * 1000
         if not self.circuits.take_slot_now(permit.origin, now=self.clock()):
-            return OriginClosed(self.clock() + _UNCHECKED_WAIT_MS, is_outage=True)
+            return OriginClosed(max(not_before, self.clock() + _UNCHECKED_WAIT_MS), is_outage=True)
+        is_refused = isinstance(error, OriginUnauthorizedError)
         try:
-            origin.check()
+            if is_refused:
+                origin.check_token()
+            else:
+                origin.check()
         except (OriginUnreachableError, OriginBusyError) as outage:
             return self._open(permit, outage)
-        except OriginDownError as outage:  # a login, too: it may be in the way of the check alone
+        except OriginDownError as outage:
+            if is_refused and isinstance(outage, OriginUnauthorizedError):
+                return self._open(permit, outage)
+            # A login that only the check meets may be in the way of the check alone.
             now = self.clock()
             until = self.circuits.not_served(permit, location.key, str(outage), now=now)
             return OriginClosed(until or now + _UNCHECKED_WAIT_MS, is_outage=True)
-        return FetchFailed(FailureReason.NOT_SERVED, self.clock() + (error.retry_after or 0) * 1000)
+        return FetchFailed(FailureReason.NOT_SERVED, not_before)
 
     def _open(self, permit: Permit, error: OriginDownError) -> OriginClosed:
         match error:
