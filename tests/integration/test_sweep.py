@@ -11,11 +11,13 @@ from imagecache.imaging.pictures import render
 from imagecache.model.chat import Chat
 from imagecache.model.contact import Contact, KeptBy
 from imagecache.model.image import ImageRef, ImageSource
-from imagecache.model.job import BackfillOrder, JobStatus, new_job
+from imagecache.model.job import BackfillOrder, JobStatus, RetryFailedOrder, new_job
+from imagecache.queues.images import from_body
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
+from imagecache.stores.images.cached_images import CachedImages
 from tests.integration.api import Api
-from tests.integration.conftest import Stack
+from tests.integration.conftest import NOW, Stack
 from tests.integration.made import ADA, fail
 from tests.integration.sweeping import DAY, a_picture, counted, keep, nights, objects, shown, sweep_of, swept
 
@@ -54,6 +56,47 @@ def test_an_image_without_a_reference_is_marked_kept_for_thirty_days_then_delete
     assert job.progress["bytesFreed"] > size
     assert stack.row("s/bob") == {}
     assert objects(stack) == set(object_keys(ada))
+
+
+def test_an_orphan_that_could_not_be_cached_is_never_tried_again_and_is_deleted_in_time(
+    stack: Stack,
+) -> None:
+    fail(stack, "s/bob")
+    nights(stack, 2)
+    assert counted(swept(stack)) == {"marked": 1}
+    marked_at = stack.now
+    nights(stack, 29)
+
+    assert stack.wiring.image_queueing.request_due() == 0
+    job = new_job("retry", RetryFailedOrder(), now=stack.now)
+    assert sum(step.counts["queued"] for step in stack.wiring.image_backfill.retry_failed(job)) == 0
+
+    assert (stack.messages(), stack.row("s/bob")["orphanedAt"]) == ([], str(marked_at))
+    nights(stack, 1)
+    assert counted(swept(stack)) == {"due": 1, "deleted": 1}
+    assert stack.row("s/bob") == {}
+
+
+def test_orphans_do_not_keep_other_images_that_are_due_waiting(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagecache.usecases.caching.queue_images._DUE_AT_ONCE", 1)
+    for number, key in enumerate(("s/orphan1", "s/orphan2", "s/zoe")):
+        fail(stack, key, next_attempt_at=NOW + number)
+    for key in ("s/orphan1", "s/orphan2"):
+        stack.cached_images.mark_orphaned(key, now=NOW)
+    stack.now += DAY
+    assert stack.wiring.image_queueing.request_due() == 1
+    assert [from_body(message["body"]).image_key for message in stack.messages()] == ["s/zoe"]
+
+
+def test_an_image_that_the_sweep_has_just_deleted_is_not_queued_again(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still_in_the_index = [ImageSource("s/bob", "mxc://s/bob")]
+    monkeypatch.setattr(CachedImages, "due", lambda *_, **__: iter(still_in_the_index))
+    assert stack.wiring.image_queueing.request_due() == 0
+    assert (stack.messages(), stack.row("s/bob")) == ([], {})
 
 
 @pytest.mark.parametrize("who", ["a chat", "a contact", "a look-up", "a chat's own picture"])

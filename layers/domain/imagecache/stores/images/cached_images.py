@@ -86,6 +86,7 @@ _SWEPT_ATTRIBUTES = (
 # DynamoDB ends a scan after 1 MB anyway, which is about 1,400 rows.
 _ROWS_A_SCAN = 500
 _MOST_SCANS = 4
+_DUE_ROWS_A_PAGE = 1_000
 
 _IS_CACHED = ImageRow.status == ImageStatus.CACHED.value
 _HAS_ROW = ImageRow.image_key.exists()
@@ -165,19 +166,19 @@ class CachedImages:
             for row in self._row.by_attention.query(status.value):
                 yield record_of(row)
 
-    @aws_errors_translated()
-    def due(self, *, now: int, limit: int) -> list[ImageSource]:
-        """Returns at most `limit` images that are due at `now`.
+    def due(self, *, now: int) -> Iterator[ImageSource]:
+        """Yields every image that is due at `now`, from an index that may lag by a moment.
 
         A failed image is due at its next attempt, a pending image when its message counts as lost.
         """
-        images: list[ImageSource] = []
-        for status in (ImageStatus.FAILED, ImageStatus.PENDING):
-            rows = self._row.by_attention.query(
-                status.value, ImageRow.next_attempt_at <= now, limit=limit - len(images)
-            )
-            images += [ImageSource(row.image_key, row.source_url) for row in rows if row.source_url]
-        return images
+        with aws_errors_translated():
+            for status in (ImageStatus.FAILED, ImageStatus.PENDING):
+                rows = self._row.by_attention.query(
+                    status.value, ImageRow.next_attempt_at <= now, page_size=_DUE_ROWS_A_PAGE
+                )
+                for row in rows:
+                    if row.source_url:
+                        yield ImageSource(row.image_key, row.source_url)
 
     @aws_errors_translated()
     def images_of_blob(self, blob_id: str) -> list[str]:

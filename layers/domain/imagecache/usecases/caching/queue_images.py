@@ -1,8 +1,9 @@
 """Queues the images that are shown somewhere and need work, each at most once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 from imagecache.clock import Clock
 from imagecache.model.image import FailureReason, ImageMessage, ImageRecord, ImageSource, ImageStatus
@@ -17,6 +18,7 @@ _MESSAGES_A_GROUP = 100
 # Many images can be gone, and all of them are soon due again. With a lower limit they would keep the others
 # that are due waiting for hours.
 _DUE_AT_ONCE = 1_000
+_RECORDS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +38,23 @@ class ImageQueueing:
         between the two costs a second message, which a claim settles. In the other order it would cost the
         image, because it would not be queued again for hours.
         """
-        now = self.clock()
         images_by_key = {image.key: image for image in images}
         records = self._remove_orphan_marks(self.cached_images.records(images_by_key))
+        requested = [(image, records.get(image.key)) for image in images_by_key.values()]
+        return self._queue(requested, retry=retry)
+
+    def request_again(self, images: Iterable[ImageSource], *, retry: bool = False) -> int:
+        """Does the same as `request` for images that have a row, except for orphans, whose marks stay.
+
+        Nothing shows an orphan, so it is not worth a download, and the sweep deletes it when its time comes.
+        """
+        return self._queue(self._not_orphaned(images), retry=retry)
+
+    def _queue(self, requested: Iterable[tuple[ImageSource, ImageRecord | None]], *, retry: bool) -> int:
+        """Queues the images that need work according to their records. Returns how many."""
+        now = self.clock()
         to_queue: list[ImageSource] = []
-        for image in images_by_key.values():
-            record = records.get(image.key)
+        for image, record in requested:
             is_retried = retry and record is not None and record.status is ImageStatus.FAILED
             if is_retried or earns_another_try(record, image.source_url):
                 self.cached_images.revive(image.key, now=now)
@@ -66,8 +79,25 @@ class ImageQueueing:
         )
 
     def request_due(self) -> int:
-        """Queues at most 1,000 images that are due: failed ones, and those whose message was lost."""
-        return self.request(self.cached_images.due(now=self.clock(), limit=_DUE_AT_ONCE))
+        """Queues at most 1,000 images that are due: failed ones, and those whose message was lost.
+
+        Orphans are left out, and do not count.
+        """
+        due = self._not_orphaned(self.cached_images.due(now=self.clock()))
+        return self._queue(islice(due, _DUE_AT_ONCE), retry=False)
+
+    def _not_orphaned(self, images: Iterable[ImageSource]) -> Iterator[tuple[ImageSource, ImageRecord]]:
+        """Yields each image that has a row without an orphan mark, and its record.
+
+        An image that has no row is left out, too: the sweep has deleted it since the index was read.
+        """
+        remaining = iter(images)
+        while group := list(islice(remaining, _RECORDS_AT_ONCE)):
+            records = self.cached_images.records(image.key for image in group)
+            for image in group:
+                record = records.get(image.key)
+                if record and not record.orphaned_at:
+                    yield image, record
 
     def _remove_orphan_marks(self, records: dict[str, ImageRecord]) -> dict[str, ImageRecord]:
         """Returns the records without those that the sweep deletes at this moment, which then have no row."""

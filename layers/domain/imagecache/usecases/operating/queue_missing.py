@@ -108,7 +108,7 @@ class ImageBackfill:
         return BackfillStep(len(chats), queued, next_position)
 
     def retry_failed(self, job: Job) -> Iterator[Step]:
-        """Queues every failed image once, also images that failed for good.
+        """Queues every failed image but orphans once, also images that failed for good.
 
         An invocation that continues the job reads the list of failed images again, and leaves out images that
         were queued or have failed since the job began.
@@ -120,7 +120,7 @@ class ImageBackfill:
         ]
         for start in range(0, len(failed), self.images_per_step):
             batch = failed[start : start + self.images_per_step]
-            queued = self.image_queueing.request(batch, retry=True)
+            queued = self.image_queueing.request_again(batch, retry=True)
             yield Step({QueueCount.QUEUED: queued}, "again")
 
     def _shown_by(self, chats: list[Chat]) -> list[ImageSource]:
