@@ -86,7 +86,7 @@ tokens: ## Create new tokens for a deployed stack's API, and show them: STACK=im
 remove: ## Delete a stack from AWS: STACK=imagecache; DATA=delete for its chats and pictures, too
 	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release remove
 
-recover: ## Copy the chats and pictures of a removed stack into a new one: STACK=new FROM=old
+recover: ## Copy the chats and pictures of a removed stack into a new one: STACK=new FROM=old; AGAIN=yes to repeat it
 	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release recover
 
 clean: ## Delete everything local: the pictures of `make run`, environments, builds

@@ -33,24 +33,47 @@ def data_of(stack: CloudFormationStack) -> StackData:
     return StackData({name: names[name] for name in TABLES}, names[IMAGE_BUCKET])
 
 
+def left_by_the_last_stack(stack: CloudFormationStack) -> dict[str, list[str]]:
+    """Returns the tables and buckets of the last deleted stack of this name that still exist.
+
+    They are sorted by their names in the template. CloudFormation's history of that stack names them, so none
+    of them belongs to another stack. After 90 days it has no history, and nothing is returned.
+    """
+    existing = {*_table_names(stack.session), *_bucket_names(stack.session)}
+    found: dict[str, list[str]] = {name: [] for name in (*TABLES, IMAGE_BUCKET)}
+    for resource in stack.kept_by_the_last_deletion(found):
+        if resource.physical_id in existing:
+            found[resource.logical_id].append(resource.physical_id)
+    return found
+
+
 def leftovers(session: boto3.Session, stack: str) -> dict[str, list[str]]:
-    """Returns what deleted stacks of this name have left: tables and buckets, by their names in the template.
+    """Returns what deleted stacks of this name may have left: tables and buckets, by names in the template.
 
     CloudFormation has named them `<stack>-<name in the template>-<random text>`. Bucket names are in lower
-    case, and cut if the stack's name is long; such a bucket is not found. A table named without the random
-    text, such as a restored one, is found, too.
+    case, so those of a stack whose name differs in case only are found, too. They are cut if the stack's name
+    is long; such a bucket is not found. A table named without the random text, such as a restored one, is
+    found, too.
     """
-    pages = session.client("dynamodb").get_paginator("list_tables").paginate()
-    tables = [name for page in pages for name in page["TableNames"]]
+    tables = _table_names(session)
     found = {name: _named(tables, f"{stack}-{name}") for name in TABLES}
     found[IMAGE_BUCKET] = _buckets_named(session, f"{stack}-{IMAGE_BUCKET}".lower())
     return found
 
 
+def _table_names(session: boto3.Session) -> list[str]:
+    pages = session.client("dynamodb").get_paginator("list_tables").paginate()
+    return [name for page in pages for name in page["TableNames"]]
+
+
+def _bucket_names(session: boto3.Session) -> list[str]:
+    return [bucket["Name"] for bucket in session.client("s3").list_buckets()["Buckets"]]
+
+
 def _buckets_named(session: boto3.Session, prefix: str) -> list[str]:
     """Returns the buckets of this region. S3 lists those of all regions, where other stacks may use them."""
     s3 = session.client("s3")
-    names = _named([bucket["Name"] for bucket in s3.list_buckets()["Buckets"]], prefix)
+    names = _named(_bucket_names(session), prefix)
     return [name for name in names if _region_of(s3, name) == session.region_name]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from deployment.data import IMAGE_BUCKET, TABLES, leftovers
+from deployment.data import IMAGE_BUCKET, TABLES, left_by_the_last_stack, leftovers
 from deployment.stack import CloudFormationStack, DeploymentError, Resource
 from deployment.terminal import ask, has_terminal
 from deployment.tokens import StoredTokens
@@ -25,8 +25,9 @@ _SAM_BUCKET = "aws-sam-cli-managed-default"
 def remove(stack: CloudFormationStack, tokens: StoredTokens, environment: Mapping[str, str]) -> None:
     """Deletes the stack, its tokens in SSM and its layers, and with `DATA=delete` its tables and pictures.
 
-    The stack may be deleted already: then only what is left of it is deleted. `environment` holds `DATA`, and
-    `CONFIRM` where there is no terminal. Raises SettingsError or DeploymentError.
+    The stack may be deleted already: then only what is left of it is deleted. `environment` holds `DATA`,
+    `CONFIRM` where there is no terminal, and the names of tables or a bucket that are to be deleted although
+    another stack may have left them. Raises SettingsError or DeploymentError.
     """
     deletes_data = _deletes_data(environment)
     exists = bool(stack.status())
@@ -38,9 +39,15 @@ def remove(stack: CloudFormationStack, tokens: StoredTokens, environment: Mappin
             f" update-termination-protection --no-enable-termination-protection --stack-name {stack.name}"
             f" --region {stack.session.region_name}"
         )
-    data = _data(stack) if exists else leftovers(stack.session, stack.name)
+    data = _data(stack) if exists else left_by_the_last_stack(stack)
+    uncertain = {} if exists else _without(leftovers(stack.session, stack.name), data)
+    for name, physical_names in uncertain.items():
+        if environment.get(name) in physical_names:
+            physical_names.remove(environment[name])
+            data[name].append(environment[name])
     names = tokens.names()
     if not exists and not names and not (deletes_data and any(data.values())):
+        _announce_uncertain(stack, uncertain)
         raise DeploymentError(f"there is nothing to remove of {stack}: check STACK and the region")
     _confirm(stack, data, environment, deletes_data=deletes_data)
     if exists:
@@ -52,6 +59,7 @@ def remove(stack: CloudFormationStack, tokens: StoredTokens, environment: Mappin
         _delete_data(stack.session, data)
     elif any(data.values()):
         _announce_data(stack, data)
+    _announce_uncertain(stack, uncertain)
     _announce_rest(stack)
 
 
@@ -93,6 +101,14 @@ def _data(stack: CloudFormationStack) -> dict[str, list[str]]:
         if resource.logical_id in data:
             data[resource.logical_id].append(resource.physical_id)
     return data
+
+
+def _without(data: Mapping[str, list[str]], certain: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Returns `data` without what is in `certain`."""
+    return {
+        name: [physical_name for physical_name in physical_names if physical_name not in certain[name]]
+        for name, physical_names in data.items()
+    }
 
 
 def _confirm(
@@ -166,6 +182,15 @@ def _announce_data(stack: CloudFormationStack, data: Mapping[str, list[str]]) ->
     announce(f"to delete what was kept: make remove STACK={stack.name} DATA=delete")
     buckets = "".join(f" {IMAGE_BUCKET}={bucket}" for bucket in data[IMAGE_BUCKET])
     announce(f"to bring it into another stack: make recover STACK=<new stack> FROM={stack.name}{buckets}")
+
+
+def _announce_uncertain(stack: CloudFormationStack, uncertain: Mapping[str, list[str]]) -> None:
+    for name, physical_names in uncertain.items():
+        for physical_name in physical_names:
+            announce(
+                f"kept {physical_name}, which may belong to another stack: to delete it,"
+                f" make remove STACK={stack.name} DATA=delete {name}={physical_name}"
+            )
 
 
 def _announce_rest(stack: CloudFormationStack) -> None:

@@ -39,6 +39,14 @@ def read_source_name(environment: Mapping[str, str]) -> str:
     return name
 
 
+def read_repetition(environment: Mapping[str, str]) -> bool:
+    """Returns whether a recovery may be repeated. Raises SettingsError unless `AGAIN` is empty or yes."""
+    choice = environment.get("AGAIN", "")
+    if choice not in {"", "yes"}:
+        raise SettingsError("AGAIN must be yes, or not be set")
+    return choice == "yes"
+
+
 def read_region(environment: Mapping[str, str]) -> str:
     """Returns the region for everything: that of the environment, else of the profile, else the answer.
 

@@ -1,7 +1,7 @@
 """A stack of CloudFormation: its state, its change sets, and the end of what was started."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,32 @@ class CloudFormationStack:
             if entry.get("PhysicalResourceId") and entry["ResourceStatus"] != "DELETE_COMPLETE"
         ]
 
+    def kept_by_the_last_deletion(self, logical_ids: Collection[str]) -> list[Resource]:
+        """Returns what the last deleted stack of this name has left of these resources, by its own history.
+
+        A deleted stack that has left none of them, such as a failed creation, is passed over for the one
+        before it. CloudFormation forgets a deleted stack and its history after 90 days.
+        """
+        pages = self._cloudformation.get_paginator("list_stacks").paginate(
+            StackStatusFilter=["DELETE_COMPLETE"]
+        )
+        deleted = [
+            (entry["CreationTime"], entry["StackId"])
+            for page in pages
+            for entry in page["StackSummaries"]
+            if entry["StackName"] == self.name
+        ]
+        for _, stack_id in sorted(deleted, reverse=True):
+            # Update and deletion skip what the template retains. The events name it in each case.
+            kept = {
+                Resource(event["LogicalResourceId"], event["ResourceType"], event["PhysicalResourceId"])
+                for event in self._events(stack_id)
+                if event["ResourceStatus"] == "DELETE_SKIPPED" and event["LogicalResourceId"] in logical_ids
+            }
+            if kept:
+                return sorted(kept, key=lambda resource: resource.physical_id)
+        return []
+
     def physical_ids_in_history(self, resource_type: str) -> set[str]:
         """Returns the names on AWS of all resources of a type that the stack has or had.
 
@@ -148,9 +174,11 @@ class CloudFormationStack:
             return ""  # it is gone together with a stack that was deleted by somebody else
         return str(description["ExecutionStatus"])
 
-    def _events(self) -> Iterable[dict[str, Any]]:
-        """Yields what happened, the newest first."""
-        pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.name)
+    def _events(self, stack_id: str = "") -> Iterable[dict[str, Any]]:
+        """Yields what happened to the stack, or to a deleted one with this id, the newest first."""
+        pages = self._cloudformation.get_paginator("describe_stack_events").paginate(
+            StackName=stack_id or self.name
+        )
         for page in pages:
             yield from page["StackEvents"]
 

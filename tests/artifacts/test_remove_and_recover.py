@@ -22,6 +22,8 @@ from deployment.recovery import _write_rows as write_rows
 from deployment.release import main
 from deployment.removal import empty_bucket
 from deployment.stack import CloudFormationStack, DeploymentError
+from imagecache.clock import DAY, now
+from imagecache.stores.state.lock import SyncLock
 from imagecache.stores.state.salt import SaltStore
 from local.deploy import deploy
 from local.engine import Engine, running_engine
@@ -163,6 +165,10 @@ class Account:
             return False
         return True
 
+    def create_bucket(self, name: str, region: str = "eu-west-1") -> None:
+        s3: Any = boto3.client("s3", **{**self.engine.access, "region_name": region})
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
+
     def schedule_state(self, name: str) -> str:
         return str(self.client("scheduler").get_schedule(Name=name)["State"])
 
@@ -187,6 +193,22 @@ def name() -> str:
 
 def kept_of(resources: dict[str, str]) -> set[str]:
     return {resources[table] for table in TABLES} | {resources["ImageBucket"]}
+
+
+def left_of(account: Account, resources: dict[str, str]) -> set[str]:
+    """Returns which of these tables and bucket still exist."""
+    return {
+        kept
+        for kept in kept_of(resources)
+        if account.exists("bucket" if kept == resources["ImageBucket"] else "table", kept)
+    }
+
+
+def recovered_rows(account: Account, resources: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Returns all rows of a recovered stack, except for the record of its recovery."""
+    rows = {table: account.rows(resources[table]) for table in TABLES}
+    rows["SyncStateTable"] = [row for row in rows["SyncStateTable"] if row["name"] != {"S": "recovery"}]
+    return rows
 
 
 def test_what_is_removed_what_is_kept_and_how_it_comes_back(account: Account, name: str) -> None:
@@ -226,16 +248,13 @@ def test_what_is_removed_what_is_kept_and_how_it_comes_back(account: Account, na
     recovered = account.run("recover", STACK=f"{name}-new", FROM=name, ImageBucket=old["ImageBucket"])
     assert recovered.exit_code == 0, recovered.errors
     assert recovered.output.splitlines()[0] == "recovered 151 rows, and copied 2 objects"
-    assert {table: account.rows(new[table]) for table in TABLES} == rows
+    assert recovered_rows(account, new) == rows
     assert account.objects(new["ImageBucket"]) == objects
     assert account.salt(new["SyncStateTable"]) == salt
-    again = account.run("recover", STACK=f"{name}-new", FROM=name)
-    assert again.output.splitlines()[0] == "recovered 151 rows, and copied 0 objects"
 
     deleted = account.run("remove", STACK=name, CONFIRM=name, DATA="delete")
     assert deleted.exit_code == 0, deleted.errors
-    left = [kind for kind in ("table", "bucket") for kept in kept_of(old) if account.exists(kind, kept)]
-    assert left == []
+    assert left_of(account, old) == set()
     assert account.rows(new["ContactsTable"]) == rows["ContactsTable"]
     nothing = account.run("remove", STACK=name, CONFIRM=name, DATA="delete")
     assert (nothing.exit_code, f"nothing to remove of {name}" in nothing.errors) == (1, True)
@@ -271,11 +290,7 @@ def test_a_removal_that_is_interrupted_is_completed_by_the_same_command(
     assert not account.exists("stack", name)
     assert (account.parameters(name), account.layer_versions()) == ([], layers)
     named = {line.split()[-1] for line in removed.output.splitlines() if line.startswith("kept the ")}
-    left = {
-        kept
-        for kept in kept_of(resources)
-        if account.exists("bucket" if kept == resources["ImageBucket"] else "table", kept)
-    }
+    left = left_of(account, resources)
     assert named == left == (kept_of(resources) if stack_is_gone else set())
 
 
@@ -324,7 +339,70 @@ def test_a_restored_backup_is_recovered_into_a_new_stack(account: Account, name:
     done = account.run("recover", STACK=f"{name}-new", FROM=restored, ImageBucket=old["ImageBucket"])
 
     assert done.exit_code == 0, done.errors
-    assert {table: account.rows(new[table]) for table in TABLES} == rows
+    assert recovered_rows(account, new) == rows
+
+
+def test_a_recovery_is_repeated_only_when_a_person_says_so(account: Account, name: str) -> None:
+    old = account.deploy_data(name)
+    account.fill(old)
+    new = account.deploy_data(f"{name}-new", SyncState="DISABLED")
+    recover = functools.partial(account.run, "recover", STACK=f"{name}-new", FROM=name)
+    assert recover().exit_code == 0
+    changed = {"contactId": {"S": "0"}, "displayName": {"S": "Ada, renamed since"}}
+    account.client("dynamodb").put_item(TableName=new["ContactsTable"], Item=changed)
+
+    refused = recover()
+    assert refused.exit_code == 1
+    assert "would replace what has changed since: to do that, set AGAIN=yes" in refused.errors
+    assert changed in account.rows(new["ContactsTable"])
+    assert recover(AGAIN="no").exit_code == 2
+
+    again = recover(AGAIN="yes")
+    assert again.output.splitlines()[0] == "recovered 151 rows, and copied 0 objects"
+    assert changed not in account.rows(new["ContactsTable"])
+
+
+@pytest.mark.parametrize("days", [0, 2])
+def test_a_recovery_that_is_interrupted_is_continued_within_a_day(
+    account: Account, name: str, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    old = account.deploy_data(name)
+    account.fill(old)
+    # The source was recovered itself. Its record says nothing about the new stack.
+    done_there = {"name": {"S": "recovery"}, "begunAt": {"N": "1"}, "completedAt": {"N": "2"}}
+    account.client("dynamodb").put_item(TableName=old["SyncStateTable"], Item=done_there)
+    new = account.deploy_data(f"{name}-new", SyncState="DISABLED")
+    with monkeypatch.context() as patch:
+        # The rows of the last table are not copied.
+        patch.setattr("deployment.recovery.TABLES", (*TABLES[:-1], "interrupted"))
+        with pytest.raises(KeyError):
+            account.run("recover", STACK=f"{name}-new", FROM=name)
+
+    monkeypatch.setattr("deployment.recovery.now", lambda: now() + days * DAY)
+    continued = account.run("recover", STACK=f"{name}-new", FROM=name)
+
+    assert continued.exit_code == (1 if days else 0), continued.errors
+    assert ("AGAIN=yes" in continued.errors) == bool(days)
+    if not days:
+        rows = {table: account.rows(old[table]) for table in TABLES}
+        rows["SyncStateTable"].remove(done_there)
+        assert recovered_rows(account, new) == rows
+
+
+def test_a_recovery_is_refused_while_a_sync_runs(account: Account, name: str) -> None:
+    old = account.deploy_data(name)
+    account.fill(old)
+    new = account.deploy_data(f"{name}-new", SyncState="DISABLED")
+    lock = SyncLock(table_name=new["SyncStateTable"], dynamodb=account.client("dynamodb"))
+    fence = lock.acquire(now=now(), lease_ms=60_000)
+    assert fence
+
+    refused = account.run("recover", STACK=f"{name}-new", FROM=name)
+    assert (refused.exit_code, "a sync of" in refused.errors) == (1, True)
+    assert account.rows(new["ContactsTable"]) == []
+
+    lock.release(fence)
+    assert account.run("recover", STACK=f"{name}-new", FROM=name).exit_code == 0
 
 
 def test_a_recovery_is_refused_where_it_would_mix_data(account: Account, name: str) -> None:
@@ -343,9 +421,7 @@ def test_a_recovery_is_refused_where_it_would_mix_data(account: Account, name: s
     into_itself = account.run("recover", STACK=f"{name}-new", FROM=name, ContactsTable=new["ContactsTable"])
     assert "cannot be copied into itself: name those of the deleted stack" in into_itself.errors
     second = f"{name}-imagebucket-1a2b3c"
-    account.client("s3").create_bucket(
-        Bucket=second, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    )
+    account.create_bucket(second)
     ambiguous = account.run("recover", STACK=f"{name}-new", FROM=name)
     assert f"one ImageBucket of {name} was expected, but there is several: " in ambiguous.errors
     assert second in ambiguous.errors
@@ -384,6 +460,39 @@ def test_at_a_terminal_the_stacks_name_is_typed_and_anything_else_changes_nothin
     assert (removed.exit_code, account.exists("stack", name)) == (0, False), removed.screen
 
 
+def test_only_what_the_last_stack_of_a_name_has_left_is_deleted_with_it(account: Account, name: str) -> None:
+    first = account.deploy_data(name)
+    assert account.run("remove", STACK=name, CONFIRM=name).exit_code == 0
+    second = account.deploy_data(name)
+    assert account.run("remove", STACK=name, CONFIRM=name).exit_code == 0
+    # The engine gives the tables of both stacks the same names, which AWS does not.
+    table = f"{name}-ContactsTable-1A2B3C"
+    account.client("dynamodb").create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": "contactId", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "contactId", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    # S3 has no capital letters, so this may be the bucket of a stack that is called `S...`.
+    bucket = f"{name}-imagebucket-1a2b3c"
+    account.create_bucket(bucket)
+    others = [("table", table), ("bucket", first["ImageBucket"]), ("bucket", bucket)]
+
+    removed = account.run("remove", STACK=name, CONFIRM=name, DATA="delete")
+    assert removed.exit_code == 0, removed.errors
+    assert left_of(account, second) == set()
+    nothing_more = account.run("remove", STACK=name, CONFIRM=name, DATA="delete")
+    assert nothing_more.exit_code == 1
+    assert all(account.exists(kind, other) for kind, other in others)
+    for outcome in (removed, nothing_more):
+        lines = [line for line in outcome.output.splitlines() if "may belong to another stack" in line]
+        assert {line.split()[1].rstrip(",") for line in lines} == {other for _, other in others}
+
+    named = account.run("remove", STACK=name, CONFIRM=name, DATA="delete", ContactsTable=table)
+    assert named.exit_code == 0, named.errors
+    assert [account.exists(kind, other) for kind, other in others] == [False, True, True]
+
+
 def test_data_of_other_stacks_and_regions_is_never_taken_for_what_a_stack_has_left(
     account: Account, name: str
 ) -> None:
@@ -392,12 +501,14 @@ def test_data_of_other_stacks_and_regions_is_never_taken_for_what_a_stack_has_le
     longer = f"{name}-imagebucket-imagebucket-1a2b3c"
     left = f"{name}-imagebucket-1a2b3c"
     for bucket, region in ((elsewhere, "us-west-2"), (longer, "eu-west-1"), (left, "eu-west-1")):
-        s3: Any = boto3.client("s3", **{**account.engine.access, "region_name": region})
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+        account.create_bucket(bucket, region)
 
-    removed = account.run("remove", STACK=name, CONFIRM=name, DATA="delete")
+    exit_codes = [
+        account.run("remove", STACK=name, CONFIRM=name, DATA="delete", ImageBucket=bucket).exit_code
+        for bucket in ("", elsewhere, longer, left)
+    ]
 
-    assert removed.exit_code == 0, removed.errors
+    assert exit_codes == [1, 1, 1, 0]
     assert [account.exists("bucket", bucket) for bucket in (elsewhere, longer, left)] == [True, True, False]
 
 
