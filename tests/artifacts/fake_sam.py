@@ -39,8 +39,10 @@ def main() -> None:
     folder = Path(sys.argv[1])
     verb, *options = sys.argv[2:]
     region = {name: os.environ.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")}
+    has_input = not os.path.samestat(os.fstat(0), os.stat(os.devnull))
     with (folder / "calls.jsonl").open("a") as calls:
-        calls.write(json.dumps({"verb": verb, "options": options, **region}) + "\n")
+        call = {"verb": verb, "options": options, "has_input": has_input, **region}
+        calls.write(json.dumps(call) + "\n")
     refused = folder / "refused"
     if refused.exists() and refused.read_text() == verb:
         sys.exit(3)

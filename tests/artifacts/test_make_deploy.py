@@ -147,6 +147,8 @@ def test_a_first_deployment_asks_for_all_it_needs_and_shows_the_tokens(release: 
     build, deploy = release.calls()
     assert (build["verb"], deploy["verb"]) == ("build", "deploy")
     assert (build["AWS_REGION"], build["AWS_DEFAULT_REGION"]) == ("eu-west-1", "eu-west-1")
+    # Whatever the person types, secrets among it, is for our own program only.
+    assert (build["has_input"], deploy["has_input"]) == (False, False)
     options = deploy["options"]
     assert options[options.index("--region") + 1] == "eu-west-1"
     assert options[options.index("--parameter-overrides") + 1] == (
@@ -297,6 +299,25 @@ def test_a_stack_that_cloudformation_would_not_change_now_is_named_before_anythi
     assert (done.exit_code, done.output) == (1, "")
     assert advice in done.errors
     assert done.errors.count("\n") == 1
+    assert not (release.folder / "calls.jsonl").exists()
+
+
+@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "ROLLBACK_COMPLETE"])
+def test_a_stack_of_another_application_is_neither_changed_nor_deleted(release: Release, status: str) -> None:
+    resources: dict[str, Any] = {"Orders": {"Type": "AWS::SQS::Queue"}}
+    release.client("cloudformation").create_stack(
+        StackName=release.stack, TemplateBody=json.dumps({"Resources": resources})
+    )
+    while release.status().endswith("_IN_PROGRESS"):
+        pass
+    if status == "ROLLBACK_COMPLETE":
+        release.patch.setattr(CloudFormationStack, "status", lambda _: status)
+
+    refused = release.by_program("deploy", BEEPER_URL=URL, AWS_REGION="eu-west-1")
+
+    assert refused.exit_code == 1
+    assert "belongs to another application: choose another STACK" in refused.errors
+    assert release.status() == "CREATE_COMPLETE"
     assert not (release.folder / "calls.jsonl").exists()
 
 
