@@ -1,6 +1,6 @@
 """Makes ministack evaluate the policy of each function's role, as AWS does.
 
-With `AUTH=true` ministack does that, but this module has to correct three differences from AWS:
+With `AUTH=true` ministack does that, but this module has to correct four differences from AWS:
 
 - ministack derives the credentials of a function from the names of the function and its role, so that anybody
   can compute them. This module makes them random.
@@ -9,8 +9,10 @@ With `AUTH=true` ministack does that, but this module has to correct three diffe
 - ministack checks the wrong action or resource of some requests. For a batch of messages it checks an action
   that AWS does not have. For a deletion of object versions it checks the first object as if the object itself
   were deleted. For a request for several parameters it checks none of them.
+- ministack does not know the condition key `dynamodb:LeadingKeys`, so it ignores conditions on it.
 """
 
+import contextlib
 import hmac
 import json
 import os
@@ -82,7 +84,7 @@ def evaluate_policies() -> FunctionCredentials:
     """Replaces parts of ministack in this process, and returns the credentials of its Lambda functions."""
     # ministack has no types, and importing it takes a second.
     from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # type: ignore[import-untyped]  # noqa: PLC0415
-    from ministack.services import lambda_svc, sts  # type: ignore[import-untyped]  # noqa: PLC0415
+    from ministack.services import dynamodb, lambda_svc, sts  # type: ignore[import-untyped]  # noqa: PLC0415
 
     functions = FunctionCredentials()
     predictable = lambda_runtime.execution_credentials
@@ -106,6 +108,9 @@ def evaluate_policies() -> FunctionCredentials:
         iam_actions.extract_iam_action, iam_actions._s3_batch_delete_targets
     )
     iam_actions.extract_resource_arn = _with_every_parameter(iam_actions.extract_resource_arn)
+    iam_actions.dynamodb_service_context = _with_leading_keys(
+        iam_actions.dynamodb_service_context, lambda table: dynamodb._tables[table]["pk_name"]
+    )
     # Functions inherit the variables of this process. With the token of the run they would be the root user.
     os.environ.pop("AWS_SESSION_TOKEN", None)
     return functions
@@ -142,6 +147,26 @@ def _with_every_parameter(original: _Extract) -> _Extract:
         return str(original(service, method, path, headers, body, *place))
 
     return extract_resource_arn
+
+
+def _with_leading_keys(original: _Extract, partition_key: Callable[[str], str]) -> _Extract:
+    """Wraps ministack's function to return the partition key of the item that a request names, too.
+
+    Requests for several items are not covered, because no role with such a condition may send them.
+    `partition_key` returns the name of a table's partition key.
+    """
+
+    def dynamodb_service_context(body: bytes) -> dict[str, Any]:
+        context: dict[str, Any] = original(body)
+        # The request may name no single item, or be malformed.
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
+            request = json.loads(body)
+            item = request["Key"] if "Key" in request else request["Item"]
+            [value] = item[partition_key(request["TableName"])].values()
+            context["dynamodb:LeadingKeys"] = [value]
+        return context
+
+    return dynamodb_service_context
 
 
 def _for_every_resource(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -42,7 +42,12 @@ SECRETS = (
     "read-token",
     "admin-token",
 )
-STATE = {f"SyncStateTable {action}" for action in ("GetItem", "PutItem", "UpdateItem")}
+STATE_ROWS = ("salt", "origin#none")
+STATE = {
+    f"SyncStateTable {action}{of_row}"
+    for action in ("GetItem", "PutItem", "UpdateItem")
+    for of_row in ("", *(f" of {row}" for row in STATE_ROWS))
+}
 CONTACTS = {
     f"ContactsTable {action}" for action in ("GetItem", "Scan", "PutItem", "UpdateItem", "DeleteItem")
 }
@@ -61,7 +66,8 @@ MAY = {
     },
     "CacherFunction": {
         *("CachedImagesTable GetItem", "CachedImagesTable UpdateItem"),
-        *STATE,
+        *("SyncStateTable GetItem of salt", "SyncStateTable PutItem of salt"),
+        *("SyncStateTable GetItem of origin#none", "SyncStateTable UpdateItem of origin#none"),
         *("send image", "hide image", "receive image", "delete image"),
         *("put original", "put thumbnail"),
         *("read beeper-token", "read media-server-token"),
@@ -73,7 +79,7 @@ MAY = {
         *("ContactsTable BatchGetItem", "ContactsTable index Query"),
         *("CachedImagesTable GetItem", "CachedImagesTable BatchGetItem", "CachedImagesTable Scan"),
         *("CachedImagesTable index Query", "CachedImagesTable index Scan"),
-        "SyncStateTable GetItem",
+        *("SyncStateTable GetItem", *(f"SyncStateTable GetItem of {row}" for row in STATE_ROWS)),
     },
     "AdminFunction": {
         *("BeeperChatsTable BatchGetItem", "ChatParticipantsTable index Query"),
@@ -96,7 +102,8 @@ MAY = {
     "AuthorizerFunction": {"read read-token", "read admin-token"},
     "ContactsFunction": {
         *CONTACTS,
-        *("SyncStateTable UpdateItem", "invoke SyncFunction", "read dex-api-key"),
+        *("SyncStateTable UpdateItem", *(f"SyncStateTable UpdateItem of {row}" for row in STATE_ROWS)),
+        *("invoke SyncFunction", "read dex-api-key"),
     },
     "CleanupFunction": {
         *("BeeperChatsTable index Query", "ContactsTable BatchGetItem"),
@@ -141,6 +148,7 @@ class Caller:
         """Yields every call that is tried, by a name for it. None has an effect that lasts."""
         for table, key_names in KEYS.items():
             yield from self._table_calls(table, key_names)
+        yield from self._state_calls()
         yield from self._bucket_calls()
         yield from self._queue_calls()
         yield from self._secret_calls()
@@ -183,6 +191,23 @@ class Caller:
             index, key_name = INDEXES[table]
             yield f"{table} index Query", lambda: query(key_name, IndexName=index)
             yield f"{table} index Scan", lambda: dynamodb.scan(TableName=name, IndexName=index, Limit=1)
+
+    def _state_calls(self) -> Iterator[tuple[str, Call]]:
+        """Yields calls for single rows of syncState, of which a function may have some only."""
+        dynamodb = self._client("dynamodb")
+        for row in STATE_ROWS:
+            table = {"TableName": self.resources["SyncStateTable"]}
+            key = {"name": {"S": row}}
+            never = {
+                "ConditionExpression": "attribute_exists(#key) AND attribute_not_exists(#key)",
+                "ExpressionAttributeNames": {"#key": "name"},
+            }
+            yield f"SyncStateTable GetItem of {row}", partial(dynamodb.get_item, **table, Key=key)
+            yield f"SyncStateTable PutItem of {row}", partial(dynamodb.put_item, **table, Item=key, **never)
+            yield (
+                f"SyncStateTable UpdateItem of {row}",
+                partial(dynamodb.update_item, **table, Key=key, **never),
+            )
 
     def _bucket_calls(self) -> Iterator[tuple[str, Call]]:
         s3 = self._client("s3")
