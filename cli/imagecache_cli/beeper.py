@@ -1,7 +1,10 @@
 """Asks Beeper itself, instead of the image cache's API, for the answers that `doctor --contract` compares."""
 
 import json
+import threading
+import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +19,8 @@ from imagecache_cli.errors import SettingsError, UnexpectedAnswerError, Unreacha
 
 # Beeper's own MCP server allows a request 30 s.
 _TIMEOUT_SECONDS = 30
+# The timeout of a request starts again with every packet, so a slow Beeper could send one byte at a time.
+_TOTAL_SECONDS = 120
 _PIECE_BYTES = 64 * 1024
 # 200 chats with 20 members each have less than 2 MB.
 _LARGEST_ANSWER_BYTES = 32 * 1024 * 1024
@@ -24,6 +29,10 @@ _MOST_PAGES = 3
 _MOST_ACCOUNTS = 10
 # No chat has this id, so the answer is an error, whose form is compared, too.
 _UNUSED_CHAT = "imagecache-contract"
+_CONTACTS = "/v1/accounts/{accountID}/contacts/list"
+_NO_ACCOUNT = "no account is known"
+NO_TIME = f"no complete answer within the {_TOTAL_SECONDS} s that all requests have together"
+"""The reason for which a comparison is not complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +44,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class NotAsked:
+    """A request of the comparison that was not sent or not answered, and why."""
+
+    request: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContractReport:
     """The result of a comparison: names and kinds only, so that it can be published."""
 
     asked: list[Asked]
+    not_asked: list[NotAsked]
     differences: list[Difference]
     hidden_names: int
 
@@ -46,7 +64,8 @@ class ContractReport:
 def compare_contract(access: Access) -> ContractReport:
     """Asks the Beeper at this address for every kind of answer that we use, and compares them.
 
-    Raises CommandError if Beeper cannot be reached, refuses the token, or answers with something else.
+    All requests together take no longer than two minutes. Raises CommandError if Beeper cannot be reached,
+    refuses the token, or answers with something else.
     """
     return _Questions(access).ask()
 
@@ -63,23 +82,27 @@ class _Questions:
         self._comparison = Comparison()
         # The answers of several accounts are one entry if they have the same status.
         self._asked: dict[Asked, None] = {}
+        self._not_asked: dict[NotAsked, None] = {}
+        self._ends_at = time.monotonic() + _TOTAL_SECONDS
 
     def ask(self) -> ContractReport:
         self._get("/v1/info", "Info")
-        accounts = self._get("/v1/accounts", "list of Account")
-        for account_id in _ids(accounts, "accountID")[:_MOST_ACCOUNTS]:
+        account_ids = _ids(self._get("/v1/accounts", "list of Account"), "accountID")
+        if not account_ids:
+            self._not_asked[NotAsked(f"GET {_CONTACTS}", _NO_ACCOUNT)] = None
+        for account_id in account_ids[:_MOST_ACCOUNTS]:
             self._get(
                 f"/v1/accounts/{quote(account_id, safe='')}/contacts/list",
                 "ContactsPage",
                 {"limit": _PER_PAGE},
-                shown="/v1/accounts/{accountID}/contacts/list",
+                shown=_CONTACTS,
             )
         chat_ids = self._ask_for_chats()
         for chat_id in chat_ids:
             self._ask_for_chat(chat_id)
         self._ask_for_chat(_UNUSED_CHAT)
         differences = self._comparison.finish()
-        return ContractReport(list(self._asked), differences, self._comparison.hidden)
+        return ContractReport(list(self._asked), list(self._not_asked), differences, self._comparison.hidden)
 
     def _ask_for_chats(self) -> list[str]:
         """Compares the first pages of the list. Returns the ids of one chat and one member of a union."""
@@ -102,9 +125,16 @@ class _Questions:
     def _get(
         self, path: str, known: str, query: Mapping[str, str | int] | None = None, *, shown: str = ""
     ) -> Any:
-        """Sends a GET request and compares its answer with the type `known`, or with that of an error."""
+        """Sends a GET request and compares its answer with the type `known`, or with that of an error.
+
+        Returns None for an error, and if the time is over.
+        """
         request = f"GET {shown or path}"
-        status, document = self._send(path, query)
+        try:
+            status, document = self._send_in_time(path, query)
+        except TimeoutError:
+            self._not_asked[NotAsked(request, NO_TIME)] = None
+            return None
         self._asked[Asked(request, status)] = None
         if status == HTTPStatus.UNAUTHORIZED:
             raise SettingsError(
@@ -113,6 +143,25 @@ class _Questions:
         is_answer = status == HTTPStatus.OK
         self._comparison.add(document, known if is_answer else "Error", request)
         return document if is_answer else None
+
+    def _send_in_time(self, path: str, query: Mapping[str, str | int] | None) -> tuple[int, Any]:
+        """Sends a GET request. Raises TimeoutError if the answer is not complete when the time is over.
+
+        The request is sent on a thread of its own, which is left behind then: nothing else ends a request
+        whose answer arrives byte by byte.
+        """
+        answer: Future[tuple[int, Any]] = Future()
+
+        def send() -> None:
+            try:
+                answer.set_result(self._send(path, query))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the waiting thread raises it
+                answer.set_exception(error)
+
+        remaining = self._ends_at - time.monotonic()
+        if remaining > 0:
+            threading.Thread(target=send, daemon=True).start()
+        return answer.result(max(remaining, 0))
 
     def _send(self, path: str, query: Mapping[str, str | int] | None) -> tuple[int, Any]:
         try:

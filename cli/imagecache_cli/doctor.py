@@ -14,7 +14,7 @@ from rich.text import Text
 from imagecache_cli import tables
 from imagecache_cli.access import find_beeper
 from imagecache_cli.answers import ImageRow, ImageRows, Origin, Stats, Status
-from imagecache_cli.beeper import ContractReport, compare_contract
+from imagecache_cli.beeper import NO_TIME, ContractReport, compare_contract
 from imagecache_cli.errors import CommandError, RefusedError, UnexpectedAnswerError
 from imagecache_cli.explanations import (
     NEW_BEEPER_TOKEN,
@@ -92,17 +92,21 @@ def _show_contract(context: typer.Context, beeper_url: str | None) -> None:
     screen = Screen.open(as_json=options.as_json)
     report = compare_contract(find_beeper(beeper_url, environment=outside.environment))
     screen.show(asdict(report), render_contract(report))
-    if any(difference.known for difference in report.differences):
+    is_complete = all(not_asked.reason != NO_TIME for not_asked in report.not_asked)
+    if not is_complete or any(difference.known for difference in report.differences):
         raise typer.Exit(1)
 
 
 def render_contract(report: ContractReport) -> Table:
-    """Returns the requests, and each field that is new or has changed, with its kinds."""
+    """Returns the requests, those not asked, and each field that is new or has changed, with its kinds."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for asked in report.asked:
         grid.add_row(Text("asked"), Text(f"{asked.request}: HTTP {asked.status}"))
+    for not_asked in report.not_asked:
+        found = f"{not_asked.request}: {not_asked.reason}"
+        grid.add_row(Text("not asked", style="yellow"), Text(found))
     for difference in report.differences:
         if difference.known:
             found = f"{difference.field}: {difference.found} instead of {difference.known}"
@@ -112,7 +116,8 @@ def render_contract(report: ContractReport) -> Table:
     if report.hidden_names:
         grid.add_row(Text("hidden"), Text(f"{report.hidden_names:,} names that could be personal"))
     if not report.differences:
-        grid.add_row(Text("ok", style="green"), Text("every field is known, and has the kind that we know"))
+        found = "every field of these answers is known, and has the kind that we know"
+        grid.add_row(Text("ok", style="green"), Text(found))
     return grid
 
 

@@ -1,6 +1,7 @@
 """`doctor --contract`: which fields of a Beeper are new or have changed, without any value of its answers."""
 
 import io
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from imagecache_cli.access import find_beeper
 from imagecache_cli.contract import Comparison, Difference
 from imagecache_cli.errors import SettingsError
 from tests.cli.conftest import Command, Ran
+from tests.hostile.origin import Origin, drip
 
 TOKEN = "beeper-token-71"
 Json = dict[str, Any]
@@ -65,6 +67,27 @@ def test_a_person_reads_the_same_differences_as_a_program(imagecache: Command, d
     words = ask(imagecache, demo.beeper_url, code=1).words
     assert "changed Chat.unreadCount: text instead of number" in words
     assert "new Chat.glow: object" in words
+
+
+def test_all_requests_together_have_a_limited_time_and_what_was_not_asked_is_said(
+    imagecache: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beeper, "_TOTAL_SECONDS", 0.3)
+    began = time.monotonic()
+    with Origin(drip(b"HTTP/1.1 200 OK\r\n\r\n{")) as slow:
+        ran = ask(imagecache, slow.url, "--json", code=1)
+    assert time.monotonic() - began < 10
+    assert ran.document["asked"] == []
+    reasons = {entry["request"]: entry["reason"] for entry in ran.document["not_asked"]}
+    assert reasons.pop("GET /v1/accounts/{accountID}/contacts/list") == "no account is known"
+    paths = ("info", "accounts", "chats", "chats/{chatID}")
+    assert reasons == dict.fromkeys((f"GET /v1/{path}" for path in paths), beeper.NO_TIME)
+
+
+def test_a_person_reads_what_could_not_be_asked(imagecache: Command) -> None:
+    with beeper_with({"/v1/accounts": [], "/v1/chats": page(chat())}) as url:
+        words = ask(imagecache, url).words
+    assert "not asked GET /v1/accounts/{accountID}/contacts/list: no account is known" in words
 
 
 def test_an_old_server_lacks_fields(imagecache: Command) -> None:
