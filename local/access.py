@@ -2,8 +2,13 @@
 
 While the stack runs, the file also has the addresses and the tokens of the engine and of the demo account,
 for `imagecache import-convex` and for tests. Only this user may read the file.
+
+The addresses are removed when the stack stops, because any program may then listen on these ports and wait
+for the tokens. If a run was killed, its addresses are still there: programs that use them must make sure that
+a run holds the lock of the folder, and the next run removes them before anything else.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -32,14 +37,21 @@ def load_or_make_access(file: Path, address: str) -> Access:
     return access
 
 
+def remove_addresses(file: Path) -> None:
+    """Removes everything but the API's tokens from `file`, if there is such a file with both of them."""
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        content = json.loads(file.read_text())
+        _write(file, {name: content[name] for name in ("readToken", "adminToken")})
+
+
 def add_engine_access(file: Path, *, endpoint: str, region: str, token: str, stack: str) -> None:
-    """Adds the address and the token of this run's engine to `file`. The next start removes them."""
+    """Adds the address and the token of this run's engine to `file`."""
     engine = {"endpoint": endpoint, "region": region, "sessionToken": token, "stack": stack}
     _add(file, "engine", engine)
 
 
 def add_demo_access(file: Path, access: Mapping[str, str]) -> None:
-    """Adds address and token of the demo account's controls to `file`. The next start removes them."""
+    """Adds address and token of the demo account's controls to `file`."""
     _add(file, "demo", access)
 
 

@@ -18,7 +18,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment.page import publish_page
-from local.access import Access, add_demo_access, add_engine_access, load_or_make_access
+from local.access import (
+    Access,
+    add_demo_access,
+    add_engine_access,
+    load_or_make_access,
+    remove_addresses,
+)
 from local.beeper import find_problem
 from local.console import announce, complain, say
 from local.demo_account import DemoServers, demo_account
@@ -145,7 +151,10 @@ def _check(children: list[Child]) -> None:
 
 @contextlib.contextmanager
 def _only_run(port: int) -> Iterator[None]:
-    """Raises SettingsError if another process runs this folder's stack."""
+    """Raises SettingsError if another process runs this folder's stack.
+
+    The addresses in `.local/access.json` are those of this run only, from its start until its end.
+    """
     _STATE.mkdir(exist_ok=True)
     _STATE.chmod(0o700)  # the state holds tokens as plain text
     with try_lock(_STATE / "run.lock", f"process {os.getpid()}, http://127.0.0.1:{port}/") as holder:
@@ -153,7 +162,11 @@ def _only_run(port: int) -> Iterator[None]:
             raise SettingsError(
                 f"this folder's stack runs already ({holder}): stop it first, or use another clone"
             )
-        yield
+        remove_addresses(_ACCESS)
+        try:
+            yield
+        finally:
+            remove_addresses(_ACCESS)
 
 
 def _edge_server(port: int) -> EdgeServer:

@@ -13,7 +13,10 @@ from urllib.parse import SplitResult, urlsplit
 from imagecache_cli.errors import SettingsError
 
 _LOCAL_FILE = Path(".local", "access.json")
+# A process that runs the stack of a folder holds this lock.
+_LOCK_FILE = "run.lock"
 _BEEPER_DESKTOP = "http://127.0.0.1:23373"
+_NOT_READY = "the local stack is not ready: wait until `make run` says that it is ready"
 _LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -110,17 +113,17 @@ def find_engine(folder: Path, clone: Path | None = None) -> Engine:
         return Engine(engine["endpoint"], engine["region"], engine["stack"], engine["sessionToken"])
     # `make run` writes the engine's part of the file later than the API's part.
     except (KeyError, TypeError) as error:
-        raise SettingsError(
-            "the local stack is not ready: wait until `make run` says that it is ready"
-        ) from error
+        raise SettingsError(_NOT_READY) from error
 
 
 def _local_access(folder: Path, clone: Path | None) -> Access:
     content = _read_local_file(folder, clone)
     url = content.get("url")
     token = content.get("adminToken")
-    if not (isinstance(url, str) and isinstance(token, str)):
-        raise SettingsError(f"{_LOCAL_FILE} contains no address and token: start `make run` again")
+    if not isinstance(token, str):
+        raise SettingsError(f"{_LOCAL_FILE} contains no token: start `make run` again")
+    if not isinstance(url, str):
+        raise SettingsError(_NOT_READY)
     return _checked_access(url, token, url_name=f"url in {_LOCAL_FILE}", token_name=f"token in {_LOCAL_FILE}")
 
 
@@ -134,10 +137,29 @@ def _read_local_file(folder: Path, clone: Path | None) -> dict[str, Any]:
             f"--local finds no {_LOCAL_FILE} in this folder, above it, or in the clone of this command: "
             "start `make run` in the clone first"
         )
+    if not _is_running(file.parent):
+        raise SettingsError(
+            f"`make run` is not running in {file.parent.parent}: start it first. Another program may listen"
+            " on the port of the last run, so no token is sent there"
+        )
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise SettingsError(f"{_LOCAL_FILE} cannot be read: start `make run` again") from error
+
+
+def _is_running(state: Path) -> bool:
+    """Returns True if a process holds the lock of the folder `state`, which `make run` does until it ends."""
+    import fcntl  # noqa: PLC0415 - Windows has no such module, and no `make run`
+
+    try:
+        with (state / _LOCK_FILE).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _checked_access(url: str, token: str, *, url_name: str, token_name: str) -> Access:

@@ -1,8 +1,9 @@
 """Runs the command against a fake API. Its clock moves only while the command sleeps."""
 
+import contextlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,10 @@ import pytest
 from imagecache_cli.access import Access
 from imagecache_cli.app import main
 from imagecache_cli.session import Outside
+from local.processes import try_lock
 from tests.cli.fake_api import ADMIN_TOKEN, READ_TOKEN, FakeApi
+
+RunningClone = Callable[[Path, object], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,21 @@ class Command:
         assert ADMIN_TOKEN not in out + err
         assert "Traceback" not in err
         return Ran(code, out, err)
+
+
+@pytest.fixture
+def running_clone() -> Iterator[RunningClone]:
+    """Returns a function that makes a folder the clone of a running `make run` with this access.json."""
+    with contextlib.ExitStack() as locks:
+
+        def run(folder: Path, content: object) -> None:
+            state = folder / ".local"
+            state.mkdir()
+            text = content if isinstance(content, str) else json.dumps(content)
+            (state / "access.json").write_text(text)
+            assert locks.enter_context(try_lock(state / "run.lock", "a test")) is None
+
+        yield run
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from imagecache_cli.access import Access, Engine, Wanted, find_access, find_engine
 from imagecache_cli.errors import SettingsError
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, RunningClone
 from tests.cli.contract import STATS
 from tests.cli.fake_api import ADMIN_TOKEN, READ_TOKEN, FakeApi
 
@@ -25,8 +25,10 @@ def test_an_option_overrides_its_environment_variable(tmp_path: Path) -> None:
     )
 
 
-def test_local_uses_the_running_clone_around_the_working_folder(api: FakeApi, imagecache: Command) -> None:
-    _write_local(
+def test_local_uses_the_running_clone_around_the_working_folder(
+    api: FakeApi, imagecache: Command, running_clone: RunningClone
+) -> None:
+    running_clone(
         imagecache.folder, {"url": f"{api.url}/", "readToken": READ_TOKEN, "adminToken": ADMIN_TOKEN}
     )
     imagecache.folder = imagecache.folder / "docs" / "deep"
@@ -39,22 +41,24 @@ def test_local_uses_the_running_clone_around_the_working_folder(api: FakeApi, im
 
 
 def test_local_works_from_any_folder_with_the_clone_that_the_command_is_part_of(
-    api: FakeApi, imagecache: Command, tmp_path: Path
+    api: FakeApi, imagecache: Command, tmp_path: Path, running_clone: RunningClone
 ) -> None:
     imagecache.folder = tmp_path / "elsewhere"
     imagecache.clone.mkdir()
-    _write_local(imagecache.clone, {"url": api.url, "readToken": READ_TOKEN, "adminToken": ADMIN_TOKEN})
+    running_clone(imagecache.clone, {"url": api.url, "readToken": READ_TOKEN, "adminToken": ADMIN_TOKEN})
     api.answer("GET /api/stats", STATS)
 
     assert imagecache("--local", "stats", environment={}).code == 0
 
 
-def test_local_prefers_the_clone_around_the_working_folder_to_the_commands_own(tmp_path: Path) -> None:
+def test_local_prefers_the_clone_around_the_working_folder_to_the_commands_own(
+    tmp_path: Path, running_clone: RunningClone
+) -> None:
     for name in ("here", "own"):
         (tmp_path / name).mkdir()
         engine = {"endpoint": "http://127.0.0.1:1", "region": "eu-west-1", "stack": name, "sessionToken": "t"}
         content = {"url": "http://127.0.0.1:1", "adminToken": name, "engine": engine}
-        _write_local(tmp_path / name, content)
+        running_clone(tmp_path / name, content)
 
     here = tmp_path / "here"
     own = tmp_path / "own"
@@ -86,16 +90,36 @@ def test_a_missing_setting_is_named_in_one_line(imagecache: Command, missing: st
         ("[]", "start `make run` again"),
         ('{"url": "http://127.0.0.1:1/"}', "start `make run` again"),
         ('{"url": "http://127.0.0.1:1/", "adminToken": 5}', "start `make run` again"),
+        ('{"adminToken": "t"}', "wait until `make run` says that it is ready"),
     ],
 )
 def test_local_without_a_running_clone_says_how_to_start_one(
-    tmp_path: Path, content: str | None, said: str
+    tmp_path: Path, running_clone: RunningClone, content: str | None, said: str
 ) -> None:
     if content is not None:
-        _write_local(tmp_path, content)
+        running_clone(tmp_path, content)
 
     with pytest.raises(SettingsError, match=said):
         find_access(Wanted(local=True), environment={}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("was_killed", [False, True])
+def test_a_stack_that_has_stopped_gets_no_token(api: FakeApi, imagecache: Command, was_killed: bool) -> None:
+    """Whatever listens on its port now. A run that was killed has left its lock file, which is not locked."""
+    state = imagecache.folder / ".local"
+    engine = {"endpoint": api.url, "region": "eu-west-1", "stack": "imagecache", "sessionToken": "t"}
+    content = {"url": api.url, "readToken": READ_TOKEN, "adminToken": ADMIN_TOKEN, "engine": engine}
+    state.mkdir()
+    (state / "access.json").write_text(json.dumps(content))
+    if was_killed:
+        (state / "run.lock").write_text("process 1")
+
+    ran = imagecache("--local", "stats", environment={})
+
+    assert (ran.code, ran.out, api.requests) == (2, "", [])
+    assert f"`make run` is not running in {imagecache.folder}: start it first" in ran.err
+    with pytest.raises(SettingsError, match="is not running"):
+        find_engine(imagecache.folder)
 
 
 @pytest.mark.parametrize("wanted", [Wanted(local=True, url="https://a.b"), Wanted(local=True, token="t")])
@@ -132,9 +156,3 @@ def test_a_token_with_invalid_characters_is_refused_without_repeating_it(tmp_pat
         find_access(Wanted(url="https://a.b", token=token), environment={}, folder=tmp_path)
 
     assert token not in str(refusal.value)
-
-
-def _write_local(folder: Path, content: object) -> None:
-    (folder / ".local").mkdir()
-    text = content if isinstance(content, str) else json.dumps(content)
-    (folder / ".local" / "access.json").write_text(text)

@@ -3,7 +3,6 @@
 import contextlib
 import importlib.metadata
 import io
-import json
 import re
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from imagecache_migration.convex_snapshot import Snapshot
 from imagecache_migration.outcomes import DocumentOutcome, DocumentResult, FileProblem, Outcome
 from imagecache_migration.snapshot_archive import DEFAULT_LIMITS
 from local.template import read_template
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, RunningClone
 from tests.settings import template_settings
 from tests.snapshots import Export
 
@@ -59,8 +58,10 @@ def test_without_one_stack_the_command_says_in_one_line_what_to_do(
     assert message in ran.err
 
 
-def test_while_the_stack_is_starting_the_command_says_to_wait(imagecache: Command) -> None:
-    _local(imagecache, {"url": "http://127.0.0.1:1", "adminToken": "t"})
+def test_while_the_stack_is_starting_the_command_says_to_wait(
+    imagecache: Command, running_clone: RunningClone
+) -> None:
+    running_clone(imagecache.folder, {"url": "http://127.0.0.1:1", "adminToken": "t"})
 
     ran = imagecache("--local", "import-convex", "snapshot.zip")
 
@@ -73,12 +74,12 @@ def test_while_the_stack_is_starting_the_command_says_to_wait(imagecache: Comman
     [(None, "No such file"), (b"PK no zip", "not a zip file"), (b"", "not a zip file")],
 )
 def test_a_file_that_is_not_a_snapshot_is_refused_before_the_stack_is_read(
-    imagecache: Command, content: bytes | None, message: str
+    imagecache: Command, running_clone: RunningClone, content: bytes | None, message: str
 ) -> None:
     file = imagecache.folder / "snapshot.zip"
     if content is not None:
         file.write_bytes(content)
-    _engine_at(imagecache, "http://127.0.0.1:1")
+    running_clone(imagecache.folder, access_to("http://127.0.0.1:1"))
 
     ran = imagecache("import-convex", str(file), "--local")
 
@@ -87,10 +88,12 @@ def test_a_file_that_is_not_a_snapshot_is_refused_before_the_stack_is_read(
     assert message in ran.err
 
 
-def test_an_engine_that_has_stopped_is_reported_in_one_line(imagecache: Command) -> None:
+def test_an_engine_that_has_stopped_is_reported_in_one_line(
+    imagecache: Command, running_clone: RunningClone
+) -> None:
     export = Export()
     export.image(1)
-    _engine_at(imagecache, "http://127.0.0.1:1")
+    running_clone(imagecache.folder, access_to("http://127.0.0.1:1"))
 
     ran = imagecache("import-convex", str(export.zipped(imagecache.folder / "s.zip")), "--local")
 
@@ -216,11 +219,7 @@ class NoFiles:
         raise FileNotFoundError(name)
 
 
-def _local(command: Command, content: object) -> None:
-    (command.folder / ".local").mkdir()
-    (command.folder / ".local" / "access.json").write_text(json.dumps(content))
-
-
-def _engine_at(command: Command, endpoint: str) -> None:
+def access_to(endpoint: str) -> dict[str, object]:
+    """Returns the content of access.json while an engine runs."""
     engine = {"endpoint": endpoint, "region": "eu-west-1", "sessionToken": "t", "stack": "imagecache"}
-    _local(command, {"url": "http://127.0.0.1:1", "adminToken": "t", "engine": engine})
+    return {"url": "http://127.0.0.1:1", "adminToken": "t", "engine": engine}

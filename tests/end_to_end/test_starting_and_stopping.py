@@ -38,8 +38,11 @@ def test_a_beeper_that_cannot_be_reached_is_named_and_the_api_answers(clone: Clo
         free_port = listener.getsockname()[1]
     process = clone.run_until_ready(BEEPER_URL=f"http://127.0.0.1:{free_port}", BEEPER_TOKEN="t")
     assert clone.get("/api/chats?limit=50")["chats"] == []
+    assert clone.access.keys() >= {"url", "engine"}
     status, errors = stop(process)
     assert status == 0
+    # No program sends a token to whatever listens on these ports next.
+    assert clone.access.keys() == {"readToken", "adminToken"}
     assert f"Beeper at http://127.0.0.1:{free_port} cannot be reached" in errors
 
 

@@ -13,6 +13,7 @@ from imagecache_cli.app import main
 from imagecache_cli.session import Outside
 from local.access import add_engine_access
 from local.engine import REGION, Engine, running_engine
+from local.processes import try_lock
 from local.template import read_template
 from tests.integration.conftest import TABLES
 from tests.settings import template_settings
@@ -55,13 +56,14 @@ def a_function_with_settings(stores: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def outside(engine: Engine, tmp_path: Path) -> Outside:
+def outside(engine: Engine, tmp_path: Path) -> Iterator[Outside]:
     """The surroundings of a person who is in the folder of a running `make run`."""
     (tmp_path / ".local").mkdir()
     access = tmp_path / ".local" / "access.json"
     access.write_text(json.dumps({"url": "http://127.0.0.1:1", "adminToken": "t"}))
     add_engine_access(access, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK)
-    return Outside(environment={}, folder=tmp_path)
+    with try_lock(tmp_path / ".local" / "run.lock", "a test"):
+        yield Outside(environment={}, folder=tmp_path)
 
 
 def exported(folder: Path, *, broken: bool) -> str:

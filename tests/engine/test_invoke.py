@@ -1,6 +1,7 @@
 """`python -m tools.invoke` calls a function of the running stack with an event from a file."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from local.access import add_engine_access
 from local.deploy import DeployedStack
 from local.engine import REGION
+from local.processes import try_lock
 from local.template import ROOT
 from tools.invoke import main
 
@@ -15,14 +17,15 @@ CHATS = str(ROOT / "events" / "chats.json")
 
 
 @pytest.fixture
-def clone(small: DeployedStack, tmp_path: Path) -> Path:
+def clone(small: DeployedStack, tmp_path: Path) -> Iterator[Path]:
     """The folder of a clone whose `make run` is the small stack."""
     (tmp_path / ".local").mkdir()
     access = tmp_path / ".local" / "access.json"
     access.write_text("{}")
     engine = small.engine
     add_engine_access(access, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=small.name)
-    return tmp_path
+    with try_lock(tmp_path / ".local" / "run.lock", "a test"):
+        yield tmp_path
 
 
 def test_the_answer_of_the_function_is_printed(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
