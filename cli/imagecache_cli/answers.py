@@ -20,8 +20,20 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Participant:
+    """A member of a chat. `is_self` is True for the owner."""
+
+    participant_id: str
+    full_name: str | None
+    is_self: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat. `facepile` has up to four members' pictures if the chat is a group without a cached picture."""
+    """A chat. `facepile` has up to four members' pictures if the chat is a group without a cached picture.
+
+    `participants` has as many members as the request has asked for.
+    """
 
     chat_id: str
     account_id: str
@@ -35,6 +47,7 @@ class Chat:
     is_marked_unread: bool
     image: Image
     facepile: list[Image]
+    participants: list[Participant]
     participant_count: int
 
 
@@ -245,6 +258,38 @@ class Forgotten:
 
     deleted_versions: int
     edge: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FormerPicture:
+    """A picture of a person that Beeper does not name for this member.
+
+    `last_named` is None if Beeper may still name it in another chat. `is_chosen` is True for the picture that
+    an operator has chosen.
+    """
+
+    source_url: str
+    image: Image
+    first_seen: str | None
+    last_named: str | None
+    is_shown: bool
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FormerPictures:
+    """The former pictures of a member, the chosen one first, then those that Beeper has named last."""
+
+    participant_id: str
+    full_name: str | None
+    pictures: list[FormerPicture]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureChosen:
+    """A former picture was chosen. The sync `job_id` shows it in the chats."""
+
+    job_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from imagecache_cli import changing, contacts, showing
+from imagecache_cli import changing, contacts, people, showing
 from imagecache_cli.access import Wanted
 from imagecache_cli.doctor import doctor
 from imagecache_cli.errors import CommandError, SettingsError
@@ -36,6 +36,7 @@ _VERBS = (
     showing.failed,
     showing.explain,
     showing.lookup,
+    people.former,
     doctor,
     changing.sync,
     changing.backfill,

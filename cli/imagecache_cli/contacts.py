@@ -15,22 +15,18 @@ from imagecache_cli.api import Json
 from imagecache_cli.contact_files import CHECKS, ContactRow, read_contact_rows
 from imagecache_cli.contact_tables import describe_clashes, render_contact, render_contacts
 from imagecache_cli.errors import RefusedError, SettingsError
-from imagecache_cli.explanations import explain_sync
 from imagecache_cli.paging import read_list
 from imagecache_cli.plain import plain
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session, open_session
 from imagecache_cli.tables import NOTHING, table
-from imagecache_cli.watch import follow_job, is_finished, start_job
+from imagecache_cli.watch import start_job, wait_for_links
 
 HELP_ON_IMAGE = "The picture's URL: https, data, or one of Beeper's."
 _PATH = "/api/contacts/"
 # The statuses of errors in one row. Any other error, such as a wrong token, would also occur in the next
 # rows, so it ends the import.
 _STATUSES_OF_ONE_ROW = {400, 409, 413}
-# The outcomes of syncs that have not linked the contacts. `offline` and `unauthorized` are not among them,
-# because a sync links contacts before it asks Beeper.
-_NOT_LINKED = {"busy", "superseded", "unfinished", "failed"}
 
 app = typer.Typer(
     help="Manage contacts: pictures for people who have none.",
@@ -118,7 +114,7 @@ def put(  # noqa: PLR0917 - typer makes an option of each
     answer = read(ContactPut, document)
     # The API starts a sync for this contact. Until it has ended, the chats show the old picture.
     if answer.job_id is not None:
-        _wait_for_links(session, answer.job_id)
+        wait_for_links(session, answer.job_id, shown="the contacts")
     # The links are left out, because the answer to the PUT is older than the sync that has made them.
     session.screen.show(document, render_contact(ContactDetail(answer.contact, [], more_linked=False)))
 
@@ -128,7 +124,7 @@ def remove(context: typer.Context, contact_id: ContactId) -> None:
     """Remove a contact, and wait until no chat shows its picture."""
     session = open_session(context)
     document = session.api.delete(_path(contact_id))
-    _wait_for_links(session, read(ContactRemoved, document).job_id)
+    wait_for_links(session, read(ContactRemoved, document).job_id, shown="the contacts")
     session.screen.show(document, Text("removed"))
 
 
@@ -148,7 +144,8 @@ def import_contacts(
     problems = sum(bool(result.problem) for result in results)
     # The sync links the contacts. If no row was stored, it would have nothing to link.
     if problems < len(results) and not dry_run:
-        _wait_for_links(session, start_job(session, "/api/sync", {"complete": False, "force": False}))
+        job_id = start_job(session, "/api/sync", {"complete": False, "force": False})
+        wait_for_links(session, job_id, shown="the contacts")
     session.screen.show(_import_document(results, problems, dry_run=dry_run), _render_import(results))
     if dry_run:
         session.screen.note(f"Nothing was sent. {CHECKS}")
@@ -206,14 +203,6 @@ def _render_import(results: list[RowResult]) -> RenderableType:
         for result in results
     )
     return table(("row", "contactId", "name", "outcome"), rows, long=("outcome",))
-
-
-def _wait_for_links(session: Session, job_id: str) -> None:
-    """Waits until the sync has linked the contacts with members, or says on stderr that it has not."""
-    _, job = follow_job(session, job_id, is_finished)
-    ending = explain_sync(job)
-    if ending.code in _NOT_LINKED:
-        session.screen.note(f"{ending.sentence}; the chats show the contacts after the next sync")
 
 
 def _path(contact_id: str) -> str:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from imagecache_cli.answers import Accepted, Job
 from imagecache_cli.api import Json
 from imagecache_cli.errors import CommandError, UnreachableError
+from imagecache_cli.explanations import explain_sync
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session
 
@@ -27,6 +28,10 @@ _PAUSE_GROWTH = 1.5
 _RETRIES = 5
 _RETRY_PAUSE = 2.0
 
+# The outcomes of syncs that have not linked members. `offline` and `unauthorized` are not among them, because
+# a sync links members before it asks Beeper.
+_NOT_LINKED = {"busy", "superseded", "unfinished", "failed"}
+
 Goal = Callable[[Job], bool]
 
 
@@ -42,6 +47,17 @@ def is_finished(job: Job) -> bool:
 def is_drained(job: Job) -> bool:
     """Returns True if the job is done and none of its queued images waits, or if the job has failed."""
     return job.status == "failed" or (job.status == "done" and job.count("waiting") == 0)
+
+
+def wait_for_links(session: Session, job_id: str, *, shown: str) -> None:
+    """Waits until a sync has linked all members, or says on stderr that it has not.
+
+    `shown` is what the chats then show. Raises CommandError.
+    """
+    _, job = follow_job(session, job_id, is_finished)
+    ending = explain_sync(job)
+    if ending.code in _NOT_LINKED:
+        session.screen.note(f"{ending.sentence}; the chats show {shown} after the next sync")
 
 
 def start_job(session: Session, path: str, body: Json) -> str:

@@ -187,6 +187,26 @@ CONTACT: Json = {
     "clashes": [CLASH],
 }
 
+MEMBER: Json = {
+    "participantId": "@ada:beeper.local",
+    "fullName": "Ada Lovelace",
+    "username": "ada",
+    "isSelf": False,
+    "image": CACHED,
+}
+FORMER_PICTURE: Json = {
+    "sourceUrl": ADA,
+    "image": {**CACHED, "source": "former"},
+    "firstSeen": "2026-09-01T08:00:00Z",
+    "lastNamed": "2026-11-02T08:00:00Z",
+    "isShown": True,
+    "isChosen": False,
+}
+FORMER_PICTURES: Json = {
+    "participantId": MEMBER["participantId"],
+    "fullName": MEMBER["fullName"],
+    "pictures": [FORMER_PICTURE],
+}
 
 FORGOTTEN: Json = {"status": "forgotten", "deletedVersions": 4, "edge": "told"}
 

@@ -6,7 +6,14 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from imagecache.api import chat_shapes, contact_shapes, image_shapes, operation_shapes, shapes
+from imagecache.api import (
+    chat_shapes,
+    contact_shapes,
+    image_shapes,
+    operation_shapes,
+    person_shapes,
+    shapes,
+)
 from imagecache_cli import answers
 from tests.cli import contract
 
@@ -15,7 +22,7 @@ SHAPES = [name for name, kind in vars(answers).items() if dataclasses.is_datacla
 
 ANSWERED = {
     name: kind
-    for module in (shapes, chat_shapes, image_shapes, contact_shapes, operation_shapes)
+    for module in (shapes, chat_shapes, image_shapes, contact_shapes, operation_shapes, person_shapes)
     for name, kind in vars(module).items()
 }
 
@@ -50,6 +57,9 @@ def test_every_field_that_is_read_is_answered(name: str) -> None:
         ("Forgotten", contract.FORGOTTEN),
         ("Clash", contract.CLASH),
         ("Contact", contract.CONTACT),
+        ("Participant", contract.MEMBER),
+        ("FormerPicture", contract.FORMER_PICTURE),
+        ("FormerPictures", contract.FORMER_PICTURES),
     ],
 )
 def test_the_examples_of_these_tests_are_whole_answers(name: str, example: contract.Json) -> None:
