@@ -80,6 +80,13 @@ def keep(stack: Stack, key: str, color: str = "red", *, url: str | None = None) 
     return blob
 
 
+def lose(stack: Stack, *keys: str) -> None:
+    """Deletes every version of these objects."""
+    for version in stack.blobs.versions():
+        if version.key in keys:
+            stack.s3.delete_object(Bucket="images", Key=version.key, VersionId=version.version_id)
+
+
 def nights(stack: Stack, count: int) -> None:
     """Lets so many days pass, with a complete sync at their end."""
     stack.now += count * DAY

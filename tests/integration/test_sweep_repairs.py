@@ -6,6 +6,7 @@ import pytest
 
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
+from imagecache.stores.chats.participants import ShownKeys
 from imagecache.usecases.upkeep.sweep_blobs import Stock
 from imagecache.usecases.upkeep.sweep_progress import SweepCounts
 from imagecache.usecases.upkeep.sweep_rows import SweptPage
@@ -16,6 +17,7 @@ from tests.integration.sweeping import (
     a_picture,
     counted,
     keep,
+    lose,
     nights,
     objects,
     shown,
@@ -31,13 +33,6 @@ def blob(stack: Stack) -> str:
     """The blob of a picture that a chat shows."""
     shown(stack, "ada")
     return keep(stack, "s/ada")
-
-
-def lose(stack: Stack, *keys: str) -> None:
-    """Deletes every version of these objects."""
-    for version in stack.blobs.versions():
-        if version.key in keys:
-            stack.s3.delete_object(Bucket="images", Key=version.key, VersionId=version.version_id)
 
 
 def asked_for(stack: Stack) -> list[str]:
@@ -109,7 +104,9 @@ def test_objects_that_only_seem_to_be_missing_are_not_touched(stack: Stack, blob
     row = stack.row("s/ada")
     nights(stack, 2)
     sweep = sweep_of(stack)
-    [page] = sweep.row_sweeper.sweep(after=None, shown={"s/ada"}, stock=Stock(), dry_run=False)
+    [page] = sweep.row_sweeper.sweep(
+        after=None, shown=ShownKeys({"s/ada"}, set()), stock=Stock(), dry_run=False
+    )
     assert page == SweptPage(SweepCounts(rows=1), last_key=None)
     assert stack.row("s/ada") == row
     assert objects(stack) == set(object_keys(blob))

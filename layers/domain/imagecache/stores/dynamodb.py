@@ -7,7 +7,7 @@ DynamoDB's own JSON, because reading rows through the models needs six times the
 import random
 import time
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 
 RowT = TypeVar("RowT", bound=Model)
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 Item = dict[str, Any]
@@ -45,6 +47,18 @@ def bound(model: type[RowT], *, table_name: str, dynamodb: "DynamoDBClient") -> 
     )
     row._get_connection().connection._client = cast("Any", dynamodb)
     return row
+
+
+def in_parallel(do: Callable[[T], R], items: Iterable[T], *, at_once: int) -> list[R]:
+    """Calls `do` with each of the items, with up to `at_once` of them at a time.
+
+    Returns the results in the order of the items. Raises the first error of a call.
+    """
+    pending = list(items)
+    if len(pending) < 2:  # Most changes concern one item, for which a thread would only cost time.
+        return [do(item) for item in pending]
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(do, pending))
 
 
 # BatchGetItem's limit.
@@ -89,12 +103,8 @@ def batch_get(
         }
         for start in range(0, len(distinct), _KEYS_PER_CALL)
     ]
-    if len(chunks) < 2:  # A thread for a single call would only cost time.
-        return [item for chunk in chunks for item in _get_all(dynamodb, table_name, chunk)]
-    with ThreadPoolExecutor(max_workers=min(len(chunks), _MOST_THREADS)) as pool:
-        return list(
-            chain.from_iterable(pool.map(lambda chunk: _get_all(dynamodb, table_name, chunk), chunks))
-        )
+    answers = in_parallel(lambda chunk: _get_all(dynamodb, table_name, chunk), chunks, at_once=_MOST_THREADS)
+    return list(chain.from_iterable(answers))
 
 
 @aws_errors_translated()

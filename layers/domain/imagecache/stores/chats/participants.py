@@ -1,8 +1,7 @@
 """The chatParticipants table: the full roster of every chat, found by chat, by image and by contact."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -16,7 +15,7 @@ from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.rules.names import better_name, is_identifier
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.chats.people import is_person
-from imagecache.stores.dynamodb import behind, bound, fenced, scan
+from imagecache.stores.dynamodb import behind, bound, fenced, in_parallel, scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -84,6 +83,25 @@ class Reference(NamedTuple):
     chat_id: str
     participant_id: str
     is_self: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownKeys:
+    """The keys of images that are shown.
+
+    `current` has those that a chat, a member or a contact has now. `recorded` has those that are recorded as
+    pictures of people, who may be shown with them although Beeper no longer names them.
+    """
+
+    current: set[str]
+    recorded: set[str]
+
+    def __contains__(self, image_key: object) -> bool:
+        return image_key in self.current or image_key in self.recorded
+
+    def is_former(self, image_key: str) -> bool:
+        """Returns True if the image is only a former picture of a person."""
+        return image_key in self.recorded and image_key not in self.current
 
 
 class Member(NamedTuple):
@@ -164,10 +182,17 @@ class ParticipantsTable:
                         image_key, item["chatId"]["S"], item["participantId"]["S"], item["isSelf"]["BOOL"]
                     )
 
-    def image_keys(self) -> Iterator[str]:
-        """Scans byImage and yields the image key of each chat and member with a picture, with duplicates."""
-        pages = scan(self._dynamodb, table_name=self._table_name, attributes=["imageKey"], index="byImage")
-        return (item["imageKey"]["S"] for items, _ in pages for item in items)
+    def shown_keys(self) -> ShownKeys:
+        """Scans byImage and returns the keys of all pictures in rows of chats, members and people."""
+        keys = ShownKeys(set(), set())
+        attributes = ("imageKey", "chatId")
+        for items, _ in scan(
+            self._dynamodb, table_name=self._table_name, attributes=attributes, index="byImage"
+        ):
+            for item in items:
+                group = keys.recorded if is_person(item["chatId"]["S"]) else keys.current
+                group.add(item["imageKey"]["S"])
+        return keys
 
     @aws_errors_translated()
     def referring(self, image_key: str, *, limit: int) -> list[Reference]:
@@ -255,15 +280,9 @@ class ParticipantsTable:
 
         self._write_all(delete, participant_ids)
 
-    def _write_all(self, write: Callable[[T], None], items: list[T]) -> None:
+    def _write_all(self, write: Callable[[T], None], items: Iterable[T]) -> None:
         with fenced():
-            if len(items) < 2:  # Most rosters change by one row, for which a thread would be wasted.
-                for item in items:
-                    write(item)
-                return
-            with ThreadPoolExecutor(self._writes_at_once) as pool:
-                for _ in pool.map(write, items):
-                    pass
+            in_parallel(write, items, at_once=self._writes_at_once)
 
 
 def roster_rows(chat: Chat) -> list[Participant]:

@@ -28,11 +28,13 @@ class ImageRepair:
     blobs: Blobs
     cached_images: CachedImages
 
-    def repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
+    def repair(
+        self, row: ImageRecord, *, now: int, dry_run: bool, may_refetch: bool = True
+    ) -> RowOutcome | None:
         """Repairs the image and returns how, or only returns how it would in a dry run. `now` is in ms.
 
         Returns None if nothing is missing, or if only the original is missing and it was requested less than
-        a week ago. Raises StoreUnavailableError.
+        a week ago or must not be requested (`may_refetch`). Raises StoreUnavailableError.
         """
         if row.blob_id is None:
             return None
@@ -42,6 +44,8 @@ class ImageRepair:
         available |= {marker.key for marker in markers}
         missing = [key for key in object_keys(row.blob_id) if key not in available]
         needed = _needed(row, missing, now)
+        if needed is RowOutcome.REFETCHED and not may_refetch:
+            needed = None
         if needed is None and markers:
             needed = RowOutcome.UNDELETED
         if dry_run:

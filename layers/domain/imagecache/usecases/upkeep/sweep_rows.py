@@ -1,6 +1,6 @@
 """Sweeps the rows of cachedImages: marks orphans and deletes them after 30 days, and repairs other images."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -10,7 +10,7 @@ from imagecache.clock import DAY, Clock
 from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import ImageRecord, ImageSource, ImageStatus
 from imagecache.rules.source_urls import may_change
-from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.chats.participants import ParticipantsTable, ShownKeys
 from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.queue_images import ImageQueueing
@@ -34,6 +34,8 @@ class Task(Enum):
     DELETE = auto()
     REVALIDATE = auto()
     REPAIR = auto()
+    RESTORE = auto()
+    """A repair that does not download anything while a copy is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +64,16 @@ class RowSweeper:
     writes_at_once: int
     refetch_media_after: int
 
-    def shown_images(self) -> set[str]:
+    def shown_images(self) -> ShownKeys:
         """Scans both tables and returns the keys of all images that a chat, a member or a contact shows.
 
         Raises StoreUnavailableError.
         """
-        return {*self.participants_table.image_keys(), *self.contacts_table.image_keys()}
+        keys = self.participants_table.shown_keys()
+        return ShownKeys(keys.current.union(self.contacts_table.image_keys()), keys.recorded)
 
     def sweep(
-        self, *, after: str | None, shown: Container[str], stock: Stock, dry_run: bool
+        self, *, after: str | None, shown: ShownKeys, stock: Stock, dry_run: bool
     ) -> Iterator[SweptPage]:
         """Sweeps the rows after the key `after` (None for all rows), and yields the counts of each page.
 
@@ -92,7 +95,7 @@ class RowSweeper:
             return SweptPage(SweepCounts.of(pool.map(partial(self._delete, now=now), due)), last_key)
 
     def _sweep_page(
-        self, rows: Sequence[ImageRecord], *, shown: Container[str], stock: Stock, dry_run: bool
+        self, rows: Sequence[ImageRecord], *, shown: ShownKeys, stock: Stock, dry_run: bool
     ) -> SweepCounts:
         now = self.clock()
         work = [
@@ -101,6 +104,7 @@ class RowSweeper:
             for task in tasks(
                 row,
                 is_shown=row.image_key in shown or row.looked_up_at > now - GRACE,
+                is_former=shown.is_former(row.image_key),
                 is_whole=row.blob_id is None or stock.is_whole(row.blob_id),
                 now=now,
                 refetch_media_after=self.refetch_media_after,
@@ -128,8 +132,8 @@ class RowSweeper:
         A dry run only returns the outcome.
         """
         match task:
-            case Task.REPAIR:
-                return self._repair(row, now=now, dry_run=dry_run)
+            case Task.REPAIR | Task.RESTORE:
+                return self._repair(row, now=now, dry_run=dry_run, may_refetch=task is Task.REPAIR)
             case Task.DELETE:
                 return RowOutcome.DUE
             case Task.MARK:
@@ -141,9 +145,9 @@ class RowSweeper:
                 is_done = dry_run or self.cached_images.revalidate(row.image_key, now=now)
                 return RowOutcome.REVALIDATED if is_done else None
 
-    def _repair(self, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
+    def _repair(self, row: ImageRecord, *, now: int, dry_run: bool, may_refetch: bool) -> RowOutcome | None:
         try:
-            return self.image_repair.repair(row, now=now, dry_run=dry_run)
+            return self.image_repair.repair(row, now=now, dry_run=dry_run, may_refetch=may_refetch)
         except StoreUnavailableError:
             return RowOutcome.UNSURE
 
@@ -173,12 +177,14 @@ class RowSweeper:
 
 
 def tasks(
-    row: ImageRecord, *, is_shown: bool, is_whole: bool, now: int, refetch_media_after: int
+    row: ImageRecord, *, is_shown: bool, is_former: bool, is_whole: bool, now: int, refetch_media_after: int
 ) -> list[Task]:
     """Returns the tasks that the row needs at `now` (ms).
 
-    `is_whole` is True if all objects of the row's blob were listed. `refetch_media_after` is the age (ms) of
-    the last check after which an image from Beeper is downloaded again, 0 for never.
+    `is_former` is True if the image is only a former picture of a person. Its copy may be the last one, and
+    what its URL gives now may be another picture, so it is never downloaded again. `is_whole` is True if all
+    objects of the row's blob were listed. `refetch_media_after` is the age (ms) of the last check
+    after which an image from Beeper is downloaded again, 0 for never.
     """
     if row.status is ImageStatus.FORGOTTEN:  # Without the row, the next sync would bring the image back.
         return []
@@ -188,8 +194,8 @@ def tasks(
         return [Task.DELETE] if row.orphaned_at <= now - GRACE else []
     needed = [Task.UNMARK] if row.orphaned_at else []
     if row.blob_id and not is_whole:
-        needed.append(Task.REPAIR)
-    elif _may_have_changed(row, now, refetch_media_after):
+        needed.append(Task.RESTORE if is_former else Task.REPAIR)
+    elif not is_former and _may_have_changed(row, now, refetch_media_after):
         needed.append(Task.REVALIDATE)
     return needed
 
