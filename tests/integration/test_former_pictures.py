@@ -29,6 +29,7 @@ NEW_FACE = Picture.remote(Media("local.beeper.com", "alex_ada_2"))
 ADA = Person("@whatsapp_442079460958:beeper.local", "Ada", phone_number=NUMBER, picture=FACE)
 MOVED = Person("@whatsapp_lid-90071992547409:beeper.local", "Ada", phone_number=NUMBER)
 WITHOUT_NUMBER = replace(MOVED, phone_number=None)
+ON_SIGNAL = Person("@signal_ada:beeper.local", "Ada", phone_number=NUMBER, picture=FACE)
 BOB = Person("@whatsapp_442079460959:beeper.local", "Bob", phone_number="+442079460959")
 Pictured = tuple[str | None, str]
 
@@ -339,6 +340,49 @@ def test_one_former_picture_can_be_chosen_for_all_chats(world: PeopleWorld) -> N
     assert [(each["isChosen"], each["isShown"]) for each in world.former(ADA)] == [(True,) * 2, (False,) * 2]
 
 
+def test_a_picture_that_becomes_a_former_one_later_is_shown_in_chats_that_are_stored_already(
+    world: PeopleWorld,
+) -> None:
+    world.has(chat_with(0, MOVED), alone(SIGNAL, ON_SIGNAL, 1))
+    world.complete_sync()
+    assert world.face() == (None, "none")
+    world.has(chat_with(0, MOVED), alone(SIGNAL, replace(ON_SIGNAL, picture=None), 1))
+    world.complete_sync()
+    assert world.face() == former(FACE)
+    assert world.pictures() == {MOVED.id: former(FACE)}
+    world.has(chat_with(0, WITHOUT_NUMBER), alone(SIGNAL, replace(ON_SIGNAL, picture=None), 1))
+    world.complete_sync()
+    assert world.face() == former(FACE)
+
+
+def test_a_former_picture_can_be_chosen_for_a_member_who_shows_none_yet(world: PeopleWorld) -> None:
+    world.has(chat_with(0, MOVED), alone(SIGNAL, ON_SIGNAL, 1))
+    world.complete_sync()
+    world.has(chat_with(0, MOVED), alone(SIGNAL, replace(ON_SIGNAL, picture=None), 1))
+    world.sync()
+    assert [each["isShown"] for each in world.former(MOVED)] == [False]
+    member = {"chatId": chat_with(0).id, "participantId": MOVED.id}
+    status, _ = world.api.ask("POST /api/people/pictures/choose", {**member, "sourceUrl": FACE.url})
+    assert status == 200
+    world.sync()
+    assert world.face() == former(FACE)
+
+
+def test_a_relinking_does_not_read_the_people_of_members_one_by_one(world: PeopleWorld) -> None:
+    people = [
+        replace(ADA, id=f"@{number}:s", phone_number=f"{NUMBER[:-2]}{number}") for number in range(10, 18)
+    ]
+    world.has(group(0, *people))
+    world.complete_sync()
+    world.has(group(0, *(replace(each, picture=None) for each in people)))
+    world.complete_sync()
+    assert set(world.pictures().values()) == {former(FACE)}
+    world.put("bob", identifiers={"phone": [str(BOB.phone_number)]})
+    world.stack.calls.clear()
+    world.sync()
+    assert world.stack.calls.count("Query") < len(people)
+
+
 def test_the_oldest_pictures_of_a_person_are_dropped(world: PeopleWorld) -> None:
     pictures = [
         Picture.remote(Media("local.beeper.com", f"alex_{number}")) for number in range(MOST_PICTURES + 3)
@@ -349,8 +393,10 @@ def test_the_oldest_pictures_of_a_person_are_dropped(world: PeopleWorld) -> None
     urls = [each["sourceUrl"] for each in world.former(ADA)]
     assert urls == [each.url for each in pictures[-2 : -MOST_PICTURES - 2 : -1]]
     assert len(urls) == MOST_PICTURES
+    swept(world.stack)
+    assert [each["sourceUrl"] for each in world.former(ADA)] == urls
     records = world.stack.wiring.people_table.everybody().items
-    assert len(records) <= 2 * (MOST_PICTURES + 2), "of the participant id and of the number"
+    assert len(records) <= 2 * MOST_PICTURES + 1, "of the participant id and of the number"
 
 
 def age_by_sweeps(world: PeopleWorld, milliseconds: int) -> None:

@@ -103,3 +103,18 @@ def test_a_picture_of_the_web_is_not_downloaded_again_once_it_is_only_a_former_o
     assert counted(swept(stack, sweep)) == {"revalidated": 1}
     assert "refreshRequestedAt" in stack.row(image_key(WEB))
     assert "refreshRequestedAt" not in stack.row(image_key(FORMER_WEB))
+
+
+@pytest.mark.parametrize("change", ["named again", "chosen"])
+def test_a_record_that_changes_after_the_scan_is_not_deleted(stack: Stack, change: str) -> None:
+    people_table = stack.wiring.people_table
+    picture = remember(stack, "mxc://s/face", named_until=stack.now)
+    scanned = people_table.everybody().items
+    if change == "chosen":
+        assert people_table.choose([(PERSON_ID, picture.image_key)], now=stack.now)
+    else:
+        remember(stack, "mxc://s/face", named_until=0)
+    people_table.delete(scanned)
+    assert people_table.several([PERSON_ID])[PERSON_ID].pictures.keys() == {"s/face"}
+    people_table.delete(people_table.everybody().items)
+    assert people_table.several([PERSON_ID])[PERSON_ID].pictures == {}

@@ -8,10 +8,10 @@ import pytest
 from imagecache.model.chat import Participant
 from imagecache.model.person import KnownPerson, KnownPicture
 from imagecache.rules.people import (
+    former_pictures,
     newest_first,
     person_ids,
     phone_id,
-    pictures_of_person,
     without_ambiguous_names,
 )
 from tests.integration.made import person
@@ -103,8 +103,9 @@ def known(picture: KnownPicture, each: Participant, kind: str, network: str = "W
     """Returns whether a picture that is recorded under this kind of the member's ids is a former one."""
     identified = replace(each, person_ids=person_ids(each, network=network, region="GB"))
     [person_id] = [one for one in identified.person_ids if one.startswith(f"{kind}#")]
-    people = [(person_id, KnownPerson({picture.image_key: picture}))]
-    return bool(pictures_of_person(identified, people, network=network))
+    people = dict.fromkeys(identified.person_ids, KnownPerson({}))
+    people[person_id] = KnownPerson({picture.image_key: picture})
+    return bool(former_pictures(identified, people, network=network, named=()))
 
 
 def test_a_picture_that_beeper_still_names_in_another_network_is_not_a_former_one() -> None:

@@ -69,6 +69,8 @@ if TYPE_CHECKING:
     from imagecache.usecases.reading.list_uncached import UncachedListing
     from imagecache.usecases.reading.show_chat import ChatViewer
     from imagecache.usecases.sync.merge_chats import ChatMerger
+    from imagecache.usecases.sync.people_records import PeopleRecords
+    from imagecache.usecases.sync.refresh_former_pictures import FormerPictureRefresher
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
     from imagecache.usecases.sync.remember_people import PeopleMemory
     from imagecache.usecases.sync.remove_missing import MissingChatRemover
@@ -277,7 +279,27 @@ class Wiring:
             participants_table=self.participants_table,
             image_queueing=self.image_queueing,
             people_memory=self.people_memory,
+            former_picture_refresher=self.former_picture_refresher,
             contact_changes=self.contact_changes,
+        )
+
+    @cached_property
+    def people_records(self) -> "PeopleRecords":
+        from imagecache.usecases.sync.people_records import PeopleRecords
+
+        return PeopleRecords(people_table=self.people_table, clock=self.clock)
+
+    @cached_property
+    def former_picture_refresher(self) -> "FormerPictureRefresher":
+        from imagecache.usecases.sync.refresh_former_pictures import FormerPictureRefresher
+
+        return FormerPictureRefresher(
+            people_table=self.people_table,
+            participants_table=self.participants_table,
+            chats_table=self.chats_table,
+            cached_images=self.cached_images,
+            records=self.people_records,
+            former_pictures=self.config.former_pictures,
         )
 
     @cached_property
@@ -285,9 +307,8 @@ class Wiring:
         from imagecache.usecases.sync.remember_people import PeopleMemory
 
         return PeopleMemory(
-            people_table=self.people_table,
+            records=self.people_records,
             cached_images=self.cached_images,
-            clock=self.clock,
             region=self.config.default_region,
             former_pictures=self.config.former_pictures,
         )
@@ -338,6 +359,7 @@ class Wiring:
             chat_merger=self.chat_merger,
             account_sync=self.account_sync,
             contact_sync=self.contact_sync,
+            former_picture_refresher=self.former_picture_refresher,
             image_queueing=self.image_queueing,
             progress_store=self.progress_store,
             last_sync_store=self.last_sync_store,

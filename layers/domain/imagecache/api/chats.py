@@ -11,7 +11,7 @@ from imagecache.api import cursor as cursors
 from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.http import Route, Routes
 from imagecache.api.values import image_json, iso8601
-from imagecache.model.chat import Folder
+from imagecache.model.chat import MOST_ID_BYTES, Folder
 from imagecache.rules.image_choice import ShownChat, ShownMember
 from imagecache.rules.names import name_of, title_of
 from imagecache.stores.chats.chats import Position
@@ -23,9 +23,6 @@ from imagecache.usecases.reading.list_chats import (
 )
 from imagecache.usecases.reading.show_chat import ChatViewer
 
-# DynamoDB's limit (bytes) for a sort key, such as a participant id.
-_MOST_ID_CHARS = 1024
-
 CHATS_QUERY = (
     Whole("limit", 1, 100, default=50, about="chats on a page"),
     CURSOR,
@@ -36,11 +33,11 @@ CHATS_QUERY = (
         about="which chats; archived ones are only in `archived` and `all`, those of low priority only in "
         "`low-priority` and `all`; `unread` includes those that the owner has marked as unread",
     ),
-    Text("accountId", _MOST_ID_CHARS, about="only chats of this account"),
+    Text("accountId", MOST_ID_BYTES, about="only chats of this account"),
     Whole("participants", 0, 20, default=4, about="members shown with each chat"),
 )
 CHAT_QUERY = (
-    Text("chatId", _MOST_ID_CHARS, required=True),
+    Text("chatId", MOST_ID_BYTES, required=True),
     Text(
         "participantsCursor",
         MOST_CURSOR_CHARS,
@@ -172,7 +169,7 @@ def _positions(listed: Any, *, folders: Collection[Folder]) -> Positions | None:
             case [str(name), moment, chat_id] if (
                 name in folders
                 and cursors.is_moment(moment)
-                and cursors.is_key(chat_id, max_bytes=_MOST_ID_CHARS)
+                and cursors.is_key(chat_id, max_bytes=MOST_ID_BYTES)
             ):
                 positions[Folder(name)] = Position(chat_id, moment)
             case _:
@@ -181,4 +178,4 @@ def _positions(listed: Any, *, folders: Collection[Folder]) -> Positions | None:
 
 
 def _participant_id(position: Any) -> str | None:
-    return position if cursors.is_key(position, max_bytes=_MOST_ID_CHARS) else None
+    return position if cursors.is_key(position, max_bytes=MOST_ID_BYTES) else None

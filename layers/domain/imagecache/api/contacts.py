@@ -13,6 +13,7 @@ from imagecache.api.http import Route, Routes
 from imagecache.api.values import image_json, iso8601
 from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
+from imagecache.model.chat import MOST_ID_BYTES
 from imagecache.model.contact import Contact, IdentifierKind, KeptBy
 from imagecache.model.job import SyncOrder
 from imagecache.rules.identifiers import WRITTEN_KINDS
@@ -85,7 +86,7 @@ CONTACT_BODY = (
     Texts(
         "participantIds",
         _MOST_OF_A_KIND,
-        1024,
+        MOST_ID_BYTES,
         about="members who are this contact, whatever their identifiers say",
     ),
     Flag(

@@ -11,6 +11,7 @@ from imagecache.api.sizes import rows_that_fit
 from imagecache.api.story import story_json
 from imagecache.api.values import iso8601
 from imagecache.clock import Clock
+from imagecache.model.chat import MOST_ID_BYTES
 from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.image_choice import ShownFor
 from imagecache.stores.blobs import image_path
@@ -21,9 +22,8 @@ from imagecache.usecases.reading.list_uncached import MemberPosition, PictureRef
 _ROWS_PER_PAGE = 100
 # The lists of images with these statuses are sorted by the next attempt, so a position includes its time.
 _SORTED = {ImageStatus.PENDING, ImageStatus.FAILED}
-# DynamoDB's limits for a partition key and for a sort key.
+# DynamoDB's limit for a partition key.
 _MOST_KEY_BYTES = 2048
-_MOST_SORT_KEY_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ def _member_position(position: Any) -> MemberPosition | None:
     match position:
         case [chat_id, participant_id] if cursors.is_key(
             chat_id, max_bytes=_MOST_KEY_BYTES
-        ) and cursors.is_key(participant_id, max_bytes=_MOST_SORT_KEY_BYTES):
+        ) and cursors.is_key(participant_id, max_bytes=MOST_ID_BYTES):
             return chat_id, participant_id
     return None
 

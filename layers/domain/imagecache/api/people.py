@@ -8,18 +8,16 @@ from imagecache.api.fields import SOURCE_URL, Text
 from imagecache.api.http import Route, Routes
 from imagecache.api.values import image_json, iso8601
 from imagecache.model.access import Role
+from imagecache.model.chat import MOST_ID_BYTES
 from imagecache.model.job import SyncOrder
 from imagecache.rules.image_choice import ShownFor, ShownImage
 from imagecache.usecases.operating.choose_picture import FormerPictureChoice
 from imagecache.usecases.operating.jobs import JobStarter
 from imagecache.usecases.reading.former_pictures import FormerPicture, FormerPictureListing
 
-# DynamoDB's limit (bytes) for a sort key, such as a participant id.
-_MOST_ID_CHARS = 1024
-
 MEMBER = (
-    Text("chatId", _MOST_ID_CHARS, required=True),
-    Text("participantId", _MOST_ID_CHARS, required=True),
+    Text("chatId", MOST_ID_BYTES, required=True),
+    Text("participantId", MOST_ID_BYTES, required=True),
 )
 
 

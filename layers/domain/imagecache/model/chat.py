@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from imagecache.model.image import ImageRef, ImageSource, image_source
 
+MOST_ID_BYTES = 1024
+"""The longest id of a chat or a member: DynamoDB's limit for a sort key."""
+
 
 class Folder(StrEnum):
     """The list in which Beeper shows a chat."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from imagecache.model.chat import Participant
+from imagecache.model.chat import MOST_ID_BYTES, Participant
 from imagecache.model.contact import Identifier, IdentifierKind
 
 _INSTAGRAM_PAGE = re.compile(r"(https?://)?(www\.)?instagram\.com/", re.IGNORECASE)
@@ -17,8 +17,6 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _IMESSAGE_PREFIX = "imsg##participant:"
 # The longest valid e-mail address. An identifier is part of a key, for which DynamoDB allows 2,048 bytes.
 _MOST_CHARS = 254
-# DynamoDB's limit for a sort key, such as a participant id.
-_MOST_ID_BYTES = 1024
 _EXAMPLE_NUMBER = "include the country code, for example +44 20 7946 0958"
 
 
@@ -65,7 +63,7 @@ def identifiers_of(member: Participant, *, network: str, region: str) -> list[Id
 
 
 def _participant_id(text: str, _region: str) -> str | None:
-    return text if 0 < len(text.encode()) <= _MOST_ID_BYTES else None
+    return text if 0 < len(text.encode()) <= MOST_ID_BYTES else None
 
 
 def _instagram(text: str, _region: str) -> str | None:

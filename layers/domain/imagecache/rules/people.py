@@ -8,23 +8,50 @@ user name in the same network. Oneself and bots are nobody's face and have no pe
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from imagecache.model.chat import Participant
+from imagecache.model.chat import Chat, Participant
 from imagecache.model.contact import Contact, IdentifierKind
+from imagecache.model.image import ImageSource, image_source
 from imagecache.model.person import KnownPerson, KnownPicture
 from imagecache.rules.identifiers import identifier, identifiers_of
 from imagecache.rules.image_choice import is_bot
 
 MOST_PICTURES = 10
-"""The number of pictures that are remembered of a person. Of more, the oldest are dropped."""
+"""The number of former pictures that are remembered of a person. Of more, the oldest are dropped."""
 
 _ID, _PHONE, _NAME = "id", "phone", "name"
 _PHONE_KINDS = (IdentifierKind.WHATSAPP, IdentifierKind.PHONE)
 _NETWORK_OF_UNIONS = "beeper"
 # A bridge's id of a person whom WhatsApp knows by phone number. An id with `lid-` has no number.
 _WHATSAPP_ID = re.compile(r"@whatsapp_([1-9][0-9]{6,14}):")
+
+
+class IdentifiedMember(Protocol):
+    """The ids of a member: all that is needed to find the member's pictures in the records of people."""
+
+    @property
+    def participant_id(self) -> str:
+        """The member's id in the network, which may be another one later."""
+
+    @property
+    def person_ids(self) -> tuple[str, ...]:
+        """The ids of the person, see the function `person_ids`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPicture:
+    """A picture that Beeper names, or has named, for a member."""
+
+    member: Participant
+    image: ImageSource
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The member's participant id and the image key, which identify this picture within a chat."""
+        return self.member.participant_id, self.image.key
 
 
 def person_ids(member: Participant, *, network: str, region: str) -> tuple[str, ...]:
@@ -79,6 +106,15 @@ def is_name(person_id: str) -> bool:
     return person_id.startswith(f"{_NAME}#")
 
 
+def ids_for_links(member: Participant) -> list[str]:
+    """Returns the person ids by which links to contacts follow the member to another participant id.
+
+    A user name counts only without a phone number, because its next owner would get the contact, too.
+    """
+    across = ids_across_chats(member.person_ids)
+    return [each for each in across if not is_name(each)] or across
+
+
 def ids_across_chats(ids: Iterable[str]) -> list[str]:
     """Returns the person ids that a member with another participant id may have, too."""
     return [each for each in ids if not each.startswith(f"{_ID}#")]
@@ -99,20 +135,72 @@ def without_ambiguous_names(members: Iterable[Participant]) -> list[Participant]
     ]
 
 
-def pictures_of_person(
-    member: Participant, people: Iterable[tuple[str, KnownPerson]], *, network: str
+def named_pictures(chat: Chat) -> list[NamedPicture]:
+    """Returns the pictures that Beeper names for the members of the chat, as their own or as the chat's."""
+    pictures = [
+        NamedPicture(member, member.image_source) for member in chat.participants if member.image_source
+    ]
+    own_picture = image_source(chat.image, chat.source_url)
+    people = [member for member in chat.participants if member.person_ids]
+    is_face = is_face_of_people(
+        len(people), is_single=chat.type == "single", is_union=bool(chat.merged_chat_ids)
+    )
+    if own_picture and is_face:
+        pictures += [NamedPicture(member, own_picture) for member in people]
+    return pictures
+
+
+def is_face_of_people(people: int, *, is_single: bool, is_union: bool) -> bool:
+    """Returns True if the own picture of a chat is the picture of its members who have person ids.
+
+    `people` is their number. A single chat has one. A union has several, who are one person.
+    """
+    return is_single and (people == 1 or is_union)
+
+
+def former_pictures(
+    member: IdentifiedMember, people: Mapping[str, KnownPerson], *, network: str, named: Container[str | None]
+) -> list[KnownPicture]:
+    """Returns the former pictures of the member: a chosen one first, then those that Beeper has named last.
+
+    `people` has the record of each of the member's person ids. `named` has the keys of the images that Beeper
+    names for this member, which are not former pictures. At most MOST_PICTURES are returned.
+    """
+    pictures = _pictures_of_person(member, people, network=network)
+    former = [picture for key, picture in pictures.items() if key not in named]
+    return newest_first(former)[:MOST_PICTURES]
+
+
+def missing_records(
+    member: IdentifiedMember, former: Iterable[KnownPicture], people: Mapping[str, KnownPerson], *, now: int
+) -> Iterator[tuple[str, KnownPicture]]:
+    """Yields a person id and a former picture for each id of the member that has no record of the picture.
+
+    Any of the ids may vanish later, and with it the only way from the member to the picture. `people` has the
+    record of each of the member's person ids.
+    """
+    for picture in former:
+        if not _is_certain(picture, member, people):
+            continue
+        for person_id in member.person_ids:
+            if picture.image_key not in people[person_id].pictures:
+                yield person_id, replace(picture, named_until=picture.named_until or now)
+
+
+def _pictures_of_person(
+    member: IdentifiedMember, people: Mapping[str, KnownPerson], *, network: str
 ) -> dict[str, KnownPicture]:
     """Returns the pictures in the records of this member's person ids that are the member's, by image key.
 
-    `people` has pairs of a person id and its record. A user name may belong to another person: a picture that
-    is recorded for the name is left out if Beeper still names it, or if its person has another phone number.
-    A picture that Beeper still names in another network is left out, too, because it is not a former one.
+    A user name may belong to another person: a picture that is recorded for the name is left out if Beeper
+    still names it, or if its person has another phone number. A picture that Beeper still names in another
+    network is left out, too, because it is not a former one.
     """
     own_phone = phone_id(member.person_ids)
     pictures: dict[str, KnownPicture] = {}
-    for person_id, person in people:
-        for key, picture in person.pictures.items():
-            if person_id.startswith(f"{_NAME}#"):
+    for person_id in member.person_ids:
+        for key, picture in people[person_id].pictures.items():
+            if is_name(person_id):
                 is_other_number = own_phone and picture.phone_id and own_phone != picture.phone_id
                 is_former = bool(picture.named_until) and not is_other_number
             else:
@@ -137,7 +225,20 @@ def newest_first(pictures: Iterable[KnownPicture]) -> list[KnownPicture]:
     )
 
 
-def _is_in_network(member: Participant, network: str, other: str) -> bool:
+def _is_certain(picture: KnownPicture, member: IdentifiedMember, people: Mapping[str, KnownPerson]) -> bool:
+    """Returns True if more than a user name says that the picture is the member's.
+
+    Another person may have had that user name, so such a picture is not recorded under the member's other
+    ids.
+    """
+    own_phone = phone_id(member.person_ids)
+    if own_phone and picture.phone_id == own_phone:
+        return True
+    others = [people[person_id] for person_id in member.person_ids if not is_name(person_id)]
+    return any(picture.image_key in person.pictures for person in others)
+
+
+def _is_in_network(member: IdentifiedMember, network: str, other: str) -> bool:
     """Returns True if the member of a chat of `network` is a person of the network `other`.
 
     A merged chat has people of several networks, whose ids begin with the name of theirs.

@@ -23,7 +23,7 @@ from imagecache.errors import (
     OriginUnauthorizedError,
     UnreadableChatError,
 )
-from imagecache.model.chat import Chat, Participant, lacks_at_most_oneself
+from imagecache.model.chat import MOST_ID_BYTES, Chat, Participant, lacks_at_most_oneself
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.model.message import Attachment, Message
 from imagecache.rules.last_message import MAX_TEXT_CHARS, last_message_line
@@ -40,8 +40,6 @@ _TIMEOUT = (5.0, 30.0)
 # New servers send the whole roster for -1. Old servers refuse -1, and accept 0 to 500.
 _WHOLE_ROSTER = -1
 _LARGEST_PART_OF_A_ROSTER = 500
-# DynamoDB's limit for a sort key.
-_MAX_ID_BYTES = 1024
 # A name may be as long as a Matrix event, 64 KB. A row with twenty of them must stay below DynamoDB's 400 KB.
 _MAX_TEXT_CHARS = 1000
 # More than the longest valid URL, which is a data URL of 64 KB.
@@ -397,7 +395,7 @@ def _id(item: Json) -> str | None:
 
 def _key(text: str | None) -> str | None:
     """Returns the text, or None if it is empty or too long for a key in DynamoDB."""
-    return text if text and len(text.encode()) <= _MAX_ID_BYTES else None
+    return text if text and len(text.encode()) <= MOST_ID_BYTES else None
 
 
 def text_of(item: Json, name: str, *, max_chars: int | None = _MAX_TEXT_CHARS) -> str | None:

@@ -178,12 +178,17 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class ChatSummary:
-    """The attributes of a chat that relinking needs to find and show the contacts of the chat's members."""
+    """The attributes of a chat that relinking needs to find and show what the members are linked to.
+
+    `is_single` is True if the chat is with one person, `is_union` if it is shown instead of several chats.
+    """
 
     chat_id: str
     network_name: str
     preview_json: str
     last_activity: int
+    is_single: bool
+    is_union: bool
 
 
 PREVIEW_LENGTH = 20
@@ -300,7 +305,10 @@ class ChatsTable:
             table_name=self._table_name,
             key_name="chatId",
             keys=chat_ids,
-            attributes=("chatId", "network", "accountId", "participants", "lastActivity"),
+            attributes=(
+                *("chatId", "network", "accountId", "participants"),
+                *("lastActivity", "type", "mergedChatIds"),
+            ),
             consistent=True,
         )
         return {item["chatId"]["S"]: _summary(item) for item in items}
@@ -546,6 +554,8 @@ def _summary(item: Item) -> ChatSummary:
         network_name=network_name(item.get("network", {}).get("S"), item["accountId"]["S"]),
         preview_json=item["participants"]["S"],
         last_activity=int(item["lastActivity"]["N"]),
+        is_single=item["type"]["S"] == "single",
+        is_union="mergedChatIds" in item,
     )
 
 

@@ -6,29 +6,31 @@ row `picture#<hash of the image key>`, and an earlier participant id that was li
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pynamodb.attributes import Attribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from imagecache.aws_errors import aws_errors_translated
+from imagecache.model.chat import MOST_ID_BYTES
 from imagecache.model.person import KnownPerson, KnownPicture
 from imagecache.rules.source_urls import storable_url
-from imagecache.stores.dynamodb import behind, bound, deleted, fenced, scan, updated
+from imagecache.stores.dynamodb import Item, behind, bound, deleted, fenced, in_parallel, scan, updated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 _PARTITION = "person#"
 _PICTURE = "picture#"
 _LINKED_ID = "id#"
+_SCANNED = (
+    *("chatId", "participantId", "personIds", "imageKey", "formerImageKey", "absentSince"),
+    *("sourceUrl", "network", "phoneId", "firstSeen", "namedUntil", "chosenAt"),
+)
 
 
 def is_person(chat_id: str) -> bool:
@@ -57,19 +59,44 @@ class PersonRow(Model):
 
 
 class PersonItem(NamedTuple):
-    """The key of a row of a person, and the time (ms) since which the person is in no chat, 0 if they are."""
+    """A row of a person. `picture` is None if the row is a participant id that was linked to a contact.
+
+    `absent_since` is the time (ms) since which the person is in no chat, 0 if they are in one.
+    """
 
     person_id: str
     item: str
     absent_since: int
+    picture: KnownPicture | None
+
+
+class PicturesOfRow(NamedTuple):
+    """The pictures in a row of a chat: a member's own and former one, or the chat's own."""
+
+    chat_id: str
+    participant_id: str
+    person_ids: tuple[str, ...]
+    image_key: str | None
+    former_image_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """All rows of people, and the ids of the people who are members of a chat."""
+    """All rows of people, and the pictures in all rows of chats."""
 
     items: list[PersonItem]
-    in_chats: set[str]
+    in_chats: list[PicturesOfRow]
+
+    def person_ids_in_chats(self) -> set[str]:
+        """Returns the ids of the people who are members of a chat."""
+        return {person_id for row in self.in_chats for person_id in row.person_ids}
+
+    def records(self) -> dict[str, KnownPerson]:
+        """Returns the record of each person id. People in chats may have an empty record."""
+        rows: dict[str, list[PersonItem]] = {person_id: [] for person_id in self.person_ids_in_chats()}
+        for item in self.items:
+            rows.setdefault(item.person_id, []).append(item)
+        return {person_id: _known_person(items) for person_id, items in rows.items()}
 
 
 class PeopleTable:
@@ -87,7 +114,8 @@ class PeopleTable:
     def several(self, person_ids: Iterable[str]) -> dict[str, KnownPerson]:
         """Returns the record of each of these person ids. A person id without rows has an empty record."""
         distinct = list(dict.fromkeys(person_ids))
-        return dict(zip(distinct, self._all(self._person, distinct), strict=True))
+        people = in_parallel(self._person, distinct, at_once=self._requests_at_once)
+        return dict(zip(distinct, people, strict=True))
 
     def record(self, pictures: Iterable[tuple[str, KnownPicture]], *, fence: int) -> None:
         """Records these pictures, pairs of a person id and a picture. A recorded first date does not change.
@@ -113,7 +141,7 @@ class PeopleTable:
             self._write(self._picture(person_id, picture.image_key), actions, fence)
 
         with fenced():
-            self._all(write, pictures)
+            in_parallel(write, pictures, at_once=self._requests_at_once)
 
     def record_links(self, links: Iterable[tuple[str, str]], *, fence: int) -> None:
         """Records pairs of a person id and a participant id that was linked to a contact.
@@ -123,25 +151,12 @@ class PeopleTable:
 
         def write(link: tuple[str, str]) -> None:
             person_id, participant_id = link
-            # The sort key of a row may have 1,024 bytes, as many as a participant id alone.
             key = f"{_LINKED_ID}{participant_id}"
-            if len(key.encode()) <= 1024:
+            if len(key.encode()) <= MOST_ID_BYTES:  # A longer key would be refused by DynamoDB.
                 self._write(self._row(_PARTITION + person_id, key), [], fence)
 
         with fenced():
-            self._all(write, links)
-
-    def delete_pictures(self, pictures: Iterable[tuple[str, str]], *, fence: int) -> None:
-        """Deletes the records of these pictures, pairs of a person id and an image key.
-
-        Raises FencedOffError.
-        """
-
-        def delete(picture: tuple[str, str]) -> None:
-            self._picture(*picture).delete(condition=behind(PersonRow.synced_by, fence))
-
-        with fenced():
-            self._all(delete, pictures)
+            in_parallel(write, links, at_once=self._requests_at_once)
 
     def choose(self, pictures: Iterable[tuple[str, str]], *, now: int) -> bool:
         """Records at `now` (ms) that these pictures were chosen, pairs of a person id and an image key.
@@ -155,48 +170,48 @@ class PeopleTable:
         return any(choices)
 
     def everybody(self) -> People:
-        """Scans the table and returns all rows of people, and the ids of the people in chats."""
-        people = People([], set())
-        attributes = ("chatId", "participantId", "personIds", "absentSince")
-        for items, _ in scan(self._dynamodb, table_name=self._table_name, attributes=attributes):
+        """Scans the table and returns all rows of people, and the pictures in all rows of chats."""
+        people = People([], [])
+        for items, _ in scan(self._dynamodb, table_name=self._table_name, attributes=_SCANNED):
             for item in items:
-                chat_id = item["chatId"]["S"]
-                if is_person(chat_id):
-                    absent_since = int(item.get("absentSince", {}).get("N", 0))
-                    person_id = chat_id.removeprefix(_PARTITION)
-                    people.items.append(PersonItem(person_id, item["participantId"]["S"], absent_since))
-                elif "personIds" in item:
-                    people.in_chats.update(item["personIds"]["S"].split())
+                if is_person(item["chatId"]["S"]):
+                    people.items.append(_person_item(item))
+                else:
+                    people.in_chats.append(_pictures_of_row(item))
         return people
 
     def mark_absent(self, items: Iterable[PersonItem], *, since: int) -> None:
         """Records that these people are in no chat since `since` (ms); 0 means that they are in one."""
         mark = PersonRow.absent_since.set(since) if since else PersonRow.absent_since.remove()
-        self._all(
+        in_parallel(
             lambda item: updated(self._row_of(item), [mark], PersonRow.person.exists()),
             items,
+            at_once=self._requests_at_once,
         )
 
     def delete(self, items: Iterable[PersonItem]) -> None:
-        """Deletes each of these rows, unless its mark has changed since it was read."""
+        """Deletes each of these rows, unless something has changed it since the scan."""
 
         def delete(item: PersonItem) -> None:
+            picture = item.picture
             unchanged = (
-                PersonRow.absent_since == item.absent_since
-                if item.absent_since
-                else PersonRow.absent_since.does_not_exist()
+                _is(PersonRow.absent_since, item.absent_since)
+                & _is(PersonRow.named_until, picture.named_until if picture else 0)
+                & _is(PersonRow.chosen_at, picture.chosen_at if picture else 0)
             )
             deleted(self._row_of(item), unchanged)
 
-        self._all(delete, items)
+        in_parallel(delete, items, at_once=self._requests_at_once)
 
     @aws_errors_translated()
     def _person(self, person_id: str) -> KnownPerson:
-        rows = list(self._row.query(_PARTITION + person_id, consistent_read=True))
-        return KnownPerson(
-            {row.image_key: _known_picture(row) for row in rows if row.image_key},
-            frozenset(row.item.removeprefix(_LINKED_ID) for row in rows if row.item.startswith(_LINKED_ID)),
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table_name,
+            KeyConditionExpression="chatId = :person",
+            ExpressionAttributeValues={":person": {"S": _PARTITION + person_id}},
+            ConsistentRead=True,
         )
+        return _known_person([_person_item(item) for page in pages for item in page["Items"]])
 
     def _write(self, row: PersonRow, actions: Sequence[Action], fence: int) -> None:
         common = [
@@ -214,21 +229,53 @@ class PeopleTable:
     def _row_of(self, item: PersonItem) -> PersonRow:
         return self._row(_PARTITION + item.person_id, item.item)
 
-    def _all(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        pending = list(items)
-        if len(pending) < 2:
-            return [do(item) for item in pending]
-        with ThreadPoolExecutor(self._requests_at_once) as pool:
-            return list(pool.map(do, pending))
+
+def _is(time: NumberAttribute, value: int) -> Condition:
+    """Returns the condition that the attribute has this value, or does not exist if the value is 0."""
+    condition: Condition = time == value if value else time.does_not_exist()
+    return condition
 
 
-def _known_picture(row: PersonRow) -> KnownPicture:
-    return KnownPicture(
-        image_key=row.image_key,
-        source_url=row.source_url,
-        network=row.network,
-        phone_id=row.phone_id,
-        first_seen=int(row.first_seen),
-        named_until=int(row.named_until or 0),
-        chosen_at=int(row.chosen_at or 0),
+def _known_person(items: Sequence[PersonItem]) -> KnownPerson:
+    pictures = {item.picture.image_key: item.picture for item in items if item.picture}
+    ids = (item.item.removeprefix(_LINKED_ID) for item in items if item.item.startswith(_LINKED_ID))
+    return KnownPerson(pictures, frozenset(ids))
+
+
+def _person_item(item: Item) -> PersonItem:
+    return PersonItem(
+        item["chatId"]["S"].removeprefix(_PARTITION),
+        item["participantId"]["S"],
+        _number(item, "absentSince"),
+        _known_picture(item) if "imageKey" in item else None,
     )
+
+
+def _pictures_of_row(item: Item) -> PicturesOfRow:
+    return PicturesOfRow(
+        item["chatId"]["S"],
+        item["participantId"]["S"],
+        tuple((_text(item, "personIds") or "").split()),
+        _text(item, "imageKey"),
+        _text(item, "formerImageKey"),
+    )
+
+
+def _known_picture(item: Item) -> KnownPicture:
+    return KnownPicture(
+        image_key=item["imageKey"]["S"],
+        source_url=item["sourceUrl"]["S"],
+        network=item["network"]["S"],
+        phone_id=_text(item, "phoneId"),
+        first_seen=_number(item, "firstSeen"),
+        named_until=_number(item, "namedUntil"),
+        chosen_at=_number(item, "chosenAt"),
+    )
+
+
+def _text(item: Item, attribute: str) -> str | None:
+    return item[attribute]["S"] if attribute in item else None
+
+
+def _number(item: Item, attribute: str) -> int:
+    return int(item[attribute]["N"]) if attribute in item else 0

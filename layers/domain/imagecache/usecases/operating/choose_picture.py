@@ -33,7 +33,7 @@ class FormerPictureChoice:
         member = self.listing.of_member(chat_id, participant_id)
         if key not in {former.picture.image_key for former in member.pictures}:
             raise NotFoundError("This member has no former picture with this sourceUrl")
-        # Sync links members again when contacts have changed, and looks up chosen pictures while doing so.
+        # A relinking begins with the former pictures of all members, so a choice counts as a change.
         with self.contact_changes.counted():
             self.people_table.choose(
                 ((person_id, key) for person_id in member.participant.person_ids), now=self.clock()

@@ -6,7 +6,7 @@ from imagecache.errors import NotFoundError
 from imagecache.model.chat import Participant
 from imagecache.model.image import ImageStatus, ImageView
 from imagecache.model.person import KnownPicture
-from imagecache.rules.people import MOST_PICTURES, newest_first, pictures_of_person
+from imagecache.rules.people import former_pictures
 from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.chats.people import PeopleTable
@@ -48,18 +48,11 @@ class FormerPictureListing:
         if member is None or chat is None:
             raise NotFoundError("No member of a chat has this chatId and participantId")
         people = self.people_table.several(member.person_ids)
-        pictures = newest_first(
-            pictures_of_person(member, people.items(), network=chat.network_name).values()
-        )
-        own = member.image.key if member.image else None
+        named = {member.image.key} if member.image else set()
+        pictures = former_pictures(member, people, network=chat.network_name, named=named)
         views = self.cached_images.views(each.image_key for each in pictures)
-        former = [
-            FormerPicture(picture, views.get(picture.image_key))
-            for picture in pictures
-            if picture.image_key != own
-        ]
-        remembered = [each for each in former if not _is_forgotten(each)]
-        return MemberWithPictures(member, remembered[:MOST_PICTURES])
+        former = [FormerPicture(picture, views.get(picture.image_key)) for picture in pictures]
+        return MemberWithPictures(member, [each for each in former if not _is_forgotten(each)])
 
 
 def _is_forgotten(former: FormerPicture) -> bool:

@@ -1,8 +1,8 @@
 """Links the members of all chats to contacts again after contacts have changed.
 
 A sync run relinks before its first request to Beeper, while it holds the sync lock. So the next run after an
-API call, an import or an interrupted relinking completes the links, even if Beeper is offline. A change of
-the former picture that an operator has chosen for a person is completed in the same way.
+API call, an import or an interrupted relinking completes the links, even if Beeper is offline. The choice of
+a former picture counts as a change, too: each relinking begins with the former pictures of all members.
 """
 
 from collections import defaultdict
@@ -16,6 +16,7 @@ from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsT
 from imagecache.stores.state.contact_changes import ContactChanges
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.contacts.match_contacts import ContactMatcher, Person
+from imagecache.usecases.sync.refresh_former_pictures import FormerPictureRefresher
 from imagecache.usecases.sync.remember_people import PeopleMemory
 
 
@@ -44,6 +45,7 @@ class ContactRelinker:
     participants_table: ParticipantsTable
     image_queueing: ImageQueueing
     people_memory: PeopleMemory
+    former_picture_refresher: FormerPictureRefresher
     contact_changes: ContactChanges
     members_per_step: int = 500
 
@@ -56,7 +58,10 @@ class ContactRelinker:
         position = self.contact_changes.relink_position()
         result = RelinkResult(any_contacts=position.changes > 0)
         while position.is_behind:
-            if time_budget.is_used_up():
+            is_begun = position.after is not None
+            if time_budget.is_used_up() or not (
+                is_begun or self.former_picture_refresher.run(fence=fence, time_budget=time_budget)
+            ):
                 result.finished = False
                 break
             members, after = self.participants_table.members(
@@ -89,10 +94,7 @@ class ContactRelinker:
             )
         )
         linked = {
-            member: member._replace(
-                participant=self.people_memory.with_chosen(contacts.linked(person), network=person.network)
-            )
-            for member, person in people.items()
+            member: member._replace(participant=contacts.linked(person)) for member, person in people.items()
         }
         changed = [after for before, after in linked.items() if after != before]
         by_hand = {member for member, person in people.items() if contacts.is_linked_by_hand(person)}

@@ -22,8 +22,9 @@ from imagecache.stores.state.lock import SyncLock
 from imagecache.stores.state.progress import ProgressStore, SyncProgress, short_hash
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.sync.merge_chats import ChatMerger
+from imagecache.usecases.sync.people_records import PeopleOfRun
+from imagecache.usecases.sync.refresh_former_pictures import FormerPictureRefresher
 from imagecache.usecases.sync.relink_contacts import ContactRelinker, RelinkResult
-from imagecache.usecases.sync.remember_people import PeopleOfRun
 from imagecache.usecases.sync.remove_missing import MissingChatRemover
 from imagecache.usecases.sync.store_page import PageWriter
 from imagecache.usecases.sync.sync_accounts import CONTACT_ATTEMPTS, AccountSync, ContactSync, ListedAccounts
@@ -62,6 +63,7 @@ class ChatSync:
     chat_merger: ChatMerger
     account_sync: AccountSync
     contact_sync: ContactSync
+    former_picture_refresher: FormerPictureRefresher
     image_queueing: ImageQueueing
     progress_store: ProgressStore
     last_sync_store: LastSyncStore
@@ -195,6 +197,8 @@ class ChatSync:
     def _finish(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
         """Removes missing chats and dissolved unions, queues due images, moves the watermark, reads contacts.
 
+        A complete run also brings the former pictures of all members up to date.
+
         The watermark never moves into the future: a chat with a wrong date would otherwise make later runs
         skip all other chats.
         """
@@ -203,6 +207,8 @@ class ChatSync:
             run.report.missing = removal.newly_missing
             run.report.deleted = removal.deleted
             run.report.refused = removal.refused
+            # If the time is used up, the next complete run updates the remaining members.
+            self.former_picture_refresher.run(fence=run.fence, time_budget=run.time_budget)
         else:
             run.report.deleted = self.chat_merger.review_left_unions(run)
         run.report.queued += self.image_queueing.request_due()

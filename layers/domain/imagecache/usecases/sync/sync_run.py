@@ -8,7 +8,7 @@ from typing import Any
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.chats import ChatApi
 from imagecache.usecases.contacts.store_imported import ImportCounts
-from imagecache.usecases.sync.remember_people import PeopleOfRun
+from imagecache.usecases.sync.people_records import PeopleOfRun
 
 
 class SyncOutcome(StrEnum):
