@@ -217,7 +217,7 @@ def test_contacts_that_do_not_change_are_read_and_nothing_is_written(synced: Syn
     assert not synced.sync().contacts.changed
     assert synced.beeper.asked == [(WHATSAPP.account_id, None)]
     assert synced.stack.writes() == OWN_STATE
-    assert synced.stack.calls.count("Scan") == 2, "chats that are missing, and contacts"
+    assert synced.stack.calls.count("Scan") == 3, "missing chats, former pictures, and contacts"
 
 
 def test_only_a_complete_run_reads_contacts(synced: Synced) -> None:
