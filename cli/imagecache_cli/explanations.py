@@ -55,8 +55,8 @@ FAILURES = _by_code(
         ),
         Explanation(
             "refused",
-            "the picture's server refuses it, or its address may not be requested",
-            "`imagecache explain URL` shows the server's answer",
+            "the picture's server refuses it or sends a page, or its address may not be requested",
+            f"`imagecache explain URL` shows the server's answer; {_RETRIED}",
         ),
         Explanation("unsupported", "the file is not a JPEG, PNG, GIF, WebP or AVIF", _OTHER_PICTURE),
         Explanation("unsupported_heic", "the file is HEIC, which browsers do not show", _OTHER_PICTURE),

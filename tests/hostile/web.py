@@ -8,7 +8,7 @@ from collections.abc import Callable
 from imagecache.model.image import NO_VALIDATORS, Fetched, Unchanged, Validators
 from imagecache.rules.source_urls import WebLocation, parse_source_url
 from imagecache.sources.transport import TIME_LIMITS, TimeLimits
-from imagecache.sources.web_images import GuardedWeb
+from imagecache.sources.web_images import PRODUCT, GuardedWeb
 from tests.hostile.origin import Origin, Say, answer
 
 HOST = "pictures.example"
@@ -21,7 +21,7 @@ class Web:
     """`reached` are the addresses that it connected to, `asked` the requests of the last fetch."""
 
     def __init__(self, tls: tuple[ssl.SSLContext, str]) -> None:
-        self._context, self._authority = tls
+        self.context, self.authority = tls
         self.reached: list[str] = []
         self.asked: list[str] = []
 
@@ -32,14 +32,18 @@ class Web:
         resolve: Resolve = lambda _host, _port: [PUBLIC],
         cached: Validators = NO_VALIDATORS,
         limits: TimeLimits = TIME_LIMITS,
+        *,
+        user_agent: str = PRODUCT,
     ) -> Fetched | Unchanged:
-        with Origin(say, tls=self._context) as origin:
+        with Origin(say, tls=self.context) as origin:
 
             def reach(address: str, _port: int) -> tuple[str, int]:
                 self.reached.append(address)
                 return "127.0.0.1", origin.port
 
-            web = GuardedWeb(resolve=resolve, reach=reach, ca_certs=self._authority, limits=limits)
+            web = GuardedWeb(
+                user_agent=user_agent, resolve=resolve, reach=reach, ca_certs=self.authority, limits=limits
+            )
             location = parse_source_url(url)
             assert isinstance(location, WebLocation)
             try:

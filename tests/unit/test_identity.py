@@ -1,9 +1,11 @@
 """Source URLs: an image has one key in every form of URL, and each scheme has one meaning."""
 
 import base64
+import hashlib
 import json
 import re
 from pathlib import Path
+from random import Random
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
@@ -125,6 +127,81 @@ def test_a_web_url_is_normalised_without_a_change_of_its_meaning() -> None:
     assert image_key("https://example.com:8443/a") == "https://example.com:8443/a"
 
 
+SHARP_S = "https://xn--fa-hia.example/"
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("https://fa\u00df.example", SHARP_S),
+        ("https://Fa\u1e9e.EXAMPLE.", SHARP_S),
+        ("https://fa%C3%9F.example./", SHARP_S),
+        ("https://xn--fa-hia.example", SHARP_S),
+        ("https://XN--FA-HIA.Example.:443", SHARP_S),
+        ("https://fa\u00df\u3002example\uff61/", SHARP_S),
+        ("https://fa\u00ad\u00df.example", SHARP_S),
+        ("https://fass.example", "https://fass.example/"),
+        ("https://\u03b2\u03cc\u03bb\u03bf\u03c2.com", "https://xn--nxasmm1c.com/"),
+        ("https://\u0392\u038c\u039b\u039f\u03a3.com", "https://xn--nxasmq6b.com/"),
+        ("https://mu\u0308ller.example", "https://xn--mller-kva.example/"),
+        ("https://M\u00dcLLER.example", "https://xn--mller-kva.example/"),
+        ("https://\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.com", "https://xn--mgba3gch31f060k.com/"),
+        ("https://\u65e5\u672c\u8a9e\u3002\uff2a\uff30/", "https://xn--wgv71a119e.jp/"),
+        ("https://\u2615.example", "https://xn--53h.example/"),
+        ("https://my_bucket.example./a", "https://my_bucket.example/a"),
+        ("https://r3---sn-x.example", "https://r3---sn-x.example/"),
+        ("https://-a-.example", "https://-a-.example/"),
+        ("https://m\u00fc_b.example", "https://xn--m_b-hoa.example/"),
+        ("https://HOST.:8443/A", "https://host:8443/A"),
+        ("https://a%62c.example", "https://abc.example/"),
+        ("https://\uff11\uff12\uff17.0.0.1", "https://127.0.0.1/"),
+    ],
+    ids=ascii,
+)
+def test_every_spelling_of_a_host_has_one_key_which_is_that_of_browsers(url: str, key: str) -> None:
+    assert image_key(url) == key
+    assert image_key(key) == key
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "host..",
+        ".",
+        "..",
+        "a..b",
+        ".a",
+        "\u3002",
+        "\u00ad",
+        "a" * 64,
+        "\u00fc" * 64,
+        ".".join(["a" * 60] * 5),
+        "\u0301a.example",
+        "a\u200cb.example",
+        "\u05d0a\u05d1.example",
+        "a\ufffd.example",
+        "a%2fb",
+        "a%40b",
+        "a%00b",
+        "a%5Cb",
+        "a\\b",
+        "a|b",
+        "a%",
+        "a%ff",
+        "a\uff05b",
+        "a\u2100b",
+    ],
+    ids=ascii,
+)
+def test_a_host_that_no_browser_accepts_or_no_name_server_has_is_malformed(host: str) -> None:
+    assert image_ref(f"https://{host}/a") == ImageRef(None, RejectionReason.MALFORMED)
+
+
+def test_a_path_is_part_of_the_key_as_it_is_written() -> None:
+    for path in ("/a%2fb|c", "/a%2Fb%7Cc", "/a/../b", "/a b", "/a%20b", "/\u00fc", "/%C3%BC"):
+        assert image_key(f"https://example.com{path}") == f"https://example.com{path}"
+
+
 def test_a_web_url_too_long_for_a_key_is_hashed() -> None:
     key = image_key("https://example.com/" + "a" * 3000)
     assert key.startswith("https:sha256:")
@@ -135,6 +212,78 @@ def test_a_data_url_is_known_by_its_content() -> None:
     encoded = base64.b64encode(b"picture").decode()
     assert image_key(f"data:image/png;base64,{encoded}") == image_key("data:,picture")
     assert image_key("data:,picture") != image_key("data:,Picture")
+
+
+PICTURE_KEY = "data:sha256:" + hashlib.sha256(b"picture?").hexdigest()  # cGljdHVyZT8=
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data:image/png;base64,cGljdHVyZT8=",
+        "data:image/png;base64,cGljdHVyZT8",
+        "data:image/png;base64,cGlj dHVy\nZT8=",
+        "data:image/png;base64,\r\n  cGlj\tdHVy\r\nZT8=\r\n",
+        "data:image/png;base64,cGlj%0AdHVy%0d%0aZT8=%20",
+        "data:image/png;base64,cGljdHVyZT8%3D",
+        "data:image/png;base64,%63GljdHVyZT8%3d",
+        "data:image/png; base64,cGljdHVyZT8=",
+        "data:image/png;   BASE64  ,cGljdHVyZT8=",
+        "data:image/png;\nbase64,cGljdHVyZT8=",
+        "data: image/png ;Base64,cGljdHVyZT8=",
+        "data:image/png;charset=utf-8;base64,cGljdHVyZT8=",
+        "DATA:;base64,cGljdHVyZT8=",
+        "data:;base64,cGljdHVyZT9=",  # the last bits, which are no byte, do not count
+        "data:image/png;base64,cGljdHVyZT8=#fragment",
+        "data:image/png;base64,cGljdHVyZT8=\n",
+        "data:image/png;base64,cGljdHVyZT8\x0c=",
+        "data:,picture%3F",
+        "data:text/plain;base64;charset=utf-8,picture?",
+        "data:,picture?#fragment",
+    ],
+    ids=ascii,
+)
+def test_a_data_url_is_read_as_browsers_read_it(url: str) -> None:
+    assert image_key(url) == PICTURE_KEY
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data:;base64,cGljdHVyZT8==",
+        "data:;base64,cGljdHVyZT8===",
+        "data:;base64,c=GljdHVyZT8",
+        "data:;base64,cGljd",
+        "data:;base64,cGlj-_8=",
+        "data:;base64,cGlj*dHVy",
+        "data:;base64,cGlj\u00a0dHVy",
+        "data:;base64,cGlj%00dHVy",
+        "data:;base64,=",
+        "data:;base64,====",
+        "data:;base64,",
+        "data:;base64",
+    ],
+    ids=ascii,
+)
+def test_base64_that_no_browser_reads_is_malformed(url: str) -> None:
+    assert image_ref(url) == ImageRef(None, RejectionReason.MALFORMED)
+
+
+@given(st.binary(min_size=1), st.randoms(use_true_random=False), st.booleans(), st.booleans())
+def test_blanks_escapes_and_missing_padding_do_not_change_a_data_url(
+    content: bytes, random: Random, is_padded: bool, is_escaped: bool
+) -> None:
+    encoded = base64.b64encode(content).decode()
+    written = encoded if is_padded else encoded.rstrip("=")
+    if is_escaped:
+        written = "".join(f"%{ord(digit):02x}" for digit in written)
+        blanks = ["", "", "%0A", "%0d", "%09", "%20", "%0c"]
+        parts = [written[at : at + 3] for at in range(0, len(written), 3)]
+    else:
+        blanks = ["", "", " ", "\n", "\r\n", "\t"]
+        parts = list(written)
+    url = "data:image/png;base64," + "".join(part + random.choice(blanks) for part in parts)
+    assert image_key(url) == image_key(f"data:;base64,{encoded}")
 
 
 def test_a_data_url_above_64_kb_is_refused() -> None:

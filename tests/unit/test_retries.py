@@ -41,6 +41,17 @@ def test_an_image_that_is_not_served_is_asked_for_again_after_minutes_and_at_las
     assert waits == [HOUR // 6, HOUR, 6 * HOUR, DAY, DAY]
 
 
+def test_an_image_that_is_refused_is_asked_for_after_hours_and_then_less_and_less_up_to_every_30_days() -> (
+    None
+):
+    waits = [
+        next_attempt_at(FailureReason.REFUSED, failures=failures, now=0, jitter=0)
+        for failures in range(1, 10)
+    ]
+    days = [days * DAY for days in (1, 2, 4, 8, 16, 30, 30)]
+    assert waits == [6 * HOUR, 12 * HOUR, *days]
+
+
 def test_the_wait_for_an_origin_that_is_down_doubles_up_to_six_hours() -> None:
     waits = [
         next_attempt_at(FailureReason.ORIGIN_DOWN, failures=failures, now=0, jitter=0)
@@ -89,6 +100,10 @@ def test_no_attempt_is_made_before_the_time_that_the_origin_asked_for() -> None:
         == not_before
     )
     assert next_attempt_at(FailureReason.GONE, failures=4, now=0, jitter=0, not_before=not_before) == DAY
+    assert (
+        next_attempt_at(FailureReason.REFUSED, failures=1, now=0, jitter=0, not_before=not_before)
+        == not_before
+    )
 
 
 def test_a_message_waits_longer_each_time_but_never_longer_than_sqs_can() -> None:

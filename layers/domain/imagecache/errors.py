@@ -57,12 +57,16 @@ class RejectedSourceError(ImageCacheError):
 
 
 class ImageFailedError(ImageCacheError):
-    """This image cannot be cached now, or ever. `reason` decides when it is tried again."""
+    """This image cannot be cached now, or ever. `reason` decides when it is tried again.
 
-    def __init__(self, reason: FailureReason, detail: str = "") -> None:
+    `retry_after` is the number of seconds that the origin asked to wait, or None if it did not say.
+    """
+
+    def __init__(self, reason: FailureReason, detail: str = "", *, retry_after: int | None = None) -> None:
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
         self.reason = reason
         self.detail = detail
+        self.retry_after = retry_after
 
 
 class OriginDownError(ImageCacheError):

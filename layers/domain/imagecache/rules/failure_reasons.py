@@ -48,8 +48,13 @@ FAILURES: Mapping[FailureReason, FailureMeaning] = {
         ),
     ),
     FailureReason.REFUSED: FailureMeaning(
-        "its address may not be requested, or its server refuses to send it",
-        "Check that the address is public and can be opened without a login.",
+        "its address may not be requested, or its server refuses to send it, or sends a page in its place",
+        "It is tried again, ever more rarely. Check that the address is public and opens without a login.",
+        # Servers refuse for a time only: because of too many requests, to ask for a proof that a person is
+        # there, or because a picture is not uploaded yet. Some never stop, so the waits grow.
+        RetryPolicy(
+            (6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 4 * DAY, 8 * DAY, 16 * DAY, 30 * DAY),
+        ),
     ),
     FailureReason.UNSUPPORTED: FailureMeaning("it is not a JPEG, PNG, GIF, WebP or AVIF image", _REPLACE),
     FailureReason.UNSUPPORTED_HEIC: FailureMeaning("it is HEIC, which browsers do not show", _REPLACE),

@@ -9,13 +9,12 @@ inside is used, because the server that is named may be any machine.
 """
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from posixpath import normpath
-from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, unquote_to_bytes, urlsplit
 
 from imagecache.errors import RejectedSourceError
 from imagecache.model.image import ImageRef, LocationKind, RejectionReason
@@ -33,6 +32,20 @@ _MALFORMED_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 # characters that lead out of the folder.
 _ESCAPE_LEFT = re.compile(r"%(2e|2f|5c|00)", re.IGNORECASE)
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+# What browsers leave out of a URL: blanks and controls around it, tabs and line breaks in it.
+_BLANKS = "".join(map(chr, range(0x21)))
+_IGNORED_IN_URLS = re.compile(r"[\t\n\r]")
+_BASE64_MARK = re.compile(r"; *base64[\t\n\f\r ]*$", re.IGNORECASE)
+_BLANKS_IN_BASE64 = b"\t\n\f\r "
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
+
+# RFC 1035 §2.3.4.
+_MAX_HOST_CHARS = 253
+_MAX_LABEL_CHARS = 63
+# The forbidden characters of a host in the WHATWG's standard on URLs.
+_NOT_IN_A_HOST = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
+# Zero width non-joiner and joiner, which only some scripts need.
+_JOINERS = "\u200c\u200d"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # A file URL may have the slash before the drive or not: programs that put `file://` in front of a path leave
 # it out.
@@ -138,7 +151,7 @@ def _parse_path(path: str) -> MediaLocation:
 
 
 def _parse_https(url: str) -> WebLocation:
-    """Parses an https URL. The host becomes lower case, and the port 443 and the fragment are left out.
+    """Parses an https URL. The host gets its normal form, and the port 443 and the fragment are left out.
 
     URLs that differ only in these lead to the same request, so they get the same image key.
     """
@@ -146,11 +159,11 @@ def _parse_https(url: str) -> WebLocation:
         raise RejectedSourceError(RejectionReason.TOO_LONG)
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").encode("idna").decode()
+        host = _normal_host(_host_as_written(parts))
         port = parts.port
     except (ValueError, UnicodeError) as error:
         raise RejectedSourceError(RejectionReason.MALFORMED) from error
-    if not host or "@" in parts.netloc or _CONTROL.search(url):
+    if "@" in parts.netloc or _CONTROL.search(url):
         raise RejectedSourceError(RejectionReason.MALFORMED)
     authority = f"[{host}]" if ":" in host else host
     authority += f":{port}" if port not in {None, 443} else ""
@@ -158,20 +171,72 @@ def _parse_https(url: str) -> WebLocation:
     return WebLocation(f"https://{authority}{parts.path or '/'}{query}")
 
 
+def _host_as_written(parts: SplitResult) -> str:
+    """Returns the host of a URL without credentials, with the capital letters that it was written with.
+
+    `hostname` has them in lower case by Python's rules, in which a Greek sigma at the end of a word differs.
+    """
+    return (parts.hostname or "") if "[" in parts.netloc else parts.netloc.partition(":")[0]
+
+
+def _normal_host(host: str) -> str:
+    """Returns the form of a host name that is looked up: lower case, ASCII, and no dot at its end.
+
+    Raises ValueError or UnicodeError if no host can have this name.
+    """
+    if ":" in host:  # an IPv6 address
+        return host
+    if "%" in host:
+        host = unquote_to_bytes(host).decode()
+    host = host.lower() if host.isascii() else _idna_ascii(host)
+    host = host.removesuffix(".")
+    labels = host.split(".")
+    if len(host) > _MAX_HOST_CHARS or not all(0 < len(label) <= _MAX_LABEL_CHARS for label in labels):
+        raise ValueError("a label of the host is empty, or the host is too long")
+    if _NOT_IN_A_HOST.search(host):
+        raise ValueError("the host has a character that no host can have")
+    return host
+
+
+def _idna_ascii(host: str) -> str:
+    """Returns the ASCII form of an international host name, as browsers make it.
+
+    Its characters are mapped by UTS 46 without the transitional rules, so `ß` stays what it is. Browsers do
+    not demand that IDNA 2008 allows each character: names with emoji exist. Raises UnicodeError.
+    """
+    # The tables take several milliseconds to load, and few hosts need them.
+    import idna  # noqa: PLC0415
+
+    labels = idna.uts46_remap(host, std3_rules=False).split(".")
+    for number, label in enumerate(labels):
+        if not label.isascii():
+            idna.check_initial_combiner(label)
+            idna.check_bidi(label)
+            if not all(idna.valid_contextj(label, at) for at, mark in enumerate(label) if mark in _JOINERS):
+                raise UnicodeError("a joiner between letters that are not joined")
+            labels[number] = f"xn--{label.encode('punycode').decode()}"
+    return ".".join(labels)
+
+
 def _parse_data(url: str) -> DataLocation:
-    """Decodes a data URL (RFC 2397)."""
+    """Decodes a data URL as browsers do (WHATWG Fetch, "data: URL processor").
+
+    Base64 may have blanks, and no `=` at its end. The fragment is no part of the content.
+    """
     if len(url) > _MAX_DATA_URL_CHARS:
         raise RejectedSourceError(RejectionReason.TOO_LONG)
-    header, comma, body = url.partition(",")
+    header, comma, body = _IGNORED_IN_URLS.sub("", url.strip(_BLANKS)).partition("#")[0].partition(",")
     if not comma:
         raise RejectedSourceError(RejectionReason.MALFORMED)
     content = unquote_to_bytes(body)
-    if not header.lower().endswith(";base64"):
+    if not _BASE64_MARK.search(header):
         return DataLocation(content)
-    try:
-        return DataLocation(base64.b64decode(content, validate=True))
-    except binascii.Error as error:
-        raise RejectedSourceError(RejectionReason.MALFORMED) from error
+    encoded = content.translate(None, delete=_BLANKS_IN_BASE64)
+    if len(encoded) % 4 == 0:
+        encoded = re.sub(rb"={1,2}$", b"", encoded)
+    if not encoded or not _BASE64.fullmatch(encoded) or len(encoded) % 4 == 1:
+        raise RejectedSourceError(RejectionReason.MALFORMED)
+    return DataLocation(base64.b64decode(encoded + b"=" * (-len(encoded) % 4)))
 
 
 def _reject(url: str) -> ImageLocation:

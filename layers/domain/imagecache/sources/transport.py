@@ -2,16 +2,21 @@
 
 The timeout of a socket starts again with every packet, so it never stops an origin that sends one byte a
 second. On the connections of this module a read may last only as long as time is left for the whole answer:
-status, headers and body. Nothing else in urllib3 is changed.
+status, headers and body. They also read over what servers send in error: answers before the answer, and lines
+that are no headers. Nothing else in urllib3 is changed.
 """
 
 import http.client
 import io
 import json
+import re
 import socket
 import time
+import zlib
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -35,6 +40,23 @@ NO_COMPRESSION = {"Accept-Encoding": "identity"}
 _CHUNK_BYTES = 64 * 1024
 # An origin that asks for more than a day is taken to be mistaken.
 _LONGEST_RETRY_AFTER_SECONDS = 86_400
+
+# The content codings that are registered or were in use, which change the bytes of a body. Any other word in
+# a Content-Encoding header means nothing: servers send what they stored with the file, such as `aws-chunked`,
+# `utf-8` or `none`.
+_GZIP = {"gzip", "x-gzip"}
+_CODINGS = _GZIP | {"br", "compress", "dcb", "dcz", "deflate", "exi", "pack200-gzip", "x-compress", "zstd"}
+_GZIP_BEGINS = b"\x1f\x8b"
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+_INTERIM_ANSWER = re.compile(rb"HTTP/1\.[0-9]+[ \t]+1(?!01)[0-9][0-9](?![0-9])")
+# More interim answers than any server sends, and the limits of http.client for the lines of a head.
+_MOST_INTERIM_ANSWERS = 20
+_MOST_LINE_BYTES = 65_536
+_MOST_HEADER_LINES = 100
+# A header line, RFC 9112 §5. Some servers send blanks before the colon, which do not belong to the name.
+_HEADER_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:")
+_END_OF_HEAD = {b"\r\n", b"\n", b""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +95,21 @@ class Deadline:
         return left
 
 
-def read_body(response: urllib3.BaseHTTPResponse, deadline: Deadline) -> bytes:
+def read_body(response: urllib3.BaseHTTPResponse, deadline: Deadline, *, may_be_gzip: bool = False) -> bytes:
     """Returns the body of a response, read up to MAX_IMAGE_BYTES whatever its headers announce.
 
-    Raises ImageFailedError (TOO_LARGE) for a longer body, and OriginFaultyError for one that is late,
-    compressed, or shorter than its Content-Length. If a body is longer than its Content-Length, the announced
-    part is returned.
+    With `may_be_gzip` a body that was compressed with gzip, although nobody asked for it, is unpacked up to
+    the same limit. Raises ImageFailedError (TOO_LARGE) for a longer body, and OriginFaultyError for one that
+    is late, otherwise compressed, or shorter than its Content-Length. If a body is longer than its
+    Content-Length, the announced part is returned.
     """
+    codings = _codings(response)
+    is_gzip = may_be_gzip and len(codings) == 1 and codings[0] in _GZIP
+    if codings and not is_gzip:
+        raise OriginFaultyError(_compressed(codings))
     try:
-        return bytes(_read(response, deadline, MAX_IMAGE_BYTES))
+        body = bytes(_read(response, deadline, MAX_IMAGE_BYTES))
+        return _unpacked(body, MAX_IMAGE_BYTES) if is_gzip and body.startswith(_GZIP_BEGINS) else body
     except AnswerTooLargeError as error:
         raise ImageFailedError(FailureReason.TOO_LARGE, "more than 5 MB") from error
 
@@ -92,6 +120,8 @@ def read_json(response: urllib3.BaseHTTPResponse, deadline: Deadline) -> Any:
     Raises AnswerTooLargeError, OriginFaultyError as `read_body` does, and ValueError or RecursionError if the
     body is not JSON. Bytes that are not UTF-8 become U+FFFD.
     """
+    if codings := _codings(response):
+        raise OriginFaultyError(_compressed(codings))
     body = _read(response, deadline, MAX_JSON_BYTES)
     if sum(body.count(mark) for mark in (b",", b"[", b"{")) > _MOST_JSON_VALUES:
         raise AnswerTooLargeError("more than a million values: check what answers at this address")
@@ -99,10 +129,7 @@ def read_json(response: urllib3.BaseHTTPResponse, deadline: Deadline) -> Any:
 
 
 def _read(response: urllib3.BaseHTTPResponse, deadline: Deadline, most_bytes: int) -> bytearray:
-    """Returns the body of a response. Raises AnswerTooLargeError, OriginFaultyError."""
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in {"", "identity"}:
-        raise OriginFaultyError("a compressed body, although none was asked for")
+    """Returns the body of a response as it was sent. Raises AnswerTooLargeError, OriginFaultyError."""
     body = bytearray()
     try:
         while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
@@ -116,6 +143,30 @@ def _read(response: urllib3.BaseHTTPResponse, deadline: Deadline, most_bytes: in
     return body
 
 
+def _codings(response: urllib3.BaseHTTPResponse) -> list[str]:
+    """Returns the codings in the Content-Encoding header that change the bytes of the body."""
+    words = response.headers.get("Content-Encoding", "").lower().split(",")
+    return [word.strip() for word in words if word.strip() in _CODINGS]
+
+
+def _compressed(codings: list[str]) -> str:
+    return f"a compressed body ({', '.join(codings)[:100]}), although none was asked for"
+
+
+def _unpacked(body: bytes, most_bytes: int) -> bytes:
+    """Returns the content of a gzip file. Raises AnswerTooLargeError, OriginFaultyError."""
+    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        content = unpacker.decompress(body, most_bytes + 1)
+    except zlib.error as error:
+        raise OriginFaultyError("a body that gzip cannot unpack") from error
+    if len(content) > most_bytes:
+        raise AnswerTooLargeError("a compressed body that is too large")
+    if not unpacker.eof:
+        raise OriginFaultyError("only a part of a compressed body")
+    return content
+
+
 def retry_after(headers: Mapping[str, str]) -> int | None:
     """Returns the Retry-After header in seconds, or None if it is absent or malformed.
 
@@ -125,7 +176,10 @@ def retry_after(headers: Mapping[str, str]) -> int | None:
     if value.isascii() and value.isdigit():
         return min(int(value[:9]), _LONGEST_RETRY_AFTER_SECONDS)
     try:
-        seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        moment = parsedate_to_datetime(value)
+        # The old form of asctime has no time zone, and HTTP knows only GMT.
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = moment.timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
     return min(max(int(seconds), 0), _LONGEST_RETRY_AFTER_SECONDS)
@@ -157,6 +211,71 @@ class _PunctualReader(io.RawIOBase):
         super().close()
 
 
+class _AnswerReader(io.BufferedReader):
+    """Reads one answer. `correct_head` makes it begin with a head that http.client understands."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        super().__init__(raw)
+        self._head: deque[bytes] = deque()
+
+    def correct_head(self) -> None:
+        """Reads over interim answers, and leaves out the lines of the head that are not headers.
+
+        http.client passes over 100 only, and takes the first line that is not a header for the end of the
+        head. A head with too many or too long lines is left as it is, for http.client to refuse.
+        """
+        for _ in range(_MOST_INTERIM_ANSWERS + 1):
+            status_line = self.readline(_MOST_LINE_BYTES + 1)
+            if not status_line.startswith(b"HTTP/"):
+                self._head = deque([status_line])
+                return
+            lines = self._header_lines()
+            if not _INTERIM_ANSWER.match(status_line):
+                break
+        is_whole = lines[-1] in _END_OF_HEAD
+        self._head = deque([status_line, *(_well_formed(lines) if is_whole else lines)])
+
+    def _header_lines(self) -> list[bytes]:
+        """Returns the lines up to the empty one, or up to the limits of http.client."""
+        lines = [self.readline(_MOST_LINE_BYTES + 1)]
+        while lines[-1] not in _END_OF_HEAD and len(lines[-1]) <= _MOST_LINE_BYTES:
+            if len(lines) > _MOST_HEADER_LINES:
+                break
+            lines.append(self.readline(_MOST_LINE_BYTES + 1))
+        return lines
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self._head.popleft() if self._head else super().readline(size)
+
+
+def _well_formed(lines: list[bytes]) -> list[bytes]:
+    """Returns the lines of a head that are headers, with the lines that continue them, and the last one."""
+    headers: list[bytes] = []
+    continues_header = False
+    for line in lines[:-1]:
+        # A carriage return within a line would begin another header for the parser of http.client.
+        text = line.rstrip(b"\r\n").replace(b"\r", b" ") + b"\r\n"
+        if text[:1] in {b" ", b"\t"}:
+            if continues_header:
+                headers.append(text)
+            continue
+        header = _HEADER_LINE.match(text)
+        continues_header = header is not None
+        if header:
+            headers.append(header.group(1) + b":" + text[header.end() :])
+    return [*headers, lines[-1]]
+
+
+class _ForgivingResponse(http.client.HTTPResponse):
+    """A response that reads over what is wrong in its head."""
+
+    def begin(self) -> None:
+        reader: Any = self.fp
+        if self.headers is None and isinstance(reader, _AnswerReader):
+            reader.correct_head()
+        super().begin()
+
+
 class _PunctualSocket:
     """The part of a socket that http.client.HTTPResponse uses, with a time limit on what is read from it."""
 
@@ -165,7 +284,7 @@ class _PunctualSocket:
         self._seconds = seconds
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_PunctualReader(self._socket, self._seconds))
+        return _AnswerReader(_PunctualReader(self._socket, self._seconds))
 
 
 def _response_within(seconds: float) -> Any:
@@ -173,7 +292,7 @@ def _response_within(seconds: float) -> Any:
 
     def response(connected: socket.socket, *args: Any, **options: Any) -> http.client.HTTPResponse:
         limited: Any = _PunctualSocket(connected, seconds)
-        return http.client.HTTPResponse(limited, *args, **options)
+        return _ForgivingResponse(limited, *args, **options)
 
     return response
 
@@ -186,7 +305,7 @@ class _PunctualHttp(HTTPConnection):
         return super().getresponse()
 
 
-class _PunctualHttps(_PunctualHttp, HTTPSConnection):
+class PunctualHttps(_PunctualHttp, HTTPSConnection):
     """The same for https."""
 
 
@@ -194,16 +313,14 @@ class _PunctualHttpPool(HTTPConnectionPool):
     ConnectionCls = _PunctualHttp
 
 
-class PunctualHttpsPool(HTTPSConnectionPool):
-    """A pool of connections to one https host that limit the time for a whole response."""
-
-    ConnectionCls = _PunctualHttps
+class _PunctualHttpsPool(HTTPSConnectionPool):
+    ConnectionCls = PunctualHttps
 
 
 class _PunctualAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PunctualHttpPool, "https": PunctualHttpsPool}
+        self.poolmanager.pool_classes_by_scheme = {"http": _PunctualHttpPool, "https": _PunctualHttpsPool}
 
 
 def punctual_session() -> requests.Session:

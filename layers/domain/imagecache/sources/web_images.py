@@ -2,11 +2,12 @@
 
 Anyone who sends a chat message may choose a source URL, so a URL must not make this program connect to
 private networks or to services of the cloud. The host name is resolved once, every address in the answer must
-be public, and the connection uses an address that was checked. So an attacker gains nothing with a name that
+be public, and the connections use addresses that were checked. So an attacker gains nothing with a name that
 resolves to another address the second time. TLS still verifies the name.
 """
 
 import contextlib
+import http.client
 import ipaddress
 import re
 import socket
@@ -15,10 +16,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from http import HTTPStatus
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, quote_from_bytes, urljoin, urlsplit
 
 import certifi
 import urllib3
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, RejectedSourceError
 from imagecache.model.image import NO_VALIDATORS, FailureReason, Fetched, Unchanged, Validators
@@ -27,17 +29,39 @@ from imagecache.sources.transport import (
     NO_COMPRESSION,
     TIME_LIMITS,
     Deadline,
-    PunctualHttpsPool,
+    PunctualHttps,
     TimeLimits,
     read_body,
     retry_after,
 )
 
+PRODUCT = "ChatImageCache/0.1.0"
+"""The name and the version of this program, as servers on the web see them."""
+
 _MAX_REDIRECTS = 3
 _HTTPS_PORT = 443
+_MOST_ADDRESSES = 8
+"""The number of addresses of one host that are tried. Each has a share of the time."""
+
+# The characters of a URL that are sent as they are written, because a signature may cover them. The others
+# are what browsers percent-encode in a path: blanks, quotation marks, angle brackets, braces, `^`, and all
+# that are not ASCII. What is encoded already stays so.
+_SENT_AS_WRITTEN = "!#$%&'()*+,/:;=?@[\\]|~"
+_ALSO_IN_A_QUERY = "^`{}"
 
 # The statuses that the same request would get again. 401, 403 and 429 are handled earlier.
 _GONE = {*range(400, 500)} - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
+
+_WITH_PICTURE = {HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION, HTTPStatus.PARTIAL_CONTENT}
+
+# Bytes that no text has, according to the WHATWG's standard on MIME sniffing. Every picture in a format of
+# pixels has some of them at its beginning.
+_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_UTF_16_MARKS = (b"\xfe\xff", b"\xff\xfe")
+_HTML = re.compile(rb"<!doctype html|<html")
+_PAGE_BEGINS_WITHIN = 4096
+
+_WHOLE_AS_RANGE = re.compile(r"bytes[ =]0-([0-9]{1,9})/([0-9]{1,9})", re.IGNORECASE)
 
 # RFC 9110 §8.8.3 and §5.6.7. A validator of another form is not stored, because we would send it back later
 # and, for example, `If-None-Match: *` matches any version.
@@ -88,17 +112,32 @@ def connect_directly(address: str, port: int) -> tuple[str, int]:
     return address, port
 
 
+# Errors after which the next address of a host is tried. They are what urllib3 raises for a connection that
+# is not in a pool: ssl and http.client raise their own, and a certificate for another host is a ValueError.
+_CONNECTION_ERRORS = (
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    CertificateError,
+    OSError,
+)
+
+
 class GuardedWeb:
-    """Sends GET requests to https URLs. It follows redirects itself, so that it can check every target."""
+    """Sends GET requests to https URLs. It follows redirects itself, so that it can check every target.
+
+    `user_agent` tells the owner of a server whose requests these are.
+    """
 
     def __init__(
         self,
         *,
+        user_agent: str = PRODUCT,
         resolve: Resolve = resolve,
         reach: Reach = connect_directly,
         ca_certs: str = certifi.where(),
         limits: TimeLimits = TIME_LIMITS,
     ) -> None:
+        self._user_agent = user_agent
         self._resolve = resolve
         self._reach = reach
         self._ca_certs = ca_certs
@@ -139,30 +178,48 @@ class GuardedWeb:
         # service.
         if url.port is not None:
             raise ImageFailedError(FailureReason.REFUSED, "not the port of https")
-        address, port = self._reach(self._checked_address(host, deadline), _HTTPS_PORT)
-        left = deadline.remaining()
-        pool = PunctualHttpsPool(
-            address,
+        headers = {
+            "Host": url.netloc,
+            "User-Agent": self._user_agent,
+            "Accept": "image/*",
+            **NO_COMPRESSION,
+            **conditions,
+        }
+        addresses = self._checked_addresses(host, deadline)
+        for position, address in enumerate(addresses):
+            others = len(addresses) - position - 1
+            connection = self._connection(host, address, others, deadline)
+            with contextlib.closing(connection):
+                try:
+                    response = _answer(connection, _request_target(url), headers, deadline)
+                except _CONNECTION_ERRORS as error:
+                    if others:
+                        continue
+                    raise OriginDownError(type(error).__name__) from error
+                with contextlib.closing(response):
+                    is_redirect = bool(response.get_redirect_location())
+                    body = None if is_redirect else read_body(response, deadline, may_be_gzip=True)
+                    return response.status, response.headers, body
+        raise OriginDownError("the name has no address")
+
+    def _connection(self, host: str, address: str, others: int, deadline: Deadline) -> PunctualHttps:
+        """Returns a connection to make to a checked address.
+
+        If there are `others` to try after this one, each of them must have as much time, and so must the
+        answer.
+        """
+        connected_to, port = self._reach(address, _HTTPS_PORT)
+        return PunctualHttps(
+            connected_to,
             port,
             server_hostname=host,
             assert_hostname=host,
             ca_certs=self._ca_certs,
-            timeout=urllib3.Timeout(connect=min(self._limits.connect_seconds, left), read=left),
-            retries=False,
+            timeout=min(self._limits.connect_seconds, deadline.remaining() / (others + 2)),
         )
-        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        headers = {"Host": url.netloc, "Accept": "image/*", **NO_COMPRESSION, **conditions}
-        with pool:
-            try:
-                response = pool.request("GET", target, headers=headers, redirect=False, preload_content=False)
-            except urllib3.exceptions.HTTPError as error:
-                raise OriginDownError(type(error).__name__) from error
-            is_redirect = bool(response.get_redirect_location())
-            with contextlib.closing(response):
-                body = None if is_redirect else read_body(response, deadline)
-                return response.status, response.headers, body
 
-    def _checked_address(self, host: str, deadline: Deadline) -> str:
+    def _checked_addresses(self, host: str, deadline: Deadline) -> list[str]:
+        """Returns the addresses of a host, of which every one is public."""
         if ":" in host:
             raise ImageFailedError(FailureReason.REFUSED, "an IPv6 address")
         try:
@@ -171,7 +228,26 @@ class GuardedWeb:
             raise OriginDownError("the name has no address") from error
         if not addresses or not all(is_public(address) for address in addresses):
             raise ImageFailedError(FailureReason.REFUSED, "not a public address")
-        return addresses[0]
+        return list(dict.fromkeys(addresses))[:_MOST_ADDRESSES]
+
+
+def _answer(
+    connection: PunctualHttps, target: str, headers: Mapping[str, str], deadline: Deadline
+) -> urllib3.BaseHTTPResponse:
+    """Connects, sends one request and returns its answer, of which the body is not read yet."""
+    connection.connect()
+    left = deadline.remaining()
+    connection.timeout = left  # from now on, that of the whole answer
+    connection.sock.settimeout(left)
+    connection.request("GET", target, headers=headers, preload_content=False)
+    response: urllib3.BaseHTTPResponse = connection.getresponse()
+    return response
+
+
+def _request_target(url: SplitResult) -> str:
+    """Returns the path and the query of a URL as they are sent: as written, if HTTP allows that."""
+    path = quote(url.path or "/", safe=_SENT_AS_WRITTEN)
+    return path + (f"?{quote(url.query, safe=_SENT_AS_WRITTEN + _ALSO_IN_A_QUERY)}" if url.query else "")
 
 
 def _call_within(seconds: float, look_up: Callable[[], list[str]]) -> list[str]:
@@ -207,7 +283,7 @@ def _well_formed(headers: Mapping[str, str], name: str, form: re.Pattern[str]) -
 def _next_url(url: str, location: str) -> str:
     """Returns the normalised target of a redirect. Raises ImageFailedError if it is not an https URL."""
     try:
-        target = parse_source_url(urljoin(url, location))
+        target = parse_source_url(urljoin(url, _location_text(location)))
     except (RejectedSourceError, ValueError) as error:
         raise ImageFailedError(FailureReason.REFUSED, "a redirect to a URL that is never fetched") from error
     if not isinstance(target, WebLocation):
@@ -215,19 +291,63 @@ def _next_url(url: str, location: str) -> str:
     return target.url
 
 
+def _location_text(location: str) -> str:
+    """Returns a Location header as text. http.client has decoded its bytes as Latin-1, but most are UTF-8.
+
+    Bytes that are not UTF-8 are percent-encoded one by one, which sends the same bytes back to the server.
+    """
+    sent = location.strip().encode("latin-1")
+    try:
+        return sent.decode()
+    except UnicodeDecodeError:
+        ascii_characters = "".join(map(chr, range(128)))
+        return quote_from_bytes(sent, safe=ascii_characters)
+
+
 def _image(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
-    """Returns the body if the status is 200 and the body is not empty.
+    """Returns the body if it is a whole answer that may be a picture.
 
     Raises ImageFailedError, OriginBusyError or OriginDownError for any other answer.
     """
+    wait = retry_after(headers)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise ImageFailedError(FailureReason.REFUSED, f"status {status}")
+        raise ImageFailedError(FailureReason.REFUSED, f"status {status}", retry_after=wait)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise OriginBusyError("status 429", retry_after=retry_after(headers))
+        raise OriginBusyError("status 429", retry_after=wait)
     if status in _GONE:
-        raise ImageFailedError(FailureReason.GONE, f"status {status}")
-    if status != HTTPStatus.OK:
-        raise OriginDownError(f"status {status}", retry_after=retry_after(headers))
+        raise ImageFailedError(FailureReason.GONE, f"status {status}", retry_after=wait)
+    if status == HTTPStatus.PARTIAL_CONTENT and not _is_whole(headers, body):
+        raise OriginDownError("status 206 with a part of the picture")
+    if status not in _WITH_PICTURE:
+        raise OriginDownError(f"status {status}", retry_after=wait)
     if not body:
         raise OriginDownError("an empty body")
+    if _is_page(body):
+        raise ImageFailedError(
+            FailureReason.REFUSED, "a page or a text in place of the picture", retry_after=wait
+        )
     return body
+
+
+def _is_whole(headers: Mapping[str, str], body: bytes) -> bool:
+    """Returns True if the part that a 206 answer has is all of the picture."""
+    part = _WHOLE_AS_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    if part is None:
+        return False
+    last, size = (int(number) for number in part.groups())
+    return last + 1 == size == len(body)
+
+
+def _is_page(body: bytes) -> bool:
+    """Returns True if a body is text, as browsers tell it from pictures, and not an SVG image.
+
+    Servers send a page with status 200 to ask for a login or a proof that a person is there, or to say that
+    something is missing. A picture may be there the next time.
+    """
+    begins = body[:_PAGE_BEGINS_WITHIN]
+    if begins.startswith(_UTF_16_MARKS):
+        return True
+    if _BINARY.search(begins):
+        return False
+    is_html = _HTML.search(begins.lower()) is not None
+    return is_html or b"<svg" not in begins.lower()

@@ -132,7 +132,8 @@ class ImageFetcher:
             outcome = self.sources.web.fetch(location, cached)
             answer = f"{len(outcome.content)} bytes" if isinstance(outcome, Fetched) else "unchanged"
         except ImageFailedError as error:
-            outcome = FetchFailed(error.reason)
+            not_before = self.clock() + (error.retry_after or 0) * 1000
+            outcome = FetchFailed(error.reason, not_before)
             answer = str(error)
         except OriginDownError as error:
             not_before = self.clock() + (error.retry_after or 0) * 1000
