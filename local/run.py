@@ -124,6 +124,8 @@ def _stack(
     }
     if settings.default_region:
         parameters["DefaultRegion"] = settings.default_region
+    if settings.contact_url:
+        parameters["ContactUrl"] = settings.contact_url
     if settings.former_pictures:
         parameters["FormerPictures"] = settings.former_pictures
     if origins.media_server:

@@ -44,6 +44,7 @@ class Settings:
     media_server: Origin | None
     allowed_origins: tuple[str, ...] = ()
     default_region: str | None = None
+    contact_url: str | None = None
     former_pictures: str | None = None
     dex_key: str | None = field(default=None, repr=False)
 
@@ -65,6 +66,7 @@ def read_settings(environment: Mapping[str, str], template: Template) -> Setting
         media_server=media_server,
         allowed_origins=_allowed_origins(values.get("ALLOWED_ORIGINS", "")),
         default_region=_default_region(values.get("DEFAULT_REGION")),
+        contact_url=_contact_url(values.get("CONTACT_URL"), parameters["ContactUrl"]),
         former_pictures=_former_pictures(values.get("FORMER_PICTURES"), parameters["FormerPictures"]),
         # The demo account has its own contacts, which must not be mixed with the person's contacts.
         dex_key=values.get("DEX_API_KEY") if beeper else None,
@@ -88,6 +90,12 @@ def _default_region(text: str | None) -> str | None:
             "DEFAULT_REGION must be the code of a country in two capital letters, like GB or US,"
             f" not {_shown(text)}"
         )
+    return text
+
+
+def _contact_url(text: str | None, parameter: Mapping[str, Any]) -> str | None:
+    if text is not None and not re.fullmatch(parameter["AllowedPattern"], text):
+        raise SettingsError(f"CONTACT_URL {parameter['ConstraintDescription']}, not {_shown(text)}")
     return text
 
 

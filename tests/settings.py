@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "ACTIVE_WITHIN_DAYS": "0",
     "REFETCH_MEDIA_AFTER_DAYS": "0",
     "DEFAULT_REGION": "GB",
+    "CONTACT_URL": "",
     "FORMER_PICTURES": "show",
     "WRITES_AT_ONCE": "1",  # moto is not thread-safe
 }

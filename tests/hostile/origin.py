@@ -41,7 +41,9 @@ class Origin:
         for one in (self._listening, *self._open):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            one.close()
+        # Each connection is closed by the thread that serves it. If it were closed here, the number of its
+        # file could belong to a connection of the next test while that thread still reads from it.
+        self._listening.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

@@ -42,6 +42,12 @@ def test_former_pictures_are_treated_as_the_person_says_or_as_the_template_does(
     assert read_settings({}, TEMPLATE).former_pictures is None
 
 
+def test_the_url_for_owners_of_web_servers_is_optional() -> None:
+    settings = read_settings({"CONTACT_URL": "mailto:me@example.com"}, TEMPLATE)
+    assert settings.contact_url == "mailto:me@example.com"
+    assert read_settings({"CONTACT_URL": " "}, TEMPLATE).contact_url is None
+
+
 @pytest.mark.parametrize(
     ("environment", "variable"),
     [
@@ -51,6 +57,8 @@ def test_former_pictures_are_treated_as_the_person_says_or_as_the_template_does(
         ({"DEFAULT_REGION": "XX"}, "DEFAULT_REGION"),
         ({"FORMER_PICTURES": "hide"}, "FORMER_PICTURES"),
         ({"DEFAULT_REGION": "au"}, "DEFAULT_REGION"),
+        ({"CONTACT_URL": "me@example.com"}, "CONTACT_URL"),
+        ({"CONTACT_URL": "https://example.com/\r\nX-Header: 1"}, "CONTACT_URL"),
         ({"PORT": "65536"}, "PORT"),
         ({"PORT": "-1"}, "PORT"),
         ({"PORT": "८०८०"}, "PORT"),

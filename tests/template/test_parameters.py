@@ -47,6 +47,13 @@ def test_the_readme_lists_every_parameter_with_its_default(template: Template) -
         ("DexApiKeyParameter", "/imagecache/*", False),  # a right to everything
         ("DefaultRegion", "AU", True),
         ("DefaultRegion", "au", False),
+        ("ContactUrl", "", True),
+        ("ContactUrl", "https://example.com/~ada?about=1", True),
+        ("ContactUrl", "mailto:ada@example.com", True),
+        ("ContactUrl", "ada@example.com", False),
+        ("ContactUrl", "ftp://example.com", False),
+        ("ContactUrl", "https://example.com/(a)", False),  # would end the comment of the User-Agent
+        ("ContactUrl", "https://example.com/\r\nX: 1", False),
         ("DomainName", "", True),
         ("DomainName", "faces.example.com", True),
         ("DomainName", "https://faces.example.com", False),

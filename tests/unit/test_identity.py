@@ -237,6 +237,7 @@ PICTURE_KEY = "data:sha256:" + hashlib.sha256(b"picture?").hexdigest()  # cGljdH
         "data:image/png;base64,cGljdHVyZT8=#fragment",
         "data:image/png;base64,cGljdHVyZT8=\n",
         "data:image/png;base64,cGljdHVyZT8\x0c=",
+        " \n data:image/png;base64,cGljdHVyZT8=",
         "data:,picture%3F",
         "data:text/plain;base64;charset=utf-8,picture?",
         "data:,picture?#fragment",

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+import tomllib
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from imagecache.errors import ImageFailedError, OriginDownError
 from imagecache.model.image import FailureReason
 from imagecache.rules.source_urls import WebLocation
 from imagecache.sources.transport import TimeLimits
-from imagecache.sources.web_images import GuardedWeb, is_public, resolve
+from imagecache.sources.web_images import GuardedWeb, is_public, resolve, user_agent
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "ssrf.json").read_text())
 
@@ -99,6 +100,12 @@ def test_a_host_is_asked_for_its_ipv4_addresses_only(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(socket, "getaddrinfo", seen)
     assert set(resolve("localhost", 443)) == {"127.0.0.1"}
     assert families == [socket.AF_INET]
+
+
+def test_the_user_agent_has_the_version_of_this_program_and_the_owners_url() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert user_agent("") == f"ChatImageCache/{project['version']}"
+    assert user_agent("mailto:a@b.example") == f"ChatImageCache/{project['version']} (+mailto:a@b.example)"
 
 
 def test_a_name_server_that_is_silent_outlives_no_deadline() -> None:

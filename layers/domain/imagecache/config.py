@@ -1,5 +1,6 @@
 """The settings of the functions, read from the environment variables that template.yaml sets."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,13 +9,17 @@ from imagecache.model.image import OriginOrder
 from imagecache.model.job import JOB_TYPES, JobKind
 from imagecache.model.person import FormerPictures
 
+# A comment of a User-Agent header may have no parentheses, and no line may end in it.
+_CONTACT_URL = re.compile(r"(?:https?://|mailto:)[A-Za-z0-9._~:/?#@!$&'*+,;=%-]{1,200}")
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """The settings of every function; template.yaml describes each one.
 
     `service` is the name of the stack. `media_server_url` is empty if there is no media
-    server; `public_base_url` is empty if the page and the pictures have the same address.
+    server; `public_base_url` is empty if the page and the pictures have the same address; `contact_url` is
+    empty if web servers learn no address of the owner.
     """
 
     service: str
@@ -36,6 +41,7 @@ class Config:
     active_within_days: int
     refetch_media_after_days: int
     default_region: str
+    contact_url: str
     former_pictures: FormerPictures
     writes_at_once: int
 
@@ -62,6 +68,7 @@ class Config:
             active_within_days=_whole(environ, "ACTIVE_WITHIN_DAYS", least=0),
             refetch_media_after_days=_whole(environ, "REFETCH_MEDIA_AFTER_DAYS", least=0),
             default_region=_required(environ, "DEFAULT_REGION"),
+            contact_url=_contact_url(environ),
             former_pictures=_former_pictures(environ),
             writes_at_once=_whole(environ, "WRITES_AT_ONCE", least=1),
         )
@@ -129,6 +136,17 @@ def _origin_order(environ: Mapping[str, str]) -> OriginOrder:
     if value not in set(OriginOrder):
         raise ConfigError(f"environment variable ORIGIN_ORDER must be one of {', '.join(OriginOrder)}")
     return OriginOrder(value)
+
+
+def _contact_url(environ: Mapping[str, str]) -> str:
+    """Returns the URL for owners of web servers, or an empty text. Raises ConfigError if it is not valid."""
+    value = _setting(environ, "CONTACT_URL")
+    if value and not _CONTACT_URL.fullmatch(value):
+        raise ConfigError(
+            "environment variable CONTACT_URL must be empty, or an https, http or mailto URL without blanks"
+            f" and parentheses, not {value!r}"
+        )
+    return value
 
 
 def _former_pictures(environ: Mapping[str, str]) -> FormerPictures:

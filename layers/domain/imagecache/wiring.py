@@ -385,7 +385,7 @@ class Wiring:
     def batch_cacher(self, secrets: Mapping[str, str], session: "requests.Session") -> "BatchCacher":
         """Builds the cacher of one invocation. `secrets` has the values of IMAGE_SECRETS that are set."""
         from imagecache.sources.beeper.images import media_origins
-        from imagecache.sources.web_images import GuardedWeb
+        from imagecache.sources.web_images import GuardedWeb, user_agent
         from imagecache.usecases.caching.cache_batch import BatchCacher
         from imagecache.usecases.caching.fetch_image import ImageSources
 
@@ -396,8 +396,9 @@ class Wiring:
             secrets=secrets,
             session=session,
         )
+        web = GuardedWeb(user_agent=user_agent(self.config.contact_url))
         return BatchCacher(
-            cacher=self.image_cacher(ImageSources(media=media, web=GuardedWeb())),
+            cacher=self.image_cacher(ImageSources(media=media, web=web)),
             queue=self.images_queue,
             clock=self.clock,
             at_once=self.config.fetches_per_invocation,

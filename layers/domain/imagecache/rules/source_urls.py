@@ -35,6 +35,7 @@ _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # What browsers leave out of a URL: blanks and controls around it, tabs and line breaks in it.
 _BLANKS = "".join(map(chr, range(0x21)))
 _IGNORED_IN_URLS = re.compile(r"[\t\n\r]")
+_DATA_AFTER_BLANKS = re.compile(r"[\x00-\x20]+data:", re.IGNORECASE)
 _BASE64_MARK = re.compile(r"; *base64[\t\n\f\r ]*$", re.IGNORECASE)
 _BLANKS_IN_BASE64 = b"\t\n\f\r "
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
@@ -357,6 +358,8 @@ FETCHED_URLS = f"{', '.join(SCHEMES[:-1])} or {SCHEMES[-1]}, or a path in Beeper
 def _scheme_of(url: str) -> _Scheme:
     if url.startswith("/") or _WINDOWS_PATH.fullmatch(url) or _RELATIVE_PATH.match(url):
         return _SCHEMES[_BARE_PATH]
+    if _DATA_AFTER_BLANKS.match(url):
+        return _SCHEMES["data"]
     named = _SCHEME.match(url)
     return _SCHEMES.get(named.group(1).lower(), _NEVER_FETCHED) if named else _NEVER_FETCHED
 

@@ -146,7 +146,8 @@ def _read(response: urllib3.BaseHTTPResponse, deadline: Deadline, most_bytes: in
 def _codings(response: urllib3.BaseHTTPResponse) -> list[str]:
     """Returns the codings in the Content-Encoding header that change the bytes of the body."""
     words = response.headers.get("Content-Encoding", "").lower().split(",")
-    return [word.strip() for word in words if word.strip() in _CODINGS]
+    names = [word.partition(";")[0].strip() for word in words]
+    return [name for name in names if name in _CODINGS]
 
 
 def _compressed(codings: list[str]) -> str:

@@ -122,6 +122,11 @@ _CONNECTION_ERRORS = (
 )
 
 
+def user_agent(contact_url: str) -> str:
+    """Returns the User-Agent of requests to web servers, with the owner's URL if it is not empty."""
+    return f"{PRODUCT} (+{contact_url})" if contact_url else PRODUCT
+
+
 class GuardedWeb:
     """Sends GET requests to https URLs. It follows redirects itself, so that it can check every target.
 
