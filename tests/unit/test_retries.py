@@ -41,12 +41,9 @@ def test_an_image_that_is_not_served_is_asked_for_again_after_minutes_and_at_las
     assert waits == [HOUR // 6, HOUR, 6 * HOUR, DAY, DAY]
 
 
-def test_an_image_that_is_refused_is_asked_for_after_hours_and_then_less_and_less_up_to_every_30_days() -> (
-    None
-):
+def test_an_image_that_is_refused_is_asked_for_again_after_hours_and_at_last_every_30_days() -> None:
     waits = [
-        next_attempt_at(FailureReason.REFUSED, failures=failures, now=0, jitter=0)
-        for failures in range(1, 10)
+        next_attempt_at(FailureReason.REFUSED, failures=number, now=0, jitter=0) for number in range(1, 10)
     ]
     days = [days * DAY for days in (1, 2, 4, 8, 16, 30, 30)]
     assert waits == [6 * HOUR, 12 * HOUR, *days]
