@@ -33,6 +33,22 @@ def test_an_image_is_not_tried_again_before_its_web_server_allows_it(stack: Stac
     assert int(stack.row(url)["nextAttemptAt"]) == NOW + 7_200_000
 
 
+@pytest.mark.parametrize(
+    ("retry_after", "least", "most"), [(86_400, 24 * HOUR, 24 * HOUR), (None, 6 * HOUR, 7.5 * HOUR)]
+)
+def test_a_picture_that_its_web_server_refuses_is_tried_again_hours_later_and_then_cached(
+    stack: Stack, retry_after: int | None, least: int, most: float
+) -> None:
+    url = "https://pictures.example/a.jpg"
+    refusal = ImageFailedError(FailureReason.REFUSED, "status 403", retry_after=retry_after)
+    at_work = cacher(stack, web=Answers(refusal, png("blue")))
+    assert at_work.cache(ImageMessage(url, url, NOW)).reason is FailureReason.REFUSED
+    due = int(stack.row(url)["nextAttemptAt"])
+    assert NOW + least <= due <= NOW + most
+    stack.now = due
+    assert at_work.cache(ImageMessage(url, url, NOW)).result == "cached"
+
+
 OTHERS = [ImageMessage(key, f"mxc://{key}", NOW) for key in ("s/bob", "s/cem", "s/dia", "s/eli")]
 
 
