@@ -205,7 +205,7 @@ def _idna_ascii(host: str) -> str:
     Its characters are mapped by UTS 46 without the transitional rules, so `ß` stays what it is. Browsers do
     not demand that IDNA 2008 allows each character: names with emoji exist. Raises UnicodeError.
     """
-    # The tables take several milliseconds to load, and few hosts need them.
+    # The tables take long to load, above all without bytecode, and few hosts need them.
     import idna  # noqa: PLC0415
 
     labels = idna.uts46_remap(host, std3_rules=False).split(".")
