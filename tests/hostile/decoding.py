@@ -25,7 +25,7 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from PIL import Image
+from PIL import Image, ImageCms
 
 from imagecache.errors import ImageFailedError
 from imagecache.imaging.memory_limit import limit_memory
@@ -75,12 +75,23 @@ def wide(megapixels: int) -> tuple[int, int]:
     return megapixels * MEGAPIXEL // 639, 639
 
 
+def wider_screen(gif: bytes) -> bytes:
+    """Returns a GIF whose screen is one pixel wider than its frame, so that it is drawn on a canvas."""
+    width, height = struct.unpack("<HH", gif[6:10])
+    return gif[:6] + struct.pack("<HH", width + 1, height) + gif[10:]
+
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+CMYK_PROFILE = PROFILE[:16] + b"CMYK" + PROFILE[20:]
+"""A profile that is kept for pixels of this kind, although it turns out to be broken."""
 Make = Callable[[int], bytes]
 
 KINDS: Mapping[str, Make] = {
     "JPEG": lambda n: saved("RGB", square(n), "JPEG"),
     "JPEG progressive": lambda n: saved("RGB", square(n), "JPEG", progressive=True, subsampling=0),
     "JPEG progressive CMYK": lambda n: saved("CMYK", square(n), "JPEG", progressive=True),
+    "JPEG truncated": lambda n: saved("RGB", square(n), "JPEG")[:-9],
+    "JPEG CMYK with a profile": lambda n: saved("CMYK", wide(n), "JPEG", icc_profile=CMYK_PROFILE),
     "JPEG wide": lambda n: saved("RGB", wide(n), "JPEG"),
     "JPEG wide progressive": lambda n: saved("RGB", wide(n), "JPEG", progressive=True, subsampling=0),
     "JPEG wide progressive CMYK": lambda n: saved("CMYK", wide(n), "JPEG", progressive=True),
@@ -92,9 +103,15 @@ KINDS: Mapping[str, Make] = {
     "PNG RGB, tRNS": lambda n: saved("RGB", square(n), "PNG", transparency=(1, 2, 3)),
     "PNG RGBA": lambda n: saved("RGBA", square(n), "PNG"),
     "PNG I;16": lambda n: saved("I;16", square(n), "PNG"),
+    "PNG I;16, tRNS": lambda n: saved("I;16", square(n), "PNG", transparency=1),
+    "PNG animated": lambda n: animated("RGBA", n, "PNG"),
+    "PNG animated, restored": lambda n: animated("RGBA", n, "PNG", disposal=2),
+    "PNG with a profile": lambda n: saved("RGBA", square(n), "PNG", icc_profile=PROFILE),
     "GIF": lambda n: saved("P", square(n), "GIF"),
     "GIF with transparency": lambda n: saved("P", square(n), "GIF", transparency=0),
     "GIF animated": lambda n: animated("P", n, "GIF", transparency=1),
+    "GIF smaller than its screen": lambda n: wider_screen(saved("P", square(n), "GIF")),
+    "GIF truncated": lambda n: saved("P", square(n), "GIF")[:-9],
     "WebP": lambda n: saved("RGB", square(n), "WEBP", method=0),
     "WebP lossless": lambda n: saved("RGBA", square(n), "WEBP", method=0, lossless=True),
     "WebP animated": lambda n: animated("RGBA", n, "WEBP", method=0, lossless=True),
@@ -254,7 +271,10 @@ LARGE: Mapping[str, Callable[[], bytes]] = {
     "AVIF": partial(worst_avif, 1),
 }
 """Pictures of about the largest size that their formats may have."""
-RARE = ("PNG P, tRNS", "PNG RGBA", "PNG I;16", "GIF animated", "WebP animated", "AVIF grid of 2 with alpha")
+RARE = (
+    *("PNG P, tRNS", "PNG RGBA", "PNG I;16", "PNG I;16, tRNS", "PNG animated, restored"),
+    *("GIF animated", "GIF smaller than its screen", "WebP animated", "AVIF grid of 2 with alpha"),
+)
 """Kinds that once took much more than was documented, and that are not the worst of their formats."""
 
 

@@ -1,11 +1,13 @@
 """Decodes an image of unknown origin, and makes a WebP of each size. No other module decodes images.
 
+A module for each format reads the head of a file, and gives to the decoder only what the pixels need.
+
 Time and memory are limited by what is accepted. The sources send at most 5 MB. The pixels are counted
-before any of them is decoded, and only the first frame is decoded. Each picture first reserves as much
-memory as its format may take, of an amount that all threads of the process share. An AVIF file can contain
-a larger picture than it announces, or further frames that are not shown, which only
-`imaging/memory_limit.py` stops. A picture that still takes too long is ended by the timeout of the function,
-and in the end it is recorded as crashed.
+before any of them is decoded, and of an animation only as many frames as `imaging/animation.py` looks at.
+Each picture first reserves as much memory as its format may take, of an amount that all threads of the
+process share. An AVIF file can contain a larger picture than it announces, or further frames that are not
+shown, which only `imaging/memory_limit.py` stops. A picture that still takes too long is ended by the timeout
+of the function, and in the end it is recorded as crashed.
 """
 
 import base64
@@ -15,30 +17,29 @@ from dataclasses import dataclass
 # The formats are imported by name. Pillow knows many more, some of which start other programs, and it would
 # load all of them to find the right one.
 from PIL import (
-    AvifImagePlugin,
     GifImagePlugin,  # noqa: F401 - registers itself
     Image,
     ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    UnidentifiedImageError,
+    JpegImagePlugin,  # noqa: F401 - registers itself
+    PngImagePlugin,  # noqa: F401 - registers itself
     WebPImagePlugin,  # noqa: F401 - registers itself
 )
 
 from imagecache.errors import ImageFailedError
+from imagecache.imaging import avif, gif, iso_media, jpeg, png, webp
+from imagecache.imaging.colors import Profile, fitting_profile, to_srgb
+from imagecache.imaging.picture_file import PictureFile, Still
 from imagecache.imaging.reservations import MB, Reservations
 from imagecache.imaging.thumbhash import MOST_PIXELS_A_SIDE, thumbhash
 from imagecache.model.image import SIZES, FailureReason, Picture
 
 _CONTENT_TYPES = {
     "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",  # a JPEG of a phone, with more JPEGs behind the first one
     "PNG": "image/png",
     "GIF": "image/gif",
     "WEBP": "image/webp",
     "AVIF": "image/avif",
 }
-_OTHER_FORMATS = ("JPEG", "PNG", "GIF", "AVIF")  # than WebP, of which the size is read here
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ _COSTS = {
     "WEBP": _Cost(16.5, 30_000_000),
     "AVIF": _Cost(42.5, 11_000_000),
 }
-_COSTS["MPO"] = _COSTS["JPEG"]
+_ANIMATED_BYTES_A_PIXEL = 12  # more than that, if frames are drawn on each other
 _FIXED_BYTES = 12 * MB  # for the thumbnails and their encoder
 _COPIES_OF_FILE = 4  # decoders of WebP and AVIF copy the whole file, and metadata are copied once more
 # Half of the functions' MemorySize. With the process itself and five downloads this stays below 70 %.
@@ -70,147 +71,123 @@ _SHARED_BYTES = 512 * MB
 _reservations = Reservations(_SHARED_BYTES)
 
 Image.MAX_IMAGE_PIXELS = None  # `render` counts the pixels itself, before any is decoded
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread of the decoder would keep frames of its own
-# Texts are not used. 64 MB of them fit into a small file, and they would be unpacked before anything is
-# reserved. Pillow passes over chunks for which it has no method.
-for _kind in ("tEXt", "zTXt", "iTXt"):
-    delattr(PngImagePlugin.PngStream, f"chunk_{_kind}")
-# A JPEG of 5 MB can have a million segments before its first pixel. Pillow would keep them all, and copy the
-# EXIF data once for each of its segments, before anything is reserved. Only the first segment of each kind
-# that decoding needs is read.
-_READ_SEGMENTS = {0xFFE0: "jfif", 0xFFE1: "exif", 0xFFEE: "adobe"}
-
-
-def _read_segment(image: JpegImagePlugin.JpegImageFile, marker: int) -> None:
-    name = _READ_SEGMENTS.get(marker)
-    if name is None or name in image.info:
-        JpegImagePlugin.Skip(image, marker)
-        return
-    JpegImagePlugin.APP(image, marker)
-    image.app.clear()
-    image.applist.clear()
-
-
-for _marker in (*range(0xFFE0, 0xFFF0), 0xFFFE):
-    _name, _description, _ = JpegImagePlugin.MARKER[_marker]
-    JpegImagePlugin.MARKER[_marker] = (_name, _description, _read_segment)  # type: ignore[assignment] # names
 # Takes 16 ms of CPU for an image instead of 37 ms with Pillow's default of 4. The files are hardly larger.
 _WEBP_METHOD = 2
 _WEBP_QUALITY = 80
+# A drawing of so few colors is smaller without loss, and its edges keep their colors.
+_FEW_COLORS = 16
 _ORIENTATION = 0x0112
 
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 
 
 def render(original: bytes) -> Picture:
-    """Decodes the first frame of an image and turns it upright.
+    """Decodes one picture of an image, converts it to sRGB and turns it upright.
 
     Waits until as much memory as the image may take is free. Raises ImageFailedError if the bytes cannot be
     used, and MemoryError if the process has reached its limit, which another image may have caused.
     """
     try:
-        # Opening a WebP allocates its canvas, so its size is read here.
-        if size := _webp_size(original):
-            with _reservations.reserve(_reserved_bytes("WEBP", size, original)):
-                return _open_and_render(original, ("WEBP",))
-        return _open_and_render(original, _OTHER_FORMATS)
+        file = _read(original)
+        with _reservations.reserve(_reserved_bytes(file.format, file.size, original, frames=file.frames)):
+            return _render(file)
     except (ImageFailedError, MemoryError):
         raise
-    except UnidentifiedImageError as error:
-        raise ImageFailedError(_reason_unrecognised(original), "none of the accepted formats") from error
     except Exception as error:  # decoders raise exceptions of any type for broken bytes
         raise ImageFailedError(FailureReason.UNDECODABLE, type(error).__name__) from error
 
 
-def _open_and_render(original: bytes, formats: tuple[str, ...]) -> Picture:
-    with Image.open(io.BytesIO(original), formats=formats) as image:
-        if image.format == "WEBP":  # the caller has reserved its memory
-            return _render(image)
-        with _reservations.reserve(_reserved_bytes(image.format or "", image.size, original)):
-            return _render(image)
+def _read(original: bytes) -> PictureFile:
+    """Reads the head of a file in one of the accepted formats. Raises ImageFailedError for any other."""
+    if original.startswith(jpeg.START):
+        return jpeg.read_jpeg(original)
+    if original.startswith(png.SIGNATURE):
+        return png.read_png(original)
+    if original.startswith(gif.SIGNATURES):
+        return gif.read_gif(original)
+    if webp.is_webp(original):
+        return webp.read_webp(original)
+    if iso_media.brands(original) & avif.BRANDS:
+        return avif.read_avif(original)
+    raise ImageFailedError(_reason_unrecognised(original), "none of the accepted formats")
 
 
-def _reserved_bytes(image_format: str, size: tuple[int, int], original: bytes) -> int:
-    """Returns the bytes that decoding an image of this size may take. Raises ImageFailedError (TOO_LARGE)."""
+def _reserved_bytes(image_format: str, size: tuple[int, int], original: bytes, *, frames: int = 1) -> int:
+    """Returns the bytes that decoding an image of this size may take. Raises ImageFailedError (TOO_LARGE).
+
+    `frames` is the number of frames that may be decoded to find the one that is shown.
+    """
     cost = _COSTS[image_format]
     width, height = size
     if width * height > cost.most_pixels:
         raise ImageFailedError(FailureReason.TOO_LARGE, "too many pixels")
-    return _FIXED_BYTES + _COPIES_OF_FILE * len(original) + round(width * height * cost.bytes_a_pixel)
-
-
-def _webp_size(original: bytes) -> tuple[int, int] | None:
-    """Returns the size in the header of a WebP file, or None if the bytes do not begin with such a header.
-
-    A file begins with one of three chunks, each of which has the size in a form of its own (RFC 9649).
-    """
-    head = original[:30]
-    if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 30:
-        return None
-    match head[12:16]:
-        case b"VP8 ":
-            width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
-            return width, height
-        case b"VP8L":
-            bits = int.from_bytes(head[21:25], "little")
-            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-        case b"VP8X":
-            width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
-            return width, height
-    return None
+    a_pixel = cost.bytes_a_pixel + (_ANIMATED_BYTES_A_PIXEL if frames > 1 else 0)
+    return _FIXED_BYTES + _COPIES_OF_FILE * len(original) + round(width * height * a_pixel)
 
 
 def _reason_unrecognised(original: bytes) -> FailureReason:
-    """Returns why Pillow did not recognise the bytes: another format, or a broken head."""
-    if original.startswith(_MAGIC) or (original[:4] == b"RIFF" and original[8:12] == b"WEBP"):
-        return FailureReason.UNDECODABLE
-    if original[4:8] == b"ftyp":
-        brand = original[8:12]
-        if brand in {b"avif", b"avis"}:
-            return FailureReason.UNDECODABLE
-        return FailureReason.UNSUPPORTED_HEIC if brand in _HEIC_BRANDS else FailureReason.UNSUPPORTED
+    """Returns the name of a format that is not accepted, as far as it is told apart."""
+    if iso_media.brands(original) & _HEIC_BRANDS:
+        return FailureReason.UNSUPPORTED_HEIC
     is_svg = original.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<svg" in original[:4096].lower()
     return FailureReason.UNSUPPORTED_SVG if is_svg else FailureReason.UNSUPPORTED
 
 
-def _render(image: Image.Image) -> Picture:
-    content_type = _CONTENT_TYPES[image.format or ""]
-    turn = image.getexif().get(_ORIENTATION, 1)
-    width, height = (image.height, image.width) if turn in {5, 6, 7, 8} else image.size
-    # A JPEG can be decoded at a fraction of its size. This one is at least as large as the largest thumbnail.
-    image.draft("RGB", (max(SIZES), max(SIZES)))
-    small = _to_rgb(image)
-    small.thumbnail((max(SIZES), max(SIZES)), Image.Resampling.LANCZOS, reducing_gap=2.0)
+def _render(file: PictureFile) -> Picture:
+    still = file.decode()
+    profile = fitting_profile(still.image, file.icc)
+    small = _shrunk(still.image, profile)
+    if profile:
+        # Few pixels are left here, which are converted in little time.
+        small = to_srgb(small, profile)
+    small = _with_missing_rows(small, still)
     # The picture is turned when it is small, because turning makes a copy.
-    small.getexif()[_ORIENTATION] = turn
+    small.getexif()[_ORIENTATION] = file.orientation
     upright = ImageOps.exif_transpose(small)
     thumbnails: dict[int, bytes] = {}
     for size in sorted(SIZES, reverse=True):
         upright.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
         thumbnails[size] = _webp(upright)
     placeholder, color = _first_paint(upright)
-    return Picture(content_type, width, height, thumbnails, placeholder, color)
+    width, height = file.size if file.orientation < 5 else file.size[::-1]
+    return Picture(_CONTENT_TYPES[file.format], width, height, thumbnails, placeholder, color)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Converts to RGB, or to RGBA if the image has transparency.
+def _shrunk(image: Image.Image, profile: Profile | None) -> Image.Image:
+    """Returns the image in the size of the largest thumbnail, in RGB or RGBA.
 
-    Samples of 16 bits are divided by 256 here, because Pillow would clip them to 255 instead.
+    If it has no transparency, it is in the mode that its profile is for instead.
     """
-    if image.mode.startswith("I;16"):
-        image = image.convert("I")
-    if image.mode == "I":
-        return image.point(lambda value: value / 256).convert("L").convert("RGB")
-    mode = "RGBA" if image.has_transparency_data else "RGB"
+    mode = "RGBA" if image.has_transparency_data else profile.mode if profile else "RGB"
     # `convert` would copy an image even if it has this mode already: 160 MB for the largest one.
-    return image if image.mode == mode else image.convert(mode)
+    small = image if image.mode == mode else image.convert(mode)
+    small.thumbnail((max(SIZES), max(SIZES)), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return small
+
+
+def _with_missing_rows(image: Image.Image, still: Still) -> Image.Image:
+    """Returns the image with those rows transparent that its truncated file does not have."""
+    first_missing = int(still.rows_decoded * image.height)
+    if first_missing >= image.height:
+        return image
+    image = image.convert("RGBA")
+    image.paste((0, 0, 0, 0), (0, first_missing, image.width, image.height))
+    return image
 
 
 def _webp(image: Image.Image) -> bytes:
     out = io.BytesIO()
     # A resized image still has the metadata of the original, so they are replaced by nothing.
-    image.save(out, "WEBP", quality=_WEBP_QUALITY, method=_WEBP_METHOD, exif=b"", icc_profile=b"", xmp=b"")
+    image.save(
+        out,
+        "WEBP",
+        lossless=image.getcolors(_FEW_COLORS) is not None,
+        quality=_WEBP_QUALITY,
+        method=_WEBP_METHOD,
+        exif=b"",
+        icc_profile=b"",
+        xmp=b"",
+    )
     return out.getvalue()
 
 

@@ -1,0 +1,66 @@
+"""Converts pixels to sRGB, the colors of the web, with LittleCMS."""
+
+import io
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+from PIL import Image
+
+_HEADER_BYTES = 128
+_CLASSES = {b"mntr", b"scnr", b"prtr", b"spac"}
+_MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A color profile, and the mode of the pixels that it is for: RGB, L or CMYK."""
+
+    icc: bytes
+    mode: str
+
+
+def fitting_profile(image: Image.Image, icc: bytes | None) -> Profile | None:
+    """Returns the profile if it is for pixels of this kind. A gray image may have one for RGB, too."""
+    if icc is None or len(icc) < _HEADER_BYTES or icc[36:40] != b"acsp" or icc[12:16] not in _CLASSES:
+        return None
+    match _MODES.get(icc[16:20]), image.mode:
+        case ("CMYK", "CMYK"):
+            return Profile(icc, "CMYK")
+        case ("L", "1" | "L" | "LA"):
+            return Profile(icc, "L")
+        case ("RGB", mode) if mode != "CMYK":
+            return Profile(icc, "RGB")
+    return None
+
+
+def to_srgb(image: Image.Image, profile: Profile) -> Image.Image:
+    """Converts an image in the mode of its profile, or in RGBA, to RGB or RGBA.
+
+    If the profile is broken, the numbers stay as they are.
+    """
+    if image.mode != "RGBA":
+        return _converted(image, profile) or image.convert("RGB")
+    colors = image.getchannel(0) if profile.mode == "L" else image.convert("RGB")
+    converted = _converted(colors, profile)
+    if converted is None:
+        return image
+    converted.putalpha(image.getchannel("A"))
+    return converted
+
+
+def _converted(image: Image.Image, profile: Profile) -> Image.Image | None:
+    cms = _cms()
+    try:
+        source = cms.ImageCmsProfile(io.BytesIO(profile.icc))
+        target = cms.createProfile("sRGB")
+        transform = cms.buildTransform(source, target, profile.mode, "RGB", cms.Intent.PERCEPTUAL)
+        converted: Image.Image = cms.applyTransform(image, transform)
+    except (cms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+    return converted
+
+
+def _cms() -> ModuleType:
+    """Returns Pillow's interface to LittleCMS, which is loaded for the first picture that has a profile."""
+    return import_module("PIL.ImageCms")

@@ -1,0 +1,44 @@
+"""Reads HEIC and other HEIF files with pillow-heif, which gets them without their EXIF data and XMP.
+
+A HEIF is turned by its own properties, which the decoder applies, and never by EXIF data (ISO/IEC 23008-12).
+"""
+
+import io
+from functools import partial
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from PIL import Image
+
+from imagecache.imaging import iso_media
+from imagecache.imaging.matrix_profiles import profile_of_codes
+from imagecache.imaging.picture_file import PictureFile, Still
+
+BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+
+
+def read_heif(content: bytes) -> PictureFile:
+    """Reads a file with one of BRANDS. Raises what pillow-heif raises if it has no picture."""
+    library = _library()
+    # Each thread of the decoder would decode a tile of its own, and take memory for it.
+    library.options.DECODE_THREADS = 1
+    file = library.open_heif(io.BytesIO(iso_media.without_metadata(content)))
+    primary = file[file.primary_index]
+    codes = iso_media.color_codes(content)
+    return PictureFile(
+        format="HEIF",
+        size=primary.size,
+        decode=partial(_decode, primary),
+        icc=primary.info.get("icc_profile") or (profile_of_codes(*codes) if codes else None),
+    )
+
+
+def _decode(primary: Any) -> Still:
+    image = Image.frombytes(primary.mode, primary.size, primary.data, "raw", primary.mode, primary.stride)
+    return Still(image.convert("RGBA") if image.mode == "RGBa" else image)
+
+
+def _library() -> ModuleType:
+    """Returns pillow-heif, which is loaded for the first HEIF, so that other pictures do not wait for it."""
+    return import_module("pillow_heif")

@@ -1,0 +1,88 @@
+"""Reads colors from the boxes of AVIF and HEIC files (ISO/IEC 14496-12 and 23008-12), and hides metadata."""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_CONTAINERS = {b"meta", b"iinf", b"iprp", b"ipco", b"moov", b"trak", b"mdia", b"minf", b"stbl"}
+_MOST_BOXES = 10_000
+_METADATA = {b"Exif", b"mime", b"uri "}
+
+
+class Box(NamedTuple):
+    """A box: its kind, and where its content begins and ends."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+def brands(content: bytes) -> set[bytes]:
+    """Returns the brands in the first box, which say how a file can be read."""
+    if content[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(content[:4], "big"), len(content), 4096)
+    return {content[8:12], *(content[at : at + 4] for at in range(16, end - 3, 4))}
+
+
+def without_metadata(content: bytes) -> bytes:
+    """Returns the file with its EXIF data and XMP renamed to kinds of items that decoders pass over.
+
+    Their places and lengths are never looked at, so damage to them has no effect.
+    """
+    changed = bytearray(content)
+    for box in _boxes(content, 0, len(content)):
+        if box.kind != b"infe" or box.end - box.start < 12:
+            continue
+        version = content[box.start]
+        # Version 2 has item numbers of 16 bits, version 3 of 32 bits.
+        at = box.start + {2: 8, 3: 10}.get(version, 0)
+        if version in {2, 3} and content[at : at + 4] in _METADATA:
+            changed[at : at + 4] = b"skip"
+    return bytes(changed)
+
+
+def color_codes(content: bytes) -> tuple[int, int] | None:
+    """Returns the code points of primaries and transfer (ITU-T H.273) of the first item that has them."""
+    for box in _boxes(content, 0, len(content)):
+        if (
+            box.kind == b"colr"
+            and content[box.start : box.start + 4] == b"nclx"
+            and box.end - box.start >= 10
+        ):
+            primaries, transfer = struct.unpack_from(">HH", content, box.start + 4)
+            return primaries, transfer
+    return None
+
+
+def _boxes(content: bytes, start: int, end: int) -> Iterator[Box]:
+    """Yields the boxes of a file, each before those in it."""
+    open_ranges = [(start, end)]
+    seen = 0
+    while open_ranges and seen < _MOST_BOXES:
+        at, end = open_ranges.pop()
+        if at + 8 > end:
+            continue
+        seen += 1
+        length = int.from_bytes(content[at : at + 4], "big")
+        head = 8
+        if length == 1:
+            length = int.from_bytes(content[at + 8 : at + 16], "big")
+            head = 16
+        box_end = end if length == 0 else min(at + length, end)
+        if box_end < at + head:
+            continue
+        box = Box(content[at + 4 : at + 8], at + head, box_end)
+        yield box
+        open_ranges.append((box_end, end))
+        if box.kind in _CONTAINERS:
+            open_ranges.append((box.start + _head_bytes(content, box), box_end))
+
+
+def _head_bytes(content: bytes, box: Box) -> int:
+    """Returns the bytes in front of the boxes that are in a box."""
+    if box.kind == b"meta":
+        return 4
+    if box.kind == b"iinf":
+        return 6 if content[box.start : box.start + 1] == b"\0" else 8
+    return 0

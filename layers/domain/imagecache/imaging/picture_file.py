@@ -1,0 +1,43 @@
+"""What the modules for the file formats return: a file that is understood, and the picture that is in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import Image
+
+from imagecache.imaging.exif import UPRIGHT
+
+LEAST_SHARE_DECODED = 7 / 8
+"""The share of its pixels that the picture of a truncated file must still have."""
+
+
+class DecodingError(Exception):
+    """The bytes are not a picture. `render` reports it as an image that cannot be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A decoded picture, not yet turned upright.
+
+    If its file is truncated, `rows_decoded` is the share of its rows that have pixels. The others are
+    transparent when it is shown, as they are in Chromium.
+    """
+
+    image: Image.Image
+    rows_decoded: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureFile:
+    """A file whose head was read: its size in pixels is known, and no pixel is decoded yet.
+
+    `orientation` is as in EXIF. `icc` is a color profile, or None for sRGB. `frames` is the number of frames
+    that may be decoded to find the one that is shown. `decode` returns it.
+    """
+
+    format: str
+    size: tuple[int, int]
+    decode: Callable[[], Still]
+    orientation: int = UPRIGHT
+    icc: bytes | None = None
+    frames: int = 1

@@ -1,0 +1,341 @@
+"""Reads PNG files: what is needed for the pixels is written to a new file, which Pillow decodes.
+
+Everything else in a file can be damaged or huge without harm to its pixels, so nothing else is given to
+Pillow. Colors, orientation and the frames of an animation are read here, with limits of their own.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+
+from PIL import Image
+
+from imagecache.imaging.animation import Disposal, Frame, first_frame_shown, frames_looked_at
+from imagecache.imaging.exif import UPRIGHT, orientation_of
+from imagecache.imaging.matrix_profiles import (
+    SRGB_CURVE,
+    SRGB_PRIMARIES,
+    Primaries,
+    gamma_curve,
+    matrix_profile,
+    profile_of_codes,
+)
+from imagecache.imaging.picture_file import LEAST_SHARE_DECODED, DecodingError, PictureFile, Still
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MOST_PROFILE_BYTES = 4 * 1024 * 1024
+_GRAY, _RGB, _PALETTE = 0, 2, 3
+_SAMPLES = {_GRAY: 1, _RGB: 3, _PALETTE: 1, 4: 2, 6: 4}
+_PART_BYTES = 4096
+_NOT_CHECKED = {b"IDAT", b"fdAT"}
+_ONCE = {b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf", b"acTL"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    width: int
+    height: int
+    depth: int
+    color_type: int
+    rest: bytes
+
+    @property
+    def is_interlaced(self) -> bool:
+        return bool(self.rest[2])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.width, self.height
+
+    def chunk(self, size: tuple[int, int]) -> bytes:
+        return _chunk(b"IHDR", struct.pack(">IIBB", *size, self.depth, self.color_type) + self.rest)
+
+
+@dataclass(slots=True)
+class _FrameChunks:
+    control: bytes
+    data: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Contents:
+    """What was found in a file. `ancillary` has the chunks before the pixels, by their kind."""
+
+    ancillary: dict[bytes, bytes] = field(default_factory=dict)
+    data: list[bytes] = field(default_factory=list)
+    frames: list[_FrameChunks] = field(default_factory=list)
+    sequence: int = 0
+    is_first_frame_default: bool = False
+
+
+def read_png(content: bytes) -> PictureFile:
+    """Reads a file that begins with SIGNATURE. Raises DecodingError if it has no picture."""
+    chunks = _chunks(content)
+    header = _header(next(chunks, (b"", b"")))
+    found = _contents(chunks)
+    if not found.data:
+        raise DecodingError("no pixels")
+    frames = _frames(header, found)
+    still = partial(_decode, header, found, header.size, b"".join(found.data), is_partial_accepted=True)
+
+    def decode() -> Still:
+        if not frames:
+            return still()
+        return Still(first_frame_shown(header.size, frames))
+
+    return PictureFile(
+        format="PNG",
+        size=header.size,
+        decode=decode,
+        orientation=orientation_of(found.ancillary[b"eXIf"]) if b"eXIf" in found.ancillary else UPRIGHT,
+        icc=_icc(found.ancillary),
+        frames=len(frames) or 1,
+    )
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the kind and the content of each chunk that is whole, and what there is of truncated pixels.
+
+    A chunk with a wrong checksum is left out, unless it has pixels, which have a checksum of their own.
+    """
+    at = len(SIGNATURE)
+    while at + 8 <= len(content):
+        length = int.from_bytes(content[at : at + 4], "big")
+        kind = content[at + 4 : at + 8]
+        end = at + 8 + length
+        is_whole = end + 4 <= len(content)
+        if kind in _NOT_CHECKED:
+            yield kind, content[at + 8 : min(end, len(content))]
+        elif is_whole and zlib.crc32(content[at + 4 : end]) == int.from_bytes(content[end : end + 4], "big"):
+            yield kind, content[at + 8 : end]
+        if kind == b"IEND" or not is_whole:
+            return
+        at = end + 4
+
+
+def _header(chunk: tuple[bytes, bytes]) -> _Header:
+    kind, content = chunk
+    if kind != b"IHDR" or len(content) != 13:
+        raise DecodingError("no header")
+    width, height, depth, color_type = struct.unpack(">IIBB", content[:10])
+    header = _Header(width, height, depth, color_type, content[10:])
+    if header.color_type not in _SAMPLES or not all(0 < side < 2**31 for side in header.size):
+        raise DecodingError("unknown kind of pixels")
+    return header
+
+
+def _contents(chunks: Iterator[tuple[bytes, bytes]]) -> _Contents:
+    found = _Contents()
+    for kind, content in chunks:
+        if kind == b"IDAT":
+            found.data.append(content)
+            if found.is_first_frame_default:
+                found.frames[0].data.append(content)
+        elif kind in {b"fcTL", b"fdAT"}:
+            if not _add_to_frames(found, kind, content):
+                break
+        elif kind in _ONCE and not found.data and kind not in found.ancillary:
+            found.ancillary[kind] = content
+    return found
+
+
+def _add_to_frames(found: _Contents, kind: bytes, content: bytes) -> bool:
+    """Adds a chunk of an animation. Returns False if nothing behind it can be used.
+
+    Nothing can if the chunk is malformed or out of order, or if enough frames were found.
+    """
+    if b"acTL" not in found.ancillary:
+        return True
+    is_control = kind == b"fcTL"
+    if int.from_bytes(content[:4], "big") != found.sequence or len(content) < 4:
+        return False
+    found.sequence += 1
+    if not is_control:
+        if found.frames:
+            found.frames[-1].data.append(content[4:])
+        return True
+    if len(content) != 26:
+        return False
+    if not found.data:
+        found.is_first_frame_default = True
+    found.frames.append(_FrameChunks(content[4:]))
+    return len(found.frames) <= frames_looked_at((1, 1), len(found.frames))
+
+
+def _frames(header: _Header, found: _Contents) -> list[Frame]:
+    """Returns the frames that may be decoded, or none if the file is not an animation."""
+    control = found.ancillary.get(b"acTL", b"")
+    if len(control) != 8 or not int.from_bytes(control[:4], "big"):
+        return []
+    frames: list[Frame] = []
+    for chunks in found.frames[: frames_looked_at(header.size, len(found.frames))]:
+        width, height, x, y, _, _, disposal, blending = struct.unpack(">IIIIHHBB", chunks.control)
+        box = (x, y, x + width, y + height)
+        if not (width and height and chunks.data) or box[2] > header.width or box[3] > header.height:
+            break
+        frames.append(
+            Frame(
+                partial(_frame_image, header, found, (width, height), b"".join(chunks.data)),
+                box,
+                _disposal(disposal, is_first=not frames),
+                is_blended=blending == 1,
+            )
+        )
+    return frames
+
+
+def _disposal(code: int, *, is_first: bool) -> Disposal:
+    if code == 2 and not is_first:
+        return Disposal.RESTORE
+    return Disposal.CLEAR if code in {1, 2} else Disposal.KEEP
+
+
+def _frame_image(header: _Header, found: _Contents, size: tuple[int, int], data: bytes) -> Image.Image:
+    return _decode(header, found, size, data, is_partial_accepted=False).image.convert("RGBA")
+
+
+def _decode(
+    header: _Header, found: _Contents, size: tuple[int, int], data: bytes, *, is_partial_accepted: bool
+) -> Still:
+    """Decodes pixels with Pillow. Raises what Pillow raises if too many of them are missing."""
+    palette = found.ancillary.get(b"PLTE", b"")
+    transparency = found.ancillary.get(b"tRNS", b"")
+    file = io.BytesIO(
+        SIGNATURE
+        + header.chunk(size)
+        + (_chunk(b"PLTE", palette) if header.color_type == _PALETTE else b"")
+        + (
+            _chunk(b"tRNS", transparency)
+            if header.color_type == _PALETTE and 0 < len(transparency) <= len(palette) // 3
+            else b""
+        )
+        + _chunk(b"IDAT", data)
+        + _chunk(b"IEND", b"")
+    )
+    rows_decoded = 1.0
+    with Image.open(file, formats=("PNG",)) as image:
+        try:
+            image.load()
+        except OSError:
+            # The rows that were decoded before the error are in the image all the same.
+            rows_decoded = _share_of_rows(header, size, data)
+            if rows_decoded < (LEAST_SHARE_DECODED if is_partial_accepted else 1):
+                raise
+            image.tile = []  # otherwise it would be decoded once more
+    return Still(_with_transparency(image, header, transparency), rows_decoded)
+
+
+def _share_of_rows(header: _Header, size: tuple[int, int], data: bytes) -> float:
+    """Returns the share of the rows that are in the data of a picture that Pillow could not decode.
+
+    The data are unpacked without their checksum, in parts so small that none takes more than 5 MB.
+    """
+    width, height = size
+    row_bytes = 1 + (width * header.depth * _SAMPLES[header.color_type] + 7) // 8
+    inflate = zlib.decompressobj(wbits=-15)
+    count = 0
+    try:
+        for at in range(2, len(data), _PART_BYTES):  # behind the head of zlib
+            count += len(inflate.decompress(data[at : at + _PART_BYTES]))
+    except zlib.error:
+        pass
+    rows = count // row_bytes
+    if header.is_interlaced:  # a row is made of parts that are far from each other
+        return float(count >= row_bytes * height and inflate.eof)
+    return min(1.0, rows / height)
+
+
+def _with_transparency(image: Image.Image, header: _Header, transparency: bytes) -> Image.Image:
+    """Returns the image with the color that `tRNS` makes transparent, and with samples of at most 8 bits."""
+    key = _transparent_color(header, transparency)
+    if image.mode.startswith("I"):
+        return _from_16_bits(image, key[0] if key else None)
+    if key and header.color_type == _GRAY:
+        # Pillow stretches 1, 2 and 4 bits to 8.
+        image.info["transparency"] = key[0] * 255 // (2**header.depth - 1)
+    elif key:
+        # Only the upper 8 bits of 16 are decoded, so colors that differ below them are transparent, too.
+        image.info["transparency"] = tuple(sample >> max(0, header.depth - 8) for sample in key)
+    return image
+
+
+def _transparent_color(header: _Header, transparency: bytes) -> tuple[int, ...] | None:
+    wanted = {_GRAY: 2, _RGB: 6}.get(header.color_type)
+    if not wanted or len(transparency) != wanted:
+        return None
+    most = 2**header.depth - 1
+    return tuple(sample & most for sample in struct.unpack(f">{wanted // 2}H", transparency))
+
+
+def _from_16_bits(image: Image.Image, transparent: int | None) -> Image.Image:
+    # Pillow would clip the samples to 255 instead of dividing them.
+    samples = image.convert("I")
+    gray = samples.point(_upper_bits(), "L")
+    if transparent is None:
+        return gray
+    alpha = samples.point([255 * (value != transparent) for value in range(65536)], "L")
+    del samples  # 160 MB of the largest picture
+    return Image.merge("LA", (gray, alpha))
+
+
+@lru_cache(maxsize=1)
+def _upper_bits() -> list[int]:
+    return [value >> 8 for value in range(65536)]
+
+
+def _icc(ancillary: dict[bytes, bytes]) -> bytes | None:
+    """Returns the profile of the colors. The best description counts, in the order of PNG's third edition."""
+    readers: tuple[tuple[bytes, Callable[[bytes], bytes | None]], ...] = (
+        (b"cICP", _profile_of_cicp),
+        (b"iCCP", _profile_of_iccp),
+    )
+    for kind, read in readers:
+        if kind in ancillary and (profile := read(ancillary[kind])):
+            return profile
+    if len(ancillary.get(b"sRGB", b"")) == 1 or _is_srgb(ancillary.get(b"cICP", b"")):
+        return None
+    return _profile_of_numbers(ancillary.get(b"gAMA", b""), ancillary.get(b"cHRM", b""))
+
+
+def _is_srgb(cicp: bytes) -> bool:
+    return cicp == bytes((1, 13, 0, 1))
+
+
+def _profile_of_cicp(content: bytes) -> bytes | None:
+    if len(content) != 4 or content[2:] != b"\0\1":  # RGB with the full range, the only form for PNG
+        return None
+    return profile_of_codes(content[0], content[1])
+
+
+def _profile_of_iccp(content: bytes) -> bytes | None:
+    name, _, packed = content.partition(b"\0")
+    if not 0 < len(name) < 80 or packed[:1] != b"\0":
+        return None
+    inflate = zlib.decompressobj()
+    try:
+        profile = inflate.decompress(packed[1:], MOST_PROFILE_BYTES)
+    except zlib.error:
+        return None
+    return profile if not inflate.unconsumed_tail else None
+
+
+def _profile_of_numbers(gamma: bytes, chromaticities: bytes) -> bytes | None:
+    primaries = SRGB_PRIMARIES
+    curve = SRGB_CURVE
+    if len(chromaticities) == 32:
+        x = [value / 100_000 for value in struct.unpack(">8i", chromaticities)]
+        primaries = Primaries(white=(x[0], x[1]), red=(x[2], x[3]), green=(x[4], x[5]), blue=(x[6], x[7]))
+    if len(gamma) == 4 and (value := int.from_bytes(gamma, "big")):
+        try:
+            curve = gamma_curve(100_000 / value)
+        except ValueError:
+            return None
+    return matrix_profile(primaries, curve)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(content, zlib.crc32(kind))
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
