@@ -58,8 +58,12 @@ FAILURES = _by_code(
             "the picture's server refuses it or sends a page, or its address may not be requested",
             f"`imagecache explain URL` shows the server's answer; {_RETRIED}",
         ),
-        Explanation("unsupported", "the file is not a JPEG, PNG, GIF, WebP or AVIF", _OTHER_PICTURE),
-        Explanation("unsupported_heic", "the file is HEIC, which browsers do not show", _OTHER_PICTURE),
+        Explanation("unsupported", "the file is not a JPEG, PNG, GIF, WebP, AVIF or HEIC", _OTHER_PICTURE),
+        Explanation(
+            "unsupported_heic",
+            "the file is HEIC of a kind that cannot be decoded",
+            "if it was fetched by an older version, `imagecache retry URL` tries it now",
+        ),
         Explanation("unsupported_svg", "the file is SVG, which can contain scripts", _OTHER_PICTURE),
         Explanation(
             "undecodable",
@@ -68,7 +72,7 @@ FAILURES = _by_code(
         ),
         Explanation(
             "too_large",
-            "the file is larger than 5 MB or 40 megapixels (30 for WebP, 11 for AVIF)",
+            "the file is larger than 5 MB or 40 megapixels (36 for HEIC, 30 for WebP, 11 for AVIF)",
             _OTHER_PICTURE,
         ),
         Explanation(

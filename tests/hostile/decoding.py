@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pillow_heif
 from aws_lambda_powertools import Logger
 from PIL import Image, ImageCms
 
@@ -75,6 +76,17 @@ def wide(megapixels: int) -> tuple[int, int]:
     return megapixels * MEGAPIXEL // 639, 639
 
 
+def heif(mode: str, megapixels: int, **options: Any) -> bytes:
+    """Returns a HEIC of one color. A sample has 16 bits in a mode that ends with that number."""
+    size = square(megapixels)
+    channels, _, bits = mode.partition(";")
+    pixels = bytes(size[0] * size[1] * len(channels) * (2 if bits else 1))
+    out = io.BytesIO()
+    image = pillow_heif.from_bytes(mode, size, pixels)
+    image.save(out, quality=50, enc_params={"preset": "ultrafast"}, **options)
+    return out.getvalue()
+
+
 def wider_screen(gif: bytes) -> bytes:
     """Returns a GIF whose screen is one pixel wider than its frame, so that it is drawn on a canvas."""
     width, height = struct.unpack("<HH", gif[6:10])
@@ -117,6 +129,12 @@ KINDS: Mapping[str, Make] = {
     "WebP animated": lambda n: animated("RGBA", n, "WEBP", method=0, lossless=True),
     "AVIF": lambda n: saved("RGB", square(n), "AVIF", speed=10, subsampling="4:4:4"),
     "AVIF with alpha": lambda n: saved("RGBA", square(n), "AVIF", speed=10, subsampling="4:4:4"),
+    "HEIF": lambda n: heif("RGB", n),
+    "HEIF without subsampling": lambda n: heif("RGB", n, chroma=444),
+    "HEIF in tiles": lambda n: heif("RGB", n, chroma=444, tile_size=512),
+    "HEIF with alpha": lambda n: heif("RGBA", n, chroma=444),
+    "HEIF of 10 bits in tiles": lambda n: heif("RGB;16", n, chroma=444, tile_size=512),
+    "HEIF of 10 bits with alpha": lambda n: heif("RGBA;16", n, chroma=444),
     "AVIF animated": lambda n: animated("RGBA", n, "AVIF", speed=10, subsampling="4:4:4"),
     "AVIF grid of 2": lambda n: avif_grid(saved("RGB", square(n // 2), "AVIF", speed=10), 2),
     "AVIF grid of 2 with alpha": lambda n: avif_grid(
@@ -264,6 +282,8 @@ WORST: Mapping[str, Callable[[], bytes]] = {
     "WEBP": partial(KINDS["WebP lossless"], 10),
     "AVIF": AVIF_OF_10_BITS.read_bytes,
     "AVIF grid": lambda: worst_avif(1),
+    "HEIF": partial(KINDS["HEIF without subsampling"], 10),
+    "HEIF_DEEP": partial(KINDS["HEIF of 10 bits with alpha"], 10),
 }
 """Pictures of 10 megapixels: for each format, which is the first word, the kind that takes most."""
 LARGE: Mapping[str, Callable[[], bytes]] = {

@@ -7,9 +7,10 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+import pillow_heif
 from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "HEIF")
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
 HTML = b"<!doctype html><script>alert(1)</script>"
 
@@ -17,6 +18,9 @@ HTML = b"<!doctype html><script>alert(1)</script>"
 def encoded(image_format: str, **options: Any) -> bytes:
     out = io.BytesIO()
     noise = Image.effect_noise((96, 64), 60).convert("RGB")
+    if image_format == "HEIF":
+        pillow_heif.from_pillow(noise).save(out, **options)
+        return out.getvalue()
     noise.save(out, image_format, **options)
     return out.getvalue()
 

@@ -31,15 +31,31 @@ def without_metadata(content: bytes) -> bytes:
     Their places and lengths are never looked at, so damage to them has no effect.
     """
     changed = bytearray(content)
-    for box in _boxes(content, 0, len(content)):
-        if box.kind != b"infe" or box.end - box.start < 12:
-            continue
-        version = content[box.start]
-        # Version 2 has item numbers of 16 bits, version 3 of 32 bits.
-        at = box.start + {2: 8, 3: 10}.get(version, 0)
-        if version in {2, 3} and content[at : at + 4] in _METADATA:
+    for at in _item_kinds(content):
+        if content[at : at + 4] in _METADATA:
             changed[at : at + 4] = b"skip"
     return bytes(changed)
+
+
+def item_kinds(content: bytes) -> list[bytes]:
+    """Returns the kind of each item of a file, of which pictures and their tiles are some."""
+    return [content[at : at + 4] for at in _item_kinds(content)]
+
+
+def largest_profile(content: bytes) -> int:
+    """Returns the length of the longest color profile."""
+    boxes = _boxes(content, 0, len(content))
+    return max((box.end - box.start for box in boxes if box.kind == b"colr"), default=0)
+
+
+def _item_kinds(content: bytes) -> Iterator[int]:
+    """Yields where the kind of each item is written."""
+    for box in _boxes(content, 0, len(content)):
+        if box.kind == b"infe" and box.end - box.start >= 12:
+            version = content[box.start]
+            # Version 2 has item numbers of 16 bits, version 3 of 32 bits.
+            if version in {2, 3}:
+                yield box.start + {2: 8, 3: 10}[version]
 
 
 def color_codes(content: bytes) -> tuple[int, int] | None:

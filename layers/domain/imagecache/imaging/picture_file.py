@@ -31,6 +31,7 @@ class Still:
 class PictureFile:
     """A file whose head was read: its size in pixels is known, and no pixel is decoded yet.
 
+    `format` is the name that Pillow has for it, or HEIF, or HEIF_DEEP for one with alpha or more than 8 bits.
     `orientation` is as in EXIF. `icc` is a color profile, or None for sRGB. `frames` is the number of frames
     that may be decoded to find the one that is shown. `decode` returns it.
     """

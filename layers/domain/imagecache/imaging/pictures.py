@@ -26,7 +26,7 @@ from PIL import (
 )
 
 from imagecache.errors import ImageFailedError
-from imagecache.imaging import avif, gif, iso_media, jpeg, png, webp
+from imagecache.imaging import avif, gif, heif, iso_media, jpeg, png, webp
 from imagecache.imaging.colors import Profile, fitting_profile, to_srgb
 from imagecache.imaging.picture_file import PictureFile, Still
 from imagecache.imaging.reservations import MB, Reservations
@@ -39,6 +39,8 @@ _CONTENT_TYPES = {
     "GIF": "image/gif",
     "WEBP": "image/webp",
     "AVIF": "image/avif",
+    "HEIF": "image/heic",
+    "HEIF_DEEP": "image/heic",
 }
 
 
@@ -54,14 +56,17 @@ class _Cost:
 # at 4 to 40 megapixels, for every mode of pixels, of which the worst is here. That is for JPEG a progressive
 # one in CMYK that is less than 640 pixels high (so that it is decoded at its full size), for PNG and GIF one
 # with transparency, for WebP one without loss, and for AVIF a grid of one cell with 10 bits and film grain,
-# whose alpha channel has colors, too. A format that takes much may have fewer pixels, so that each picture
-# fits into `_SHARED_BYTES`.
+# whose alpha channel has colors, too. A HEIF takes 10.4 bytes a pixel, or 21 if it is deep. The rest is for a
+# grid of one cell, which is decoded beside the whole picture, and for colors of the alpha channel. A format
+# that takes much may have fewer pixels, so that each picture fits into `_SHARED_BYTES`.
 _COSTS = {
     "JPEG": _Cost(12.2, 40_000_000),
     "PNG": _Cost(12.4, 40_000_000),
     "GIF": _Cost(9.6, 40_000_000),
     "WEBP": _Cost(16.5, 30_000_000),
     "AVIF": _Cost(42.5, 11_000_000),
+    "HEIF": _Cost(13.0, 36_000_000),
+    "HEIF_DEEP": _Cost(36.0, 13_000_000),
 }
 _ANIMATED_BYTES_A_PIXEL = 12  # more than that, if frames are drawn on each other
 _FIXED_BYTES = 12 * MB  # for the thumbnails and their encoder
@@ -77,8 +82,6 @@ _WEBP_QUALITY = 80
 # A drawing of so few colors is smaller without loss, and its edges keep their colors.
 _FEW_COLORS = 16
 _ORIENTATION = 0x0112
-
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 
 
 def render(original: bytes) -> Picture:
@@ -107,8 +110,11 @@ def _read(original: bytes) -> PictureFile:
         return gif.read_gif(original)
     if webp.is_webp(original):
         return webp.read_webp(original)
-    if iso_media.brands(original) & avif.BRANDS:
+    brands = iso_media.brands(original)
+    if brands & avif.BRANDS:
         return avif.read_avif(original)
+    if brands & heif.BRANDS:
+        return heif.read_heif(original)
     raise ImageFailedError(_reason_unrecognised(original), "none of the accepted formats")
 
 
@@ -127,8 +133,6 @@ def _reserved_bytes(image_format: str, size: tuple[int, int], original: bytes, *
 
 def _reason_unrecognised(original: bytes) -> FailureReason:
     """Returns the name of a format that is not accepted, as far as it is told apart."""
-    if iso_media.brands(original) & _HEIC_BRANDS:
-        return FailureReason.UNSUPPORTED_HEIC
     is_svg = original.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<svg" in original[:4096].lower()
     return FailureReason.UNSUPPORTED_SVG if is_svg else FailureReason.UNSUPPORTED
 

@@ -36,7 +36,7 @@ class FailureMeaning:
     retry: RetryPolicy | None = None
 
 
-_REPLACE = "Replace the picture at its source: only JPEG, PNG, GIF, WebP and AVIF are cached."
+_REPLACE = "Replace the picture at its source: only JPEG, PNG, GIF, WebP, AVIF and HEIC are cached."
 
 FAILURES: Mapping[FailureReason, FailureMeaning] = {
     FailureReason.GONE: FailureMeaning(
@@ -56,8 +56,10 @@ FAILURES: Mapping[FailureReason, FailureMeaning] = {
             (6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 4 * DAY, 8 * DAY, 16 * DAY, 30 * DAY),
         ),
     ),
-    FailureReason.UNSUPPORTED: FailureMeaning("it is not a JPEG, PNG, GIF, WebP or AVIF image", _REPLACE),
-    FailureReason.UNSUPPORTED_HEIC: FailureMeaning("it is HEIC, which browsers do not show", _REPLACE),
+    FailureReason.UNSUPPORTED: FailureMeaning(
+        "it is not a JPEG, PNG, GIF, WebP, AVIF or HEIC image", _REPLACE
+    ),
+    FailureReason.UNSUPPORTED_HEIC: FailureMeaning("it is HEIC of a kind that cannot be decoded", _REPLACE),
     FailureReason.UNSUPPORTED_SVG: FailureMeaning("it is SVG, which can contain scripts", _REPLACE),
     FailureReason.UNDECODABLE: FailureMeaning(
         "its bytes cannot be decoded",
@@ -65,7 +67,7 @@ FAILURES: Mapping[FailureReason, FailureMeaning] = {
         RetryPolicy((6 * HOUR, 12 * HOUR, DAY)),
     ),
     FailureReason.TOO_LARGE: FailureMeaning(
-        "it is larger than 5 MB or 40 megapixels (30 for WebP, 11 for AVIF)",
+        "it is larger than 5 MB or 40 megapixels (36 for HEIC, 30 for WebP, 11 for AVIF)",
         "Replace the picture at its source with a smaller one.",
     ),
     FailureReason.CRASHED: FailureMeaning(
