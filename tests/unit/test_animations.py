@@ -120,19 +120,30 @@ def test_a_frame_that_is_cleared_or_restored_leaves_nothing() -> None:
         assert at(original, 3, 3)[3] == 0
 
 
-def png_of(color_type: int, depth: int, rows: bytes, transparency: bytes, palette: bytes = b"") -> bytes:
+def png_of(
+    color_type: int,
+    depth: int,
+    rows: bytes,
+    transparency: bytes,
+    palette: bytes = b"",
+    *,
+    interlace: int = 0,
+    data: bytes | None = None,
+) -> bytes:
+    """Returns a PNG of 16 x 16 pixels. `data` are other compressed rows than `rows`."""
+
     def chunk(kind: bytes, content: bytes) -> bytes:
         return (
             struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
         )
 
-    head = struct.pack(">IIBBBBB", 16, 16, depth, color_type, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", 16, 16, depth, color_type, 0, 0, interlace)
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", head)
         + (chunk(b"PLTE", palette) if palette else b"")
-        + chunk(b"tRNS", transparency)
-        + chunk(b"IDAT", zlib.compress(rows))
+        + (chunk(b"tRNS", transparency) if transparency else b"")
+        + chunk(b"IDAT", zlib.compress(rows) if data is None else data)
         + chunk(b"IEND", b"")
     )
 

@@ -11,7 +11,7 @@ from PIL import AvifImagePlugin, Image
 from imagecache.imaging import iso_media
 from imagecache.imaging.animation import first_shown_of, frames_looked_at
 from imagecache.imaging.exif import orientation_of
-from imagecache.imaging.matrix_profiles import profile_of_codes
+from imagecache.imaging.matrix_profiles import profile_of_video_codes
 from imagecache.imaging.picture_file import PictureFile, Still
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread of the decoder would keep frames of its own
@@ -42,4 +42,4 @@ def _decode(image: Image.Image, frames: int) -> Still:
 
 def _profile_of_codes(content: bytes) -> bytes | None:
     codes = iso_media.color_codes(content)
-    return profile_of_codes(*codes) if codes else None
+    return profile_of_video_codes(*codes) if codes else None

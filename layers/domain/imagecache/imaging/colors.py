@@ -8,6 +8,7 @@ from types import ModuleType
 from PIL import Image
 
 _HEADER_BYTES = 128
+_MOST_TAGS = 100  # which LittleCMS accepts
 _CLASSES = {b"mntr", b"scnr", b"prtr", b"spac"}
 _MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 
@@ -20,9 +21,17 @@ class Profile:
     mode: str
 
 
+def is_profile(icc: bytes) -> bool:
+    """Returns whether bytes have the head and the tags of a profile for pixels."""
+    if len(icc) < _HEADER_BYTES + 4 or icc[36:40] != b"acsp" or icc[12:16] not in _CLASSES:
+        return False
+    length, tags = (int.from_bytes(icc[at : at + 4], "big") for at in (0, _HEADER_BYTES))
+    return length <= len(icc) and 0 < tags <= _MOST_TAGS
+
+
 def fitting_profile(image: Image.Image, icc: bytes | None) -> Profile | None:
     """Returns the profile if it is for pixels of this kind. A gray image may have one for RGB, too."""
-    if icc is None or len(icc) < _HEADER_BYTES or icc[36:40] != b"acsp" or icc[12:16] not in _CLASSES:
+    if icc is None or not is_profile(icc):
         return None
     match _MODES.get(icc[16:20]), image.mode:
         case ("CMYK", "CMYK"):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from imagecache.errors import ImageFailedError
 from imagecache.imaging import iso_media
-from imagecache.imaging.matrix_profiles import profile_of_codes
+from imagecache.imaging.matrix_profiles import profile_of_video_codes
 from imagecache.imaging.picture_file import DecodingError, PictureFile, Still
 from imagecache.model.image import FailureReason
 
@@ -41,7 +41,7 @@ def read_heif(content: bytes) -> PictureFile:
         format="HEIF_DEEP" if is_deep else "HEIF",
         size=primary.size,
         decode=partial(_decode, primary),
-        icc=primary.info.get("icc_profile") or (profile_of_codes(*codes) if codes else None),
+        icc=primary.info.get("icc_profile") or (profile_of_video_codes(*codes) if codes else None),
     )
 
 

@@ -28,11 +28,12 @@ _COMMENT = 0xFE
 _WITHOUT_CONTENT = {0x00, 0x01, *range(0xD0, 0xD9), 0xFF}
 # A marker that is no restart between blocks of pixels, where 0xFF is otherwise followed by 0.
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
-_EXIF = b"Exif\0\0"
+_EXIF = b"Exif\0"  # and a byte of any value
 _PROFILE = b"ICC_PROFILE\0"
 _JFIF = b"JFIF\0"
 _ADOBE = b"Adobe"
 _NOISE_BYTES = 4096
+_FEW_BYTES = 96
 _SMALL_SIDE = 128
 
 
@@ -62,11 +63,11 @@ def read_jpeg(content: bytes) -> PictureFile:
         _add(found, marker, body)
     if not scans or not all(found.size):
         raise DecodingError("no pixels")
-    file = b"".join((START[:2], *found.needed, scans))
+    head = b"".join((START[:2], *found.needed))
     return PictureFile(
         format="JPEG",
         size=found.size,
-        decode=partial(_decode, found, file, scans),
+        decode=partial(_decode, found, head, scans),
         orientation=orientation_of(found.exif) if found.exif else UPRIGHT,
         icc=_icc(found),
     )
@@ -104,8 +105,8 @@ def _add_application(found: _Contents, marker: int, body: bytes) -> None:
     if marker == 0xE0 and body.startswith(_JFIF) and not found.has_jfif:
         found.has_jfif = True
         found.needed.append(_segment(marker, _JFIF + bytes((1, 1, 0, 0, 1, 0, 1, 0, 0))))
-    elif marker == 0xE1 and body.startswith(_EXIF) and found.exif is None:
-        found.exif = body[len(_EXIF) :]
+    elif marker == 0xE1 and body.startswith(_EXIF) and not found.exif:
+        found.exif = body[len(_EXIF) + 1 :]
     elif marker == 0xE2 and body.startswith(_PROFILE) and len(body) > len(_PROFILE) + 2:
         number, count = body[len(_PROFILE) : len(_PROFILE) + 2]
         found.profile_parts.setdefault(number, body[len(_PROFILE) + 2 :])
@@ -127,17 +128,35 @@ def _icc(found: _Contents) -> bytes | None:
     return b"".join(found.profile_parts[number] for number in numbers)
 
 
-def _decode(found: _Contents, file: bytes, scans: bytes) -> Still:
+def _decode(found: _Contents, head: bytes, scans: bytes) -> Still:
     try:
-        return Still(_load(file, found.size, max(SIZES)))
+        return Still(_load(head + scans, found.size, max(SIZES)))
     except OSError:
         if _END in scans:  # the file is not truncated, but damaged
             raise
-    rows_decoded = _share_of_rows(found, file, scans)
-    image = _load(file + _END, found.size, max(SIZES))
+    scans = scans.rstrip(b"\xff")  # which may be half of the end mark
+    whole = _without_short_end(found, scans)
+    missing_bits = _missing_bits(found, whole)
+    # A scan of few bytes has the last bit of a few coefficients, which is hardly visible.
+    if missing_bits > (1 if len(whole) < len(scans) else 0):
+        raise DecodingError("scans are missing")
+    rows_decoded = 1.0 if missing_bits else _share_of_rows(found, head + whole)
+    image = _load(head + whole + _END, found.size, max(SIZES))
     # Scans after the first one only make a picture finer, so that all rows have pixels.
-    is_one_scan = not found.is_progressive and len(_scans(scans)) == 1
+    is_one_scan = not found.is_progressive and len(_scans(whole)) == 1
     return Still(image, rows_decoded if is_one_scan else 1.0)
+
+
+def _without_short_end(found: _Contents, scans: bytes) -> bytes:
+    """Returns the scans of a truncated file without a segment that is cut off at their end.
+
+    A further scan that has hardly begun is left out, too.
+    """
+    *_, (marker, start, end) = _marks(scans)
+    is_further_scan = marker == _SCAN and start and found.is_progressive
+    if end > len(scans) or (is_further_scan and len(scans) - end < _FEW_BYTES):
+        return scans[:start]
+    return scans
 
 
 def _load(file: bytes, size: tuple[int, int], side: int) -> Image.Image:
@@ -150,14 +169,12 @@ def _load(file: bytes, size: tuple[int, int], side: int) -> Image.Image:
     return image
 
 
-def _share_of_rows(found: _Contents, file: bytes, scans: bytes) -> float:
+def _share_of_rows(found: _Contents, file: bytes) -> float:
     """Returns how much of the rows a truncated file has. Raises DecodingError if it is too little.
 
     The decoder does not say where the bytes ended. So the file is decoded with noise behind its last byte,
     and without: the first block that differs is the first one that is missing.
     """
-    if not _has_all_scans(found, scans):
-        raise DecodingError("scans are missing")
     noise = random.Random(0).randbytes(_NOISE_BYTES).replace(b"\xff", b"\x55")
     whole = _load(file + _END, found.size, _SMALL_SIDE)
     noisy = _load(file + noise + _END, found.size, _SMALL_SIDE)
@@ -175,22 +192,25 @@ def _share_of_rows(found: _Contents, file: bytes, scans: bytes) -> float:
     return top / whole.height
 
 
-def _scans(scans: bytes) -> list[bytes]:
-    """Returns the head of each scan of a file, from its first scan on."""
-    heads: list[bytes] = []
+def _marks(scans: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yields each marker from the first scan on, and where its segment begins and ends."""
     at = 0
     while match := _MARKER.search(scans, at):
-        start = match.end()
-        length = int.from_bytes(scans[start : start + 2], "big")
-        if match[1][0] == _SCAN:
-            heads.append(scans[start + 2 : start + length])
-        at = start + length
-    return heads
+        at = match.end() + max(2, int.from_bytes(scans[match.end() : match.end() + 2], "big"))
+        yield match[1][0], match.start(), at
 
 
-def _has_all_scans(found: _Contents, scans: bytes) -> bool:
-    """Returns whether a scan has begun that has the last bit of each coefficient of each component."""
-    missing = {(component, k) for component in found.components for k in range(64)}
+def _scans(scans: bytes) -> list[bytes]:
+    """Returns the head of each scan of a file, from its first scan on."""
+    return [scans[start + 4 : end] for marker, start, end in _marks(scans) if marker == _SCAN]
+
+
+def _missing_bits(found: _Contents, scans: bytes) -> int:
+    """Returns how many bits the scans that have begun leave out of some coefficient of some component.
+
+    A coefficient of which there is nothing counts as more than all bits.
+    """
+    missing = {(component, k): 16 for component in found.components for k in range(64)}
     for head in _scans(scans):
         count = head[0] if head else 0
         if len(head) < 1 + 2 * count + 3:
@@ -198,6 +218,7 @@ def _has_all_scans(found: _Contents, scans: bytes) -> bool:
         first, last, bits = head[1 + 2 * count : 4 + 2 * count]
         if not found.is_progressive:
             first, last, bits = 0, 63, 0
-        if bits & 0xF == 0:
-            missing -= {(c, k) for c in head[1 : 1 + 2 * count : 2] for k in range(first, last + 1)}
-    return not missing
+        for component in head[1 : 1 + 2 * count : 2]:
+            for k in range(first, min(last, 63) + 1):
+                missing[component, k] = min(missing.get((component, k), 16), bits & 0xF)
+    return max(missing.values(), default=16)

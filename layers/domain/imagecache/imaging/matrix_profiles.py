@@ -7,6 +7,7 @@ only. The profiles have the form that ICC.1:2010 calls a three-component matrix-
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import exp, log
 
 Point = tuple[float, float]
 """The x and y of a color in the CIE diagram."""
@@ -36,6 +37,7 @@ _PRIMARIES: Mapping[int, Primaries] = {
     7: _SMPTE_170M,
     8: Primaries((0.681, 0.319), (0.243, 0.692), (0.145, 0.049), _C),
     9: Primaries((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65),
+    10: Primaries((1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (1 / 3, 1 / 3)),
     11: Primaries((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), (0.314, 0.351)),
     12: Primaries((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), _D65),
     22: Primaries((0.630, 0.340), (0.295, 0.605), (0.155, 0.077), _D65),
@@ -59,12 +61,15 @@ def _fixed(value: float) -> int:
 
 
 SRGB_CURVE = _parametric(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+_CINEMA_CURVE = _parametric(2.6, (52.37 / 48) ** (1 / 2.6), 0.0, 0.0, 0.0)  # SMPTE ST 428-1
+_SMPTE_240M_CURVE = _parametric(1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0913)
 _TABLE_SIZE = 4096
 _REFERENCE_WHITE = 203 / 10_000  # ITU-R BT.2408: the white of ordinary content, of PQ's 10,000 cd/m²
+_BRIGHTEST = 1000 / 203  # in units of the reference white
 
 
 def _pq(signal: float) -> float:
-    """Returns the light of SMPTE ST 2084 in units of the reference white. What is brighter is clipped."""
+    """Returns the light of SMPTE ST 2084 in units of the reference white."""
     root = signal ** (1 / 78.84375)
     light = (max(root - 0.8359375, 0.0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
     return float(light / _REFERENCE_WHITE)
@@ -75,30 +80,43 @@ def _hlg(signal: float) -> float:
     a, b, c = 0.17883277, 0.28466892, 0.55991073
 
     def scene(value: float) -> float:
-        return float(value * value / 3 if value <= 0.5 else (2.718281828459045 ** ((value - c) / a) + b) / 12)
+        return value * value / 3 if value <= 0.5 else (exp((value - c) / a) + b) / 12
 
-    return scene(signal) / scene(0.75)
+    return float((scene(signal) / scene(0.75)) ** 1.2)
+
+
+def _dimmed(light: float) -> float:
+    """Returns the light that a display for ordinary content shows instead, in units of its white.
+
+    The reference white gets half of it, and brighter light the rest, as was measured in Chromium 156.
+    """
+    if light <= 1:
+        return light / 2
+    above = min((light - 1) / (_BRIGHTEST - 1), 1.0)
+    return 0.5 + 0.5 * log(1 + 7 * above) / log(8)
 
 
 def gamma_curve(exponent: float) -> bytes:
-    """Returns the curve of a power. Raises ValueError if a profile cannot hold the exponent."""
-    if not 0 < exponent < 32768:
-        raise ValueError(exponent)
-    return _parametric(exponent)
+    """Returns the curve of a power, which is limited to what a profile can hold."""
+    return _parametric(min(max(exponent, 0.0001), 32767.0))
 
 
 def _curve_of_code(transfer: int) -> bytes | None:
     """Returns the curve of a code point of ITU-T H.273, or None if it is not supported."""
     match transfer:
-        # Browsers show video's own curves as that of sRGB, because pictures are not seen in a dark room.
-        case 1 | 6 | 13 | 14 | 15:
-            return SRGB_CURVE
-        case 4 | 5 | 8:
-            return gamma_curve({4: 2.2, 5: 2.8, 8: 1.0}[transfer])
+        case 1 | 6 | 11 | 14 | 15:  # the curves of cameras, which displays answer with that of ITU-R BT.1886
+            return gamma_curve(2.4)
         case 16 | 18:
             to_light = _pq if transfer == 16 else _hlg
-            return _table([to_light(index / (_TABLE_SIZE - 1)) for index in range(_TABLE_SIZE)])
-    return None
+            return _table([_dimmed(to_light(index / (_TABLE_SIZE - 1))) for index in range(_TABLE_SIZE)])
+    gammas = {4: 2.2, 5: 2.8, 8: 1.0}
+    others = {7: _SMPTE_240M_CURVE, 13: SRGB_CURVE, 17: _CINEMA_CURVE}
+    return gamma_curve(gammas[transfer]) if transfer in gammas else others.get(transfer)
+
+
+def are_supported(primaries: int, transfer: int) -> bool:
+    """Returns whether two code points of ITU-T H.273 say what colors mean."""
+    return primaries in _PRIMARIES and _curve_of_code(transfer) is not None
 
 
 def profile_of_codes(primaries: int, transfer: int) -> bytes | None:
@@ -107,6 +125,16 @@ def profile_of_codes(primaries: int, transfer: int) -> bytes | None:
     if primaries not in _PRIMARIES or curve is None:
         return None
     return matrix_profile(_PRIMARIES[primaries], curve)
+
+
+def profile_of_video_codes(primaries: int, transfer: int) -> bytes | None:
+    """Returns a profile as `profile_of_codes`, for the code points of a frame of a video format.
+
+    There 2 means that nothing is said, for which browsers take sRGB. They do so for the curves of television,
+    too, because pictures are not seen in a dark room.
+    """
+    is_ordinary = transfer in {1, 2, 6, 14, 15}
+    return profile_of_codes(1 if primaries == 2 else primaries, 13 if is_ordinary else transfer)
 
 
 def matrix_profile(primaries: Primaries, curve: bytes) -> bytes | None:
@@ -133,6 +161,7 @@ def _to_d50(primaries: Primaries) -> Matrix:
     points = (primaries.red, primaries.green, primaries.blue)
     unscaled = _columns(tuple(_xyz(point) for point in points))  # type: ignore[arg-type] # three of them
     white = _xyz(primaries.white)
+    white = (white[0] / white[1], 1.0, white[2] / white[1])
     scale = _apply(_inverse(unscaled), white)
     to_xyz: Matrix = tuple(tuple(v * s for v, s in zip(row, scale, strict=True)) for row in unscaled)  # type: ignore[assignment] # three of three
     have, want = _apply(_BRADFORD, white), _apply(_BRADFORD, _D50)
@@ -144,7 +173,7 @@ def _to_d50(primaries: Primaries) -> Matrix:
 
 def _xyz(point: Point) -> Vector:
     x, y = point
-    return x / y, 1.0, (1 - x - y) / y
+    return x, y, 1 - x - y
 
 
 def _columns(matrix: Matrix) -> Matrix:

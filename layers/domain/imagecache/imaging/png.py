@@ -7,18 +7,19 @@ Pillow. Colors, orientation and the frames of an animation are read here, with l
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 from PIL import Image
 
 from imagecache.imaging.animation import Disposal, Frame, first_frame_shown, frames_looked_at
+from imagecache.imaging.colors import is_profile
 from imagecache.imaging.exif import UPRIGHT, orientation_of
 from imagecache.imaging.matrix_profiles import (
-    SRGB_CURVE,
     SRGB_PRIMARIES,
     Primaries,
+    are_supported,
     gamma_curve,
     matrix_profile,
     profile_of_codes,
@@ -27,7 +28,10 @@ from imagecache.imaging.picture_file import LEAST_SHARE_DECODED, DecodingError, 
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_PROFILE_BYTES = 4 * 1024 * 1024
+_GAMMA_OF_SRGB = 45_455  # which writers of sRGB give for its curve, although that is no power
 _GRAY, _RGB, _PALETTE = 0, 2, 3
+# The first pixel of each pass of an interlaced picture, and the distance to the next ones.
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _SAMPLES = {_GRAY: 1, _RGB: 3, _PALETTE: 1, 4: 2, 6: 4}
 _PART_BYTES = 4096
 _NOT_CHECKED = {b"IDAT", b"fdAT"}
@@ -49,6 +53,10 @@ class _Header:
     @property
     def size(self) -> tuple[int, int]:
         return self.width, self.height
+
+    def row_bytes(self, width: int) -> int:
+        """Returns the bytes of an unpacked row, with the one that names its filter."""
+        return 1 + (width * self.depth * _SAMPLES[self.color_type] + 7) // 8
 
     def chunk(self, size: tuple[int, int]) -> bytes:
         return _chunk(b"IHDR", struct.pack(">IIBB", *size, self.depth, self.color_type) + self.rest)
@@ -201,51 +209,65 @@ def _decode(
     header: _Header, found: _Contents, size: tuple[int, int], data: bytes, *, is_partial_accepted: bool
 ) -> Still:
     """Decodes pixels with Pillow. Raises what Pillow raises if too many of them are missing."""
+    rows_decoded = 1.0
+    image, error = _load(header, found, size, data)
+    if error:
+        rows_decoded, end = _share_of_rows(header, size, data)
+        if rows_decoded < (LEAST_SHARE_DECODED if is_partial_accepted else 1):
+            raise error
+        # A wrong checksum would hide the last row, so it is cut off.
+        image, _ = _load(header, found, size, data[:end])
+    return Still(_with_transparency(image, header, found.ancillary.get(b"tRNS", b"")), rows_decoded)
+
+
+def _load(
+    header: _Header, found: _Contents, size: tuple[int, int], data: bytes
+) -> tuple[Image.Image, OSError | None]:
+    """Returns an image with the rows that could be decoded, and the error that ended it."""
     palette = found.ancillary.get(b"PLTE", b"")
     transparency = found.ancillary.get(b"tRNS", b"")
-    file = io.BytesIO(
-        SIGNATURE
-        + header.chunk(size)
-        + (_chunk(b"PLTE", palette) if header.color_type == _PALETTE else b"")
-        + (
-            _chunk(b"tRNS", transparency)
-            if header.color_type == _PALETTE and 0 < len(transparency) <= len(palette) // 3
-            else b""
-        )
-        + _chunk(b"IDAT", data)
-        + _chunk(b"IEND", b"")
-    )
-    rows_decoded = 1.0
-    with Image.open(file, formats=("PNG",)) as image:
+    chunks = [header.chunk(size)]
+    if header.color_type == _PALETTE:
+        chunks.append(_chunk(b"PLTE", palette))
+        if 0 < len(transparency) <= len(palette) // 3:
+            chunks.append(_chunk(b"tRNS", transparency))
+    file = b"".join((SIGNATURE, *chunks, _chunk(b"IDAT", data), _chunk(b"IEND", b"")))
+    with Image.open(io.BytesIO(file), formats=("PNG",)) as image:
         try:
             image.load()
-        except OSError:
-            # The rows that were decoded before the error are in the image all the same.
-            rows_decoded = _share_of_rows(header, size, data)
-            if rows_decoded < (LEAST_SHARE_DECODED if is_partial_accepted else 1):
-                raise
+        except OSError as error:
             image.tile = []  # otherwise it would be decoded once more
-    return Still(_with_transparency(image, header, transparency), rows_decoded)
+            return image, error
+    return image, None
 
 
-def _share_of_rows(header: _Header, size: tuple[int, int], data: bytes) -> float:
-    """Returns the share of the rows that are in the data of a picture that Pillow could not decode.
+def _share_of_rows(header: _Header, size: tuple[int, int], data: bytes) -> tuple[float, int]:
+    """Returns the share of the rows that are in the data of a picture, and where its pixels end in them.
 
     The data are unpacked without their checksum, in parts so small that none takes more than 5 MB.
     """
-    width, height = size
-    row_bytes = 1 + (width * header.depth * _SAMPLES[header.color_type] + 7) // 8
     inflate = zlib.decompressobj(wbits=-15)
     count = 0
+    end = len(data)
     try:
         for at in range(2, len(data), _PART_BYTES):  # behind the head of zlib
             count += len(inflate.decompress(data[at : at + _PART_BYTES]))
+            if inflate.eof:
+                end = min(at + _PART_BYTES, len(data)) - len(inflate.unused_data)
+                break
     except zlib.error:
         pass
-    rows = count // row_bytes
     if header.is_interlaced:  # a row is made of parts that are far from each other
-        return float(count >= row_bytes * height and inflate.eof)
-    return min(1.0, rows / height)
+        passes = [_size_of_pass(size, *one_pass) for one_pass in _ADAM7]
+        return float(count >= sum(header.row_bytes(width) * height for width, height in passes)), end
+    return min(1.0, count // header.row_bytes(size[0]) / size[1]), end
+
+
+def _size_of_pass(size: tuple[int, int], left: int, top: int, across: int, down: int) -> tuple[int, int]:
+    """Returns the size of the picture that one pass of an interlaced one has, which begins at a pixel."""
+    width = (size[0] - left + across - 1) // across
+    height = (size[1] - top + down - 1) // down
+    return (width, height) if width > 0 and height > 0 else (0, 0)
 
 
 def _with_transparency(image: Image.Image, header: _Header, transparency: bytes) -> Image.Image:
@@ -288,52 +310,40 @@ def _upper_bits() -> list[int]:
 
 def _icc(ancillary: dict[bytes, bytes]) -> bytes | None:
     """Returns the profile of the colors. The best description counts, in the order of PNG's third edition."""
-    readers: tuple[tuple[bytes, Callable[[bytes], bytes | None]], ...] = (
-        (b"cICP", _profile_of_cicp),
-        (b"iCCP", _profile_of_iccp),
-    )
-    for kind, read in readers:
-        if kind in ancillary and (profile := read(ancillary[kind])):
-            return profile
-    if len(ancillary.get(b"sRGB", b"")) == 1 or _is_srgb(ancillary.get(b"cICP", b"")):
+    cicp = ancillary.get(b"cICP", b"")
+    # RGB with the full range is the only form for PNG.
+    if len(cicp) == 4 and cicp[2:] == b"\0\1" and are_supported(cicp[0], cicp[1]):
+        return profile_of_codes(cicp[0], cicp[1])
+    if b"iCCP" in ancillary and (profile := _profile_of_iccp(ancillary[b"iCCP"])):
+        return profile
+    srgb = ancillary.get(b"sRGB", b"")
+    if len(srgb) == 1 and srgb[0] < 4:
         return None
     return _profile_of_numbers(ancillary.get(b"gAMA", b""), ancillary.get(b"cHRM", b""))
 
 
-def _is_srgb(cicp: bytes) -> bool:
-    return cicp == bytes((1, 13, 0, 1))
-
-
-def _profile_of_cicp(content: bytes) -> bytes | None:
-    if len(content) != 4 or content[2:] != b"\0\1":  # RGB with the full range, the only form for PNG
-        return None
-    return profile_of_codes(content[0], content[1])
-
-
 def _profile_of_iccp(content: bytes) -> bytes | None:
     name, _, packed = content.partition(b"\0")
-    if not 0 < len(name) < 80 or packed[:1] != b"\0":
+    if not name or packed[:1] != b"\0":
         return None
     inflate = zlib.decompressobj()
     try:
         profile = inflate.decompress(packed[1:], MOST_PROFILE_BYTES)
     except zlib.error:
         return None
-    return profile if not inflate.unconsumed_tail else None
+    return profile if not inflate.unconsumed_tail and is_profile(profile) else None
 
 
 def _profile_of_numbers(gamma: bytes, chromaticities: bytes) -> bytes | None:
-    primaries = SRGB_PRIMARIES
-    curve = SRGB_CURVE
-    if len(chromaticities) == 32:
-        x = [value / 100_000 for value in struct.unpack(">8i", chromaticities)]
-        primaries = Primaries(white=(x[0], x[1]), red=(x[2], x[3]), green=(x[4], x[5]), blue=(x[6], x[7]))
-    if len(gamma) == 4 and (value := int.from_bytes(gamma, "big")):
-        try:
-            curve = gamma_curve(100_000 / value)
-        except ValueError:
-            return None
-    return matrix_profile(primaries, curve)
+    """Returns the profile of gAMA and cHRM. Browsers ignore chromaticities without a gamma."""
+    value = int.from_bytes(gamma, "big") if len(gamma) == 4 else 0
+    if not 0 < value < 2**31:
+        return None
+    if len(chromaticities) != 32:
+        return None if value == _GAMMA_OF_SRGB else matrix_profile(SRGB_PRIMARIES, gamma_curve(1e5 / value))
+    x = [number / 1e5 for number in struct.unpack(">8i", chromaticities)]
+    primaries = Primaries(white=(x[0], x[1]), red=(x[2], x[3]), green=(x[4], x[5]), blue=(x[6], x[7]))
+    return matrix_profile(primaries, gamma_curve(1e5 / value))
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -1,0 +1,119 @@
+"""A file that lacks only its last bytes is shown, and half a file is refused."""
+
+import io
+import zlib
+
+import pytest
+from PIL import Image
+
+from imagecache.errors import ImageFailedError
+from imagecache.imaging.pictures import render
+from imagecache.model.image import FailureReason
+from tests.unit.test_animations import png_of
+
+NOISE = Image.effect_noise((120, 120), 60).convert("RGB")
+PLAIN = Image.new("RGB", (120, 120), (200, 120, 90))
+PLAIN.paste((90, 60, 200), (30, 30, 90, 90))
+JPEGS: dict[str, dict[str, object]] = {
+    "baseline": {},
+    "without subsampling": {"subsampling": 0},
+    "restarts": {"restart_marker_rows": 1},
+    "progressive": {"progressive": True},
+    "progressive, fine": {"progressive": True, "quality": 95, "subsampling": 0},
+}
+
+
+def saved(image: Image.Image, image_format: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, image_format, **options)
+    return out.getvalue()
+
+
+def pixels(original: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(render(original).thumbnails[640])) as thumbnail:
+        return thumbnail.convert("RGBA")
+
+
+def is_refused(original: bytes) -> bool:
+    with pytest.raises(ImageFailedError) as caught:
+        render(original)
+    return caught.value.reason is FailureReason.UNDECODABLE
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_jpeg_without_its_last_bytes_is_shown(kind: str, mode: str) -> None:
+    for image in (NOISE, PLAIN):
+        whole = saved(image.convert(mode), "JPEG", **JPEGS[kind])
+        upper = (0, 0, 120, 90)
+        expected = pixels(whole).crop(upper)
+        for missing in (1, 3, 10):
+            shown = pixels(whole[:-missing]).crop(upper)
+            changed = sum(abs(a - b) > 24 for a, b in zip(shown.tobytes(), expected.tobytes(), strict=True))
+            assert changed < 0.02 * len(expected.tobytes()), missing
+
+
+def test_all_rows_of_a_jpeg_are_shown_if_only_its_end_mark_is_missing() -> None:
+    whole = saved(PLAIN, "JPEG")
+    assert pixels(whole[:-2]).tobytes() == pixels(whole).tobytes()
+
+
+def test_missing_rows_of_a_jpeg_are_transparent() -> None:
+    shown = pixels(saved(NOISE, "JPEG")[:-40])
+    alpha = shown.getchannel("A")
+    assert alpha.crop((0, 0, 120, 100)).getextrema() == (255, 255)
+    assert alpha.crop((0, 114, 120, 120)).getextrema() == (0, 0)
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_half_a_jpeg_is_refused(kind: str, share: float) -> None:
+    whole = saved(NOISE, "JPEG", **JPEGS[kind])
+    assert is_refused(whole[: int(share * len(whole))])
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_a_png_whose_rows_are_all_there_is_shown(mode: str) -> None:
+    """Its data end with a checksum of 4 bytes. Then follow that of the chunk, and the end of 12 bytes."""
+    image = NOISE.convert("L").convert("I;16") if mode == "I;16" else NOISE.convert(mode)
+    whole = saved(image, "PNG")
+    expected = pixels(whole)
+    for missing in (1, 4, 12, 13, 16, 17, 20):
+        assert pixels(whole[:-missing]).tobytes() == expected.tobytes(), missing
+    wrong = bytearray(whole)
+    wrong[-20] ^= 1
+    assert pixels(bytes(wrong)).tobytes() == expected.tobytes()
+
+
+def test_missing_rows_of_a_png_are_transparent() -> None:
+    alpha = pixels(saved(NOISE, "PNG")[:-2000]).getchannel("A")
+    assert alpha.crop((0, 0, 120, 105)).getextrema() == (255, 255)
+    assert alpha.crop((0, 119, 120, 120)).getextrema() == (0, 0)
+
+
+def test_an_interlaced_png_must_have_all_its_bytes() -> None:
+    rows = b"".join(b"\0" + bytes(width) for width, count in ADAM7 for _ in range(count))
+    whole = png_of(0, 8, rows, b"", interlace=1)
+    assert pixels(whole).size == (16, 16)
+    assert pixels(png_of(0, 8, rows, b"", interlace=1, data=zlib.compress(rows)[:-1])).size == (16, 16)
+    assert is_refused(png_of(0, 8, rows[:-20], b"", interlace=1))
+
+
+ADAM7 = ((2, 2), (2, 2), (4, 2), (4, 4), (8, 4), (8, 8), (16, 8))
+"""The width of a row and the number of rows of each pass, for 16 x 16 pixels."""
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3, 4, 10, 100])
+def test_a_gif_whose_data_end_early_is_shown(missing: int) -> None:
+    whole = saved(NOISE.convert("P"), "GIF")
+    assert (
+        pixels(whole[:-missing]).crop((0, 0, 120, 100)).tobytes()
+        == pixels(whole).crop((0, 0, 120, 100)).tobytes()
+    )
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "GIF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_half_a_picture_is_refused(image_format: str, share: float) -> None:
+    whole = saved(NOISE, image_format)
+    assert is_refused(whole[: int(share * len(whole))])
