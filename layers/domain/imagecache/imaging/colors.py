@@ -2,13 +2,19 @@
 
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
+from itertools import chain, product
 from types import ModuleType
+from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 _HEADER_BYTES = 128
+_MOST_CACHED_BYTES = 64 * 1024
 _MOST_TAGS = 100  # which LittleCMS accepts
+_SAMPLES = bytes(chain.from_iterable(product(range(0, 256, 51), repeat=3)))
+"""Colors by which a profile for sRGB is recognised: there are many, and their pictures need no conversion."""
 _CLASSES = {b"mntr", b"scnr", b"prtr", b"spac"}
 _MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 
@@ -49,7 +55,7 @@ def to_srgb(image: Image.Image, profile: Profile) -> Image.Image:
     If the profile is broken, the numbers stay as they are.
     """
     if image.mode != "RGBA":
-        return _converted(image, profile) or image.convert("RGB")
+        return _converted(image, profile) or (image if image.mode == "RGB" else image.convert("RGB"))
     colors = image.getchannel(0) if profile.mode == "L" else image.convert("RGB")
     converted = _converted(colors, profile)
     if converted is None:
@@ -59,15 +65,40 @@ def to_srgb(image: Image.Image, profile: Profile) -> Image.Image:
 
 
 def _converted(image: Image.Image, profile: Profile) -> Image.Image | None:
+    is_small = len(profile.icc) <= _MOST_CACHED_BYTES
+    transform = _cached_transform(profile) if is_small else _transform(profile)
+    try:
+        converted: Image.Image | None = transform and _cms().applyTransform(image, transform)
+    except (_cms().PyCMSError, OSError, ValueError):
+        return None
+    return converted
+
+
+@lru_cache(maxsize=4)
+def _cached_transform(profile: Profile) -> Any:
+    """Returns the conversion of a profile. Most pictures have one of few, and threads may share it."""
+    return _transform(profile)
+
+
+def _transform(profile: Profile) -> Any:
+    """Returns LittleCMS's conversion to sRGB, or None if the profile is broken or is that of sRGB itself."""
     cms = _cms()
+    # A full table for four inks takes 60 ms to compute.
+    flags = cms.Flags.LOWRESPRECALC if profile.mode == "CMYK" else cms.Flags.NONE
     try:
         source = cms.ImageCmsProfile(io.BytesIO(profile.icc))
         target = cms.createProfile("sRGB")
-        transform = cms.buildTransform(source, target, profile.mode, "RGB", cms.Intent.PERCEPTUAL)
-        converted: Image.Image = cms.applyTransform(image, transform)
+        transform = cms.buildTransform(source, target, profile.mode, "RGB", cms.Intent.PERCEPTUAL, flags)
+        samples = Image.frombytes("RGB", (len(_SAMPLES) // 3, 1), _SAMPLES)
+        is_srgb = profile.mode == "RGB" and _differ_little(samples, cms.applyTransform(samples, transform))
     except (cms.PyCMSError, OSError, ValueError, TypeError):
         return None
-    return converted
+    return None if is_srgb else transform
+
+
+def _differ_little(first: Image.Image, second: Image.Image) -> bool:
+    extrema = ImageChops.difference(first, second).getextrema()
+    return all(most <= 1 for _, most in extrema)  # type: ignore[misc] # of three bands
 
 
 def _cms() -> ModuleType:

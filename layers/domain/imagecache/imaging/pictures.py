@@ -79,7 +79,7 @@ Image.MAX_IMAGE_PIXELS = None  # `render` counts the pixels itself, before any i
 # Takes 16 ms of CPU for an image instead of 37 ms with Pillow's default of 4. The files are hardly larger.
 _WEBP_METHOD = 2
 _WEBP_QUALITY = 80
-# A drawing of so few colors is smaller without loss, and its edges keep their colors.
+# A drawing of so few colors is mostly smaller without loss, and its edges keep their colors.
 _FEW_COLORS = 16
 _ORIENTATION = 0x0112
 
@@ -180,12 +180,19 @@ def _with_missing_rows(image: Image.Image, still: Still) -> Image.Image:
 
 
 def _webp(image: Image.Image) -> bytes:
+    lossy = _encoded(image, lossless=False)
+    if image.getcolors(_FEW_COLORS) is None:
+        return lossy
+    return min(_encoded(image, lossless=True), lossy, key=len)
+
+
+def _encoded(image: Image.Image, *, lossless: bool) -> bytes:
     out = io.BytesIO()
     # A resized image still has the metadata of the original, so they are replaced by nothing.
     image.save(
         out,
         "WEBP",
-        lossless=image.getcolors(_FEW_COLORS) is not None,
+        lossless=lossless,
         quality=_WEBP_QUALITY,
         method=_WEBP_METHOD,
         exif=b"",
