@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
+from imagecache.errors import ImageFailedError
 from imagecache.imaging import animation
 from imagecache.imaging.pictures import render
 
@@ -177,12 +178,31 @@ def test_transparency_survives_in_every_mode(
     assert at(original, 13, 8)[3] == 255
 
 
-@pytest.mark.parametrize("color_type", [0, 2, 3])
-@pytest.mark.parametrize("length", [1, 3, 5, 7, 300])
-def test_transparency_of_the_wrong_length_is_ignored(color_type: int, length: int) -> None:
+@pytest.mark.parametrize(
+    ("color_type", "length"), [(0, 0), (0, 1), (2, 0), (2, 1), (2, 5), (3, 0), (0, 257), (2, 257), (3, 257)]
+)
+def test_transparency_of_no_possible_length_is_ignored(color_type: int, length: int) -> None:
     samples = 3 if color_type == 2 else 1
     palette = bytes(range(3)) if color_type == 3 else b""
-    if color_type == 3 and length == 1:
-        length = 2
     original = png_of(color_type, 8, halves(b"\0" * samples, b"\0" * samples, 8), bytes(length), palette)
     assert at(original, 2, 8)[3] == 255
+
+
+@pytest.mark.parametrize(("color_type", "length"), [(0, 3), (0, 100), (2, 7), (3, 3), (3, 256)])
+def test_what_is_too_much_of_a_transparency_is_ignored(color_type: int, length: int) -> None:
+    samples = 3 if color_type == 2 else 1
+    palette = bytes(range(6)) if color_type == 3 else b""
+    rows = halves(b"\0" * samples, b"\1" * samples, 8)
+    original = png_of(color_type, 8, rows, bytes([0, 0, 0, 0, 0, 0, 9] * 50)[:length], palette)
+    assert at(original, 2, 8)[3] == 0
+    if color_type != 3:
+        assert at(original, 13, 8)[3] == 255
+
+
+def test_a_transparent_color_that_no_sample_can_have_is_ignored() -> None:
+    assert at(png_of(0, 1, halves(b"\xff", b"\xff", 1), b"\0\xff"), 2, 8)[3] == 255
+
+
+def test_a_picture_without_its_palette_is_refused() -> None:
+    with pytest.raises(ImageFailedError):
+        render(png_of(3, 8, halves(b"\0", b"\1", 8), b""))

@@ -47,16 +47,18 @@ def chunk(kind: bytes, content: bytes, *, damage: int = 0) -> bytes:
 
 
 # Of the kinds that change how pixels look, only those that are malformed are made.
-COLOR_KINDS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"tRNS": 6, b"acTL": 8, b"fcTL": 26}
+COLOR_KINDS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"acTL": 8, b"fcTL": 26}
 OTHER_KINDS = [b"tEXt", b"zTXt", b"iTXt", b"pHYs", b"tIME", b"bKGD", b"sBIT", b"hIST", b"sPLT", b"iCCP"]
 OTHER_KINDS += [b"eXIf", b"iDOT", b"vpAg", b"caBX", b"a~\xff1"]
 
 
 @st.composite
 def png_chunks(draw: st.DrawFn) -> tuple[bytes, bool]:
-    kind = draw(st.sampled_from([*COLOR_KINDS, *OTHER_KINDS]))
+    kind = draw(st.sampled_from([*COLOR_KINDS, *OTHER_KINDS, b"tRNS"]))
     content = draw(ANY_BYTES)
     is_wrong = draw(st.booleans()) or len(content) == COLOR_KINDS.get(kind, -1)
+    if kind == b"tRNS":  # six bytes choose a color, and what follows them is ignored
+        content = content[:5] if is_wrong else bytes(257)
     return chunk(kind, content, damage=is_wrong), draw(st.booleans())
 
 

@@ -29,6 +29,7 @@ from imagecache.imaging.picture_file import LEAST_SHARE_DECODED, DecodingError, 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_PROFILE_BYTES = 4 * 1024 * 1024
 _GAMMA_OF_SRGB = 45_455  # which writers of sRGB give for its curve, although that is no power
+_MOST_TRANSPARENCY_BYTES = 256  # one for each color of a palette
 _GRAY, _RGB, _PALETTE = 0, 2, 3
 # The first pixel of each pass of an interlaced picture, and the distance to the next ones.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -84,7 +85,7 @@ def read_png(content: bytes) -> PictureFile:
     chunks = _chunks(content)
     header = _header(next(chunks, (b"", b"")))
     found = _contents(chunks)
-    if not found.data:
+    if not found.data or (header.color_type == _PALETTE and b"PLTE" not in found.ancillary):
         raise DecodingError("no pixels")
     frames = _frames(header, found)
     still = partial(_decode, header, found, header.size, b"".join(found.data), is_partial_accepted=True)
@@ -145,6 +146,8 @@ def _contents(chunks: Iterator[tuple[bytes, bytes]]) -> _Contents:
         elif kind in {b"fcTL", b"fdAT"}:
             if not _add_to_frames(found, kind, content):
                 break
+        elif kind == b"tRNS" and len(content) > _MOST_TRANSPARENCY_BYTES:
+            continue
         elif kind in _ONCE and not found.data and kind not in found.ancillary:
             found.ancillary[kind] = content
     return found
@@ -229,8 +232,8 @@ def _load(
     chunks = [header.chunk(size)]
     if header.color_type == _PALETTE:
         chunks.append(_chunk(b"PLTE", palette))
-        if 0 < len(transparency) <= len(palette) // 3:
-            chunks.append(_chunk(b"tRNS", transparency))
+        if transparency:
+            chunks.append(_chunk(b"tRNS", transparency[: len(palette) // 3]))
     file = b"".join((SIGNATURE, *chunks, _chunk(b"IDAT", data), _chunk(b"IEND", b"")))
     with Image.open(io.BytesIO(file), formats=("PNG",)) as image:
         try:
@@ -286,10 +289,12 @@ def _with_transparency(image: Image.Image, header: _Header, transparency: bytes)
 
 def _transparent_color(header: _Header, transparency: bytes) -> tuple[int, ...] | None:
     wanted = {_GRAY: 2, _RGB: 6}.get(header.color_type)
-    if not wanted or len(transparency) != wanted:
+    if not wanted or len(transparency) < wanted or (header.depth == 16 and len(transparency) > wanted):
         return None
-    most = 2**header.depth - 1
-    return tuple(sample & most for sample in struct.unpack(f">{wanted // 2}H", transparency))
+    # Browsers compare the lower byte only, unless samples have 16 bits.
+    mask = 0xFFFF if header.depth == 16 else 0xFF
+    color = tuple(value & mask for value in struct.unpack_from(f">{wanted // 2}H", transparency))
+    return color if max(color) < 2**header.depth else None
 
 
 def _from_16_bits(image: Image.Image, transparent: int | None) -> Image.Image:
