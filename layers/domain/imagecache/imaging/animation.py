@@ -5,9 +5,9 @@ missing. So the first frames are looked at until one has more than one color.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from itertools import islice, pairwise
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -37,8 +37,7 @@ class Disposal(Enum):
     RESTORE = "restore"
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A part of an animation. `decode` returns its pixels, which are as large as `box`.
 
     `is_blended` means that what was drawn before is seen through its transparent pixels.

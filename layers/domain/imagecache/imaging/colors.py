@@ -1,12 +1,11 @@
 """Converts pixels to sRGB, the colors of the web, with LittleCMS."""
 
 import io
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from itertools import chain, product
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageChops
 
@@ -19,8 +18,7 @@ _CLASSES = {b"mntr", b"scnr", b"prtr", b"spac"}
 _MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """A color profile, and the mode of the pixels that it is for: RGB, L or CMYK."""
 
     icc: bytes

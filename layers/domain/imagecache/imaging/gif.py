@@ -7,8 +7,8 @@ first frame with a color of the palette.
 import io
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from PIL import Image, ImageChops
 
@@ -28,8 +28,7 @@ _GRAPHIC_CONTROL = 0xF9
 _MOST_EMPTY_FRAMES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _FrameBlock:
+class _FrameBlock(NamedTuple):
     """A frame as the file has it. `data` are the blocks of compressed pixels."""
 
     box: tuple[int, int, int, int]

@@ -9,7 +9,6 @@ import random
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
 from PIL import Image, ImageChops
@@ -37,19 +36,19 @@ _FEW_BYTES = 96
 _SMALL_SIDE = 128
 
 
-@dataclass(slots=True)
 class _Contents:
     """What was found in the segments before the pixels. `needed` has those that decoding needs."""
 
-    needed: list[bytes] = field(default_factory=list)
-    size: tuple[int, int] = (0, 0)
-    is_progressive: bool = False
-    components: tuple[int, ...] = ()
-    exif: bytes | None = None
-    profile_parts: dict[int, bytes] = field(default_factory=dict)
-    profile_count: int = 0
-    has_jfif: bool = False
-    has_adobe: bool = False
+    def __init__(self) -> None:
+        self.needed: list[bytes] = []
+        self.size = (0, 0)
+        self.is_progressive = False
+        self.components: tuple[int, ...] = ()
+        self.exif: bytes | None = None
+        self.profile_parts: dict[int, bytes] = {}
+        self.profile_count = 0
+        self.has_jfif = False
+        self.has_adobe = False
 
 
 def read_jpeg(content: bytes) -> PictureFile:

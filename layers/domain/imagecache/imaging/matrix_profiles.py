@@ -6,8 +6,8 @@ only. The profiles have the form that ICC.1:2010 calls a three-component matrix-
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import exp, log
+from typing import NamedTuple
 
 Point = tuple[float, float]
 """The x and y of a color in the CIE diagram."""
@@ -15,8 +15,7 @@ Vector = tuple[float, float, float]
 Matrix = tuple[Vector, Vector, Vector]
 
 
-@dataclass(frozen=True, slots=True)
-class Primaries:
+class Primaries(NamedTuple):
     """The chromaticities of red, green, blue and white."""
 
     red: Point

@@ -8,8 +8,8 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -39,8 +39,7 @@ _NOT_CHECKED = {b"IDAT", b"fdAT"}
 _ONCE = {b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf", b"acTL"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
+class _Header(NamedTuple):
     width: int
     height: int
     depth: int
@@ -63,21 +62,20 @@ class _Header:
         return _chunk(b"IHDR", struct.pack(">IIBB", *size, self.depth, self.color_type) + self.rest)
 
 
-@dataclass(slots=True)
-class _FrameChunks:
+class _FrameChunks(NamedTuple):
     control: bytes
-    data: list[bytes] = field(default_factory=list)
+    data: list[bytes]
 
 
-@dataclass(slots=True)
 class _Contents:
     """What was found in a file. `ancillary` has the chunks before the pixels, by their kind."""
 
-    ancillary: dict[bytes, bytes] = field(default_factory=dict)
-    data: list[bytes] = field(default_factory=list)
-    frames: list[_FrameChunks] = field(default_factory=list)
-    sequence: int = 0
-    is_first_frame_default: bool = False
+    def __init__(self) -> None:
+        self.ancillary: dict[bytes, bytes] = {}
+        self.data: list[bytes] = []
+        self.frames: list[_FrameChunks] = []
+        self.sequence = 0
+        self.is_first_frame_default = False
 
 
 def read_png(content: bytes) -> PictureFile:
@@ -172,7 +170,7 @@ def _add_to_frames(found: _Contents, kind: bytes, content: bytes) -> bool:
         return False
     if not found.data:
         found.is_first_frame_default = True
-    found.frames.append(_FrameChunks(content[4:]))
+    found.frames.append(_FrameChunks(content[4:], []))
     return len(found.frames) <= frames_looked_at((1, 1), len(found.frames))
 
 
