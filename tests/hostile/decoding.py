@@ -87,6 +87,20 @@ def heif(mode: str, megapixels: int, **options: Any) -> bytes:
     return out.getvalue()
 
 
+def png_of_16_bits(width: int, height: int) -> bytes:
+    """Returns a PNG with three samples of 16 bits a pixel, of which one color is transparent."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+    pack = zlib.compressobj(1)
+    row = bytes(1 + 6 * width)
+    data = b"".join(pack.compress(row) for _ in range(height)) + pack.flush()
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"tRNS", bytes(6)) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
 def wider_screen(gif: bytes) -> bytes:
     """Returns a GIF whose screen is one pixel wider than its frame, so that it is drawn on a canvas."""
     width, height = struct.unpack("<HH", gif[6:10])
@@ -116,6 +130,7 @@ KINDS: Mapping[str, Make] = {
     "PNG RGBA": lambda n: saved("RGBA", square(n), "PNG"),
     "PNG I;16": lambda n: saved("I;16", square(n), "PNG"),
     "PNG I;16, tRNS": lambda n: saved("I;16", square(n), "PNG", transparency=1),
+    "PNG RGB of 16 bits, tRNS": lambda n: png_of_16_bits(*square(n)),
     "PNG animated": lambda n: animated("RGBA", n, "PNG"),
     "PNG animated, restored": lambda n: animated("RGBA", n, "PNG", disposal=2),
     "PNG with a profile": lambda n: saved("RGBA", square(n), "PNG", icc_profile=PROFILE),
@@ -293,6 +308,7 @@ LARGE: Mapping[str, Callable[[], bytes]] = {
 """Pictures of about the largest size that their formats may have."""
 RARE = (
     *("PNG P, tRNS", "PNG RGBA", "PNG I;16", "PNG I;16, tRNS", "PNG animated, restored"),
+    "PNG RGB of 16 bits, tRNS",
     *("GIF animated", "GIF smaller than its screen", "WebP animated", "AVIF grid of 2 with alpha"),
 )
 """Kinds that once took much more than was documented, and that are not the worst of their formats."""

@@ -217,14 +217,36 @@ def _decode(
         if rows_decoded < (LEAST_SHARE_DECODED if is_partial_accepted else 1):
             raise error
         # A wrong checksum would hide the last row, so it is cut off.
-        image, _ = _load(header, found, size, data[:end])
-    return Still(_with_transparency(image, header, found.ancillary.get(b"tRNS", b"")), rows_decoded)
+        data = data[:end]
+        image, _ = _load(header, found, size, data)
+    transparency = found.ancillary.get(b"tRNS", b"")
+    key = _transparent_color(header, transparency)
+    if key and image.mode == "RGB" and header.depth == 16:
+        opaque = Image.new("L", size)
+        _mark_other_colors(opaque, image, [value >> 8 for value in key])
+        # Pillow decodes the upper bytes of the samples. The lower ones are decoded now, to be compared, too.
+        lower, _ = _load(header, found, size, data, samples="RGB;16L")
+        _mark_other_colors(opaque, lower, [value & 0xFF for value in key])
+        del lower  # 160 MB of the largest picture
+        image.putalpha(opaque)
+        return Still(image, rows_decoded)
+    return Still(_with_transparency(image, header, key), rows_decoded)
+
+
+def _mark_other_colors(marks: Image.Image, image: Image.Image, color: list[int]) -> None:
+    """Sets the marks to 255 where pixels do not have a color."""
+    for number, value in enumerate(color):
+        differs = image.getchannel(number).point([255 * (level != value) for level in range(256)])
+        marks.paste(255, (0, 0), differs)
 
 
 def _load(
-    header: _Header, found: _Contents, size: tuple[int, int], data: bytes
+    header: _Header, found: _Contents, size: tuple[int, int], data: bytes, *, samples: str | None = None
 ) -> tuple[Image.Image, OSError | None]:
-    """Returns an image with the rows that could be decoded, and the error that ended it."""
+    """Returns an image with the rows that could be decoded, and the error that ended it.
+
+    `samples` is Pillow's name for the form of the samples, if it is not to choose that itself.
+    """
     palette = found.ancillary.get(b"PLTE", b"")
     transparency = found.ancillary.get(b"tRNS", b"")
     chunks = [header.chunk(size)]
@@ -234,6 +256,8 @@ def _load(
             chunks.append(_chunk(b"tRNS", transparency[: len(palette) // 3]))
     file = b"".join((SIGNATURE, *chunks, _chunk(b"IDAT", data), _chunk(b"IEND", b"")))
     with Image.open(io.BytesIO(file), formats=("PNG",)) as image:
+        if samples:
+            image.tile = [tile._replace(args=samples) for tile in image.tile]
         try:
             image.load()
         except OSError as error:
@@ -271,17 +295,15 @@ def _size_of_pass(size: tuple[int, int], left: int, top: int, across: int, down:
     return (width, height) if width > 0 and height > 0 else (0, 0)
 
 
-def _with_transparency(image: Image.Image, header: _Header, transparency: bytes) -> Image.Image:
-    """Returns the image with the color that `tRNS` makes transparent, and with samples of at most 8 bits."""
-    key = _transparent_color(header, transparency)
+def _with_transparency(image: Image.Image, header: _Header, key: tuple[int, ...] | None) -> Image.Image:
+    """Returns the image with a color that is transparent, and with samples of at most 8 bits."""
     if image.mode.startswith("I"):
         return _from_16_bits(image, key[0] if key else None)
     if key and header.color_type == _GRAY:
         # Pillow stretches 1, 2 and 4 bits to 8.
         image.info["transparency"] = key[0] * 255 // (2**header.depth - 1)
     elif key:
-        # Only the upper 8 bits of 16 are decoded, so colors that differ below them are transparent, too.
-        image.info["transparency"] = tuple(sample >> max(0, header.depth - 8) for sample in key)
+        image.info["transparency"] = key
     return image
 
 
