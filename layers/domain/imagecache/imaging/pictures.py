@@ -181,7 +181,9 @@ def _with_missing_rows(image: Image.Image, still: Still) -> Image.Image:
 
 def _webp(image: Image.Image) -> bytes:
     lossy = _encoded(image, lossless=False)
-    if image.getcolors(_FEW_COLORS) is None:
+    # A dithered picture has few colors, too. It is larger without loss, and takes long to compress.
+    is_busy = len(lossy) > 300 + image.width * image.height // 16
+    if is_busy or image.getcolors(_FEW_COLORS) is None:
         return lossy
     return min(_encoded(image, lossless=True), lossy, key=len)
 
