@@ -280,14 +280,68 @@ def lying_avif() -> bytes:
     return whole[:at] + struct.pack(">II", 100, 100) + whole[at + 8 :]
 
 
+def png_chunk(kind: bytes, content: bytes = b"") -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
+
+
+def png_with(chunks: bytes) -> bytes:
+    """Returns a small PNG with these chunks before its pixels."""
+    whole = encoded("PNG")
+    end_of_header = 33
+    return whole[:end_of_header] + chunks + whole[end_of_header:]
+
+
 def png_with_texts(count: int) -> bytes:
     """Returns a small PNG with so many texts, each of which is 1 MB when it is unpacked."""
-    whole = encoded("PNG")
-    content = b"Comment\0\0" + zlib.compress(bytes(MB - 1))
-    checksum = struct.pack(">I", zlib.crc32(b"zTXt" + content))
-    text = struct.pack(">I", len(content)) + b"zTXt" + content + checksum
-    end_of_header = 33
-    return whole[:end_of_header] + text * count + whole[end_of_header:]
+    return png_with(png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(MB - 1))) * count)
+
+
+def jpeg_with_heads(count: int) -> bytes:
+    """Returns a JPEG with so many heads, each of which lists as many colors as fit into it."""
+    colors = 21_841
+    head = b"\xff\xc0" + struct.pack(">HBHHB", 8 + 3 * colors, 8, 16, 16, 3) + b"\x01\x11\0" * colors
+    scan = b"\xff\xda\0\x0c\x03\x01\0\x02\x11\x03\x11\0\x3f\0"
+    return b"\xff\xd8" + head * count + scan + b"\xff\xd9"
+
+
+def gif_with_comments(count: int, comment: bytes) -> bytes:
+    """Returns a small GIF with so many times a comment, which consists of blocks with their lengths."""
+    whole = encoded("GIF")
+    start = 13 + 3 * 2 ** ((whole[10] & 7) + 1)
+    return whole[:start] + b"\x21\xfe" + comment * count + b"\0" + whole[start:]
+
+
+PIECES: Mapping[str, Callable[[], bytes]] = {
+    "texts of a PNG": lambda: png_with_texts(60),
+    "chunks of a PNG": lambda: png_with(png_chunk(b"prIv") * (LARGEST_FILE // 12 - 2000)),
+    "chunks with pixels of a PNG": lambda: png_with(png_chunk(b"IDAT") * (LARGEST_FILE // 12 - 2000)),
+    "heads of a JPEG": lambda: jpeg_with_heads(LARGEST_FILE // 65_533 - 1),
+    "blocks of a GIF's comment": lambda: gif_with_comments(LARGEST_FILE // 2 - 10_000, b"\x01a"),
+    "comments of a GIF": lambda: gif_with_comments(LARGEST_FILE // 5 - 10_000, b"\x01a\0\x21\xfe"),
+    "items of an AVIF": lambda: avif_of_items(100_000),
+}
+"""Small pictures in large files, of many pieces that a decoder could keep or compare."""
+
+
+def avif_of_items(count: int) -> bytes:
+    """Returns an AVIF of 8 x 8 pixels that lists so many items, whose pixels do not exist."""
+    numbers = range(1, count + 1)
+    places = [struct.pack(">IHHHII", number, 0, 0, 1, 0, 1) for number in numbers]
+    kinds = [full_box(b"infe", 3, struct.pack(">IH", number, 0), b"av01\0") for number in numbers]
+    meta = (
+        full_box(b"hdlr", 0, struct.pack(">I4s12s", 0, b"pict", b""), b"\0"),
+        full_box(b"pitm", 1, struct.pack(">I", 1)),
+        full_box(b"iloc", 2, b"\x44\0", struct.pack(">I", count), *places),
+        full_box(b"iinf", 1, struct.pack(">I", count), *kinds),
+        box(
+            b"iprp",
+            box(b"ipco", full_box(b"ispe", 0, struct.pack(">II", 8, 8))),
+            full_box(b"ipma", 1, bytes(4)),
+        ),
+    )
+    first = box(b"ftyp", b"avif\0\0\0\0avifmif1miaf")
+    return first + full_box(b"meta", 0, *meta) + box(b"mdat", bytes(100))
 
 
 WORST: Mapping[str, Callable[[], bytes]] = {
@@ -389,7 +443,7 @@ def failures_of(batch: Sequence[Path]) -> list[str]:
         return [failure for failure in pool.map(outcome, batch) if failure]
 
 
-def growth_mb(path: Path) -> float:
+def growth_mb(path: Path, *, may_be_refused: bool = False) -> float:
     """Returns by how much rendering a file raises the peak of this process."""
     original = path.read_bytes()
     for image_format in FORMATS:
@@ -397,7 +451,11 @@ def growth_mb(path: Path) -> float:
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # proc(5): the peak becomes what is used now
     before = status_mb("VmHWM")
-    render(original)
+    try:
+        render(original)
+    except ImageFailedError:
+        if not may_be_refused:
+            raise
     return status_mb("VmHWM") - before
 
 
@@ -429,6 +487,8 @@ def main() -> None:
         case ["growth", *paths]:
             lift_limits()
             answer = [growth_mb(Path(path)) for path in paths]
+        case ["pieces", *paths]:
+            answer = [growth_mb(Path(path), may_be_refused=True) for path in paths]
         case ["lie", path]:
             answer = lie(Path(path))
         case ["worst", directory]:

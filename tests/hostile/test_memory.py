@@ -1,23 +1,26 @@
 """What hostile origins and images cost in memory, each kind measured on its own in a fresh process."""
 
+import contextlib
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from imagecache.errors import ImageFailedError
 from imagecache.imaging import pictures
 from local.template import ROOT, read_template
 from tests.hostile.decoding import (
     KINDS,
     LARGEST_FILE,
+    PIECES,
     RARE,
     WORST,
     in_a_process,
     lying_avif,
-    png_with_texts,
     write_mixes,
     write_worst,
 )
@@ -148,9 +151,18 @@ def test_a_picture_that_contains_more_than_it_announces_fails_and_its_worker_liv
     assert in_a_process("lie", str(honest), **limit)["failures"] == [""]
 
 
-def test_unpacked_texts_of_a_png_are_not_kept(tmp_path: Path) -> None:
+def test_many_pieces_of_a_file_take_little_memory_and_time(tmp_path: Path) -> None:
+    """All of them are read before memory is reserved, and no other picture is decoded meanwhile."""
     needs_proc()
-    picture = tmp_path / "picture"
-    picture.write_bytes(png_with_texts(60))
-    [grown] = in_a_process("growth", str(picture))
-    assert grown <= 12
+    paths = [tmp_path / str(number) for number in range(len(PIECES))]
+    for path, make in zip(paths, PIECES.values(), strict=True):
+        path.write_bytes(make())
+        assert path.stat().st_size <= LARGEST_FILE
+    grown = in_a_process("pieces", *map(str, paths))
+    assert {kind: mb for kind, mb in zip(PIECES, grown, strict=True) if mb > 15} == {}
+    for kind, path in zip(PIECES, paths, strict=True):
+        content = path.read_bytes()
+        started = time.process_time()
+        with contextlib.suppress(ImageFailedError):
+            pictures.render(content)
+        assert time.process_time() - started < 5, kind

@@ -20,7 +20,8 @@ _EXIF = b"Exif\0\0"
 
 
 def read_avif(content: bytes) -> PictureFile:
-    """Reads a file with one of BRANDS. Raises what Pillow raises if it has no picture."""
+    """Reads a file with one of BRANDS. Raises DecodingError or what Pillow raises if it has no picture."""
+    iso_media.check_items(content)
     image = Image.open(io.BytesIO(iso_media.without_metadata(content)), formats=("AVIF",))
     frames = frames_looked_at(image.size, getattr(image, "n_frames", 1))
     # Pillow describes the properties as EXIF data of its own.

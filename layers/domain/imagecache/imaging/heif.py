@@ -27,6 +27,7 @@ def read_heif(content: bytes) -> PictureFile:
 
     Raises ImageFailedError (UNSUPPORTED_HEIC) if no picture in it is compressed with HEVC.
     """
+    iso_media.check_items(content)
     kinds = iso_media.item_kinds(content)
     if _HEVC not in kinds:
         raise ImageFailedError(FailureReason.UNSUPPORTED_HEIC, "no picture in HEVC")

@@ -31,6 +31,7 @@ _EXIF = b"Exif\0"  # and a byte of any value
 _PROFILE = b"ICC_PROFILE\0"
 _JFIF = b"JFIF\0"
 _ADOBE = b"Adobe"
+_MOST_SEGMENTS = 100_000  # of 5 MB, so that reading them takes less than half a second
 _NOISE_BYTES = 4096
 _FEW_BYTES = 96
 _SMALL_SIDE = 128
@@ -73,13 +74,20 @@ def read_jpeg(content: bytes) -> PictureFile:
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yields the marker, the place and the content of each segment, and passes over bytes between them."""
+    """Yields the marker, the place and the content of each segment, and passes over bytes between them.
+
+    Raises DecodingError if there are too many segments.
+    """
     at = 2
+    count = 0
     while 0 <= (at := content.find(b"\xff", at)) < len(content) - 3:
         marker = content[at + 1]
         if marker in _WITHOUT_CONTENT:
             at += 1
             continue
+        count += 1
+        if count > _MOST_SEGMENTS:
+            raise DecodingError("too many segments")
         length = int.from_bytes(content[at + 2 : at + 4], "big")
         yield marker, at, content[at + 4 : at + 2 + length]
         at += 2 + max(length, 2)

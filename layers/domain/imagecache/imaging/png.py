@@ -35,6 +35,7 @@ _GRAY, _RGB, _PALETTE = 0, 2, 3
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _SAMPLES = {_GRAY: 1, _RGB: 3, _PALETTE: 1, 4: 2, 6: 4}
 _PART_BYTES = 4096
+_MOST_CHUNKS = 100_000  # of 5 MB, so that reading them takes less than half a second
 _NOT_CHECKED = {b"IDAT", b"fdAT"}
 _ONCE = {b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf", b"acTL"}
 
@@ -107,9 +108,14 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yields the kind and the content of each chunk that is whole, and what there is of truncated pixels.
 
     A chunk with a wrong checksum is left out, unless it has pixels, which have a checksum of their own.
+    Raises DecodingError if there are too many chunks.
     """
     at = len(SIGNATURE)
+    count = 0
     while at + 8 <= len(content):
+        count += 1
+        if count > _MOST_CHUNKS:
+            raise DecodingError("too many chunks")
         length = int.from_bytes(content[at : at + 4], "big")
         kind = content[at + 4 : at + 8]
         end = at + 8 + length
