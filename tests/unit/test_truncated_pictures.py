@@ -2,16 +2,20 @@
 
 import io
 import zlib
+from random import Random
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from imagecache.errors import ImageFailedError
 from imagecache.imaging.pictures import render
 from imagecache.model.image import FailureReason
 from tests.unit.test_animations import png_of
 
-NOISE = Image.effect_noise((120, 120), 60).convert("RGB")
+_RANDOM = Random(0)
+NOISE = Image.frombytes(
+    "L", (120, 120), bytes(min(255, max(0, round(_RANDOM.gauss(128, 60)))) for _ in range(120 * 120))
+).convert("RGB")
 PLAIN = Image.new("RGB", (120, 120), (200, 120, 90))
 PLAIN.paste((90, 60, 200), (30, 30, 90, 90))
 JPEGS: dict[str, dict[str, object]] = {
@@ -106,10 +110,10 @@ ADAM7 = ((2, 2), (2, 2), (4, 2), (4, 4), (8, 4), (8, 8), (16, 8))
 @pytest.mark.parametrize("missing", [1, 2, 3, 4, 10, 100])
 def test_a_gif_whose_data_end_early_is_shown(missing: int) -> None:
     whole = saved(NOISE.convert("P"), "GIF")
-    assert (
-        pixels(whole[:-missing]).crop((0, 0, 120, 100)).tobytes()
-        == pixels(whole).crop((0, 0, 120, 100)).tobytes()
-    )
+    upper = (0, 0, 120, 100)
+    difference = ImageChops.difference(pixels(whole[:-missing]).crop(upper), pixels(whole).crop(upper))
+    # Thumbnails are compressed with loss, so that the missing pixels change others by a little.
+    assert max(difference.tobytes()) < 32
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "GIF", "WEBP", "AVIF"])
