@@ -46,6 +46,7 @@ def test_the_readme_lists_every_parameter_with_its_default(template: Template) -
         ("DexApiKeyParameter", "imagecache/dex-api-key", False),  # would not fit into the function's right
         ("DexApiKeyParameter", "/imagecache/*", False),  # a right to everything
         ("DefaultRegion", "AU", True),
+        ("DefaultRegion", "", True),
         ("DefaultRegion", "au", False),
         ("ContactUrl", "", True),
         ("ContactUrl", "https://example.com/~ada?about=1", True),

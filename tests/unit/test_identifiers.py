@@ -5,13 +5,19 @@ from pathlib import Path
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagecache.api import contact_shapes
 from imagecache.model.chat import Participant
 from imagecache.model.contact import Identifier, IdentifierKind
-from imagecache.rules.identifiers import RULES, WRITTEN_KINDS, identifier, identifiers_of
+from imagecache.rules.identifiers import (
+    RULES,
+    WRITTEN_KINDS,
+    describe_invalid,
+    identifier,
+    identifiers_of,
+)
 from tests.integration.made import person
 
 INSTAGRAM, WHATSAPP, PHONE, EMAIL = (
@@ -43,6 +49,17 @@ def value(kind: IdentifierKind, text: str, region: str = "GB") -> str | None:
         (INSTAGRAM, "instagram.com/ada", "ada"),
         (INSTAGRAM, "Ada Lovelace", None),
         (INSTAGRAM, "@", None),
+        (INSTAGRAM, "https://m.instagram.com/ada", "ada"),
+        (INSTAGRAM, "https://de-de.instagram.com/Ada#top", "ada"),
+        (INSTAGRAM, "https://www.instagram.com/_u/ada/", "ada"),
+        (INSTAGRAM, "http://instagram.com/_n/ada", "ada"),
+        (INSTAGRAM, "https://instagram.com/stories/ada/123/", "ada"),
+        (INSTAGRAM, "https://instagram.com/ada/p/C1/?igsh=x", "ada"),
+        (INSTAGRAM, "https://ig.me/m/ada", "ada"),
+        (INSTAGRAM, "instagram://user?username=ada", "ada"),
+        (INSTAGRAM, "\u200e@\u200bada\ufeff", "ada"),
+        (INSTAGRAM, "https://example.com/ada", None),
+        (INSTAGRAM, "https://www.instagram.com/", None),
         (IdentifierKind.PARTICIPANT, "é" * 512, "é" * 512),
         (IdentifierKind.PARTICIPANT, "é" * 513, None),  # longer than a member's key can be
         (IdentifierKind.PARTICIPANT, "", None),
@@ -52,6 +69,13 @@ def value(kind: IdentifierKind, text: str, region: str = "GB") -> str | None:
         (PHONE, "0044 20 7946 0958", "+442079460958"),
         (PHONE, "tel:+44-20-7946-0958", "+442079460958"),
         (PHONE, "+49 170 1234567", "+491701234567"),
+        (PHONE, "\u202a+49 170\u200b 1234567\u202c", "+491701234567"),
+        (PHONE, "491701234567.0", "+491701234567"),
+        (PHONE, "491701234567,00", "+491701234567"),
+        (PHONE, "442079460958.0", "+442079460958"),
+        (PHONE, "4.42079460958E+11", "+442079460958"),
+        (PHONE, "4.42E11", None),
+        (PHONE, "4,42E+11", None),
         (PHONE, "12", None),
         (PHONE, "ask Ada", None),
         (PHONE, "", None),
@@ -59,6 +83,16 @@ def value(kind: IdentifierKind, text: str, region: str = "GB") -> str | None:
         (WHATSAPP, "020 7946 0958", "+442079460958"),
         (WHATSAPP, "+442079460958", "+442079460958"),
         (EMAIL, " Ada@Example.COM ", "ada@example.com"),
+        (WHATSAPP, "https://wa.me/491701234567", "+491701234567"),
+        (WHATSAPP, "https://api.whatsapp.com/send?phone=491701234567&text=hi", "+491701234567"),
+        (WHATSAPP, "491701234567@s.whatsapp.net", "+491701234567"),
+        (WHATSAPP, "whatsapp:+491701234567", "+491701234567"),
+        (EMAIL, "mailto:ada@example.com", "ada@example.com"),
+        (EMAIL, "MAILTO:%61da@example.com?subject=Hi", "ada@example.com"),
+        (EMAIL, "<ada@example.com>", "ada@example.com"),
+        (EMAIL, "Ada Lovelace <mailto:ada@example.com>", "ada@example.com"),
+        (EMAIL, "ada\u200b@example.com\u2060", "ada@example.com"),
+        (EMAIL, "ada@example.com, bob@example.com", None),
         (EMAIL, "ada", None),
         (EMAIL, "ada @example.com", None),
     ],
@@ -72,6 +106,127 @@ def test_every_notation_has_the_same_normal_form(
 def test_a_number_without_a_country_code_belongs_to_the_region() -> None:
     assert value(PHONE, "0412 345 678", "AU") == "+61412345678"
     assert value(PHONE, "(201) 555-0100", "US") == "+12015550100"
+
+
+@pytest.mark.parametrize("kind", [PHONE, WHATSAPP])
+@pytest.mark.parametrize(
+    ("region", "text", "expected"),
+    [
+        ("US", "201-555-0123", "+12015550123"),
+        ("US", "2015550123", "+12015550123"),
+        ("ES", "612345678", "+34612345678"),
+        ("IN", "9876543210", "+919876543210"),
+        ("MX", "5512345678", "+525512345678"),
+        ("BR", "11987654321", "+5511987654321"),
+        ("PL", "512345678", "+48512345678"),
+        ("CO", "3001234567", "+573001234567"),
+        ("SG", "81234567", "+6581234567"),
+        ("CN", "13812345678", "+8613812345678"),
+        ("RU", "8 916 123-45-67", "+79161234567"),
+        ("IT", "06 12345678", "+390612345678"),
+        # A number that has its country code, although it has no plus.
+        ("US", "491701234567", "+491701234567"),
+        ("DE", "447911123456", "+447911123456"),
+        ("DE", "4930123456", "+4930123456"),
+        ("US", "0044 20 7946 0958", "+442079460958"),
+    ],
+)
+def test_a_number_of_every_kind_without_a_plus_belongs_to_the_region_if_it_can(
+    kind: IdentifierKind, region: str, text: str, expected: str
+) -> None:
+    assert value(kind, text, region) == expected
+
+
+@pytest.mark.parametrize("region", ["DE", "US", "BR", "MX", "AR"])
+@pytest.mark.parametrize(
+    "forms",
+    [
+        ("+55 11 98765-4321", "+55 11 8765-4321", "+551187654321", "+55 (11) 9 8765 4321"),
+        ("+55 85 96123-4567", "+558561234567"),
+        (
+            "+52 55 1234 5678",
+            "+5215512345678",
+            "+52 1 55 1234 5678",
+            "+52 044 55 1234 5678",
+            "+52 01 55 12345678",
+        ),
+        ("+54 9 11 2345-6789", "+541123456789", "+54 11 15 2345-6789", "+5491123456789"),
+        ("+54 9 351 512-3456", "+543515123456", "+54 351 15 512-3456"),
+        ("+229 01 97 12 34 56", "+22997123456"),
+        ("+225 07 07 07 07 07", "+22507070707"),
+        ("+225 05 45 07 07 07", "+22545070707"),
+        ("+237 6 71 23 45 67", "+23771234567"),
+    ],
+)
+def test_the_earlier_and_the_present_form_of_a_number_are_one_person(
+    forms: tuple[str, ...], region: str
+) -> None:
+    assert len({value(kind, form, region) for kind in (PHONE, WHATSAPP) for form in forms}) == 1
+
+
+@pytest.mark.parametrize(
+    ("region", "forms"),
+    [
+        ("BR", ("(11) 98765-4321", "11 8765-4321", "0 15 11 98765-4321", "+551187654321")),
+        ("MX", ("55 1234 5678", "044 55 1234 5678", "01 55 1234 5678", "1 55 1234 5678", "+5215512345678")),
+        ("AR", ("11 2345-6789", "011 15 2345-6789", "+5491123456789")),
+    ],
+)
+def test_the_forms_of_a_number_at_home_are_one_person(region: str, forms: tuple[str, ...]) -> None:
+    assert len({value(kind, form, region) for kind in (PHONE, WHATSAPP) for form in forms}) == 1
+
+
+def test_a_fixed_line_keeps_its_digits() -> None:
+    assert value(PHONE, "+55 11 3765-4321") == "+551137654321"
+    assert value(PHONE, "+52 222 123 4567") == "+522221234567"
+
+
+@settings(max_examples=25)
+@given(
+    st.sampled_from("6789"), st.from_regex(r"[0-9]{7}", fullmatch=True), st.sampled_from(["11", "21", "85"])
+)
+def test_beepers_form_of_a_brazilian_number_is_that_of_the_address_book(
+    first: str, rest: str, area: str
+) -> None:
+    member = somebody("@whatsapp_1:s", phone_number=f"55{area}{first}{rest}")
+    in_whatsapp = identifiers_of(member, network="WhatsApp", region="US")
+    in_book = value(PHONE, f"+55 {area} 9{first}{rest}")
+    assert {each.value for each in in_whatsapp[1:]} == {in_book}
+
+
+@given(
+    st.sampled_from(
+        [(52, ""), (52, "1"), (54, ""), (54, "9"), (55, ""), (225, ""), (229, ""), (229, "01"), (237, "")]
+    ),
+    st.from_regex(r"[0-9]{8,11}", fullmatch=True),
+)
+def test_a_key_of_a_country_with_two_forms_is_its_own_key(country: tuple[int, str], digits: str) -> None:
+    once = value(PHONE, f"+{country[0]}{country[1]}{digits}")
+    assert once is None or value(PHONE, once) == once
+
+
+def test_a_refused_text_is_named_with_what_to_do() -> None:
+    post = describe_invalid(INSTAGRAM, "https://www.instagram.com/p/C1/", region="GB")
+    assert post.startswith("'https://www.instagram.com/p/C1/' is not a valid Instagram user name: ")
+    assert "address of a post" in post
+    assert "a spreadsheet has rounded it" in describe_invalid(PHONE, "4.42E11", region="GB")
+    assert "include the country code" in describe_invalid(PHONE, "ask Ada", region="GB")
+
+
+@pytest.mark.parametrize("kind", [PHONE, WHATSAPP])
+def test_without_a_region_only_numbers_with_a_country_code_are_accepted(kind: IdentifierKind) -> None:
+    assert value(kind, "+49 170 1234567", "") == "+491701234567"
+    for text in ("0170 1234567", "2015550123", "491701234567"):
+        assert value(kind, text, "") is None
+        assert "write it like +44 20 7946 0958, or set DefaultRegion" in describe_invalid(
+            kind, text, region=""
+        )
+
+
+def test_a_number_from_whatsapp_has_its_country_code_in_every_region() -> None:
+    member = somebody("@whatsapp_1:s", phone_number="2015550123")
+    egyptian = {each.value for each in identifiers_of(member, network="WhatsApp", region="US")[1:]}
+    assert egyptian == {"+2015550123"}
 
 
 @given(names, st.booleans(), st.booleans())

@@ -67,7 +67,7 @@ class Config:
             fetches_per_invocation=_whole(environ, "FETCHES_PER_INVOCATION", least=1),
             active_within_days=_whole(environ, "ACTIVE_WITHIN_DAYS", least=0),
             refetch_media_after_days=_whole(environ, "REFETCH_MEDIA_AFTER_DAYS", least=0),
-            default_region=_required(environ, "DEFAULT_REGION"),
+            default_region=_setting(environ, "DEFAULT_REGION"),
             contact_url=_contact_url(environ),
             former_pictures=_former_pictures(environ),
             writes_at_once=_whole(environ, "WRITES_AT_ONCE", least=1),

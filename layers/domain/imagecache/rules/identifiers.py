@@ -5,19 +5,32 @@ kind, and all code that depends on the kind uses RULES.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from urllib.parse import unquote
 
 from imagecache.model.chat import MOST_ID_BYTES, Participant
 from imagecache.model.contact import Identifier, IdentifierKind
+from imagecache.rules.phone_numbers import phone_number, phone_number_hint, whatsapp_form
 
-_INSTAGRAM_PAGE = re.compile(r"(https?://)?(www\.)?instagram\.com/", re.IGNORECASE)
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_INSTAGRAM_PAGE = re.compile(
+    r"(?:https?://)?(?:[a-z0-9-]+\.)*(?:instagram\.com|instagr\.am|ig\.me)(?:/|$)", re.IGNORECASE
+)
+_INSTAGRAM_APP = re.compile(r"instagram://user\?(?:.*&)?username=", re.IGNORECASE)
+_INSTAGRAM_NAME = re.compile(r"[a-z0-9._]+")
+# The first part of a path on Instagram. Of some pages, the second part is the user name.
+_BEFORE_NAME = {"_u", "_n", "m", "stories"}
+_NO_PROFILE = {"p", "reel", "reels", "tv", "explore", "accounts", "direct", "share", "s", "highlights"}
+# Signs that belong to the notation of an address, such as <ada@example.com>, are not part of an address.
+_EMAIL = re.compile(r"[^@\s<>()\[\],;:\\\"]+@[^@\s<>()\[\],;:\\\"]+")
+_MAILTO = re.compile(r"\s*mailto:", re.IGNORECASE)
+_IN_BRACKETS = re.compile(r"[^<>]*<([^<>]*)>\s*")
 _IMESSAGE_PREFIX = "imsg##participant:"
 # The longest valid e-mail address. An identifier is part of a key, for which DynamoDB allows 2,048 bytes.
 _MOST_CHARS = 254
 _EXAMPLE_NUMBER = "include the country code, for example +44 20 7946 0958"
+_EXAMPLE_NAME = "it has no spaces, only letters, digits, dots and underscores, for example ada.lovelace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +38,17 @@ class IdentifierRule:
     """A kind of identifier.
 
     `normal_form(text, region)` returns the normal form of a text, or None if the text is not valid. `region`
-    is the country, such as GB, of phone numbers without a country code. `of_member(member, network)` returns
-    the text of this kind that a member of a chat has, before it is normalised. `noun` and `hint` are parts of
-    the message about an invalid text. `is_written` is False for PARTICIPANT, which clients send in a separate
-    field.
+    is the country, such as GB, of phone numbers without a country code, or empty. `of_member(member,
+    network)` returns the text of this kind that a member of a chat has, before it is normalised. `noun` and
+    `hint` are parts of the message about an invalid text; `special_hint(text, region)` returns a better hint
+    for some texts, or None. `is_written` is False for PARTICIPANT, which clients send in a separate field.
     """
 
     noun: str
     hint: str
     normal_form: Callable[[str, str], str | None]
     of_member: Callable[[Participant, str], str | None]
+    special_hint: Callable[[str, str], str | None] = lambda _text, _region: None
     is_written: bool = True
 
 
@@ -42,6 +56,12 @@ def identifier(kind: IdentifierKind, text: str, *, region: str) -> Identifier | 
     """Returns the identifier in its normal form, or None if the text is not valid."""
     value = RULES[kind].normal_form(text, region)
     return Identifier(kind, value) if value else None
+
+
+def describe_invalid(kind: IdentifierKind, text: str, *, region: str) -> str:
+    """Returns the message about a text that is not valid, with what to do about it."""
+    rule = RULES[kind]
+    return f"{text[:60]!r} is not a valid {rule.noun}: {rule.special_hint(text, region) or rule.hint}"
 
 
 def identifiers_of(member: Participant, *, network: str, region: str) -> list[Identifier]:
@@ -66,39 +86,54 @@ def _participant_id(text: str, _region: str) -> str | None:
     return text if 0 < len(text.encode()) <= MOST_ID_BYTES else None
 
 
+def _visible(text: str) -> str:
+    """Returns the text without invisible marks, which are copied with a text, and without outer spaces."""
+    return "".join(char for char in text if unicodedata.category(char) != "Cf").strip()
+
+
 def _instagram(text: str, _region: str) -> str | None:
     """Returns the user name in lower case, also of a text with an @ or of the URL of a profile."""
-    name = _INSTAGRAM_PAGE.sub("", text.strip(), count=1)
-    name = re.split(r"[/?#]", name, maxsplit=1)[0].lstrip("@").casefold()
-    return name if name and not re.search(r"\s", name) and len(name) <= _MOST_CHARS else None
+    name = _instagram_path(text)[0].lstrip("@").casefold()
+    return name if _INSTAGRAM_NAME.fullmatch(name) and len(name) <= _MOST_CHARS else None
 
 
-def _whatsapp(text: str, region: str) -> str | None:
-    """Returns a number in E.164. WhatsApp writes numbers with the country code but without the plus."""
-    digits = text.strip()
-    international = _e164(f"+{digits}", region) if digits[:1] in set("123456789") else None
-    return international or _e164(text, region)
+def _instagram_path(text: str) -> tuple[str, bool]:
+    """Returns the part of the text that is the user name, and whether the text is a URL without one."""
+    text = _visible(text)
+    if match := _INSTAGRAM_APP.match(text):
+        return re.split(r"[&#]", text[match.end() :], maxsplit=1)[0], False
+    if not (match := _INSTAGRAM_PAGE.match(text)):
+        return text.rstrip("/"), False
+    path = re.split(r"[?#]", text[match.end() :], maxsplit=1)[0]
+    parts = [part for part in unquote(path).split("/") if part]
+    if len(parts) > 1 and parts[0].lower() in _BEFORE_NAME:
+        return ("", True) if parts[1].lower() == "highlights" else (parts[1], False)
+    # `/ada/p/<post>` is a post, but its URL names the profile as well.
+    if not parts or parts[0].lower() in _NO_PROFILE | _BEFORE_NAME:
+        return "", True
+    return parts[0], False
 
 
-@lru_cache(maxsize=4096)
-def _e164(text: str, region: str) -> str | None:
-    """Returns the number in E.164 (`+` and digits), or None if no number of its country has this length."""
-    import phonenumbers  # noqa: PLC0415 - 100 ms of a cold start, and most invocations never need it
-
-    if len(text) > _MOST_CHARS:
-        return None
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+def _instagram_hint(text: str, _region: str) -> str | None:
+    is_other_page = _instagram_path(text)[1]
+    return (
+        "this is the address of a post or page, not of a profile; give the user name"
+        if is_other_page
+        else None
+    )
 
 
 def _email(text: str, _region: str) -> str | None:
-    """Returns the address in lower case. In practice, case does not matter even before the @."""
-    address = text.strip().casefold()
+    """Returns the address in lower case. In practice, case does not matter even before the @.
+
+    The address may be a `mailto:` link, or in angle brackets after a name.
+    """
+    address = _visible(text)
+    if match := _MAILTO.match(address):
+        address = unquote(address[match.end() :].partition("?")[0])
+    if match := _IN_BRACKETS.fullmatch(address):
+        address = _MAILTO.sub("", match[1], count=1)
+    address = address.strip().casefold()
     return address if _EMAIL.fullmatch(address) and len(address) <= _MOST_CHARS else None
 
 
@@ -119,9 +154,15 @@ def _is_on(network: str, member: Participant, network_of_chat: str) -> bool:
     return network in network_of_chat or member.participant_id.startswith(f"@{network}_")
 
 
-def _phone_of(member: Participant) -> str | None:
+def _whatsapp_of(member: Participant, network: str) -> str | None:
+    return _phone_of(member, network) if _is_on("whatsapp", member, network) else None
+
+
+def _phone_of(member: Participant, network: str) -> str | None:
+    """Returns the member's number. WhatsApp always writes the country code, but often without the plus."""
     handle = _imessage_handle(member)
-    return member.phone_number or (handle if "@" not in handle else None)
+    number = member.phone_number or (handle if "@" not in handle else None)
+    return whatsapp_form(number) if number and _is_on("whatsapp", member, network) else number
 
 
 def _email_of(member: Participant) -> str | None:
@@ -139,21 +180,24 @@ RULES: Mapping[IdentifierKind, IdentifierRule] = {
     ),
     IdentifierKind.INSTAGRAM: IdentifierRule(
         noun="Instagram user name",
-        hint="it has no spaces, for example ada.lovelace",
+        hint=_EXAMPLE_NAME,
         normal_form=_instagram,
+        special_hint=_instagram_hint,
         of_member=lambda member, network: member.username if _is_on("instagram", member, network) else None,
     ),
     IdentifierKind.WHATSAPP: IdentifierRule(
         noun="WhatsApp number",
         hint=_EXAMPLE_NUMBER,
-        normal_form=_whatsapp,
-        of_member=lambda member, network: _phone_of(member) if _is_on("whatsapp", member, network) else None,
+        normal_form=phone_number,
+        special_hint=phone_number_hint,
+        of_member=_whatsapp_of,
     ),
     IdentifierKind.PHONE: IdentifierRule(
         noun="phone number",
         hint=_EXAMPLE_NUMBER,
-        normal_form=_e164,
-        of_member=lambda member, _: _phone_of(member),
+        normal_form=phone_number,
+        special_hint=phone_number_hint,
+        of_member=_phone_of,
     ),
     IdentifierKind.EMAIL: IdentifierRule(
         noun="e-mail address",

@@ -254,7 +254,7 @@ def _phone(member: Participant, network: str, region: str) -> str | None:
     match = _WHATSAPP_ID.match(member.participant_id)
     if number or not match:
         return number
-    in_id = identifier(IdentifierKind.WHATSAPP, match[1], region=region)
+    in_id = identifier(IdentifierKind.WHATSAPP, f"+{match[1]}", region=region)
     return in_id.value if in_id else None
 
 

@@ -8,7 +8,7 @@ from imagecache.errors import InvalidRequestError, NotFoundError
 from imagecache.model.chat import Chat
 from imagecache.model.contact import Contact, Identifier, IdentifierKind, KeptBy
 from imagecache.model.image import ImageView
-from imagecache.rules.identifiers import RULES, identifier
+from imagecache.rules.identifiers import describe_invalid, identifier
 from imagecache.rules.image_choice import view_of
 from imagecache.rules.source_urls import storable_source
 from imagecache.stores.chats.chats import ChatsTable
@@ -161,6 +161,5 @@ def _identifiers(texts: Mapping[IdentifierKind, Sequence[str]], region: str) -> 
         for text in texts_of_kind:
             normal = identifier(kind, text, region=region)
             if normal is None:
-                rule = RULES[kind]
-                raise InvalidRequestError(f"{text[:60]!r} is not a valid {rule.noun}: {rule.hint}")
+                raise InvalidRequestError(describe_invalid(kind, text, region=region))
             yield normal
