@@ -1,20 +1,21 @@
 """Reads a file of contacts in the forms that spreadsheets and address books write.
 
-A CSV file has a line of column names and then a line for each contact. Cells are separated by `,` or `;`, and
-a byte order mark is allowed. A JSON file is a list of objects with the same names. Unknown columns are
-ignored. Several values in one cell are separated by `|`.
+Three formats are read: CSV (contact_csv.py), vCard (contact_cards.py), and a JSON list of objects with the
+names of the CSV columns. Several values in one cell are separated by `|`, or by ` ::: ` as Google does.
 """
 
-import csv
+import codecs
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from imagecache_cli.api import Json
+from imagecache_cli.contact_cards import read_cards
+from imagecache_cli.contact_columns import KINDS, ContactEntry, column
+from imagecache_cli.contact_csv import read_csv
 from imagecache_cli.errors import SettingsError
 
 CHECKS = (
@@ -23,30 +24,17 @@ CHECKS = (
     "another contact has the same identifier."
 )
 
-KINDS = ("instagram", "whatsapp", "phone", "email")
-"""The kinds of identifiers, by the API's names. Each is also the name of a column."""
-
-_SEPARATOR = "|"
-# The names that people and other programs give to columns, in lower case and without spaces and signs.
-_COLUMNS = {
-    "contactid": "contactId",
-    "id": "contactId",
-    "fullname": "fullName",
-    "name": "fullName",
-    "imageurl": "imageUrl",
-    "image": "imageUrl",
-    "photo": "imageUrl",
-    "phones": "phone",
-    "phonenumber": "phone",
-    "emails": "email",
-    "participantids": "participantIds",
-    **{kind: kind for kind in KINDS},
-}
 # The API's rule for a contactId. It is checked here, too, so that --dry-run finds the problem.
 _CONTACT_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+# The API's limit for the longest field, a picture's URL.
+_MOST_CHARS = 65_536
 # No phone number has fewer digits. The import itself checks numbers against the rules of their country.
 _FEWEST_DIGITS = 2
+# Spreadsheets write a number that they take for a fraction with a zero, a large one as a power of ten, and a
+# text that looks like a number as a formula or after an apostrophe.
+_FRACTION = re.compile(r"(\+?\d{5,})[.,]0{1,2}")
+_POWER_OF_TEN = re.compile(r"\d(?:[.,](\d+))?[eE]\+?(\d{1,2})")
+_FORMULA = re.compile(r'="(.*)"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +42,7 @@ class ContactRow:
     """A contact from a file or from the command line.
 
     `problem` is the reason why the contact cannot be sent, or empty if it can. `number` is the line in a CSV
-    file, the position in a JSON list, or 0.
+    file, the position in a JSON list or among vCards, or 0.
     """
 
     contact_id: str
@@ -80,93 +68,127 @@ class ContactRow:
 def read_contact_rows(file: Path) -> list[ContactRow]:
     """Returns every row, also rows with a problem. Raises SettingsError if the file cannot be read."""
     try:
-        # Excel begins UTF-8 files with a byte order mark, which this encoding removes.
-        text = file.read_text(encoding="utf-8-sig")
+        content = file.read_bytes()
     except OSError as error:
         raise SettingsError(f"{file.name} cannot be opened ({error.strerror}): check the path") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{file.name} is not in UTF-8: save it as UTF-8 first") from error
-    is_json = file.suffix.lower() == ".json"
-    entries = _json_entries(text, file) if is_json else _csv_entries(text, file)
+    if content.startswith(b"PK\x03\x04"):
+        raise SettingsError(f"{file.name} is a workbook or an archive: save the contacts as CSV first")
     first_numbers: dict[str, int] = {}
-    rows = [_contact_row(fields, number, first_numbers) for number, fields in entries]
+    rows = [_contact_row(entry, first_numbers) for entry in _entries(content, file)]
     if not rows:
         raise SettingsError(f"{file.name} contains no contacts: add at least one")
     return rows
 
 
-def _csv_entries(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields the line number and the values by column of each contact. Raises SettingsError."""
-    header = text.partition("\n")[0]
-    # Spreadsheets write semicolons in countries where the comma separates decimals.
-    delimiter = ";" if header.count(";") > header.count(",") else ","
-    # The line ends are kept, because a quoted cell may contain some.
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
-    try:
-        columns = [_column(name) for name in next(reader, [])]
-        # A first line without any identifier is probably a contact: the file has no column names.
-        if not set(columns) & {*KINDS, "participantIds"}:
-            names = ", ".join(("contactId", "fullName", "imageUrl", *KINDS, "participantIds"))
-            raise SettingsError(f"{file.name} must begin with a line of column names, some of {names}")
-        for values in reader:
-            if any(value.strip() for value in values):
-                # Rows may be shorter than the header or longer, because many programs omit empty cells at
-                # the end.
-                fields = {name: value for name, value in zip(columns, values, strict=False) if name}
-                yield reader.line_num, fields
-    except csv.Error as error:
-        raise SettingsError(f"{file.name} is not CSV after line {reader.line_num}: {error}") from error
+def _entries(content: bytes, file: Path) -> Iterator[ContactEntry]:
+    text = _decoded(content)
+    if file.suffix.lower() in {".vcf", ".vcard"} or re.match(r"\s*BEGIN:VCARD\b", text, re.IGNORECASE):
+        return read_cards(text)
+    if file.suffix.lower() == ".json":
+        return _json_entries(text, file)
+    return read_csv(text, file.name)
 
 
-def _json_entries(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields the position, from 1, and the values by column of each contact. Raises SettingsError."""
+def _decoded(content: bytes) -> str:
+    """Returns the text of a file in UTF-8, UTF-16 or Windows-1252.
+
+    Excel writes all three. Each byte that is not valid UTF-8 is read as Windows-1252, so that one damaged row
+    does not change the letters of the others.
+    """
+    for mark, encoding in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if content.startswith(mark):
+            return content.decode(encoding, errors="windows-1252" if mark is codecs.BOM_UTF8 else "replace")
+    # Without a mark, UTF-16 shows by its zeros: every second byte of Latin letters, commas and line ends.
+    start = content[:200]
+    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+        if len(zeros) > 1 and zeros.count(0) * 2 > len(zeros):
+            return content.decode(encoding, errors="replace")
+    return content.decode(errors="windows-1252")
+
+
+def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
+    """Handles bytes that are not valid UTF-8, as `codecs.register_error` describes it."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
+
+
+codecs.register_error("windows-1252", _as_windows_1252)
+
+
+def _json_entries(text: str, file: Path) -> Iterator[ContactEntry]:
+    """Yields the contacts, numbered by their position from 1. Raises SettingsError."""
     try:
-        document = json.loads(text)
+        # A number stays as it was written, because a phone number may have lost its quotation marks.
+        document = json.loads(text, parse_float=str, parse_int=str)
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{file.name} is not JSON ({error})") from error
     # The answer of `imagecache contacts list --json` is an object with the list.
-    entries = document.get("contacts") if isinstance(document, dict) else document
-    if not isinstance(entries, list):
+    items = document.get("contacts") if isinstance(document, dict) else document
+    if not isinstance(items, list):
         raise SettingsError(f"{file.name} must contain a list of contacts")
-    for number, entry in enumerate(entries, start=1):
-        fields = entry if isinstance(entry, dict) else {}
+    for number, item in enumerate(items, start=1):
+        fields = item if isinstance(item, dict) else {}
         # A list of all contacts has Beeper's own, too. Stored by hand, they would no longer follow Beeper,
         # and win against the contacts of other sources.
         if fields.get("source") == "beeper":
             continue
+        entry = ContactEntry(number)
         identifiers = fields.get("identifiers")
         # In the API's answers the identifiers are in a separate object.
-        fields = {**fields, **(identifiers if isinstance(identifiers, dict) else {})}
-        yield number, {_column(name): value for name, value in fields.items() if _column(name)}
+        nested = identifiers if isinstance(identifiers, dict) else {}
+        for name, value in [*fields.items(), *nested.items()]:
+            if isinstance(value, str):
+                entry.add_cell(column(name), value)
+            for each in value if isinstance(value, list) else []:
+                if isinstance(each, str):
+                    entry.add(column(name), each)
+        yield entry
 
 
-def _column(name: str) -> str:
-    """Returns the API's field name for the name of a column, or an empty text if it is unknown."""
-    return _COLUMNS.get(re.sub(r"[^a-z]", "", name.lower()), "")
-
-
-def _contact_row(fields: dict[str, Any], number: int, first_numbers: dict[str, int]) -> ContactRow:
-    """Returns the contact in `fields`, with its first problem if it has one.
+def _contact_row(entry: ContactEntry, first_numbers: dict[str, int]) -> ContactRow:
+    """Returns the contact in `entry`, with its first problem if it has one.
 
     `first_numbers` has the number of the first row with each contactId so far. This function adds the row.
     """
-    identifiers = {kind: _texts(fields.get(kind)) for kind in KINDS}
-    participant_ids = _texts(fields.get("participantIds"))
-    contact_id = _text(fields.get("contactId")) or _generated_id(identifiers, participant_ids)
-    first_number = first_numbers.setdefault(contact_id, number)
-    problem = _id_problem(contact_id)
-    if not problem and first_number != number:
-        problem = f"row {first_number} has the same contactId"
-    problem = problem or _identifier_problem(identifiers)
+    identifiers = {kind: _values(entry, kind) for kind in KINDS}
+    participant_ids = _values(entry, "participantIds")
+    full_name = entry.full_name()
+    contact_id = entry.first("contactId") or _generated_id(identifiers, participant_ids)
+    problem = entry.problem or _id_problem(contact_id)
+    if not problem:
+        first_number = first_numbers.setdefault(contact_id, entry.number)
+        if first_number != entry.number:
+            problem = f"row {first_number} has the same contactId"
     return ContactRow(
         contact_id,
-        _text(fields.get("fullName")),
-        _text(fields.get("imageUrl")),
+        full_name,
+        entry.first("imageUrl"),
         identifiers,
         participant_ids,
-        number,
-        problem,
+        entry.number,
+        problem or _length_problem(entry) or _identifier_problem(identifiers),
     )
+
+
+def _values(entry: ContactEntry, name: str) -> list[str]:
+    """Returns all values of all columns with this meaning, each once and in their order."""
+    values = entry.fields.get(name, [])
+    if name in {"phone", "whatsapp"}:
+        values = [_without_spreadsheet_signs(value) for value in values]
+    return list(dict.fromkeys(filter(None, values)))
+
+
+def _without_spreadsheet_signs(text: str) -> str:
+    if match := _FORMULA.fullmatch(text):
+        text = match[1]
+    text = text.removeprefix("'")
+    match = _FRACTION.fullmatch(text)
+    return match[1] if match else text
 
 
 def _generated_id(identifiers: Mapping[str, list[str]], participant_ids: list[str]) -> str:
@@ -181,8 +203,17 @@ def _generated_id(identifiers: Mapping[str, list[str]], participant_ids: list[st
 def _id_problem(contact_id: str) -> str:
     if not contact_id:
         return f"the row has no contactId and no identifier: give one of {', '.join(KINDS)} or participantIds"
-    if not _CONTACT_ID.fullmatch(contact_id):
+    # The last two would lead to another path.
+    if not _CONTACT_ID.fullmatch(contact_id) or contact_id in {".", ".."}:
         return "the contactId must be 1 to 128 letters, digits or . _ : @ + -"
+    return ""
+
+
+def _length_problem(entry: ContactEntry) -> str:
+    for name, cells in entry.fields.items():
+        longest = max(map(len, cells))
+        if longest > _MOST_CHARS:
+            return f"{name} has {longest:,} characters, and at most {_MOST_CHARS:,} are accepted: shorten it"
     return ""
 
 
@@ -196,21 +227,13 @@ def _identifier_problem(identifiers: Mapping[str, list[str]]) -> str:
         for text in identifiers[kind]:
             if sum(letter.isdigit() for letter in text) < _FEWEST_DIGITS:
                 return f"{text[:60]!r} is not a valid phone number, for example +44 20 7946 0958"
+            match = _POWER_OF_TEN.fullmatch(text)
+            if match and len(match[1] or "") != int(match[2]):
+                return (
+                    f"{text!r} is not a valid phone number: a spreadsheet has rounded it, so its last digits"
+                    " are lost; format the column as text first"
+                )
     for text in identifiers["email"]:
-        if not _EMAIL.fullmatch(text):
+        if "@" not in text:
             return f"{text[:60]!r} is not a valid e-mail address, for example ada@example.com"
     return ""
-
-
-def _text(value: Any) -> str | None:
-    """Returns a text or a whole number as a text without outer spaces.
-
-    Returns None if nothing is left, or if the value has another type.
-    """
-    return str(value).strip() or None if isinstance(value, str | int) else None
-
-
-def _texts(value: Any) -> list[str]:
-    """Returns the texts in a list, or the parts of one text that are separated by `|`."""
-    values = value if isinstance(value, list) else str(value or "").split(_SEPARATOR)
-    return [text for text in map(_text, values) if text]

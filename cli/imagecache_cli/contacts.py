@@ -131,7 +131,7 @@ def remove(context: typer.Context, contact_id: ContactId) -> None:
 @app.command("import")
 def import_contacts(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv or .json file: see the README.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .vcf or .json file: see the README.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file, and change nothing.")] = False,
 ) -> None:
     """Create or replace each contact of a file. Exit code 1 if a row has a problem; the others are stored."""
