@@ -291,19 +291,81 @@ function absolute(url, base) {
   return base ? new URL(url, base).href : url;
 }
 
+// Between two of these letters, which would otherwise be joined as in a word.
+const NON_JOINER = "\u200c";
+const CURSIVE =
+  /^[\u0600-\u077f\u07c0-\u07ff\u0840-\u08ff\u1800-\u18af\ufb50-\ufdff\ufe70-\ufefe\u{1e900}-\u{1e95f}]/u;
+const OPENING = "([{<（［【「『";
+const CLOSING = ")]}>）］】」』";
+// Marks that are not seen, letters that are not seen, which people use as an empty name, and signs that change the
+// emoji before them. The two joiners belong to the letters around them.
+const INVISIBLE =
+  /(?![\u200c\u200d])\p{Cf}|[\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\u{1f3fb}-\u{1f3ff}]/gu;
+const KEYCAP = /[0-9#*]\u20e3/g;
+// Georgian has capital letters, but no name is written with them.
+const GEORGIAN = /^[\u10d0-\u10ff]/;
+
 /**
- * Returns the first letters of the first and the last word, as the API does; words without a first letter are skipped.
+ * Returns the first letters of the first and of the last word, as the API does (rules/initials.py). A letter is a whole
+ * grapheme cluster. Signs before it are skipped, and so is a word that begins with a digit. Words in brackets count
+ * only if fewer than two other words do.
  *
  * @param {string} name
- * @returns {string} One or two upper-case letters, or nothing for a name without letters.
+ * @returns {string} One or two letters, or nothing for a name without letters.
  */
 export function initialsOf(name) {
-  const words = name.split(/\s+/).filter((word) => /^\p{L}/u.test(word));
-  const ends = words.length > 1 ? [words[0], words[words.length - 1]] : words;
-  return ends
-    .map((word) => [...word][0])
-    .join("")
-    .toUpperCase();
+  const words = wordsOf(name.normalize("NFC").replace(INVISIBLE, "").replace(KEYCAP, ""));
+  const outside = words.filter((word) => !word.isInBrackets);
+  const chosen = outside.length > 1 ? outside : words;
+  const ends = chosen.length > 1 ? [chosen[0], chosen[chosen.length - 1]] : chosen;
+  const letters = ends.map((word) => capital(clusterOf(word.text)));
+  const areJoined = letters.length > 1 && letters.every((letter) => CURSIVE.test(letter));
+  return letters.join(areJoined ? NON_JOINER : "");
+}
+
+/**
+ * Returns the words from their first letters on.
+ *
+ * @param {string} name
+ * @returns {{ text: string, isInBrackets: boolean }[]}
+ */
+function wordsOf(name) {
+  const words = [];
+  let depth = 0;
+  let isLetterWanted = true;
+  let position = 0;
+  for (const char of name) {
+    if (/[\p{Z}\p{Cc}]/u.test(char)) isLetterWanted = true;
+    else if (OPENING.includes(char)) depth += 1;
+    else if (CLOSING.includes(char)) depth = Math.max(0, depth - 1);
+    else if (isLetterWanted && /[\p{Lu}\p{Ll}\p{Lt}\p{Lo}]/u.test(char)) {
+      isLetterWanted = false;
+      words.push({ text: name.slice(position), isInBrackets: depth > 0 });
+    } else if (/\p{N}/u.test(char)) isLetterWanted = false;
+    position += char.length;
+  }
+  return words;
+}
+
+/**
+ * Returns the first grapheme cluster, without joiners at its end.
+ *
+ * @param {string} text
+ */
+function clusterOf(text) {
+  const [first] = new Intl.Segmenter("und", { granularity: "grapheme" }).segment(text);
+  return first.segment.replace(/[\u200c\u200d]+$/, "");
+}
+
+/**
+ * Returns the cluster with a capital letter, unless that would be several letters, as SS for ß.
+ *
+ * @param {string} cluster
+ */
+function capital(cluster) {
+  const [letter] = cluster;
+  const upper = GEORGIAN.test(letter) ? letter : letter.toUpperCase();
+  return ([...upper].length === 1 ? upper : letter) + cluster.slice(letter.length);
 }
 
 /**

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { before, test } from "node:test";
 
 /** @type {typeof import("../../web/avatar.js")} */
@@ -28,6 +29,14 @@ test("initials are the first letters of the first and the last word, as the API 
     ["", ""],
   ];
   for (const [name, initials] of cases) assert.equal(avatar.initialsOf(name), initials);
+});
+
+test("initials are whole letters of every script, as the API makes them", () => {
+  /** @type {{ initials: [string, string][] }} */
+  const vectors = JSON.parse(readFileSync(new URL("../fixtures/initials.json", import.meta.url), "utf8"));
+  for (const [name, initials] of vectors.initials) {
+    assert.equal(avatar.initialsOf(name), initials, JSON.stringify(name));
+  }
 });
 
 test("a letter outside the basic plane is not cut in half", () => {

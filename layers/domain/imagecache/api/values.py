@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from imagecache.api import shapes
 from imagecache.model.image import SIZES, ImageView
 from imagecache.rules.image_choice import ShownImage, ShownStatus
+from imagecache.rules.initials import initials as initials  # noqa: PLC0414 - also used as this module's
 from imagecache.stores.blobs import image_path
 
 
@@ -34,12 +35,6 @@ def _urls(view: ImageView | None, base_url: str) -> dict[str, str]:
     if view is None or view.blob_id is None:
         return {}
     return {str(size): base_url + image_path(view.blob_id, size) for size in SIZES}
-
-
-def initials(name: str | None) -> str:
-    """Returns the first letters of the first and the last word that begin with a letter, if any."""
-    words = [word for word in (name or "").split() if word[0].isalpha()]
-    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
 
 
 def iso8601(milliseconds: int | None) -> str | None:
