@@ -60,3 +60,59 @@ test("periods begin at midnight in the reader's time zone", () => {
   for (const [moment, expected] of cases) assert.equal(period(moment.toISOString(), NOON), expected);
   assert.equal(period(null, NOON), "Without any activity");
 });
+
+/**
+ * Runs a function in a time zone.
+ *
+ * @param {string} zone
+ * @param {() => void} check
+ */
+function inZone(zone, check) {
+  const before = process.env.TZ;
+  process.env.TZ = zone;
+  try {
+    check();
+  } finally {
+    if (before === undefined) delete process.env.TZ;
+    else process.env.TZ = before;
+  }
+}
+
+// Zones and the days on which their clocks change, and on which a day has no midnight or is left out.
+/** @type {[string, number, number, number][]} */
+const CHANGES = [
+  ["Europe/Berlin", 2026, 2, 29],
+  ["Europe/Berlin", 2026, 9, 25],
+  ["America/New_York", 2026, 2, 8],
+  ["America/New_York", 2026, 10, 1],
+  ["Australia/Lord_Howe", 2026, 3, 5],
+  ["America/Sao_Paulo", 2018, 10, 4],
+  ["Africa/Cairo", 2026, 3, 24],
+  ["Asia/Kathmandu", 2026, 5, 15],
+];
+
+for (const [zone, year, month, day] of CHANGES) {
+  test(`days are those of the calendar when the clocks change in ${zone} in ${year}-${month + 1}`, () => {
+    inZone(zone, () => {
+      for (let shift = 0; shift < 8; shift += 1) {
+        for (const hour of [0, 3, 12, 23]) {
+          const now = new Date(year, month, day + shift, hour, 30).getTime();
+          /** @param {number} days @param {number} at @param {number} minute */
+          const before = (days, at, minute) =>
+            new Date(year, month, day + shift - days, at, minute).toISOString();
+          assert.equal(period(before(1, 23, 59), now), "Yesterday");
+          assert.equal(period(before(1, 0, 0), now), "Yesterday");
+          assert.equal(period(before(2, 23, 59), now), "Last seven days");
+          assert.equal(period(before(6, 0, 0), now), "Last seven days");
+          assert.notEqual(period(before(7, 23, 59), now), "Last seven days");
+        }
+        const noon = new Date(year, month, day + shift, 12).getTime();
+        for (const days of [1, 2, 6]) {
+          const moment = new Date(year, month, day + shift - days, 12).toISOString();
+          assert.equal(brief(moment, noon), `${days} d`);
+          assert.equal(ago(moment, noon), `${days} d ago`);
+        }
+      }
+    });
+  });
+}

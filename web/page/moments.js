@@ -19,7 +19,7 @@ const EXACT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle:
  */
 export function brief(iso, now = Date.now()) {
   const moment = Date.parse(iso);
-  if (Math.abs(now - moment) < 7 * DAY) return distance(Math.abs(now - moment));
+  if (daysBetween(moment, now) < 7) return distance(moment, now);
   return (isSameYear(moment, now) ? DATE : SHORT_MONTH).format(moment);
 }
 
@@ -33,9 +33,9 @@ export function brief(iso, now = Date.now()) {
 export function ago(iso, now = Date.now()) {
   const moment = Date.parse(iso);
   const ahead = moment - now;
-  if (Math.abs(ahead) >= 7 * DAY) return (isSameYear(moment, now) ? DATE : DATE_OF_YEAR).format(moment);
+  if (daysBetween(moment, now) >= 7) return (isSameYear(moment, now) ? DATE : DATE_OF_YEAR).format(moment);
   if (Math.abs(ahead) < MINUTE) return ahead > 0 ? "in a moment" : "just now";
-  return ahead > 0 ? `in ${distance(ahead)}` : `${distance(-ahead)} ago`;
+  return ahead > 0 ? `in ${distance(moment, now)}` : `${distance(moment, now)} ago`;
 }
 
 /**
@@ -58,19 +58,55 @@ export function exact(iso) {
 export function period(iso, now = Date.now()) {
   if (!iso) return "Without any activity";
   const moment = Date.parse(iso);
-  const midnight = new Date(now).setHours(0, 0, 0, 0);
-  if (moment >= midnight) return "Today";
-  if (moment >= midnight - DAY) return "Yesterday";
-  if (moment >= midnight - 6 * DAY) return "Last seven days";
+  if (moment >= midnight(now, 0)) return "Today";
+  if (moment >= midnight(now, 1)) return "Yesterday";
+  if (moment >= midnight(now, 6)) return "Last seven days";
   return MONTH.format(moment);
 }
 
-/** @param {number} milliseconds A duration of less than seven days. */
-function distance(milliseconds) {
+/**
+ * Returns the beginning of the day that is so many calendar days before a moment. A day has 23 or 25 hours when the
+ * clocks change, so days are not subtracted as hours.
+ *
+ * @param {number} moment
+ * @param {number} days
+ */
+function midnight(moment, days) {
+  const day = new Date(moment);
+  return new Date(day.getFullYear(), day.getMonth(), day.getDate() - days).getTime();
+}
+
+/**
+ * Returns how many days are between two moments by the clock on the wall: from noon to noon it is a whole day, also if
+ * the clocks change in between.
+ *
+ * @param {number} moment
+ * @param {number} other
+ */
+function daysBetween(moment, other) {
+  return Math.floor(Math.abs(wallTime(moment) - wallTime(other)) / DAY);
+}
+
+/**
+ * Returns what a clock in the reader's time zone shows, in milliseconds without the changes of the clock.
+ *
+ * @param {number} moment
+ */
+function wallTime(moment) {
+  return moment - new Date(moment).getTimezoneOffset() * MINUTE;
+}
+
+/**
+ * @param {number} moment Less than seven days from `now`.
+ * @param {number} now
+ */
+function distance(moment, now) {
+  const milliseconds = Math.abs(now - moment);
+  const days = daysBetween(moment, now);
   if (milliseconds < MINUTE) return "now";
   if (milliseconds < HOUR) return `${Math.floor(milliseconds / MINUTE)} min`;
-  if (milliseconds < DAY) return `${Math.floor(milliseconds / HOUR)} h`;
-  return `${Math.floor(milliseconds / DAY)} d`;
+  if (days < 1) return `${Math.floor(milliseconds / HOUR)} h`;
+  return `${days} d`;
 }
 
 /**
