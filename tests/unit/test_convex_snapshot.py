@@ -54,6 +54,88 @@ def test_images_are_read_with_their_bytes_from_a_zip_or_a_folder(write: Write, t
     assert contents == [png(1), png(7)]
 
 
+def zipped_anew(export: Export, path: Path, *, before: str = "", slash: str = "/", **added: bytes) -> Path:
+    """Writes a zip with `before` in front of every name, `slash` between folders, and other files."""
+    with zipfile.ZipFile(path / "s.zip", "w") as archive:
+        for name, content in added.items():
+            archive.writestr(name, content)
+        for name, content in export.members().items():
+            # ZipInfo would replace a backslash on Windows only.
+            archive.writestr(zipfile.ZipInfo(before + name.replace("/", slash)), content)
+    return path / "s.zip"
+
+
+@pytest.mark.parametrize(
+    ("before", "slash"),
+    [
+        ("", "/"),
+        ("./", "/"),
+        ("snapshot/", "/"),
+        ("./snapshot/", "/"),
+        ("a/b/c/", "/"),
+        ("", "\\"),
+        ("snapshot\\", "\\"),
+        (".\\snapshot\\", "\\"),
+        ("Snapshot 1.2 (März)/", "/"),
+    ],
+)
+def test_a_snapshot_that_was_zipped_anew_is_found(before: str, slash: str, tmp_path: Path) -> None:
+    added = {
+        "__MACOSX/snapshot/_storage/._documents.jsonl": b"\0\5\x16\7",
+        "__MACOSX/_storage/documents.jsonl": b"\0\5\x16\7",
+        f"{before}_storage/._kg0.bin": b"\0\5\x16\7",
+        f"{before}.DS_Store": b"Bud1",
+        f"{before}_storage/": b"",
+        f"{before}_components/mail/_storage/documents.jsonl": b"{}",
+        f"{before}_components/mail/cachedImages/documents.jsonl": b"{}",
+    }
+    with open_archive(zipped_anew(one_image(), tmp_path, before=before, slash=slash, **added)) as archive:
+        snapshot = read_snapshot(archive)
+        assert snapshot.read_original(snapshot.images[0]) == png(1)
+        assert len(snapshot.images) == 1
+
+
+@pytest.mark.parametrize("inner", ["snapshot", "a/b", "__MACOSX/../snapshot"])
+def test_a_folder_around_an_unpacked_snapshot_is_read(inner: str, tmp_path: Path) -> None:
+    (tmp_path / "__MACOSX").mkdir()
+    one_image().unpacked(tmp_path / inner)
+    with open_archive(tmp_path) as archive:
+        snapshot = read_snapshot(archive)
+        assert snapshot.read_original(snapshot.images[0]) == png(1)
+
+
+def test_backslashes_that_became_a_part_of_file_names_are_read(tmp_path: Path) -> None:
+    for name, content in one_image().members().items():
+        (tmp_path / name.replace("/", "\\")).write_bytes(content)
+    with open_archive(tmp_path) as archive:
+        snapshot = read_snapshot(archive)
+        assert snapshot.read_original(snapshot.images[0]) == png(1)
+
+
+def test_an_archive_without_one_readable_snapshot_says_what_is_wrong(tmp_path: Path) -> None:
+    two = tmp_path / "two.zip"
+    with zipfile.ZipFile(two, "w") as archive:
+        for folder in ("monday", "tuesday"):
+            archive.writestr(f"{folder}/_storage/documents.jsonl", "")
+    nested = tmp_path / "nested.zip"
+    with zipfile.ZipFile(nested, "w") as archive:
+        archive.writestr("export/snapshot.zip", "PK")
+    bzip2 = tmp_path / "bzip2.zip"
+    with zipfile.ZipFile(bzip2, "w", zipfile.ZIP_BZIP2) as archive:
+        for name, content in one_image().members().items():
+            archive.writestr(name, content)
+    for path, said in (
+        (two, "it contains 2 snapshots, such as monday/ and tuesday/: import each on its own"),
+        (nested, "it contains export/snapshot.zip, but no unpacked snapshot: import that file instead"),
+        (
+            bzip2,
+            "is damaged or compressed by another method than Deflate: unpack the file and import the folder",
+        ),
+    ):
+        with pytest.raises(SnapshotError, match=said), open_archive(path) as opened:
+            read_snapshot(opened)
+
+
 @pytest.mark.parametrize("extension", ["", ".jpeg", ".svg+xml"])
 def test_a_file_is_found_whatever_its_extension_was_guessed_to_be(extension: str, tmp_path: Path) -> None:
     export = one_image()
