@@ -99,11 +99,24 @@ def _with_packages(engine: Engine, template: Template, packages: list[Package]) 
     return {**template, "Resources": resources}
 
 
+def _body(template: Template) -> str:
+    """Returns the template as short JSON: a body may have 51,200 bytes.
+
+    SAM uploads a longer template to a bucket. Here the descriptions are left out, which only a console shows.
+    """
+    parts = {
+        part: {name: {**described, "Description": ""} for name, described in template[part].items()}
+        for part in ("Parameters", "Outputs")
+        if part in template
+    }
+    return json.dumps({**template, **parts}, separators=(",", ":"))
+
+
 def _create_or_update(engine: Engine, name: str, template: Template, values: Mapping[str, str]) -> None:
     cloudformation = boto3.client("cloudformation", **engine.access)
     request = {
         "StackName": name,
-        "TemplateBody": json.dumps(template),
+        "TemplateBody": _body(template),
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     }

@@ -58,7 +58,7 @@ class Archive(Protocol):
 
 
 class _UnreadableMethodError(zipfile.BadZipFile):
-    """A file in a zip archive is whole, but in a form that is not read. The message completes "it is damaged or ..."."""
+    """A file in a zip archive is in a form that is not read. The message completes "it is damaged or ..."."""
 
 
 class _Folder:

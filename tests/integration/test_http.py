@@ -70,6 +70,26 @@ def test_a_page_that_has_not_changed_is_not_sent_again(api: Api) -> None:
     assert api.raw("GET /api/chats", query={"filter": "x"}).get("etag") is None
 
 
+def test_head_is_answered_as_get_without_a_body_on_every_get_route(api: Api) -> None:
+    gets = [route for route in api.routes if route.startswith("GET ")]
+    assert gets
+    for route in gets:
+        for role in (Role.NONE, Role.ADMIN):
+            for accepted in ("", "gzip"):
+                headers = {"accept-encoding": accepted}
+                got = api.raw(route, role=role, headers=headers)
+                head = api.raw(route.replace("GET ", "HEAD "), role=role, headers=headers)
+                body = got.get("body", "")
+                length = len(base64.b64decode(body) if got.get("isBase64Encoded") else body.encode())
+                assert (head["statusCode"], head.get("body", "")) == (got["statusCode"], ""), route
+                assert head["headers"] == {**got["headers"], "content-length": str(length)}, route
+
+
+def test_head_of_a_page_that_has_not_changed_is_304(api: Api) -> None:
+    tag = api.raw("HEAD /api/chats")["headers"]["etag"]
+    assert api.raw("HEAD /api/chats", headers={"if-none-match": tag})["statusCode"] == 304
+
+
 def answer_with(answer: Any, **headers: str) -> dict[str, Any]:
     routes = {"GET /x": Route(answer=lambda: answer, gives=dict, summary="", role=Role.NONE)}
     return serve({"routeKey": "GET /x", "headers": headers}, routes=routes, log=Logged())

@@ -25,7 +25,9 @@ HARMLESS = {
 }
 
 
-ROUTES = [key for routes in routes_by_function().values() for key in routes]
+CODE_ROUTES = [key for routes in routes_by_function().values() for key in routes]
+HEAD_ROUTES = [key.replace("GET ", "HEAD ") for key in CODE_ROUTES if key.startswith("GET ")]
+ROUTES = CODE_ROUTES + HEAD_ROUTES
 
 
 @pytest.fixture
@@ -44,9 +46,10 @@ def described(translated: Resources) -> dict[str, Any]:
 
 def test_every_route_is_throttled(stage: dict[str, Any]) -> None:
     assert stage["DefaultRouteSettings"] == {"ThrottlingBurstLimit": 40, "ThrottlingRateLimit": 5}
-    # The one route that needs no token gets less.
+    # The one route that needs no token gets less, and so does HEAD, which no page uses.
     assert stage["RouteSettings"] == {
-        "GET /api/health": {"ThrottlingBurstLimit": 5, "ThrottlingRateLimit": 2}
+        "GET /api/health": {"ThrottlingBurstLimit": 5, "ThrottlingRateLimit": 2},
+        **{key: {"ThrottlingBurstLimit": 5, "ThrottlingRateLimit": 1} for key in HEAD_ROUTES},
     }
     assert set(stage["RouteSettings"]) <= set(ROUTES)
 

@@ -30,6 +30,20 @@ def routes_of(resources: Resources, function: str) -> dict[str, Any]:
     return {f"{one['Method']} {one['Path']}": one.get("Auth", {}).get("Authorizer") for one in routes}
 
 
+def without_head(routes: dict[str, Any]) -> dict[str, Any]:
+    """Returns the routes that the code has. It answers HEAD by its GET routes."""
+    return {key: authorizer for key, authorizer in routes.items() if not key.startswith("HEAD ")}
+
+
+@pytest.mark.parametrize("function", ["ReadFunction", "AdminFunction"])
+def test_head_has_a_route_with_the_same_authorizer_beside_every_get(
+    resources: Resources, function: str
+) -> None:
+    routes = routes_of(resources, function)
+    heads = {key.removeprefix("HEAD "): routes[key] for key in routes if key.startswith("HEAD ")}
+    assert heads == {key.removeprefix("GET "): routes[key] for key in routes if key.startswith("GET ")}
+
+
 def test_the_committed_document_is_up_to_date() -> None:
     assert text() == DOCUMENT.read_text(), "make openapi"
 
@@ -41,19 +55,19 @@ def test_the_document_is_valid_openapi_3_1() -> None:
 
 @pytest.mark.parametrize("function", ["ReadFunction", "AdminFunction"])
 def test_the_template_sends_each_function_exactly_its_routes(resources: Resources, function: str) -> None:
-    assert set(routes_of(resources, function)) == set(routes_by_function()[function])
+    assert set(without_head(routes_of(resources, function))) == set(routes_by_function()[function])
 
 
 def test_no_other_function_serves_the_api(resources: Resources) -> None:
     led = {name for name in resources if resources[name]["Type"] == "AWS::Serverless::Function"}
     answering = {name for name in led if routes_of(resources, name)}
     assert answering == {"ReadFunction", "AdminFunction"}
-    assert {key for name in answering for key in routes_of(resources, name)} == set(OPERATIONS)
+    assert {key for name in answering for key in without_head(routes_of(resources, name))} == set(OPERATIONS)
 
 
 def test_only_routes_that_the_document_calls_public_have_no_authorizer(resources: Resources) -> None:
     public = {key for key, operation in OPERATIONS.items() if operation["security"] == []}
-    authorizers = routes_of(resources, "ReadFunction") | routes_of(resources, "AdminFunction")
+    authorizers = without_head(routes_of(resources, "ReadFunction") | routes_of(resources, "AdminFunction"))
     assert public == {"GET /api/health"}
     assert {key for key, authorizer in authorizers.items() if authorizer == "NONE"} == public
     assert set(authorizers.values()) == {"NONE", None}

@@ -73,6 +73,15 @@ def test_every_route_demands_the_token_of_its_role(api: Api) -> None:
             api.wait_for(answers[-1].json["jobId"])
 
 
+def test_head_is_answered_as_get_without_a_body(api: Api) -> None:
+    for route, query, *_ in REQUESTS:
+        method, path = route.replace("{jobId}", "nobody").replace("{contactId}", "nobody").split()
+        if method == "GET":
+            got, head = (api.ask(each, path + query, role=Role.ADMIN) for each in ("GET", "HEAD"))
+            assert (head.status, head.body) == (got.status, b""), route
+            assert head.headers["content-type"] == got.headers["content-type"], route
+
+
 @pytest.mark.parametrize("header", ["Bearer made-up", "Bearer", "Basic YTpi", "made-up"])
 @pytest.mark.parametrize("path", ["/api/chats", "/api/jobs/doctor"])
 def test_a_token_that_nobody_has_is_refused_before_any_route_is_asked(

@@ -37,6 +37,7 @@ _MOST_BODY_CHARS = 4 * 1024 * 1024
 # A shorter answer fits into one network packet without compression.
 _LEAST_BYTES_TO_COMPRESS = 1024
 _FASTEST = 1
+_HEAD = "HEAD "
 _STATUSES: Mapping[type[RequestError], tuple[HTTPStatus, str]] = {
     InvalidRequestError: (HTTPStatus.BAD_REQUEST, "bad_request"),
     UnauthorizedError: (HTTPStatus.UNAUTHORIZED, "unauthorized"),
@@ -84,9 +85,17 @@ Routes = Mapping[str, Route]
 def serve(event: Event, *, routes: Routes, log: Log) -> Response:
     """Calls the event's route and returns its answer, or an answer that reports the route's error.
 
-    An unexpected exception is answered with the status 500. It is logged without its message, because that
-    may contain a URL.
+    HEAD is answered as GET, without a body. An unexpected exception is answered with the status 500. It is
+    logged without its message, because that may contain a URL.
     """
+    route_key: str = event["routeKey"]
+    if not route_key.startswith(_HEAD):
+        return _answer(event, routes=routes, log=log)
+    as_get = {**event, "routeKey": f"GET {route_key.removeprefix(_HEAD)}"}
+    return _without_body(_answer(as_get, routes=routes, log=log))
+
+
+def _answer(event: Event, *, routes: Routes, log: Log) -> Response:
     route_key = event["routeKey"]
     route = routes[route_key]
     try:
@@ -103,6 +112,19 @@ def serve(event: Event, *, routes: Routes, log: Log) -> Response:
         message = "The answer would have more than 6 MB: ask for fewer at a time"
         return _error(*_STATUSES[RequestTooLargeError], message, event)
     return response
+
+
+def _without_body(response: Response) -> Response:
+    """Returns the answer to a HEAD request, with the length that the body would have."""
+    body: str = response.get("body", "")
+    if not body:
+        return response
+    length = len(base64.b64decode(body)) if response.get("isBase64Encoded") else len(body.encode())
+    return {
+        "statusCode": response["statusCode"],
+        "headers": {**response["headers"], "content-length": str(length)},
+        "body": "",
+    }
 
 
 def _is_too_large(response: Response) -> bool:
