@@ -176,6 +176,22 @@ def test_the_forms_of_a_number_at_home_are_one_person(region: str, forms: tuple[
     assert len({value(kind, form, region) for kind in (PHONE, WHATSAPP) for form in forms}) == 1
 
 
+@pytest.mark.parametrize(
+    "kind", [phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE]
+)
+def test_the_example_of_every_country_has_one_key_in_every_notation(kind: int) -> None:
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        example = phonenumbers.example_number_for_type(region, kind)
+        if example is None:
+            continue
+        e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+        keys = {value(PHONE, e164, other) for other in ("US", "DE", region)}
+        keys |= {value(PHONE, phonenumbers.format_number(example, each), region) for each in NOTATIONS}
+        keys |= {value(WHATSAPP, e164.removeprefix("+"), region), value(PHONE, f"00{e164[1:]}", "DE")}
+        assert len(keys) == 1, (region, keys)
+        assert None not in keys, region
+
+
 def test_a_fixed_line_keeps_its_digits() -> None:
     assert value(PHONE, "+55 11 3765-4321") == "+551137654321"
     assert value(PHONE, "+52 222 123 4567") == "+522221234567"
