@@ -45,6 +45,11 @@ class Found:
 RULES = {
     "instagram user name": Found(INSTAGRAM, {"identifiers": {"instagram": ["@ADA.lovelace"]}}),
     "whatsapp number": Found(WHATSAPP, {"identifiers": {"whatsapp": NUMBER}}),
+    "whatsapp's earlier form of a number": Found(
+        WHATSAPP,
+        {"identifiers": {"phone": ["+55 11 98765-4321"]}},
+        replace(ADA, phone_number="551187654321"),
+    ),
     "any number": Found(SIGNAL, {"identifiers": {"phone": NUMBER}}),
     "e-mail address": Found(
         SIGNAL,
