@@ -4,6 +4,7 @@ It refuses requests of browsers: no page of ours uses these servers, but any pag
 """
 
 import json
+import re
 import socket
 import sys
 import time
@@ -113,21 +114,30 @@ class _Exchange(BaseHTTPRequestHandler):
     server: Listener
 
     def answer(self) -> None:
+        if reason := self._why_refused():
+            self._refuse(403, reason)
+            return
+        length = self.headers.get("Content-Length") or "0"
+        if not re.fullmatch(r"[0-9]{1,9}", length):
+            self._refuse(400, "Content-Length must be a number of at most 9 digits")
+            return
         target = urlsplit(self.path)
         request = Request(
             method=self.command,
             path=target.path,
             query=parse_qs(target.query, keep_blank_values=True),
             headers={name.title(): value for name, value in self.headers.items()},
-            body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),
+            body=self.rfile.read(int(length)),
         )
-        if reason := self._why_refused():
-            self._send(Reply(403, f"{reason}\n".encode(), {"Content-Type": "text/plain; charset=utf-8"}))
-            return
         try:
             self._send(self.server.app(request))
         except HangUpError:
             self.close_connection = True
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answers without reading the body of the request, so the connection cannot be used again."""
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Connection": "close"}
+        self._send(Reply(status, f"{reason}\n".encode(), headers))
 
     def _why_refused(self) -> str | None:
         """Returns why a request is refused, or None if the app may answer it."""

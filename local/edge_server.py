@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
             if request.to_bucket:
                 connection.putheader("Authorization", _UNCHECKED_SIGNATURE)
             for name, value in self.headers.items():
-                if _is_sent_to_origin(name.lower(), is_bucket=request.to_bucket):
+                if _is_sent_to_origin(name.lower(), value, is_bucket=request.to_bucket):
                     connection.putheader(name, value)
             connection.endheaders(body)
             return connection.getresponse()
@@ -158,8 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
         if "Transfer-Encoding" in self.headers:
             raise RefusedError(HTTPStatus.LENGTH_REQUIRED, "Send a Content-Length")
         length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal():
-            raise RefusedError(HTTPStatus.BAD_REQUEST, "Content-Length must be a number")
+        # Python cannot convert thousands of digits to a number.
+        if not re.fullmatch(r"[0-9]{1,18}", length):
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "Content-Length must be a number of at most 18 digits")
         if int(length) > _MAX_BODY_BYTES:
             raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "A body may have 10 MB at most")
         return self.rfile.read(int(length)) if int(length) else None
@@ -219,10 +220,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Logs nothing, because paths contain chat ids."""
 
 
-def _is_sent_to_origin(name: str, *, is_bucket: bool) -> bool:
+def _is_sent_to_origin(name: str, value: str, *, is_bucket: bool) -> bool:
     """Returns True if a header of the viewer's request is sent to the origin. `name` is in lower case."""
     if is_bucket:
         return name in _RELAYED_TO_BUCKET
+    # The engine would take a request with a signature for a call of an AWS service instead of the API.
+    if name == "authorization" and value.strip().startswith("AWS4-HMAC-SHA256"):
+        return False
     # Sec-Fetch-* is removed, because the engine refuses requests of browsers. A page's Origin is sent,
     # because the API uses it to decide which pages may read its answers.
     withheld = _CONNECTION_HEADERS | _OWN_REQUEST_HEADERS

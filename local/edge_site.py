@@ -48,9 +48,16 @@ class Site:
         path = target.partition("?")[0]
         if not path.startswith("/"):
             raise RefusedError(HTTPStatus.BAD_REQUEST, "The address must begin with a slash")
+        if not target.isascii():
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST, "The address must be ASCII: escape other letters with %"
+            )
         behaviour = self._distribution.behaviour(path)
         if method not in behaviour.methods:
-            raise RefusedError(HTTPStatus.FORBIDDEN, f"{method} is not allowed here")
+            raise RefusedError(
+                HTTPStatus.FORBIDDEN,
+                f"{method} is not allowed here, only {', '.join(sorted(behaviour.methods))}",
+            )
         port = self._engine.port
         name = self._resources[behaviour.origin.resource]
         if isinstance(behaviour.origin, ApiOrigin):

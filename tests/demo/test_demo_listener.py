@@ -1,6 +1,7 @@
 """The demo account's servers answer programs on this machine, and refuse what a browser has sent."""
 
 import http.client
+import socket
 from contextlib import closing
 from urllib.parse import urlsplit
 
@@ -64,3 +65,17 @@ def test_a_page_is_refused_even_with_the_token_and_changes_nothing(
 def test_a_program_on_this_machine_is_answered(demo: DemoAccount, host: str) -> None:
     assert ask(demo, demo.beeper_url, READ_CHATS, [("Host", host)]) == 200
     assert ask(demo, demo.beeper_url, SET_FAULT, [("Host", host)]) == 200
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "9" * 5000])
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1:{port}", 400), ("evil.example", 403)])
+def test_a_length_that_is_no_number_is_refused_after_the_host(
+    demo: DemoAccount, host: str, status: int, length: str
+) -> None:
+    port = urlsplit(demo.beeper_url).port
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        head = (
+            f"POST /v1/chats HTTP/1.1\r\nHost: {host.format(port=port)}\r\nContent-Length: {length}\r\n\r\n"
+        )
+        connection.sendall(head.encode())
+        assert connection.recv(65_536).startswith(f"HTTP/1.1 {status} ".encode())

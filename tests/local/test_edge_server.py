@@ -1,6 +1,7 @@
 """The local server forwards requests as CloudFront does, here to an engine that records them."""
 
 import http.client
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -292,6 +293,31 @@ def test_its_own_page_and_a_typed_address_are_served(edge: EdgeServer, host: str
 
 def test_a_body_without_a_length_is_refused(edge: EdgeServer) -> None:
     assert ask(edge, "/api/chats", method="POST", headers={"Transfer-Encoding": "chunked"})[0] == 411
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /api/chats?a=\xe9 HTTP/1.1\r\n",
+        b"GET /images/\xe9 HTTP/1.1\r\n",
+        b"POST /api/chats HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n",
+        b"POST /api/chats HTTP/1.1\r\nContent-Length: -1\r\n",
+        b"POST /api/chats HTTP/1.1\r\nContent-Length: x\r\n",
+    ],
+)
+def test_an_address_that_is_not_ascii_and_a_length_that_is_no_number_are_refused(
+    edge: EdgeServer, engine: FakeEngine, head: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", edge.server_port), timeout=60) as connection:
+        connection.sendall(head + b"Host: localhost\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 400 ")
+    assert engine.recorded == []
+
+
+def test_a_signature_for_aws_is_not_sent_to_the_api(edge: EdgeServer, engine: FakeEngine) -> None:
+    signature = "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, Signature=0"
+    assert ask(edge, "/api/chats", headers={"Authorization": signature})[0] == 200
+    assert "authorization" not in engine.recorded[0][2]
 
 
 def test_an_origin_that_does_not_answer_is_a_bad_gateway(edge: EdgeServer, engine: FakeEngine) -> None:
