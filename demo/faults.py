@@ -123,7 +123,10 @@ class Faults:
         self._by_target = {**others, Target(target): fault}
 
     def take(self, target: Target) -> Fault:
-        """Returns the fault for one request, and counts the request as one of the first `after` requests."""
+        """Returns the fault for a request to this target.
+
+        The first `after` requests have no fault. Each call counts one of them.
+        """
         source = target if target in self._by_target else Target.ALL
         fault = self._by_target.get(source, Fault())
         if not fault.after:

@@ -147,7 +147,7 @@ def _copy_rows(session: boto3.Session, source: str, target: str) -> int:
 
 
 def _is_record(row: Mapping[str, Any]) -> bool:
-    """Returns whether this is the record of a recovery. A contact may be called so, too."""
+    """Returns True if the row is the record of a recovery. Its name is not enough: a contact may have it."""
     return row.get("name") == _RECORD["name"] and "begunAt" in row
 
 

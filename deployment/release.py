@@ -165,9 +165,11 @@ def _execute(stack: CloudFormationStack, tokens: StoredTokens, change_set: str, 
         stack.execute(change_set)
     except DeploymentError as error:
         if not is_new:
+            status = stack.status()
+            result = "has undone it" if status == "UPDATE_ROLLBACK_COMPLETE" else "has not undone all of it"
             raise DeploymentError(
-                f"the change of {stack} failed and ended with {stack.status()}: {error}."
-                " Correct the cause and deploy again"
+                f"the change of {stack} failed and ended with {status}: {error}."
+                f" CloudFormation {result}. Correct the cause and deploy again"
             ) from error
         tokens.delete(secrets)
         if stack.status():

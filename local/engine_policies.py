@@ -68,7 +68,10 @@ class FunctionCredentials:
 
 
 class _Resources(str):
-    """The ARNs of all resources of a request. As a text, which ministack's code uses, it is the first ARN."""
+    """Holds the ARNs of all resources of a request in `arns`.
+
+    It is also a text, the first ARN, because ministack's code expects a text.
+    """
 
     __slots__ = ("arns",)
 
@@ -81,7 +84,10 @@ class _Resources(str):
 
 
 def evaluate_policies() -> FunctionCredentials:
-    """Replaces parts of ministack in this process, and returns the credentials of its Lambda functions."""
+    """Makes ministack in this process evaluate the policies of functions, by replacing some of its functions.
+
+    Returns the credentials that it then issues to Lambda functions.
+    """
     # ministack has no types, and importing it takes a second.
     from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # type: ignore[import-untyped]  # noqa: PLC0415
     from ministack.services import dynamodb, lambda_svc, sts  # type: ignore[import-untyped]  # noqa: PLC0415

@@ -28,6 +28,7 @@ def wait_for_chats(
     """
     started = time.monotonic()
     last_report = started
+    reported = 0
     while True:
         check()
         chats = _first_page(address, token)
@@ -43,9 +44,10 @@ def wait_for_chats(
         elif waited > _FACES_SECONDS:
             say("no picture is cached yet: the page shows the chats without pictures")
             return
-        elif chats and time.monotonic() - last_report > _SECONDS_BETWEEN_REPORTS:
+        elif len(chats) != reported and time.monotonic() - last_report > _SECONDS_BETWEEN_REPORTS:
             last_report = time.monotonic()
-            say(f"{len(chats)} chats on the first page")
+            reported = len(chats)
+            say(f"waiting for the first picture; the first page has {reported} chats so far")
         time.sleep(0.2)
 
 

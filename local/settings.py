@@ -112,6 +112,10 @@ def _port(text: str) -> int:
     return int(text)
 
 
+# Valid addresses, by the prefix of their variables.
+_EXAMPLES = {"BEEPER": "http://127.0.0.1:23373", "MEDIA_SERVER": "http://127.0.0.1:8000"}
+
+
 def _origin(values: Mapping[str, str], prefix: str, parameter: Mapping[str, str]) -> Origin | None:
     """Returns the server of the variables `<prefix>_URL` and `<prefix>_TOKEN`, or None if neither is set.
 
@@ -128,7 +132,7 @@ def _origin(values: Mapping[str, str], prefix: str, parameter: Mapping[str, str]
     if not url:
         raise SettingsError(f"{prefix}_TOKEN is set without {prefix}_URL: set {prefix}_URL, too")
     if not re.fullmatch(parameter["AllowedPattern"], url) or not _has_valid_host(url):
-        raise SettingsError(f"{prefix}_URL {parameter['ConstraintDescription']}, like http://127.0.0.1:23373")
+        raise SettingsError(f"{prefix}_URL {parameter['ConstraintDescription']}, like {_EXAMPLES[prefix]}")
     if not re.fullmatch(r"[!-~]+", token):
         raise SettingsError(f"{prefix}_TOKEN contains characters that no token has: copy it again")
     return Origin(url, token)

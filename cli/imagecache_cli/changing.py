@@ -50,14 +50,20 @@ def backfill(
     ] = None,
     watch: Watch = False,
 ) -> None:
-    """Queue every picture that is not cached yet. With --watch, exit code 1 if every one of them failed."""
+    """Queue every picture that is not cached yet.
+
+    With --watch, wait until the queue is empty. Exit code 1 if all of them failed.
+    """
     # Without the field the API uses its own default.
     body = {} if active_days is None else {"activeWithinDays": active_days}
     _queue_many(open_session(context), "/api/images/backfill", body, watch=watch)
 
 
 def retry_failed(context: typer.Context, watch: Watch = False) -> None:
-    """Queue every failed picture once more. With --watch, exit code 1 if every one of them failed again."""
+    """Queue every failed picture once more.
+
+    With --watch, wait until the queue is empty. Exit code 1 if all of them failed again.
+    """
     _queue_many(open_session(context), "/api/images/retry-failed", {}, watch=watch)
 
 

@@ -51,7 +51,7 @@ class ImageImport:
     nonce: Callable[[], str] = secrets.token_hex
 
     def run(self, snapshot: Snapshot) -> Iterator[DocumentResult]:
-        """Imports all images, and yields a result for each row of the original's cachedImages."""
+        """Imports all images, and yields a result for each row of the snapshot's table cachedImages."""
         documents_by_key: dict[str, list[SnapshotImage]] = {}
         for document in snapshot.images:
             try:

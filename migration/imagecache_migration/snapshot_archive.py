@@ -179,7 +179,7 @@ def read_documents(archive: Archive, name: str) -> Iterator[Document | None]:
     """
     try:
         with archive.open(name) as file:
-            for line in _lines(file, archive.limits):
+            for line in _lines(file, name, archive.limits):
                 yield _document(line)
     except _UnreadableMethodError as error:
         raise SnapshotError(
@@ -189,14 +189,14 @@ def read_documents(archive: Archive, name: str) -> Iterator[Document | None]:
         raise SnapshotError(f"{name} is damaged: export the snapshot again") from error
 
 
-def _lines(file: io.BufferedReader, limits: Limits) -> Iterator[bytes]:
+def _lines(file: io.BufferedReader, name: str, limits: Limits) -> Iterator[bytes]:
     """Yields the lines that are not empty. A line that is too long is split, so that it is not valid JSON."""
     bytes_left = limits.table
     while line := file.readline(limits.line):
         bytes_left -= len(line)
         if bytes_left < 0:
             raise SnapshotError(
-                f"a table has more than {limits.table:,} bytes: check that it is the right snapshot"
+                f"{name} has more than {limits.table:,} bytes: check that it is the right snapshot"
             )
         if line.strip():
             yield line

@@ -57,6 +57,7 @@ def test_every_route_is_throttled(stage: dict[str, Any]) -> None:
 def test_the_readme_computes_the_costs_of_strangers_from_the_throttles(stage: dict[str, Any]) -> None:
     """What it says: requests a second of all routes together, and what they cost in a month of 30 days."""
     text = " ".join((ROOT / "README.md").read_text().split())
+    unverified = (ROOT / "docs" / "aws-unverified.md").read_text()
     guarded = len(ROUTES) - len(stage["RouteSettings"])
     a_second = guarded * stage["DefaultRouteSettings"]["ThrottlingRateLimit"] + sum(
         settings["ThrottlingRateLimit"] for settings in stage["RouteSettings"].values()
@@ -66,9 +67,14 @@ def test_the_readme_computes_the_costs_of_strangers_from_the_throttles(stage: di
     # at $0.90; one invocation at $0.20, and its 0.01 s of 0.5 GB at $0.0000133 per GB-second.
     cost = min(millions, 300) + max(millions - 300, 0) * 0.9 + millions * (0.2 + 0.01 * 0.5 * 13.3)
 
-    assert f"{a_second} requests a second" in text
-    assert f"for a whole month, these {millions:.0f} million requests" in text
-    assert f"requests would cost about ${round(cost, -1):.0f}." in text
+    expected = (
+        f"expected are {a_second} requests a second (in docs/aws-unverified.md, too),"
+        f" {millions:.0f} million requests a month, and about ${round(cost, -1):.0f}"
+    )
+    assert f"together accept {a_second} requests a second" in text, expected
+    assert f"send {a_second} requests a second to all routes" in unverified, expected
+    assert f"for a whole month, these {millions:.0f} million requests" in text, expected
+    assert f"requests would cost about ${round(cost, -1):.0f}." in text, expected
     assert f"ten million more cost about ${prices.CDN_REQUEST.dollars * 10_000_000:.0f}." in text
     assert "beyond ten million a month" in text
     assert prices.CDN_REQUEST.free == 10_000_000

@@ -1,6 +1,6 @@
 """Builds the stores, queues and use cases of one deployment from its Config and AWS clients.
 
-Entry points, the import of the original application, benchmarks and tests all use this module. No other
+Entry points, the import from the Convex application, benchmarks and tests all use this module. No other
 module creates a store or a use case.
 
 The module of a store or a use case is imported when its class is first built. Imports at the top of this file

@@ -110,7 +110,7 @@ class Chat:
 
     @property
     def network_name(self) -> str:
-        """The name of the chat's network, or the account id, see the function `network_name`."""
+        """The name of the chat's network, or the account id if the name is unknown."""
         return network_name(self.network, self.account_id)
 
 

@@ -82,7 +82,7 @@ class ImagesQueue:
             entries = [entry for entry in entries if entry["Id"] in refused]
             if not entries:
                 return
-        raise QueueRefusedError(f"{len(entries)} messages refused {_ATTEMPTS} times")
+        raise QueueRefusedError(f"SQS refused {len(entries)} messages {_ATTEMPTS} times: try again later")
 
 
 def _seconds(milliseconds: int) -> int:

@@ -198,11 +198,11 @@ def is_bot(participant: Participant) -> bool:
 def _pictures_of_chat(chat: Chat) -> list[PictureCandidate]:
     """Returns the chat's own picture, and after it, in a single chat, the pictures of the other person.
 
-    A union has several members who are the other person.
+    A union has a member for each chat that was merged into it. They are all the other person, so it has the
+    pictures of all of them.
     """
     own = [PictureCandidate(ShownFor.CHAT, chat.image, chat.source_url)] if chat.image else []
     others = other_people(chat) if chat.type == "single" else []
-    # In a union, several members are one person, of whom any may have the picture.
     people = others if chat.merged_chat_ids else others[:1]
     return [*own, *(picture for person in people for picture in pictures_of(person))]
 

@@ -55,11 +55,12 @@ class NamedPicture:
 
 
 def person_ids(member: Participant, *, network: str, region: str) -> tuple[str, ...]:
-    """Returns the ids under which the member is remembered: of participant id, phone number and user name.
+    """Returns the ids of the member as a person, made from participant id, phone number and user name.
 
     A missing number or name has no id. `network` is the name of the chat's network. `region` is the country
-    of phone numbers without a country code. A user name in a union has no id, because a union has people of
-    several networks, in each of which the same name may be another person's.
+    of phone numbers without a country code. No id is made from a user name in a union, because a union may
+    have members of several networks, and the same user name may belong to other people in other networks.
+    There are no ids for the owner and for bots.
     """
     if member.is_self or is_bot(member):
         return ()

@@ -51,7 +51,7 @@ class DexContact:
 class DexReading:
     """The contacts by their ids in Dex.
 
-    `complete` tells whether Dex was read to its end. `unreadable` counts people without a usable id.
+    `complete` is True if Dex was read to its end. `unreadable` counts people without a usable id.
     """
 
     contacts: dict[str, DexContact] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class DexReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DexApi:
-    """Reads the contacts of one account, which `key` gives access to. `sleep` pauses for so many seconds."""
+    """Reads the contacts of the account whose API key is `key`. `sleep` pauses for a number of seconds."""
 
     base_url: str
     key: str = field(repr=False)

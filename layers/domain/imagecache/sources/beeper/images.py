@@ -127,11 +127,11 @@ class MediaServer:
         return Fetched(_image(answer))
 
     def check(self) -> None:
-        """Asks for the media folder, which a media server that works refuses. Raises OriginDownError."""
+        """Requests the media folder, which a working media server refuses. Raises OriginDownError."""
         check_health(self._session, f"{self._base_url}/", headers=self._headers, limits=self._limits)
 
     def check_token(self) -> None:
-        """Does the same as `check`: the media server looks at the token first. Raises OriginDownError."""
+        """Does the same as `check`, because the media server checks the token of every request first."""
         self.check()
 
 

@@ -40,8 +40,9 @@ class MergeResult:
 class _Answers:
     """Beeper's answers to requests for hidden chats.
 
-    `unions` maps each chat that exists to the union that is shown instead of it (None: the chat is shown).
-    `unclear` has the chats for which Beeper gave no clear answer, and those for which there was no time.
+    `unions` maps each chat that exists to the union that is shown instead of it, or to None if the chat
+    itself is shown. `unclear` has the chats for which Beeper sent neither the chat nor a 404, and those that
+    it was not asked about because the time was used up.
     """
 
     unions: dict[str, str | None]
@@ -195,7 +196,8 @@ class ChatMerger:
     def _delete_if_gone(self, union_id: str, run: SyncRun) -> bool:
         """Deletes a dissolved union if Beeper answers 404. Returns True if it was deleted.
 
-        No grace is needed, because the members of the union are shown.
+        It need not be missing from two complete runs first, as other chats must, because the chats that were
+        merged into it are shown.
         """
         if run.time_budget.is_used_up():
             return False

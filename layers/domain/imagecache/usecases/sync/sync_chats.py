@@ -2,8 +2,8 @@
 
 Beeper lists chats newest first, in pages. An incremental run stops at the first page on which every chat is
 older than the watermark minus an hour. A complete run reads the list to its end, and so finds the stored
-chats that are missing from it. A run is complete if the caller requests it, or if the last complete run was
-begun 20 hours ago or earlier.
+chats that are missing from it. A run is complete if the caller requests it, or if the last complete run began
+at least 20 hours ago.
 """
 
 from collections.abc import Callable
