@@ -16,7 +16,7 @@ _LOCAL_FILE = Path(".local", "access.json")
 # A process that runs the stack of a folder holds this lock.
 _LOCK_FILE = "run.lock"
 _BEEPER_DESKTOP = "http://127.0.0.1:23373"
-_NOT_READY = "the local stack is not ready: wait until `make run` says that it is ready"
+NOT_READY = "the local stack is not ready: wait until `make run` says that it is ready"
 _LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -113,7 +113,7 @@ def find_engine(folder: Path, clone: Path | None = None) -> Engine:
         return Engine(engine["endpoint"], engine["region"], engine["stack"], engine["sessionToken"])
     # `make run` writes the engine's part of the file later than the API's part.
     except (KeyError, TypeError) as error:
-        raise SettingsError(_NOT_READY) from error
+        raise SettingsError(NOT_READY) from error
 
 
 def _local_access(folder: Path, clone: Path | None) -> Access:
@@ -123,7 +123,7 @@ def _local_access(folder: Path, clone: Path | None) -> Access:
     if not isinstance(token, str):
         raise SettingsError(f"{_LOCAL_FILE} contains no token: start `make run` again")
     if not isinstance(url, str):
-        raise SettingsError(_NOT_READY)
+        raise SettingsError(NOT_READY)
     return _checked_access(url, token, url_name=f"url in {_LOCAL_FILE}", token_name=f"token in {_LOCAL_FILE}")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import requests
 
-from imagecache_cli.access import Access
-from imagecache_cli.errors import RefusedError, UnexpectedAnswerError, UnreachableError
+from imagecache_cli.access import NOT_READY, Access
+from imagecache_cli.errors import NotReadyError, RefusedError, UnexpectedAnswerError, UnreachableError
 from imagecache_cli.plain import plain
 
 Json = dict[str, Any]
@@ -71,10 +71,18 @@ class Api:
         for pause in _RETRY_PAUSES_SECONDS:
             response = self._send(method, path, **content)
             if response.status_code not in _STATUSES_TO_RETRY:
-                return _read_response(response)
+                return self._read(response)
             self._sleep(_pause_before_retry(response, pause))
         # After the last pause, the answer counts whatever it is.
-        return _read_response(self._send(method, path, **content))
+        return self._read(self._send(method, path, **content))
+
+    def _read(self, response: requests.Response) -> Json:
+        """Returns the JSON of a successful answer. Raises NotReadyError and the errors of _read_response."""
+        is_unavailable = response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        # The server of `make run` answers so, without JSON, until its stack is ready.
+        if self.is_local and is_unavailable and _document(response) is None:
+            raise NotReadyError(NOT_READY)
+        return _read_response(response)
 
     def _send(self, method: str, path: str, **content: Any) -> requests.Response:
         try:
@@ -103,12 +111,8 @@ def _pause_before_retry(response: requests.Response, default: float) -> float:
 
 def _read_response(response: requests.Response) -> Json:
     """Returns the JSON of a successful answer. Raises UnexpectedAnswerError and RefusedError."""
-    try:
-        # A captive portal or a wrong address answers with a web page.
-        document = response.json()
-    except requests.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict):
+    document = _document(response)
+    if document is None:
         raise UnexpectedAnswerError(
             f"{response.url.partition('?')[0]} answers HTTP {response.status_code} without JSON:"
             " check that it is the address of an image cache"
@@ -117,6 +121,15 @@ def _read_response(response: requests.Response) -> Json:
     if response.ok and response.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return document
     raise _refusal(response.status_code, document)
+
+
+def _document(response: requests.Response) -> Json | None:
+    """Returns the JSON object of an answer, or None if it is not one, like a captive portal's web page."""
+    try:
+        document = response.json()
+    except requests.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _refusal(status: int, document: Json) -> RefusedError:

@@ -106,7 +106,9 @@ def main(arguments: Sequence[str] | None = None, outside: Outside | None = None)
         complain(str(error))
         return error.exit_code
     except typer.TyperException as error:  # typer itself refuses an argument
-        complain(f"{error.format_message()} (`imagecache --help` shows what is possible)")
+        # typer adds these words before some messages.
+        message = error.format_message().replace("Value error, ", "")
+        complain(f"{message} (`imagecache --help` shows what is possible)")
         return error.exit_code
     return int(code or 0)
 

@@ -114,7 +114,7 @@ def put(  # noqa: PLR0917 - typer makes an option of each
     answer = read(ContactPut, document)
     # The API starts a sync for this contact. Until it has ended, the chats show the old picture.
     if answer.job_id is not None:
-        wait_for_links(session, answer.job_id, shown="the contacts")
+        wait_for_links(session, answer.job_id, effect="the chats show the contacts")
     # The links are left out, because the answer to the PUT is older than the sync that has made them.
     session.screen.show(document, render_contact(ContactDetail(answer.contact, [], more_linked=False)))
 
@@ -124,7 +124,7 @@ def remove(context: typer.Context, contact_id: ContactId) -> None:
     """Remove a contact, and wait until no chat shows its picture."""
     session = open_session(context)
     document = session.api.delete(_path(contact_id))
-    wait_for_links(session, read(ContactRemoved, document).job_id, shown="the contacts")
+    wait_for_links(session, read(ContactRemoved, document).job_id, effect="no chat shows the contact")
     session.screen.show(document, Text("removed"))
 
 
@@ -145,7 +145,7 @@ def import_contacts(
     # The sync links the contacts. If no row was stored, it would have nothing to link.
     if problems < len(results) and not dry_run:
         job_id = start_job(session, "/api/sync", {"complete": False, "force": False})
-        wait_for_links(session, job_id, shown="the contacts")
+        wait_for_links(session, job_id, effect="the chats show the contacts")
     session.screen.show(_import_document(results, problems, dry_run=dry_run), _render_import(results))
     if dry_run:
         session.screen.note(f"Nothing was sent. {CHECKS}")

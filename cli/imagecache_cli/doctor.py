@@ -15,7 +15,7 @@ from imagecache_cli import tables
 from imagecache_cli.access import find_beeper
 from imagecache_cli.answers import ImageRow, ImageRows, Origin, Stats, Status
 from imagecache_cli.beeper import NO_TIME, ContractReport, compare_contract
-from imagecache_cli.errors import CommandError, RefusedError, UnexpectedAnswerError
+from imagecache_cli.errors import CommandError, NotReadyError, RefusedError, UnexpectedAnswerError
 from imagecache_cli.explanations import (
     NEW_BEEPER_TOKEN,
     START_BEEPER,
@@ -36,6 +36,7 @@ _SYNC_IS_LATE_AFTER = timedelta(days=1)
 # No job has this id, so the API answers 404 to the admin token and 403 to the read token. Thus a request for
 # it finds out which token this is.
 _UNUSED_JOB = "/api/jobs/doctor"
+_WAIT_FOR_SYNC = "a sync is running: wait for it"
 
 
 class Verdict(StrEnum):
@@ -139,6 +140,9 @@ def _examine(session: Session) -> Iterator[Finding]:
     """Yields the findings. Ends early if the API does not answer or refuses the token."""
     try:
         session.api.get("/api/health")
+    except NotReadyError as error:
+        yield Finding("API", Verdict.BAD, str(error))
+        return
     except CommandError as error:
         yield Finding("API", Verdict.BAD, str(error), "correct IMAGECACHE_URL, or start `make run`")
         return
@@ -148,14 +152,20 @@ def _examine(session: Session) -> Iterator[Finding]:
         yield _token(is_admin=is_admin)
         origin = read(Status, session.api.get("/api/status")).origin
         # Only a sync asks Beeper now, and only the admin token may start one.
-        yield _beeper_now(session, origin) if is_admin else _beeper_at_last_sync(origin)
+        ending = _sync(session) if is_admin else None
+        # Another sync is running and asks Beeper. The state that it records is the best answer there is.
+        is_syncing = ending is not None and ending.code in {"busy", "superseded"}
+        if ending is None or is_syncing:
+            yield _beeper_at_last_sync(origin, is_syncing=is_syncing)
+        else:
+            yield _beeper_now(ending)
         stats = read(Stats, session.api.get("/api/stats"))
         unreachable = _unreachable_images(session, stats)
     except CommandError as error:
         yield _api_error(error)
         return
     # These findings need no further request, so no error can prevent one of them.
-    yield _last_sync(stats, session.outside.now())
+    yield _last_sync(stats, session.outside.now(), is_syncing=is_syncing)
     yield from _accounts(stats)
     yield _pictures(stats)
     yield from _failures(stats, unreachable)
@@ -182,22 +192,23 @@ def _token(*, is_admin: bool) -> Finding:
     return Finding("token", Verdict.OK, found)
 
 
-def _beeper_now(session: Session, origin: Origin) -> Finding:
-    """Runs a sync and returns a finding about Beeper's answer. `origin` is the state at the sync before."""
+def _sync(session: Session) -> Explanation:
+    """Runs a sync, and returns the explanation of how it ended."""
     job_id = start_job(session, "/api/sync", {"complete": False, "force": False})
     _, job = follow_job(session, job_id, is_finished)
-    ending = explain_sync(job)
-    # Another sync is running and asks Beeper. The state that it records is the best answer there is.
-    if ending.code in {"busy", "superseded"}:
-        return _beeper_at_last_sync(origin)
+    return explain_sync(job)
+
+
+def _beeper_now(ending: Explanation) -> Finding:
+    """Returns a finding about Beeper's answer to a sync that has ended in this way."""
     # An unfinished sync was out of time, which means that Beeper did answer.
     if ending.code in {"ok", "unfinished"}:
         return Finding("Beeper", Verdict.OK, "answers and accepts its token: a sync has just read it")
     return Finding("Beeper", Verdict.BAD, ending.text, ending.advice)
 
 
-def _beeper_at_last_sync(origin: Origin) -> Finding:
-    when = f"when sync last asked ({tables.moment(origin.checked_at)} UTC)"
+def _beeper_at_last_sync(origin: Origin, *, is_syncing: bool) -> Finding:
+    when = f"when sync last asked ({tables.utc(origin.checked_at)})"
     match origin.state:
         case "ok":
             return Finding("Beeper", Verdict.OK, f"answered {when}")
@@ -205,16 +216,16 @@ def _beeper_at_last_sync(origin: Origin) -> Finding:
             return Finding("Beeper", Verdict.BAD, f"could not be reached {when}", START_BEEPER)
         case "unauthorized":
             return Finding("Beeper", Verdict.BAD, f"refused the token {when}", NEW_BEEPER_TOKEN)
-    return Finding(
-        "Beeper", Verdict.WARN, "has never been asked", "run `imagecache sync` with the admin token"
-    )
+    remedy = _WAIT_FOR_SYNC if is_syncing else "run `imagecache sync` with the admin token"
+    return Finding("Beeper", Verdict.WARN, "has never been asked", remedy)
 
 
-def _last_sync(stats: Stats, now: datetime) -> Finding:
+def _last_sync(stats: Stats, now: datetime, *, is_syncing: bool) -> Finding:
     succeeded = stats.last_sync.succeeded_at
     if succeeded is None:
-        return Finding("sync", Verdict.WARN, "has never succeeded", "run `imagecache sync`")
-    found = f"last succeeded {tables.moment(succeeded)} UTC"
+        remedy = _WAIT_FOR_SYNC if is_syncing else "run `imagecache sync`"
+        return Finding("sync", Verdict.WARN, "has never succeeded", remedy)
+    found = f"last succeeded {tables.utc(succeeded)}"
     if now - _parse_time(succeeded) > _SYNC_IS_LATE_AFTER:
         remedy = "check that its schedule is enabled and that Beeper runs during the day"
         return Finding("sync", Verdict.WARN, found, remedy)

@@ -2,6 +2,7 @@
 
 - CommandError              1  the command was tried and failed
   - UnreachableError        1  the API did not answer, or not in time
+    - NotReadyError         1  `make run` is still starting
   - UnexpectedAnswerError   1  the answer is from another program, or from another version of the API
   - RefusedError            1 or 2, depending on the HTTP status
   - SettingsError           2  the person has to correct the command or the settings
@@ -26,6 +27,10 @@ class CommandError(Exception):
 
 class UnreachableError(CommandError):
     """The API does not answer at its address, or not in time."""
+
+
+class NotReadyError(UnreachableError):
+    """The API's server on this machine runs, but its stack is still starting."""
 
 
 class UnexpectedAnswerError(CommandError):

@@ -39,7 +39,7 @@ def former(
     member: dict[str, str | int] = {"chatId": chat_id, "participantId": participant_id}
     if choose is not None:
         answer = session.api.post("/api/people/pictures/choose", {**member, "sourceUrl": choose})
-        wait_for_links(session, read(PictureChosen, answer).job_id, shown="the picture")
+        wait_for_links(session, read(PictureChosen, answer).job_id, effect="the chats show the picture")
     document = session.api.get("/api/people/pictures", member)
     session.screen.show(document, _render(read(FormerPictures, document)))
 

@@ -103,7 +103,10 @@ def lookup(
     document = {"images": images}
     answer = read(Images, document)
     session.screen.show(document, tables.render_images(answer))
-    if any(image.status == "none" for image in answer.images.values()):
+    missing = [image for image in answer.images.values() if image.status == "none"]
+    if not enqueue and any(image.reason is None for image in missing):
+        session.screen.note("some pictures were never queued: --enqueue queues them")
+    if missing:
         raise typer.Exit(1)
 
 

@@ -33,6 +33,7 @@ _COLOURS = {"cached": "green", "ok": "green", "pending": "yellow", "failed": "re
 # On a narrower terminal (in characters) each long column of a table would be only a few characters wide.
 _NARROWEST_TABLE = 110
 _LONGEST_TITLE = 32
+_LONGEST_URL = 500
 _MOST_NAMES = 3
 
 
@@ -118,6 +119,11 @@ def moment(iso: str | None) -> str:
     return iso[:16].replace("T", " ") if iso else NOTHING
 
 
+def utc(iso: str | None) -> str:
+    """Returns an ISO 8601 time with its time zone, such as `2026-11-25 09:30 UTC`, or `-` for None."""
+    return f"{moment(iso)} UTC" if iso else NOTHING
+
+
 def size(count: int | None) -> str:
     """Returns a number of bytes in MB (1,000,000 bytes, like the API's `totalStorageMB`), or `-` for None."""
     return NOTHING if count is None else f"{count / 1e6:,.1f} MB"
@@ -136,8 +142,8 @@ def render_stats(stats: Stats) -> RenderableType:
         "failed": f"{stats.failed:,}{_counts_by_reason(stats.failed_by_reason)}",
         "downloads saved": f"{saved.downloads_saved:,} ({size(saved.bytes_saved)}): "
         f"{saved.references:,} places show {saved.images:,} images",
-        "last sync": f"{moment(stats.last_sync.succeeded_at)} UTC",
-        "last complete sync": f"{moment(stats.last_sync.completed_at)} UTC",
+        "last sync": utc(stats.last_sync.succeeded_at),
+        "last complete sync": utc(stats.last_sync.completed_at),
         "last sweep": _last_sweep(stats.last_sweep),
         "Beeper": status(stats.origin.state),
     }
@@ -151,7 +157,7 @@ def describe_account(account: Account) -> str:
     parts = [f"{account.network or account.account_id}: {account.text}"]
     # For an account that works, neither the moment nor a number of pictures says anything.
     if account.needs_person:
-        parts.append(f"since {moment(account.since)} UTC")
+        parts.append(f"since {utc(account.since)}")
         if account.waiting is not None:
             parts.append("1 face waits" if account.waiting == 1 else f"{account.waiting:,} faces wait")
     return ", ".join(parts)
@@ -220,7 +226,7 @@ def render_failures(images: Iterable[ImageRow]) -> RenderableType:
 def render_images(answer: Images) -> RenderableType:
     """Returns a table of the pictures that were looked up, with the URLs of their cached copies."""
     rows = (
-        (status(image.status, image.reason), _pixels(image), image.url or NOTHING, source_url)
+        (status(image.status, image.reason), _pixels(image), image.url or NOTHING, _cut_url(source_url))
         for source_url, image in answer.images.items()
     )
     return table(("status", "pixels", "url", "source"), rows, long=("url", "source"))
@@ -231,7 +237,7 @@ def render_story(story: Story) -> RenderableType:
     # The API's summary has a sentence with the chats. The table lists the same chats with their ids.
     sentences = [text for text in story.summary if not (story.shown_by and text.startswith("Shown by "))]
     parts: list[RenderableType] = [
-        pairs({"source": story.source_url, "status": status(story.status)}),
+        pairs({"source": _cut_url(story.source_url), "status": status(story.status)}),
         Text(),
         *(Text(sentence) for sentence in sentences),
     ]
@@ -281,12 +287,17 @@ def _last_sweep(sweep: LastSweep) -> str:
         return NOTHING
     deleted = f"{sweep.deleted or 0:,} deleted ({size(sweep.bytes_freed)})"
     refused = f"; refused to delete the rest: {', '.join(sweep.refused)}" if sweep.refused else ""
-    return f"{moment(sweep.finished_at)} UTC: {deleted}{refused}"
+    return f"{utc(sweep.finished_at)}: {deleted}{refused}"
 
 
 def _counts_by_reason(counts: Mapping[str, int]) -> str:
     listed = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
     return f" ({listed})" if listed else ""
+
+
+def _cut_url(url: str) -> str:
+    """Returns the URL, or the start of one that is very long, such as a data URL."""
+    return url if len(url) <= _LONGEST_URL else f"{url[: _LONGEST_URL - 1]}…"
 
 
 def _shortened(title: str) -> str:

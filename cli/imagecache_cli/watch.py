@@ -49,15 +49,15 @@ def is_drained(job: Job) -> bool:
     return job.status == "failed" or (job.status == "done" and job.count("waiting") == 0)
 
 
-def wait_for_links(session: Session, job_id: str, *, shown: str) -> None:
+def wait_for_links(session: Session, job_id: str, *, effect: str) -> None:
     """Waits until a sync has linked all members, or says on stderr that it has not.
 
-    `shown` is what the chats then show. Raises CommandError.
+    `effect` is a clause that says what is different then. Raises CommandError.
     """
     _, job = follow_job(session, job_id, is_finished)
     ending = explain_sync(job)
     if ending.code in _NOT_LINKED:
-        session.screen.note(f"{ending.sentence}; the chats show {shown} after the next sync")
+        session.screen.note(f"{ending.sentence}; after the next sync {effect}")
 
 
 def start_job(session: Session, path: str, body: Json) -> str:

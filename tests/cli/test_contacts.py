@@ -110,7 +110,7 @@ def test_a_sync_that_is_already_running_is_mentioned(api: FakeApi, imagecache: C
     api.answer("GET /api/jobs/job-1", synced("busy"))
     ran = imagecache("contacts", "remove", "ada")
     assert (ran.code, ran.out) == (0, "removed\n")
-    assert "the chats show the contacts after the next sync" in ran.err
+    assert "after the next sync no chat shows the contact" in ran.err
 
 
 @pytest.mark.parametrize("contact_id", ["a/b", "..%2f", "a?b", ""])

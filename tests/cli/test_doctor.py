@@ -78,6 +78,14 @@ def test_an_address_of_something_else_is_the_only_finding(api: FakeApi, imagecac
     )
 
 
+def test_a_local_stack_that_is_starting_is_waited_for(api: FakeApi, imagecache: Command) -> None:
+    api.answer("GET /api/health", Answer(503, b"The stack is starting: try again in a few seconds"))
+
+    assert findings(imagecache, 1) == {
+        "API": ("bad", "the local stack is not ready: wait until `make run` says that it is ready", "")
+    }
+
+
 def test_a_wrong_token_is_bad(api: FakeApi, imagecache: Command) -> None:
     prepare(api)
     imagecache.environment["IMAGECACHE_TOKEN"] = "guessed"
@@ -132,6 +140,16 @@ def test_the_admin_token_asks_beeper_now(
     prepare(api, synced_as=outcome)
 
     assert findings(imagecache, code)["Beeper"] == finding
+
+
+def test_while_the_first_sync_runs_no_other_one_is_advised(api: FakeApi, imagecache: Command) -> None:
+    never = {"lastSync": {"succeededAt": None, "completedAt": None}}
+    prepare(api, stats=never, origin="unknown", synced_as=synced("busy"))
+
+    seen = findings(imagecache, 0)
+
+    assert seen["Beeper"] == ("warn", "has never been asked", "a sync is running: wait for it")
+    assert seen["sync"] == ("warn", "has never succeeded", "a sync is running: wait for it")
 
 
 @pytest.mark.parametrize(

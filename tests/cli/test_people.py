@@ -82,7 +82,7 @@ def test_a_member_of_a_given_chat_is_not_searched(api: FakeApi, imagecache: Comm
 
 @pytest.mark.parametrize(
     ("outcome", "note"),
-    [("ok", ""), ("offline", ""), ("busy", "the chats show the picture after the next sync\n")],
+    [("ok", ""), ("offline", ""), ("busy", "after the next sync the chats show the picture\n")],
 )
 def test_choosing_waits_for_the_sync_that_shows_the_picture(
     api: FakeApi, imagecache: Command, outcome: str, note: str

@@ -127,7 +127,7 @@ def test_an_emoji_of_several_parts_stays_whole() -> None:
         (["stats", "--nonsense"], "--nonsense"),
         (["explain"], "URL"),
         (["chats", "--limit", "101"], "equal to 100"),
-        (["chats", "--filter", "odd"], "odd"),
+        (["chats", "--filter", "odd"], "'--filter': 'odd' is not one of"),
         (["backfill", "--active-days", "-1"], "--active-days"),
         (["--json"], "command"),
         (["stats", "--token"], "--token"),

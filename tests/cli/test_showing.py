@@ -42,6 +42,13 @@ def test_stats_show_what_is_cached_and_what_failed(api: FakeApi, imagecache: Com
     ]
 
 
+def test_stats_before_the_first_sync_have_no_time_of_it(api: FakeApi, imagecache: Command) -> None:
+    never = {"succeededAt": None, "completedAt": None}
+    api.answer("GET /api/stats", {**STATS, "lastSync": never})
+
+    assert "last sync - last complete sync - last sweep" in imagecache("stats").words
+
+
 def test_stats_of_an_older_api_have_no_accounts(api: FakeApi, imagecache: Command) -> None:
     api.answer("GET /api/stats", {name: value for name, value in STATS.items() if name != "accounts"})
 
@@ -233,6 +240,20 @@ def test_lookup_is_exit_code_1_only_for_unknown_pictures(
     assert f"{image['status']}" in ran.words
     assert ADA in ran.words
     assert api.bodies("POST /api/images/lookup") == [{"sourceUrls": [ADA], "enqueue": False}]
+
+
+def test_lookup_advises_to_queue_what_was_never_queued(api: FakeApi, imagecache: Command) -> None:
+    advice = "some pictures were never queued: --enqueue queues them\n"
+    for image, said in ((NONE, advice), ({**NONE, "reason": "forgotten"}, "")):
+        api.answer("POST /api/images/lookup", {"images": {ADA: image}})
+        assert imagecache("lookup", ADA).err == said
+
+
+def test_lookup_prints_the_start_of_a_very_long_url(api: FakeApi, imagecache: Command) -> None:
+    url = "data:," + "x" * 60_000
+    api.answer("POST /api/images/lookup", {"images": {url: CACHED}})
+
+    assert 400 < imagecache("lookup", url).out.count("x") < 600
 
 
 def test_lookup_of_more_than_one_request_may_carry_is_one_document(api: FakeApi, imagecache: Command) -> None:

@@ -11,9 +11,18 @@ import requests
 from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
 from imagecache.model.access import Role
-from imagecache.model.image import ImageMessage, ImageRef, OriginName, RejectionReason
+from imagecache.model.image import (
+    Failure,
+    FailureReason,
+    ImageMessage,
+    ImageRef,
+    OriginAnswer,
+    OriginName,
+    RejectionReason,
+)
 from imagecache.queues.images import from_body
 from imagecache.rules.retries import NEVER
+from imagecache.rules.source_urls import image_key
 from imagecache.stores.state.circuits import Cause
 from tests.integration import demo_chats
 from tests.integration.api import Api
@@ -194,7 +203,7 @@ def test_a_failed_image_is_explained_in_sentences(
     assert told["summary"] == [
         "It is in Beeper's media folder, and is fetched from Beeper or the media server.",
         f"It failed once, last at {iso(NOW)}: Beeper, or the web, no longer has it.",
-        f"{iso(NOW)}: beeper was asked and answered: gone: SERVE_ASSET_ERROR.",
+        f"{iso(NOW)}: asked Beeper: gone: SERVE_ASSET_ERROR.",
         f"The first sync after {iso(due)} tries it again; a retry does so now.",
         "If another picture has replaced it, the next sync brings that one.",
         "Shown by Ada Lovelace.",
@@ -247,6 +256,11 @@ def test_an_image_does_not_wait_for_an_origin_that_works(stack: Stack, api: Api)
         ("https://x.example/a", "It is on the web, and is fetched by https."),
         ("data:,x", "It is contained in its URL."),
         (
+            "foo",
+            "This URL is never fetched: it is malformed; a valid URL is, for example, "
+            "https://example.com/a.jpg or mxc://example.com/a.",
+        ),
+        (
             "ftp://x/y",
             "This URL is never fetched: only https, data and Beeper's own kinds of URLs are fetched.",
         ),
@@ -260,6 +274,17 @@ def test_every_state_has_its_sentence(stack: Stack, api: Api, url: str, said: st
     stack.cached_images.forget("s/forgotten")
     stack.claims.claim(request("s/held"), now=NOW, lease_seconds=90, nonce="n")
     assert said in story(api, url)["summary"]
+
+
+def test_a_web_server_that_cannot_be_reached_is_not_taken_for_beeper(stack: Stack, api: Api) -> None:
+    url = "https://x.example/a"
+    claim = stack.won(ImageMessage(image_key(url), url, NOW))
+    answer = OriginAnswer(NOW, OriginName.WEB, "the name has no address")
+    stack.claims.fail(claim, Failure(FailureReason.ORIGIN_DOWN, NOW, NOW + 1), answers=[answer])
+    summary = " ".join(story(api, url)["summary"])
+    assert "a site that is gone stays unreachable" in summary
+    assert "asked the web server: the name has no address." in summary
+    assert "Beeper" not in summary
 
 
 def test_a_refresh_keeps_the_old_picture_until_the_new_one_is_there(stack: Stack, api: Api) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from imagecache.api import image_shapes, shapes
 from imagecache.api.values import image_json, iso8601
-from imagecache.model.image import ImageRecord, ImageStatus, LocationKind, OriginName
+from imagecache.model.image import FailureReason, ImageRecord, ImageStatus, LocationKind, OriginName
 from imagecache.rules.failure_reasons import FAILURES, REJECTIONS
 from imagecache.rules.image_choice import ShownImage
 from imagecache.rules.names import title_of
@@ -19,6 +19,12 @@ _LOCATIONS = {
     LocationKind.DATA: "It is contained in its URL.",
 }
 _ORIGINS = {OriginName.BEEPER: "Beeper", OriginName.MEDIA_SERVER: "the media server"}
+_ASKED = {OriginName.WEB: "the web server", **_ORIGINS}
+# The advice of the failure reason is for all servers, but here it is known which one is meant.
+_UNREACHABLE = {
+    LocationKind.BEEPER: "Check that Beeper Desktop, and the media server if there is one, are running.",
+    LocationKind.WEB: "Check that the address opens in a browser: a site that is gone stays unreachable.",
+}
 _CAUSES = {
     Cause.OUTAGE: "cannot be reached, or something else answers in its place",
     Cause.UNAUTHORIZED: "refuses the token",
@@ -87,21 +93,32 @@ def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
     else:
         yield _state(story.record)
         for answer in story.record.history:
-            yield f"{iso8601(answer.at)}: {answer.origin} was asked and answered: {answer.answer}."
+            yield f"{iso8601(answer.at)}: asked {_asked(answer.origin)}: {answer.answer}."
         yield _next(story.record, now=now)
         if story.record.status is ImageStatus.FAILED and story.record.reason:
-            yield FAILURES[story.record.reason].advice
+            yield _advice(story.record.reason, story.location_kind)
     for circuit in story.open_circuits:
         yield _closed(circuit)
     if story.shown_by or not story.contacts:
         yield _titles(story)
     if story.is_remembered:
-        yield (
-            "It is remembered as a picture of a person, and shown wherever Beeper names none for that person."
-        )
+        is_cached = story.record is not None and story.record.status is ImageStatus.CACHED
+        shown = "and is shown" if is_cached else "and once it is cached it is shown"
+        yield f"It is remembered as a picture of a person, {shown} where Beeper names none for that person."
     if story.contacts:
         contacts = " or ".join(f'"{contact_id}"' for contact_id in story.contacts)
         yield f"Shown for the contact {contacts} wherever that person has no picture of their own."
+
+
+def _asked(origin: str) -> str:
+    """Returns the name of an origin in words. A row may have an origin that this version does not know."""
+    return _ASKED[OriginName(origin)] if origin in _ASKED else origin
+
+
+def _advice(reason: FailureReason, kind: LocationKind) -> str:
+    if reason is FailureReason.ORIGIN_DOWN and kind in _UNREACHABLE:
+        return _UNREACHABLE[kind]
+    return FAILURES[reason].advice
 
 
 def _state(record: ImageRecord) -> str:

@@ -88,7 +88,7 @@ FAILURES: Mapping[FailureReason, FailureMeaning] = {
 }
 
 REJECTIONS: Mapping[RejectionReason, str] = {
-    RejectionReason.MALFORMED: "it is malformed",
+    RejectionReason.MALFORMED: "it is malformed; a valid URL is, for example, https://example.com/a.jpg or mxc://example.com/a",
     RejectionReason.OUTSIDE_MEDIA_FOLDER: "it names a file outside Beeper's media folder",
     RejectionReason.TOO_LONG: "it is too long",
     RejectionReason.UNSUPPORTED_SCHEME: "only https, data and Beeper's own kinds of URLs are fetched",

@@ -151,7 +151,7 @@ class ContactBook:
     def _contact(self, contact_id: str) -> Contact:
         contact = self.contacts_table.one(contact_id)
         if contact is None:
-            raise NotFoundError("No contact has this contactId")
+            raise NotFoundError("No contact has this contactId: the list of contacts has the ids of all")
         return contact
 
 
