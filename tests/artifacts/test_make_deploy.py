@@ -236,6 +236,7 @@ def test_a_change_that_fails_says_so_and_leaves_the_stack_as_it_was(deployed: Re
 
     assert failed.exit_code != 0
     assert "failed and ended with UPDATE_ROLLBACK_COMPLETE: Impossible: " in failed.errors
+    assert "CloudFormation has undone it." in failed.errors
     assert deployed.beeper_url() == URL
 
 
