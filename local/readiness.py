@@ -47,7 +47,7 @@ def wait_for_chats(
         elif len(chats) != reported and time.monotonic() - last_report > _SECONDS_BETWEEN_REPORTS:
             last_report = time.monotonic()
             reported = len(chats)
-            say(f"waiting for the first picture; the first page has {reported} chats so far")
+            say(f"waiting for the first picture; chats on the first page so far: {reported}")
         time.sleep(0.2)
 
 
