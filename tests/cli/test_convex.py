@@ -198,7 +198,7 @@ def test_every_outcome_is_explained(outcome: DocumentOutcome) -> None:
 
 def test_failures_and_rejections_have_the_same_texts_as_in_other_verbs() -> None:
     assert convex_report.meaning(FailureReason.TOO_LARGE) == (
-        "the file is larger than 5 MB or 40 megapixels (30 for WebP, 11 for AVIF)"
+        "the file is larger than 5 MB or 40 megapixels (36 for HEIC, 30 for WebP, 11 for AVIF)"
     )
     assert convex_report.meaning(RejectionReason.MALFORMED) == "the URL is malformed"
 

@@ -190,7 +190,8 @@ def test_failures_are_warnings_by_reason(api: FakeApi, imagecache: Command) -> N
 
     assert ran.code == 0
     assert (
-        "warn failures 1 too_large: the file is larger than 5 MB or 40 megapixels (30 for WebP, 11 for AVIF) "
+        "warn failures 1 too_large: the file is larger than 5 MB or 40 megapixels "
+        "(36 for HEIC, 30 for WebP, 11 for AVIF) "
         "What to do: only another picture helps: this one is not tried again"
     ) in ran.words
     assert "warn failures 2 unsupported_svg: the file is SVG, which can contain scripts" in ran.words

@@ -182,7 +182,10 @@ def test_failed_says_why_and_when_next(api: FakeApi, imagecache: Command) -> Non
 
     assert f"gone 2026-11-25 08:01 2026-11-26 08:01 {BOB}" in words
     assert f"too_large 2026-11-25 08:01 never {ADA}" in words
-    assert "too_large the file is larger than 5 MB or 40 megapixels (30 for WebP, 11 for AVIF):" in words
+    assert (
+        "too_large the file is larger than 5 MB or 40 megapixels (36 for HEIC, 30 for WebP, 11 for AVIF):"
+        in words
+    )
     assert api.requests[0].query == {"status": "failed"}
 
 
