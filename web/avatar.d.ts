@@ -4,14 +4,19 @@
 /** An image object of the API, as far as `<chat-avatar>` reads it. */
 export interface ChatImage {
   status: "cached" | "pending" | "failed" | "none";
-  /** The address of the copy with 192 pixels. */
+  /** The address of the copy that fills a square of 192 pixels. */
   url?: string | null;
-  /** Addresses of the copies by their width in pixels: "96", "192" and "640". */
+  /** Addresses of the copies for squares of "96" and "192" pixels, and of one with "640" pixels on its longest side. */
   sizes?: Record<string, string>;
+  /** The original's width and height in pixels. */
+  width?: number | null;
+  height?: number | null;
   /** A ThumbHash in base64. */
   placeholder?: string | null;
   /** A CSS colour, shown until the picture has loaded. */
   color?: string | null;
+  /** A CSS colour on which a transparent picture can be seen; it is shown behind the picture. */
+  backdrop?: string | null;
   initials?: string;
 }
 

@@ -194,7 +194,9 @@ export class ChatAvatar extends HTMLElement {
       face.append(initials ? letters(initials) : silhouette());
       return face;
     }
-    if (image.color) face.style.backgroundColor = image.color;
+    // Behind a transparent picture, its own colour would hide it.
+    const background = image.backdrop || image.color;
+    if (background) face.style.backgroundColor = background;
     const blur = placeholder(image.placeholder);
     face.append(blur, this.#picture(image, size, blur));
     return face;
@@ -221,7 +223,7 @@ export class ChatAvatar extends HTMLElement {
       );
     picture.onerror = () => picture.remove(); // The placeholder stays.
     picture.sizes = `${Math.ceil(size)}px`;
-    picture.srcset = sourceSet(image.sizes, size, this.#base);
+    picture.srcset = sourceSet(image, size, this.#base);
     picture.src = absolute(image.url ?? "", this.#base);
     return picture;
   }
@@ -265,18 +267,21 @@ function letters(initials) {
 }
 
 /**
- * Returns the value of the `srcset` attribute. A face of up to 96 px never needs the 640 px copy, even on a screen
- * with two device pixels for each CSS pixel.
+ * Returns the value of the `srcset` attribute, which names the shortest side of each copy as its width: a circle is
+ * filled by the shortest side. A face of up to 96 px never needs the 640 px copy, even on a screen with two device
+ * pixels for each CSS pixel. That copy is as long as it is named, so it may be too narrow to be of use.
  *
- * @param {Record<string, string> | undefined} sizes URLs by their width in pixels.
+ * @param {Pick<ChatImage, "sizes" | "width" | "height">} image
  * @param {number} size The diameter of the face in CSS pixels.
  * @param {string} base The origin of root-relative URLs.
  * @returns {string}
  */
-export function sourceSet(sizes, size, base) {
-  const widths = size > 96 ? ["96", "192", "640"] : ["96", "192"];
-  return widths
-    .flatMap((width) => (sizes?.[width] ? [`${absolute(sizes[width], base)} ${width}w`] : []))
+export function sourceSet({ sizes, width, height }, size, base) {
+  const share = width && height ? Math.min(width, height) / Math.max(width, height) : 1;
+  const largest = Math.round(640 * share);
+  const sides = size > 96 && largest > 192 ? { "96": 96, "192": 192, "640": largest } : { "96": 96, "192": 192 };
+  return Object.entries(sides)
+    .flatMap(([name, side]) => (sizes?.[name] ? [`${absolute(sizes[name], base)} ${side}w`] : []))
     .join(", ");
 }
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -130,6 +130,17 @@ def test_initials_or_a_silhouette_are_shown_without_a_picture(
     avatar = page.locator("chat-avatar")
     assert avatar.evaluate(PAINTED) == letters
     assert avatar.evaluate("element => element.shadowRoot.querySelectorAll('svg').length") == (not letters)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_transparent_picture_is_on_its_backdrop(
+    page: Page, put_avatar: Callable[[str], None], scheme: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    image = {"status": "cached", "sizes": {}, "color": "#0a0a0a", "backdrop": "#ffffff"}
+    put_avatar(f"<chat-avatar image='{json.dumps(image)}' name='Ada'></chat-avatar>")
+    background = "element => getComputedStyle(element.shadowRoot.querySelector('.face')).backgroundColor"
+    assert page.locator("chat-avatar").evaluate(background) == "rgb(255, 255, 255)"
 
 
 def test_a_thumbhash_is_decoded_to_the_colours_of_its_picture(page: Page, elsewhere: str) -> None:

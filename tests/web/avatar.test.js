@@ -52,18 +52,26 @@ test("a name has one hue, and other names have others", () => {
 
 test("a small face offers the browser no large copy", () => {
   const sizes = { "96": "/images/a/96", "192": "/images/a/192", "640": "/images/a/640" };
-  assert.equal(avatar.sourceSet(sizes, 96, ""), "/images/a/96 96w, /images/a/192 192w");
+  assert.equal(avatar.sourceSet({ sizes }, 96, ""), "/images/a/96 96w, /images/a/192 192w");
   assert.equal(
-    avatar.sourceSet(sizes, 97, ""),
+    avatar.sourceSet({ sizes }, 97, ""),
     "/images/a/96 96w, /images/a/192 192w, /images/a/640 640w",
   );
 });
 
+test("a copy is as wide as its shortest side, which has to fill the circle", () => {
+  const sizes = { "96": "/a", "192": "/b", "640": "/c" };
+  for (const [width, height] of [[2000, 1000], [1000, 2000]]) {
+    assert.equal(avatar.sourceSet({ sizes, width, height }, 120, ""), "/a 96w, /b 192w, /c 320w");
+  }
+  assert.equal(avatar.sourceSet({ sizes, width: 4000, height: 1000 }, 120, ""), "/a 96w, /b 192w");
+});
+
 test("copies that do not exist are left out, and root-relative addresses get their origin", () => {
-  assert.equal(avatar.sourceSet({ "192": "/a" }, 56, "https://d111.example"), "https://d111.example/a 192w");
+  assert.equal(avatar.sourceSet({ sizes: { "192": "/a" } }, 56, "https://d111.example"), "https://d111.example/a 192w");
   assert.equal(
-    avatar.sourceSet({ "96": "https://other.example/a" }, 56, "https://d111.example"),
+    avatar.sourceSet({ sizes: { "96": "https://other.example/a" } }, 56, "https://d111.example"),
     "https://other.example/a 96w",
   );
-  assert.equal(avatar.sourceSet(undefined, 56, ""), "");
+  assert.equal(avatar.sourceSet({}, 56, ""), "");
 });

@@ -26,10 +26,11 @@ class Error(TypedDict):
 class Image(TypedDict):
     """A picture, with all fields that a page needs to draw it at once.
 
-    `url` is the URL of the WebP file of 192 px. `sizes` has the URLs of the files of 96, 192 and 640 px, by
-    size. Without a cached picture, `url` is null and `sizes` is empty. `placeholder` is a ThumbHash in
-    base64. `width` and `height` are the original's, in pixels. `reason` is the reason of a failure, or
-    `forgotten`.
+    `url` is the URL of the WebP file that fills a square of 192 px. `sizes` has the URLs of the files for
+    squares of 96 and 192 px, and of one whose longest side has 640 px, by size. Without a cached picture,
+    `url` is null and `sizes` is empty. `placeholder` is a ThumbHash in base64. `backdrop` is a color on which
+    a transparent picture can be seen, and null for an opaque one. `width` and `height` are the original's, in
+    pixels. `reason` is the reason of a failure, or `forgotten`.
     """
 
     status: ShownStatus
@@ -40,6 +41,7 @@ class Image(TypedDict):
     height: int | None
     placeholder: str | None
     color: str | None
+    backdrop: str | None
     initials: str
     reason: str | None
 

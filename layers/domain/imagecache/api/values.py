@@ -25,6 +25,7 @@ def image_json(shown: ShownImage, name: str | None, base_url: str) -> shapes.Ima
         "height": view.height if view else None,
         "placeholder": view.placeholder if view else None,
         "color": view.color if view else None,
+        "backdrop": view.backdrop if view else None,
         "initials": initials(name),
         "reason": shown.reason,
     }

@@ -28,6 +28,7 @@ from PIL import (
 from imagecache.errors import ImageFailedError
 from imagecache.imaging import avif, gif, heif, iso_media, jpeg, png, webp
 from imagecache.imaging.colors import Profile, fitting_profile, to_srgb
+from imagecache.imaging.copies import backdrop_of, copy_size
 from imagecache.imaging.picture_file import PictureFile, Still
 from imagecache.imaging.reservations import MB, Reservations
 from imagecache.imaging.thumbhash import MOST_PIXELS_A_SIDE, thumbhash
@@ -140,7 +141,7 @@ def _reason_unrecognised(original: bytes) -> FailureReason:
 def _render(file: PictureFile) -> Picture:
     still = file.decode()
     profile = fitting_profile(still.image, file.icc)
-    small = _shrunk(still.image, profile)
+    small = _shrunk(still.image, profile, copy_size(max(SIZES), *file.size))
     if profile:
         # Few pixels are left here, which are converted in little time.
         small = to_srgb(small, profile)
@@ -148,25 +149,31 @@ def _render(file: PictureFile) -> Picture:
     # The picture is turned when it is small, because turning makes a copy.
     small.getexif()[_ORIENTATION] = file.orientation
     upright = ImageOps.exif_transpose(small)
+    width, height = file.size if file.orientation < 5 else file.size[::-1]
     thumbnails: dict[int, bytes] = {}
     for size in sorted(SIZES, reverse=True):
-        upright.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        upright = _resized(upright, copy_size(size, width, height))
         thumbnails[size] = _webp(upright)
-    placeholder, color = _first_paint(upright)
-    width, height = file.size if file.orientation < 5 else file.size[::-1]
-    return Picture(_CONTENT_TYPES[file.format], width, height, thumbnails, placeholder, color)
+    placeholder, color, backdrop = _first_paint(upright)
+    return Picture(_CONTENT_TYPES[file.format], width, height, thumbnails, placeholder, color, backdrop)
 
 
-def _shrunk(image: Image.Image, profile: Profile | None) -> Image.Image:
-    """Returns the image in the size of the largest thumbnail, in RGB or RGBA.
+def _shrunk(image: Image.Image, profile: Profile | None, size: tuple[int, int]) -> Image.Image:
+    """Returns the image in this size, which is that of the largest copy, in RGB or RGBA.
 
     If it has no transparency, it is in the mode that its profile is for instead.
     """
     mode = "RGBA" if image.has_transparency_data else profile.mode if profile else "RGB"
     # `convert` would copy an image even if it has this mode already: 160 MB for the largest one.
     small = image if image.mode == mode else image.convert(mode)
-    small.thumbnail((max(SIZES), max(SIZES)), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return small
+    return _resized(small, size)
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Returns the image in this size, which may be its own."""
+    if image.size == size:
+        return image
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def _with_missing_rows(image: Image.Image, still: Still) -> Image.Image:
@@ -204,8 +211,8 @@ def _encoded(image: Image.Image, *, lossless: bool) -> bytes:
     return out.getvalue()
 
 
-def _first_paint(image: Image.Image) -> tuple[str, str]:
-    """Returns the ThumbHash in base64, and the dominant color as `#rrggbb`.
+def _first_paint(image: Image.Image) -> tuple[str, str, str]:
+    """Returns the ThumbHash in base64, the dominant color as `#rrggbb`, and the backdrop.
 
     For the color, transparent parts count as white.
     """
@@ -217,4 +224,4 @@ def _first_paint(image: Image.Image) -> tuple[str, str]:
     counts = palette.getcolors() or []
     _, index = max((count, -number) for count, number in counts if isinstance(number, int))
     red, green, blue = (palette.getpalette() or [])[-3 * index : -3 * index + 3]
-    return placeholder, f"#{red:02x}{green:02x}{blue:02x}"
+    return placeholder, f"#{red:02x}{green:02x}{blue:02x}", backdrop_of(small)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 SIZES = (96, 192, 640)
-"""The longest sides, in pixels, of the WebP files that are stored. A smaller original is not enlarged."""
+"""The sizes, in pixels, of the WebP files that are stored. `imaging/copies.py` says what a size means."""
 
 
 class ImageStatus(StrEnum):
@@ -146,6 +146,7 @@ class Blob:
     height: int
     placeholder: str = ""
     color: str = ""
+    backdrop: str = ""
     validators: Validators = NO_VALIDATORS
 
 
@@ -153,7 +154,8 @@ class Blob:
 class Picture:
     """A decoded original: its true type, its size in pixels, and a WebP file for each of SIZES.
 
-    `placeholder` is a ThumbHash in base64, `color` the dominant color as `#rrggbb`.
+    `placeholder` is a ThumbHash in base64, `color` the dominant color as `#rrggbb`. `backdrop` is a color in
+    the same form on which a transparent picture can be seen, or empty if the picture is opaque.
     """
 
     content_type: str
@@ -162,6 +164,7 @@ class Picture:
     thumbnails: dict[int, bytes]
     placeholder: str
     color: str
+    backdrop: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +225,7 @@ class ImageView:
     reason: str | None = None
     placeholder: str | None = None
     color: str | None = None
+    backdrop: str | None = None
 
 
 class ImageRecord(NamedTuple):

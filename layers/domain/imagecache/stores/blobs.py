@@ -110,6 +110,7 @@ class Blobs:
             height=picture.height,
             placeholder=picture.placeholder,
             color=picture.color,
+            backdrop=picture.backdrop,
             validators=validators,
         )
         self.put(blob.blob_id, original, picture)

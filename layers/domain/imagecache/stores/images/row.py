@@ -141,15 +141,22 @@ def image_view(item: Mapping[str, Any]) -> ImageView:
     if "view" not in item or status is ImageStatus.FORGOTTEN:
         return ImageView(status, reason=item["reason"]["S"] if "reason" in item else None)
     blob_id, width, height, *first_paint = json.loads(item["view"]["S"])
-    placeholder, color = first_paint or (None, None)  # rows of the first version have neither
+    # Rows of earlier versions have no backdrop, and those of the first version none of the three.
+    placeholder, color, backdrop = (*first_paint, None, None, None)[:3]
     return ImageView(
-        ImageStatus.CACHED, blob_id, width, height, placeholder=placeholder or None, color=color or None
+        ImageStatus.CACHED,
+        blob_id,
+        width,
+        height,
+        placeholder=placeholder or None,
+        color=color or None,
+        backdrop=backdrop or None,
     )
 
 
 def view_text(blob: Blob) -> str:
     """Returns the value of the attribute `view`: a JSON list of what pages show of the blob."""
-    fields = [blob.blob_id, blob.width, blob.height, blob.placeholder, blob.color]
+    fields = [blob.blob_id, blob.width, blob.height, blob.placeholder, blob.color, blob.backdrop]
     return json.dumps(fields, separators=(",", ":"))
 
 
