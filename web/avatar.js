@@ -279,7 +279,9 @@ function letters(initials) {
 export function sourceSet({ sizes, width, height }, size, base) {
   const share = width && height ? Math.min(width, height) / Math.max(width, height) : 1;
   const largest = Math.round(640 * share);
-  const sides = size > 96 && largest > 192 ? { "96": 96, "192": 192, "640": largest } : { "96": 96, "192": 192 };
+  const sides = size > 96 && largest > 192
+    ? { "96": 96, "192": 192, "640": largest }
+    : { "96": 96, "192": 192 };
   return Object.entries(sides)
     .flatMap(([name, side]) => (sizes?.[name] ? [`${absolute(sizes[name], base)} ${side}w`] : []))
     .join(", ");

@@ -68,7 +68,10 @@ test("a copy is as wide as its shortest side, which has to fill the circle", () 
 });
 
 test("copies that do not exist are left out, and root-relative addresses get their origin", () => {
-  assert.equal(avatar.sourceSet({ sizes: { "192": "/a" } }, 56, "https://d111.example"), "https://d111.example/a 192w");
+  assert.equal(
+    avatar.sourceSet({ sizes: { "192": "/a" } }, 56, "https://d111.example"),
+    "https://d111.example/a 192w",
+  );
   assert.equal(
     avatar.sourceSet({ sizes: { "96": "https://other.example/a" } }, 56, "https://d111.example"),
     "https://other.example/a 96w",
