@@ -76,6 +76,8 @@ def test_a_failed_request_can_be_repeated(visit: Visit, trouble: Callable[[Route
 def test_a_list_that_fails_in_the_middle_goes_on_where_it_was(visit: Visit) -> None:
     visit.answer("**/api/chats?*cursor=*", lambda route: route.abort())
     visit.open()
+    expect(visit.cards.first).to_be_visible()
+    visit.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(visit.page.get_by_role("button", name="Try again")).to_be_visible()
     before = visit.cards.count()
     assert before >= 50
