@@ -122,6 +122,46 @@ def test_an_error_of_beeper_for_one_chat_concerns_that_chat_alone(
         api_at(origin, session).with_full_roster(large_group())
 
 
+class OneFaultyChat(Origin):
+    """Answers the request for the list as Beeper does, and every other request with `say`."""
+
+    def answer_to(self, head: str) -> Say:
+        is_list = head.startswith("GET /v1/chats?")
+        return said("list_of_a_new_server") if is_list else super().answer_to(head)
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        pytest.param(answer("502 Bad Gateway", b'{"code": "BRIDGE_ERROR"}'), id="502"),
+        pytest.param(answer("503 Service Unavailable", b"{}"), id="503"),
+        pytest.param(answer("504 Gateway Timeout", b"{}"), id="504"),
+        pytest.param(answer("500 Internal Server Error", b"Internal Server Error"), id="500 with plain text"),
+        pytest.param(answer("404 Not Found"), id="404 without a body"),
+        pytest.param(answer("204 No Content"), id="204"),
+        pytest.param(answer("401 Unauthorized", b"{}"), id="401"),
+        pytest.param(answer("200 OK", b'{"id": "!a", "part'), id="truncated JSON"),
+        pytest.param(lambda _: time.sleep(0.7), id="no answer in time"),
+    ],
+)
+def test_an_answer_that_a_tunnel_may_send_concerns_one_chat_alone_if_the_list_is_served(
+    session: requests.Session, say: Say
+) -> None:
+    with OneFaultyChat(say) as origin:
+        api = ChatApi(base_url=origin.url, secrets=SECRETS, session=session, timeout=(0.3, 0.3))
+        with pytest.raises(ChatUnavailableError):
+            api.with_full_roster(large_group())
+        with pytest.raises(ListingError):
+            api.look_up("!a")
+
+
+def test_too_many_requests_are_no_fault_of_one_chat(session: requests.Session) -> None:
+    with OneFaultyChat(answer("429 Too Many Requests", b"{}")) as origin:
+        with pytest.raises(OriginBusyError):
+            api_at(origin, session).look_up("!a")
+        assert len(origin.requests) == 1
+
+
 def test_a_chat_whose_members_are_withheld_is_partial_and_not_empty(session: requests.Session) -> None:
     body = json.dumps({"id": large_group().chat_id, "participants": None}).encode()
     with Origin(answer("200 OK", body)) as origin:

@@ -118,3 +118,11 @@ def test_a_record_that_changes_after_the_scan_is_not_deleted(stack: Stack, chang
     assert people_table.several([PERSON_ID])[PERSON_ID].pictures.keys() == {"s/face"}
     people_table.delete(people_table.everybody().items)
     assert people_table.several([PERSON_ID])[PERSON_ID].pictures == {}
+
+
+def test_a_row_of_a_chat_whose_id_begins_like_the_key_of_a_person_ends_no_sweep(stack: Stack) -> None:
+    """Such a chat is not stored, but an older version may have stored it."""
+    row = {"chatId": "person#x", "participantId": "@ada:example.org", "imageKey": "s/face"}
+    item = {name: {"S": value} for name, value in row.items()}
+    stack.dynamodb.put_item(TableName="ChatParticipantsTable", Item=item)
+    assert [row.picture for row in stack.wiring.people_table.everybody().items] == [None]

@@ -18,7 +18,9 @@ def test_a_chat_needs_nothing_but_an_id() -> None:
     assert (chat.title, chat.last_activity, chat.participants, chat.image) == (None, 0, (), None)
 
 
-@pytest.mark.parametrize("item", [None, "chat", 7, [], {}, {"id": ""}, {"id": None}, {"id": "x" * 1025}])
+@pytest.mark.parametrize(
+    "item", [None, "chat", 7, [], {}, {"id": ""}, {"id": None}, {"id": "x" * 1025}, {"id": "person#x"}]
+)
 def test_an_item_without_a_usable_id_is_unreadable(item: object) -> None:
     with pytest.raises(UnreadableChatError):
         parse_chat(item)

@@ -142,11 +142,12 @@ class ListingError(InvalidAnswerError):
 class UnreadableChatError(InvalidAnswerError):
     """A listed chat has no id that can be a key. It is skipped, counted and logged; other chats are stored.
 
-    `chat_id` is the id if it is too long, or empty if there is none.
+    `chat_id` is the id if it cannot be a key, because it is too long or begins like the key of a person, or
+    empty if there is none.
     """
 
     def __init__(self, chat_id: str = "") -> None:
-        super().__init__("its id is too long" if chat_id else "it has no id")
+        super().__init__("its id cannot be a key" if chat_id else "it has no id")
         self.chat_id = chat_id
 
 

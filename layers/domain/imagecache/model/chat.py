@@ -9,6 +9,9 @@ from imagecache.model.image import ImageRef, ImageSource, image_source
 MOST_ID_BYTES = 1024
 """The longest id of a chat or a member: DynamoDB's limit for a sort key."""
 
+PERSON_KEY_PREFIX = "person#"
+"""The beginning of the keys of people in chatParticipants. A chat whose id begins with it is not stored."""
+
 
 class Folder(StrEnum):
     """The list in which Beeper shows a chat."""

@@ -2,7 +2,8 @@
 
 Servers differ: any field may be missing, null, or of another type, and there may be additional fields. A
 value that cannot be read becomes None, 0 or False. Only these are errors: an answer that is too large or not
-JSON, a list without items or without the cursor of its next page, and a chat whose id is missing or too long.
+JSON, a list without items or without the cursor of its next page, and a chat whose id is missing or cannot be
+a key.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,12 +19,20 @@ from imagecache.errors import (
     AnswerTooLargeError,
     ChatUnavailableError,
     ListingError,
+    OriginBusyError,
     OriginDownError,
     OriginFaultyError,
     OriginUnauthorizedError,
+    OriginUnreachableError,
     UnreadableChatError,
 )
-from imagecache.model.chat import MOST_ID_BYTES, Chat, Participant, lacks_at_most_oneself
+from imagecache.model.chat import (
+    MOST_ID_BYTES,
+    PERSON_KEY_PREFIX,
+    Chat,
+    Participant,
+    lacks_at_most_oneself,
+)
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.model.message import Attachment, Message
 from imagecache.rules.last_message import MAX_TEXT_CHARS, last_message_line
@@ -57,8 +66,8 @@ Json = Mapping[str, Any]
 class ChatPage:
     """A page of the list of chats.
 
-    `unreadable` has an entry for each chat that cannot be stored: its id if the id is too long, or "" if it
-    has no id. `next_cursor` is None on the last page.
+    `unreadable` has an entry for each chat that cannot be stored: its id if the id cannot be a key, or "" if
+    it has no id. `next_cursor` is None on the last page.
     """
 
     chats: list[Chat]
@@ -73,7 +82,8 @@ class ChatApi:
     read.
 
     Every method raises OriginDownError if Beeper cannot be reached, and its subclass OriginUnauthorizedError
-    if Beeper or the tunnel refuses the secrets.
+    if Beeper or the tunnel refuses the secrets. If only the request for a single chat fails, and Beeper still
+    sends its list, the error concerns this chat alone.
     """
 
     def __init__(
@@ -97,8 +107,11 @@ class ChatApi:
         Raises ListingError if the answer is not a list of chats.
         """
         older: Parameters = {} if cursor is None else {"cursor": cursor, "direction": "before"}
+        return self._page({"limit": self._chats_per_page, **older})
+
+    def _page(self, parameters: Parameters) -> ChatPage:
         try:
-            status, answer = self._get("/v1/chats", {"limit": self._chats_per_page, **older})
+            status, answer = self._get("/v1/chats", parameters)
         except AnswerTooLargeError as error:
             raise ListingError(str(error)) from error
         if status == HTTPStatus.FORBIDDEN:
@@ -114,13 +127,9 @@ class ChatApi:
 
         Raises ChatUnavailableError if Beeper answers the request for this chat with an error.
         """
-        path = _path(chat.chat_id)
-        try:
-            status, answer = self._get(path, {"maxParticipantCount": _WHOLE_ROSTER})
-            if status == HTTPStatus.BAD_REQUEST:
-                status, answer = self._get(path, {"maxParticipantCount": _LARGEST_PART_OF_A_ROSTER})
-        except AnswerTooLargeError as error:
-            raise ChatUnavailableError(str(error)) from error
+        status, answer = self._get_chat(chat.chat_id, most_members=_WHOLE_ROSTER)
+        if status == HTTPStatus.BAD_REQUEST:
+            status, answer = self._get_chat(chat.chat_id, most_members=_LARGEST_PART_OF_A_ROSTER)
         if status != HTTPStatus.OK:
             raise ChatUnavailableError(f"status {status}")
         try:
@@ -141,8 +150,8 @@ class ChatApi:
         Raises ListingError if Beeper answers with another status, or with something that is not a chat.
         """
         try:
-            status, answer = self._get(_path(chat_id), {"maxParticipantCount": 0})
-        except AnswerTooLargeError as error:
+            status, answer = self._get_chat(chat_id, most_members=0)
+        except ChatUnavailableError as error:
             raise ListingError(str(error)) from error
         if status == HTTPStatus.NOT_FOUND:
             return None
@@ -152,6 +161,26 @@ class ChatApi:
             return parse_chat(answer)
         except UnreadableChatError as error:
             raise ListingError("the answer is not a chat that can be read") from error
+
+    def _get_chat(self, chat_id: str, *, most_members: int) -> tuple[int, dict[str, Any]]:
+        """Requests a single chat with up to this many members, and returns the status and the answer.
+
+        A chat that Beeper answers slowly, or with an error that a tunnel may have sent as well, must not end
+        every run at the same place. So after such an error the list is requested. Raises ChatUnavailableError
+        if only the chat cannot be read, and OriginDownError if the list cannot be read either.
+        """
+        try:
+            return self._get(_path(chat_id), {"maxParticipantCount": most_members})
+        except AnswerTooLargeError as error:
+            raise ChatUnavailableError(str(error)) from error
+        except (OriginUnreachableError, OriginBusyError):  # No single chat is the cause of these.
+            raise
+        except OriginDownError as error:
+            try:
+                self._page({"limit": 1})
+            except ListingError:
+                raise error from None
+            raise ChatUnavailableError(str(error)) from error
 
     def get(self, path: str, parameters: Parameters) -> tuple[int, Any]:
         """Sends a GET request, and returns the status and the JSON value of Beeper's answer.
@@ -242,7 +271,7 @@ def parse_chat(item: object) -> Chat:
     if not isinstance(item, Mapping):
         raise UnreadableChatError
     chat_id = _id(item)
-    if chat_id is None:
+    if chat_id is None or chat_id.startswith(PERSON_KEY_PREFIX):
         raise UnreadableChatError(text_of(item, "id", max_chars=None) or "")
     roster = _parse_roster(_mapping(item, "participants"))
     source_url, image = _picture(item)

@@ -16,7 +16,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from imagecache.aws_errors import aws_errors_translated
-from imagecache.model.chat import MOST_ID_BYTES
+from imagecache.model.chat import MOST_ID_BYTES, PERSON_KEY_PREFIX
 from imagecache.model.person import KnownPerson, KnownPicture
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.dynamodb import Item, behind, bound, deleted, fenced, in_parallel, scan, updated
@@ -24,7 +24,7 @@ from imagecache.stores.dynamodb import Item, behind, bound, deleted, fenced, in_
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_PARTITION = "person#"
+_PARTITION = PERSON_KEY_PREFIX
 _PICTURE = "picture#"
 _LINKED_ID = "id#"
 _SCANNED = (
@@ -247,7 +247,7 @@ def _person_item(item: Item) -> PersonItem:
         item["chatId"]["S"].removeprefix(_PARTITION),
         item["participantId"]["S"],
         _number(item, "absentSince"),
-        _known_picture(item) if "imageKey" in item else None,
+        _known_picture(item) if item["participantId"]["S"].startswith(_PICTURE) else None,
     )
 
 
