@@ -74,7 +74,7 @@ class Beeper:
         self.requests.append(chat_id)
         if chat_id in self.without_answer:
             raise ListingError("status 500")
-        chats = {each["id"]: each for each in [*chain.from_iterable(self.listed), *self.others]}
+        chats = {each.get("id"): each for each in [*chain.from_iterable(self.listed), *self.others]}
         return parse_chat(chats[chat_id]) if chat_id in chats else None
 
 
@@ -487,11 +487,78 @@ def test_a_run_without_time_asks_for_no_hidden_chat_and_marks_none_as_missing(st
     assert shown(stack) >= {"!a", "!b", "!bob"}
 
 
-def test_while_an_entry_has_no_id_no_hidden_chat_is_asked_for(stack: Stack) -> None:
+def test_while_an_entry_has_no_id_no_chat_and_no_union_is_missing(stack: Stack) -> None:
     formed(stack, "a", "b")
     beeper = Beeper([[{"title": "?"}, chat("bob")]])
-    run(stack, beeper, complete=True)
-    assert (beeper.requests, set(hidden(stack))) == ([], {"!a", "!b"})
+    for _ in range(3):
+        report = run(stack, beeper, complete=True)
+        assert (report.missing, report.deleted, missing(stack)) == (0, 0, set())
+        assert (shown(stack), set(hidden(stack))) == ({"!union", "!bob"}, {"!a", "!b"})
+
+
+def test_a_dissolved_union_is_deleted_though_an_entry_of_the_list_has_no_id(stack: Stack) -> None:
+    formed(stack, "a", "b")
+    beeper = Beeper([[chat("a"), {"id": None, "title": "?"}, chat("bob")]], [chat("b")])
+    report = run(stack, beeper, complete=True)
+    assert (report.missing, report.deleted) == (0, 1)
+    assert (shown(stack), hidden(stack)) == ({"!a", "!b", "!bob"}, {})
+
+
+def test_many_chats_that_only_their_own_answers_name_as_merged_are_hidden(stack: Stack) -> None:
+    """They are half of all chats, and no union names them."""
+    numbers = range(11)
+    run(stack, Beeper([[*(chat(f"a{number}") for number in numbers), chat("bob")]]))
+    beeper = Beeper(
+        [[*(chat(f"u{number}") for number in numbers), chat("bob")]],
+        [merged(f"a{number}", into=f"u{number}") for number in numbers],
+    )
+    reports = [run(stack, beeper, complete=True) for _ in range(2)]
+    results = [(report.missing, report.deleted, report.refused) for report in reports]
+    assert results == [(11, 0, 0), (0, 0, 0)]
+    assert hidden(stack) == {f"!a{number}": f"!u{number}" for number in numbers}
+
+
+def test_chats_that_beeper_still_has_do_not_take_the_brake_off_those_that_are_gone(stack: Stack) -> None:
+    gone = [chat(f"b{number}") for number in range(11)]
+    run(stack, Beeper([[chat("a"), *gone, chat("bob")]]))
+    beeper = Beeper([[chat("bob")]], [chat("a")])
+    reports = [run(stack, beeper, complete=True) for _ in range(2)]
+    assert [(report.missing, report.deleted, report.refused) for report in reports] == [
+        (12, 0, 0),
+        (0, 0, 11),
+    ]
+    assert missing(stack) == {each["id"] for each in gone}
+
+
+@pytest.mark.parametrize("complete", [False, True])
+@pytest.mark.parametrize(
+    ("answers", "deleted"),
+    [
+        pytest.param(list[Json](), 1, id="404"),
+        pytest.param([chat("union", mergedIntoChatID="!successor")], 0, id="merged into it"),
+    ],
+)
+def test_a_union_that_gets_another_id_is_not_shown_beside_its_successor(
+    stack: Stack, answers: list[Json], deleted: int, *, complete: bool
+) -> None:
+    formed(stack, "a", "b")
+    others = [merged("a", into="successor"), merged("b", into="successor"), *answers]
+    beeper = Beeper([[union("a", "b", name="successor"), chat("bob")]], others)
+    assert run(stack, beeper, complete=complete).deleted == deleted
+    for _ in range(2):
+        assert shown(stack) == {"!successor", "!bob"}
+        assert {hidden(stack)[each] for each in ("!a", "!b")} == {"!successor"}
+        assert missing(stack) == set()
+        assert run(stack, beeper, complete=True).deleted == 0
+
+
+def test_a_union_whose_other_member_is_still_in_it_stays_beside_its_successor(stack: Stack) -> None:
+    formed(stack, "a", "b", "c")
+    others = [chat("union", mergedIntoChatID="!successor"), merged("c")]
+    beeper = Beeper([[union("a", "b", name="successor"), chat("bob")]], others)
+    run(stack, beeper)
+    assert shown(stack) == {"!union", "!successor", "!bob"}
+    assert hidden(stack) == {"!a": "!successor", "!b": "!successor", "!c": "!union"}
 
 
 @pytest.mark.parametrize(

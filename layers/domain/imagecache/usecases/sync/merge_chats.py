@@ -81,13 +81,15 @@ class ChatMerger:
                 continue
             if row.merged_into != union.chat_id or row.missing_since:
                 self.chats_table.hide(chat_id, union_id=union.chat_id, fence=run.fence)
+            if row.merged_into and row.merged_into != union.chat_id:
+                run.unions.left[chat_id] = row.merged_into
 
     def review_left_unions(self, run: SyncRun) -> int:
         """Asks Beeper for each union that a chat has left in an incremental run. Returns the number deleted.
 
         Such a union may have been dissolved, but an incremental run cannot know that it is no longer listed.
-        If Beeper answers 404, its other members are shown as well, and the union is deleted. Raises
-        OriginDownError and FencedOffError.
+        If Beeper answers 404, its other members are shown as well, and the union is deleted. A union that
+        Beeper has merged into another one is hidden. Raises OriginDownError and FencedOffError.
         """
         union_ids = set(run.unions.left.values()).difference(run.unions.union_of.values())
         deleted = 0
@@ -102,15 +104,19 @@ class ChatMerger:
             answer = run.chat_api.look_up(union_id)
         except ListingError:  # Beeper gave no clear answer: the next complete run asks again.
             return False
-        if answer is not None:
+        if answer is not None and not answer.merged_into:
             # Beeper lists a chat as well as the union that names it. The union is shown.
             for chat_id in answer.merged_chat_ids:
-                if run.unions.left.get(chat_id) == union_id:
+                is_in_another = chat_id in run.unions.union_of
+                if run.unions.left.get(chat_id) == union_id and not is_in_another:
                     self.chats_table.hide(chat_id, union_id=union_id, fence=run.fence)
             return False
         rows = self.chats_table.stored(sorted(union.merged_chat_ids), consistent=True)
         answers = self._ask_for(_hidden_in(union_id, rows), run)
         if answers.unclear or union_id in answers.unions.values():
+            return False
+        if answer is not None:
+            self.apply(answer, union_id, union.own_folder, run)
             return False
         self._delete(union_id, run)
         return True
@@ -119,8 +125,8 @@ class ChatMerger:
         """Compares all stored chats with the unions that a complete run has seen.
 
         Hides every member of a union that is listed. Asks Beeper for each other hidden chat that is not
-        listed: its union is gone, or no longer names it. Deletes unions that are dissolved. Raises
-        OriginDownError and FencedOffError.
+        listed: its union is gone, or no longer names it. Deletes unions that are dissolved, and hides those
+        that Beeper has merged into another union. Raises OriginDownError and FencedOffError.
         """
         naming = _unions_naming(listings, unlisted)
         union_of = {chat_id: listing.merged_into for chat_id, listing in listings.items()}
@@ -147,10 +153,25 @@ class ChatMerger:
                 union_id, listings[union_id].merged_chat_ids & listings.keys() - missing, union_of
             )
         ]
-        deleted = {union_id for union_id in dissolved if self._delete_if_gone(union_id, run)}
+        deleted: set[str] = set()
+        replaced: set[str] = set()
+        for union_id in dissolved:
+            if run.time_budget.is_used_up():
+                break
+            try:
+                answer = run.chat_api.look_up(union_id)
+            except ListingError:  # Beeper gave no clear answer: the next complete run asks again.
+                continue
+            if answer is None:
+                # It need not be missing from two complete runs first, as other chats must, because the chats
+                # that were merged into it are shown.
+                self._delete(union_id, run)
+                deleted.add(union_id)
+            elif answer.merged_into and self.apply(answer, union_id, listings[union_id].own_folder, run):
+                replaced.add(union_id)
         for union_id in deleted:
             self.show_members_of_deleted(union_id, listings, missing, run)
-        return MergeResult(missing - deleted, len(deleted))
+        return MergeResult(missing - deleted - replaced, len(deleted))
 
     def show_members_of_deleted(
         self, union_id: str, listings: Mapping[str, Listing], missing: set[str], run: SyncRun
@@ -192,22 +213,6 @@ class ChatMerger:
             if answer is not None:
                 answers.unions[chat_id] = self.apply(answer, chat_id, folder, run)
         return answers
-
-    def _delete_if_gone(self, union_id: str, run: SyncRun) -> bool:
-        """Deletes a dissolved union if Beeper answers 404. Returns True if it was deleted.
-
-        It need not be missing from two complete runs first, as other chats must, because the chats that were
-        merged into it are shown.
-        """
-        if run.time_budget.is_used_up():
-            return False
-        try:
-            is_gone = run.chat_api.look_up(union_id) is None
-        except ListingError:
-            return False
-        if is_gone:
-            self._delete(union_id, run)
-        return is_gone
 
     def _delete(self, chat_id: str, run: SyncRun) -> None:
         delete_chat(

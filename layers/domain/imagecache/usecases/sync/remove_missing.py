@@ -3,7 +3,9 @@
 The members of a union are not listed either, but they are not missing, see merge_chats.py.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from imagecache.errors import ListingError
 from imagecache.rules.deletion_brake import is_too_much
@@ -19,6 +21,8 @@ from imagecache.usecases.sync.sync_run import SyncRun
 # account, or its list may be incomplete.
 _MANY = 10
 _LARGE_SHARE = 0.2
+# Each request takes some milliseconds, and the run has other work to do after them.
+_MOST_REQUESTS_BEHIND_THE_BRAKE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,14 @@ class RemovalResult:
     newly_missing: int = 0
     deleted: int = 0
     refused: int = 0
+
+
+class _Answer(Enum):
+    """Beeper's answer to the request for a missing chat. UNCLEAR: neither the chat nor a 404."""
+
+    GONE = auto()
+    EXISTS = auto()
+    UNCLEAR = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +55,17 @@ class MissingChatRemover:
         """Marks chats that a complete run has not listed, and deletes chats that an earlier run has marked.
 
         If the deletions are too many, the deletion brake prevents them all, unless the run is forced. Chats
-        that a listed union hides do not count for the brake. If the list had an entry without an id, this
-        does nothing, because the entry may be one of the missing chats.
+        that a listed union hides do not count for the brake, nor do chats that Beeper still has. If the list
+        had an entry without an id, this only compares the unions, because the entry may be one of the missing
+        chats. Whether a union is dissolved does not depend on it, but on Beeper's answers for each chat.
 
         Raises OriginDownError and FencedOffError.
         """
-        if progress.without_id:
-            return RemovalResult()
         listings = self.chats_table.listings()
         unlisted = {chat_id for chat_id in listings if short_hash(chat_id) not in progress.seen_chats}
         merged = self.chat_merger.reconcile(listings, unlisted, run)
+        if progress.without_id:
+            return RemovalResult(deleted=merged.deleted)
         missing_since = {chat_id: listings[chat_id].missing_since for chat_id in sorted(merged.missing)}
         newly_missing = [chat_id for chat_id, since in missing_since.items() if not since]
         for chat_id in newly_missing:
@@ -60,38 +73,72 @@ class MissingChatRemover:
         missing_twice = [
             chat_id for chat_id, since in missing_since.items() if 0 < since < progress.started_at
         ]
-        # A listed union shows the person of a chat that it hides, so deleting that chat loses nothing.
-        hiding = listings.keys() - unlisted
-        shown = [chat_id for chat_id in missing_twice if listings[chat_id].merged_into not in hiding]
-        is_braked = is_too_much(len(shown), of=len(listings), more_than=_MANY, share=_LARGE_SHARE)
-        if is_braked and not progress.force:
-            return RemovalResult(len(newly_missing), merged.deleted, refused=len(missing_twice))
+        brake = _Brake(listings, hiding=listings.keys() - unlisted)
+        if not progress.force and brake.is_on(missing_twice):
+            missing_twice = self._without_existing(missing_twice, brake, run)
+            if brake.is_on(missing_twice):
+                return RemovalResult(len(newly_missing), merged.deleted, refused=len(missing_twice))
         deleted = merged.deleted
         for chat_id in missing_twice:
             if run.time_budget.is_used_up():
                 break
-            if self._delete_if_gone(chat_id, listings[chat_id], run):
+            if self._look_up(chat_id, listings[chat_id], run) is _Answer.GONE:
+                delete_chat(
+                    chat_id,
+                    run,
+                    chats_table=self.chats_table,
+                    participants_table=self.participants_table,
+                    people_memory=self.people_memory,
+                )
                 deleted += 1
                 self.chat_merger.show_members_of_deleted(chat_id, listings, merged.missing, run)
         return RemovalResult(len(newly_missing), deleted)
 
-    def _delete_if_gone(self, chat_id: str, listing: Listing, run: SyncRun) -> bool:
-        """Deletes the chat if Beeper answers that it does not exist. Returns True if the chat was deleted."""
+    def _without_existing(self, chat_ids: list[str], brake: "_Brake", run: SyncRun) -> list[str]:
+        """Asks Beeper for these chats, and returns those that it has not answered with the chat itself.
+
+        Beeper may have merged many chats into unions that do not name them. The brake would otherwise keep
+        them from ever being looked up, and they would be shown beside their unions. Ends as soon as the chats
+        that are gone are too many by themselves, after 500 requests, or when the time is used up.
+        """
+        gone: list[str] = []
+        existing: set[str] = set()
+        for chat_id in chat_ids[:_MOST_REQUESTS_BEHIND_THE_BRAKE]:
+            if run.time_budget.is_used_up() or brake.is_on(gone):
+                break
+            match self._look_up(chat_id, brake.listings[chat_id], run):
+                case _Answer.GONE:
+                    gone.append(chat_id)
+                case _Answer.EXISTS:
+                    existing.add(chat_id)
+        return [chat_id for chat_id in chat_ids if chat_id not in existing]
+
+    def _look_up(self, chat_id: str, listing: Listing, run: SyncRun) -> _Answer:
+        """Asks Beeper for a missing chat. A chat that exists is hidden, or is no longer missing."""
         try:
             answer = run.chat_api.look_up(chat_id)
-        except ListingError:  # Beeper gave no clear answer: the next complete run asks again.
-            return False
+        except ListingError:  # The next complete run asks again.
+            return _Answer.UNCLEAR
         if answer is None:
-            delete_chat(
-                chat_id,
-                run,
-                chats_table=self.chats_table,
-                participants_table=self.participants_table,
-                people_memory=self.people_memory,
-            )
-            return True
+            return _Answer.GONE
         if answer.merged_into or listing.merged_into:
             self.chat_merger.apply(answer, chat_id, listing.own_folder, run)
         else:
             self.chats_table.mark_missing(chat_id, since=0, fence=run.fence)
-        return False
+        return _Answer.EXISTS
+
+
+@dataclass(frozen=True, slots=True)
+class _Brake:
+    """The deletion brake for chats. `listings` has all stored chats, and `hiding` those that are listed."""
+
+    listings: Mapping[str, Listing]
+    hiding: Collection[str]
+
+    def is_on(self, chat_ids: Collection[str]) -> bool:
+        """Returns True if deleting these chats would be too much.
+
+        A listed union shows the person of a chat that it hides, so deleting that chat loses nothing.
+        """
+        shown = [chat_id for chat_id in chat_ids if self.listings[chat_id].merged_into not in self.hiding]
+        return is_too_much(len(shown), of=len(self.listings), more_than=_MANY, share=_LARGE_SHARE)

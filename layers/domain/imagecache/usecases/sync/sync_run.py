@@ -62,7 +62,7 @@ class SeenUnions:
     """The unions on the pages that this invocation has read so far.
 
     `union_of` maps each chat that a union names to this union. `left` maps each chat that is shown again,
-    because Beeper lists it, to the union that it was in.
+    because Beeper lists it, or that is in another union now, to the union that it was in.
     """
 
     union_of: dict[str, str] = field(default_factory=dict)
