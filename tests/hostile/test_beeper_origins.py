@@ -124,6 +124,7 @@ def test_retry_after_may_be_a_date() -> None:
         ("502 Bad Gateway", "Asset Not Found", FailureReason.GONE),
         ("502 Bad Gateway", "This asset is no longer available.", FailureReason.GONE),
         ("409 Conflict", "no longer available", FailureReason.GONE),
+        ("502 Bad Gateway", "Answered <html>404</html>: no longer available", FailureReason.GONE),
         ("502 Bad Gateway", "Failed to load /Users/alex/media/x: timeout", FailureReason.NOT_SERVED),
         ("502 Bad Gateway", "", FailureReason.NOT_SERVED),
         ("502 Bad Gateway", None, FailureReason.NOT_SERVED),
@@ -141,6 +142,39 @@ def test_the_message_of_beepers_asset_error_decides_whether_the_image_is_gone(
         assert "alex" not in str(caught.value)
         with pytest.raises(OriginFaultyError):
             MediaServer(base_url=origin.url, token="t", session=session).fetch(location())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!doctype html><title>502 Bad Gateway</title><body>no</body>",
+        b" " * 5000 + b"<html><body>no</body></html>",
+        "<html><body>no</body></html>".encode("utf-16"),
+        b'{"message": "it failed", "code": "SERVE_ASSET_ERROR"}',
+        b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>',
+        b"Internal error: something went wrong here",
+        bytes(500),
+    ],
+)
+def test_a_text_or_zeros_in_place_of_an_image_may_be_the_image_the_next_time(
+    fetch: Fetch, body: bytes
+) -> None:
+    with Origin(answer("200 OK", body)) as origin, pytest.raises(OriginDownError):
+        fetch(origin.url)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        b"\xff\xd8\xff\xfe\x00\x18made by <html2image>...",
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR...tEXtSource\0<HTML>",
+        b'<svg xmlns="http://www.w3.org/2000/svg"></svg>',
+    ],
+)
+def test_an_image_with_html_in_a_comment_is_served(session: requests.Session, image: bytes) -> None:
+    with Origin(answer("200 OK", image)) as origin:
+        fetched = AssetsServe(base_url=origin.url, token="t", session=session).fetch(location())
+    assert fetched.content == image
 
 
 @pytest.mark.parametrize("body", [b"", b"busy", b"[" * 60_000, b'{"code": "' + bytes(70_000) + b'"}'])

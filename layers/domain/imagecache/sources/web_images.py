@@ -25,6 +25,7 @@ from urllib3.util.ssl_match_hostname import CertificateError
 from imagecache.errors import ImageFailedError, OriginBusyError, OriginDownError, RejectedSourceError
 from imagecache.model.image import NO_VALIDATORS, FailureReason, Fetched, Unchanged, Validators
 from imagecache.rules.source_urls import WebLocation, parse_source_url
+from imagecache.sources.pages import replaces_picture
 from imagecache.sources.transport import (
     NO_COMPRESSION,
     TIME_LIMITS,
@@ -53,13 +54,6 @@ _ALSO_IN_A_QUERY = "^`{}"
 _GONE = {*range(400, 500)} - {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 
 _WITH_PICTURE = {HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION, HTTPStatus.PARTIAL_CONTENT}
-
-# Bytes that no text has, according to the WHATWG's standard on MIME sniffing. Every picture in a format of
-# pixels has some of them at its beginning.
-_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-_UTF_16_MARKS = (b"\xfe\xff", b"\xff\xfe")
-_HTML = re.compile(rb"<!doctype html|<html")
-_PAGE_BEGINS_WITHIN = 4096
 
 _WHOLE_AS_RANGE = re.compile(r"bytes[ =]0-([0-9]{1,9})/([0-9]{1,9})", re.IGNORECASE)
 
@@ -327,7 +321,7 @@ def _image(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
         raise OriginDownError(f"status {status}", retry_after=wait)
     if not body:
         raise OriginDownError("an empty body")
-    if _is_page(body):
+    if replaces_picture(body):
         raise ImageFailedError(
             FailureReason.REFUSED, "a page or a text in place of the picture", retry_after=wait
         )
@@ -341,18 +335,3 @@ def _is_whole(headers: Mapping[str, str], body: bytes) -> bool:
         return False
     last, size = (int(number) for number in part.groups())
     return last + 1 == size == len(body)
-
-
-def _is_page(body: bytes) -> bool:
-    """Returns True if a body is text, as browsers tell it from pictures, and not an SVG image.
-
-    Servers send a page with status 200 to ask for a login or a proof that a person is there, or to say that
-    something is missing. A picture may be there the next time.
-    """
-    begins = body[:_PAGE_BEGINS_WITHIN]
-    if begins.startswith(_UTF_16_MARKS):
-        return True
-    if _BINARY.search(begins):
-        return False
-    is_html = _HTML.search(begins.lower()) is not None
-    return is_html or b"<svg" not in begins.lower()

@@ -20,6 +20,7 @@ from imagecache.errors import (
     OriginUnauthorizedError,
     OriginUnreachableError,
 )
+from imagecache.sources.pages import is_html_page
 from imagecache.sources.transport import NO_COMPRESSION, Deadline, TimeLimits, read_body, retry_after
 
 TUNNEL_STATUSES = frozenset({*range(520, 528), 530})
@@ -30,7 +31,6 @@ GATEWAY_STATUSES = frozenset(
 )
 """Statuses that any tunnel may use. Beeper uses them, too, if its own servers do not answer."""
 
-_PAGE_BEGINS_WITHIN = 1024
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
@@ -129,8 +129,3 @@ def check_answer(response: requests.Response) -> None:
         raise OriginUnauthorizedError(f"status {status}: the tunnel asks for a login")
     if status in TUNNEL_STATUSES:
         raise OriginDownError(f"status {status}", retry_after=retry_after(response.headers))
-
-
-def is_html_page(body: bytes) -> bool:
-    """Returns True if a body is an HTML page. Neither an answer of Beeper's API nor a picture is one."""
-    return b"<html" in body[:_PAGE_BEGINS_WITHIN].lower()

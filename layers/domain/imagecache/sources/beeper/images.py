@@ -13,6 +13,7 @@ from imagecache.model.image import FailureReason, Fetched, OriginName, OriginOrd
 from imagecache.rules.source_urls import MediaLocation
 from imagecache.sources.beeper.answers import Answer, check_health, get_answer
 from imagecache.sources.beeper.auth import BEEPER_SECRETS, access_headers
+from imagecache.sources.pages import replaces_picture
 from imagecache.sources.transport import TIME_LIMITS, TimeLimits
 
 IMAGE_SECRETS = (*BEEPER_SECRETS, "media-server-token")
@@ -193,7 +194,8 @@ def _json_object(body: bytes) -> dict[str, Any]:
 def _image(answer: Answer) -> bytes:
     """Returns the body of an answer with an image.
 
-    Raises ImageFailedError (GONE) for 404 and 410, and OriginFaultyError for another status or a short body.
+    Raises ImageFailedError (GONE) for 404 and 410. Raises OriginFaultyError for another status, and for a
+    body that is too short, a text, or only zeros, because the origin may have the image the next time.
     """
     if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         raise ImageFailedError(FailureReason.GONE, f"status {answer.status}")
@@ -201,4 +203,8 @@ def _image(answer: Answer) -> bytes:
         raise OriginFaultyError(f"status {answer.status}")
     if len(answer.body) < _SHORTEST_IMAGE_BYTES:
         raise OriginFaultyError("a body too short for an image")
+    if replaces_picture(answer.body):
+        raise OriginFaultyError("a text in place of the image")
+    if not answer.body.strip(b"\0"):  # a file whose content was not written to the disk
+        raise OriginFaultyError("only zeros in place of the image")
     return answer.body
