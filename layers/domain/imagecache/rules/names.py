@@ -8,10 +8,17 @@ from imagecache.rules.image_choice import other_people, other_person
 # How many members a title names: three, or two and the number of the others.
 _MOST_NAMES = 3
 
-_MATRIX_ID = re.compile(r"[@!][^\s:]+:\S+")
+# The server of a Matrix id has a dot, or is this machine. `@all:hands` is a name.
+_MATRIX_ID = re.compile(r"[@!][^\s:]+:(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::\d+)?", re.IGNORECASE)
+_ID_OF_BRIDGE = re.compile(r"imsg##participant:\S+|(?:whatsapp_)?lid-\d{5,}|\d{16,20}")
+_SCHEME = re.compile(r"(?:tel|sms|mailto):", re.IGNORECASE)
 _EMAIL_ADDRESS = re.compile(r"[^\s@:]+@[^\s@:]+\.[^\s@:]+")
 # Without a plus, dots and slashes belong to dates rather than to numbers, and so do fewer than nine digits.
-_PHONE_NUMBER = re.compile(r"\+[\s().\-/]*(?:\d[\s().\-/]*){6,15}|[\s()\-]*(?:\d[\s()\-]*){9,15}")
+_PHONE_NUMBER = re.compile(
+    r"(?:\+|00(?=[\s().\-/]*[1-9]))[\s().\-/]*(?:\d[\s().\-/]*){6,15}|[\s()\-]*(?:\d[\s()\-]*){9,15}"
+)
+# Dates such as `24 12 2026 18 00` and `2026-11-20 - 24`: a year, and other groups of at most two digits.
+_DATES = re.compile(r"(?=.*\b(?:19|20)\d\d\b)[\s()\-]*(?:\b(?:\d{1,2}|(?:19|20)\d\d)\b[\s()\-]*)+")
 # WhatsApp puts these around numbers, so that they are written from left to right.
 _DIRECTION_MARKS = "\u200e\u202a\u202c\u202d\u2066\u2068\u2069"
 
@@ -19,10 +26,20 @@ _DIRECTION_MARKS = "\u200e\u202a\u202c\u202d\u2066\u2068\u2069"
 def is_identifier(text: str) -> bool:
     """Returns True if the text is certainly an id, an e-mail address or a phone number instead of a name.
 
-    `Ann @ Work`, `Bob: the builder`, `Studio 54` and `2026-07-01` are names.
+    `Ann @ Work`, `Bob: the builder`, `@all:hands`, `Studio 54` and `24 12 2026 18 00` are names.
     """
     text = text.strip(_DIRECTION_MARKS)
-    return any(pattern.fullmatch(text) for pattern in (_MATRIX_ID, _EMAIL_ADDRESS, _PHONE_NUMBER))
+    if is_matrix_id(text) or _ID_OF_BRIDGE.fullmatch(text):
+        return True
+    text = _SCHEME.sub("", text, count=1)
+    if _EMAIL_ADDRESS.fullmatch(text):
+        return True
+    return _PHONE_NUMBER.fullmatch(text) is not None and _DATES.fullmatch(text) is None
+
+
+def is_matrix_id(text: str) -> bool:
+    """Returns True if the text is the Matrix id of a person or room, such as `@ada:beeper.local`."""
+    return _MATRIX_ID.fullmatch(text) is not None
 
 
 def better_name(new: str | None, stored: str | None) -> str | None:
