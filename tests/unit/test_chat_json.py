@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from imagecache.errors import UnreadableChatError
 from imagecache.model.chat import Folder
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.sources.beeper.chats import parse_chat
+from imagecache.sources.beeper.chats import parse_chat, parse_page
 from tests.recorded_answers import recorded
 
 COMPLETE = recorded("list_of_a_new_server")["items"][0]
@@ -170,3 +170,23 @@ def test_no_shape_of_json_raises_anything_but_unreadable(fields: dict[str, objec
     chat = parse_chat(fields | {"id": "x"})
     assert chat.chat_id == "x"
     assert chat.last_activity >= 0
+
+
+def test_every_chat_of_a_large_union_is_merged() -> None:
+    chat_ids = [f"!{number:04}:beeper.local" for number in range(500)]
+    assert list(parse_chat({"id": "x", "merge": {"chatIDs": chat_ids}}).merged_chat_ids) == chat_ids
+
+
+@pytest.mark.parametrize(
+    ("sent", "chat_type"),
+    [("single", "single"), ("Single", "single"), (None, "single"), ("group", "group"), ("channel", "group")],
+)
+def test_a_chat_of_an_unknown_type_is_a_group(sent: str | None, chat_type: str) -> None:
+    assert parse_chat({"id": "x", "type": sent}).type == chat_type
+
+
+@pytest.mark.parametrize("more", ["yes", 2, 1.5, [1], {"a": 1}, True, "True", None])
+def test_a_list_goes_on_unless_the_server_says_that_it_ends(more: object) -> None:
+    answer = {"items": [{"id": "x"}], "oldestCursor": "c", "hasMore": more}
+    assert parse_page(answer).next_cursor == "c"
+    assert parse_page({**answer, "hasMore": False}).next_cursor is None

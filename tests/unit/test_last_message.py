@@ -61,11 +61,46 @@ def test_preview_text_that_quotes_a_message_in_a_reply_is_shown_without_the_quot
 
 
 @pytest.mark.parametrize(
+    ("around", "inside"),
+    [
+        ("p", "<blockquote>secret</blockquote>"),
+        ("p", "<p>secret</p>"),
+        ("a href='x'", "<a href='y'>secret</a>"),
+        ("ul><li", "<li>secret</li>"),
+        ("h1", "<h2>secret</h2>"),
+        ("table", "<tr><td>secret</td></tr>"),
+        ("button", "<button>secret</button>"),
+        ("nobr", "<nobr>secret</nobr>"),
+        ("svg", "<p>secret</p>"),
+        ("b", "<mx-reply>x</mx-reply>secret"),
+        ("b", "x" * 20_000),
+    ],
+)
+def test_preview_text_shows_nothing_of_a_quotation_inside_another_element(around: str, inside: str) -> None:
+    assert line({"text": f"<{around}><mx-reply>{inside}</mx-reply><p>the answer"}) == "the answer"
+
+
+@pytest.mark.parametrize("reason", ["", '=""', '="the &quot;end>"'])
+def test_preview_text_hides_spoilers(reason: str) -> None:
+    spoiler = f"<span data-mx-spoiler{reason}>the <span>butler</span> <b>did</b> it</span>"
+    assert line({"text": f"<span>I th</span>ink {spoiler}, <span>sorry</span>"}) == "I think [Spoiler], sorry"
+    assert line({"text": f"<p>{spoiler}</p><span data-mx-spoiler>never closed"}) == "[Spoiler] [Spoiler]"
+
+
+@pytest.mark.parametrize("quotation", ["> <@ada:x.org> secret", "> * <@ada:x.org> se\n> \n> cret"])
+def test_preview_text_of_a_plain_reply_is_shown_without_the_quotation(quotation: str) -> None:
+    assert line({"text": f"{quotation}\n\nthe > answer"}) == "the > answer"
+    assert line({"text": quotation}) is None
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "I <3 you",
         "a < b && c > d",
         "if x<y then y>z",
+        "if a<b && c>d",
+        "> 5 or <@home>",
         "AT&T; R&D & more",
         "https://example.com/?a=1&copy=2&lt=3",
         "Ada <ada@example.com>",
@@ -93,13 +128,16 @@ def test_preview_text_is_cut() -> None:
 @pytest.mark.parametrize("kind", ["isDeleted", "isHidden"])
 def test_preview_is_deleted_or_is_hidden_and_nothing_of_it_is_shown(kind: str) -> None:
     message = {"type": "TEXT", "text": "secret", "attachments": [{"type": "img"}]}
-    assert line(message | {kind: False}) == "secret"
-    assert line(message | {kind: True}) is None
+    for value in (False, None, 0, "false"):
+        assert line(message | {kind: value}) == "secret"
+    for value in (True, 1, "true", "yes", 2, [1]):
+        assert line(message | {kind: value}) is None
     assert line(message | {kind: True}, "group") is None
 
 
 def test_preview_type_reaction_is_not_shown() -> None:
     assert line({"type": "REACTION", "text": "👍", "senderName": "Ada"}, "group") is None
+    assert line({"type": "TEXT", "text": "{{sender}} reacted 👍", "senderName": "Ada"}, "group") is None
 
 
 @pytest.mark.parametrize(
@@ -173,6 +211,7 @@ def test_preview_fields_of_other_kinds_do_not_change_the_line() -> None:
         ({"senderID": "@me:beeper.local", "senderName": "Alex Doe"}, "You: see you"),
         ({"senderName": "Alex Doe", "isSender": True}, "You: see you"),
         ({"senderID": "@gone:beeper.local"}, "see you"),
+        ({"senderName": "@whatsapp_447700900123:beeper.local"}, "see you"),
         ({}, "see you"),
     ],
 )

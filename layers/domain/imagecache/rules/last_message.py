@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from imagecache.model.message import Attachment, Message
-from imagecache.rules.names import first_name
+from imagecache.rules.names import first_name, is_matrix_id
 
 if TYPE_CHECKING:
     import nh3
@@ -51,14 +51,21 @@ _INLINE = (
     "track|tt|u|var|video|wbr"
 )
 _MARKUP = re.compile(
-    rf"</?(?:{_BLOCKS}|{_REMOVED}|{_INLINE})(?:[\s/][^<>]*)?>"  # a tag of HTML or Matrix
+    rf"</?(?:{_BLOCKS}|{_REMOVED}|{_INLINE})(?:[\s/][a-z\s/-]*)?>"  # a tag of HTML or Matrix without values
     r"|</[a-z][^\s<>]*\s*>|<[a-z][^\s<>]*\s[^<>=]*=[^<>]*>"  # an end tag, or a tag with an attribute
     r"|<!--|&(?:#\d+|#x[\da-f]+|[a-z][a-z\d]*);",  # a comment, or a character reference
     re.IGNORECASE,
 )
+_QUOTATION_TAG = re.compile(r"<(?P<end>/?)mx-reply(?=[\s/>])[^>]*(?:>|\Z)", re.IGNORECASE)
+# The plain form of a reply begins with the quoted message, whose first line has the id of its sender.
+_PLAIN_QUOTATION = re.compile(r"> (?:\* )?<@[^\s<>]+:[^\s<>]+>[^\n]*(?:\n>[^\n]*)*")
+# Beeper writes events, such as a reaction, as a text with a place for the name of the sender.
+_EVENT_BEGINS = "{{sender}}"
 # In sanitized HTML, these are all tags and nothing else, because `<` in texts is escaped. Custom emojis are
 # images, whose texts are shown.
 _TAG = re.compile(r'<img alt="(?P<text>[^"<>&]*)">|<(?:[^">]|"[^"]*")*>')
+_SPAN = re.compile(r'<(?P<end>/?)span(?P<spoiler> data-mx-spoiler="[^"]*")?>')
+_SPOILER = "[Spoiler]"
 # Blanks of any kind and length, and the characters that control terminals.
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 # Marks that reverse the direction of everything after them, until another mark that a cut may remove.
@@ -72,6 +79,8 @@ def last_message_line(message: Message, *, in_group: bool) -> str | None:
     """
     if message.is_deleted or message.is_hidden or message.type == "REACTION":
         return None
+    if (message.text or "").lstrip().startswith(_EVENT_BEGINS):
+        return None
     content = _caption(message) or _word(message)
     sender = _sender(message) if in_group else None
     return f"{sender}: {content}"[:_MAX_LINE_CHARS] if sender and content else content
@@ -82,12 +91,13 @@ def plain_text(text: str) -> str:
 
     New servers send Matrix's HTML. Old ones send plain text, or JSON if the text has formats. HTML is
     recognised by its tags and character references, so that a plain text such as `a < b` or `<ada@x.org>` is
-    kept as it is.
+    kept as it is. The message that a reply quotes is left out.
     """
     text = text[:MAX_TEXT_CHARS]
     text_in_json = _text_in_json(text)
     if text_in_json is not None:
-        return _one_line(text_in_json)
+        return _one_line(_without_plain_quotation(text_in_json))
+    text = _without_plain_quotation(text)
     return _one_line(_without_markup(text) if _MARKUP.search(text) else text)
 
 
@@ -103,10 +113,54 @@ def _text_in_json(text: str) -> str | None:
     return str(value["text"]) if is_formatted else None
 
 
+def _without_plain_quotation(text: str) -> str:
+    quotation = _PLAIN_QUOTATION.match(text)
+    return text[quotation.end() :] if quotation else text
+
+
+def _without_quotation(text: str) -> str:
+    """Returns HTML without its `mx-reply` elements, or up to the first one that is not closed.
+
+    The HTML parser cannot do this: it closes a `p` around the quotation when a `blockquote` begins in it, and
+    with the `p` also the quotation, so that the rest of it would be shown.
+    """
+    kept: list[str] = []
+    depth = 0
+    position = 0
+    for tag in _QUOTATION_TAG.finditer(text):
+        if depth == 0:
+            kept.append(text[position : tag.start()])
+        depth = max(0, depth - 1) if tag["end"] else depth + 1
+        position = tag.end()
+    if depth == 0:
+        kept.append(text[position:])
+    return "".join(kept)
+
+
 def _without_markup(text: str) -> str:
     # Lone surrogates are no text for Rust.
-    encodable = text[:_MAX_HTML_CHARS].encode(errors="replace").decode()
-    return html.unescape(_TAG.sub(lambda tag: tag["text"] or " ", _cleaner().clean(encodable)))
+    encodable = _without_quotation(text)[:_MAX_HTML_CHARS].encode(errors="replace").decode()
+    shown = _without_spoilers(_cleaner().clean(encodable))
+    return html.unescape(_TAG.sub(lambda tag: tag["text"] or " ", shown))
+
+
+def _without_spoilers(sanitized: str) -> str:
+    """Returns sanitized HTML with a word in place of each spoiler, and without the tags of its spans."""
+    kept: list[str] = []
+    spans_in_spoiler = 0
+    position = 0
+    for tag in _SPAN.finditer(sanitized):
+        if not spans_in_spoiler:
+            kept.append(sanitized[position : tag.start()])
+        position = tag.end()
+        if spans_in_spoiler:
+            spans_in_spoiler += -1 if tag["end"] else 1
+        elif tag["spoiler"]:
+            kept.append(_SPOILER)
+            spans_in_spoiler = 1
+    if not spans_in_spoiler:
+        kept.append(sanitized[position:])
+    return "".join(kept)
 
 
 @cache
@@ -114,9 +168,9 @@ def _cleaner() -> "nh3.Cleaner":
     import nh3  # noqa: PLC0415 - sync alone needs it, and only if a message has markup
 
     return nh3.Cleaner(
-        tags={*_BLOCKS.split("|"), "img"},
+        tags={*_BLOCKS.split("|"), "img", "span"},
         clean_content_tags={*_REMOVED.split("|")},
-        attributes={"img": {"alt"}, "*": set()},
+        attributes={"img": {"alt"}, "span": {"data-mx-spoiler"}, "*": set()},
     )
 
 
@@ -156,4 +210,5 @@ def _sender(message: Message) -> str | None:
     if message.is_own:
         return "You"
     name = _one_line(message.sender_name or "")
-    return first_name(name) if name else None
+    # A Matrix id says nothing to a person.
+    return first_name(name) if name and not is_matrix_id(name) else None

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
 
@@ -53,8 +54,8 @@ _LARGEST_PART_OF_A_ROSTER = 500
 _MAX_TEXT_CHARS = 1000
 # More than the longest valid URL, which is a data URL of 64 KB.
 _MAX_URL_CHARS = 100_000
-# A person has a chat on each of a few networks. A row with this many ids stays below DynamoDB's 400 KB.
-_MOST_MERGED_CHATS = 100
+# A row with ids of this total length stays below DynamoDB's 400 KB.
+_MOST_MERGED_BYTES = 100 * MOST_ID_BYTES
 # Larger than any date in ms, and exact in every JSON implementation.
 _LARGEST_NUMBER = 2**53
 
@@ -257,7 +258,9 @@ def items_of_page(answer: Json) -> tuple[list[Any], str | None]:
     cursor = _cursor(answer.get("oldestCursor"))
     if not isinstance(items, list):
         raise ListingError("Beeper's answer has no list `items`: check that BeeperUrl leads to Beeper's API")
-    has_more = bool(items and cursor) if answer.get("hasMore") is None else _flag(answer, "hasMore")
+    has_more = _flag(answer, "hasMore")
+    if not has_more and not _is_false(answer.get("hasMore")):  # the answer does not say it, or not clearly
+        has_more = bool(items and cursor)
     if has_more and cursor is None:
         raise ListingError("Beeper's answer says that there are more items, but it has no cursor")
     return items, cursor if has_more else None
@@ -275,7 +278,8 @@ def parse_chat(item: object) -> Chat:
         raise UnreadableChatError(text_of(item, "id", max_chars=None) or "")
     roster = _parse_roster(_mapping(item, "participants"))
     source_url, image = _picture(item)
-    is_group = text_of(item, "type") == "group"
+    # A channel, or a type that is not known yet, has no other person whose picture the chat's would be.
+    is_group = (text_of(item, "type") or "single").casefold() != "single"
     newest_message = parse_message(_mapping(item, "preview"), roster.participants)
     return Chat(
         chat_id=chat_id,
@@ -319,7 +323,9 @@ def _merged_chat_ids(item: Json, chat_id: str) -> tuple[str, ...]:
     listed = _mapping(item, "merge").get("chatIDs")
     members = listed if isinstance(listed, list) else []
     texts = (_key(text_of({"id": member}, "id", max_chars=None)) for member in members)
-    return tuple(sorted({text for text in texts if text and text != chat_id})[:_MOST_MERGED_CHATS])
+    ids = sorted({text for text in texts if text and text != chat_id})
+    total_bytes = accumulate(len(text.encode()) for text in ids)
+    return tuple(text for text, total in zip(ids, total_bytes, strict=True) if total <= _MOST_MERGED_BYTES)
 
 
 def parse_participant(member: Json) -> Participant:
@@ -352,8 +358,8 @@ def parse_message(message: Json, members: Iterable[Participant]) -> Message:
         text=text_of(message, "text", max_chars=MAX_TEXT_CHARS),
         sender_name=better_name(text_of(message, "senderName"), listed_name) or listed_name,
         is_own=_flag(message, "isSender") or (sender is not None and sender.is_self),
-        is_deleted=_flag(message, "isDeleted"),
-        is_hidden=_flag(message, "isHidden"),
+        is_deleted=_may_be_set(message, "isDeleted"),
+        is_hidden=_may_be_set(message, "isHidden"),
         attachments=tuple(
             _parse_attachment(attachment)
             for attachment in (attachments if isinstance(attachments, list) else [])
@@ -444,6 +450,12 @@ def _mapping(item: Json, name: str) -> Json:
 def _flag(item: Json, name: str) -> bool:
     value = item.get(name)
     return value.lower() in {"true", "1"} if isinstance(value, str) else value in (True, 1)
+
+
+def _may_be_set(item: Json, name: str) -> bool:
+    """Returns True if a flag is set, or has a value that cannot be read. Returns False if it is missing."""
+    value = item.get(name)
+    return bool(value) and not _is_false(value)
 
 
 def _is_false(value: object) -> bool:
