@@ -319,6 +319,29 @@ def test_beeper_is_given_a_url_of_its_own_schemes(url: str, handed_to_beeper: st
     assert image_key(source.url) == source.key
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/v1/assets/serve?url=mxc%3A%2F%2Fs%2Fid",
+        "/v1/assets/serve?url=file:///x/media/s/id",
+        "https://h/v1/assets/serve?url=mxc://s/id&uri=mxc://s/id",
+        "https://h/v1/assets/serve?url=%20mxc://s/id",
+    ],
+)
+def test_a_url_of_assets_serve_may_be_relative_and_may_repeat_the_url_inside(url: str) -> None:
+    assert storable_source(url).image == ImageRef("s/id")
+    assert storable_url(url) in {"mxc://s/id", "file:///x/media/s/id"}
+
+
+def test_a_plus_sign_in_the_mxc_url_of_assets_serve_is_not_a_blank() -> None:
+    assert image_key("https://h/v1/assets/serve?url=mxc://s/a+b") == "s/a+b"
+
+
+@pytest.mark.parametrize("query", ["x=1;url=mxc://s/id", "url[]=mxc://s/id", "url=mxc://s/a&url=mxc://s/b"])
+def test_a_url_of_assets_serve_whose_url_inside_is_not_certain_is_not_fetched(query: str) -> None:
+    assert image_ref(f"https://h/v1/assets/serve?{query}").rejected is RejectionReason.UNSUPPORTED_SCHEME
+
+
 def test_a_path_of_assets_serve_without_a_media_url_is_an_address_on_the_web() -> None:
     assert image_key("https://example.com/v1/assets/serve?id=3") == "https://example.com/v1/assets/serve?id=3"
 

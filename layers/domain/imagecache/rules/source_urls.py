@@ -37,6 +37,7 @@ _BLANKS = "".join(map(chr, range(0x21)))
 _IGNORED_IN_URLS = re.compile(r"[\t\n\r]")
 _DATA_AFTER_BLANKS = re.compile(r"[\x00-\x20]+data:", re.IGNORECASE)
 _BASE64_MARK = re.compile(r"; *base64[\t\n\f\r ]*$", re.IGNORECASE)
+_MXC = re.compile(r"(?:local)?mxc:", re.IGNORECASE)
 _BLANKS_IN_BASE64 = b"\t\n\f\r "
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
 
@@ -54,9 +55,12 @@ _WINDOWS_PATH = re.compile(r"/?([a-z]:[\\/].*)", re.IGNORECASE | re.DOTALL)
 # Old examples of Beeper's API have such paths. The folder that they begin in is not known.
 _RELATIVE_PATH = re.compile(r"BeeperTexts(?:-[^/]*)?/")
 _ATTACHMENT = re.compile(r".*/BeeperTexts(?:-[^/]*)?/(?!media/)([^/]*)/attachments/([^/]*)", re.DOTALL)
-_HTTP_URL = re.compile(r"https?://[^/?#\\]*([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
+_HTTP_URL = re.compile(r"(?:https?://[^/?#\\]*|(?=/(?!/)))([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
 _ASSETS_SERVE = "/v1/assets/serve"
 _SERVED_NAMES = {"url", "uri"}
+# Other ways to write the name of a parameter, which only some servers understand.
+_BETWEEN_PARAMETERS = re.compile("[&;]")
+_AFTER_NAME = re.compile(r"\[.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,25 +383,35 @@ def _resolved(source_url: str) -> tuple[_Scheme, str]:
 
 
 def _served_urls(source_url: str) -> list[str]:
-    """Returns the values of `url` and `uri` in a URL of `/v1/assets/serve`, and none of any other URL.
+    """Returns the different values of `url` and `uri` in a URL of `/v1/assets/serve`, which may be relative.
 
-    The path and the names may be written in any way that a server may understand. A value that is not valid
-    UTF-8 is an empty text.
+    Returns none of any other URL. The path and the names may be written in any way that a server may
+    understand. A value that is not valid UTF-8, or whose name is written in an unusual way, is an empty text.
     """
     parts = _HTTP_URL.match(source_url)
     if not parts or not _without_disguise(parts[1]).endswith(_ASSETS_SERVE):
         return []
     query = parts[2] or ""
-    names = {_decoded_twice(each.partition("=")[0]).casefold() for each in query.split("&")}
+    names = {
+        _AFTER_NAME.sub("", _decoded_twice(each.partition("=")[0])).casefold()
+        for each in _BETWEEN_PARAMETERS.split(query)
+    }
     if not names & _SERVED_NAMES:
         return []
     if _MALFORMED_ESCAPE.search(query):
         return [""]
     try:
         parameters = parse_qsl(query, keep_blank_values=True, errors="strict")
+        with_plus_signs = parse_qsl(query.replace("+", "%2B"), keep_blank_values=True, errors="strict")
     except ValueError:
         return [""]
-    return [value for name, value in parameters if unquote(name).casefold() in _SERVED_NAMES]
+    # A plus sign in a path is an encoded blank. The id of an mxc URL has no blanks, so there it is itself.
+    served = {
+        (written if _MXC.match(written.strip(_BLANKS)) else value).strip(_BLANKS): None
+        for (name, value), (_, written) in zip(parameters, with_plus_signs, strict=True)
+        if unquote(name).casefold() in _SERVED_NAMES
+    }
+    return list(served) or [""]
 
 
 def _without_disguise(path: str) -> str:
