@@ -19,7 +19,7 @@ from imagecache.imaging.pictures import render
 from imagecache.model.chat import Chat
 from imagecache.model.image import ImageMessage, ImageRecord, ImageStatus, OriginAnswer, Picture
 from imagecache.rules.source_urls import image_key
-from imagecache.sources.beeper.answers import is_html_page
+from imagecache.sources.pages import is_html_page
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.chats.chats import ChatsTable, preview_of
 from imagecache.stores.chats.participants import ParticipantsTable, roster_rows
