@@ -321,9 +321,9 @@ def test_no_more_than_64_kb_beyond_the_cap_are_read(monkeypatch: pytest.MonkeyPa
 
 
 def test_bytes_after_an_answer_are_not_taken_for_the_next_answer(session: requests.Session) -> None:
-    other = answer("200 OK", b"another image, hidden behind the first")
-    first = b"1" * 30
-    following = b"2" * 30
+    other = answer("200 OK", IMAGE + b", hidden behind the first")
+    first = IMAGE + b"1"
+    following = IMAGE + b"2"
     bodies = iter([first, following])
 
     hidden_is_sent = threading.Event()

