@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from demo.chats import Json, Person
+from demo.chats import Json, Network, Person
 from demo.listener import Reply, json_reply
 from imagecache.clock import HOUR
 from imagecache.model.contact import Contact, Identifier, IdentifierKind, KeptBy
@@ -85,7 +85,7 @@ def test_a_person_without_a_name_shows_that_of_beepers_contact(synced: Synced, t
     assert [each["fullName"] for each in answer["participants"]] == ["Me", "Ada Lovelace"]
     [_, member] = Api(synced.stack).get("/api/chat", chatId="!0:beeper.local")["participants"]
     assert member["fullName"] in {"Me", "Ada Lovelace"}
-    of_whatsapp(synced)
+    of_whatsapp(synced, *people(1))
     synced.sync()
     assert shown(synced)["participants"][1]["fullName"] == NAMELESS.full_name
 
@@ -171,6 +171,43 @@ def test_of_two_contacts_from_beeper_the_one_with_a_picture_is_shown(synced: Syn
     assert shown_picture(synced) == ("contact", "pending")
 
 
+FAMILY = (
+    contact("@child:s", "Child", phoneNumber=NUMBER),
+    contact("@mother:s", "Mother", PICTURE, phoneNumber=NUMBER),
+)
+
+
+@pytest.mark.parametrize(
+    ("network", "child", "title"),
+    [
+        (WHATSAPP, Person("@child:s", NUMBER, phone_number=NUMBER), "Child"),
+        (SIGNAL, Person("@other:s", NUMBER, phone_number=NUMBER), NUMBER),
+    ],
+    ids=["same account", "other network"],
+)
+def test_a_number_that_two_of_an_accounts_contacts_share_gives_nobody_the_name_or_picture_of_another(
+    synced: Synced, network: Network, child: Person, title: str
+) -> None:
+    fill(synced.beeper.demo, [replace(alone(network, child), quirks={"title": None})])
+    of_whatsapp(synced, *FAMILY)
+    synced.sync()
+    assert shown(synced)["title"] == title
+    assert shown_picture(synced) == (None, "none")
+
+
+def test_the_contact_with_a_members_own_id_wins_against_one_of_another_account_and_name(
+    synced: Synced,
+) -> None:
+    child, mother = FAMILY
+    synced.beeper.accounts = [ACCOUNT, {**ACCOUNT, "accountID": SIGNAL.account_id, "network": SIGNAL.name}]
+    synced.beeper.contacts = {WHATSAPP.account_id: [child], SIGNAL.account_id: [mother]}
+    unnamed = Person("@child:s", NUMBER, phone_number=NUMBER)
+    fill(synced.beeper.demo, [replace(alone(WHATSAPP, unnamed), quirks={"title": None})])
+    synced.sync()
+    assert shown(synced)["title"] == "Child"
+    assert shown_picture(synced) == (None, "none")
+
+
 def test_a_person_with_a_picture_and_a_name_is_not_linked_and_nothing_is_downloaded(synced: Synced) -> None:
     alex = person(1)
     fill(synced.beeper.demo, [alone(WHATSAPP, alex)])
@@ -243,9 +280,9 @@ def test_all_pages_of_every_account_are_read(synced: Synced) -> None:
 
 def test_the_same_person_on_two_accounts_is_two_contacts(synced: Synced) -> None:
     synced.beeper.accounts = [ACCOUNT, {**ACCOUNT, "accountID": "second"}]
-    synced.beeper.contacts = {"whatsapp": [*people(1)], "second": [*people(1)]}
-    assert synced.sync().contacts.saved == 2
-    synced.beeper.contacts = {"whatsapp": [*people(1)], "second": []}
+    synced.beeper.contacts = {"whatsapp": [*people(1)], "second": [*people(2)]}
+    assert synced.sync().contacts.saved == 3
+    synced.beeper.contacts = {"whatsapp": [*people(1)], "second": [*people(1, start=1)]}
     assert synced.sync().contacts.removed == 1
 
 
@@ -414,6 +451,30 @@ def test_contacts_of_an_account_that_is_logged_out_or_no_longer_listed_are_kept(
     synced.beeper.accounts = []
     synced.sync()
     assert len(names(synced)) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "left", "force", "removed"),
+    [
+        ("connecting", 1, False, 0),
+        ("backfilling", 1, False, 0),
+        ("disabled", 1, False, 0),
+        ("connected", 0, False, 0),
+        (None, 0, False, 0),
+        ("connected", 1, False, 2),
+        (None, 1, False, 2),
+        ("disabled", 0, True, 3),
+    ],
+)
+def test_few_contacts_are_removed_only_if_the_account_is_connected_and_lists_others_or_with_force(
+    synced: Synced, status: str | None, left: int, force: bool, removed: int
+) -> None:
+    of_whatsapp(synced, *people(3))
+    synced.sync()
+    of_whatsapp(synced, *people(left))
+    synced.beeper.accounts = [{**ACCOUNT, "status": status}]
+    report = synced.sync(force=force)
+    assert (report.contacts.removed, len(names(synced))) == (removed, 3 - removed)
 
 
 def test_a_contact_that_the_owner_has_changed_is_neither_changed_nor_removed(synced: Synced) -> None:

@@ -1,5 +1,7 @@
 """Contacts: people with pictures that the owner, Dex or Beeper's own lists of contacts have."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -80,3 +82,22 @@ class Contact:
         if self.kept_by is not KeptBy.BEEPER:
             return 0
         return 1 if self.image_key else 2
+
+    def has_other_name(self, other: "Contact") -> bool:
+        """Returns True if both contacts have names, and these differ in more than upper and lower case."""
+        names = {contact.full_name.casefold() for contact in (self, other) if contact.full_name}
+        return len(names) > 1
+
+
+def is_shared(contacts: Iterable[Contact]) -> bool:
+    """Returns True if two of these contacts with the same identifier are different people of one list.
+
+    A family may share a number, and Beeper may list a person twice, with an old and a new participant id. So
+    contacts from the list of one account are different people if their names differ.
+    """
+    names: dict[str, set[str]] = defaultdict(set)
+    for contact in contacts:
+        if contact.kept_by is KeptBy.BEEPER and contact.full_name:
+            list_id = contact.contact_id.rpartition(":")[0]
+            names[list_id].add(contact.full_name.casefold())
+    return any(len(names_of_list) > 1 for names_of_list in names.values())

@@ -2,7 +2,8 @@
 
 The row of an identifier has its claimants: the ids of the contacts with this identifier, in the order in
 which they got it. The holder is the first claimant of the lowest rank whose own row still has the identifier.
-So a claimant that a crash failed to remove is ignored.
+So a claimant that a crash failed to remove is ignored. A number or address that contacts of different names
+have in one of Beeper's lists has no holder among Beeper's contacts.
 """
 
 import json
@@ -16,7 +17,7 @@ from pynamodb.models import Model
 
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import ConflictError
-from imagecache.model.contact import Contact, Identifier, IdentifierKind, KeptBy
+from imagecache.model.contact import Contact, Identifier, IdentifierKind, KeptBy, is_shared
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.stores.dynamodb import Item, batch_get, bound, deleted, saved, scan, updated
 
@@ -123,8 +124,9 @@ class ContactsTable:
         for identifier, contact_ids in claimants.items():
             candidates = [contacts[contact_id] for contact_id in contact_ids if contact_id in contacts]
             having = [contact for contact in candidates if identifier in contact.identifiers]
-            if having:
-                holders[identifier] = min(having, key=_rank)  # the first one of the lowest rank
+            holder = min(having, key=_rank, default=None)  # the first one of the lowest rank
+            if holder and not (holder.kept_by is KeptBy.BEEPER and is_shared(having)):
+                holders[identifier] = holder
         return holders
 
     def image_keys(self) -> Iterator[str]:

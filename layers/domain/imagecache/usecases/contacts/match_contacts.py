@@ -2,7 +2,8 @@
 
 The kinds of identifiers are tried in the order of RULES in rules/identifiers.py: a link made by hand comes
 first. If two contacts have the same identifier, the one that had it first holds it. A contact from Beeper is
-used only if no identifier leads to another one, and only for a member who lacks a picture or a name.
+used only if no identifier leads to another one, and only for a member who lacks a picture or a name. Beeper's
+contact with the member's own participant id then comes before one of another name.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from imagecache.model.chat import Chat, Participant
-from imagecache.model.contact import Contact, IdentifierKind, KeptBy
+from imagecache.model.contact import Contact, Identifier, IdentifierKind, KeptBy
 from imagecache.model.image import ImageSource
 from imagecache.rules.identifiers import identifiers_of
 from imagecache.rules.names import is_identifier
@@ -95,10 +96,26 @@ class ContactMatcher:
         for person, identifiers_of_person in identifiers.items():
             # The preferred kind of identifier comes first, and `min` returns the first of the lowest rank.
             matching = [holders[each] for each in identifiers_of_person if each in holders]
-            contact = min(matching, key=_rank, default=None)
+            contact = _preferred(matching, holders.get(_own_id(person)))
             if contact and _may_be(person.participant, contact):
                 contacts[person] = contact
         return ContactIndex(contacts)
+
+
+def _own_id(person: Person) -> Identifier:
+    return Identifier(IdentifierKind.PARTICIPANT, person.participant.participant_id)
+
+
+def _preferred(matching: list[Contact], own: Contact | None) -> Contact | None:
+    """Returns the contact that a member is, of those that hold an identifier of theirs, or None without any.
+
+    `own` is the contact with the member's own participant id, if there is one. Of Beeper's contacts, one of
+    another name does not win against it, although it has a picture: they may share a phone number.
+    """
+    contact = min(matching, key=_rank, default=None)
+    if contact and own and contact.kept_by is KeptBy.BEEPER and contact.has_other_name(own):
+        return own
+    return contact
 
 
 def _rank(contact: Contact) -> int:

@@ -12,7 +12,7 @@ from functools import partial
 
 from imagecache.clock import Clock
 from imagecache.errors import ListingError, OriginDownError
-from imagecache.model.account import Account, AccountSince
+from imagecache.model.account import Account, AccountSince, AccountStatus
 from imagecache.model.chat import Participant, network_name
 from imagecache.model.contact import Contact, IdentifierKind, KeptBy
 from imagecache.rules.account_statuses import ACCOUNT_STATUSES
@@ -31,6 +31,8 @@ CONTACT_ATTEMPTS = 3
 
 # A request may last 35 s, and the run has to end in order after it.
 _RESERVE_MS = 60_000
+# An account that is not fully connected may list a part of its contacts. Old servers send no status.
+_STATUSES_WITH_WHOLE_LISTS = {AccountStatus.CONNECTED, AccountStatus.UNKNOWN}
 # The identifiers that Beeper's contacts are found by. A WhatsApp number is a phone number as well.
 _IDENTIFIER_KINDS = {IdentifierKind.PARTICIPANT, IdentifierKind.PHONE, IdentifierKind.EMAIL}
 
@@ -93,11 +95,13 @@ class ContactSync:
     def run(
         self, listed: ListedAccounts, run: SyncRun, *, force: bool, before_writing: Callable[[], None]
     ) -> bool:
-        """Stores the contacts of every account that is connected, and counts them in the run's report.
+        """Stores the contacts of every account that Beeper can read, and counts them in the run's report.
 
         Contacts of an account that waits for a person, or that Beeper no longer lists, are left as they are.
-        `force` switches the brake on deletions off. `before_writing` is called before contacts of an account
-        are written. Returns False if something could not be read or stored.
+        No contact is removed while an account is not connected, or if its list is empty: Beeper may have lost
+        the list. `force` removes them all the same, and switches the brake on deletions off.
+        `before_writing` is called before contacts of an account are written. Returns False if something could
+        not be read or stored.
         """
         if listed.accounts is None:
             return False
@@ -120,6 +124,7 @@ class ContactSync:
                 continue
             if not reading.complete:
                 return False
+            lists_everybody = account.status in _STATUSES_WITH_WHOLE_LISTS and bool(reading.contacts)
             stored = self.imported_contacts.all_by_id() if stored is None else stored
             source = _source_of(account)
             changes = differences(
@@ -128,7 +133,7 @@ class ContactSync:
                 source=source,
                 counts=counts,
                 # An entry without an id may be any of the stored contacts.
-                may_remove=not reading.unreadable,
+                may_remove=not reading.unreadable and (lists_everybody or force),
                 force=force,
                 ids_of=partial(
                     ids_of_contact,
