@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from demo.chats import Chat, Person
+from demo.chats import Chat, Network, Person
 from demo.media import Media, Picture
 from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
@@ -18,7 +18,7 @@ from imagecache.usecases.upkeep.sweep_people import REMEMBERED_FOR
 from imagecache.wiring import Wiring
 from tests.integration.api import Api
 from tests.integration.conftest import Stack, leave_out_similar_chats
-from tests.integration.contacts_world import PICTURE, SIGNAL, World, alone
+from tests.integration.contacts_world import INSTAGRAM, PICTURE, SIGNAL, World, alone
 from tests.integration.demo_chats import ME, chat_with
 from tests.integration.made import cache
 from tests.integration.sweeping import keep, swept, synced
@@ -237,6 +237,74 @@ def test_a_face_that_only_a_user_name_has_found_ends_when_the_phone_number_is_an
     assert world.face(1) == former(FACE)
     world.has(chat_with(0, gone), chat_with(1, replace(namesake, phone_number=BOB.phone_number)))
     world.complete_sync()
+    assert world.face(1) == (None, "none")
+
+
+def test_a_number_that_two_members_of_a_group_share_gives_neither_the_others_face(world: PeopleWorld) -> None:
+    child = Person("@child:s", "Child", phone_number=NUMBER)
+    for named in (child, child, replace(child, phone_number=None)):
+        world.has(group(0, ADA, named))
+        world.complete_sync()
+        assert world.pictures(0)[child.id] == (None, "none")
+
+
+def test_a_face_that_is_still_named_for_its_person_does_not_stay_with_another_one(world: PeopleWorld) -> None:
+    child = Person("@child:s", "Child", phone_number=NUMBER)
+    for named in (child, replace(child, phone_number=None)):
+        world.has(chat_with(0, ADA), chat_with(1, named))
+        world.complete_sync()
+        world.complete_sync()
+    assert world.face(1) == (None, "none")
+
+
+def test_a_face_that_a_wrong_number_has_found_ends_when_the_number_is_corrected(world: PeopleWorld) -> None:
+    ada = replace(ADA, picture=NEW_FACE)
+    bob = replace(MOVED, full_name="Bob")
+    world.has(chat_with(0, ADA))
+    world.complete_sync()
+    for named in (bob, replace(bob, phone_number=BOB.phone_number)):
+        world.has(chat_with(0, ada), chat_with(1, named))
+        world.complete_sync()
+        world.complete_sync()
+    assert world.face(1) == (None, "none")
+
+
+def test_a_person_who_changes_the_number_and_not_the_id_keeps_the_face(world: PeopleWorld) -> None:
+    ada = Person("@signal_ada:s", "Ada", phone_number=NUMBER, picture=FACE)
+    for named in (ada, replace(ada, picture=None), replace(ada, picture=None, phone_number=BOB.phone_number)):
+        world.has(alone(SIGNAL, named, 0))
+        world.complete_sync()
+    assert world.face() == former(FACE)
+
+
+def test_accounts_that_are_deleted_and_get_the_same_user_name_share_no_face(world: PeopleWorld) -> None:
+    ada = Person("@ig_1:s", "Ada", username="ada", picture=FACE)
+    bea = Person("@ig_2:s", "Bea", username="bea")
+    deleted = [replace(each, username="deleted", full_name="User", picture=None) for each in (ada, bea)]
+    for one, other in ((ada, bea), (deleted[0], bea), deleted):
+        world.has(alone(INSTAGRAM, one, 0), alone(INSTAGRAM, other, 1))
+        world.complete_sync()
+        world.complete_sync()
+    assert world.face(0) == former(FACE)
+    assert world.face(1) == (None, "none")
+
+
+def merged_chat(number: int, person: Person, network: Network) -> Chat:
+    return replace(alone(network, person, number), quirks={"merge": {"chatIDs": [f"!merged_{number}:s"]}})
+
+
+@pytest.mark.parametrize("network", [Network("", "matrix"), Network("Beeper (Matrix)", "matrix")])
+def test_in_a_union_a_user_name_identifies_a_person_in_their_own_network_only(
+    world: PeopleWorld, network: Network
+) -> None:
+    ada = Person("@instagram_1:s", "Ada", username="ada", picture=FACE)
+    moved = replace(ada, id="@instagram_2:s", picture=None)
+    namesake = Person("@twitter_1:s", "Ada", username="ada")
+    world.has(merged_chat(0, ada, network), merged_chat(1, namesake, network))
+    world.complete_sync()
+    world.has(merged_chat(0, moved, network), merged_chat(1, namesake, network))
+    world.complete_sync()
+    assert world.face(0) == former(FACE)
     assert world.face(1) == (None, "none")
 
 

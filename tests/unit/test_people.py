@@ -12,7 +12,7 @@ from imagecache.rules.people import (
     newest_first,
     person_ids,
     phone_id,
-    without_ambiguous_names,
+    without_ambiguous_ids,
 )
 from tests.integration.made import person
 
@@ -77,6 +77,18 @@ def test_a_user_name_in_a_union_identifies_nobody() -> None:
     assert not ids(instagram, "Beeper (Matrix)") & ids(telegram, "Beeper (Matrix)")
 
 
+@pytest.mark.parametrize("network", ["matrix", "Beeper (Matrix)"])
+def test_a_user_name_in_a_union_counts_only_with_the_network_in_the_participant_id(network: str) -> None:
+    def in_union(participant_id: str) -> set[str]:
+        each = member(participant_id, username="ada")
+        return set(person_ids(each, network=network, region="GB", is_union=True))
+
+    assert in_union("@instagram_1:s") & in_union("@instagram_2:s")
+    assert in_union("@instagram_1:s") & ids(member("@ig:s", username="ada"), "Instagram")
+    assert not in_union("@instagram_1:s") & in_union("@twitter_1:s")
+    assert not in_union("@ada:s") & in_union("@bea:s")
+
+
 def test_a_phone_number_identifies_a_person_across_networks() -> None:
     one, other = (member(f"@{name}:s", phone_number="+442079460958") for name in "ab")
     assert is_same(one, other, "Signal")
@@ -93,10 +105,35 @@ def test_a_user_name_that_two_members_of_a_chat_have_identifies_neither() -> Non
         replace(each, person_ids=person_ids(each, network="Discord", region="GB"))
         for each in (member(participant_id, username=name) for participant_id, name in names.items())
     ]
-    one, other, third = without_ambiguous_names(members)
+    one, other, third = without_ambiguous_ids(members, is_union=False)
     assert not set(one.person_ids) & set(other.person_ids)
     assert len(one.person_ids) == len(other.person_ids) == 1
     assert third == members[2]
+
+
+@pytest.mark.parametrize(
+    ("names", "is_union", "is_kept"),
+    [
+        (("Ada", "Bob"), False, False),
+        (("Ada", "ADA"), False, True),
+        (("Ada", None), False, True),
+        (("Ada", "+44 20 7946 0958"), False, True),
+        (("Ada", "Ada L."), True, True),
+    ],
+    ids=["two names", "one name", "no name", "a number for a name", "union"],
+)
+def test_a_number_that_two_members_of_a_chat_with_different_names_have_identifies_neither(
+    names: tuple[str | None, str | None], is_union: bool, is_kept: bool
+) -> None:
+    members = [
+        replace(each, person_ids=person_ids(each, network="WhatsApp", region="GB"))
+        for each in (
+            member(f"@{number}:s", full_name=name, phone_number="+442079460958")
+            for number, name in enumerate(names)
+        )
+    ]
+    one, other = without_ambiguous_ids(members, is_union=is_union)
+    assert bool(set(one.person_ids) & set(other.person_ids)) is is_kept
 
 
 def known(picture: KnownPicture, each: Participant, kind: str, network: str = "WhatsApp") -> bool:
@@ -139,3 +176,5 @@ def test_a_chosen_picture_comes_first_then_the_one_that_was_named_last() -> None
 def test_the_records_of_one_picture_are_joined_to_the_first_and_the_last_date() -> None:
     early, late = replace(PICTURE, first_seen=3, named_until=4), replace(PICTURE, first_seen=5, named_until=9)
     assert early.joined(late) == late.joined(early) == replace(PICTURE, first_seen=3, named_until=9)
+    with_number = replace(late, phone_id="phone#1")
+    assert early.joined(with_number).phone_id == with_number.joined(early).phone_id == "phone#1"

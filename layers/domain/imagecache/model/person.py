@@ -18,7 +18,9 @@ class KnownPicture:
 
     `named_until` is the time when sync found that Beeper no longer names the picture in some chat, 0 before
     that. `chosen_at` is the time when an operator chose the picture, 0 if none did. `network` and `phone_id`
-    are the network and the phone's person id of the member who had the picture.
+    are the network and the phone's person id of the member who had the picture. `phone_id` is None if that
+    member had no number, or in the record of the participant id that had the picture, because the picture is
+    theirs also when they change the number.
     """
 
     image_key: str
@@ -30,9 +32,10 @@ class KnownPicture:
     chosen_at: int = 0
 
     def joined(self, other: "KnownPicture") -> "KnownPicture":
-        """Returns this picture with the dates of both records of it: the first sight, the last date."""
+        """Returns this picture with both records' data: the first sight, the last dates, and a number."""
         return replace(
             self,
+            phone_id=self.phone_id or other.phone_id,
             first_seen=min(self.first_seen, other.first_seen),
             named_until=max(self.named_until, other.named_until),
             chosen_at=max(self.chosen_at, other.chosen_at),

@@ -2,12 +2,13 @@
 
 A participant id is not stable: WhatsApp has moved people from `@whatsapp_<phone>` to `@whatsapp_lid-<n>`.
 Members are the same person if they have the same participant id or the same phone number, or else the same
-user name in the same network. Oneself and bots are nobody's face and have no person ids.
+user name in the same network. A number or name of several people in one chat identifies nobody. Oneself and
+bots are nobody's face and have no person ids.
 """
 
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -18,6 +19,7 @@ from imagecache.model.image import ImageSource, image_source
 from imagecache.model.person import KnownPerson, KnownPicture
 from imagecache.rules.identifiers import identifier, identifiers_of
 from imagecache.rules.image_choice import is_bot
+from imagecache.rules.names import is_identifier
 
 MOST_PICTURES = 10
 """The number of former pictures that are remembered of a person. Of more, the oldest are dropped."""
@@ -25,6 +27,8 @@ MOST_PICTURES = 10
 _ID, _PHONE, _NAME = "id", "phone", "name"
 _PHONE_KINDS = (IdentifierKind.WHATSAPP, IdentifierKind.PHONE)
 _NETWORK_OF_UNIONS = "beeper"
+# A bridge's id of a person begins with the network.
+_NETWORK_IN_ID = re.compile(r"@([a-z]+)_")
 # A bridge's id of a person whom WhatsApp knows by phone number. An id with `lid-` has no number.
 _WHATSAPP_ID = re.compile(r"@whatsapp_([1-9][0-9]{6,14}):")
 
@@ -54,24 +58,26 @@ class NamedPicture:
         return self.member.participant_id, self.image.key
 
 
-def person_ids(member: Participant, *, network: str, region: str) -> tuple[str, ...]:
+def person_ids(member: Participant, *, network: str, region: str, is_union: bool = False) -> tuple[str, ...]:
     """Returns the ids of the member as a person, made from participant id, phone number and user name.
 
     A missing number or name has no id. `network` is the name of the chat's network. `region` is the country
-    of phone numbers without a country code. No id is made from a user name in a union, because a union may
-    have members of several networks, and the same user name may belong to other people in other networks.
-    There are no ids for the owner and for bots.
+    of phone numbers without a country code. A union may have members of several networks, and the same user
+    name may belong to other people in other networks. So in a union an id is made from a user name only if
+    the participant id names the member's network. There are no ids for the owner and for bots.
     """
     if member.is_self or is_bot(member):
         return ()
     phone = _phone(member, network, region)
     name = (member.username or "").strip().lstrip("@").casefold()
-    if network.casefold().startswith(_NETWORK_OF_UNIONS):
-        name = ""
+    network_of_name = network.casefold()
+    if is_union or network_of_name.startswith(_NETWORK_OF_UNIONS):
+        match = _NETWORK_IN_ID.match(member.participant_id)
+        network_of_name = match[1] if match else ""
     values = {
         _ID: member.participant_id,
         _PHONE: phone,
-        _NAME: f"{network.casefold()}\n{name}" if name else None,
+        _NAME: f"{network_of_name}\n{name}" if name and network_of_name else None,
     }
     return tuple(f"{kind}#{_hash(value)}" for kind, value in values.items() if value)
 
@@ -102,6 +108,11 @@ def phone_id(ids: Iterable[str]) -> str | None:
     return next((each for each in ids if each.startswith(f"{_PHONE}#")), None)
 
 
+def is_participant_id(person_id: str) -> bool:
+    """Returns True if the person id was made of a participant id."""
+    return person_id.startswith(f"{_ID}#")
+
+
 def is_name(person_id: str) -> bool:
     """Returns True if the person id was made of a user name."""
     return person_id.startswith(f"{_NAME}#")
@@ -118,22 +129,37 @@ def ids_for_links(member: Participant) -> list[str]:
 
 def ids_across_chats(ids: Iterable[str]) -> list[str]:
     """Returns the person ids that a member with another participant id may have, too."""
-    return [each for each in ids if not each.startswith(f"{_ID}#")]
+    return [each for each in ids if not is_participant_id(each)]
 
 
-def without_ambiguous_names(members: Iterable[Participant]) -> list[Participant]:
-    """Returns the members of one chat, without the ids of user names that two of them have.
+def without_ambiguous_ids(members: Iterable[Participant], *, is_union: bool) -> list[Participant]:
+    """Returns the members of one chat, without the ids of user names and phone numbers of several people.
 
-    Such a name is not unique, so it does not identify anybody.
+    Such a name or number is not unique, so it does not identify anybody. Two members with one user name are
+    two people. Two members with one number may be the old and the new participant id of one person, so they
+    are two people only if their names differ. The members of a union are one person under several names.
     """
     listed = list(members)
-    names = Counter(each for member in listed for each in member.person_ids if each.startswith(f"{_NAME}#"))
+    names = Counter(each for member in listed for each in member.person_ids if is_name(each))
+    ambiguous = {person_id for person_id, count in names.items() if count > 1}
+    if not is_union:
+        ambiguous |= _shared_numbers(listed)
     return [
-        replace(member, person_ids=tuple(each for each in member.person_ids if names[each] < 2))
-        if any(names[each] > 1 for each in member.person_ids)
+        replace(member, person_ids=tuple(each for each in member.person_ids if each not in ambiguous))
+        if not ambiguous.isdisjoint(member.person_ids)
         else member
         for member in listed
     ]
+
+
+def _shared_numbers(members: Iterable[Participant]) -> set[str]:
+    """Returns the ids of phone numbers that members with different names have."""
+    names_by_number: dict[str, set[str]] = defaultdict(set)
+    for member in members:
+        number = phone_id(member.person_ids)
+        if number and member.full_name and not is_identifier(member.full_name):
+            names_by_number[number].add(member.full_name.strip().casefold())
+    return {number for number, names in names_by_number.items() if len(names) > 1}
 
 
 def named_pictures(chat: Chat) -> list[NamedPicture]:
@@ -173,19 +199,21 @@ def former_pictures(
 
 
 def missing_records(
-    member: IdentifiedMember, former: Iterable[KnownPicture], people: Mapping[str, KnownPerson], *, now: int
+    member: IdentifiedMember, former: Iterable[KnownPicture], people: Mapping[str, KnownPerson]
 ) -> Iterator[tuple[str, KnownPicture]]:
-    """Yields a person id and a former picture for each id of the member that has no record of the picture.
+    """Yields a person id and a former picture for each lasting id of the member without that picture.
 
-    Any of the ids may vanish later, and with it the only way from the member to the picture. `people` has the
-    record of each of the member's person ids.
+    The participant id or the number may vanish later, and with it the only way from the member to the
+    picture. A picture that Beeper still names may be another person's, so it is left out until it is gone.
+    Nothing is copied to a user name: a network may give the same one to all accounts that are deleted.
+    `people` has the record of each of the member's person ids.
     """
     for picture in former:
-        if not _is_certain(picture, member, people):
+        if not picture.named_until or not _is_certain(picture, member, people):
             continue
         for person_id in member.person_ids:
-            if picture.image_key not in people[person_id].pictures:
-                yield person_id, replace(picture, named_until=picture.named_until or now)
+            if not is_name(person_id) and picture.image_key not in people[person_id].pictures:
+                yield person_id, picture
 
 
 def _pictures_of_person(
@@ -193,20 +221,20 @@ def _pictures_of_person(
 ) -> dict[str, KnownPicture]:
     """Returns the pictures in the records of this member's person ids that are the member's, by image key.
 
-    A user name may belong to another person: a picture that is recorded for the name is left out if Beeper
-    still names it, or if its person has another phone number. A picture that Beeper still names in another
-    network is left out, too, because it is not a former one.
+    A picture of a person with another phone number is left out. It may have been recorded by a user name that
+    both have had, or by a number that the network has corrected since. A user name may belong to another
+    person, so a picture that is recorded for the name is left out if Beeper still names it. A picture that
+    Beeper still names in another network is left out, too, because it is not a former one.
     """
     own_phone = phone_id(member.person_ids)
     pictures: dict[str, KnownPicture] = {}
     for person_id in member.person_ids:
         for key, picture in people[person_id].pictures.items():
-            if is_name(person_id):
-                is_other_number = own_phone and picture.phone_id and own_phone != picture.phone_id
-                is_former = bool(picture.named_until) and not is_other_number
-            else:
-                is_former = bool(picture.named_until) or _is_in_network(member, network, picture.network)
-            if not is_former:
+            is_other_number = own_phone and picture.phone_id and own_phone != picture.phone_id
+            is_former = bool(picture.named_until) or (
+                not is_name(person_id) and _is_in_network(member, network, picture.network)
+            )
+            if is_other_number or not is_former:
                 continue
             pictures[key] = pictures[key].joined(picture) if key in pictures else picture
     return pictures

@@ -1,12 +1,18 @@
 """Writes and reads the records of people in a sync run, each at most once."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imagecache.clock import Clock
 from imagecache.model.chat import Participant
 from imagecache.model.person import KnownPerson, KnownPicture
-from imagecache.rules.people import NamedPicture, ids_across_chats, ids_for_links, phone_id
+from imagecache.rules.people import (
+    NamedPicture,
+    ids_across_chats,
+    ids_for_links,
+    is_participant_id,
+    phone_id,
+)
 from imagecache.stores.chats.people import PeopleTable
 
 RecordedPicture = tuple[str, KnownPicture]
@@ -104,4 +110,4 @@ class PeopleRecords:
                 named_until=named_until,
             )
             for person_id in ids if named_until else ids_across_chats(ids):
-                yield person_id, picture
+                yield person_id, replace(picture, phone_id=None) if is_participant_id(person_id) else picture

@@ -49,7 +49,7 @@ class FormerPictureRefresher:
         former = _former_pictures(rows, people, known, chats)
         missing: list[RecordedPicture] = []
         for row, pictures in former.items():
-            missing += missing_records(row, pictures, known, now=self.records.clock())
+            missing += missing_records(row, pictures, known)
         self.records.write(missing, PeopleOfRun(), fence=fence)
         changed: dict[str, dict[str, str | None]] = defaultdict(dict)
         for row, key in keys_to_show(former, self.cached_images).items():

@@ -23,7 +23,7 @@ from imagecache.rules.people import (
     missing_records,
     named_pictures,
     person_ids,
-    without_ambiguous_names,
+    without_ambiguous_ids,
 )
 from imagecache.stores.chats.participants import CHAT_ROW
 from imagecache.stores.images.cached_images import CachedImages
@@ -62,7 +62,7 @@ class PeopleMemory:
         """
         if self.former_pictures is FormerPictures.DROP:
             return chat
-        chat = replace(chat, participants=self._with_ids(chat.participants, chat.network_name))
+        chat = replace(chat, participants=self._with_ids(chat.participants, chat))
         changed = self._record_changes(chat, stored, people, fence=fence)
         self.records.write_links(
             [
@@ -129,7 +129,7 @@ class PeopleMemory:
             participant_id = member.participant_id
             pictures = former_pictures(member, known, network=chat.network_name, named=named[participant_id])
             former[participant_id] = pictures
-            missing += missing_records(member, pictures, known, now=self.records.clock())
+            missing += missing_records(member, pictures, known)
         self.records.write(missing, people, fence=fence)
         shown = keys_to_show(former, self.cached_images)
         looked_up: dict[str, Participant] = {}
@@ -142,15 +142,21 @@ class PeopleMemory:
             )
         return looked_up
 
-    def _with_ids(self, members: Iterable[Participant], network: str) -> tuple[Participant, ...]:
-        """Returns the members with their person ids. Ids that were stored are kept."""
+    def _with_ids(self, members: Iterable[Participant], chat: Chat) -> tuple[Participant, ...]:
+        """Returns these members of the chat with their person ids. Ids that were stored are kept."""
+        is_union = bool(chat.merged_chat_ids)
         identified = (
-            replace(member, person_ids=person_ids(member, network=network, region=self.region))
+            replace(
+                member,
+                person_ids=person_ids(
+                    member, network=chat.network_name, region=self.region, is_union=is_union
+                ),
+            )
             if not member.person_ids
             else member
             for member in members
         )
-        return tuple(without_ambiguous_names(identified))
+        return tuple(without_ambiguous_ids(identified, is_union=is_union))
 
     def _as_stored(self, chat: Chat, stored: Roster) -> Chat:
         """Returns the chat with the picture and the members that are stored."""
@@ -158,7 +164,7 @@ class PeopleMemory:
         members = (row for row in stored.values() if row.participant_id != CHAT_ROW)
         return replace(
             chat,
-            participants=self._with_ids(members, chat.network_name),
+            participants=self._with_ids(members, chat),
             source_url=own.source_url if own else None,
             image=own.image if own else None,
         )
