@@ -16,6 +16,7 @@ CACHED: Json = {
     "height": 480,
     "placeholder": "3OcRJYB4d3h/iIeHeEh3eIhw+j2w",
     "color": "#204060",
+    "backdrop": None,
     "initials": "AL",
     "reason": None,
 }
