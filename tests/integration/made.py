@@ -63,7 +63,9 @@ def request(key: str) -> ImageMessage:
 
 def cache(stack: Stack, key: str, blob: str, size: int = 10) -> None:
     claim = stack.won(request(key))
-    stack.claims.commit(claim, Blob(blob, "image/png", size, 640, 480, PLACEHOLDER, "#204060"), now=stack.now)
+    stack.claims.commit(
+        claim, Blob(blob, "image/png", size, 640, 480, PLACEHOLDER, "#204060", "#ffffff"), now=stack.now
+    )
 
 
 def fail(stack: Stack, key: str, *, next_attempt_at: int = NOW + 1) -> None:

@@ -45,6 +45,7 @@ def test_a_cached_image_has_everything_the_first_paint_needs(stack: Stack) -> No
         "height": 480,
         "placeholder": PLACEHOLDER,
         "color": "#204060",
+        "backdrop": "#ffffff",
         "initials": "AL",
         "reason": None,
     }
