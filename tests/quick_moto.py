@@ -26,4 +26,4 @@ def pass_simple_values_on() -> None:
         else:
             serialize(self, serialized, value, shape, key)
 
-    BaseJSONSerializer._serialize_type_structure = serialize_structure  # type: ignore[method-assign]
+    BaseJSONSerializer._serialize_type_structure = serialize_structure  # type: ignore[method-assign]  # on purpose

@@ -332,9 +332,7 @@ class Wiring:
 
         return MissingChatRemover(
             chats_table=self.chats_table,
-            participants_table=self.participants_table,
             chat_merger=self.chat_merger,
-            people_memory=self.people_memory,
         )
 
     @cached_property

@@ -21,7 +21,7 @@ Box = tuple[int, int, int, int]
 
 
 class Shown(IntEnum):
-    """How much is seen in a frame. A higher number is better."""
+    """Says how much can be seen in a frame. Of several frames, the one with the highest number is shown."""
 
     NOTHING = 0
     BLACK_OR_WHITE = 1  # which a picture fades in from
@@ -30,7 +30,7 @@ class Shown(IntEnum):
 
 
 class Disposal(Enum):
-    """What becomes of the area of a frame before the next one is drawn."""
+    """Says how the area of a frame is changed before the next one is drawn."""
 
     KEEP = "keep"
     CLEAR = "clear"

@@ -6,11 +6,11 @@ from PIL import Image
 
 from imagecache.model.image import SIZES
 
-_LARGEST = max(SIZES)
-_MOST_ELONGATED = 4
-_BACKDROPS = ("#ffffff", "#202124", "#8a8a8a")
-_LEAST_CONTRAST = 1.6
-_OPAQUE = 250
+*_, _LARGEST_FILLING, _LARGEST = sorted(SIZES)
+_MOST_ELONGATED = 4  # a longer picture does not fill its square, so that its copy stays small
+_BACKDROPS = ("#ffffff", "#202124", "#8a8a8a")  # the first is taken if several are equally good
+_LEAST_CONTRAST = 1.6  # the ratio of WCAG 2; with less, a pixel hardly differs from what is behind it
+_OPAQUE = 250  # alpha: compression with loss makes opaque pixels a little transparent
 _FEW_PIXELS = 0.005
 
 
@@ -21,11 +21,11 @@ def copy_size(size: int, width: int, height: int) -> tuple[int, int]:
     sharply. Its longest side is at most four times as long. The largest copy is for looking at the whole
     picture: its longest side has its size, unless the copy of 192 is larger.
     """
-    shares = [min(each / min(width, height), _MOST_ELONGATED * each / max(width, height)) for each in SIZES]
-    filling = dict(zip(SIZES, shares, strict=True))
-    share = filling[size]
+    shortest, longest = sorted((width, height))
+    filling = min(size, _LARGEST_FILLING)
+    share = min(filling / shortest, _MOST_ELONGATED * filling / longest)
     if size == _LARGEST:
-        share = max(size / max(width, height), *(filling[each] for each in SIZES if each != size))
+        share = max(share, size / longest)
     share = min(share, 1)
     return max(1, round(width * share)), max(1, round(height * share))
 
@@ -35,6 +35,9 @@ def backdrop_of(image: Image.Image) -> str:
 
     `image` is in RGBA, and should be small. Returns an empty text for an opaque picture.
     """
+    least_alpha, _ = image.getchannel("A").getextrema()
+    if isinstance(least_alpha, int) and least_alpha >= _OPAQUE:  # as most pictures are
+        return ""
     pixels = list(zip(*(band.tobytes() for band in image.split()), strict=True))
     if sum(alpha < _OPAQUE for *_, alpha in pixels) <= _FEW_PIXELS * len(pixels):
         return ""

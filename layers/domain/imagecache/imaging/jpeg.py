@@ -38,7 +38,7 @@ _SMALL_SIDE = 128
 
 
 class _Contents:
-    """What was found in the segments before the pixels. `needed` has those that decoding needs."""
+    """Holds the contents of the segments before the pixels. `needed` has the segments that decoding needs."""
 
     def __init__(self) -> None:
         self.needed: list[bytes] = []

@@ -69,7 +69,7 @@ class _FrameChunks(NamedTuple):
 
 
 class _Contents:
-    """What was found in a file. `ancillary` has the chunks before the pixels, by their kind."""
+    """Holds the contents of a file. `ancillary` has the chunks before the pixels, by their kind."""
 
     def __init__(self) -> None:
         self.ancillary: dict[bytes, bytes] = {}

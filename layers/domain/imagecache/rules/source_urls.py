@@ -210,7 +210,7 @@ def _idna_ascii(host: str) -> str:
     not demand that IDNA 2008 allows each character: names with emoji exist. Raises UnicodeError.
     """
     # The tables take long to load, above all without bytecode, and few hosts need them.
-    import idna  # noqa: PLC0415
+    import idna  # noqa: PLC0415 - see the comment above
 
     labels = idna.uts46_remap(host, std3_rules=False).split(".")
     for number, label in enumerate(labels):

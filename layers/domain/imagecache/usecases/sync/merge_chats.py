@@ -118,7 +118,7 @@ class ChatMerger:
         if answer is not None:
             self.apply(answer, union_id, union.own_folder, run)
             return False
-        self._delete(union_id, run)
+        self.delete(union_id, run)
         return True
 
     def reconcile(self, listings: Mapping[str, Listing], unlisted: set[str], run: SyncRun) -> MergeResult:
@@ -165,7 +165,7 @@ class ChatMerger:
             if answer is None:
                 # It need not be missing from two complete runs first, as other chats must, because the chats
                 # that were merged into it are shown.
-                self._delete(union_id, run)
+                self.delete(union_id, run)
                 deleted.add(union_id)
             elif answer.merged_into and self.apply(answer, union_id, listings[union_id].own_folder, run):
                 replaced.add(union_id)
@@ -214,7 +214,8 @@ class ChatMerger:
                 answers.unions[chat_id] = self.apply(answer, chat_id, folder, run)
         return answers
 
-    def _delete(self, chat_id: str, run: SyncRun) -> None:
+    def delete(self, chat_id: str, run: SyncRun) -> None:
+        """Deletes a chat with its members. Raises FencedOffError."""
         delete_chat(
             chat_id,
             run,

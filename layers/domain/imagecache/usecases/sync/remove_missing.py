@@ -10,11 +10,8 @@ from enum import Enum, auto
 from imagecache.errors import ListingError
 from imagecache.rules.deletion_brake import is_too_much
 from imagecache.stores.chats.chats import ChatsTable, Listing
-from imagecache.stores.chats.participants import ParticipantsTable
 from imagecache.stores.state.progress import SyncProgress, short_hash
-from imagecache.usecases.sync.delete_chat import delete_chat
 from imagecache.usecases.sync.merge_chats import ChatMerger
-from imagecache.usecases.sync.remember_people import PeopleMemory
 from imagecache.usecases.sync.sync_run import SyncRun
 
 # If a run would delete more than 10 chats and more than 20 % of all, it deletes none: Beeper may have another
@@ -47,9 +44,7 @@ class MissingChatRemover:
     """Deletes missing chats and their members. Every write is conditional on the fence of the run."""
 
     chats_table: ChatsTable
-    participants_table: ParticipantsTable
     chat_merger: ChatMerger
-    people_memory: PeopleMemory
 
     def remove(self, run: SyncRun, progress: SyncProgress) -> RemovalResult:
         """Marks chats that a complete run has not listed, and deletes chats that an earlier run has marked.
@@ -83,13 +78,7 @@ class MissingChatRemover:
             if run.time_budget.is_used_up():
                 break
             if self._look_up(chat_id, listings[chat_id], run) is _Answer.GONE:
-                delete_chat(
-                    chat_id,
-                    run,
-                    chats_table=self.chats_table,
-                    participants_table=self.participants_table,
-                    people_memory=self.people_memory,
-                )
+                self.chat_merger.delete(chat_id, run)
                 deleted += 1
                 self.chat_merger.show_members_of_deleted(chat_id, listings, merged.missing, run)
         return RemovalResult(len(newly_missing), deleted)
