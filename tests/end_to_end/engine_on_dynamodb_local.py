@@ -9,13 +9,13 @@ import asyncio
 import http.client
 import importlib
 import json
-import socket
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from local import engine_gate
+from tests.dynamodb_local.connection import Connection
 
 SOCKET = Path(__file__).resolve().parent.parent / "dynamodb.sock"
 ITEM_ACTIONS = frozenset(
@@ -29,13 +29,6 @@ _PASSED_ON = ("x-amz-target", "x-amz-date", "content-type", "authorization")
 _INDEX_PROPERTIES = ("IndexName", "KeySchema", "Projection")
 
 Answer = tuple[int, dict[str, str], bytes]
-
-
-class _Connection(http.client.HTTPConnection):
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(60)
-        self.sock.connect(str(SOCKET))
 
 
 class DynamoDbLocal:
@@ -76,7 +69,7 @@ class DynamoDbLocal:
 
 
 def _post(headers: Mapping[str, str], body: bytes) -> Answer:
-    connection = _Connection("localhost")
+    connection = Connection(SOCKET)
     try:
         connection.request("POST", "/", body, dict(headers))
         response = connection.getresponse()

@@ -2,15 +2,14 @@
 
 import contextlib
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from local.template import ROOT
+from tests.dynamodb_local import connection
+from tests.dynamodb_local.connections import handing_out_connections
 from tests.end_to_end import engine_on_dynamodb_local
 from tests.end_to_end.conftest import Clone
-from tests.engine.dynamodb_local import OWN_NETWORK
 
 
 @contextlib.contextmanager
@@ -21,16 +20,13 @@ def dynamodb_local_below(clone: Clone, emulator: Path) -> Iterator[Path]:
     """
     started = Path(engine_on_dynamodb_local.__file__)
     shutil.copy(started, clone.root / "local")
+    imported = Path(connection.__file__)
+    (clone.root / imported.parent.relative_to(ROOT)).mkdir(parents=True, exist_ok=True)
+    shutil.copy(imported, clone.root / imported.relative_to(ROOT))
     clone.edit("local/engine.py", '"local.engine_gate"', f'"local.{started.stem}"')
     socket = clone.root / engine_on_dynamodb_local.SOCKET.name
-    command = [*OWN_NETWORK, sys.executable, "-m", "tests.engine.dynamodb_relay", str(emulator), str(socket)]
-    with subprocess.Popen(  # noqa: S603 - fixed arguments
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as relay:
+    with handing_out_connections(emulator, socket):
         try:
-            assert relay.stdout
-            assert relay.stdout.readline() == b"ready\n"
             yield socket
         finally:
             clone.end()
-            relay.kill()

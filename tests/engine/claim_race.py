@@ -19,7 +19,7 @@ from imagecache.errors import LeaseLostError, OriginClosedError
 from imagecache.model.image import Blob, ImageMessage, OriginName
 from imagecache.stores.images.claims import Claim, ImageClaims, Won
 from imagecache.stores.state.circuits import OriginCircuits
-from tests.engine.dynamodb_local import dynamodb_local
+from tests.dynamodb_local.program import dynamodb_local
 from tests.tables import create_tables
 
 NOW = 1_800_000_000_000

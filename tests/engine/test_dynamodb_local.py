@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from local.template import ROOT
+from tests.dynamodb_local.program import NOT_HERE, OWN_NETWORK, emulator
 from tests.engine.claim_race import WORKERS
-from tests.engine.dynamodb_local import NOT_HERE, OWN_NETWORK, emulator
 
 ROUNDS = 10
 Raced = dict[str, Any]

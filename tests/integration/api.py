@@ -1,4 +1,4 @@
-"""The API on moto: the routes of both functions, called with events like those of API Gateway."""
+"""The API: the routes of both functions, called with events like those of API Gateway."""
 
 import base64
 import gzip

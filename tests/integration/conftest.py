@@ -1,8 +1,11 @@
-"""A stack on moto, made of the template's own resources, and an account to fill it from."""
+"""Stores and queue made of the template's own resources, and an account to fill them from.
+
+moto answers for S3 and SQS, and DynamoDB Local for the tables. Where DynamoDB Local cannot run, moto answers
+for them, too, and the tests take three times as long.
+"""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from copy import deepcopy
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -11,8 +14,6 @@ import boto3
 import pytest
 import requests
 from moto import mock_aws
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
 
 from demo.account import Account
 from demo.chat_pages import PARTICIPANTS
@@ -32,7 +33,7 @@ from imagecache.usecases.sync.sync_chats import ChatSync
 from imagecache.usecases.sync.sync_run import SyncReport
 from imagecache.wiring import Wiring
 from tests.bucket_clock import bucket_clock
-from tests.quick_moto import pass_simple_values_on
+from tests.dynamodb_local.client import empty_tables
 from tests.settings import config_with
 from tests.tables import create_tables
 
@@ -43,13 +44,15 @@ if TYPE_CHECKING:
 
 NOW = 1_800_000_000_000
 DISTRIBUTION_PARAMETER = "/imagecache/distribution-id"
-pass_simple_values_on()
+# boto3's session keeps what it has read of the services, which takes longer than most tests.
+KEEPING_SESSION: Any = {"reset_boto3_session": False}
+EXCEPT_DYNAMODB: Any = {"passthrough": {"services": ["dynamodb"]}}
 TABLES = ("BeeperChatsTable", "ChatParticipantsTable", "CachedImagesTable", "ContactsTable", "SyncStateTable")
 
 
 @dataclass
 class Stack:
-    """Stores and queue on moto. moto is not thread-safe: everything here runs in one thread."""
+    """Stores and queue. moto is not thread-safe: everything here runs in one thread."""
 
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
@@ -157,19 +160,15 @@ def clients() -> tuple["DynamoDBClient", "S3Client", "SQSClient"]:
     return boto3.client("dynamodb"), boto3.client("s3"), boto3.client("sqs")
 
 
-@cache
-def empty_tables() -> Any:
-    """Creates the tables in moto. Each test gets a copy, which takes a fraction of the time."""
-    dynamodb, *_ = clients()
-    create_tables(dynamodb, *TABLES)
-    return deepcopy(dynamodb_backends[DEFAULT_ACCOUNT_ID][dynamodb.meta.region_name].tables)
-
-
 @contextmanager
-def stack_on_moto() -> Iterator[Stack]:
-    with mock_aws():
+def fresh_stack() -> Iterator[Stack]:
+    with ExitStack() as resources:
+        are_created = resources.enter_context(empty_tables(*TABLES))
+        core = KEEPING_SESSION | EXCEPT_DYNAMODB if are_created else KEEPING_SESSION
+        resources.enter_context(mock_aws(config={"core": core}))
         dynamodb, s3, sqs = clients()
-        dynamodb_backends[DEFAULT_ACCOUNT_ID][dynamodb.meta.region_name].tables = deepcopy(empty_tables())
+        if not are_created:
+            create_tables(dynamodb, *TABLES)
         s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         versioned: Any = {"Status": "Enabled"}
         s3.put_bucket_versioning(Bucket="images", VersioningConfiguration=versioned)
@@ -187,7 +186,7 @@ def stack_on_moto() -> Iterator[Stack]:
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    with stack_on_moto() as stack:
+    with fresh_stack() as stack:
         yield stack
 
 
@@ -202,7 +201,7 @@ def _record(stack: Stack) -> Any:
 def demo() -> Iterator[DemoAccount]:
     """Serves a small account with every kind of chat and no contacts.
 
-    On moto, a sync of 20 chats takes seconds.
+    A sync of 20 chats takes seconds.
     """
     with DemoAccount(scale=0.05) as account:
         leave_out_similar_chats(account.account)

@@ -23,7 +23,7 @@ from imagecache_migration.convex_snapshot import read_snapshot
 from imagecache_migration.outcomes import DocumentResult, Outcome
 from imagecache_migration.snapshot_archive import open_archive
 from tests.integration import made
-from tests.integration.conftest import NOW, Stack, stack_on_moto
+from tests.integration.conftest import NOW, Stack, fresh_stack
 from tests.integration.demo_chats import chat_with, fill, person
 from tests.snapshots import CACHED_AT, Export, chat, key, mxc, on_disk, participant, png
 
@@ -193,13 +193,13 @@ def test_killed_before_any_call_and_run_again_it_ends_the_same(tmp_path: Path) -
     export = Export()
     export.image(0)
     export.tables["beeperChats"] = [chat(0), chat(1)]
-    with stack_on_moto() as stack:
+    with fresh_stack() as stack:
         imported(stack, export, tmp_path / "s.zip")
         calls = len(stack.calls)
         complete = without_random_values(stack)
     assert calls > 12
     for survived in range(calls):
-        with stack_on_moto() as stack:
+        with fresh_stack() as stack:
             with killed_after(survived, stack), pytest.raises(KilledError):
                 imported(stack, export, tmp_path / "s.zip")
             stack.now += 10 * MINUTE + 1

@@ -15,7 +15,7 @@ from imagecache.model.job import JobStatus
 from imagecache.stores.blobs import blob_id, object_keys
 from imagecache.usecases.operating.jobs import Step
 from imagecache.usecases.upkeep.sweep_progress import SweepCounts
-from tests.integration.conftest import Stack, stack_on_moto
+from tests.integration.conftest import Stack, fresh_stack
 from tests.integration.made import request
 from tests.integration.sweeping import (
     DAY,
@@ -187,7 +187,7 @@ def test_two_sweeps_at_once_do_together_what_one_does(stack: Stack, due: str) ->
 def test_a_sweep_that_is_killed_before_any_write_is_completed_by_the_next() -> None:
     """A kill before a read leaves what a kill before the next write leaves, so only writes are tried."""
     for writes_before_the_kill in itertools.count():
-        with stack_on_moto() as stack:
+        with fresh_stack() as stack:
             blob = keep(stack, "s/ada")
             shown(stack, "bob", "new")
             bob = keep(stack, "s/bob", "blue")

@@ -20,7 +20,7 @@ READS = ("BatchGetItem", "Query", "GetItem", "Scan")
 
 
 class UnstoredRosters(ParticipantsTable):
-    """Stores no members. A run over unchanged chats does not read them, and writing them is slow on moto."""
+    """Stores no members. A run over unchanged chats does not read them, and writing them takes long."""
 
     def roster(self, _chat_id: str) -> dict[str, Participant]:
         return {}

@@ -1,6 +1,6 @@
 """A complete run makes the tables equal to the account, whatever has happened to the account.
 
-A state machine drives the demo account and the real use case on moto: chats come and go, members join and
+A state machine drives the demo account and the real use case: chats come and go, members join and
 leave, chats are merged into unions that grow, shrink and dissolve, avatars change, files appear, contacts are
 kept and removed, WhatsApp moves people to other ids and tells their numbers later, Beeper goes away at any
 request or withholds a chat, the function is killed at any AWS call. Pages hold two chats and lists three
@@ -33,7 +33,7 @@ from imagecache.rules.names import better_name, first_name
 from imagecache.sources.beeper.chats import ChatApi
 from imagecache.stores.chats.participants import CHAT_ROW
 from imagecache.stores.images.claims import Won
-from tests.integration.conftest import Stack, stack_on_moto
+from tests.integration.conftest import Stack, fresh_stack
 from tests.integration.demo_chats import chat_with
 
 NAMES = ("Ada", "Bob", "Eve", "Joe", "Zoe")
@@ -58,7 +58,7 @@ class AccountMachine(RuleBasedStateMachine):
     @initialize()
     def an_account_with_three_chats(self) -> None:
         self.resources = ExitStack()
-        self.stack: Stack = self.resources.enter_context(stack_on_moto())
+        self.stack: Stack = self.resources.enter_context(fresh_stack())
         self.demo = self.resources.enter_context(DemoAccount(scale=0.03))
         self.demo.chat_api.lists_contacts = False  # the contacts of this model are put by hand
         self.session = self.resources.enter_context(requests.Session())
@@ -413,5 +413,5 @@ TestAccount = AccountMachine.TestCase
 TestAccount.settings = settings(
     max_examples=15,
     stateful_step_count=10,
-    phases=(Phase.generate,),  # on moto, shrinking takes many minutes
+    phases=(Phase.generate,),  # shrinking takes many minutes
 )

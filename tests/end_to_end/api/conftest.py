@@ -18,9 +18,9 @@ from demo.dex import FakeDex
 from demo.listener import Listener
 from demo.service import DemoAccount
 from imagecache.model.access import Role
+from tests.dynamodb_local.program import emulator
 from tests.end_to_end.conftest import LIMIT_SECONDS, Clone, wait_until
 from tests.end_to_end.on_dynamodb_local import dynamodb_local_below
-from tests.engine.dynamodb_local import emulator
 
 DEX_KEY = "d3x"
 PAGE = "http://localhost:3000"

@@ -1,30 +1,17 @@
 """The tests of this folder run on AWS's own DynamoDB Local where it can run."""
 
-import http.client
 import json
-import socket
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.dynamodb_local.connection import Connection
+from tests.dynamodb_local.program import NOT_HERE
 from tests.end_to_end.api.conftest import Running
-from tests.engine.dynamodb_local import NOT_HERE
 
 pytestmark = pytest.mark.engine
-
-
-class Connection(http.client.HTTPConnection):
-    """A connection to a socket in the file system."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost")
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(str(self._path))
 
 
 def ask(path: Path, action: str, **sent: Any) -> Any:
