@@ -28,6 +28,8 @@ CHECKS = (
 _CONTACT_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
 # The API's limit for the longest field, a picture's URL.
 _MOST_CHARS = 65_536
+# Enough for thousands of vCards with embedded photos. A device or a file of another kind may never end.
+_MAX_BYTES = 256 << 20
 # No phone number has fewer digits. The import itself checks numbers against the rules of their country.
 _FEWEST_DIGITS = 2
 # Spreadsheets write a number that they take for a fraction with a zero, a large one as a power of ten, and a
@@ -66,11 +68,17 @@ class ContactRow:
 
 
 def read_contact_rows(file: Path) -> list[ContactRow]:
-    """Returns every row, also rows with a problem. Raises SettingsError if the file cannot be read."""
+    """Returns every row, also rows with a problem.
+
+    Raises SettingsError if the file cannot be read, or is larger than any list of contacts with photos.
+    """
     try:
-        content = file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(_MAX_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{file.name} cannot be opened ({error.strerror}): check the path") from error
+    if len(content) > _MAX_BYTES:
+        raise SettingsError(f"{file.name} is larger than {_MAX_BYTES >> 20} MB: divide it into smaller files")
     if content.startswith(b"PK\x03\x04"):
         raise SettingsError(f"{file.name} is a workbook or an archive: save the contacts as CSV first")
     first_numbers: dict[str, int] = {}

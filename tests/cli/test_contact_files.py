@@ -361,3 +361,8 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
         except SettingsError:
             continue
         assert rows
+
+
+def test_a_file_that_never_ends_is_refused_with_the_reason() -> None:
+    with pytest.raises(SettingsError, match="zero is larger than 256 MB: divide it into smaller files"):
+        read_contact_rows(Path("/dev/zero"))
