@@ -100,9 +100,10 @@ def _with_packages(engine: Engine, template: Template, packages: list[Package]) 
 
 
 def _body(template: Template) -> str:
-    """Returns the template as short JSON: a body may have 51,200 bytes.
+    """Returns the template as JSON without blanks, and without the descriptions of parameters and outputs.
 
-    SAM uploads a longer template to a bucket. Here the descriptions are left out, which only a console shows.
+    A template in a request to CloudFormation may have at most 51,200 bytes. SAM uploads a longer one to a
+    bucket instead. Only AWS's console shows the descriptions.
     """
     parts = {
         part: {name: {**described, "Description": ""} for name, described in template[part].items()}

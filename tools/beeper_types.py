@@ -47,7 +47,10 @@ class _Types:
         self._names: dict[type[BaseModel], str] = {Chat: "Chat"}
 
     def add(self, name: str, model: type[BaseModel], items: str = "") -> None:
-        """Adds a class under a name of our own. `items` is the type of the items of a page, if it is one."""
+        """Adds the fields of `model`, a class of the SDK, under the name `name`.
+
+        If the class is a page of a list, `items` is the type of the list's items. Otherwise it is empty.
+        """
         self._names[model] = name
         self.fields[name] = {}
         for field_name, field in model.model_fields.items():

@@ -1,7 +1,7 @@
 """Logs errors without their texts, which may contain a URL, a media id or a chat's id.
 
 Python prints the text of an error with its trace, and Lambda prints it for every error that a handler raises.
-Here the log gets only the type of the error and the lines of code.
+This module logs only the type of the error and the lines of code.
 """
 
 import traceback

@@ -145,7 +145,11 @@ class Flag(Field):
 
 
 def read_all(fields: Sequence[Field], sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the value of every field, by the name of its argument. Raises InvalidRequestError."""
+    """Checks the values that were sent, and returns the value of every field by the field's `argument`.
+
+    A field that was not sent has its default. Raises InvalidRequestError if a value is not valid, or if a
+    required one is missing.
+    """
     values: dict[str, Any] = {}
     for each in fields:
         if each.name in sent:

@@ -78,7 +78,7 @@ def _range(band: Image.Image) -> tuple[int, int]:
 
 
 def first_frame_shown(size: tuple[int, int], frames: Sequence[Frame]) -> Image.Image:
-    """Returns the first composed frame of those that show most."""
+    """Returns the composed frame that shows most, or the first one if several frames show as much."""
     if len(frames) == 1:
         return next(_composed(size, frames))
     best, most = 0, Shown.NOTHING

@@ -164,9 +164,10 @@ def _load(file: bytes, ground: int) -> tuple[Image.Image, bool]:
 
 
 def _without_missing_pixels(image: Image.Image, file: bytes) -> Image.Image:
-    """Makes pixels transparent that a truncated frame does not have. Raises DecodingError if they are many.
+    """Returns the picture of a truncated frame, transparent where the frame has no pixels.
 
-    They are those that differ if the frame is decoded onto another ground.
+    The missing pixels are found by decoding the frame onto another ground: only they change. Raises
+    DecodingError if there are many.
     """
     other, _ = _load(file, 255)
     first, second = (Image.frombytes("L", each.size, each.tobytes()) for each in (image, other))

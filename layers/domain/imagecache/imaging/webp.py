@@ -67,8 +67,9 @@ def webp_size(content: bytes) -> tuple[int, int] | None:
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yields the kind and the content of each chunk.
 
-    If the last one is cut off, only its metadata or some bytes of a still picture can be missing. The decoder
-    reads zeros instead of those bytes, which changes a few pixels at the end.
+    The last chunk of a truncated file is incomplete. If it has the pixels of a still picture, and only a few
+    bytes are missing, zeros are put in their place, which changes a few pixels at the end. Otherwise the
+    chunk is left out.
     """
     at = 12
     while at + 8 <= len(content):

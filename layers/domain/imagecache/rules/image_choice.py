@@ -26,9 +26,9 @@ class ShownStatus(StrEnum):
 
 
 class ShownFor(StrEnum):
-    """The owners of a picture: the chat, a member, or the contact that a member is linked to.
+    """Says whose picture is shown: the chat's own, a member's own, or that of the member's contact.
 
-    `former` is a picture of the member that Beeper no longer names.
+    `former` is an earlier picture of the member, whose URL Beeper no longer sends.
     """
 
     CHAT = "chat"

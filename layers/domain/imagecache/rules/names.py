@@ -67,8 +67,8 @@ def title_of(chat: Chat) -> str | None:
     """Returns the title that is shown for a chat, or None if neither the chat nor a member has a name.
 
     Without a title of its own, a single chat is named after the other person, and a group after its members:
-    `Ada, Bob and 3 others`. The owner and bots are not among them. A contact's name replaces an identifier as
-    the title of a single chat.
+    `Ada, Bob and 3 others`. The owner and bots are not among them. If the title of a single chat is only an
+    identifier, such as a phone number, the name of the other person's contact is shown instead.
     """
     other = other_person(chat) if chat.type == "single" else None
     if other and other.contact_name and not _is_name(chat.title):
@@ -86,7 +86,10 @@ def name_of(participant: Participant) -> str | None:
 
 
 def first_name(name: str) -> str:
-    """Returns the first word of a name that has a letter or digit, or the whole identifier."""
+    """Returns the first word that has a letter or digit.
+
+    Returns the whole text if it has no such word, or if it is an identifier.
+    """
     if is_identifier(name):
         return name
     words = (word.rstrip(",") for word in name.split())

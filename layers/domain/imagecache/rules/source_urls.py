@@ -369,10 +369,10 @@ def _scheme_of(url: str) -> _Scheme:
 
 
 def _resolved(source_url: str) -> tuple[_Scheme, str]:
-    """Returns a URL and its scheme. For a URL of `/v1/assets/serve` they are those of the URL inside.
+    """Returns a URL and its scheme. A URL of `/v1/assets/serve` is replaced by the URL in its query.
 
-    If that URL is not one of Beeper's media, or not encoded correctly, the scheme is one that is never
-    fetched.
+    If the URL in the query does not lead to Beeper's media, or is not encoded correctly, the scheme is one
+    that is never fetched.
     """
     inside = _served_urls(source_url)
     if not inside:

@@ -307,7 +307,10 @@ def parse_chat(item: object) -> Chat:
 
 
 def _merged_into(item: Json, chat_id: str) -> str | None:
-    """Returns the id of the union that a chat is merged into, or None. A chat cannot hide itself."""
+    """Returns the id of the union that a chat is merged into, or None.
+
+    A chat that names itself is not merged, or it would hide itself.
+    """
     value = item.get("mergedIntoChatID")
     union_id = _key(text_of(item, "mergedIntoChatID", max_chars=None)) if isinstance(value, str) else None
     return None if union_id == chat_id else union_id

@@ -98,7 +98,10 @@ class AssetsServe:
 
 
 class MediaServer:
-    """The media server's `GET /<server>/<mediaId>`. It has only images that are on the laptop's disk now."""
+    """Fetches images from the media server, by `GET /<server>/<mediaId>`.
+
+    The media server has only the images that are on the laptop's disk now.
+    """
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ _SCANNED = (
 
 
 def is_person(chat_id: str) -> bool:
-    """Returns True if this key of chatParticipants is a person's and not a chat's."""
+    """Returns True if the key `chat_id` of chatParticipants belongs to a person and not to a chat."""
     return chat_id.startswith(_PARTITION)
 
 

@@ -118,7 +118,10 @@ class OriginCircuits:
         self._known_open: dict[OriginName, OpenCircuit] = {}
 
     def known_open_until(self, origin: OriginName) -> int:
-        """Returns until when (ms) the circuit was open when this process last read it; 0 if it was closed."""
+        """Returns the time (ms) until which the circuit is open, or 0 if it is closed.
+
+        This is what the process has read last. Another worker may have changed it since.
+        """
         known = self._known_open.get(origin)
         return known.until if known else 0
 
@@ -178,9 +181,9 @@ class OriginCircuits:
     def not_served(self, permit: Permit, image_key: str, answer: str, *, now: int) -> int:
         """Records that an image was not served, and that a check of the origin failed with `answer`.
 
-        Returns until when (ms) the circuit is open now, or 0 if it is closed. Three different images without
-        another one that was served in between open the circuit. So does one image whose request was the
-        probe.
+        Returns the time (ms) until which the circuit is open, or 0 if it is closed. Three different images
+        open the circuit if no other image was served in between. A single image opens it if its request was
+        the probe.
         """
         row = self._named(permit.origin)
         image = hashlib.sha256(image_key.encode()).hexdigest()[:16]
@@ -200,7 +203,7 @@ class OriginCircuits:
         retry_after: int | None = None,
         probe: int = 0,
     ) -> int:
-        """Opens the circuit, unless it is open already. Returns until when (ms) it is open.
+        """Opens the circuit, unless it is open already. Returns the time (ms) until which it is open.
 
         `retry_after` is the number of seconds that the origin asked to wait, if it did. `probe` must be the
         `opened_until` of the permit: a failed probe may extend the time of the circuit that is already open.

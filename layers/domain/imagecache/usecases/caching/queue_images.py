@@ -47,6 +47,7 @@ class ImageQueueing:
         """Does the same as `request` for images that have a row, except for orphans, whose marks stay.
 
         Nothing shows an orphan, so it is not worth a download, and the sweep deletes it when its time comes.
+        Returns how many images were queued.
         """
         return self._queue(self._not_orphaned(images), retry=retry)
 
@@ -81,7 +82,7 @@ class ImageQueueing:
     def request_due(self) -> int:
         """Queues at most 1,000 images that are due: failed ones, and those whose message was lost.
 
-        Orphans are left out, and do not count.
+        Orphans are left out, and do not count. Returns how many images were queued.
         """
         due = self._not_orphaned(self.cached_images.due(now=self.clock()))
         return self._queue(islice(due, _DUE_AT_ONCE), retry=False)
@@ -100,7 +101,10 @@ class ImageQueueing:
                     yield image, record
 
     def _remove_orphan_marks(self, records: dict[str, ImageRecord]) -> dict[str, ImageRecord]:
-        """Returns the records without those that the sweep deletes at this moment, which then have no row."""
+        """Removes the orphan marks from the rows of these records.
+
+        Returns the records whose rows still exist: the sweep may have deleted a marked row meanwhile.
+        """
         return {
             key: record
             for key, record in records.items()

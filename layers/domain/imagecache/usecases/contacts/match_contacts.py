@@ -20,7 +20,10 @@ from imagecache.stores.contacts import ContactsTable
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A member of a chat, with `Chat.network_name`: some identifiers are valid in one network only."""
+    """A member of a chat. `network` is the name of the chat's network (`Chat.network_name`).
+
+    It is needed because some identifiers are valid in one network only.
+    """
 
     participant: Participant
     network: str
@@ -107,10 +110,11 @@ def _own_id(person: Person) -> Identifier:
 
 
 def _preferred(matching: list[Contact], own: Contact | None) -> Contact | None:
-    """Returns the contact that a member is, of those that hold an identifier of theirs, or None without any.
+    """Chooses a member's contact from `matching`, the holders of the member's identifiers. None if empty.
 
-    `own` is the contact with the member's own participant id, if there is one. Of Beeper's contacts, one of
-    another name does not win against it, although it has a picture: they may share a phone number.
+    `own` is the contact with the member's own participant id, if there is one. A contact from Beeper that has
+    another name than `own` is not chosen, even if only it has a picture, because the two may be different
+    people with one phone number.
     """
     contact = min(matching, key=_rank, default=None)
     if contact and own and contact.kept_by is KeptBy.BEEPER and contact.has_other_name(own):

@@ -25,7 +25,7 @@ class ImageRedrive:
     images_queue: ImagesQueue
 
     def redrive(self, job: Job) -> Iterator[Step]:
-        """Moves messages until their number is the length of the dead-letter queue when the job began.
+        """Moves as many messages as the dead-letter queue had when the job began.
 
         Without this limit the job might never end, because a message that fails again comes back to the
         dead-letter queue.

@@ -39,9 +39,9 @@ class CacheCounter:
     chats_table: ChatsTable
 
     def count(self) -> CacheCounts:
-        """Counts by a scan of chatParticipants, and by two indexes of cachedImages.
+        """Counts images, their references and their contents.
 
-        Raises StoreUnavailableError.
+        Reads chatParticipants by a scan, and two indexes of cachedImages. Raises StoreUnavailableError.
         """
         counts, _ = self._count()
         return counts

@@ -245,7 +245,7 @@ def with_unions(page: Iterable[Chat], run: SyncRun) -> list[Chat]:
 def without_unknown_unions(
     chats: Iterable[Chat], stored: Mapping[str, StoredChat], run: SyncRun
 ) -> list[Chat]:
-    """Returns the chats of a page. Those whose union is not shown are merged into none.
+    """Returns the chats of a page. A chat whose union is not shown has no `merged_into`, so it is shown.
 
     A union is shown if it is on the page or stored, and is not merged into another one itself. `stored` must
     contain the unions that the chats are merged into, if they have a row.
@@ -267,9 +267,9 @@ def _hidden_in(union_id: str, rows: Mapping[str, StoredChat]) -> dict[str, Folde
 
 
 def _unions_naming(listings: Mapping[str, Listing], unlisted: set[str]) -> dict[str, list[str]]:
-    """Returns the listed unions that name each stored chat, by the id of the chat.
+    """Maps the id of each stored chat to the listed unions that name it as a member.
 
-    Chats that no such union names have no entry, nor have unions.
+    A chat that no listed union names has no entry. A chat that is itself a union has no entry either.
     """
     naming: dict[str, list[str]] = defaultdict(list)
     for union_id in sorted(listings.keys() - unlisted):

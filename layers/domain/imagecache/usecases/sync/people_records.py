@@ -40,7 +40,7 @@ class PeopleRecords:
     clock: Clock
 
     def read(self, person_ids: Iterable[str], people: PeopleOfRun) -> dict[str, KnownPerson]:
-        """Returns the record of each of these person ids."""
+        """Returns the record of each person id, from `people` if this run has read it before."""
         wanted = set(person_ids)
         people.read.update(self.people_table.several(wanted - people.read.keys()))
         return {person_id: people.read[person_id] for person_id in wanted}

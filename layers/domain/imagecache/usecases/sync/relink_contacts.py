@@ -1,8 +1,9 @@
 """Links the members of all chats to contacts again after contacts have changed.
 
 A sync run relinks before its first request to Beeper, while it holds the sync lock. So the next run after an
-API call, an import or an interrupted relinking completes the links, even if Beeper is offline. The choice of
-a former picture counts as a change, too: each relinking begins with the former pictures of all members.
+API call, an import or an interrupted relinking completes the links, even if Beeper is offline. When an
+operator chooses a former picture, a relinking starts, too, because every relinking first updates the former
+pictures of all members.
 """
 
 from collections import defaultdict

@@ -171,7 +171,7 @@ class PeopleMemory:
 
 
 def _difference(pictures: Iterable[NamedPicture], others: Iterable[NamedPicture]) -> list[NamedPicture]:
-    """Returns those of the pictures that the same members do not have among the others."""
+    """Returns the pictures without those that the same member also has among the others."""
     places = {picture.place for picture in others}
     return [picture for picture in pictures if picture.place not in places]
 

@@ -227,7 +227,10 @@ class PageWriter:
         return merged.chat
 
     def _with_earlier_links(self, chat: Chat, run: SyncRun) -> Chat:
-        """Links members again whose earlier participant ids may have been linked to contacts by hand."""
+        """Returns the chat after linking members to contacts again.
+
+        These are the members with an earlier participant id, which may have been linked by hand.
+        """
         moved = [Person(member, chat.network_name) for member in chat.participants if member.earlier_ids]
         if not (moved and run.any_contacts):
             return chat

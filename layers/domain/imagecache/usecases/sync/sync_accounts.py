@@ -73,7 +73,7 @@ class AccountSync:
         return listed
 
     def _since(self, accounts: list[Account]) -> Iterator[AccountSince]:
-        """Yields the accounts. Those whose status has changed have it since now."""
+        """Yields each account with the time since which it has its status: now, if the status has changed."""
         since = {
             (each.account.account_id, each.account.status): each.since for each in self.accounts_store.read()
         }

@@ -79,8 +79,8 @@ class SyncRun:
     called with `report` after each page.
 
     `any_contacts` is False if there has never been a contact. `previews_changed` means that this run has
-    written previews, so stored chats must be read consistently. `people` has what this invocation has read
-    and written of people.
+    written previews, so stored chats must be read consistently. `people` has the records of people that
+    this invocation has read, and the pictures that it has written to them.
     """
 
     chat_api: ChatApi

@@ -44,7 +44,7 @@ class Stock:
         return len(self.old_bytes.keys() | self.objects.keys())
 
     def is_whole(self, blob_id: str) -> bool:
-        """Returns True if all objects of the blob were listed."""
+        """Returns True if none of the blob's current objects is missing."""
         return self.objects[blob_id] == _OBJECTS_PER_BLOB
 
     def counts(self, unnamed: Sequence[str]) -> SweepCounts:
@@ -64,7 +64,7 @@ class BlobSweeper:
     cached_images: CachedImages
 
     def take_stock(self, *, old_before: int) -> Stock:
-        """Lists the whole bucket.
+        """Lists every version in the bucket, and returns the numbers and sizes.
 
         A version counts as old if it was last modified before `old_before` (ms).
         """
