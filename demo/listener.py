@@ -144,7 +144,7 @@ class _Exchange(BaseHTTPRequestHandler):
         port = self.server.server_port
         if self.headers.get_all("Host") not in ([f"127.0.0.1:{port}"], [f"localhost:{port}"]):
             # A page may have pointed its own name at this machine (DNS rebinding).
-            return "This server answers to 127.0.0.1 and localhost only"
+            return "This server answers to 127.0.0.1 and localhost only: use one of these in the address"
         # Browsers add these headers themselves, and a page cannot leave them out.
         if any(name.lower() == "origin" or name.lower().startswith("sec-fetch-") for name in self.headers):
             return "This server does not answer browsers"

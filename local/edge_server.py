@@ -121,7 +121,10 @@ class _Handler(BaseHTTPRequestHandler):
         127.0.0.1 (DNS rebinding).
         """
         if not _OWN_HOSTS.fullmatch(self.headers.get("Host", "")):
-            raise RefusedError(HTTPStatus.FORBIDDEN, "This server answers to 127.0.0.1 and localhost only")
+            raise RefusedError(
+                HTTPStatus.FORBIDDEN,
+                "This server answers to 127.0.0.1 and localhost only: use one of these in the address",
+            )
 
     def _check_page(self, behaviour: Behaviour, allowed_origins: frozenset[str]) -> None:
         """Raises RefusedError if the request comes from a web page that may not use this server."""

@@ -56,7 +56,7 @@ class Site:
         if method not in behaviour.methods:
             raise RefusedError(
                 HTTPStatus.FORBIDDEN,
-                f"{method} is not allowed here, only {', '.join(sorted(behaviour.methods))}",
+                f"This address does not accept {method}: use {', '.join(sorted(behaviour.methods))}",
             )
         port = self._engine.port
         name = self._resources[behaviour.origin.resource]

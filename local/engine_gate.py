@@ -83,7 +83,7 @@ class Gate:
         asks_api = len(hosts) == 1 and self._api_host.fullmatch(hosts[0])
         if not asks_api and (len(hosts) != 1 or hosts[0] not in self._own_hosts):
             # A page may have pointed its own name at this machine (DNS rebinding).
-            return "The engine answers to 127.0.0.1 and localhost only"
+            return "The engine answers to 127.0.0.1 and localhost only: use one of these in the address"
         # The token alone is enough against web pages. These two checks also refuse a page that has the token:
         # browsers add the headers themselves, and a page cannot prevent that.
         if any(name.startswith(b"sec-fetch-") for name, _ in headers):

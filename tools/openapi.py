@@ -83,7 +83,10 @@ def document() -> Json:
         "openapi": "3.1.0",
         "info": {"title": "Chat Image Cache", "version": _version(), "description": _DESCRIPTION},
         "servers": [
-            {"url": "http://127.0.0.1:8080", "description": "`make run`; on AWS the Address of the stack"}
+            {
+                "url": "http://127.0.0.1:8080",
+                "description": "The address of `make run`. On AWS, use the stack's output `Address`.",
+            }
         ],
         "tags": [{"name": name, "description": about} for name, about in _TAGS.values()],
         "paths": _paths(routes, answers),

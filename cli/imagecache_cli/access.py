@@ -16,6 +16,7 @@ _LOCAL_FILE = Path(".local", "access.json")
 # A process that runs the stack of a folder holds this lock.
 _LOCK_FILE = "run.lock"
 _BEEPER_DESKTOP = "http://127.0.0.1:23373"
+NEW_CONNECTION = "create a read-only one in Beeper Desktop (Settings, Integrations, Approved connections)"
 NOT_READY = "the local stack is not ready: wait until `make run` says that it is ready"
 _LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
@@ -99,7 +100,7 @@ def _typed_token() -> str:
     except EOFError:
         token = ""
     if not token:
-        raise SettingsError("no token was typed: create one in Beeper's settings, below Integrations")
+        raise SettingsError(f"no token was typed: {NEW_CONNECTION}")
     return token
 
 

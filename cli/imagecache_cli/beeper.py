@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import requests
 
-from imagecache_cli.access import Access
+from imagecache_cli.access import NEW_CONNECTION, Access
 from imagecache_cli.api import Bearer
 from imagecache_cli.contract import Comparison, Difference
 from imagecache_cli.errors import SettingsError, UnexpectedAnswerError, UnreachableError
@@ -137,9 +137,7 @@ class _Questions:
             return None
         self._asked[Asked(request, status)] = None
         if status == HTTPStatus.UNAUTHORIZED:
-            raise SettingsError(
-                "Beeper does not accept the token: create one in its settings, below Integrations"
-            )
+            raise SettingsError(f"Beeper does not accept the token: {NEW_CONNECTION}")
         is_answer = status == HTTPStatus.OK
         self._comparison.add(document, known if is_answer else "Error", request)
         return document if is_answer else None

@@ -29,7 +29,9 @@ def sync(
     complete: Annotated[
         bool, typer.Option("--complete", help="Read every chat, not only those that changed.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Delete chats even if very many are gone.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete the chats that Beeper no longer has, however many.")
+    ] = False,
 ) -> None:
     """Read Beeper's chats now, and wait for it. Exit code 1 unless everything was read."""
     session = open_session(context)
@@ -46,7 +48,7 @@ def backfill(
     context: typer.Context,
     active_days: Annotated[
         int | None,
-        typer.Option("--active-days", min=0, help="Only chats active in the last so many days; 0: all."),
+        typer.Option("--active-days", min=0, help="Only chats active in the last N days; 0 means all."),
     ] = None,
     watch: Watch = False,
 ) -> None:

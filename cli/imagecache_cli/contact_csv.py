@@ -33,7 +33,10 @@ def read_csv(text: str, file_name: str) -> Iterator[ContactEntry]:
             record, length = _record(lines, position, delimiter)
             entry = ContactEntry(position + 1)
             if record is None:
-                entry.problem = "the row has a quotation mark without its end: double it, or remove it"
+                entry.problem = (
+                    "the row has an opening quotation mark, but no closing one: add it, "
+                    'or write "" for a quotation mark within a text'
+                )
                 yield entry
             elif any(value.strip() for value in record):
                 # Rows may be shorter than the header or longer, because many programs omit empty cells at

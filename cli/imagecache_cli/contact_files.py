@@ -171,7 +171,7 @@ def _contact_row(entry: ContactEntry, first_numbers: dict[str, int]) -> ContactR
     if not problem:
         first_number = first_numbers.setdefault(contact_id, entry.number)
         if first_number != entry.number:
-            problem = f"row {first_number} has the same contactId"
+            problem = f"row {first_number} has the same contactId: give this row another, or combine them"
     return ContactRow(
         contact_id,
         full_name,

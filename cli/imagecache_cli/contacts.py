@@ -67,7 +67,7 @@ def list_contacts(
     everything: Annotated[bool, typer.Option("--all", help="Every page, not only the first.")] = False,
     source: Annotated[
         ContactSource | None,
-        typer.Option(help="Only contacts that were put by hand, or that come from there."),
+        typer.Option(help="Only contacts put by hand (manual), from Dex, or from Beeper."),
     ] = None,
 ) -> None:
     """List the contacts with their identifiers, and mark identifiers that another contact has already."""

@@ -28,8 +28,8 @@ def _counts(job: Job, *, dry_run: bool) -> dict[str, Text | str]:
         "images shown again": f"{job.count('unmarked'):,} no longer marked",
         "unused files": _unused_files(job, dry_run=dry_run),
         "images to check": f"{job.count('revalidated'):,} queued, to see whether they have changed",
-        "lost files": f"{job.count('undeleted'):,} undeleted, {job.count('rebuilt'):,} rebuilt from their "
-        f"originals, {fetched_again:,} queued for download",
+        "lost files": f"{job.count('undeleted'):,} restored from earlier versions, "
+        f"{job.count('rebuilt'):,} made again from their originals, {fetched_again:,} queued for download",
         "missing images": f"{job.count('queued'):,} queued",
         "damaged originals": f"{job.count('damaged'):,} left for a person to look at",
         "in doubt": f"{job.count('unsure'):,} left alone",

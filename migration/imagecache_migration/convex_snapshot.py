@@ -115,7 +115,8 @@ def read_snapshot(archive: Archive) -> Snapshot:
         )
     if not archive.names & {"cachedImages/documents.jsonl", "beeperChats/documents.jsonl"}:
         raise SnapshotError(
-            "it has neither cachedImages nor beeperChats: check that it is this application's"
+            "it has neither cachedImages nor beeperChats:"
+            " check that it is of the Convex application with your chats"
         )
     snapshot = Snapshot(archive)
     snapshot.files = _stored_files(snapshot)

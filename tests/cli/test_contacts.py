@@ -163,7 +163,11 @@ def test_a_row_that_is_refused_is_reported_and_the_others_are_put(
         "rows": [
             {"row": 2, "contactId": "ada", "outcome": "phone '12' is not valid"},
             {"row": 3, "contactId": MADE_ID, "outcome": "stored, but phone +442079460958 belongs to Zoe"},
-            {"row": 4, "contactId": "ada", "outcome": "row 2 has the same contactId"},
+            {
+                "row": 4,
+                "contactId": "ada",
+                "outcome": "row 2 has the same contactId: give this row another, or combine them",
+            },
             {"row": 5, "contactId": "", "outcome": NO_IDENTIFIER},
             {"row": 6, "contactId": "", "outcome": NO_IDENTIFIER},
         ],

@@ -257,7 +257,7 @@ def test_a_person_who_types_no_token_is_told_where_to_create_one(monkeypatch: py
 
     monkeypatch.setattr("sys.stdin", Terminal())
     monkeypatch.setattr("getpass.getpass", end)
-    with pytest.raises(SettingsError, match="below Integrations"):
+    with pytest.raises(SettingsError, match="Integrations, Approved connections"):
         find_beeper(None, environment={})
 
 

@@ -46,7 +46,8 @@ def test_a_dry_run_is_a_plan_that_a_person_can_read(api: FakeApi, imagecache: Co
         "images shown again 2 no longer marked",
         "unused files 5 to be deleted now (4.0 MB)",
         "images to check 4 queued, to see whether they have changed",
-        "lost files 1 undeleted, 2 rebuilt from their originals, 2 queued for download",
+        "lost files 1 restored from earlier versions, 2 made again from their originals, "
+        "2 queued for download",
         "missing images 7 queued",
         "damaged originals 1 left for a person to look at",
         "in doubt 6 left alone",

@@ -291,7 +291,7 @@ def test_fields_may_be_missing_null_extra_or_of_another_kind(tmp_path: Path) -> 
         ({"cachedImages/documents.jsonl": b""}, "--include-file-storage"),
         (
             {"_storage/documents.jsonl": b"", "users/documents.jsonl": b""},
-            "check that it is this application's",
+            "the Convex application with your chats",
         ),
     ],
 )

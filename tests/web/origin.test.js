@@ -20,7 +20,10 @@ test("the banner says from when chats and pictures are, and what to do", () => {
   const offline = bannerText(origin("offline"), true);
   assert.match(offline, /^Beeper is offline: chats and pictures are as of 5 Jun 2026, 09:07\. Open Beeper/);
   const refused = bannerText(origin("unauthorized"), true);
-  assert.match(refused, /^Beeper refuses the server's token: .* 5 Jun 2026, 09:07\. Make a new token/);
+  assert.match(
+    refused,
+    /^Beeper refuses the server's token: .* 5 Jun 2026, 09:07\. Create a read-only token/,
+  );
 });
 
 test("the banner dates nothing before any chat has been read", () => {
@@ -41,7 +44,7 @@ test("a state without a moment says that things may be old", () => {
 
 test("an empty list blames the first sync only if Beeper can be read", () => {
   assert.match(noChatsText(origin("offline")), /^Beeper is offline\. Open Beeper/);
-  assert.match(noChatsText(origin("unauthorized")), /^Beeper refuses the server's token\. Make/);
+  assert.match(noChatsText(origin("unauthorized")), /^Beeper refuses the server's token\. Create/);
   assert.match(noChatsText(origin("ok")), /^Beeper is connected/);
   for (const unknown of [origin("unknown"), null]) assert.match(noChatsText(unknown), /first sync/);
 });

@@ -43,6 +43,7 @@ const PROBLEMS = {
   },
   unauthorized: {
     what: "Beeper refuses the server's token",
-    advice: "Make a new token in Beeper and give it to the server.",
+    advice:
+      "Create a read-only token in Beeper's settings, and store it (`make secrets` on AWS, BEEPER_TOKEN for `make run`).",
   },
 };

@@ -126,7 +126,9 @@ def _whole(environ: Mapping[str, str], name: str, *, least: int) -> int:
     """Returns a setting as a number. Raises ConfigError if it is not a whole number of at least `least`."""
     value = _required(environ, name)
     if not value.isdecimal() or int(value) < least:
-        raise ConfigError(f"environment variable {name} must be a whole number from {least}, not {value!r}")
+        raise ConfigError(
+            f"environment variable {name} must be a whole number of at least {least}, not {value!r}"
+        )
     return int(value)
 
 

@@ -103,8 +103,8 @@ def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
         yield _titles(story)
     if story.is_remembered:
         is_cached = story.record is not None and story.record.status is ImageStatus.CACHED
-        shown = "and is shown" if is_cached else "and once it is cached it is shown"
-        yield f"It is remembered as a picture of a person, {shown} where Beeper names none for that person."
+        shown = "It is shown" if is_cached else "Once it is cached, it is shown"
+        yield f"It is kept as a picture of a person. {shown} where Beeper has no picture for that person."
     if story.contacts:
         contacts = " or ".join(f'"{contact_id}"' for contact_id in story.contacts)
         yield f"Shown for the contact {contacts} wherever that person has no picture of their own."

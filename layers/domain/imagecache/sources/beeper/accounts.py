@@ -77,7 +77,9 @@ class AccountApi:
                 raise ListingError("the list of contacts does not end: a page has no new ones")
             url_chars += sum(len(person.source_url or "") for person in new.values())
             if url_chars > _MOST_URL_CHARS:
-                raise ListingError("the URLs of the contacts' pictures are too long")
+                raise ListingError(
+                    f"the pictures' URLs have more than {_MOST_URL_CHARS:,} characters together"
+                )
             reading.unreadable += people.count(None)
             reading.contacts |= new
             if cursor is None:
