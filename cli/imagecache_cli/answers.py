@@ -262,10 +262,10 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class FormerPicture:
-    """A picture of a person that Beeper does not name for this member.
+    """A picture of a person whose URL Beeper does not send for this member.
 
-    `last_named` is None if Beeper may still name it in another chat. `is_chosen` is True for the picture that
-    an operator has chosen.
+    `last_named` is None if Beeper may still send it for another chat. `is_chosen` is True for the picture
+    that an operator has chosen.
     """
 
     source_url: str
@@ -278,7 +278,7 @@ class FormerPicture:
 
 @dataclass(frozen=True, slots=True)
 class FormerPictures:
-    """The former pictures of a member, the chosen one first, then those that Beeper has named last."""
+    """The former pictures of a member, the chosen one first, then those that Beeper has sent last."""
 
     participant_id: str
     full_name: str | None

@@ -33,7 +33,7 @@ def former(
         typer.Option(metavar="URL", help="Show this one of them, in all chats of the person."),
     ] = None,
 ) -> None:
-    """List a person's pictures that Beeper no longer names, with dates, or choose the one that is shown."""
+    """List a person's pictures that Beeper no longer sends, with dates, or choose the one that is shown."""
     session = open_session(context)
     chat_id, participant_id = (chat, person) if chat is not None else _find_member(session, person)
     member: dict[str, str | int] = {"chatId": chat_id, "participantId": participant_id}

@@ -32,7 +32,7 @@ class PeopleRoutes:
         """Returns the routes by API Gateway's route key."""
         return {
             "GET /api/people/pictures": Route(
-                summary="List the former pictures of a member, which Beeper no longer names",
+                summary="List the former pictures of a member, which Beeper no longer sends",
                 query=MEMBER,
                 gives=shapes.FormerPictures,
                 errors=[HTTPStatus.NOT_FOUND],

@@ -6,11 +6,12 @@ from imagecache.api.shapes import Image, Moment
 
 
 class FormerPicture(TypedDict):
-    """A picture of a person that Beeper does not name for this member.
+    """A picture of a person whose URL Beeper does not send for this member.
 
-    `firstSeen` is when a sync first found it, `lastNamed` when one found that Beeper no longer names it (null
-    if Beeper may still name it in another chat). `isShown` is true for the one that the member shows if
-    neither they nor their contact have a cached picture, `isChosen` for the one that an operator has chosen.
+    `firstSeen` is when a sync first found it. `lastNamed` is when a sync found that Beeper no longer sends
+    its URL, null if Beeper may still send it for another chat. `isShown` is true for the one that the
+    member shows if neither they nor their contact have a cached picture, `isChosen` for the one that an
+    operator has chosen.
     """
 
     sourceUrl: str
@@ -22,7 +23,7 @@ class FormerPicture(TypedDict):
 
 
 class FormerPictures(TypedDict):
-    """A member's former pictures, the chosen one first, then those that Beeper has named last."""
+    """A member's former pictures, the chosen one first, then those that Beeper has sent last."""
 
     participantId: str
     fullName: str | None
