@@ -25,7 +25,10 @@ class StackData:
 
 
 def data_of(stack: CloudFormationStack) -> StackData:
-    """Returns the data of a deployed stack. Raises DeploymentError if it has not all of its tables."""
+    """Returns the names of a deployed stack's tables and of its image bucket.
+
+    Raises DeploymentError if one of them is missing.
+    """
     names = {resource.logical_id: resource.physical_id for resource in stack.resources()}
     missing = [name for name in (*TABLES, IMAGE_BUCKET) if name not in names]
     if missing:
@@ -71,7 +74,10 @@ def _bucket_names(session: boto3.Session) -> list[str]:
 
 
 def _buckets_named(session: boto3.Session, prefix: str) -> list[str]:
-    """Returns the buckets of this region. S3 lists those of all regions, where other stacks may use them."""
+    """Returns the buckets of this region whose names begin with `prefix`.
+
+    S3 lists the buckets of all regions, but those of other regions may belong to other stacks.
+    """
     s3 = session.client("s3")
     names = _named(_bucket_names(session), prefix)
     return [name for name in names if _region_of(s3, name) == session.region_name]

@@ -49,7 +49,10 @@ class StoredTokens:
             say(f"{path} stored")
 
     def create(self, *, again: bool) -> dict[str, str]:
-        """Creates and returns both tokens of the API. If both exist, and without `again`, returns nothing."""
+        """Creates both tokens of the API, and returns them by name.
+
+        If both exist already and `again` is False, creates none and returns an empty dict.
+        """
         if not again and set(_API_TOKENS) <= self.names():
             return {}
         tokens = {name: secrets.token_urlsafe(_TOKEN_BYTES) for name in _API_TOKENS}

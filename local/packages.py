@@ -91,9 +91,9 @@ def _zipped(builds: Path, name: str, contents: dict[str, bytes]) -> Path:
 
 
 def _pointer(built: Path) -> dict[str, bytes]:
-    """Returns the contents of a layer whose packages are in another folder.
+    """Returns the only file of a small layer: it adds the packages in `built` to Python's path.
 
-    Python executes a line of a `.pth` file that begins with `import`.
+    Python executes each line of a `.pth` file that begins with `import`.
     """
     line = f"import sys; sys.path.insert(0, {str(built / 'python')!r})\n"
     return {"python/lib/local/site-packages/layer.pth": line.encode()}

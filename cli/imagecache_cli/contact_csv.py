@@ -101,7 +101,10 @@ def _length_problem(record: list[str]) -> str:
 
 @contextmanager
 def _fields_of_any_length() -> Iterator[None]:
-    """Lifts the module's limit, for which it would refuse the whole file instead of one row."""
+    """Lifts the limit that Python's csv module has for the length of a field.
+
+    With the limit, one long field would make the module refuse the whole file instead of one row.
+    """
     previous = csv.field_size_limit(sys.maxsize)
     try:
         yield

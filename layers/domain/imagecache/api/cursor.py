@@ -49,7 +49,7 @@ def read(listing: str, cursor: str | None, parse: Callable[[Any], Position | Non
 
 
 def is_key(value: object, *, max_bytes: int) -> TypeGuard[str]:
-    """Tells whether DynamoDB takes the value as a key: a text of 1 to `max_bytes` bytes in UTF-8."""
+    """Returns True if DynamoDB takes the value as a key: a text of 1 to `max_bytes` bytes in UTF-8."""
     try:
         return isinstance(value, str) and 1 <= len(value.encode()) <= max_bytes
     except UnicodeEncodeError:  # JSON can carry half of a surrogate pair
@@ -57,7 +57,7 @@ def is_key(value: object, *, max_bytes: int) -> TypeGuard[str]:
 
 
 def is_moment(value: object) -> TypeGuard[int]:
-    """Tells whether the value is a time in ms, 0 for none."""
+    """Returns True if the value is a time in ms, or 0, which means that there is none."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_MOMENT
 
 

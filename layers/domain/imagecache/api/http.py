@@ -128,7 +128,10 @@ def _without_body(response: Response) -> Response:
 
 
 def _is_too_large(response: Response) -> bool:
-    """Tells whether Lambda could not return the answer. Listings end their pages before that."""
+    """Returns True if the answer is larger than Lambda can return.
+
+    A page of a list never is, because it ends before that size.
+    """
     body = response.get("body", "")
     # A character takes four bytes at most. Few answers are so long that they have to be measured.
     return len(body) * 4 > MOST_ANSWER_BYTES and sent_bytes(body) > MOST_ANSWER_BYTES

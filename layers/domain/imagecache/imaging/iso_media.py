@@ -56,7 +56,7 @@ def without_metadata(content: bytes) -> bytes:
 
 
 def item_kinds(content: bytes) -> list[bytes]:
-    """Returns the kind of each item of a file, of which pictures and their tiles are some."""
+    """Returns the kind of each item of a file. Pictures and their tiles are items; so are other things."""
     return [content[at : at + 4] for at in _item_kinds(content)]
 
 
@@ -90,7 +90,7 @@ def color_codes(content: bytes) -> tuple[int, int] | None:
 
 
 def _boxes(content: bytes, start: int, end: int, *, most: int = _MOST_BOXES) -> Iterator[Box]:
-    """Yields at most so many boxes of a file, each before those in it."""
+    """Yields the boxes of a file, at most `most` of them. A box comes before the boxes that it contains."""
     open_ranges = [(start, end)]
     seen = 0
     while open_ranges and seen < most:

@@ -127,10 +127,10 @@ def profile_of_codes(primaries: int, transfer: int) -> bytes | None:
 
 
 def profile_of_video_codes(primaries: int, transfer: int) -> bytes | None:
-    """Returns a profile as `profile_of_codes`, for the code points of a frame of a video format.
+    """Returns a profile like `profile_of_codes`, for the code points of a frame of a video format.
 
-    There 2 means that nothing is said, for which browsers take sRGB. They do so for the curves of television,
-    too, because pictures are not seen in a dark room.
+    The code point 2 means "unspecified". Browsers then use sRGB, so this function does, too. Browsers also
+    use the curve of sRGB in place of the curves of television, which are made for dark rooms.
     """
     is_ordinary = transfer in {1, 2, 6, 14, 15}
     return profile_of_codes(1 if primaries == 2 else primaries, 13 if is_ordinary else transfer)
@@ -156,7 +156,7 @@ _BRADFORD: Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.03
 
 
 def _to_d50(primaries: Primaries) -> Matrix:
-    """Returns the matrix from linear RGB to XYZ, with white adapted to D50, which profiles count from."""
+    """Returns the matrix from linear RGB to XYZ, adapted to D50, the white point of all ICC profiles."""
     points = (primaries.red, primaries.green, primaries.blue)
     unscaled = _columns(tuple(_xyz(point) for point in points))  # type: ignore[arg-type] # three of them
     white = _xyz(primaries.white)

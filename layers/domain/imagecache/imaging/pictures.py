@@ -159,9 +159,10 @@ def _render(file: PictureFile) -> Picture:
 
 
 def _shrunk(image: Image.Image, profile: Profile | None, size: tuple[int, int]) -> Image.Image:
-    """Returns the image in this size, which is that of the largest copy, in RGB or RGBA.
+    """Returns the image in this size, the size of the largest copy.
 
-    If it has no transparency, it is in the mode that its profile is for instead.
+    The mode is RGBA if the image has transparency. Otherwise it is the mode of the profile, or RGB without a
+    profile.
     """
     mode = "RGBA" if image.has_transparency_data else profile.mode if profile else "RGB"
     # `convert` would copy an image even if it has this mode already: 160 MB for the largest one.

@@ -32,7 +32,11 @@ class KnownPicture:
     chosen_at: int = 0
 
     def joined(self, other: "KnownPicture") -> "KnownPicture":
-        """Returns this picture with both records' data: the first sight, the last dates, and a number."""
+        """Combines two records of this picture.
+
+        Returns the earlier `first_seen`, the later `named_until` and `chosen_at`, and this record's
+        `phone_id`, or else that of the other one.
+        """
         return replace(
             self,
             phone_id=self.phone_id or other.phone_id,

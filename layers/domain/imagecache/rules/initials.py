@@ -92,7 +92,10 @@ def _words(name: str) -> Iterator[tuple[str, bool]]:
 
 
 def _cluster(text: str) -> str:
-    """Returns the first grapheme cluster of a text that begins with a letter (Unicode Standard Annex #29)."""
+    """Returns the first grapheme cluster of a text (Unicode Standard Annex #29).
+
+    The text must begin with a letter.
+    """
     end = 1
     if match := _HANGUL.match(text) or _HANGUL_SYLLABLE.match(text):
         end = match.end()

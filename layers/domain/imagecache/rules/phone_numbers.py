@@ -124,7 +124,10 @@ def _likelihood(number: "PhoneNumber") -> int:
 
 
 def _parsed(text: str, region: str) -> "PhoneNumber | None":
-    """Returns the number, or None if it is not possible, even in the present form of an earlier one."""
+    """Returns the number that the text has, or None if no such number is possible.
+
+    An earlier form of a number is tested in its present form.
+    """
     import phonenumbers  # noqa: PLC0415 - 100 ms of a cold start, and most invocations never need it
 
     try:

@@ -180,10 +180,11 @@ class ImageCacher:
 
 
 def _is_first_attempt(claim: Won, message: ImageMessage) -> bool:
-    """Returns whether the image may be tried again within minutes if its origin does not serve it.
+    """Returns True if the image has neither failed nor been deferred before.
 
-    This is the attempt with less time. Most images that are not served now are served a minute later, and an
-    image that is never served gets just one more attempt before it fails.
+    The origin has less time for the first attempt, and the image is tried again soon if it was not served.
+    Most such images are served a minute later. One that is never served gets just one more attempt before it
+    fails.
     """
     return not (claim.failures or message.deferrals)
 
@@ -193,7 +194,7 @@ def _is_suspected(claim: Won) -> bool:
 
 
 def _has_crashed(claim: Won) -> bool:
-    """Returns whether the attempt before, which the image had alone, ended without an outcome."""
+    """Returns True if the previous attempt, which fetched this image alone, ended without an outcome."""
     return claim.attempts > (1 if claim.crashed_before else MAX_SHARED_ATTEMPTS + 1)
 
 

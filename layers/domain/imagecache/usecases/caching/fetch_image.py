@@ -201,8 +201,8 @@ class OriginGate:
     ) -> FetchFailed | OriginClosed:
         """Finds out whether an error concerns only this image, and opens the circuit if it does not.
 
-        Only a missing connection shows that by itself: no image can cause it. After any other error the
-        origin is checked, with a request that needs the token if the token was refused.
+        If there was no connection, the origin is down, because no image can cause that. After any other error
+        the origin is checked, with a request that needs the token if the token was refused.
         """
         if isinstance(error, OriginUnreachableError):
             return self._open(permit, error)

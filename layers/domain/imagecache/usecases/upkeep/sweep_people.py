@@ -25,9 +25,9 @@ class PeopleSweeper:
     former_pictures: FormerPictures
 
     def sweep(self) -> None:
-        """Scans the table once. A record that sync writes meanwhile is not deleted.
+        """Marks and deletes records as the class describes, after one scan of the table.
 
-        Raises StoreUnavailableError.
+        A record that sync writes meanwhile is not deleted. Raises StoreUnavailableError.
         """
         now = self.clock()
         people = self.people_table.everybody()
