@@ -1,12 +1,14 @@
 """One command leads to a page of faces, which survives a stop, an edit and a power cut."""
 
+import os
 import signal
 from collections.abc import Iterable, Mapping
 
 import pytest
 
 from demo.service import DemoAccount
-from tests.end_to_end.conftest import Clone, stop, wait_until
+from local.processes import leftovers
+from tests.end_to_end.conftest import LIMIT_SECONDS, Clone, stop, wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -28,11 +30,12 @@ def assert_every_url_loads(clone: Clone) -> int:
 
 
 def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: Clone) -> None:
-    clone.invent(single_chats=65, groups=8, crowd=60)
+    """The account is small, because a media server is sent 80 requests per minute and no more."""
+    clone.invent(single_chats=1, groups=1, crowd=1)
     clone.list_few_contacts()
-    chats, pictures, contacts = 50, 75, 20  # on a page, and at least so many of the others
+    chats, pictures, contacts = 20, 35, 8  # at least so many
     first = clone.run_until_ready()
-    wait_until(lambda: len(clone.get("/api/chats?limit=50")["chats"]) == chats, what=f"{chats} chats")
+    wait_until(lambda: len(clone.get("/api/chats?limit=50")["chats"]) >= chats, what=f"{chats} chats")
     deliverable = clone.demo("account")["deliverable"]
     wait_until(
         lambda: all_cached(clone, deliverable, clone.image_hits()),
@@ -61,7 +64,7 @@ def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: C
 
 def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
     """The account is small, because what a cut leaves unfinished does not depend on the rest."""
-    with DemoAccount(scale=0.2) as demo:
+    with DemoAccount(scale=0.05) as demo:
         beeper = {"BEEPER_URL": demo.beeper_url, "BEEPER_TOKEN": demo.beeper_token}
         deliverable = demo.account.deliverable()
         first = clone.run_until_ready(**beeper)
@@ -82,14 +85,24 @@ def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
         assert stored.items() <= clone.originals().items(), "no start deletes a picture"
 
 
-def test_two_clones_run_side_by_side(clone: Clone, another_clone: Clone) -> None:
+def test_two_clones_run_side_by_side_and_only_the_one_whose_engine_ends_stops(
+    clone: Clone, another_clone: Clone
+) -> None:
     """Their demo accounts are small, because only what the two clones share matters here."""
     for each in (clone, another_clone):
         each.invent(single_chats=1, groups=1, crowd=1)
+        each.list_few_contacts()
     first = clone.run_until_ready()
     second = another_clone.run_until_ready()
     for running in (clone, another_clone):
         assert len(running.get("/api/chats")["chats"]) > 0
-    assert (stop(first)[0], stop(second)[0]) == (0, 0)
+    for pid in leftovers(clone.root / ".local" / "demo"):
+        os.kill(pid, signal.SIGKILL)
+    _, errors = first.communicate(timeout=LIMIT_SECONDS)
+    assert first.returncode == 1
+    log = clone.root / ".local" / "demo" / "ministack.log"
+    assert errors.splitlines()[-1] == f"stopped: the engine was ended by SIGKILL; its log is {log}"
     assert clone.is_clean()
+    assert len(another_clone.get("/api/chats")["chats"]) > 0
+    assert stop(second)[0] == 0
     assert another_clone.is_clean()

@@ -1,12 +1,10 @@
 """`make run` says in one line why it does not start or why it ends, and leaves no process behind."""
 
-import os
 import signal
 import socket
 
 import pytest
 
-from local.processes import leftovers
 from tests.end_to_end.conftest import LIMIT_SECONDS, Clone, stop, wait_until
 
 pytestmark = pytest.mark.engine
@@ -53,14 +51,3 @@ def test_a_taken_port_is_named_before_anything_starts(clone: Clone) -> None:
     assert (process.returncode, errors.count("\n")) == (2, 1)
     assert f"PORT {clone.port}" in errors
     assert not (clone.root / ".local" / "demo").exists()
-
-
-def test_an_engine_that_ends_stops_everything(clone: Clone) -> None:
-    process = clone.run_until_ready()
-    for pid in leftovers(clone.root / ".local" / "demo"):
-        os.kill(pid, signal.SIGKILL)
-    _, errors = process.communicate(timeout=LIMIT_SECONDS)
-    assert process.returncode == 1
-    log = clone.root / ".local" / "demo" / "ministack.log"
-    assert errors.splitlines()[-1] == f"stopped: the engine was ended by SIGKILL; its log is {log}"
-    assert clone.is_clean()
