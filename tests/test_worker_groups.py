@@ -1,6 +1,7 @@
 """Tests of one group run in one process, other tests in any."""
 
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -12,23 +13,40 @@ NOTES_ITS_PROCESS = """
 
     @pytest.mark.parametrize("number", range(6))
     def test_that_notes_its_process(number):
-        with Path("processes.txt").open("a") as file:
+        with Path("GROUP.txt").open("a") as file:
             file.write(os.environ["PYTEST_XDIST_WORKER"] + "\\n")
         time.sleep(0.05)
 """
 
 
-@pytest.mark.parametrize(("folder", "processes"), [("engine", 1), ("engine/small", 1), ("unit", 2)])
+@pytest.mark.parametrize(
+    ("files", "processes"),
+    [
+        (
+            {
+                "engine/test_it.py": "engine",
+                "engine/small/test_it.py": "engine",
+                "hostile/test_memory.py": "memory",
+            },
+            1,
+        ),
+        ({"unit/test_it.py": "unit"}, 2),
+    ],
+)
 def test_the_tests_of_a_group_run_in_one_process(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, folder: str, processes: int
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], processes: int
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    tests = pytester.mkdir("tests") / folder
-    tests.mkdir(parents=True)
-    pytester.makepyfile(NOTES_ITS_PROCESS).rename(tests / "test_it.py")
+    for file, group in files.items():
+        path = pytester.path / "tests" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(NOTES_ITS_PROCESS).replace("GROUP", group))
 
-    result = pytester.runpytest_subprocess("-p", "xdist", "-p", "tests.worker_groups", "-n", "2")
+    result = pytester.runpytest_subprocess(
+        *("-p", "xdist", "-p", "tests.worker_groups", "-n", "2", "--import-mode=importlib")
+    )
 
-    result.assert_outcomes(passed=6)
-    assert len(set((pytester.path / "processes.txt").read_text().split())) == processes
+    result.assert_outcomes(passed=6 * len(files))
+    for group in files.values():
+        assert len(set((pytester.path / f"{group}.txt").read_text().split())) == processes, group

@@ -5,8 +5,8 @@ from pathlib import PurePosixPath
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # ships no types
 
-# The tests of each of these folders share something that takes long to make.
-GROUPS = ("artifacts", "end_to_end", "engine", "page")
+# The tests of each of these folders, and of this file, share something that takes long to make.
+GROUPS = ("artifacts", "end_to_end", "engine", "page", "test_memory.py")
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
@@ -17,8 +17,8 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist ships 
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        folders = PurePosixPath(nodeid.partition("::")[0]).parts
-        return next((group for group in GROUPS if group in folders), nodeid)
+        path = PurePosixPath(nodeid.partition("::")[0]).parts
+        return next((group for group in GROUPS if group in path), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)  # Without pytest-xdist there is no such hook.
