@@ -1,6 +1,8 @@
 """Reads template.yaml, and replaces references to numbers by the numbers, which the engine needs."""
 
+import copy
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,15 @@ class TemplateError(Exception):
 def read_template(path: Path = TEMPLATE) -> Template:
     """Reads the template. Short forms such as `!Ref` become `{"Ref": ...}`. Raises TemplateError."""
     try:
-        template: Template = yaml_parse(path.read_text())
+        return copy.deepcopy(_parsed(path.read_text()))
     except yaml.YAMLError as error:
         raise TemplateError(f"{path.name} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> Template:
+    """Returns the template of this text, which takes a third of a second and is asked for several times."""
+    template: Template = yaml_parse(text)
     return template
 
 

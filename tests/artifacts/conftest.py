@@ -4,11 +4,14 @@ import compileall
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import nh3
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from local.template import read_template
 
@@ -29,6 +32,19 @@ def make(*arguments: str) -> None:
         check=False,
     )
     assert completed.returncode == 0, completed.stdout + completed.stderr
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_commands() -> Iterator[None]:
+    """Lets commands that run in this process read boto3's descriptions of services once, and ask often.
+
+    On AWS a change takes minutes, in the embedded engine less than the first pause.
+    """
+    read = JSONFileLoader().load_file
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", staticmethod(cache(read)))
+        patch.setattr("deployment.stack._FIRST_PAUSE_SECONDS", 0.02)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -136,10 +136,14 @@ class Account:
         dynamodb = self.client("dynamodb")
         for table in TABLES:
             keys = dynamodb.describe_table(TableName=resources[table])["Table"]["KeySchema"]
-            for number in range(30):
-                row: dict[str, Any] = {key["AttributeName"]: {"S": f"{number}"} for key in keys}
-                row |= {"members": {"SS": ["a", "b"]}, "bytes": {"B": b"\0\1"}, "at": {"N": "1.5"}}
-                dynamodb.put_item(TableName=resources[table], Item=row)
+            rows: list[dict[str, Any]] = [
+                {key["AttributeName"]: {"S": f"{number}"} for key in keys}
+                | {"members": {"SS": ["a", "b"]}, "bytes": {"B": b"\0\1"}, "at": {"N": "1.5"}}
+                for number in range(30)
+            ]
+            for written in (rows[:25], rows[25:]):
+                requests = [{"PutRequest": {"Item": row}} for row in written]
+                dynamodb.batch_write_item(RequestItems={resources[table]: requests})
         s3 = self.client("s3")
         for version in (b"old", b"new"):
             for key in ("originals/1", "images/1/96.webp", "images/1/192.webp"):
