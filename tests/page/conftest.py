@@ -33,6 +33,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, other_port: int) -> Iterator
     clone = Clone(tmp_path_factory.mktemp("page").resolve() / "clone")
     clone.invent(single_chats=95, groups=14, crowd=CROWD)  # two pages of chats
     clone.list_few_contacts()
+    clone.take_all_pictures_from_beeper()
     process = clone.run_until_ready(ALLOWED_ORIGINS=f"http://127.0.0.1:{other_port}")
     wait_until(lambda: everything_is_cached(clone), what="all chats are read and no picture is pending")
     yield clone
