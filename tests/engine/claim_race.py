@@ -25,7 +25,7 @@ from tests.tables import create_tables
 NOW = 1_800_000_000_000
 WORKERS = 32
 LEASE_SECONDS = 90
-SLOTS_WANTED = 200
+SLOTS_WANTED = 100  # four times as many as the pace has
 BLOB = Blob("b10b", "image/png", 10, 64, 64)
 
 

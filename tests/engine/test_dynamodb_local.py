@@ -12,7 +12,7 @@ from local.template import ROOT
 from tests.dynamodb_local.program import NOT_HERE, OWN_NETWORK, emulator
 from tests.engine.claim_race import WORKERS
 
-ROUNDS = 10
+ROUNDS = 5
 Raced = dict[str, Any]
 
 
