@@ -12,9 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.exceptions import ClientError
-
 # CloudFormation accepts it in a template, and fails when it creates the queue.
 IMPOSSIBLE = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 999_999}}
 TEMPLATE: dict[str, Any] = {
@@ -53,6 +50,10 @@ def main() -> None:
 
 
 def _create_change_set(options: list[str], *, broken: bool) -> None:
+    # Importing boto3 takes half a second, which every `build` would wait for, too.
+    import boto3  # noqa: PLC0415
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
     stack = options[options.index("--stack-name") + 1]
     region = options[options.index("--region") + 1]
     given = {}
