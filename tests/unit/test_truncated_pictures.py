@@ -1,6 +1,7 @@
 """A file that lacks only its last bytes is shown, and half a file is refused."""
 
 import io
+import time
 import zlib
 from random import Random
 
@@ -105,6 +106,18 @@ def test_an_interlaced_png_must_have_all_its_bytes() -> None:
 
 ADAM7 = ((2, 2), (2, 2), (4, 2), (4, 4), (8, 4), (8, 8), (16, 8))
 """The width of a row and the number of rows of each pass, for 16 x 16 pixels."""
+
+
+def test_what_follows_the_rows_of_a_damaged_png_is_not_unpacked() -> None:
+    """4 MB of data become 4 GB. The second row has a filter that does not exist."""
+    pack = zlib.compressobj()
+    rows = (b"\0" + bytes(16)) + (b"\x09" + bytes(16)) * 15
+    data = pack.compress(rows) + pack.flush(zlib.Z_FULL_FLUSH)
+    zeros = pack.compress(bytes(1_000_000)) + pack.flush(zlib.Z_FULL_FLUSH)
+    original = png_of(0, 8, b"", b"", data=data + zeros * 4000)
+    started = time.thread_time()
+    render(original)
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3, 4, 10, 100])

@@ -278,6 +278,7 @@ def _share_of_rows(header: _Header, size: tuple[int, int], data: bytes) -> tuple
     The data are unpacked without their checksum, in parts so small that none takes more than 5 MB.
     """
     inflate = zlib.decompressobj(wbits=-15)
+    wanted = _count_bytes(header, size)
     count = 0
     end = len(data)
     try:
@@ -286,12 +287,19 @@ def _share_of_rows(header: _Header, size: tuple[int, int], data: bytes) -> tuple
             if inflate.eof:
                 end = min(at + _PART_BYTES, len(data)) - len(inflate.unused_data)
                 break
+            if count > wanted:  # what follows has no pixels, and may be a thousand times as long as its file
+                break
     except zlib.error:
         pass
     if header.is_interlaced:  # a row is made of parts that are far from each other
-        passes = [_size_of_pass(size, *one_pass) for one_pass in _ADAM7]
-        return float(count >= sum(header.row_bytes(width) * height for width, height in passes)), end
+        return float(count >= wanted), end
     return min(1.0, count // header.row_bytes(size[0]) / size[1]), end
+
+
+def _count_bytes(header: _Header, size: tuple[int, int]) -> int:
+    """Returns the number of bytes of all unpacked rows."""
+    passes = [_size_of_pass(size, *one_pass) for one_pass in _ADAM7] if header.is_interlaced else [size]
+    return sum(header.row_bytes(width) * height for width, height in passes)
 
 
 def _size_of_pass(size: tuple[int, int], left: int, top: int, across: int, down: int) -> tuple[int, int]:
