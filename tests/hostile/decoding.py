@@ -9,6 +9,7 @@ import ctypes
 import io
 import json
 import os
+import random
 import resource
 import struct
 import subprocess
@@ -153,6 +154,8 @@ KINDS: Mapping[str, Make] = {
     "HEIF with alpha": lambda n: heif("RGBA", n, chroma=444),
     "HEIF of 10 bits in tiles": lambda n: heif("RGB;16", n, chroma=444, tile_size=512),
     "HEIF of 10 bits with alpha": lambda n: heif("RGBA;16", n, chroma=444),
+    "GIF of 90 frames": lambda n: noise(n, "GIF"),
+    "WebP of 90 frames": lambda n: noise(n, "WEBP", quality=1, method=0),
     "AVIF animated": lambda n: animated("RGBA", n, "AVIF", speed=10, subsampling="4:4:4"),
     "AVIF grid of 2": lambda n: avif_grid(saved("RGB", square(n // 2), "AVIF", speed=10), 2),
     "AVIF grid of 2 with alpha": lambda n: avif_grid(
@@ -168,6 +171,20 @@ MEGAPIXELS = (4, 16, 40)
 def animated(mode: str, megapixels: int, image_format: str, **options: Any) -> bytes:
     second = [Image.new(mode, square(megapixels), 77)]
     return saved(mode, square(megapixels), image_format, save_all=True, append_images=second, **options)
+
+
+def noise(megapixels: int, image_format: str, **options: Any) -> bytes:
+    """Returns an animation of 90 frames of noise, as long as one may be that gets a moving copy."""
+    side = int((megapixels * MEGAPIXEL / 90) ** 0.5)
+    tile = random.Random(1).randbytes(side * 4)
+    rows = [tile[at % side :] + tile[: at % side] for at in range(side + 90)]
+    frames = [
+        Image.frombytes("RGBA", (side, side), b"".join(rows[at : at + side])[: side * side * 4])
+        for at in range(90)
+    ]
+    out = io.BytesIO()
+    frames[0].save(out, image_format, save_all=True, append_images=frames[1:], duration=30, **options)
+    return out.getvalue()
 
 
 def box(kind: bytes, *contents: bytes) -> bytes:
@@ -366,6 +383,7 @@ LARGE: Mapping[str, Callable[[], bytes]] = {
 RARE = (
     *("PNG P, tRNS", "PNG RGBA", "PNG I;16", "PNG I;16, tRNS", "PNG animated, restored"),
     "PNG RGB of 16 bits, tRNS",
+    *("GIF of 90 frames", "WebP of 90 frames"),
     *("GIF animated", "GIF smaller than its screen", "WebP animated", "AVIF grid of 2 with alpha"),
 )
 """Kinds that once took much more than was documented, and that are not the worst of their formats."""

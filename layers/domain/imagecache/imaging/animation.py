@@ -1,7 +1,8 @@
 """Finds the frame of an animation that stands for it in a still picture, and draws frames on each other.
 
 Many animations begin with a blank frame or fade in from black. Such a frame would look like a picture that is
-missing. So the first frames are looked at until one has more than one color.
+missing. So the first frames are looked at until one has more than one color. A short animation also gets a
+moving copy, for which all its frames are decoded.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,11 @@ from PIL import Image
 MOST_FRAMES = 10
 MOST_PIXELS = 10_000_000
 """The most pixels that are decoded to find a frame that shows something."""
-_SAME = 8
+MOST_MOVING_FRAMES = 90
+"""The most frames of a moving copy: 30 a second."""
+_LONGEST_PLAYING_MS = 3000
+_SHORTEST_FRAME_MS, _MS_OF_SHORTER_FRAMES = 11, 100  # as browsers play them
+SAME = 8
 """Samples of 8 bits that differ by no more count as equal, as lossy compression changes them a little."""
 
 Box = tuple[int, int, int, int]
@@ -40,19 +45,46 @@ class Disposal(Enum):
 class Frame(NamedTuple):
     """A part of an animation. `decode` returns its pixels, which are as large as `box`.
 
-    `is_blended` means that what was drawn before is seen through its transparent pixels.
+    `is_blended` means that what was drawn before is seen through its transparent pixels. `duration` is in ms,
+    as the file has it.
     """
 
     decode: Callable[[], Image.Image]
     box: Box
     disposal: Disposal = Disposal.KEEP
     is_blended: bool = True
+    duration: int = 0
+
+
+class Animation(NamedTuple):
+    """An animation of which a moving copy is made.
+
+    `durations` (ms) says for how long each frame is shown. `frames` decodes the frames one after the other,
+    and yields the whole picture each time, which may be the same image as before.
+    """
+
+    durations: tuple[int, ...]
+    frames: Callable[[], Iterator[Image.Image]]
 
 
 def frames_looked_at(size: tuple[int, int], frames: int) -> int:
     """Returns how many frames of this size may be decoded: at least one."""
     width, height = size
     return max(1, min(frames, MOST_FRAMES, MOST_PIXELS // max(1, width * height)))
+
+
+def short_animation(
+    size: tuple[int, int], durations: Sequence[int], frames: Callable[[], Iterator[Image.Image]]
+) -> Animation | None:
+    """Returns an animation whose frames have these durations (ms), or None if it gets no moving copy.
+
+    It gets none if it has one frame, plays for more than three seconds, or takes too long to decode.
+    """
+    width, height = size
+    played = [duration if duration >= _SHORTEST_FRAME_MS else _MS_OF_SHORTER_FRAMES for duration in durations]
+    if not 1 < len(played) <= min(MOST_MOVING_FRAMES, MOST_PIXELS // max(1, width * height)):
+        return None
+    return Animation(tuple(played), frames) if sum(played) <= _LONGEST_PLAYING_MS else None
 
 
 def how_much_is_shown(image: Image.Image) -> Shown:
@@ -62,13 +94,13 @@ def how_much_is_shown(image: Image.Image) -> Shown:
     ranges = [_range(pixels.getchannel(band)) for band in pixels.getbands()]
     if pixels.mode == "RGBA":
         least, most = ranges.pop()
-        if most <= _SAME:
+        if most <= SAME:
             return Shown.NOTHING
-        if most - least > _SAME:
+        if most - least > SAME:
             return Shown.SOMETHING
-    if any(most - least > _SAME for least, most in ranges):
+    if any(most - least > SAME for least, most in ranges):
         return Shown.SOMETHING
-    is_plain = all(most <= _SAME for _, most in ranges) or all(least >= 255 - _SAME for least, _ in ranges)
+    is_plain = all(most <= SAME for _, most in ranges) or all(least >= 255 - SAME for least, _ in ranges)
     return Shown.BLACK_OR_WHITE if is_plain else Shown.ONE_COLOR
 
 
@@ -80,18 +112,18 @@ def _range(band: Image.Image) -> tuple[int, int]:
 def first_frame_shown(size: tuple[int, int], frames: Sequence[Frame]) -> Image.Image:
     """Returns the composed frame that shows most, or the first one if several frames show as much."""
     if len(frames) == 1:
-        return next(_composed(size, frames))
+        return next(composed(size, frames))
     best, most = 0, Shown.NOTHING
-    for index, image in enumerate(_composed(size, frames)):
+    for index, image in enumerate(composed(size, frames)):
         shown = how_much_is_shown(image)
         if shown is Shown.SOMETHING:
             return image
         if shown > most:
             best, most = index, shown
-    return next(islice(_composed(size, frames), best, None))
+    return next(islice(composed(size, frames), best, None))
 
 
-def _composed(size: tuple[int, int], frames: Sequence[Frame]) -> Iterator[Image.Image]:
+def composed(size: tuple[int, int], frames: Sequence[Frame]) -> Iterator[Image.Image]:
     """Yields the canvas after each frame. It is the same image each time, but for the first."""
     first = frames[0].decode()
     # The usual case is not drawn on anything, which saves a copy of all its pixels.

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from PIL import Image, ImageChops
 
 _HEADER_BYTES = 128
-_MOST_CACHED_BYTES = 64 * 1024
+MOST_CACHED_BYTES = 64 * 1024
+"""The longest profile whose conversion is computed only once."""
 _MOST_TAGS = 100  # which LittleCMS accepts
 _SAMPLES = bytes(chain.from_iterable(product(range(0, 256, 51), repeat=3)))
 """Colors by which a profile for sRGB is recognised: there are many, and their pictures need no conversion."""
@@ -63,7 +64,7 @@ def to_srgb(image: Image.Image, profile: Profile) -> Image.Image:
 
 
 def _converted(image: Image.Image, profile: Profile) -> Image.Image | None:
-    is_small = len(profile.icc) <= _MOST_CACHED_BYTES
+    is_small = len(profile.icc) <= MOST_CACHED_BYTES
     transform = _cached_transform(profile) if is_small else _transform(profile)
     try:
         converted: Image.Image | None = transform and _cms().applyTransform(image, transform)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from imagecache.model.image import SIZES
 
-*_, _LARGEST_FILLING, _LARGEST = sorted(SIZES)
+*_, LARGEST_FILLING, _LARGEST = sorted(SIZES)
 _MOST_ELONGATED = 4  # a longer picture does not fill its square, so that its copy stays small
 _BACKDROPS = ("#ffffff", "#202124", "#8a8a8a")  # the first is taken if several are equally good
 _LEAST_CONTRAST = 1.6  # the ratio of WCAG 2; with less, a pixel hardly differs from what is behind it
@@ -22,7 +22,7 @@ def copy_size(size: int, width: int, height: int) -> tuple[int, int]:
     picture: its longest side has its size, unless the copy of 192 is larger.
     """
     shortest, longest = sorted((width, height))
-    filling = min(size, _LARGEST_FILLING)
+    filling = min(size, LARGEST_FILLING)
     share = min(filling / shortest, _MOST_ELONGATED * filling / longest)
     if size == _LARGEST:
         share = max(share, size / longest)

@@ -13,11 +13,14 @@ from typing import NamedTuple
 from PIL import Image, ImageChops
 
 from imagecache.imaging.animation import (
-    MOST_FRAMES,
+    MOST_MOVING_FRAMES,
+    Animation,
     Disposal,
     Frame,
+    composed,
     first_frame_shown,
     frames_looked_at,
+    short_animation,
 )
 from imagecache.imaging.picture_file import LEAST_SHARE_DECODED, DecodingError, PictureFile, Still
 
@@ -36,6 +39,7 @@ class _FrameBlock(NamedTuple):
     palette: bytes
     transparent: int | None
     disposal: Disposal
+    duration: int
     data: bytes
 
 
@@ -50,16 +54,27 @@ def read_gif(content: bytes) -> PictureFile:
     # Browsers make the canvas larger for a first frame that does not fit on it.
     _, _, right, bottom = blocks[0].box
     size = (max(width, right), max(height, bottom))
-    frames = [
-        Frame(partial(_decode, block, size), _inside(block.box, size), block.disposal)
-        for block in blocks[: frames_looked_at(size, len(blocks))]
-        if _is_on_canvas(block.box, size)
-    ]
+    looked_at = blocks[: frames_looked_at(size, len(blocks))]
+    frames = [_frame(block, size) for block in looked_at if _is_on_canvas(block.box, size)]
     return PictureFile(
         format="GIF",
         size=size,
         decode=lambda: Still(first_frame_shown(size, frames)),
         frames=len(frames),
+        animation=_animation(size, blocks),
+    )
+
+
+def _animation(size: tuple[int, int], blocks: list[_FrameBlock]) -> Animation | None:
+    if not all(_is_on_canvas(block.box, size) for block in blocks):
+        return None
+    frames = [_frame(block, size) for block in blocks]
+    return short_animation(size, [frame.duration for frame in frames], partial(composed, size, frames))
+
+
+def _frame(block: _FrameBlock, size: tuple[int, int]) -> Frame:
+    return Frame(
+        partial(_decode, block, size), _inside(block.box, size), block.disposal, duration=block.duration
     )
 
 
@@ -79,16 +94,20 @@ def _is_on_canvas(box: tuple[int, int, int, int], size: tuple[int, int]) -> bool
 
 
 def _frames(content: bytes) -> Iterator[_FrameBlock]:
-    """Yields the first frames that have pixels. A truncated one has the data that are there."""
+    """Yields the first frames that have pixels, one more than a moving copy may have.
+
+    A truncated one has the data that are there.
+    """
     at, palette = _palette(content, 13, content[10])
-    transparent, disposal = None, Disposal.KEEP
+    transparent, disposal, duration = None, Disposal.KEEP, 0
     found = empty = 0
-    while found < MOST_FRAMES and empty < _MOST_EMPTY_FRAMES:
+    while found <= MOST_MOVING_FRAMES and empty < _MOST_EMPTY_FRAMES:
         kind = content[at : at + 1]
         if kind == _EXTENSION:
             if content[at + 1 : at + 3] == bytes((_GRAPHIC_CONTROL, 4)) and at + 7 <= len(content):
                 flags = content[at + 3]
                 transparent = content[at + 6] if flags & 1 else None
+                duration = 10 * int.from_bytes(content[at + 4 : at + 6], "little")
                 disposal = _DISPOSALS.get(flags >> 2 & 7, Disposal.KEEP)
             at = _end_of_blocks(content, at + 2)
         elif kind == _IMAGE and at + 11 <= len(content):
@@ -99,10 +118,12 @@ def _frames(content: bytes) -> Iterator[_FrameBlock]:
                 found += 1
                 box = (left, top, left + width, top + height)
                 data = content[start:at] + _last_block(content, at)
-                yield _FrameBlock(box, bool(flags & 0x40), own or palette, transparent, disposal, data)
+                yield _FrameBlock(
+                    box, bool(flags & 0x40), own or palette, transparent, disposal, duration, data
+                )
             else:
                 empty += 1
-            transparent, disposal = None, Disposal.KEEP
+            transparent, disposal, duration = None, Disposal.KEEP, 0
         else:
             return
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from imagecache.imaging.animation import Animation
 from imagecache.imaging.exif import UPRIGHT
 
 LEAST_SHARE_DECODED = 7 / 8
@@ -34,7 +35,8 @@ class PictureFile(NamedTuple):
 
     `format` is the name that Pillow has for it, or HEIF, or HEIF_DEEP for one with alpha or more than 8 bits.
     `orientation` is as in EXIF. `icc` is a color profile, or None for sRGB. `frames` is the number of frames
-    that may be decoded to find the one that is shown. `decode` returns it.
+    that may be decoded to find the one that is shown. `decode` returns it. `animation` is None for a picture
+    that gets no moving copy.
     """
 
     format: str
@@ -43,3 +45,4 @@ class PictureFile(NamedTuple):
     orientation: int = UPRIGHT
     icc: bytes | None = None
     frames: int = 1
+    animation: Animation | None = None

@@ -27,8 +27,10 @@ from PIL import (
 
 from imagecache.errors import ImageFailedError
 from imagecache.imaging import avif, gif, heif, iso_media, jpeg, png, webp
-from imagecache.imaging.colors import Profile, fitting_profile, to_srgb
+from imagecache.imaging.animation import Animation
+from imagecache.imaging.colors import MOST_CACHED_BYTES, Profile, fitting_profile, to_srgb
 from imagecache.imaging.copies import backdrop_of, copy_size
+from imagecache.imaging.moving_copy import animated_webp, moving_size, without_alpha_if_opaque
 from imagecache.imaging.picture_file import PictureFile, Still
 from imagecache.imaging.reservations import MB, Reservations
 from imagecache.imaging.thumbhash import MOST_PIXELS_A_SIDE, thumbhash
@@ -71,6 +73,7 @@ _COSTS = {
 }
 _ANIMATED_BYTES_A_PIXEL = 12  # more than that, if frames are drawn on each other
 _FIXED_BYTES = 12 * MB  # for the thumbnails and their encoder
+_MOVING_BYTES = 32 * MB  # for the frames of the moving copy and their encoder
 _COPIES_OF_FILE = 4  # decoders of WebP and AVIF copy the whole file, and metadata are copied once more
 # Half of the functions' MemorySize. With the process itself and five downloads this stays below 70 %.
 _SHARED_BYTES = 512 * MB
@@ -129,7 +132,8 @@ def _reserved_bytes(image_format: str, size: tuple[int, int], original: bytes, *
     if width * height > cost.most_pixels:
         raise ImageFailedError(FailureReason.TOO_LARGE, "too many pixels")
     a_pixel = cost.bytes_a_pixel + (_ANIMATED_BYTES_A_PIXEL if frames > 1 else 0)
-    return _FIXED_BYTES + _COPIES_OF_FILE * len(original) + round(width * height * a_pixel)
+    fixed = _FIXED_BYTES + (_MOVING_BYTES if frames > 1 else 0)
+    return fixed + _COPIES_OF_FILE * len(original) + round(width * height * a_pixel)
 
 
 def _reason_unrecognised(original: bytes) -> FailureReason:
@@ -139,27 +143,68 @@ def _reason_unrecognised(original: bytes) -> FailureReason:
 
 
 def _render(file: PictureFile) -> Picture:
-    still = file.decode()
-    profile = fitting_profile(still.image, file.icc)
-    small = _shrunk(still.image, profile, copy_size(max(SIZES), *file.size))
-    if profile:
-        # Few pixels are left here, which are converted in little time.
-        small = to_srgb(small, profile)
-    small = _with_missing_rows(small, still)
-    # The picture is turned when it is small, because turning makes a copy.
-    small.getexif()[_ORIENTATION] = file.orientation
-    upright = ImageOps.exif_transpose(small)
+    upright = _upright_still(file)
     width, height = file.size if file.orientation < 5 else file.size[::-1]
     thumbnails: dict[int, bytes] = {}
     for size in sorted(SIZES, reverse=True):
         upright = _resized(upright, copy_size(size, width, height))
         thumbnails[size] = _webp(upright)
     placeholder, color, backdrop = _first_paint(upright)
-    return Picture(_CONTENT_TYPES[file.format], width, height, thumbnails, placeholder, color, backdrop)
+    return Picture(
+        _CONTENT_TYPES[file.format],
+        width,
+        height,
+        thumbnails,
+        placeholder,
+        color,
+        backdrop,
+        animated=_moving_copy(file, file.animation) if file.animation else None,
+    )
 
 
-def _shrunk(image: Image.Image, profile: Profile | None, size: tuple[int, int]) -> Image.Image:
-    """Returns the image in this size, the size of the largest copy.
+def _upright_still(file: PictureFile) -> Image.Image:
+    """Decodes a picture, and returns it in the size of its largest copy, but for its orientation."""
+    still = file.decode()
+    small = _shrunk(still.image, file, copy_size(max(SIZES), *file.size), Image.Resampling.LANCZOS)
+    return _turned(_with_missing_rows(small, still), file)
+
+
+def _moving_copy(file: PictureFile, animation: Animation) -> bytes | None:
+    """Returns an animated WebP, or None if the animation gets none or is damaged. Raises nothing."""
+    if file.icc and len(file.icc) > MOST_CACHED_BYTES:  # its conversion would be computed for each frame
+        return None
+    size = moving_size(*file.size)
+    try:
+        frames = [
+            # With Lanczos, resizing takes twice as long.
+            _turned(_shrunk(without_alpha_if_opaque(frame), file, size, Image.Resampling.HAMMING), file)
+            for frame in animation.frames()
+        ]
+        return animated_webp(frames, animation.durations)
+    except Exception:  # noqa: BLE001 - decoders raise exceptions of any type for broken bytes
+        return None
+
+
+def _turned(small: Image.Image, file: PictureFile) -> Image.Image:
+    """Returns an upright copy of an image. It should be small."""
+    small.getexif()[_ORIENTATION] = file.orientation
+    return ImageOps.exif_transpose(small)
+
+
+def _shrunk(
+    image: Image.Image, file: PictureFile, size: tuple[int, int], resampling: Image.Resampling
+) -> Image.Image:
+    """Returns the image of a file in this size and in sRGB, in the mode RGB or RGBA."""
+    profile = fitting_profile(image, file.icc)
+    small = _in_mode_of(image, profile, size, resampling)
+    # Few pixels are left here, which are converted in little time.
+    return to_srgb(small, profile) if profile else small
+
+
+def _in_mode_of(
+    image: Image.Image, profile: Profile | None, size: tuple[int, int], resampling: Image.Resampling
+) -> Image.Image:
+    """Returns the image in this size.
 
     The mode is RGBA if the image has transparency. Otherwise it is the mode of the profile, or RGB without a
     profile.
@@ -167,14 +212,16 @@ def _shrunk(image: Image.Image, profile: Profile | None, size: tuple[int, int]) 
     mode = "RGBA" if image.has_transparency_data else profile.mode if profile else "RGB"
     # `convert` would copy an image even if it has this mode already: 160 MB for the largest one.
     small = image if image.mode == mode else image.convert(mode)
-    return _resized(small, size)
+    return _resized(small, size, resampling)
 
 
-def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _resized(
+    image: Image.Image, size: tuple[int, int], resampling: Image.Resampling = Image.Resampling.LANCZOS
+) -> Image.Image:
     """Returns the image in this size, which may be its own."""
     if image.size == size:
         return image
-    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return image.resize(size, resampling, reducing_gap=2.0)
 
 
 def _with_missing_rows(image: Image.Image, still: Still) -> Image.Image:

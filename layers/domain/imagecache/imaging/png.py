@@ -13,7 +13,15 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from imagecache.imaging.animation import Disposal, Frame, first_frame_shown, frames_looked_at
+from imagecache.imaging.animation import (
+    MOST_MOVING_FRAMES,
+    Disposal,
+    Frame,
+    composed,
+    first_frame_shown,
+    frames_looked_at,
+    short_animation,
+)
 from imagecache.imaging.colors import is_profile
 from imagecache.imaging.exif import UPRIGHT, orientation_of
 from imagecache.imaging.matrix_profiles import (
@@ -87,12 +95,13 @@ def read_png(content: bytes) -> PictureFile:
     if not found.data or (header.color_type == _PALETTE and b"PLTE" not in found.ancillary):
         raise DecodingError("no pixels")
     frames = _frames(header, found)
+    looked_at = frames[: frames_looked_at(header.size, len(frames))]
     still = partial(_decode, header, found, header.size, b"".join(found.data), is_partial_accepted=True)
 
     def decode() -> Still:
         if not frames:
             return still()
-        return Still(first_frame_shown(header.size, frames))
+        return Still(first_frame_shown(header.size, looked_at))
 
     return PictureFile(
         format="PNG",
@@ -100,7 +109,10 @@ def read_png(content: bytes) -> PictureFile:
         decode=decode,
         orientation=orientation_of(found.ancillary[b"eXIf"]) if b"eXIf" in found.ancillary else UPRIGHT,
         icc=_icc(found.ancillary),
-        frames=len(frames) or 1,
+        frames=len(looked_at) or 1,
+        animation=short_animation(
+            header.size, [frame.duration for frame in frames], partial(composed, header.size, frames)
+        ),
     )
 
 
@@ -177,17 +189,17 @@ def _add_to_frames(found: _Contents, kind: bytes, content: bytes) -> bool:
     if not found.data:
         found.is_first_frame_default = True
     found.frames.append(_FrameChunks(content[4:], []))
-    return len(found.frames) <= frames_looked_at((1, 1), len(found.frames))
+    return len(found.frames) <= MOST_MOVING_FRAMES + 1
 
 
 def _frames(header: _Header, found: _Contents) -> list[Frame]:
-    """Returns the frames that may be decoded, or none if the file is not an animation."""
+    """Returns the frames up to the first one that is malformed, or none if the file is not an animation."""
     control = found.ancillary.get(b"acTL", b"")
     if len(control) != 8 or not int.from_bytes(control[:4], "big"):
         return []
     frames: list[Frame] = []
-    for chunks in found.frames[: frames_looked_at(header.size, len(found.frames))]:
-        width, height, x, y, _, _, disposal, blending = struct.unpack(">IIIIHHBB", chunks.control)
+    for chunks in found.frames:
+        width, height, x, y, delay, a_second, disposal, blending = struct.unpack(">IIIIHHBB", chunks.control)
         box = (x, y, x + width, y + height)
         if not (width and height and chunks.data) or box[2] > header.width or box[3] > header.height:
             break
@@ -197,6 +209,7 @@ def _frames(header: _Header, found: _Contents) -> list[Frame]:
                 box,
                 _disposal(disposal, is_first=not frames),
                 is_blended=blending == 1,
+                duration=1000 * delay // (a_second or 100),
             )
         )
     return frames

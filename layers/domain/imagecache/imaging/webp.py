@@ -10,7 +10,7 @@ from functools import partial
 
 from PIL import Image
 
-from imagecache.imaging.animation import first_shown_of, frames_looked_at
+from imagecache.imaging.animation import first_shown_of, frames_looked_at, short_animation
 from imagecache.imaging.picture_file import DecodingError, PictureFile, Still
 
 _PIXELS = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"}
@@ -31,7 +31,8 @@ def read_webp(content: bytes) -> PictureFile:
     chunks = [(kind, body) for kind, body in _chunks(content) if kind in _PIXELS or kind == b"ICCP"]
     pixels = [(kind, body) for kind, body in chunks if kind in _PIXELS]
     profiles = [body for kind, body in chunks if kind == b"ICCP"]
-    frames = frames_looked_at(size, sum(kind == b"ANMF" for kind, _ in pixels))
+    durations = [int.from_bytes(body[12:15], "little") for kind, body in pixels if kind == b"ANMF"]
+    frames = frames_looked_at(size, len(durations))
     file = b"".join(_chunk(kind, _without_flags(kind, body)) for kind, body in pixels)
     file = b"RIFF" + struct.pack("<I", len(file) + 4) + b"WEBP" + file
     return PictureFile(
@@ -40,6 +41,7 @@ def read_webp(content: bytes) -> PictureFile:
         decode=partial(_decode, file, size, frames),
         icc=profiles[0] if profiles else None,
         frames=frames,
+        animation=short_animation(size, durations, partial(_frames, file, size, len(durations))),
     )
 
 
@@ -97,3 +99,13 @@ def _decode(file: bytes, size: tuple[int, int], frames: int) -> Still:
         if image.size != size:
             raise DecodingError("two sizes")
         return Still(first_shown_of(image, min(frames, getattr(image, "n_frames", 1))))
+
+
+def _frames(file: bytes, size: tuple[int, int], count: int) -> Iterator[Image.Image]:
+    with Image.open(io.BytesIO(file), formats=("WEBP",)) as image:
+        if image.size != size or getattr(image, "n_frames", 1) != count:
+            raise DecodingError("two sizes")
+        for number in range(count):
+            image.seek(number)
+            image.load()
+            yield image

@@ -155,7 +155,8 @@ class Picture:
     """A decoded original: its true type, its size in pixels, and a WebP file for each of SIZES.
 
     `placeholder` is a ThumbHash in base64, `color` the dominant color as `#rrggbb`. `backdrop` is a color in
-    the same form on which a transparent picture can be seen, or empty if the picture is opaque.
+    the same form on which a transparent picture can be seen, or empty if the picture is opaque. `animated` is
+    its moving copy, an animated WebP, or None if it has none.
     """
 
     content_type: str
@@ -165,6 +166,7 @@ class Picture:
     placeholder: str
     color: str
     backdrop: str = ""
+    animated: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
