@@ -17,6 +17,7 @@ CACHED: Json = {
     "placeholder": "3OcRJYB4d3h/iIeHeEh3eIhw+j2w",
     "color": "#204060",
     "backdrop": None,
+    "animated": None,
     "initials": "AL",
     "reason": None,
 }

@@ -61,10 +61,12 @@ def request(key: str) -> ImageMessage:
     return ImageMessage(key, f"mxc://{key}", NOW)
 
 
-def cache(stack: Stack, key: str, blob: str, size: int = 10) -> None:
+def cache(stack: Stack, key: str, blob: str, size: int = 10, *, is_animated: bool = False) -> None:
     claim = stack.won(request(key))
     stack.claims.commit(
-        claim, Blob(blob, "image/png", size, 640, 480, PLACEHOLDER, "#204060", "#ffffff"), now=stack.now
+        claim,
+        Blob(blob, "image/png", size, 640, 480, PLACEHOLDER, "#204060", "#ffffff", is_animated),
+        now=stack.now,
     )
 
 

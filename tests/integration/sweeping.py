@@ -68,14 +68,25 @@ def objects(stack: Stack) -> set[str]:
     return {entry["Key"] for entry in listed.get("Contents", [])}
 
 
-def keep(stack: Stack, key: str, color: str = "red", *, url: str | None = None) -> str:
+def keep(
+    stack: Stack, key: str, color: str = "red", *, url: str | None = None, is_animated: bool = False
+) -> str:
     """Caches an image as the cacher does it, with its objects, and returns its blob id."""
-    original = a_picture(color)
+    original = an_animation(color) if is_animated else a_picture(color)
     picture, blob = render(original), blob_id(b"salt", original)
     asked = replace(request(key), source_url=url) if url else request(key)
     claim = stack.won(asked)
     stack.blobs.put(blob, original, picture)
-    stored = Blob(blob, picture.content_type, len(original), picture.width, picture.height, "p", "#fff")
+    stored = Blob(
+        blob,
+        picture.content_type,
+        len(original),
+        picture.width,
+        picture.height,
+        "p",
+        "#fff",
+        is_animated=picture.animated is not None,
+    )
     stack.claims.commit(claim, stored, now=stack.now)
     return blob
 
@@ -105,4 +116,12 @@ def a_picture(color: str) -> bytes:
     """Returns a small PNG of one colour, with the same bytes each time."""
     out = io.BytesIO()
     Image.new("RGB", (32, 32), color).save(out, "PNG")
+    return out.getvalue()
+
+
+def an_animation(color: str) -> bytes:
+    """Returns a small GIF that changes from one colour to white, with the same bytes each time."""
+    out = io.BytesIO()
+    frames = [Image.new("RGB", (32, 32), each) for each in (color, "white")]
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=200, loop=0)
     return out.getvalue()

@@ -1,14 +1,18 @@
 """The image bucket: versions of objects are deleted by their ids, many in one call."""
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from imagecache.errors import StoreUnavailableError
-from imagecache.stores.blobs import Blobs
+from imagecache.imaging.pictures import render
+from imagecache.stores.blobs import Blobs, object_keys
 from tests.integration.conftest import Stack
+from tests.integration.sweeping import a_picture, an_animation
 
 
 @contextmanager
@@ -56,6 +60,30 @@ def test_nothing_to_delete_takes_no_call(stack: Stack) -> None:
     assert stack.blobs.delete_versions("blob", before=stack.now) == (0, 0)
     stack.blobs.undelete([])
     assert "DeleteObjects" not in stack.calls
+
+
+def test_a_moving_copy_is_stored_and_deleted_like_the_other_copies(stack: Stack) -> None:
+    original = an_animation("red")
+    blob = stack.blobs.store(original, render(original))
+    assert blob.is_animated
+    keys = set(object_keys(blob.blob_id, is_animated=True))
+    assert len(keys) == 5
+    assert {version.key for version in stack.blobs.versions() if version.is_current} == keys
+    moving = stack.s3.get_object(Bucket="images", Key=f"images/{blob.blob_id}/anim.webp")
+    assert moving["ContentType"] == "image/webp"
+    assert moving["CacheControl"] == "public, max-age=31536000, immutable"
+    with Image.open(io.BytesIO(moving["Body"].read())) as image:
+        assert getattr(image, "n_frames", 1) == 2
+    stack.now += 1
+    assert stack.blobs.delete_versions(blob.blob_id, before=stack.now).versions == 5
+
+
+def test_a_picture_that_does_not_move_has_no_moving_copy(stack: Stack) -> None:
+    original = a_picture("red")
+    blob = stack.blobs.store(original, render(original))
+    assert not blob.is_animated
+    keys = {version.key for version in stack.blobs.versions()}
+    assert keys == set(object_keys(blob.blob_id))
 
 
 def test_a_version_that_s3_fails_to_delete_is_tried_again(stack: Stack) -> None:

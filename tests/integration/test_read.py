@@ -31,7 +31,7 @@ def shown(stack: Stack, chat: Chat) -> dict[str, Any]:
 
 
 def test_a_cached_image_has_everything_the_first_paint_needs(stack: Stack) -> None:
-    cache(stack, "s/ada", "b10b")
+    cache(stack, "s/ada", "b10b", is_animated=True)
     assert shown(stack, CHAT) == {
         "status": "cached",
         "source": "participant",
@@ -46,9 +46,24 @@ def test_a_cached_image_has_everything_the_first_paint_needs(stack: Stack) -> No
         "placeholder": PLACEHOLDER,
         "color": "#204060",
         "backdrop": "#ffffff",
+        "animated": "/images/b10b/anim.webp",
         "initials": "AL",
         "reason": None,
     }
+
+
+def test_only_an_image_that_was_stored_with_a_moving_copy_has_its_url(stack: Stack) -> None:
+    cache(stack, "s/ada", "b10b")
+    assert shown(stack, CHAT)["animated"] is None
+    stack.dynamodb.update_item(
+        TableName="CachedImagesTable",
+        Key={"imageKey": {"S": "s/ada"}},
+        UpdateExpression="SET #view = :view",
+        ExpressionAttributeNames={"#view": "view"},
+        ExpressionAttributeValues={":view": {"S": '["b10b",640,480,"p","#204060","#ffffff"]'}},
+    )
+    of_an_earlier_version = shown(stack, CHAT)
+    assert (of_an_earlier_version["backdrop"], of_an_earlier_version["animated"]) == ("#ffffff", None)
 
 
 def test_the_chats_own_picture_comes_before_the_other_persons(stack: Stack) -> None:

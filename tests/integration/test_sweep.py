@@ -58,6 +58,15 @@ def test_an_image_without_a_reference_is_marked_kept_for_thirty_days_then_delete
     assert objects(stack) == set(object_keys(ada))
 
 
+def test_the_moving_copy_is_deleted_with_its_image(stack: Stack) -> None:
+    keep(stack, "s/ada", is_animated=True)
+    nights(stack, 2)
+    assert counted(swept(stack)) == {"marked": 1}
+    nights(stack, 30)
+    assert swept(stack).progress["versionsDeleted"] == 5
+    assert objects(stack) == set()
+
+
 def test_an_orphan_that_could_not_be_cached_is_never_tried_again_and_is_deleted_in_time(
     stack: Stack,
 ) -> None:

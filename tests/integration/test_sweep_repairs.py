@@ -53,6 +53,38 @@ def test_lost_thumbnails_are_made_again_from_the_original(stack: Stack, blob: st
     assert counted(swept(stack)) == {}
 
 
+@pytest.mark.parametrize("lost", [[4], [1, 4]])
+def test_a_lost_moving_copy_is_made_again_from_the_original(stack: Stack, lost: list[int]) -> None:
+    shown(stack, "ada")
+    blob = keep(stack, "s/ada", is_animated=True)
+    keys = object_keys(blob, is_animated=True)
+    assert objects(stack) == set(keys)
+    moving = stack.s3.get_object(Bucket="images", Key=keys[4])["Body"].read()
+    nights(stack, 2)
+    stack.calls.clear()
+    assert counted(swept(stack)) == {}, "nothing is missing"
+    assert stack.calls.count("ListObjectVersions") == 2, "the bucket is listed, and no single blob"
+    lose(stack, *(keys[number] for number in lost))
+    assert counted(swept(stack)) == {"rebuilt": 1}
+    assert stack.s3.get_object(Bucket="images", Key=keys[4])["Body"].read() == moving
+    assert counted(swept(stack)) == {}
+
+
+def test_a_moving_copy_does_not_stand_for_a_lost_thumbnail(stack: Stack) -> None:
+    """The row of an image that was cached by an earlier version says nothing of a moving copy."""
+    shown(stack, "ada")
+    blob = keep(stack, "s/ada", is_animated=True)
+    stack.dynamodb.update_item(
+        TableName="CachedImagesTable",
+        Key={"imageKey": {"S": "s/ada"}},
+        UpdateExpression="REMOVE isAnimated",
+    )
+    nights(stack, 2)
+    assert counted(swept(stack)) == {}
+    lose(stack, object_keys(blob)[1])
+    assert counted(swept(stack)) == {"rebuilt": 1}
+
+
 def test_a_lost_original_is_asked_for_while_its_thumbnails_go_on_being_shown(stack: Stack, blob: str) -> None:
     lose(stack, object_keys(blob)[0])
     nights(stack, 2)

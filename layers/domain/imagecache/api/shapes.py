@@ -29,8 +29,9 @@ class Image(TypedDict):
     `url` is the URL of the WebP file that fills a square of 192 px. `sizes` has the URLs of the files for
     squares of 96 and 192 px, and of one whose longest side has 640 px, by size. Without a cached picture,
     `url` is null and `sizes` is empty. `placeholder` is a ThumbHash in base64. `backdrop` is a color on which
-    a transparent picture can be seen, and null for an opaque one. `width` and `height` are the original's, in
-    pixels. `reason` is the reason of a failure, or `forgotten`.
+    a transparent picture can be seen, and null for an opaque one. `animated` is the URL of an animated WebP
+    of at most 192 px, and null for a picture without a moving copy. `width` and `height` are the original's,
+    in pixels. `reason` is the reason of a failure, or `forgotten`.
     """
 
     status: ShownStatus
@@ -42,6 +43,7 @@ class Image(TypedDict):
     placeholder: str | None
     color: str | None
     backdrop: str | None
+    animated: str | None
     initials: str
     reason: str | None
 

@@ -6,7 +6,7 @@ from imagecache.api import shapes
 from imagecache.model.image import SIZES, ImageView
 from imagecache.rules.image_choice import ShownImage, ShownStatus
 from imagecache.rules.initials import initials as initials  # noqa: PLC0414 - also used as this module's
-from imagecache.stores.blobs import image_path
+from imagecache.stores.blobs import image_path, moving_path
 
 
 def image_json(shown: ShownImage, name: str | None, base_url: str) -> shapes.Image:
@@ -26,6 +26,7 @@ def image_json(shown: ShownImage, name: str | None, base_url: str) -> shapes.Ima
         "placeholder": view.placeholder if view else None,
         "color": view.color if view else None,
         "backdrop": view.backdrop if view else None,
+        "animated": _moving_url(view, base_url),
         "initials": initials(name),
         "reason": shown.reason,
     }
@@ -36,6 +37,12 @@ def _urls(view: ImageView | None, base_url: str) -> dict[str, str]:
     if view is None or view.blob_id is None:
         return {}
     return {str(size): base_url + image_path(view.blob_id, size) for size in SIZES}
+
+
+def _moving_url(view: ImageView | None, base_url: str) -> str | None:
+    if view is None or view.blob_id is None or not view.is_animated:
+        return None
+    return base_url + moving_path(view.blob_id)
 
 
 def iso8601(milliseconds: int | None) -> str | None:

@@ -137,7 +137,10 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Stored content: its id, and the properties of the original, with its size in bytes and in pixels."""
+    """Stored content: its id, and the properties of the original, with its size in bytes and in pixels.
+
+    `is_animated` means that a moving copy is stored, too.
+    """
 
     blob_id: str
     content_type: str
@@ -147,6 +150,7 @@ class Blob:
     placeholder: str = ""
     color: str = ""
     backdrop: str = ""
+    is_animated: bool = False
     validators: Validators = NO_VALIDATORS
 
 
@@ -228,6 +232,7 @@ class ImageView:
     placeholder: str | None = None
     color: str | None = None
     backdrop: str | None = None
+    is_animated: bool = False
 
 
 class ImageRecord(NamedTuple):
@@ -237,7 +242,7 @@ class ImageRecord(NamedTuple):
     or empty. A method that reads only some attributes lists them in its docstring. `held_until` is the end of
     the lease of the worker that claimed the image last.
 
-    This is a NamedTuple because the sweep creates one for every row, and creating a frozen dataclass with 21
+    This is a NamedTuple because the sweep creates one for every row, and creating a frozen dataclass with 22
     fields needs six times as long.
     """
 
@@ -259,6 +264,7 @@ class ImageRecord(NamedTuple):
     blob_id: str | None = None
     content_type: str | None = None
     file_size: int = 0
+    is_animated: bool = False
     validators: Validators = NO_VALIDATORS
     bad_bytes: BadBytes | None = None
     history: tuple[OriginAnswer, ...] = ()

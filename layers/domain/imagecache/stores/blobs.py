@@ -1,4 +1,7 @@
-"""The image bucket: originals/<blobId> as downloaded, images/<blobId>/<size>.webp as pages load them."""
+"""The image bucket: originals/<blobId> as downloaded, images/<blobId>/<size>.webp as pages load them.
+
+A blob that is an animation has a moving copy as well, images/<blobId>/anim.webp.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 _ORIGINAL = "originals/"
 _SERVED = "images/"
+_MOVING = "anim"
 # The content of a blob never changes: the blob's id is a hash of the content.
 _FOREVER = "public, max-age=31536000, immutable"
 # DeleteObjects' limit.
@@ -47,6 +51,11 @@ class Version(NamedTuple):
         """True for the bytes as downloaded, False for one of the WebP files."""
         return self.key.startswith(_ORIGINAL)
 
+    @property
+    def is_moving(self) -> bool:
+        """True for a moving copy."""
+        return self.key == moving_path(self.blob_id).lstrip("/")
+
 
 class DeletedVersions(NamedTuple):
     """The number of object versions that were deleted, and the sum of their sizes in bytes."""
@@ -55,9 +64,12 @@ class DeletedVersions(NamedTuple):
     freed_bytes: int
 
 
-def object_keys(blob_id: str) -> tuple[str, ...]:
+def object_keys(blob_id: str, *, is_animated: bool = False) -> tuple[str, ...]:
     """Returns the keys of all objects of a blob, the original's first."""
-    return (f"{_ORIGINAL}{blob_id}", *(image_path(blob_id, size).lstrip("/") for size in SIZES))
+    paths = [image_path(blob_id, size) for size in SIZES]
+    if is_animated:
+        paths.append(moving_path(blob_id))
+    return (f"{_ORIGINAL}{blob_id}", *(path.lstrip("/") for path in paths))
 
 
 def blob_id(salt: bytes, original: bytes) -> str:
@@ -73,8 +85,13 @@ def image_path(blob_id: str, size: int) -> str:
     return f"/images/{blob_id}/{size}.webp"
 
 
+def moving_path(blob_id: str) -> str:
+    """Returns the path of the moving copy in the distribution."""
+    return f"/images/{blob_id}/{_MOVING}.webp"
+
+
 def image_paths(blob_id: str) -> str:
-    """Returns a pattern for the paths of all sizes. CloudFront charges for a pattern as for one path."""
+    """Returns a pattern for the paths of all WebP files. CloudFront charges for a pattern as for one path."""
     return f"/images/{blob_id}/*"
 
 
@@ -111,6 +128,7 @@ class Blobs:
             placeholder=picture.placeholder,
             color=picture.color,
             backdrop=picture.backdrop,
+            is_animated=picture.animated is not None,
             validators=validators,
         )
         self.put(blob.blob_id, original, picture)
@@ -130,11 +148,14 @@ class Blobs:
     @aws_errors_translated()
     def put_thumbnails(self, blob_id: str, picture: Picture) -> None:
         """Stores the WebP files that pages load."""
-        for size in SIZES:
+        files = {image_path(blob_id, size): picture.thumbnails[size] for size in SIZES}
+        if picture.animated:
+            files[moving_path(blob_id)] = picture.animated
+        for path, content in files.items():
             self._s3.put_object(
                 Bucket=self._bucket,
-                Key=image_path(blob_id, size).lstrip("/"),
-                Body=picture.thumbnails[size],
+                Key=path.lstrip("/"),
+                Body=content,
                 ContentType="image/webp",
                 CacheControl=_FOREVER,
             )

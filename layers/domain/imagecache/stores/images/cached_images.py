@@ -77,6 +77,7 @@ _SWEPT_ATTRIBUTES = (
     "status",
     "blobId",
     "fileSize",
+    "isAnimated",
     "checkedAt",
     "refreshRequestedAt",
     "lookedUpAt",
@@ -201,8 +202,8 @@ class CachedImages:
         """Returns the records of the next `rows_per_page` rows, and the key of the last row.
 
         The key is None after the last page. The page starts after the row with the key `after`. The order is
-        undefined. The records have only key, URL, status, blob id, file size, and the times of check, refresh
-        request, look-up and orphan mark.
+        undefined. The records have only key, URL, status, blob id, file size, whether there is a moving
+        copy, and the times of check, refresh request, look-up and orphan mark.
         """
         pages = scan(
             self._dynamodb,

@@ -36,6 +36,7 @@ from imagecache.stores.images.row import (
     history_text,
     new_lease,
     record_of,
+    set_or_remove,
     set_validators,
     view_text,
 )
@@ -188,6 +189,7 @@ class ImageClaims:
             ImageRow.height.set(blob.height),
             ImageRow.placeholder.set(blob.placeholder),
             ImageRow.color.set(blob.color),
+            set_or_remove(ImageRow.is_animated, blob.is_animated or None),
             ImageRow.view.set(view_text(blob)),
             ImageRow.cached_at.set(cached_at),
             *_end_refresh(now),

@@ -21,7 +21,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import Attribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
@@ -96,6 +96,7 @@ class ImageRow(Model):
     reason = UnicodeAttribute(null=True)
     placeholder = UnicodeAttribute(null=True)
     color = UnicodeAttribute(null=True)
+    is_animated = BooleanAttribute(null=True, attr_name="isAnimated")
     failed_at = NumberAttribute(null=True, attr_name="failedAt")
     looked_up_at = NumberAttribute(null=True, attr_name="lookedUpAt")
     orphaned_at = NumberAttribute(null=True, attr_name="orphanedAt")
@@ -119,8 +120,9 @@ def image_record(item: Mapping[str, Any]) -> ImageRecord:
     for attribute, value in item.items():
         if attribute in _RECORD_FIELDS:
             field, convert = _RECORD_FIELDS[attribute]
-            # DynamoDB's JSON has numbers as strings, too.
-            values[field] = convert(value["S"] if "S" in value else value["N"])
+            # DynamoDB's JSON has one pair of a type and a value, where numbers are strings, too.
+            [content] = value.values()
+            values[field] = convert(content)
     if "etag" in item or "lastModified" in item:
         values["validators"] = Validators(_text(item, "etag"), _text(item, "lastModified"))
     return ImageRecord(**values)
@@ -141,8 +143,8 @@ def image_view(item: Mapping[str, Any]) -> ImageView:
     if "view" not in item or status is ImageStatus.FORGOTTEN:
         return ImageView(status, reason=item["reason"]["S"] if "reason" in item else None)
     blob_id, width, height, *first_paint = json.loads(item["view"]["S"])
-    # Rows of earlier versions have no backdrop, and those of the first version none of the three.
-    placeholder, color, backdrop = (*first_paint, None, None, None)[:3]
+    # Rows of earlier versions end earlier: the first version had none of the four.
+    placeholder, color, backdrop, is_animated = (*first_paint, None, None, None, None)[:4]
     return ImageView(
         ImageStatus.CACHED,
         blob_id,
@@ -151,12 +153,14 @@ def image_view(item: Mapping[str, Any]) -> ImageView:
         placeholder=placeholder or None,
         color=color or None,
         backdrop=backdrop or None,
+        is_animated=bool(is_animated),
     )
 
 
 def view_text(blob: Blob) -> str:
     """Returns the value of the attribute `view`: a JSON list of what pages show of the blob."""
-    fields = [blob.blob_id, blob.width, blob.height, blob.placeholder, blob.color, blob.backdrop]
+    first_paint = [blob.placeholder, blob.color, blob.backdrop]
+    fields = [blob.blob_id, blob.width, blob.height, *first_paint, int(blob.is_animated)]
     return json.dumps(fields, separators=(",", ":"))
 
 
@@ -218,6 +222,7 @@ _RECORD_FIELDS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "blobId": ("blob_id", str),
     "contentType": ("content_type", str),
     "fileSize": ("file_size", int),
+    "isAnimated": ("is_animated", bool),
     "badBytes": ("bad_bytes", _bad_bytes),
     "history": ("history", _history),
 }
@@ -235,10 +240,11 @@ def has_no_live_lease(now: int) -> Condition:
 def set_validators(validators: Validators) -> list[Action]:
     """Returns the actions that replace the validators of the row by these, which may be None."""
     return [
-        _set_or_remove(ImageRow.etag, validators.etag),
-        _set_or_remove(ImageRow.last_modified, validators.last_modified),
+        set_or_remove(ImageRow.etag, validators.etag),
+        set_or_remove(ImageRow.last_modified, validators.last_modified),
     ]
 
 
-def _set_or_remove(attribute: UnicodeAttribute, value: str | None) -> Action:
+def set_or_remove(attribute: Attribute[Any], value: object) -> Action:
+    """Returns the action that sets an attribute, or that removes it if the value is None."""
     return attribute.remove() if value is None else attribute.set(value)

@@ -42,7 +42,8 @@ class ImageRepair:
         markers = _hiding_markers(versions)
         available = {version.key for version in versions if version.is_current}
         available |= {marker.key for marker in markers}
-        missing = [key for key in object_keys(row.blob_id) if key not in available]
+        keys = object_keys(row.blob_id, is_animated=row.is_animated)
+        missing = [key for key in keys if key not in available]
         needed = _needed(row, missing, now)
         if needed is RowOutcome.REFETCHED and not may_refetch:
             needed = None

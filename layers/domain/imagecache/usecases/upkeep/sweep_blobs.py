@@ -27,12 +27,14 @@ _OBJECTS_PER_BLOB = 1 + len(SIZES)
 class Stock:
     """The content of the bucket at the time when it was listed. Sizes are in bytes.
 
-    By blob id, `objects` has the number of current objects, and `old_bytes` the size of the old versions.
+    By blob id, `objects` has the number of current objects without the moving copy, `moving` the blobs with a
+    current moving copy, and `old_bytes` the size of the old versions.
     `listed` is the number of all versions. `original_bytes` and `served_bytes` are the sizes of the current
     originals and WebP files.
     """
 
     objects: Counter[str] = field(default_factory=Counter)
+    moving: set[str] = field(default_factory=set)
     old_bytes: Counter[str] = field(default_factory=Counter)
     listed: int = 0
     original_bytes: int = 0
@@ -41,11 +43,15 @@ class Stock:
     @property
     def blob_count(self) -> int:
         """The number of blobs that have current objects or old versions."""
-        return len(self.old_bytes.keys() | self.objects.keys())
+        return len(self.old_bytes.keys() | self.objects.keys() | self.moving)
 
-    def is_whole(self, blob_id: str) -> bool:
-        """Returns True if none of the blob's current objects is missing."""
-        return self.objects[blob_id] == _OBJECTS_PER_BLOB
+    def is_whole(self, blob_id: str, *, is_animated: bool) -> bool:
+        """Returns True if none of the blob's current objects is missing.
+
+        `is_animated` means that the blob should have a moving copy.
+        """
+        has_moving_copy = blob_id in self.moving or not is_animated
+        return self.objects[blob_id] == _OBJECTS_PER_BLOB and has_moving_copy
 
     def counts(self, unnamed: Sequence[str]) -> SweepCounts:
         """Returns the numbers of all and of the `unnamed` blobs, and the bytes that the latter would free."""
@@ -72,7 +78,10 @@ class BlobSweeper:
         for version in self.blobs.versions():
             stock.listed += 1
             if version.is_current:
-                stock.objects[version.blob_id] += 1
+                if version.is_moving:
+                    stock.moving.add(version.blob_id)
+                else:
+                    stock.objects[version.blob_id] += 1
                 if version.is_original:
                     stock.original_bytes += version.size
                 else:

@@ -105,7 +105,7 @@ class RowSweeper:
                 row,
                 is_shown=row.image_key in shown or row.looked_up_at > now - GRACE,
                 is_former=shown.is_former(row.image_key),
-                is_whole=row.blob_id is None or stock.is_whole(row.blob_id),
+                is_whole=row.blob_id is None or stock.is_whole(row.blob_id, is_animated=row.is_animated),
                 now=now,
                 refetch_media_after=self.refetch_media_after,
             )
