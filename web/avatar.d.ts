@@ -17,6 +17,8 @@ export interface ChatImage {
   color?: string | null;
   /** A CSS colour on which a transparent picture can be seen; it is shown behind the picture. */
   backdrop?: string | null;
+  /** The address of an animated copy, shown while the pointer or the focus is on the avatar. */
+  animated?: string | null;
   initials?: string;
 }
 

@@ -20,10 +20,18 @@ STYLE.replaceSync(`
   .face > * { block-size: 100%; grid-area: 1 / 1; inline-size: 100%; object-fit: cover; }
   .face > span { align-content: center; text-align: center; }
   .face > svg { fill: currentColor; }
+  .face > .moving { visibility: hidden; }
+  @media not (prefers-reduced-motion: reduce) {
+    .is-moving > .moving { visibility: visible; }
+    .is-moving > :not(.moving) { visibility: hidden; }
+  }
   .pile { block-size: 100%; inline-size: 100%; position: relative; }
   .pile > .face { block-size: var(--face-size); inline-size: var(--face-size); position: absolute;
                   outline: var(--avatar-gap, 2px) solid var(--avatar-ring, Canvas); }
 `);
+
+// What reacts to the pointer and to the keyboard: the nearest of these around an avatar, else the avatar itself.
+const FOCUSABLE = "a[href], button, summary, [tabindex]:not([tabindex='-1'])";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -62,6 +70,12 @@ export class ChatAvatar extends HTMLElement {
   #internals = this.attachInternals();
   #root = this.attachShadow({ mode: "open" });
   #willPaint = false;
+  /** @type {{ face: HTMLElement, url: string }[]} The faces that have a moving copy. */
+  #movable = [];
+  /** @type {Element} */
+  #stage = this;
+  #isPointedAt = false;
+  #listeners = new AbortController();
 
   constructor() {
     super();
@@ -121,6 +135,12 @@ export class ChatAvatar extends HTMLElement {
   connectedCallback() {
     this.#adoptEarlyProperties();
     this.#paint();
+    this.#listen();
+  }
+
+  disconnectedCallback() {
+    this.#listeners.abort();
+    this.#isPointedAt = false;
   }
 
   /**
@@ -154,13 +174,42 @@ export class ChatAvatar extends HTMLElement {
     queueMicrotask(() => this.#paint());
   }
 
+  /** Follows the pointer and the focus, by which the faces move. */
+  #listen() {
+    this.#listeners = new AbortController();
+    const { signal } = this.#listeners;
+    this.#stage = this.closest(FOCUSABLE) ?? this;
+    for (const type of ["pointerenter", "pointerleave", "focus", "blur"]) {
+      this.#stage.addEventListener(type, () => {
+        if (type.startsWith("pointer")) this.#isPointedAt = type === "pointerenter";
+        this.#move();
+      }, { signal });
+    }
+  }
+
+  /** Shows the moving copies while the pointer is on the stage or the keyboard has led to it, else the stills. */
+  #move() {
+    const isWanted = this.#isPointedAt || this.#stage.matches(":focus-visible");
+    for (const { face, url } of this.#movable) {
+      const moving = face.querySelector(".moving");
+      if (isWanted && !moving && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+        face.append(movingCopy(face, url));
+      } else if (!isWanted) {
+        face.classList.remove("is-moving");
+        moving?.remove();
+      }
+    }
+  }
+
   #paint() {
     this.#willPaint = false;
+    this.#movable = [];
     this.style.setProperty("--avatar-size", `${this.#size}px`);
     this.#internals.role = "img";
     this.#internals.ariaLabel = this.#name || "picture";
     const isPile = this.#image?.status !== "cached" && this.#faces.length > 0;
     this.#root.replaceChildren(isPile ? this.#pile() : this.#face(this.#image, this.#size));
+    this.#move();
   }
 
   /** Draws up to four faces beside each other. */
@@ -199,6 +248,7 @@ export class ChatAvatar extends HTMLElement {
     if (background) face.style.backgroundColor = background;
     const blur = placeholder(image.placeholder);
     face.append(blur, this.#picture(image, size, blur));
+    if (image.animated) this.#movable.push({ face, url: absolute(image.animated, this.#base) });
     return face;
   }
 
@@ -227,6 +277,26 @@ export class ChatAvatar extends HTMLElement {
     picture.src = absolute(image.url ?? "", this.#base);
     return picture;
   }
+}
+
+/**
+ * Makes the `<img>` of a moving copy. The still is shown until it is decoded, and for ever if it cannot be loaded.
+ *
+ * @param {HTMLElement} face
+ * @param {string} url
+ */
+function movingCopy(face, url) {
+  const moving = new Image();
+  moving.className = "moving";
+  moving.alt = "";
+  moving.draggable = false;
+  moving.onload = () =>
+    moving.decode().then(
+      () => moving.isConnected && face.classList.add("is-moving"),
+      () => {},
+    );
+  moving.src = url;
+  return moving;
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import io
 import json
 import shutil
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from imagecache.imaging.thumbhash import thumbhash
@@ -141,6 +143,96 @@ def test_a_transparent_picture_is_on_its_backdrop(
     put_avatar(f"<chat-avatar image='{json.dumps(image)}' name='Ada'></chat-avatar>")
     background = "element => getComputedStyle(element.shadowRoot.querySelector('.face')).backgroundColor"
     assert page.locator("chat-avatar").evaluate(background) == "rgb(255, 255, 255)"
+
+
+SEEN = """avatar => [...avatar.shadowRoot.querySelectorAll(".face > *")]
+    .filter((part) => getComputedStyle(part).visibility === "visible")
+    .map((part) => part.className || part.localName)"""
+
+
+@pytest.fixture
+def moving(page: Page) -> list[str]:
+    """Serves a still and a moving copy, and returns the names of the files that are requested."""
+    requested: list[str] = []
+
+    def serve(route: Route) -> None:
+        name = route.request.url.rpartition("/")[2]
+        requested.append(name)
+        frames = [Image.new("RGB", (96, 96), color) for color in ("red", "blue")]
+        out = io.BytesIO()
+        frames[0].save(out, "WEBP", save_all=name == "anim.webp", append_images=frames[1:], duration=200)
+        route.fulfill(body=out.getvalue() if name != "broken.webp" else b"", content_type="image/webp")
+
+    page.route("**/*.webp", serve)
+    return requested
+
+
+def avatar_in_a_link(animated: str = "/anim.webp") -> str:
+    image = {"status": "cached", "url": "/96.webp", "sizes": {"96": "/96.webp"}, "animated": animated}
+    avatar = f"<chat-avatar image='{json.dumps(image)}' name='Ada'></chat-avatar>"
+    return f"<a href='#x' style='display: block; width: 300px'>{avatar} Ada</a><p>elsewhere</p>"
+
+
+def sees(page: Page, *parts: str) -> None:
+    avatar = page.locator("chat-avatar")
+    wait_until(lambda: avatar.evaluate(SEEN) == list(parts), what=f"the avatar shows {parts}")
+
+
+def test_a_picture_moves_while_the_pointer_is_on_its_link(
+    page: Page, put_avatar: Callable[[str], None], moving: list[str]
+) -> None:
+    put_avatar(avatar_in_a_link())
+    sees(page, "img")
+    assert moving == ["96.webp"], "the moving copy is not loaded before it is wanted"
+    page.get_by_role("link").hover(position={"x": 250, "y": 20})
+    sees(page, "moving")
+    page.locator("p").hover()
+    sees(page, "img")
+
+
+def test_a_picture_moves_while_the_keyboard_has_led_to_its_link(
+    page: Page, put_avatar: Callable[[str], None], moving: list[str]
+) -> None:
+    put_avatar(avatar_in_a_link())
+    sees(page, "img")
+    page.keyboard.press("Tab")
+    sees(page, "moving")
+    page.locator("chat-avatar").evaluate("avatar => { avatar.size = 40; }")  # paints it again
+    sees(page, "moving")
+    page.keyboard.press("Tab")
+    sees(page, "img")
+    assert "anim.webp" in moving
+
+
+def test_nothing_moves_for_people_who_prefer_reduced_motion(
+    page: Page, put_avatar: Callable[[str], None], moving: list[str]
+) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    put_avatar(avatar_in_a_link())
+    sees(page, "img")
+    page.keyboard.press("Tab")
+    page.get_by_role("link").hover()
+    sees(page, "img")
+    assert moving == ["96.webp"]
+    page.locator("p").hover()
+    page.emulate_media(reduced_motion="no-preference")
+    page.get_by_role("link").hover()
+    sees(page, "moving")
+    page.emulate_media(reduced_motion="reduce")
+    sees(page, "img")
+
+
+@pytest.mark.parametrize("animated", ["/broken.webp", ""])
+def test_the_still_stays_if_its_moving_copy_cannot_be_shown(
+    page: Page, put_avatar: Callable[[str], None], moving: list[str], animated: str
+) -> None:
+    put_avatar(avatar_in_a_link(animated))
+    sees(page, "img")
+    page.get_by_role("link").hover()
+    if animated:
+        wait_until(lambda: "broken.webp" in moving, what="the moving copy is requested")
+        page.wait_for_load_state("networkidle")
+    sees(page, "img")
 
 
 def test_a_thumbhash_is_decoded_to_the_colours_of_its_picture(page: Page, elsewhere: str) -> None:
