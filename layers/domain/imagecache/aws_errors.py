@@ -6,12 +6,17 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBConnectionError
 
-from imagecache.errors import StoreUnavailableError
+from imagecache.errors import ItemRefusedError, StoreUnavailableError
+
+# DynamoDB's code for an item that is too large, and for a key that is empty or too long.
+_INVALID = "ValidationException"
 
 
 @contextmanager
 def aws_errors_translated() -> Iterator[None]:
     """Raises StoreUnavailableError instead of any error of boto3 or PynamoDB. Can be used as a decorator.
+
+    It is an ItemRefusedError if DynamoDB cannot store an item because of its size or its keys.
 
     A condition that does not hold is an error of PynamoDB, too; handle it inside of this context. The message
     is only the code of the AWS error, because the texts of AWS may contain keys and URLs.
@@ -19,7 +24,8 @@ def aws_errors_translated() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, PynamoDBConnectionError) as error:
-        raise StoreUnavailableError(_code(error)) from error
+        code = _code(error)
+        raise (ItemRefusedError(code) if code == _INVALID else StoreUnavailableError(code)) from error
 
 
 def _code(error: BotoCoreError | ClientError | PynamoDBConnectionError) -> str:

@@ -12,6 +12,7 @@ ImageCacheError
 ├── OriginClosedError               try later: the origin's circuit is open, or its rate limit is reached
 ├── ClaimHeldError                  let SQS deliver the message again: another worker has the image
 ├── StoreUnavailableError           try later: an AWS service refused or did not answer
+│   ├── ItemRefusedError            ... but not for this item, which DynamoDB can never store
 │   ├── QueueRefusedError           ... SQS did not accept every message
 │   └── InvalidationError           ... CloudFront did not accept an invalidation
 ├── InvalidAnswerError              ignore the answer of another service: it is not in the documented form
@@ -118,6 +119,13 @@ class ClaimHeldError(ImageCacheError):
 
 class StoreUnavailableError(ImageCacheError):
     """An AWS service did not answer, or refused a request. A condition that does not hold is not an error."""
+
+
+class ItemRefusedError(StoreUnavailableError):
+    """DynamoDB refused a request as invalid: an item is larger than 400 KB, or a key is empty or too long.
+
+    Other items are not affected, and the same request would be refused again.
+    """
 
 
 class QueueRefusedError(StoreUnavailableError):

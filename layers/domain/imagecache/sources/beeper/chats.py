@@ -52,8 +52,8 @@ _WHOLE_ROSTER = -1
 _LARGEST_PART_OF_A_ROSTER = 500
 # A name may be as long as a Matrix event, 64 KB. A row with twenty of them must stay below DynamoDB's 400 KB.
 _MAX_TEXT_CHARS = 1000
-# More than the longest valid URL, which is a data URL of 64 KB.
-_MAX_URL_CHARS = 100_000
+# The longest valid URL is a data URL of this length.
+_MAX_URL_BYTES = 64 * 1024
 # A row with ids of this total length stays below DynamoDB's 400 KB.
 _MOST_MERGED_BYTES = 100 * MOST_ID_BYTES
 # Larger than any date in ms, and exact in every JSON implementation.
@@ -415,7 +415,7 @@ def _picture(item: Json) -> tuple[str | None, ImageRef | None]:
     url = text_of(item, "imgURL", max_chars=None)
     if url is None:
         return None, None
-    if len(url) > _MAX_URL_CHARS:
+    if len(url.encode()) > _MAX_URL_BYTES:
         return url[:_MAX_TEXT_CHARS], ImageRef(None, RejectionReason.TOO_LONG)
     image = image_ref(url)
     return (url[:_MAX_TEXT_CHARS] if image.rejected else url), image

@@ -192,6 +192,8 @@ class ChatSummary:
 
 
 PREVIEW_LENGTH = 20
+# A row may have 400 KB. Without the preview, it has up to 200 KB: a URL, and the ids of merged chats.
+_MOST_PREVIEW_BYTES = 150_000
 # The fields of a member in a preview that their contact has.
 _LINKED_FIELDS = ("contactImageKey", "contactName", "formerImageKey")
 
@@ -440,7 +442,7 @@ class ChatsTable:
 
 
 def preview_of(chat: Chat) -> str:
-    """Returns the preview of the chat's first 20 members."""
+    """Returns the preview of the chat's first 20 members, or of fewer if theirs would be too large."""
     return _to_json([_member_json(participant) for participant in chat.participants[:PREVIEW_LENGTH]])
 
 
@@ -567,7 +569,9 @@ def image_ref(key: str | None, rejected: str | None) -> ImageRef | None:
 
 
 def _to_json(members: list[dict[str, Any]]) -> str:
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+    """Returns the preview of as many of these members as fit into a row."""
+    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+    return text if len(text.encode()) <= _MOST_PREVIEW_BYTES else _to_json(members[:-1])
 
 
 def _member_json(participant: Participant) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from imagecache.errors import ChatUnavailableError
+from imagecache.errors import ChatUnavailableError, ItemRefusedError
 from imagecache.model.chat import Chat
 from imagecache.rules.names import title_to_store
 from imagecache.stores.chats.chats import ChatsTable, StoredChat, preview_of
@@ -152,7 +152,7 @@ class PageWriter:
             if isinstance(roster, Unavailable) and _is_new(listed, run):
                 watermark_limit = min(watermark_limit, listed.chat.last_activity)
             if listed.has_changed(roster):
-                self._store_chat(listed, roster, contacts_of_page, run)
+                self._store_or_skip(listed, roster, contacts_of_page, run)
             else:
                 unchanged.append(roster.chat)
             self.chat_merger.hide_members(listed.chat, not_on_page, run)
@@ -173,6 +173,19 @@ class PageWriter:
         if not run.any_contacts:
             return NO_CONTACTS
         return self.matcher.index_of(person for chat in chats for person in people_of(chat))
+
+    def _store_or_skip(
+        self, listed: ListedChat, roster: Roster, contacts_of_page: ContactIndex, run: SyncRun
+    ) -> None:
+        """Writes a changed chat. Reports a chat that DynamoDB can never store as skipped.
+
+        Such a chat must not keep the others from being stored. The next complete run tries again, because
+        Beeper may have changed it.
+        """
+        try:
+            self._store_chat(listed, roster, contacts_of_page, run)
+        except ItemRefusedError:
+            run.report.skipped.append(listed.chat.chat_id)
 
     def _store_chat(
         self, listed: ListedChat, roster: Roster, contacts_of_page: ContactIndex, run: SyncRun

@@ -32,7 +32,8 @@ class SyncReport:
     """The counts and the outcome of one run, updated during the run.
 
     Of the listed chats, `chats` were compared, `changed` were stored, and `unreadable` could not be read.
-    `skipped` has the ids of unreadable chats that have one, and of chats whose roster was unavailable.
+    `skipped` has the ids of unreadable chats that have one, of chats whose roster was unavailable, and of
+    chats that DynamoDB could not store.
     `queued` counts images, and `relinked` counts members whose contact has changed because contacts were
     changed. `missing` counts chats that are newly missing, and `refused` counts chats that the deletion brake
     has kept. `contacts` counts changes of Beeper's own contacts.
