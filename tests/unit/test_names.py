@@ -24,7 +24,7 @@ from imagecache.sources.beeper.chats import parse_chat
             "Room 1:30",
             "!important",
         ),
-        *("@all:hands", "!urgent:now", "@home:2026", "!!:)"),
+        *("@all:hands", "!urgent:now", "@home:2026", "!!:)", "Ada@Acme.inc"),
         *("20-24 11 2026", "2026-11-20 - 24", "2025 2026 2027", "24 12 2026 18 00", "(2026) 12 24 25"),
         *("@", "+", "-", "()", "Ada +49 170 1234567", "ada at example.com"),
     ],
@@ -42,6 +42,7 @@ def test_a_name_is_no_identifier_and_replaces_a_name(name: str) -> None:
         *("tel:+442079460958", "mailto:ada@example.com", "0044/20/7946-0958", "06 12 34 56 78"),
         *("imsg##participant:+442079460958", "lid-123456789", "123456789012345678", "@a:localhost"),
         *("447700900123", "\u202a+49 170 1234567\u202c", "ada@example.com", "a.b+c@mail.example.co.uk"),
+        *("Ada.Lovelace@Gmail.com", "Ada@Example.UK", "ada@example.technology"),
     ],
 )
 def test_an_identifier_never_replaces_a_name(identifier: str) -> None:

@@ -12,7 +12,9 @@ _MOST_NAMES = 3
 _MATRIX_ID = re.compile(r"[@!][^\s:]+:(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::\d+)?", re.IGNORECASE)
 _ID_OF_BRIDGE = re.compile(r"imsg##participant:\S+|(?:whatsapp_)?lid-\d{5,}|\d{16,20}")
 _SCHEME = re.compile(r"(?:tel|sms|mailto):", re.IGNORECASE)
-_EMAIL_ADDRESS = re.compile(r"[^\s@:]+@[^\s@:]+\.[^\s@:]+")
+_EMAIL_ADDRESS = re.compile(r"[^\s@:]+@[^\s@:]+\.([^\s@:]+)")
+# The domains of nearly all addresses, beside those of countries, which have two letters.
+_DOMAINS_OF_ADDRESSES = {"com", "net", "org", "edu", "gov", "info"}
 # Without a plus, dots and slashes belong to dates rather than to numbers, and so do fewer than nine digits.
 _PHONE_NUMBER = re.compile(
     r"(?:\+|00(?=[\s().\-/]*[1-9]))[\s().\-/]*(?:\d[\s().\-/]*){6,15}|[\s()\-]*(?:\d[\s()\-]*){9,15}"
@@ -26,15 +28,29 @@ _DIRECTION_MARKS = "\u200e\u202a\u202c\u202d\u2066\u2068\u2069"
 def is_identifier(text: str) -> bool:
     """Returns True if the text is certainly an id, an e-mail address or a phone number instead of a name.
 
-    `Ann @ Work`, `Bob: the builder`, `@all:hands`, `Studio 54` and `24 12 2026 18 00` are names.
+    `Ann @ Work`, `Ada@Acme.inc`, `Bob: the builder`, `@all:hands`, `Studio 54` and `24 12 2026 18 00` are
+    names.
     """
     text = text.strip(_DIRECTION_MARKS)
     if is_matrix_id(text) or _ID_OF_BRIDGE.fullmatch(text):
         return True
     text = _SCHEME.sub("", text, count=1)
-    if _EMAIL_ADDRESS.fullmatch(text):
+    if _is_address(text):
         return True
     return _PHONE_NUMBER.fullmatch(text) is not None and _DATES.fullmatch(text) is None
+
+
+def _is_address(text: str) -> bool:
+    """Returns True if the text is certainly an e-mail address.
+
+    Networks send addresses in lower case. With capital letters it is one only in a domain of addresses.
+    """
+    match = _EMAIL_ADDRESS.fullmatch(text)
+    if match is None:
+        return False
+    domain = match[1].lower()
+    is_usual = domain in _DOMAINS_OF_ADDRESSES or re.fullmatch("[a-z]{2}", domain) is not None
+    return is_usual or text == text.lower()
 
 
 def is_matrix_id(text: str) -> bool:
