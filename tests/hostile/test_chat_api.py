@@ -1,6 +1,7 @@
 """Nothing wrong is concluded from what other programs answer in place of Beeper."""
 
 import gzip
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -148,11 +149,51 @@ def test_an_answer_that_a_tunnel_may_send_concerns_one_chat_alone_if_the_list_is
     session: requests.Session, say: Say
 ) -> None:
     with OneFaultyChat(say) as origin:
-        api = ChatApi(base_url=origin.url, secrets=SECRETS, session=session, timeout=(0.3, 0.3))
+        api = ChatApi(base_url=origin.url, secrets=SECRETS, session=session, timeout_for_one_chat=(0.3, 0.3))
         with pytest.raises(ChatUnavailableError):
             api.with_full_roster(large_group())
         with pytest.raises(ListingError):
             api.look_up("!a")
+
+
+def test_slow_answers_for_single_chats_use_up_a_minute_of_each_page_at_most(
+    session: requests.Session,
+) -> None:
+    with OneFaultyChat(answer("200 OK", b"{}")) as origin:
+        seconds = itertools.count(step=3)
+        api = ChatApi(base_url=origin.url, secrets=SECRETS, session=session, clock=lambda: next(seconds))
+
+        def ask() -> str:
+            with pytest.raises(ChatUnavailableError) as caught:
+                api.with_full_roster(large_group())
+            return type(caught.value).__name__
+
+        for _ in range(2):
+            assert [ask() for _ in range(22)] == ["ChatUnavailableError"] * 21 + ["ChatNotRequestedError"]
+            with pytest.raises(ListingError):
+                api.look_up("!a")
+            assert sum("/v1/chats/" in request for request in origin.requests) == 21
+            api.page(None)
+            origin.requests.clear()
+
+
+def test_quick_answers_for_single_chats_may_take_any_time_together(session: requests.Session) -> None:
+    with OneFaultyChat(answer("200 OK", b"{}")) as origin:
+        seconds = itertools.count(step=2)
+        api = ChatApi(base_url=origin.url, secrets=SECRETS, session=session, clock=lambda: next(seconds))
+        for _ in range(40):
+            with pytest.raises(ChatUnavailableError):
+                api.with_full_roster(large_group())
+        assert len(origin.requests) == 40
+
+
+def test_a_single_chat_has_less_time_than_the_list(session: requests.Session) -> None:
+    started = time.monotonic()
+    with OneFaultyChat(lambda _: time.sleep(0.7)) as origin:
+        api = ChatApi(base_url=origin.url, secrets=SECRETS, session=session, timeout_for_one_chat=(0.2, 0.2))
+        with pytest.raises(ChatUnavailableError):
+            api.with_full_roster(large_group())
+    assert time.monotonic() - started < 3
 
 
 def test_too_many_requests_are_no_fault_of_one_chat(session: requests.Session) -> None:
@@ -188,12 +229,51 @@ def test_only_a_404_of_the_chat_itself_means_that_it_is_gone(session: requests.S
     [request] = origin.requests
     assert request.startswith("GET /v1/chats/%21a%2Fb%3Fc%23d?maxParticipantCount=0 HTTP/1.1\r\n")
     with Origin(said("group_of_552_excerpt")) as origin:
-        assert api_at(origin, session).look_up("!a") is not None
+        assert api_at(origin, session).look_up(large_group().chat_id) is not None
     with Origin(answer("200 OK", b"{}")) as origin, pytest.raises(ListingError):
         api_at(origin, session).look_up("!a")
     for status in ("500 Internal Server Error", "403 Forbidden", "400 Bad Request"):
         with Origin(said("error_inside_beeper", status)) as origin, pytest.raises(ListingError):
             api_at(origin, session).look_up("!a")
+
+
+@pytest.mark.parametrize(
+    ("body", "is_gone"),
+    [
+        ({"message": "Chat not found", "code": "NOT_FOUND", "details": None}, True),
+        ({"message": "Not found", "code": "NOT_FOUND"}, True),
+        ({"message": "No such chat", "code": "CHAT_NOT_FOUND"}, True),
+        ({"error": "Chat not found"}, True),
+        ({"message": "Route GET:/v1/chats/!a not found", "error": "Not Found", "statusCode": 404}, False),
+        ({"message": "Route not found", "code": "NOT_FOUND"}, False),
+        ({"message": "Not found", "code": "ROUTE_NOT_FOUND"}, False),
+        ({"error": "Unknown endpoint: /v1/chats/!a"}, False),
+        ({"detail": "Not Found"}, False),
+        ({"message": "Not Found"}, False),
+        ({"message": "Account is not ready", "code": "NOT_READY"}, False),
+        ({}, False),
+        ([], False),
+    ],
+)
+def test_a_404_means_that_a_chat_is_gone_only_if_beeper_says_so(
+    session: requests.Session, body: object, is_gone: bool
+) -> None:
+    with Origin(answer("404 Not Found", json.dumps(body).encode())) as origin:
+        api = api_at(origin, session)
+        if is_gone:
+            assert api.look_up("!a") is None
+        else:
+            with pytest.raises(ListingError):
+                api.look_up("!a")
+
+
+def test_the_answer_for_another_chat_is_no_answer(session: requests.Session) -> None:
+    with Origin(said("group_of_552_excerpt")) as origin:
+        api = api_at(origin, session)
+        with pytest.raises(ListingError):
+            api.look_up("!a")
+        with pytest.raises(ChatUnavailableError):
+            api.with_full_roster(parse_chat({"id": "!a"}))
 
 
 def test_the_tunnels_own_headers_are_sent_when_both_are_known(session: requests.Session) -> None:

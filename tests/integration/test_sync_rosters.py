@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import requests
@@ -12,12 +13,13 @@ from demo.account import DEFAULT_NOW
 from demo.media import Media, Picture
 from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.errors import OriginDownError
+from imagecache.errors import ChatNotRequestedError, ChatUnavailableError, OriginDownError
 from imagecache.model.chat import Chat, Folder
 from imagecache.sources.beeper.chats import ChatPage
 from imagecache.stores.chats.participants import CHAT_ROW
 from tests.integration.conftest import Stack
 from tests.integration.demo_chats import ME, chat_with, fill, person
+from tests.integration.made import CHAT
 from tests.integration.sync_results import (
     minutes,
     missing_since,
@@ -112,12 +114,15 @@ def test_a_roster_that_was_unavailable_on_the_page_where_time_was_up_is_not_forg
 ) -> None:
     for number in range(61, 64):
         old_server.account.add_chat(chat_with(number))
-    old_server.chat_api.withheld = {DEEP.id}
-    lease, chats_up_to_deep = 1, 61
-    looks = minutes(*[15] * (lease + chats_up_to_deep), 0)
-    assert stack.sync(old_server, session, remaining_ms=looks).skipped == [DEEP.id]
+    other = chat_with(64, *CROWD)
+    old_server.account.add_chat(other)
+    old_server.chat_api.withheld = {DEEP.id, other.id}
+    lease, chats_before_these = 1, 63
+    looks = minutes(*[15] * (lease + chats_before_these + 1), 0)
+    [skipped] = stack.sync(old_server, session, remaining_ms=looks).skipped
+    old_server.chat_api.withheld = {skipped}
     assert stack.sync(old_server, session).outcome == "ok"
-    assert stack.wiring.last_sync_store.read().watermark == shown(stack, DEEP.id).last_activity
+    assert stack.wiring.last_sync_store.read().watermark == shown(stack, skipped).last_activity
 
 
 def test_a_roster_that_was_unavailable_before_an_outage_is_not_forgotten(
@@ -236,3 +241,68 @@ def test_a_date_in_the_future_hides_no_other_chat(
         old_server.account.add_chat(chat)
     assert stack.sync(old_server, session).changed == len(moved)
     assert stack.now < later.timestamp() * 1000 - DAY, "or this would show nothing"
+
+
+class SlowBeeper:
+    """Lists chats whose rosters it sends one by one, but not those of `slow`.
+
+    It accepts requests for new rosters until three were slow.
+    """
+
+    def __init__(self, *chats: Chat, slow: set[str]) -> None:
+        self.slow = slow
+        self._chats = list(chats)
+        self._slow_answers = 0
+
+    def page(self, _cursor: str | None) -> ChatPage:
+        self._slow_answers = 0
+        return ChatPage(self._chats, [], None)
+
+    def get(self, _path: str, _parameters: Any) -> tuple[int, list[Any]]:
+        """Answers requests for accounts, of which there are none."""
+        return 200, []
+
+    def with_full_roster(self, chat: Chat) -> Chat:
+        if self._slow_answers == 3:
+            raise ChatNotRequestedError
+        if chat.chat_id in self.slow:
+            self._slow_answers += 1
+            raise ChatUnavailableError
+        return replace(chat, roster_is_partial=False)
+
+
+def without_roster(stack: Stack, chats: list[Chat]) -> set[str]:
+    stored = stack.chats_table.stored(chat.chat_id for chat in chats)
+    return {chat_id for chat_id, row in stored.items() if row.roster_unavailable_since}
+
+
+def test_chats_that_are_answered_slowly_keep_no_other_chat_from_its_roster_for_ever(stack: Stack) -> None:
+    chats = [replace(CHAT, chat_id=f"!{number}", roster_is_partial=True) for number in range(12)]
+    slow = {chat.chat_id for chat in chats[:6]}
+    api: Any = SlowBeeper(*chats, slow=slow)
+    assert sync_with(stack, api, complete=True).chats == 12
+    assert len(without_roster(stack, chats)) >= 6
+    for _ in range(10):
+        stack.now += DAY
+        sync_with(stack, api, complete=True)
+    assert without_roster(stack, chats) == slow
+    api.slow = set()
+    stack.now += DAY
+    sync_with(stack, api, complete=True)
+    assert without_roster(stack, chats) == set()
+
+
+def test_a_chat_that_is_not_requested_keeps_its_roster(stack: Stack) -> None:
+    chats = [replace(CHAT, chat_id=f"!{number}", roster_is_partial=True) for number in range(8)]
+    api: Any = SlowBeeper(*chats, slow=set())
+    sync_with(stack, api, complete=True)
+    api.slow = {chat.chat_id for chat in chats}
+    report = sync_with(stack, api, complete=True)
+    assert len(without_roster(stack, chats)) == len(report.skipped) == 3
+
+
+def test_chats_that_need_no_request_are_stored_before_the_others(stack: Stack) -> None:
+    quick = replace(CHAT, chat_id="!quick")
+    api: Any = SlowBeeper(replace(CHAT, roster_is_partial=True), quick, slow={CHAT.chat_id})
+    stack.runs().run(api, remaining_ms=minutes(15, 15, 0))
+    assert stack.chats_table.listings().keys() == {"!quick"}

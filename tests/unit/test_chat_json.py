@@ -118,6 +118,19 @@ def test_field_merge_names_the_members_of_a_union() -> None:
     assert parse_chat({"id": "x", "merge": merge}).merged_chat_ids == ("!a", "!b", "7")
 
 
+def test_a_member_who_is_listed_twice_counts_once() -> None:
+    ada = {"id": "@ada", "fullName": "Ada"}
+    items = [ada, {"id": "@bob"}, {"id": "@ada", "fullName": "Ada again"}]
+    for total, is_partial in ((3, False), (4, True)):  # one of three may be oneself
+        roster = {"items": items, "hasMore": False, "total": total}
+        chat = parse_chat({"id": "x", "participants": roster})
+        assert [(one.participant_id, one.full_name) for one in chat.participants] == [
+            ("@ada", "Ada"),
+            ("@bob", None),
+        ]
+        assert (chat.participant_count, chat.roster_is_partial) == (total, is_partial)
+
+
 @pytest.mark.parametrize("merge", [None, [], "!a", {}, {"chatIDs": None}, {"chatIDs": "!a"}, {"chatIDs": {}}])
 def test_a_merge_that_names_no_chat_makes_no_union(merge: object) -> None:
     assert parse_chat({"id": "x", "merge": merge}).merged_chat_ids == ()

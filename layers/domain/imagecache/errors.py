@@ -19,6 +19,7 @@ ImageCacheError
 │   ├── ListingError                ... it is not a list of chats
 │   ├── UnreadableChatError         ... one chat in the list has no usable id
 │   ├── ChatUnavailableError        ... one chat is in the list, but cannot be read by its id
+│   │   └── ChatNotRequestedError   ... and was not requested now, because others were answered slowly
 │   ├── AnswerTooLargeError         ... it is larger than any answer that is expected
 │   └── DexError                    ... it is not a list of Dex contacts
 ├── SupersededError                 stop, and write nothing more: another process has taken over
@@ -165,6 +166,10 @@ class AnswerTooLargeError(InvalidAnswerError):
 
 class ChatUnavailableError(InvalidAnswerError):
     """Beeper lists this chat but answers with an error for the chat itself. Other chats are not affected."""
+
+
+class ChatNotRequestedError(ChatUnavailableError):
+    """The chat was not requested, because Beeper has answered requests for other chats too slowly."""
 
 
 class DexError(InvalidAnswerError):

@@ -6,7 +6,9 @@ JSON, a list without items or without the cursor of its next page, and a chat wh
 a key.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -18,6 +20,7 @@ import requests
 
 from imagecache.errors import (
     AnswerTooLargeError,
+    ChatNotRequestedError,
     ChatUnavailableError,
     ListingError,
     OriginBusyError,
@@ -47,6 +50,12 @@ from imagecache.sources.transport import NO_COMPRESSION, Deadline, read_json
 _CHATS_PER_PAGE = 200
 # Seconds to connect and to read. Beeper's own MCP server allows a request 30 s.
 _TIMEOUT = (5.0, 30.0)
+# A single chat comes from Beeper's own database, unless Beeper asks the network for its members.
+_TIMEOUT_FOR_ONE_CHAT = (5.0, 5.0)
+# The time that slow answers for single chats may take after each page of the list. With 200 answers that are
+# nearly slow, a page then takes less than an invocation lasts, so that every invocation makes progress.
+_SLOW_SECONDS = 2.0
+_MOST_SLOW_SECONDS = 60.0
 # New servers send the whole roster for -1. Old servers refuse -1, and accept 0 to 500.
 _WHOLE_ROSTER = -1
 _LARGEST_PART_OF_A_ROSTER = 500
@@ -56,6 +65,9 @@ _MAX_TEXT_CHARS = 1000
 _MAX_URL_BYTES = 64 * 1024
 # A row with ids of this total length stays below DynamoDB's 400 KB.
 _MOST_MERGED_BYTES = 100 * MOST_ID_BYTES
+# A server may also answer 404 because it has no such route, for example if the base URL has a wrong path.
+_NO_SUCH_ROUTE = re.compile(r"route|endpoint|path|url|cannot get", re.IGNORECASE)
+_NO_SUCH_CHAT = re.compile(r"\bchat\b.*\bnot found", re.IGNORECASE)
 # Larger than any date in ms, and exact in every JSON implementation.
 _LARGEST_NUMBER = 2**53
 
@@ -79,12 +91,13 @@ class ChatPage:
 class ChatApi:
     """`GET /v1/chats` and `GET /v1/chats/{id}` of one Beeper.
 
-    `secrets` has the value of each of BEEPER_SECRETS that is set. `timeout` has the seconds to connect and to
-    read.
+    `secrets` has the value of each of BEEPER_SECRETS that is set. `timeout` and `timeout_for_one_chat` have
+    the seconds to connect and to read. `clock` returns seconds.
 
     Every method raises OriginDownError if Beeper cannot be reached, and its subclass OriginUnauthorizedError
     if Beeper or the tunnel refuses the secrets. If only the request for a single chat fails, and Beeper still
-    sends its list, the error concerns this chat alone.
+    sends its list, the error concerns this chat alone. If Beeper has answered requests for single chats
+    slowly for a minute since the last page, further ones are not sent before the next page.
     """
 
     def __init__(
@@ -95,18 +108,24 @@ class ChatApi:
         session: requests.Session,
         chats_per_page: int = _CHATS_PER_PAGE,
         timeout: tuple[float, float] = _TIMEOUT,
+        timeout_for_one_chat: tuple[float, float] = _TIMEOUT_FOR_ONE_CHAT,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._base_url = base_url
         self._session = session
         self._headers = beeper_headers(secrets)
         self._chats_per_page = chats_per_page
         self._timeout = timeout
+        self._timeout_for_one_chat = timeout_for_one_chat
+        self._clock = clock
+        self._slow_seconds = 0.0
 
     def page(self, cursor: str | None) -> ChatPage:
         """Returns the page of the list that starts at the cursor, or the first page if `cursor` is None.
 
         Raises ListingError if the answer is not a list of chats.
         """
+        self._slow_seconds = 0.0
         older: Parameters = {} if cursor is None else {"cursor": cursor, "direction": "before"}
         return self._page({"limit": self._chats_per_page, **older})
 
@@ -126,7 +145,8 @@ class ChatApi:
     def with_full_roster(self, chat: Chat) -> Chat:
         """Returns the chat with all its members, or with as many members as the server sends.
 
-        Raises ChatUnavailableError if Beeper answers the request for this chat with an error.
+        Raises ChatUnavailableError if Beeper answers the request for this chat with an error, and its
+        subclass ChatNotRequestedError if no request is sent.
         """
         status, answer = self._get_chat(chat.chat_id, most_members=_WHOLE_ROSTER)
         if status == HTTPStatus.BAD_REQUEST:
@@ -137,6 +157,8 @@ class ChatApi:
             full = parse_chat(answer)
         except UnreadableChatError as error:
             raise ChatUnavailableError("the answer is not a chat that can be read") from error
+        if full.chat_id != chat.chat_id:
+            raise ChatUnavailableError("the answer is another chat")
         count = max(full.participant_count, chat.participant_count)
         return replace(
             chat,
@@ -146,24 +168,42 @@ class ChatApi:
         )
 
     def look_up(self, chat_id: str) -> Chat | None:
-        """Returns the chat without its members, or None if Beeper answers 404.
+        """Returns the chat without its members, or None if Beeper answers that it does not have the chat.
 
-        Raises ListingError if Beeper answers with another status, or with something that is not a chat.
+        Raises ListingError if Beeper answers with another error, or with something that is not this chat.
         """
         try:
             status, answer = self._get_chat(chat_id, most_members=0)
         except ChatUnavailableError as error:
             raise ListingError(str(error)) from error
-        if status == HTTPStatus.NOT_FOUND:
+        if status == HTTPStatus.NOT_FOUND and _says_that_chat_is_gone(answer):
             return None
         if status != HTTPStatus.OK:
             raise ListingError(f"status {status}")
         try:
-            return parse_chat(answer)
+            chat = parse_chat(answer)
         except UnreadableChatError as error:
             raise ListingError("the answer is not a chat that can be read") from error
+        if chat.chat_id != chat_id:
+            raise ListingError("the answer is another chat")
+        return chat
 
     def _get_chat(self, chat_id: str, *, most_members: int) -> tuple[int, dict[str, Any]]:
+        """Requests a single chat with up to this many members, and returns the status and the answer.
+
+        Counts the time if the answer is slow. Raises ChatNotRequestedError if that has taken too long.
+        """
+        if self._slow_seconds > _MOST_SLOW_SECONDS:
+            raise ChatNotRequestedError("other chats were answered too slowly")
+        started = self._clock()
+        try:
+            return self._request_chat(chat_id, most_members)
+        finally:
+            seconds = self._clock() - started
+            if seconds > _SLOW_SECONDS:
+                self._slow_seconds += seconds
+
+    def _request_chat(self, chat_id: str, most_members: int) -> tuple[int, dict[str, Any]]:
         """Requests a single chat with up to this many members, and returns the status and the answer.
 
         A chat that Beeper answers slowly, or with an error that a tunnel may have sent as well, must not end
@@ -171,7 +211,9 @@ class ChatApi:
         if only the chat cannot be read, and OriginDownError if the list cannot be read either.
         """
         try:
-            return self._get(_path(chat_id), {"maxParticipantCount": most_members})
+            return self._get(
+                _path(chat_id), {"maxParticipantCount": most_members}, self._timeout_for_one_chat
+            )
         except AnswerTooLargeError as error:
             raise ChatUnavailableError(str(error)) from error
         except (OriginUnreachableError, OriginBusyError):  # No single chat is the cause of these.
@@ -183,18 +225,21 @@ class ChatApi:
                 raise error from None
             raise ChatUnavailableError(str(error)) from error
 
-    def get(self, path: str, parameters: Parameters) -> tuple[int, Any]:
+    def get(
+        self, path: str, parameters: Parameters, timeout: tuple[float, float] | None = None
+    ) -> tuple[int, Any]:
         """Sends a GET request, and returns the status and the JSON value of Beeper's answer.
 
-        Raises AnswerTooLargeError.
+        `timeout` has the seconds to connect and to read. Raises AnswerTooLargeError.
         """
-        deadline = Deadline(sum(self._timeout))
+        timeout = timeout or self._timeout
+        deadline = Deadline(sum(timeout))
         try:
             response = self._session.get(
                 self._base_url + path,
                 params=dict(parameters),
                 headers={**self._headers, **NO_COMPRESSION},
-                timeout=self._timeout,
+                timeout=timeout,
                 stream=True,
                 allow_redirects=False,
             )
@@ -203,14 +248,28 @@ class ChatApi:
         with response:
             return response.status_code, _answer_of_beeper(response, deadline)
 
-    def _get(self, path: str, parameters: Parameters) -> tuple[int, dict[str, Any]]:
+    def _get(
+        self, path: str, parameters: Parameters, timeout: tuple[float, float] | None = None
+    ) -> tuple[int, dict[str, Any]]:
         """Does the same as `get` for an answer that is an object. Any other value becomes an empty object."""
-        status, answer = self.get(path, parameters)
+        status, answer = self.get(path, parameters, timeout)
         return status, answer if isinstance(answer, dict) else {}
 
 
 def _path(chat_id: str) -> str:
     return f"/v1/chats/{quote(chat_id, safe='')}"
+
+
+def _says_that_chat_is_gone(answer: Json) -> bool:
+    """Returns True if the body of an answer with the status 404 is Beeper's error for an unknown chat.
+
+    Beeper's errors are `{"message": "Chat not found", "code": "NOT_FOUND"}`. Old ones are `{"error": "..."}`.
+    """
+    code = text_of(answer, "code")
+    message = text_of(answer, "message") or text_of(answer, "error") or ""
+    if code is None:
+        return _NO_SUCH_CHAT.search(message) is not None
+    return code.upper().endswith("NOT_FOUND") and not _NO_SUCH_ROUTE.search(f"{code} {message}")
 
 
 def _answer_of_beeper(response: requests.Response, deadline: Deadline) -> Any:
@@ -397,11 +456,14 @@ def _parse_roster(roster: Json) -> _RosterJson:
     """
     items = roster.get("items")
     members = items if isinstance(items, list) else []
-    readable = tuple(
-        parse_participant(member) for member in members if isinstance(member, Mapping) and _id(member)
-    )
-    total = max(_count(roster.get("total")), len(members))
-    if not readable or len(readable) < len(members) or _flag(roster, "hasMore"):
+    parsed = [parse_participant(member) for member in members if isinstance(member, Mapping) and _id(member)]
+    unreadable = len(members) - len(parsed)
+    by_id: dict[str, Participant] = {}
+    for member in parsed:  # Of several entries for one member, the first one counts.
+        by_id.setdefault(member.participant_id, member)
+    readable = tuple(by_id.values())
+    total = max(_count(roster.get("total")), len(readable) + unreadable)
+    if not readable or unreadable or _flag(roster, "hasMore"):
         is_whole = False
     elif _is_false(roster.get("hasMore")):
         is_whole = lacks_at_most_oneself(readable, total)

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from imagecache.errors import ChatUnavailableError, ItemRefusedError
+from imagecache.errors import ChatNotRequestedError, ChatUnavailableError, ItemRefusedError
 from imagecache.model.chat import Chat
 from imagecache.rules.names import title_to_store
 from imagecache.stores.chats.chats import ChatsTable, StoredChat, preview_of
@@ -51,7 +51,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The roster is that of the list, because Beeper answered the request for the full one with an error."""
+    """The roster is that of the list, because the full one could not be requested or read."""
 
     chat: Chat
 
@@ -69,7 +69,7 @@ class ListedChat:
 
     def needs_full_roster(self, *, complete: bool) -> bool:
         """Returns True if the roster must be fetched. `complete` is True if the run reads the whole list."""
-        return self.chat.roster_is_partial and (complete or not self._is_stored_with_roster)
+        return self.chat.roster_is_partial and (complete or not self.is_stored_with_roster)
 
     @property
     def unavailable_since(self) -> int:
@@ -80,9 +80,9 @@ class ListedChat:
         """Returns True if the chat with this roster differs from what is stored."""
         match roster:
             case Listed():
-                return not self._is_stored_with_roster
+                return not self.is_stored_with_roster
             case Fetched(chat):
-                return not self._is_stored_with_roster or not self._has_stored_roster(chat)
+                return not self.is_stored_with_roster or not self._has_stored_roster(chat)
             case Unavailable():
                 return not self.unavailable_since
 
@@ -90,7 +90,8 @@ class ListedChat:
         return self.stored is not None and self.stored.roster_fingerprint == roster_fingerprint(chat)
 
     @property
-    def _is_stored_with_roster(self) -> bool:
+    def is_stored_with_roster(self) -> bool:
+        """True if the chat is stored as it is listed now, with its full roster."""
         return self._is_stored_as_listed and not self.unavailable_since
 
     @property
@@ -129,6 +130,9 @@ class PageWriter:
     def store(self, page: list[Chat], run: SyncRun) -> PageOutcome:
         """Stores each chat that has changed, until the time is used up.
 
+        The chats whose full roster must be requested come last, and of these the ones whose roster was
+        unavailable in an earlier run. So chats that Beeper answers slowly do not delay the others.
+
         Raises OriginDownError and FencedOffError.
         """
         chats = with_unions(page, run)
@@ -144,7 +148,7 @@ class PageWriter:
         not_on_page = {
             chat_id: stored[chat_id] for chat_id in stored.keys() - {chat.chat_id for chat in page}
         }
-        for listed in listed_chats:
+        for listed in _slow_ones_last(listed_chats, run):
             if run.time_budget.is_used_up():
                 return PageOutcome(False, watermark_limit)
             run.report.chats += 1
@@ -281,9 +285,18 @@ def _roster_of(listed: ListedChat, run: SyncRun) -> Roster:
         return Listed(listed.chat)
     try:
         return Fetched(run.chat_api.with_full_roster(listed.chat))
-    except ChatUnavailableError:
+    except ChatUnavailableError as error:
+        if isinstance(error, ChatNotRequestedError) and listed.is_stored_with_roster:
+            return Listed(listed.chat)
         run.report.skipped.append(listed.chat.chat_id)
         return Unavailable(listed.chat)
+
+
+def _slow_ones_last(listed_chats: list[ListedChat], run: SyncRun) -> list[ListedChat]:
+    """Returns the chats in the order in which they are stored."""
+    to_request = [listed for listed in listed_chats if listed.needs_full_roster(complete=run.complete)]
+    to_request.sort(key=lambda each: (each.unavailable_since > 0, run.place_of(each.chat.chat_id)))
+    return [each for each in listed_chats if not each.needs_full_roster(complete=run.complete)] + to_request
 
 
 def _is_new(unavailable: ListedChat, run: SyncRun) -> bool:

@@ -1,6 +1,7 @@
 """The data of one sync run that all its parts share, and its report."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -97,3 +98,14 @@ class SyncRun:
     previews_changed: bool = False
     unions: SeenUnions = field(default_factory=SeenUnions)
     people: PeopleOfRun = field(default_factory=PeopleOfRun)
+
+    def place_of(self, chat_id: str) -> bytes:
+        """Returns the place at which this run requests a chat, as a key to sort by.
+
+        Each run has another order, so that chats which Beeper answers slowly do not always come first.
+        """
+        return hashlib.sha256(f"{self.started_at} {chat_id}".encode()).digest()
+
+    def in_turn(self, chat_ids: Iterable[str]) -> list[str]:
+        """Returns the chats in the order in which this run requests them."""
+        return sorted(chat_ids, key=self.place_of)
