@@ -126,7 +126,9 @@ class ChatMerger:
 
         Hides every member of a union that is listed. Asks Beeper for each other hidden chat that is not
         listed: its union is gone, or no longer names it. Deletes unions that are dissolved, and hides those
-        that Beeper has merged into another union. Raises OriginDownError and FencedOffError.
+        that Beeper has merged into another union. A dissolved union that Beeper still answers, but neither
+        lists nor calls a union, is deleted, too, if all its members are in another union: that one is shown
+        instead. Raises OriginDownError and FencedOffError.
         """
         naming = _unions_naming(listings, unlisted)
         union_of = {chat_id: listing.merged_into for chat_id, listing in listings.items()}
@@ -140,29 +142,32 @@ class ChatMerger:
         # A chat that an earlier run has marked as missing is looked up before it is deleted.
         hidden = {
             chat_id: listings[chat_id].own_folder
-            for chat_id in sorted(missing)
+            for chat_id in run.in_turn(missing)
             if listings[chat_id].merged_into and not listings[chat_id].missing_since
         }
         answers = self._ask_for(hidden, run)
         union_of |= answers.unions
         missing -= answers.unions.keys() | answers.unclear
-        dissolved = [
-            union_id
-            for union_id in sorted(missing)
-            if _is_dissolved(
-                union_id, listings[union_id].merged_chat_ids & listings.keys() - missing, union_of
-            )
-        ]
+        unions_of_members = {
+            union_id: {union_of[chat_id] for chat_id in _members(union_id, listings) - missing}
+            for union_id in run.in_turn(missing)
+        }
+        dissolved = {
+            union_id: unions
+            for union_id, unions in unions_of_members.items()
+            if unions and union_id not in unions
+        }
         deleted: set[str] = set()
         replaced: set[str] = set()
-        for union_id in dissolved:
+        for union_id, other_unions in dissolved.items():
             if run.time_budget.is_used_up():
                 break
             try:
                 answer = run.chat_api.look_up(union_id)
             except ListingError:  # Beeper gave no clear answer: the next complete run asks again.
                 continue
-            if answer is None:
+            is_replaced = None not in other_unions
+            if answer is None or (is_replaced and not answer.merged_into and not answer.merged_chat_ids):
                 # It need not be missing from two complete runs first, as other chats must, because the chats
                 # that were merged into it are shown.
                 self.delete(union_id, run)
@@ -279,10 +284,6 @@ def _unions_naming(listings: Mapping[str, Listing], unlisted: set[str]) -> dict[
     return dict(naming)
 
 
-def _is_dissolved(union_id: str, members: Iterable[str], union_of: Mapping[str, str | None]) -> bool:
-    """Returns True if there are members, and none of them is still in the union.
-
-    `members` has the stored members that Beeper has not answered 404 for.
-    """
-    unions = [union_of[chat_id] for chat_id in members]
-    return bool(unions) and union_id not in unions
+def _members(union_id: str, listings: Mapping[str, Listing]) -> frozenset[str]:
+    """Returns the stored chats that were in this union when it was stored."""
+    return listings[union_id].merged_chat_ids & listings.keys()

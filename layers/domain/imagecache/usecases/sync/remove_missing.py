@@ -19,7 +19,7 @@ from imagecache.usecases.sync.sync_run import SyncRun
 _MANY = 10
 _LARGE_SHARE = 0.2
 # Each request takes some milliseconds, and the run has other work to do after them.
-_MOST_REQUESTS_BEHIND_THE_BRAKE = 500
+_MOST_REQUESTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,9 @@ class MissingChatRemover:
         merged = self.chat_merger.reconcile(listings, unlisted, run)
         if progress.without_id:
             return RemovalResult(deleted=merged.deleted)
-        missing_since = {chat_id: listings[chat_id].missing_since for chat_id in sorted(merged.missing)}
+        missing_since = {chat_id: listings[chat_id].missing_since for chat_id in run.in_turn(merged.missing)}
         newly_missing = [chat_id for chat_id, since in missing_since.items() if not since]
+        newly_missing = self._without_merged(newly_missing, listings, run)
         for chat_id in newly_missing:
             self.chats_table.mark_missing(chat_id, since=progress.started_at, fence=run.fence)
         missing_twice = [
@@ -83,6 +84,28 @@ class MissingChatRemover:
                 self.chat_merger.show_members_of_deleted(chat_id, listings, merged.missing, run)
         return RemovalResult(len(newly_missing), deleted)
 
+    def _without_merged(
+        self, chat_ids: list[str], listings: Mapping[str, Listing], run: SyncRun
+    ) -> list[str]:
+        """Asks Beeper for these chats, and hides those that are merged into a union that does not name them.
+
+        Returns the others. Ends after 500 requests, or when the time is used up: the next complete run asks
+        for the rest before it deletes them.
+        """
+        merged: set[str] = set()
+        for chat_id in chat_ids[:_MOST_REQUESTS]:
+            if run.time_budget.is_used_up():
+                break
+            try:
+                answer = run.chat_api.look_up(chat_id)
+            except ListingError:
+                continue
+            if answer is None or answer.merged_into is None:
+                continue
+            if self.chat_merger.apply(answer, chat_id, listings[chat_id].own_folder, run):
+                merged.add(chat_id)
+        return [chat_id for chat_id in chat_ids if chat_id not in merged]
+
     def _without_existing(self, chat_ids: list[str], brake: "_Brake", run: SyncRun) -> list[str]:
         """Asks Beeper for these chats, and returns those that it has not answered with the chat itself.
 
@@ -92,7 +115,7 @@ class MissingChatRemover:
         """
         gone: list[str] = []
         existing: set[str] = set()
-        for chat_id in chat_ids[:_MOST_REQUESTS_BEHIND_THE_BRAKE]:
+        for chat_id in chat_ids[:_MOST_REQUESTS]:
             if run.time_budget.is_used_up() or brake.is_on(gone):
                 break
             match self._look_up(chat_id, brake.listings[chat_id], run):
