@@ -77,6 +77,10 @@ def _pictured(image: Any) -> Pictured:
     return image["source"], shown
 
 
+def current(picture: Picture) -> Pictured:
+    return "participant", _blob(_key(picture))
+
+
 def former(picture: Picture) -> Pictured:
     return "former", _blob(_key(picture))
 
@@ -246,6 +250,30 @@ def test_a_number_that_two_members_of_a_group_share_gives_neither_the_others_fac
         world.has(group(0, ADA, named))
         world.complete_sync()
         assert world.pictures(0)[child.id] == (None, "none")
+
+
+def test_two_people_with_one_number_in_chats_of_their_own_never_get_each_others_face(
+    world: PeopleWorld,
+) -> None:
+    child = Person("@child:s", "Child", phone_number=NUMBER)
+    world.has(chat_with(0, ADA), chat_with(1, child))
+    for each in (child, replace(child, full_name="Child C.")):
+        world.has(chat_with(0, ADA), chat_with(1, each))
+        world.complete_sync()
+        assert (world.face(0), world.face(1)) == (current(FACE), (None, "none"))
+        assert world.former(each, 1) == []
+    world.has(chat_with(0, replace(ADA, picture=None)), chat_with(1, replace(child, picture=NEW_FACE)))
+    world.complete_sync()
+    assert (world.face(0), world.face(1)) == (former(FACE), current(NEW_FACE))
+
+
+def test_a_person_who_gets_another_name_keeps_the_face_in_other_chats(world: PeopleWorld) -> None:
+    for name in ("Ada", "Ada Lovelace"):
+        ada, moved = replace(ADA, full_name=name), replace(MOVED, full_name=name)
+        world.has(chat_with(0, ada), chat_with(1, moved))
+        world.complete_sync()
+        world.complete_sync()
+        assert world.face(1) == former(FACE)
 
 
 def test_a_face_that_is_still_named_for_its_person_does_not_stay_with_another_one(world: PeopleWorld) -> None:

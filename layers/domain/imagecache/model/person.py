@@ -20,7 +20,8 @@ class KnownPicture:
     that. `chosen_at` is the time when an operator chose the picture, 0 if none did. `network` and `phone_id`
     are the network and the phone's person id of the member who had the picture. `phone_id` is None if that
     member had no number, or in the record of the participant id that had the picture, because the picture is
-    theirs also when they change the number.
+    theirs also when they change the number. `full_name` is the name of the member in lower case, or None if
+    there was none.
     """
 
     image_key: str
@@ -30,6 +31,7 @@ class KnownPicture:
     first_seen: int
     named_until: int = 0
     chosen_at: int = 0
+    full_name: str | None = None
 
     def joined(self, other: "KnownPicture") -> "KnownPicture":
         """Combines two records of this picture.
@@ -40,6 +42,7 @@ class KnownPicture:
         return replace(
             self,
             phone_id=self.phone_id or other.phone_id,
+            full_name=self.full_name or other.full_name,
             first_seen=min(self.first_seen, other.first_seen),
             named_until=max(self.named_until, other.named_until),
             chosen_at=max(self.chosen_at, other.chosen_at),

@@ -2,7 +2,8 @@
 
 A participant id is not stable: WhatsApp has moved people from `@whatsapp_<phone>` to `@whatsapp_lid-<n>`.
 Members are the same person if they have the same participant id or the same phone number, or else the same
-user name in the same network. A number or name of several people in one chat identifies nobody. Oneself and
+user name in the same network. A number or name of several people in one chat identifies nobody. A number
+finds no pictures while Beeper names one of them for a person of another name in the same network. Oneself and
 bots are nobody's face and have no person ids.
 """
 
@@ -43,6 +44,10 @@ class IdentifiedMember(Protocol):
     @property
     def person_ids(self) -> tuple[str, ...]:
         """The ids of the person, see the function `person_ids`."""
+
+    @property
+    def full_name(self) -> str | None:
+        """The member's name, or an identifier, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +162,17 @@ def _shared_numbers(members: Iterable[Participant]) -> set[str]:
     names_by_number: dict[str, set[str]] = defaultdict(set)
     for member in members:
         number = phone_id(member.person_ids)
-        if number and member.full_name and not is_identifier(member.full_name):
-            names_by_number[number].add(member.full_name.strip().casefold())
+        name = comparable_name(member.full_name)
+        if number and name:
+            names_by_number[number].add(name)
     return {number for number, names in names_by_number.items() if len(names) > 1}
+
+
+def comparable_name(full_name: str | None) -> str | None:
+    """Returns a name in lower case, or None if there is only an identifier or nothing."""
+    if full_name is None or is_identifier(full_name):
+        return None
+    return full_name.strip().casefold() or None
 
 
 def named_pictures(chat: Chat) -> list[NamedPicture]:
@@ -193,7 +206,7 @@ def former_pictures(
     `people` has the record of each of the member's person ids. `named` has the keys of the images that Beeper
     names for this member, which are not former pictures. At most MOST_PICTURES are returned.
     """
-    pictures = _pictures_of_person(member, people, network=network)
+    pictures = _pictures_of_person(member, people, network=network, named=named)
     former = [picture for key, picture in pictures.items() if key not in named]
     return newest_first(former)[:MOST_PICTURES]
 
@@ -216,8 +229,39 @@ def missing_records(
                 yield person_id, picture
 
 
+def is_of_other_person(picture: KnownPicture, member: IdentifiedMember) -> bool:
+    """Returns True if Beeper names the picture for a person who has another name than the member."""
+    name = comparable_name(member.full_name)
+    return bool(not picture.named_until and picture.full_name and name and picture.full_name != name)
+
+
+def _is_shared_number(
+    person_id: str,
+    pictures: Iterable[KnownPicture],
+    member: IdentifiedMember,
+    *,
+    network: str,
+    named: Container[str | None],
+) -> bool:
+    """Returns True if another person in the network has the member's number and one of these pictures now.
+
+    `pictures` are those that are recorded for the number. In another network the member may have another
+    name. `named` has the keys of the images that Beeper names for this member, perhaps under an earlier name.
+    """
+    return phone_id([person_id]) is not None and any(
+        picture.image_key not in named
+        and is_of_other_person(picture, member)
+        and _is_in_network(member, network, picture.network)
+        for picture in pictures
+    )
+
+
 def _pictures_of_person(
-    member: IdentifiedMember, people: Mapping[str, KnownPerson], *, network: str
+    member: IdentifiedMember,
+    people: Mapping[str, KnownPerson],
+    *,
+    network: str,
+    named: Container[str | None],
 ) -> dict[str, KnownPicture]:
     """Returns the pictures in the records of this member's person ids that are the member's, by image key.
 
@@ -229,7 +273,10 @@ def _pictures_of_person(
     own_phone = phone_id(member.person_ids)
     pictures: dict[str, KnownPicture] = {}
     for person_id in member.person_ids:
-        for key, picture in people[person_id].pictures.items():
+        recorded = people[person_id].pictures
+        if _is_shared_number(person_id, recorded.values(), member, network=network, named=named):
+            continue
+        for key, picture in recorded.items():
             is_other_number = own_phone and picture.phone_id and own_phone != picture.phone_id
             is_former = bool(picture.named_until) or (
                 not is_name(person_id) and _is_in_network(member, network, picture.network)

@@ -29,7 +29,7 @@ _PICTURE = "picture#"
 _LINKED_ID = "id#"
 _SCANNED = (
     *("chatId", "participantId", "personIds", "imageKey", "formerImageKey", "absentSince"),
-    *("sourceUrl", "network", "phoneId", "firstSeen", "namedUntil", "chosenAt"),
+    *("sourceUrl", "network", "phoneId", "fullName", "firstSeen", "namedUntil", "chosenAt"),
 )
 
 
@@ -51,6 +51,7 @@ class PersonRow(Model):
     source_url = UnicodeAttribute(null=True, attr_name="sourceUrl")
     network = UnicodeAttribute(null=True)
     phone_id = UnicodeAttribute(null=True, attr_name="phoneId")
+    full_name = UnicodeAttribute(null=True, attr_name="fullName")
     first_seen = NumberAttribute(null=True, attr_name="firstSeen")
     named_until = NumberAttribute(null=True, attr_name="namedUntil")
     chosen_at = NumberAttribute(null=True, attr_name="chosenAt")
@@ -78,6 +79,7 @@ class PicturesOfRow(NamedTuple):
     person_ids: tuple[str, ...]
     image_key: str | None
     former_image_key: str | None
+    full_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class PeopleTable:
             optional: list[tuple[Attribute[Any], str | int | None]] = [
                 (PersonRow.named_until, picture.named_until),
                 (PersonRow.phone_id, picture.phone_id),
+                (PersonRow.full_name, picture.full_name),
             ]
             actions = [
                 PersonRow.image_key.set(picture.image_key),
@@ -258,6 +261,7 @@ def _pictures_of_row(item: Item) -> PicturesOfRow:
         tuple((_text(item, "personIds") or "").split()),
         _text(item, "imageKey"),
         _text(item, "formerImageKey"),
+        _text(item, "fullName"),
     )
 
 
@@ -267,6 +271,7 @@ def _known_picture(item: Item) -> KnownPicture:
         source_url=item["sourceUrl"]["S"],
         network=item["network"]["S"],
         phone_id=_text(item, "phoneId"),
+        full_name=_text(item, "fullName"),
         first_seen=_number(item, "firstSeen"),
         named_until=_number(item, "namedUntil"),
         chosen_at=_number(item, "chosenAt"),

@@ -8,6 +8,7 @@ from imagecache.model.chat import Participant
 from imagecache.model.person import KnownPerson, KnownPicture
 from imagecache.rules.people import (
     NamedPicture,
+    comparable_name,
     ids_across_chats,
     ids_for_links,
     is_participant_id,
@@ -108,6 +109,7 @@ class PeopleRecords:
                 phone_id=phone_id(ids),
                 first_seen=now,
                 named_until=named_until,
+                full_name=comparable_name(named.member.full_name),
             )
             for person_id in ids if named_until else ids_across_chats(ids):
                 yield person_id, replace(picture, phone_id=None) if is_participant_id(person_id) else picture

@@ -13,7 +13,12 @@ from typing import TypeVar
 
 from imagecache.model.image import ImageStatus
 from imagecache.model.person import FormerPictures, KnownPerson, KnownPicture
-from imagecache.rules.people import former_pictures, is_face_of_people, missing_records
+from imagecache.rules.people import (
+    former_pictures,
+    is_face_of_people,
+    is_of_other_person,
+    missing_records,
+)
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.chats.chats import ChatsTable, ChatSummary
 from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsTable
@@ -95,10 +100,14 @@ def keys_to_show(
 
 
 def _may_differ(row: PicturesOfRow, known: Mapping[str, KnownPerson]) -> bool:
-    """Returns False if the records have no picture but the member's own and the one that the row has."""
-    recorded = {key for person_id in row.person_ids for key in known[person_id].pictures}
+    """Returns False if the records have no picture but the member's own and the one that the row has.
+
+    That one may be shown wrongly if it is another person's.
+    """
+    pictures = [picture for person_id in row.person_ids for picture in known[person_id].pictures.values()]
+    recorded = {picture.image_key for picture in pictures}
     shown = {row.former_image_key} if row.former_image_key else set()
-    return recorded - {row.image_key} != shown
+    return recorded - {row.image_key} != shown or any(is_of_other_person(each, row) for each in pictures)
 
 
 def _former_pictures(

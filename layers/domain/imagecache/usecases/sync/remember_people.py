@@ -18,6 +18,7 @@ from imagecache.model.chat import Chat, Participant
 from imagecache.model.person import FormerPictures, KnownPicture
 from imagecache.rules.people import (
     NamedPicture,
+    comparable_name,
     former_pictures,
     ids_for_links,
     missing_records,
@@ -107,9 +108,9 @@ class PeopleMemory:
         if chat.roster_is_partial:  # Members that are not listed are still members.
             listed = {member.participant_id for member in chat.participants}
             gone = [picture for picture in gone if picture.member.participant_id in listed]
-        has_other_ids = [picture for picture in named if _has_other_ids(picture.member, stored)]
+        to_record_again = [picture for picture in named if _is_recorded_otherwise(picture.member, stored)]
         self.records.write_pictures(
-            people, network=chat.network_name, named=[*new, *has_other_ids], gone=gone, fence=fence
+            people, network=chat.network_name, named=[*new, *to_record_again], gone=gone, fence=fence
         )
         return {picture.member.participant_id for picture in (*new, *gone)}
 
@@ -176,9 +177,17 @@ def _difference(pictures: Iterable[NamedPicture], others: Iterable[NamedPicture]
     return [picture for picture in pictures if picture.place not in places]
 
 
-def _has_other_ids(member: Participant, stored: Roster) -> bool:
-    """Returns True if the member is stored with other person ids, or without any by an older version."""
-    return member.participant_id in stored and stored[member.participant_id].person_ids != member.person_ids
+def _is_recorded_otherwise(member: Participant, stored: Roster) -> bool:
+    """Returns True if the member is stored with another name or with other person ids.
+
+    Rows of older versions have no person ids.
+    """
+    row = stored.get(member.participant_id)
+    if row is None:
+        return False
+    name = comparable_name(member.full_name)
+    has_other_name = name is not None and name != comparable_name(row.full_name)
+    return has_other_name or row.person_ids != member.person_ids
 
 
 def _is_new_person(member: Participant, stored: Roster) -> bool:
