@@ -152,6 +152,35 @@ def test_a_bad_image_that_is_the_probe_opens_the_circuit_for_all_others(stack: S
     assert [at_work.cache(message).result for message in OTHERS[:2]] == ["deferred", "cached"]
 
 
+@pytest.mark.parametrize("check", [REFUSED, LOGIN])
+def test_a_probe_whose_check_meets_a_login_does_not_open_the_circuit_for_longer(
+    stack: Stack, check: OriginDownError
+) -> None:
+    """Only the check is refused, and one bad image must not keep the others waiting."""
+    stack.circuits.open(OriginName.BEEPER, Cause.OUTAGE, now=NOW)
+    stack.now += 60_000
+    origin = Working(OriginFaultyError("a body too short for an image"), png("red"))
+    origin.check = lambda: _raise(check)  # type: ignore[method-assign] # a tunnel that lets only images through
+    at_work = cacher(stack, beeper=origin)
+    assert at_work.cache(OTHERS[0]).result == "deferred"
+    stack.now += 30_000
+    assert at_work.cache(OTHERS[1]).result == "cached"
+    assert stack.circuits.open_circuits(now=stack.now) == []
+
+
+def test_three_probes_whose_checks_meet_a_login_open_the_circuit_for_longer(stack: Stack) -> None:
+    stack.circuits.open(OriginName.BEEPER, Cause.OUTAGE, now=NOW)
+    stack.now += 60_000
+    origin = Working(OriginFaultyError("status 503"))
+    origin.check = lambda: _raise(LOGIN)  # type: ignore[method-assign] # all that the tunnel answers
+    at_work = cacher(stack, beeper=origin)
+    for message in OTHERS[:3]:
+        at_work.cache(message)
+        stack.now += 30_000
+    [circuit] = stack.circuits.open_circuits(now=stack.now)
+    assert circuit.until - stack.now == 90_000
+
+
 def test_an_image_that_is_not_served_is_tried_once_more_with_more_time_and_then_fails(stack: Stack) -> None:
     origin = Answers(OriginFaultyError("late"))
     sqs = CaughtMessages()

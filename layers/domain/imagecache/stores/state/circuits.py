@@ -178,18 +178,22 @@ class OriginCircuits:
                 StateRow.open_until.does_not_exist(),
             )
 
-    def not_served(self, permit: Permit, image_key: str, answer: str, *, now: int) -> int:
+    def not_served(
+        self, permit: Permit, image_key: str, answer: str, *, now: int, check_was_refused: bool = False
+    ) -> int:
         """Records that an image was not served, and that a check of the origin failed with `answer`.
 
-        Returns the time (ms) until which the circuit is open, or 0 if it is closed. Three different images
-        open the circuit if no other image was served in between. A single image opens it if its request was
-        the probe.
+        Returns the time (ms) until which the circuit is open, or 0 if it was not opened. Three different
+        images open the circuit if no other image was served in between. A single image opens it if its
+        request was the probe, unless `check_was_refused`: a login in the way of the check does not show that
+        the origin is down. The next probe is then sent as soon as this one would have ended.
         """
         row = self._named(permit.origin)
         image = hashlib.sha256(image_key.encode()).hexdigest()[:16]
         with aws_errors_translated():
             row.update(actions=[StateRow.bad_images.add({image})])
-        if permit.opened_until or len(row.bad_images or ()) >= _IMAGES_TO_OPEN:
+        is_failed_probe = bool(permit.opened_until) and not check_was_refused
+        if is_failed_probe or len(row.bad_images or ()) >= _IMAGES_TO_OPEN:
             return self.open(permit.origin, Cause.OUTAGE, answer, now=now, probe=permit.opened_until)
         return 0
 

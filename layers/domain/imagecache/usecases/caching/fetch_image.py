@@ -218,11 +218,14 @@ class OriginGate:
         except (OriginUnreachableError, OriginBusyError) as outage:
             return self._open(permit, outage)
         except OriginDownError as outage:
-            if is_refused and isinstance(outage, OriginUnauthorizedError):
+            check_was_refused = isinstance(outage, OriginUnauthorizedError)
+            if is_refused and check_was_refused:
                 return self._open(permit, outage)
             # A login that only the check meets may be in the way of the check alone.
             now = self.clock()
-            until = self.circuits.not_served(permit, location.key, str(outage), now=now)
+            until = self.circuits.not_served(
+                permit, location.key, str(outage), now=now, check_was_refused=check_was_refused
+            )
             return OriginClosed(until or now + _UNCHECKED_WAIT_MS, is_outage=True)
         return FetchFailed(FailureReason.NOT_SERVED, not_before)
 
