@@ -346,6 +346,18 @@ def test_the_own_picture_of_a_group_is_nobodys_face_but_that_of_a_single_chat_is
     assert world.pictures(0) == {MOVED.id: former(FACE), BOB.id: (None, "none")}
 
 
+def test_a_single_chats_own_picture_is_not_listed_as_a_former_picture_of_its_person(
+    world: PeopleWorld,
+) -> None:
+    ada = replace(ADA, picture=None)
+    world.has(replace(chat_with(0, ada), picture=FACE))
+    world.complete_sync()
+    assert world.former(ada) == []
+    world.has(replace(chat_with(0, ada), picture=NEW_FACE))
+    world.complete_sync()
+    assert [each["sourceUrl"] for each in world.former(ada)] == [f"mxc://{_key(FACE)}"]
+
+
 def test_oneself_has_no_former_picture(world: PeopleWorld) -> None:
     me = replace(ME, picture=FACE)
     chat = chat_with(0, BOB)
