@@ -70,12 +70,19 @@ def title_to_store(listed: Chat, stored_title: str | None) -> str | None:
     """Returns the title to store for a chat of Beeper's list.
 
     It is None for a single chat that has an identifier, or nothing, in place of a title, if the other person
-    has a name. `title_of` then shows the name of that person, also if it changes later.
+    has a name. `title_of` then shows the name of that person, also if it changes later. It is None, too, for
+    a group without a title if a member has a name: somebody has removed the title.
     """
     if listed.type == "single" and not _is_name(listed.title):
         other = other_person(listed)
         if other and _is_name(other.full_name):
             return None
+    if (
+        listed.type == "group"
+        and not listed.title
+        and any(_is_name(person.full_name) for person in other_people(listed))
+    ):
+        return None
     return better_name(listed.title, stored_title)
 
 
