@@ -395,6 +395,38 @@ def test_contacts_that_a_network_has_moved_to_other_ids_are_replaced_and_do_not_
     assert names(synced) == {f"New {number}" for number in range(12)}
 
 
+def test_a_contact_that_a_network_has_moved_keeps_its_picture_until_the_new_one_has_a_picture(
+    synced: Synced,
+) -> None:
+    new_id = "@whatsapp_lid-1:beeper.local"
+    moved_ada = contact(new_id, "Ada", phoneNumber=NUMBER)
+    of_whatsapp(synced, contact(ADA.id, "Ada", PICTURE, phoneNumber=NUMBER))
+    synced.sync()
+    fill(synced.beeper.demo, [alone(WHATSAPP, replace(ADA, id=new_id, phone_number=None))])
+    of_whatsapp(synced, moved_ada)
+    for changes in (1, 0):
+        report = synced.sync()
+        assert (report.contacts.saved, report.contacts.removed) == (changes, 0)
+        assert shown_picture(synced) == ("contact", "pending")
+    of_whatsapp(synced, {**moved_ada, "imgURL": OTHER_PICTURE})
+    report = synced.sync()
+    assert (report.contacts.saved, report.contacts.removed) == (1, 1)
+    assert image_key(OTHER_PICTURE) in queued_keys(synced.stack)
+    of_whatsapp(synced, *people(1))
+    assert synced.sync().contacts.removed == 1
+
+
+def test_a_contact_does_not_get_the_picture_of_another_one_that_had_the_same_number(synced: Synced) -> None:
+    child, mother = FAMILY
+    fill(synced.beeper.demo, [alone(WHATSAPP, Person("@child:s", "Child", phone_number=NUMBER))])
+    of_whatsapp(synced, child, mother)
+    synced.sync()
+    of_whatsapp(synced, child)
+    for _ in range(2):
+        synced.sync()
+        assert shown_picture(synced) == (None, "none")
+
+
 def test_contacts_that_a_network_has_moved_are_recognised_by_their_user_names(synced: Synced) -> None:
     of_whatsapp(
         synced,

@@ -12,7 +12,7 @@ from functools import partial
 
 from imagecache.clock import Clock
 from imagecache.errors import ConflictError
-from imagecache.model.contact import Contact, KeptBy
+from imagecache.model.contact import Contact, IdentifierKind, KeptBy, is_shared
 from imagecache.rules.deletion_brake import is_too_much
 from imagecache.rules.people import phone_id
 from imagecache.rules.time_budget import TimeBudget
@@ -149,14 +149,18 @@ def differences(
 
     `may_remove` is False if a contact that is missing from `wanted` may exist all the same. `force` switches
     the brake on deletions off. `ids_of` returns the person ids of a contact that outlive its contact id. A
-    contact whose person has another contact in `wanted` is replaced, and does not count for the brake. Counts
-    what is kept by hand or refused.
+    contact whose person has another contact in `wanted` is replaced, and does not count for the brake. If it
+    alone has a picture, it stays with the other data of the contact that replaces it. Counts what is kept by
+    hand or refused.
     """
-    wanted_by_id = {contact.contact_id: contact for contact in wanted}
-    to_save = _to_save(wanted_by_id, stored, counts)
+    listed = {contact.contact_id: contact for contact in wanted}
     of_source = [contact for contact in stored.values() if source.has(contact)]
+    gone = [contact for contact in of_source if contact.contact_id not in listed]
+    replacements = _replacements(gone, listed.values(), ids_of)
+    wanted_by_id = _with_earlier_pictures(listed, stored, replacements)
+    to_save = _to_save(wanted_by_id, stored, counts)
     gone = [contact for contact in of_source if contact.contact_id not in wanted_by_id]
-    replaced = _replaced(gone, wanted_by_id.values(), ids_of)
+    replaced = [each for each in gone if each.contact_id in replacements or each.contact_id in listed]
     lost = len(gone) - len(replaced)
     if not may_remove:
         counts.refused += len(gone)
@@ -167,28 +171,67 @@ def differences(
     return Differences(to_save, gone)
 
 
-def _replaced(
+def _replacements(
     gone: list[Contact], wanted: Iterable[Contact], ids_of: Callable[[Contact], Sequence[str]]
-) -> list[Contact]:
-    """Returns the contacts of `gone` whose phone number or user name now belongs to a contact in `wanted`.
+) -> dict[str, list[Contact]]:
+    """Returns the contacts in `wanted` that have the phone number or user name of a contact of `gone` now.
 
-    The same user name with another phone number is another person's.
+    The keys are the ids of the contacts of `gone` that have any. The same user name with another phone number
+    is another person's.
     """
     if not gone:
-        return []
-    phones: dict[str, set[str | None]] = defaultdict(set)
+        return {}
+    having: dict[str, list[tuple[Contact, str | None]]] = defaultdict(list)
     for contact in wanted:
         ids = ids_of(contact)
         for person_id in ids:
-            phones[person_id].add(phone_id(ids))
-
-    def is_replaced(contact: Contact) -> bool:
+            having[person_id].append((contact, phone_id(ids)))
+    replacements: dict[str, list[Contact]] = {}
+    for contact in gone:
         ids = ids_of(contact)
         own = phone_id(ids)
-        others = [phone for person_id in ids for phone in phones.get(person_id, ())]
-        return any(own is None or phone is None or phone == own for phone in others)
+        others = {
+            other.contact_id: other
+            for person_id in ids
+            for other, phone in having.get(person_id, ())
+            if own is None or phone is None or phone == own
+        }
+        if others:
+            replacements[contact.contact_id] = list(others.values())
+    return replacements
 
-    return [contact for contact in gone if is_replaced(contact)]
+
+def _with_earlier_pictures(
+    wanted: Mapping[str, Contact], stored: Mapping[str, Contact], replacements: Mapping[str, list[Contact]]
+) -> dict[str, Contact]:
+    """Returns the wanted contacts. One without a picture keeps the stored contact that it replaces.
+
+    When a network moves people to other ids, it often loses their pictures. The stored contact gets all but
+    the picture from the new one, and it has the participant ids of both, so that every import finds it again.
+    It is removed as soon as the new contact has a picture. Contacts of other names may be other people with
+    the same number, so nothing of theirs is kept.
+    """
+    kept = dict(wanted)
+    for contact_id, others in replacements.items():
+        old = stored[contact_id]
+        if old.image_key is None or len(others) != 1:
+            continue
+        [new] = others
+        known = stored.get(new.contact_id)
+        is_kept_by_hand = known is not None and known.kept_by is KeptBy.MANUAL
+        is_other_person = new.contact_id not in kept or is_shared([old, new])
+        if new.image_key is not None or is_kept_by_hand or is_other_person:
+            continue
+        del kept[new.contact_id]
+        own_ids = {each for each in old.identifiers if each.kind is IdentifierKind.PARTICIPANT}
+        kept[contact_id] = replace(
+            new,
+            contact_id=contact_id,
+            source_url=old.source_url,
+            image=old.image,
+            identifiers=tuple(sorted(own_ids.union(new.identifiers))),
+        )
+    return kept
 
 
 def _to_save(
