@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from imagecache.errors import ConflictError
+from imagecache.model.contact import Contact, KeptBy
 from imagecache.model.image import ImageRef
 from imagecache.model.person import KnownPicture
 from imagecache.rules.source_urls import image_key
@@ -103,6 +105,24 @@ def test_a_picture_of_the_web_is_not_downloaded_again_once_it_is_only_a_former_o
     assert counted(swept(stack, sweep)) == {"revalidated": 1}
     assert "refreshRequestedAt" in stack.row(image_key(WEB))
     assert "refreshRequestedAt" not in stack.row(image_key(FORMER_WEB))
+
+
+def test_a_refresh_downloads_a_picture_of_the_web_only_while_something_has_it_now(stack: Stack) -> None:
+    store_ada(stack, WEB)
+    for url, color in ((WEB, "red"), (FORMER_WEB, "blue"), ("mxc://s/former", "green")):
+        keep(stack, image_key(url), color)
+        remember(stack, url, named_until=1)
+    refresh = stack.wiring.image_changes.refresh
+    with pytest.raises(ConflictError, match="its URL may have another picture now"):
+        refresh(FORMER_WEB)
+    assert "refreshRequestedAt" not in stack.row(FORMER_WEB)
+    for url in (WEB, "mxc://s/former"):
+        refresh(url)
+        assert "refreshRequestedAt" in stack.row(image_key(url))
+    contact = Contact("ada", "Ada", FORMER_WEB, ImageRef(image_key(FORMER_WEB)), (), KeptBy.MANUAL)
+    stack.contacts_table.put(contact)
+    refresh(FORMER_WEB)
+    assert "refreshRequestedAt" in stack.row(FORMER_WEB)
 
 
 @pytest.mark.parametrize("change", ["named again", "chosen"])

@@ -422,6 +422,8 @@ class Wiring:
 
         return ImageChanges(
             cached_images=self.cached_images,
+            participants_table=self.participants_table,
+            contacts_table=self.contacts_table,
             image_queueing=self.image_queueing,
             blobs=self.blobs,
             cdn=self.cdn,

@@ -85,7 +85,7 @@ MAY = {
         *("BeeperChatsTable BatchGetItem", "ChatParticipantsTable index Query"),
         *("ChatParticipantsTable Query", "ChatParticipantsTable UpdateItem"),
         *CONTACTS,
-        "ContactsTable BatchGetItem",
+        *("ContactsTable BatchGetItem", "ContactsTable index Query"),
         *("CachedImagesTable GetItem", "CachedImagesTable BatchGetItem"),
         *("CachedImagesTable UpdateItem", "CachedImagesTable index Query"),
         *STATE,

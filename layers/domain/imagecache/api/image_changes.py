@@ -51,7 +51,7 @@ class ImageChangeRoutes:
                 role=Role.ADMIN,
                 body=(SOURCE_URL,),
                 gives=shapes.Queued,
-                errors=[HTTPStatus.NOT_FOUND],
+                errors=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
                 answer=self.refresh,
             ),
             "POST /api/images/retry": Route(

@@ -13,14 +13,19 @@ from imagecache.errors import (
 )
 from imagecache.model.image import ImageRecord, ImageSource, ImageStatus
 from imagecache.rules.failure_reasons import REJECTIONS
-from imagecache.rules.source_urls import image_key
+from imagecache.rules.source_urls import image_key, may_change
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.cdn import Cdn
+from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.chats.people import is_person
+from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.queue_images import ImageQueueing
 
 # An operator may refresh an image with one of these states, and retry one with any other state.
 _REFRESHABLE = {ImageStatus.CACHED, ImageStatus.FORGOTTEN}
+# A person has up to three records of a picture. A picture of this many people is no former picture of one.
+_MOST_REFERENCES = 1000
 
 
 class Invalidation(StrEnum):
@@ -58,6 +63,8 @@ class ImageChanges:
     """
 
     cached_images: CachedImages
+    participants_table: ParticipantsTable
+    contacts_table: ContactsTable
     image_queueing: ImageQueueing
     blobs: Blobs
     cdn: Cdn
@@ -67,9 +74,15 @@ class ImageChanges:
     def refresh(self, source_url: str) -> None:
         """Queues the image to be downloaded again, also if it was forgotten.
 
-        The cached copy is shown until the new one is stored.
+        The cached copy is shown until the new one is stored. Raises ConflictError if the image is on the web
+        and only a former picture: its URL may have another picture now, which would replace the copy.
         """
         image = self._image(source_url)
+        if image.status is ImageStatus.CACHED and may_change(source_url) and self._is_former(image.image_key):
+            raise ConflictError(
+                "The image is a former picture, which Beeper no longer names: the stored copy is kept,"
+                " because its URL may have another picture now"
+            )
         if image.status in _REFRESHABLE:
             self.cached_images.request_refresh(image.image_key, now=self.clock())
         self.image_queueing.request([ImageSource(image.image_key, source_url)], retry=True)
@@ -106,6 +119,13 @@ class ImageChanges:
         except InvalidationError as error:
             return ForgetResult(deleted, Invalidation.FAILED, str(error))
         return ForgetResult(deleted, Invalidation.REQUESTED)
+
+    def _is_former(self, image_key: str) -> bool:
+        """Returns True if the image is recorded as a picture of people, and nothing has it now."""
+        references = self.participants_table.referring(image_key, limit=_MOST_REFERENCES)
+        is_recorded = any(is_person(each.chat_id) for each in references)
+        is_current = any(not is_person(each.chat_id) for each in references)
+        return is_recorded and not is_current and not self.contacts_table.referring(image_key, limit=1)
 
     def _is_shared(self, blob_id: str, image_key: str) -> bool:
         return any(key != image_key for key in self.cached_images.images_of_blob(blob_id))
