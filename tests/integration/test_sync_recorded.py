@@ -58,11 +58,11 @@ def test_every_recorded_shape_is_stored_and_counted(stack: Stack, report: SyncRe
         "!ada-old:beeper.local",
         "!self:beeper.local",
     }
-    assert report.skipped == [
-        "!hikers:beeper.local",
-        "!news:beeper.local",
+    assert sorted(report.skipped) == [
         "!bare:beeper.local",
+        "!hikers:beeper.local",
         "!holes:beeper.local",
+        "!news:beeper.local",
         "!" + "x" * 99,
     ]
 
