@@ -116,8 +116,17 @@ def test_what_follows_the_rows_of_a_damaged_png_is_not_unpacked() -> None:
     zeros = pack.compress(bytes(1_000_000)) + pack.flush(zlib.Z_FULL_FLUSH)
     original = png_of(0, 8, b"", b"", data=data + zeros * 4000)
     started = time.thread_time()
-    render(original)
+    assert is_refused(original)
     assert time.thread_time() - started < 1
+
+
+@pytest.mark.parametrize("interlace", [0, 1])
+def test_a_png_is_refused_if_half_of_its_rows_follow_a_filter_that_does_not_exist(interlace: int) -> None:
+    widths = [width for width, count in ADAM7 for _ in range(count)] if interlace else [16] * 16
+    rows = [b"\0" + bytes(width) for width in widths]
+    assert pixels(png_of(0, 8, b"".join(rows), b"", interlace=interlace)).size == (16, 16)
+    rows[len(rows) // 2] = b"\x05" + bytes(widths[len(rows) // 2])
+    assert is_refused(png_of(0, 8, b"".join(rows), b"", interlace=interlace))
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3, 4, 10, 100])

@@ -40,6 +40,7 @@ _GAMMA_OF_SRGB = 45_455  # which writers of sRGB give for its curve, although th
 _MOST_TRANSPARENCY_BYTES = 256  # one for each color of a palette
 _GRAY, _RGB, _PALETTE = 0, 2, 3
 # The first pixel of each pass of an interlaced picture, and the distance to the next ones.
+_FILTERS = bytes(range(5))
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _SAMPLES = {_GRAY: 1, _RGB: 3, _PALETTE: 1, 4: 2, 6: 4}
 _PART_BYTES = 4096
@@ -286,17 +287,24 @@ def _load(
 
 
 def _share_of_rows(header: _Header, size: tuple[int, int], data: bytes) -> tuple[float, int]:
-    """Returns the share of the rows that are in the data of a picture, and where its pixels end in them.
+    """Returns the share of the rows of a picture that can be decoded, and where its pixels end in the data.
 
-    The data are unpacked without their checksum, in parts so small that none takes more than 5 MB.
+    The rows end before the first one whose filter does not exist. The data are unpacked without their
+    checksum, in parts so small that none takes more than 5 MB.
     """
     inflate = zlib.decompressobj(wbits=-15)
-    wanted = _count_bytes(header, size)
+    passes = _passes(header, size)
+    wanted = passes[-1].stop
     count = 0
     end = len(data)
     try:
         for at in range(2, len(data), _PART_BYTES):  # behind the head of zlib
-            count += len(inflate.decompress(data[at : at + _PART_BYTES]))
+            part = inflate.decompress(data[at : at + _PART_BYTES])
+            wrong_filter = _wrong_filter(part, count, passes)
+            if wrong_filter is not None:
+                count = wrong_filter
+                break
+            count += len(part)
             if inflate.eof:
                 end = min(at + _PART_BYTES, len(data)) - len(inflate.unused_data)
                 break
@@ -309,10 +317,30 @@ def _share_of_rows(header: _Header, size: tuple[int, int], data: bytes) -> tuple
     return min(1.0, count // header.row_bytes(size[0]) / size[1]), end
 
 
-def _count_bytes(header: _Header, size: tuple[int, int]) -> int:
-    """Returns the number of bytes of all unpacked rows."""
-    passes = [_size_of_pass(size, *one_pass) for one_pass in _ADAM7] if header.is_interlaced else [size]
-    return sum(header.row_bytes(width) * height for width, height in passes)
+def _passes(header: _Header, size: tuple[int, int]) -> list[range]:
+    """Returns a range for each pass: the positions in the unpacked data at which its rows begin."""
+    sizes = [_size_of_pass(size, *one_pass) for one_pass in _ADAM7] if header.is_interlaced else [size]
+    passes: list[range] = []
+    begin = 0
+    for width, height in sizes:
+        row_bytes = header.row_bytes(width)
+        passes.append(range(begin, begin + row_bytes * height, row_bytes))
+        begin = passes[-1].stop
+    return passes
+
+
+def _wrong_filter(part: bytes, begin: int, passes: list[range]) -> int | None:
+    """Returns the position of the first filter that does not exist, or None if all of them exist.
+
+    `part` is the part of the unpacked data that begins at the position `begin`. A row begins with its filter.
+    """
+    for rows in passes:
+        first = max(rows.start, begin + (rows.start - begin) % rows.step)  # in this part
+        filters = part[first - begin : max(0, rows.stop - begin) : rows.step]
+        right = len(filters) - len(filters.lstrip(_FILTERS))
+        if right < len(filters):
+            return first + right * rows.step
+    return None
 
 
 def _size_of_pass(size: tuple[int, int], left: int, top: int, across: int, down: int) -> tuple[int, int]:
