@@ -24,7 +24,7 @@ from local.engine import Engine
 from tests.settings import config_with
 
 WORKERS = 32
-ROUNDS = 30
+ROUNDS = 10
 
 
 class Origin:
@@ -96,7 +96,7 @@ def test_32_workers_get_no_more_slots_than_the_pace_allows(engine_with_tables: E
             return None
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        slots = sorted(at for at in pool.map(slot, range(200)) if at is not None)
+        slots = sorted(at for at in pool.map(slot, range(80)) if at is not None)
     assert slots[:10] == [moment] * 10
     following = slots[10:]
     assert len(set(following)) == len(following)
