@@ -6,6 +6,8 @@ from typing import Any
 
 import pillow_heif
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from imagecache.errors import ImageFailedError
@@ -83,14 +85,35 @@ def test_a_broken_profile_is_ignored() -> None:
     assert delta_e(at(heic(image), 0.5, 0.5), (200, 120, 90)) <= 2.5
 
 
-def test_damaged_metadata_of_a_heic_change_nothing() -> None:
+@settings(max_examples=40)
+@given(
+    exif=st.binary(min_size=300, max_size=300),
+    xmp=st.binary(min_size=200, max_size=200),
+    box=st.tuples(st.sampled_from([b"free", b"uuid", b"mdat", b"\0\xff~a"]), st.binary(max_size=40)),
+    trailer=st.binary(max_size=7),
+)
+def test_damaged_metadata_of_a_heic_change_nothing(
+    described: bytes, exif: bytes, xmp: bytes, box: tuple[bytes, bytes], trailer: bytes
+) -> None:
+    at_exif, at_xmp = described.index(b"x" * 300) - 20, described.index(b"<x/>")
+    damaged = bytearray(described)
+    damaged[at_exif : at_exif + 300] = exif
+    damaged[at_xmp : at_xmp + 200] = xmp
+    kind, content = box
+    damaged += struct.pack(">I", 8 + len(content)) + kind + content + trailer
+    assert render(bytes(damaged)) == render(described)
+
+
+def test_metadata_of_a_heic_change_nothing(described: bytes) -> None:
+    assert render(described) == render(heic(halves()))
+
+
+@pytest.fixture(scope="module")
+def described() -> bytes:
+    """Returns a HEIC with a text of 300 bytes in its EXIF data, and XMP of 200 bytes."""
     exif = Image.Exif()
     exif[0x010E] = "x" * 300
-    original = heic(halves(), exif=exif.tobytes(), xmp=b"<x/>" * 50)
-    at_text = original.index(b"x" * 300)
-    damaged = original[: at_text - 20] + b"\xff" * 320 + original[at_text + 300 :]
-    assert render(damaged) == render(original)
-    assert render(original) == render(heic(halves()))
+    return heic(halves(), exif=exif.tobytes(), xmp=b"<x/>" * 50)
 
 
 def test_a_heic_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
