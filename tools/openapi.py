@@ -4,6 +4,7 @@ The document is generated from the code that serves the routes, so that the two 
 """
 
 import dataclasses
+import inspect
 import json
 import re
 import sys
@@ -151,7 +152,7 @@ def _operation(method: str, path: str, route: Route, answer: Json) -> Json:
         "parameters": [*_parameters(route), *([_IF_NONE_MATCH] if cached else [])],
         "responses": {
             str(route.status.value): {
-                "description": route.gives.__doc__,
+                "description": inspect.getdoc(route.gives),
                 "content": _json_of(answer),
                 **({"headers": {"ETag": _ETAG}} if cached else {}),
             },
