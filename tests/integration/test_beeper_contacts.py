@@ -416,6 +416,26 @@ def test_a_contact_that_a_network_has_moved_keeps_its_picture_until_the_new_one_
     assert synced.sync().contacts.removed == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "number"), [("Ada Lovelace", NUMBER), ("Ada", None)], ids=["name", "number"]
+)
+def test_a_contact_that_was_moved_keeps_its_picture_when_its_name_or_number_changes_later(
+    synced: Synced, name: str, number: list[str] | None
+) -> None:
+    new_id = "@whatsapp_lid-1:beeper.local"
+    of_whatsapp(synced, contact(ADA.id, "Ada", PICTURE, phoneNumber=NUMBER))
+    synced.sync()
+    fill(synced.beeper.demo, [alone(WHATSAPP, replace(ADA, id=new_id, phone_number=None))])
+    of_whatsapp(synced, contact(new_id, "Ada", phoneNumber=NUMBER))
+    synced.sync()
+    mother = contact("@mother:s", "Mother", phoneNumber=NUMBER)
+    of_whatsapp(synced, contact(new_id, name, phoneNumber=number), mother)
+    for changes in (2, 0):
+        report = synced.sync()
+        assert (report.contacts.saved, report.contacts.removed) == (changes, 0)
+        assert (shown_picture(synced), names(synced)) == (("contact", "pending"), {name, "Mother"})
+
+
 def test_a_contact_does_not_get_the_picture_of_another_one_that_had_the_same_number(synced: Synced) -> None:
     child, mother = FAMILY
     fill(synced.beeper.demo, [alone(WHATSAPP, Person("@child:s", "Child", phone_number=NUMBER))])

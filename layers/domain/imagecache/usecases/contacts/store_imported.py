@@ -12,7 +12,7 @@ from functools import partial
 
 from imagecache.clock import Clock
 from imagecache.errors import ConflictError
-from imagecache.model.contact import Contact, IdentifierKind, KeptBy, is_shared
+from imagecache.model.contact import Contact, Identifier, IdentifierKind, KeptBy, is_shared
 from imagecache.rules.deletion_brake import is_too_much
 from imagecache.rules.people import phone_id
 from imagecache.rules.time_budget import TimeBudget
@@ -176,16 +176,19 @@ def _replacements(
 ) -> dict[str, list[Contact]]:
     """Returns the contacts in `wanted` that have the phone number or user name of a contact of `gone` now.
 
+    If any have a participant id of the contact of `gone`, they are returned instead, whatever their number.
     The keys are the ids of the contacts of `gone` that have any. The same user name with another phone number
     is another person's.
     """
     if not gone:
         return {}
     having: dict[str, list[tuple[Contact, str | None]]] = defaultdict(list)
+    by_participant: dict[Identifier, Contact] = {}
     for contact in wanted:
         ids = ids_of(contact)
         for person_id in ids:
             having[person_id].append((contact, phone_id(ids)))
+        by_participant |= dict.fromkeys(_participant_ids(contact), contact)
     replacements: dict[str, list[Contact]] = {}
     for contact in gone:
         ids = ids_of(contact)
@@ -196,8 +199,13 @@ def _replacements(
             for other, phone in having.get(person_id, ())
             if own is None or phone is None or phone == own
         }
-        if others:
-            replacements[contact.contact_id] = list(others.values())
+        having_its_id = {
+            by_participant[each].contact_id: by_participant[each]
+            for each in _participant_ids(contact)
+            if each in by_participant
+        }
+        if having_its_id or others:
+            replacements[contact.contact_id] = list((having_its_id or others).values())
     return replacements
 
 
@@ -209,7 +217,8 @@ def _with_earlier_pictures(
     When a network moves people to other ids, it often loses their pictures. The stored contact gets all but
     the picture from the new one, and it has the participant ids of both, so that every import finds it again.
     It is removed as soon as the new contact has a picture. Contacts of other names may be other people with
-    the same number, so nothing of theirs is kept.
+    the same number, so nothing of theirs is kept, unless the stored contact already has the
+    participant id of the new one.
     """
     kept = dict(wanted)
     for contact_id, others in replacements.items():
@@ -219,11 +228,12 @@ def _with_earlier_pictures(
         [new] = others
         known = stored.get(new.contact_id)
         is_kept_by_hand = known is not None and known.kept_by is KeptBy.MANUAL
-        is_other_person = new.contact_id not in kept or is_shared([old, new])
+        own_ids = _participant_ids(old)
+        has_other_name = is_shared([old, new]) and own_ids.isdisjoint(_participant_ids(new))
+        is_other_person = new.contact_id not in kept or has_other_name
         if new.image_key is not None or is_kept_by_hand or is_other_person:
             continue
         del kept[new.contact_id]
-        own_ids = {each for each in old.identifiers if each.kind is IdentifierKind.PARTICIPANT}
         kept[contact_id] = replace(
             new,
             contact_id=contact_id,
@@ -232,6 +242,10 @@ def _with_earlier_pictures(
             identifiers=tuple(sorted(own_ids.union(new.identifiers))),
         )
     return kept
+
+
+def _participant_ids(contact: Contact) -> set[Identifier]:
+    return {each for each in contact.identifiers if each.kind is IdentifierKind.PARTICIPANT}
 
 
 def _to_save(
