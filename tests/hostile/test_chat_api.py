@@ -245,6 +245,7 @@ def test_only_a_404_of_the_chat_itself_means_that_it_is_gone(session: requests.S
         ({"message": "No such chat", "code": "CHAT_NOT_FOUND"}, True),
         ({"error": "Chat not found"}, True),
         ({"message": "Route GET:/v1/chats/!a not found", "error": "Not Found", "statusCode": 404}, False),
+        ({"message": "Route GET:/v1/chats/my-chat-1 not found", "statusCode": 404}, False),
         ({"message": "Route not found", "code": "NOT_FOUND"}, False),
         ({"message": "Not found", "code": "ROUTE_NOT_FOUND"}, False),
         ({"error": "Unknown endpoint: /v1/chats/!a"}, False),

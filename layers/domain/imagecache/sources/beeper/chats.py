@@ -267,9 +267,11 @@ def _says_that_chat_is_gone(answer: Json) -> bool:
     """
     code = text_of(answer, "code")
     message = text_of(answer, "message") or text_of(answer, "error") or ""
+    if _NO_SUCH_ROUTE.search(f"{code} {message}"):  # Its text may have the id of the chat.
+        return False
     if code is None:
         return _NO_SUCH_CHAT.search(message) is not None
-    return code.upper().endswith("NOT_FOUND") and not _NO_SUCH_ROUTE.search(f"{code} {message}")
+    return code.upper().endswith("NOT_FOUND")
 
 
 def _answer_of_beeper(response: requests.Response, deadline: Deadline) -> Any:
