@@ -3,6 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from imagecache.aws_errors import aws_errors_translated
+from imagecache.errors import ItemRefusedError, StoreUnavailableError
 from imagecache.model.chat import Chat, Folder
 from imagecache.model.image import RejectionReason
 from imagecache.sources.beeper.chats import ChatPage, parse_chat
@@ -41,9 +45,18 @@ class Beeper:
     def page(self, _cursor: str | None) -> ChatPage:
         return ChatPage(self._chats, [], None)
 
+    def look_up(self, chat_id: str) -> Chat | None:
+        """Returns a chat that is merged into the large one, as Beeper answers for its members."""
+        return parse_chat({**SMALL, "id": chat_id, "mergedIntoChatID": "!large"})
+
     def get(self, _path: str, _parameters: Any) -> tuple[int, list[Any]]:
         """Answers requests for accounts, of which there are none."""
         return 200, []
+
+
+def listing(*chats: Chat) -> Any:
+    """Returns an API that lists these chats."""
+    return Beeper(*chats)
 
 
 def shown(stack: Stack) -> dict[str, Chat]:
@@ -66,6 +79,33 @@ def test_a_chat_that_dynamodb_refuses_is_reported_and_delays_no_other(stack: Sta
     api: Any = Beeper(refused, parse_chat(SMALL))
     report = sync_with(stack, api)
     assert (report.outcome, report.skipped, list(shown(stack))) == ("ok", ["!refused"], ["!small"])
+
+
+def test_the_members_of_a_union_that_dynamodb_refuses_stay_in_the_list(stack: Stack) -> None:
+    union = replace(parse_chat({**LARGE, "merge": {"chatIDs": ["!small"]}}), title="t" * 500_000)
+    sync_with(stack, listing(parse_chat(SMALL)))
+    for is_complete in (False, True, True):
+        report = sync_with(stack, listing(union), complete=is_complete)
+        assert (report.skipped, list(shown(stack))) == (["!large"], ["!small"])
+
+
+@pytest.mark.parametrize(
+    ("item", "is_refused"),
+    [
+        ({"chatId": {"S": "!a"}, "title": {"S": "t" * 410_000}}, True),
+        ({"chatId": {"S": ""}}, True),
+        ({"chatId": {"S": "a" * 2049}}, True),
+        ({"wrongKey": {"S": "!a"}}, False),
+    ],
+    ids=["too large", "empty key", "long key", "request that is wrong for every item"],
+)
+def test_only_an_item_that_cannot_be_stored_is_refused(stack: Stack, item: Any, is_refused: bool) -> None:
+    with (
+        pytest.raises(StoreUnavailableError, match=r"^ValidationException$") as raised,
+        aws_errors_translated(),
+    ):
+        stack.dynamodb.put_item(TableName="BeeperChatsTable", Item=item)
+    assert isinstance(raised.value, ItemRefusedError) is is_refused
 
 
 def test_a_url_of_more_than_64_kb_is_rejected_however_few_characters_it_has() -> None:

@@ -155,11 +155,13 @@ class PageWriter:
             roster = _roster_of(listed, run)
             if isinstance(roster, Unavailable) and _is_new(listed, run):
                 watermark_limit = min(watermark_limit, listed.chat.last_activity)
+            is_stored = True
             if listed.has_changed(roster):
-                self._store_or_skip(listed, roster, contacts_of_page, run)
+                is_stored = self._is_stored(listed, roster, contacts_of_page, run)
             else:
                 unchanged.append(roster.chat)
-            self.chat_merger.hide_members(listed.chat, not_on_page, run)
+            if is_stored:
+                self.chat_merger.hide_members(listed.chat, not_on_page, run)
         if run.complete:
             self._queue_images(unchanged, run)
         return PageOutcome(True, watermark_limit)
@@ -178,18 +180,20 @@ class PageWriter:
             return NO_CONTACTS
         return self.matcher.index_of(person for chat in chats for person in people_of(chat))
 
-    def _store_or_skip(
+    def _is_stored(
         self, listed: ListedChat, roster: Roster, contacts_of_page: ContactIndex, run: SyncRun
-    ) -> None:
-        """Writes a changed chat. Reports a chat that DynamoDB can never store as skipped.
+    ) -> bool:
+        """Writes a changed chat. Reports a chat that DynamoDB can never store as skipped, and returns False.
 
-        Such a chat must not keep the others from being stored. The next complete run tries again, because
-        Beeper may have changed it.
+        Such a chat must not keep the others from being stored, and hides no members if it is a union. The
+        next complete run tries again, because Beeper may have changed it.
         """
         try:
             self._store_chat(listed, roster, contacts_of_page, run)
         except ItemRefusedError:
             run.report.skipped.append(listed.chat.chat_id)
+            return False
+        return True
 
     def _store_chat(
         self, listed: ListedChat, roster: Roster, contacts_of_page: ContactIndex, run: SyncRun
