@@ -252,7 +252,7 @@ def test_a_number_that_two_members_of_a_group_share_gives_neither_the_others_fac
         assert world.pictures(0)[child.id] == (None, "none")
 
 
-def test_two_people_with_one_number_in_chats_of_their_own_never_get_each_others_face(
+def test_two_people_with_one_number_in_chats_of_their_own_get_no_face_that_is_named_for_the_other(
     world: PeopleWorld,
 ) -> None:
     child = Person("@child:s", "Child", phone_number=NUMBER)

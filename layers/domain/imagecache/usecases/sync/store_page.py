@@ -157,7 +157,7 @@ class PageWriter:
                 watermark_limit = min(watermark_limit, listed.chat.last_activity)
             is_stored = True
             if listed.has_changed(roster):
-                is_stored = self._is_stored(listed, roster, contacts_of_page, run)
+                is_stored = self._try_to_store(listed, roster, contacts_of_page, run)
             else:
                 unchanged.append(roster.chat)
             if is_stored:
@@ -180,10 +180,10 @@ class PageWriter:
             return NO_CONTACTS
         return self.matcher.index_of(person for chat in chats for person in people_of(chat))
 
-    def _is_stored(
+    def _try_to_store(
         self, listed: ListedChat, roster: Roster, contacts_of_page: ContactIndex, run: SyncRun
     ) -> bool:
-        """Writes a changed chat. Reports a chat that DynamoDB can never store as skipped, and returns False.
+        """Writes a changed chat, and returns True. Reports a chat that DynamoDB can never store as skipped.
 
         Such a chat must not keep the others from being stored, and hides no members if it is a union. The
         next complete run tries again, because Beeper may have changed it.
