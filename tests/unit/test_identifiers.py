@@ -137,6 +137,29 @@ def test_a_number_of_every_kind_without_a_plus_belongs_to_the_region_if_it_can(
     assert value(kind, text, region) == expected
 
 
+@pytest.mark.parametrize("kind", [PHONE, WHATSAPP])
+@pytest.mark.parametrize(
+    ("region", "text"),
+    [
+        ("US", "555-0123"),
+        ("US", "+1 555-0123"),
+        ("BR", "8765-4321"),
+        ("BR", "98765-4321"),
+        ("AR", "4123-4567"),
+        ("MX", "1234 5678"),
+        ("AU", "9876 5432"),
+        ("GB", "7946 0958"),
+    ],
+)
+def test_a_number_without_its_area_is_not_valid(kind: IdentifierKind, region: str, text: str) -> None:
+    """Each area may have a subscriber with this number, so it would link different people."""
+    assert value(kind, text, region) is None
+
+
+def test_a_number_of_a_country_that_has_no_area_is_valid_although_it_is_short() -> None:
+    assert value(PHONE, "4004-1234", "BR") == "+5540041234"
+
+
 @pytest.mark.parametrize("region", ["DE", "US", "BR", "MX", "AR"])
 @pytest.mark.parametrize(
     "forms",

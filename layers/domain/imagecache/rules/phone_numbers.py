@@ -33,13 +33,13 @@ def phone_number(text: str, region: str) -> str | None:
     """Returns the number's key (`+` and digits), or None if no number of its country has this length.
 
     A number without a country code belongs to `region`, a country such as GB. If that is empty, such a
-    number is not valid.
+    number is not valid. A number without its area code is not valid either, because different people have it.
     """
     if len(text) > _MOST_CHARS:
         return None
     written = _without_notation(text)
     candidates = _candidates(written, region) if written else []
-    return _key(candidates[0]) if candidates else None
+    return _key(candidates[0]) if candidates and _has_area(candidates[0]) else None
 
 
 def phone_number_hint(text: str, region: str) -> str | None:
@@ -109,6 +109,25 @@ def _is_of(region: str, number: "PhoneNumber") -> bool:
     import phonenumbers  # noqa: PLC0415 - see _parsed
 
     return phonenumbers.country_code_for_region(region) == number.country_code
+
+
+def _has_area(number: "PhoneNumber") -> bool:
+    """Returns False if an invalid number is so short that it can only be dialled within its area.
+
+    In some countries, services such as call centers have numbers as short as that, which are valid.
+    """
+    import phonenumbers  # noqa: PLC0415 - see _parsed
+
+    if _likelihood(number):
+        return True
+    present = phonenumbers.parse(_key(number))
+    types = phonenumbers.PhoneNumberType
+    lengths = {
+        phonenumbers.is_possible_number_for_type_with_reason(present, kind)
+        for kind in (types.FIXED_LINE, types.MOBILE)
+    }
+    results = phonenumbers.ValidationResult
+    return results.IS_POSSIBLE in lengths or results.IS_POSSIBLE_LOCAL_ONLY not in lengths
 
 
 def _likelihood(number: "PhoneNumber") -> int:
