@@ -77,17 +77,19 @@ def _record(lines: list[str], position: int, delimiter: str) -> tuple[list[str] 
     """Returns the values of the row that begins at this line, and how many lines it has.
 
     A quoted value may contain line ends. Without its closing quotation mark it would contain all rows up to
-    the next mark: such a row is returned as None, with one line.
+    the next mark: such a row is returned as None, with one line. Spaces before a quotation mark are left out.
     """
+    # Python refuses this option with a space as the delimiter.
+    without_spaces = delimiter != " "
     following = (lines[index] for index in range(position, len(lines)))
-    reader = csv.reader(following, delimiter=delimiter, strict=True)
+    reader = csv.reader(following, delimiter=delimiter, strict=True, skipinitialspace=without_spaces)
     try:
         return next(reader), reader.line_num
     except csv.Error as error:
         # Text after a closing quotation mark is understood if the value ends on its own line.
         if reader.line_num > 1 or "end of data" in str(error):
             return None, 1
-    return next(csv.reader([lines[position]], delimiter=delimiter)), 1
+    return next(csv.reader([lines[position]], delimiter=delimiter, skipinitialspace=without_spaces)), 1
 
 
 def _length_problem(record: list[str]) -> str:

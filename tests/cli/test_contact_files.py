@@ -234,6 +234,20 @@ def test_a_quotation_mark_without_its_end_harms_its_own_row_only(
     assert "quotation mark" in next(row.problem for row in rows if row.problem)
 
 
+def test_a_blank_before_a_quotation_mark_is_no_part_of_the_value(tmp_path: Path) -> None:
+    text = f'phone, name, email\n"{NUMBER}", "Lovelace, Ada", "ada@x.org"\n+44 2, Bob,  \n'
+    rows = rows_of(tmp_path, text)
+    assert [shown(row) for row in rows] == [
+        ("Lovelace, Ada", [NUMBER], ["ada@x.org"]),
+        ("Bob", ["+44 2"], []),
+    ]
+
+
+def test_a_space_may_be_the_delimiter(tmp_path: Path) -> None:
+    (row,) = rows_of(tmp_path, "sep= \nname phone\nAda +4412\n")
+    assert shown(row) == ("Ada", ["+4412"], [])
+
+
 def test_an_id_that_would_be_another_path_is_a_problem_of_its_row(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, "id,phone\n..,+44 1\n.,+44 2\nada,+44 3\n")
     assert [bool(row.problem) for row in rows] == [True, True, False]
