@@ -21,6 +21,7 @@ _UNESCAPED_SEMICOLON = re.compile(r"(?<!\\);")
 _DATA_URL = re.compile(r"data:", re.IGNORECASE)
 # Numbers of machines rather than of the person.
 _NO_PHONE = {"fax", "pager", "modem", "bbs", "isdn"}
+_MARKS_OF_FILES = " \t\ufeff\x1a"
 _MESSENGERS = {"instagram": "instagram", "whatsapp": "whatsapp"}
 
 
@@ -38,13 +39,16 @@ class _Property:
 
 
 def read_cards(text: str) -> Iterator[ContactEntry]:
-    """Yields the contacts, numbered by their position in the file from 1."""
+    """Yields the contacts, numbered by their position in the file from 1.
+
+    Files that were joined have a byte order mark or Windows' end mark between the cards, which are left out.
+    """
     number = 0
     depth = 0
     entry: ContactEntry | None = None
     previous = ""
     for line in _unfolded(text):
-        marker = line.strip().upper()
+        marker = line.strip(_MARKS_OF_FILES).upper()
         if marker == "BEGIN:VCARD":
             # Version 2.1 may contain the card of an agent, which is another person.
             is_nested = entry is not None and previous.startswith("AGENT")
@@ -82,10 +86,11 @@ def _unfolded(text: str) -> Iterator[str]:
     """
     line = ""
     for each in re.split(r"\r\n|\r|\n", text):
-        if each[:1] in {" ", "\t"} and line:
-            line += each[1:]
-        elif line.endswith("=") and "QUOTED-PRINTABLE" in line.partition(":")[0].upper():
+        # Quoted-printable comes first, because a space that follows its break belongs to the text.
+        if line.endswith("=") and "QUOTED-PRINTABLE" in line.partition(":")[0].upper():
             line = line[:-1] + each
+        elif each[:1] in {" ", "\t"} and line:
+            line += each[1:]
         else:
             if line:
                 yield line

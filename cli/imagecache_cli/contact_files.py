@@ -37,6 +37,8 @@ _FEWEST_DIGITS = 2
 _FRACTION = re.compile(r"(\+?\d{5,})[.,]0{1,2}")
 _POWER_OF_TEN = re.compile(r"\d(?:[.,](\d+))?[eE]\+?(\d{1,2})")
 _FORMULA = re.compile(r'="(.*)"', re.DOTALL)
+# A file that was joined from others may begin with their marks.
+_FIRST_CARD = re.compile(r"[\s\ufeff\x1a]*BEGIN:VCARD\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,9 @@ def read_contact_rows(file: Path) -> list[ContactRow]:
 
 def _entries(content: bytes, file: Path) -> Iterator[ContactEntry]:
     text = _decoded(content)
-    if file.suffix.lower() in {".vcf", ".vcard"} or re.match(r"\s*BEGIN:VCARD\b", text, re.IGNORECASE):
+    if file.suffix.lower() in {".vcf", ".vcard"} or re.match(
+        r"[\s\ufeff\x1a]*BEGIN:VCARD\b", text, re.IGNORECASE
+    ):
         return read_cards(text)
     if file.suffix.lower() == ".json":
         return _json_entries(text, file)

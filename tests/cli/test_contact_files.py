@@ -367,6 +367,20 @@ def test_a_card_without_its_end_is_reported_and_the_others_are_read(tmp_path: Pa
     ]
 
 
+@pytest.mark.parametrize("mark", ["\ufeff", "\x1a", "\x1a\ufeff"])
+def test_cards_of_files_that_were_joined_are_all_read(tmp_path: Path, mark: str) -> None:
+    """Each of the files may have had a byte order mark, and Windows' `copy` writes an end mark."""
+    text = mark.join(["", card("FN:Ada", "TEL:+44 12"), card("FN:Bob", "TEL:+44 34"), ""])
+    rows = rows_of(tmp_path, text, "all.vcf")
+    assert [shown(row) for row in rows] == [("Ada", ["+44 12"], []), ("Bob", ["+44 34"], [])]
+
+
+def test_a_line_of_quoted_printable_may_continue_with_a_space(tmp_path: Path) -> None:
+    name = "FN;ENCODING=QUOTED-PRINTABLE:Ada=\r\n King,=\r\n\tCountess"
+    (row,) = rows_of(tmp_path, card(name, "TEL:+44 12", version="2.1"), "ada.vcf")
+    assert row.full_name == "Ada King,\tCountess"
+
+
 @given(st.binary(max_size=300) | st.text('BEGINVCARD:;=\r\n ,"PHOTO', max_size=300).map(str.encode))
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     for name in ("any.csv", "any.vcf", "any.json"):
