@@ -94,6 +94,17 @@ def test_a_reported_animation_shows_what_follows_its_blank_frame(name: str) -> N
     assert is_near(at((FOLDER / name).read_bytes(), 30, 30), (220, 20, 20, 255))
 
 
+@pytest.mark.parametrize("image_format", ["GIF", "PNG"])
+def test_a_frame_that_is_cut_off_does_not_hide_the_color_before_it(image_format: str) -> None:
+    noise = Image.effect_noise((60, 60), 80).convert("RGB").convert("RGBA")
+    original = saved(image_format, [BLACK, frame("#008000"), noise, RED])
+    assert len(original) > 2500  # most of which is the noise
+    assert is_near(at(original[:1200], 30, 30), (0, 128, 0, 255))
+    # Without any color, nothing but a blank picture would be shown.
+    with pytest.raises(ImageFailedError):
+        render(saved(image_format, [BLANK, noise])[:1200])
+
+
 def test_the_default_image_of_an_animated_png_is_no_part_of_it() -> None:
     """Neither is it shown, nor is anything drawn onto it."""
     hidden = frame("lime")

@@ -96,6 +96,15 @@ def test_missing_rows_of_a_png_are_transparent() -> None:
     assert alpha.crop((0, 119, 120, 120)).getextrema() == (0, 0)
 
 
+def test_missing_rows_of_the_first_frame_of_an_animated_png_are_transparent() -> None:
+    whole = saved(NOISE, "PNG", save_all=True, append_images=[PLAIN])
+    second = whole.index(b"fcTL", whole.index(b"IDAT"))
+    alpha = pixels(whole[: second - 2000]).getchannel("A")
+    assert alpha.crop((0, 0, 120, 105)).getextrema() == (255, 255)
+    assert alpha.crop((0, 119, 120, 120)).getextrema() == (0, 0)
+    assert is_refused(whole[: second // 2])
+
+
 def test_an_interlaced_png_must_have_all_its_bytes() -> None:
     rows = b"".join(b"\0" + bytes(width) for width, count in ADAM7 for _ in range(count))
     whole = png_of(0, 8, rows, b"", interlace=1)

@@ -110,11 +110,23 @@ def _range(band: Image.Image) -> tuple[int, int]:
 
 
 def first_frame_shown(size: tuple[int, int], frames: Sequence[Frame]) -> Image.Image:
-    """Returns the composed frame that shows most, or the first one if several frames show as much."""
+    """Returns the composed frame that shows most, or the first one if several frames show as much.
+
+    Frames behind one that is damaged are not looked at. Raises its error if no frame before it has a color.
+    """
+    images = composed(size, frames)
     if len(frames) == 1:
-        return next(composed(size, frames))
+        return next(images)
     best, most = 0, Shown.NOTHING
-    for index, image in enumerate(composed(size, frames)):
+    for index in range(len(frames)):
+        try:
+            image = next(images)
+        except MemoryError:
+            raise
+        except Exception:  # decoders raise exceptions of any type for broken bytes
+            if most < Shown.ONE_COLOR:
+                raise
+            break
         shown = how_much_is_shown(image)
         if shown is Shown.SOMETHING:
             return image

@@ -99,8 +99,11 @@ def read_png(content: bytes) -> PictureFile:
     looked_at = frames[: frames_looked_at(header.size, len(frames))]
     still = partial(_decode, header, found, header.size, b"".join(found.data), is_partial_accepted=True)
 
+    # The only frame of a truncated file may lack its last rows, as other pictures may.
+    is_still = len(frames) == 1 and found.is_first_frame_default and frames[0].box == (0, 0, *header.size)
+
     def decode() -> Still:
-        if not frames:
+        if is_still or not frames:
             return still()
         return Still(first_frame_shown(header.size, looked_at))
 
