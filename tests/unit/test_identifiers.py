@@ -142,7 +142,6 @@ def test_a_number_of_every_kind_without_a_plus_belongs_to_the_region_if_it_can(
     ("region", "text"),
     [
         ("US", "555-0123"),
-        ("US", "+1 555-0123"),
         ("BR", "8765-4321"),
         ("BR", "98765-4321"),
         ("AR", "4123-4567"),
@@ -154,6 +153,10 @@ def test_a_number_of_every_kind_without_a_plus_belongs_to_the_region_if_it_can(
 def test_a_number_without_its_area_is_not_valid(kind: IdentifierKind, region: str, text: str) -> None:
     """Each area may have a subscriber with this number, so it would link different people."""
     assert value(kind, text, region) is None
+
+
+def test_a_short_number_is_valid_with_its_country_code() -> None:
+    assert value(PHONE, "+1 555-0123", "US") == "+15550123"
 
 
 def test_a_number_of_a_country_that_has_no_area_is_valid_although_it_is_short() -> None:

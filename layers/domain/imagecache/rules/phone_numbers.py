@@ -33,13 +33,16 @@ def phone_number(text: str, region: str) -> str | None:
     """Returns the number's key (`+` and digits), or None if no number of its country has this length.
 
     A number without a country code belongs to `region`, a country such as GB. If that is empty, such a
-    number is not valid. A number without its area code is not valid either, because different people have it.
+    number is not valid. Without its area code, it is not valid either, because different people have it.
     """
     if len(text) > _MOST_CHARS:
         return None
     written = _without_notation(text)
     candidates = _candidates(written, region) if written else []
-    return _key(candidates[0]) if candidates and _has_area(candidates[0]) else None
+    if not written or not candidates:
+        return None
+    # Networks write the whole number behind a plus, also those of documentation, such as +1 555 0100.
+    return _key(candidates[0]) if _has_plus(written) or _has_area(candidates[0]) else None
 
 
 def phone_number_hint(text: str, region: str) -> str | None:
@@ -89,7 +92,7 @@ def _candidates(text: str, region: str) -> list["PhoneNumber"]:
     a number that begins with the region's own country code is more likely to have that code.
     """
     national = _parsed(text, region)
-    if text.startswith(("+", "\uff0b")) or not region:
+    if _has_plus(text) or not region:
         return [national] if national else []
     digits = re.sub(r"[\s().\-/]", "", text)
     if re.fullmatch(r"00[1-9][0-9]{6,14}", digits):
@@ -103,6 +106,10 @@ def _candidates(text: str, region: str) -> list["PhoneNumber"]:
     else:
         candidates = [national]
     return sorted(filter(None, candidates), key=_likelihood, reverse=True)
+
+
+def _has_plus(text: str) -> bool:
+    return text.startswith(("+", "\uff0b"))
 
 
 def _is_of(region: str, number: "PhoneNumber") -> bool:
