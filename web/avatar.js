@@ -134,8 +134,8 @@ export class ChatAvatar extends HTMLElement {
 
   connectedCallback() {
     this.#adoptEarlyProperties();
-    this.#paint();
     this.#listen();
+    this.#paint();
   }
 
   disconnectedCallback() {
@@ -189,6 +189,7 @@ export class ChatAvatar extends HTMLElement {
 
   /** Shows the moving copies while the pointer is on the stage or the keyboard has led to it, else the stills. */
   #move() {
+    if (this.#movable.length === 0) return;
     const isWanted = this.#isPointedAt || this.#stage.matches(":focus-visible");
     for (const { face, url } of this.#movable) {
       const moving = face.querySelector(".moving");

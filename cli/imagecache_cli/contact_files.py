@@ -92,9 +92,7 @@ def read_contact_rows(file: Path) -> list[ContactRow]:
 
 def _entries(content: bytes, file: Path) -> Iterator[ContactEntry]:
     text = _decoded(content)
-    if file.suffix.lower() in {".vcf", ".vcard"} or re.match(
-        r"[\s\ufeff\x1a]*BEGIN:VCARD\b", text, re.IGNORECASE
-    ):
+    if file.suffix.lower() in {".vcf", ".vcard"} or _FIRST_CARD.match(text):
         return read_cards(text)
     if file.suffix.lower() == ".json":
         return _json_entries(text, file)

@@ -51,8 +51,8 @@ def main() -> None:
 
 def _create_change_set(options: list[str], *, broken: bool) -> None:
     # Importing boto3 takes half a second, which every `build` would wait for, too.
-    import boto3  # noqa: PLC0415
-    from botocore.exceptions import ClientError  # noqa: PLC0415
+    import boto3  # noqa: PLC0415 - see the comment above
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - see the comment above
 
     stack = options[options.index("--stack-name") + 1]
     region = options[options.index("--region") + 1]

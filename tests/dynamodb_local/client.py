@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from urllib3.util.wait import wait_for_read
 
 from tests.dynamodb_local.connection import Connection
-from tests.dynamodb_local.connections import handing_out_connections
+from tests.dynamodb_local.connection_server import handing_out_connections
 from tests.dynamodb_local.program import emulator
 from tests.tables import create_tables
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _READING = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "DescribeTable"})
-_answering: "list[DynamoDbLocal]" = []
+_answering: "list[LocalTables]" = []
 
 
 @contextmanager
 def empty_tables(*names: str) -> Iterator[bool]:
-    """Creates the template's tables of these names, which answer all clients until the end of the block.
+    """Provides the template's tables of these names, empty, until the end of the block, and yields True.
 
-    Yields False, and answers nothing, where DynamoDB Local cannot run. The clients must have been made after
-    this module was imported.
+    DynamoDB Local answers all DynamoDB clients that were made after this module was imported. Where it cannot
+    run, there are no tables, and False is yielded.
     """
     program = _started()
     if program is None:
@@ -48,7 +48,7 @@ def empty_tables(*names: str) -> Iterator[bool]:
         _answering.remove(program)
 
 
-class DynamoDbLocal:
+class LocalTables:
     """Sends requests to a running DynamoDB Local. Several threads can use it at the same time."""
 
     def __init__(self, path: Path) -> None:
@@ -95,7 +95,7 @@ class DynamoDbLocal:
             connection = self._idle.pop()
             if not wait_for_read(connection.sock, timeout=0):
                 return connection
-            connection.close()  # by DynamoDB Local, because it was not used for long
+            connection.close()  # DynamoDB Local has closed it, because it was idle for long
         return Connection(self._path)
 
 
@@ -107,7 +107,7 @@ class _Content(io.BytesIO):
 
 
 @functools.cache
-def _started() -> DynamoDbLocal | None:
+def _started() -> LocalTables | None:
     """Starts DynamoDB Local, which then runs until this process ends."""
     folder = emulator()
     if folder is None:
@@ -116,7 +116,7 @@ def _started() -> DynamoDbLocal | None:
     atexit.register(resources.close)
     path = Path(resources.enter_context(tempfile.TemporaryDirectory())) / "socket"
     resources.enter_context(handing_out_connections(folder, path))
-    return DynamoDbLocal(path)
+    return LocalTables(path)
 
 
 def _answer(request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:

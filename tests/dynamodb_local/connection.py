@@ -8,7 +8,7 @@ _SECONDS = 60
 
 
 class Connection(http.client.HTTPConnection):
-    """Receives its connection from the UNIX socket of `tests.dynamodb_local.connections`."""
+    """Receives its connection from the UNIX socket of `tests.dynamodb_local.connection_server`."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("localhost")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local.template import ROOT
 from tests.dynamodb_local import connection
-from tests.dynamodb_local.connections import handing_out_connections
+from tests.dynamodb_local.connection_server import handing_out_connections
 from tests.end_to_end import engine_on_dynamodb_local
 from tests.end_to_end.conftest import Clone
 

@@ -7,6 +7,7 @@ moving copy, for which all its frames are decoded.
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, IntEnum
+from functools import partial
 from itertools import islice, pairwise
 from typing import NamedTuple
 
@@ -85,6 +86,11 @@ def short_animation(
     if not 1 < len(played) <= min(MOST_MOVING_FRAMES, MOST_PIXELS // max(1, width * height)):
         return None
     return Animation(tuple(played), frames) if sum(played) <= _LONGEST_PLAYING_MS else None
+
+
+def animation_of(size: tuple[int, int], frames: Sequence[Frame]) -> Animation | None:
+    """Does the same as `short_animation` for frames that are drawn on each other."""
+    return short_animation(size, [frame.duration for frame in frames], partial(composed, size, frames))
 
 
 def how_much_is_shown(image: Image.Image) -> Shown:

@@ -17,10 +17,9 @@ from imagecache.imaging.animation import (
     Animation,
     Disposal,
     Frame,
-    composed,
+    animation_of,
     first_frame_shown,
     frames_looked_at,
-    short_animation,
 )
 from imagecache.imaging.picture_file import LEAST_SHARE_DECODED, DecodingError, PictureFile, Still
 
@@ -68,8 +67,7 @@ def read_gif(content: bytes) -> PictureFile:
 def _animation(size: tuple[int, int], blocks: list[_FrameBlock]) -> Animation | None:
     if not all(_is_on_canvas(block.box, size) for block in blocks):
         return None
-    frames = [_frame(block, size) for block in blocks]
-    return short_animation(size, [frame.duration for frame in frames], partial(composed, size, frames))
+    return animation_of(size, [_frame(block, size) for block in blocks])
 
 
 def _frame(block: _FrameBlock, size: tuple[int, int]) -> Frame:

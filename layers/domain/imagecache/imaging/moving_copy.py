@@ -45,7 +45,7 @@ def animated_webp(frames: Sequence[Image.Image], durations: Sequence[int]) -> by
 
 
 def _differ(first: Image.Image, second: Image.Image) -> bool:
-    """Returns whether a difference between two frames can be seen."""
+    """Returns True if a difference between two frames can be seen."""
     difference = ImageChops.difference(first.convert("RGBA"), second.convert("RGBA"))
     return any(most > SAME for _, most in difference.getextrema())  # type: ignore[misc] # of four bands
 

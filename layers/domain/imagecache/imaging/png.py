@@ -17,10 +17,9 @@ from imagecache.imaging.animation import (
     MOST_MOVING_FRAMES,
     Disposal,
     Frame,
-    composed,
+    animation_of,
     first_frame_shown,
     frames_looked_at,
-    short_animation,
 )
 from imagecache.imaging.colors import is_profile
 from imagecache.imaging.exif import UPRIGHT, orientation_of
@@ -39,8 +38,8 @@ MOST_PROFILE_BYTES = 4 * 1024 * 1024
 _GAMMA_OF_SRGB = 45_455  # which writers of sRGB give for its curve, although that is no power
 _MOST_TRANSPARENCY_BYTES = 256  # one for each color of a palette
 _GRAY, _RGB, _PALETTE = 0, 2, 3
-# The first pixel of each pass of an interlaced picture, and the distance to the next ones.
 _FILTERS = bytes(range(5))
+# The first pixel of each pass of an interlaced picture, and the distance to the next ones.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _SAMPLES = {_GRAY: 1, _RGB: 3, _PALETTE: 1, 4: 2, 6: 4}
 _PART_BYTES = 4096
@@ -114,9 +113,7 @@ def read_png(content: bytes) -> PictureFile:
         orientation=orientation_of(found.ancillary[b"eXIf"]) if b"eXIf" in found.ancillary else UPRIGHT,
         icc=_icc(found.ancillary),
         frames=len(looked_at) or 1,
-        animation=short_animation(
-            header.size, [frame.duration for frame in frames], partial(composed, header.size, frames)
-        ),
+        animation=animation_of(header.size, frames),
     )
 
 

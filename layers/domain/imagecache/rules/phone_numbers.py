@@ -33,13 +33,15 @@ def phone_number(text: str, region: str) -> str | None:
     """Returns the number's key (`+` and digits), or None if no number of its country has this length.
 
     A number without a country code belongs to `region`, a country such as GB. If that is empty, such a
-    number is not valid. Without its area code, it is not valid either, because different people have it.
+    number is not valid. With neither code, it is not valid in any region, because different people have it.
     """
     if len(text) > _MOST_CHARS:
         return None
     written = _without_notation(text)
-    candidates = _candidates(written, region) if written else []
-    if not written or not candidates:
+    if not written:
+        return None
+    candidates = _candidates(written, region)
+    if not candidates:
         return None
     # Networks write the whole number behind a plus, also those of documentation, such as +1 555 0100.
     return _key(candidates[0]) if _has_plus(written) or _has_area(candidates[0]) else None

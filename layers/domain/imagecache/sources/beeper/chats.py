@@ -267,7 +267,8 @@ def _says_that_chat_is_gone(answer: Json) -> bool:
     """
     code = text_of(answer, "code")
     message = text_of(answer, "message") or text_of(answer, "error") or ""
-    if _NO_SUCH_ROUTE.search(f"{code} {message}"):  # Its text may have the id of the chat.
+    # An error for an unknown route has the path in its text, and with it the id of the chat.
+    if _NO_SUCH_ROUTE.search(f"{code} {message}"):
         return False
     if code is None:
         return _NO_SUCH_CHAT.search(message) is not None

@@ -160,6 +160,7 @@ def differences(
     wanted_by_id = _with_earlier_pictures(listed, stored, replacements)
     to_save = _to_save(wanted_by_id, stored, counts)
     gone = [contact for contact in of_source if contact.contact_id not in wanted_by_id]
+    # A listed contact is gone only if the stored one that it replaces stays instead of it.
     replaced = [each for each in gone if each.contact_id in replacements or each.contact_id in listed]
     lost = len(gone) - len(replaced)
     if not may_remove:
@@ -174,11 +175,11 @@ def differences(
 def _replacements(
     gone: list[Contact], wanted: Iterable[Contact], ids_of: Callable[[Contact], Sequence[str]]
 ) -> dict[str, list[Contact]]:
-    """Returns the contacts in `wanted` that have the phone number or user name of a contact of `gone` now.
+    """Maps the id of each contact of `gone` to the contacts in `wanted` that replace it.
 
-    If any have a participant id of the contact of `gone`, they are returned instead, whatever their number.
-    The keys are the ids of the contacts of `gone` that have any. The same user name with another phone number
-    is another person's.
+    These have a participant id of the contact of `gone`, whatever their number. If there are none, these have
+    its phone number or its user name. The same user name with another phone number is another person's. A
+    contact that is not replaced has no entry.
     """
     if not gone:
         return {}
@@ -217,8 +218,8 @@ def _with_earlier_pictures(
     When a network moves people to other ids, it often loses their pictures. The stored contact gets all but
     the picture from the new one, and it has the participant ids of both, so that every import finds it again.
     It is removed as soon as the new contact has a picture. Contacts of other names may be other people with
-    the same number, so nothing of theirs is kept, unless the stored contact already has the
-    participant id of the new one.
+    the same number, so nothing of theirs is kept, unless the stored contact has the participant id of the new
+    one already.
     """
     kept = dict(wanted)
     for contact_id, others in replacements.items():

@@ -80,7 +80,7 @@ class ImageChanges:
         image = self._image(source_url)
         if image.status is ImageStatus.CACHED and may_change(source_url) and self._is_former(image.image_key):
             raise ConflictError(
-                "The image is a former picture, which Beeper no longer names: the stored copy is kept,"
+                "The image is a former picture, which Beeper no longer sends: the stored copy is kept,"
                 " because its URL may have another picture now"
             )
         if image.status in _REFRESHABLE:

@@ -155,13 +155,11 @@ class PageWriter:
             roster = _roster_of(listed, run)
             if isinstance(roster, Unavailable) and _is_new(listed, run):
                 watermark_limit = min(watermark_limit, listed.chat.last_activity)
-            is_stored = True
-            if listed.has_changed(roster):
-                is_stored = self._try_to_store(listed, roster, contacts_of_page, run)
-            else:
+            if not listed.has_changed(roster):
                 unchanged.append(roster.chat)
-            if is_stored:
-                self.chat_merger.hide_members(listed.chat, not_on_page, run)
+            elif not self._try_to_store(listed, roster, contacts_of_page, run):
+                continue
+            self.chat_merger.hide_members(listed.chat, not_on_page, run)
         if run.complete:
             self._queue_images(unchanged, run)
         return PageOutcome(True, watermark_limit)
@@ -297,10 +295,13 @@ def _roster_of(listed: ListedChat, run: SyncRun) -> Roster:
 
 
 def _slow_ones_last(listed_chats: list[ListedChat], run: SyncRun) -> list[ListedChat]:
-    """Returns the chats in the order in which they are stored."""
-    to_request = [listed for listed in listed_chats if listed.needs_full_roster(complete=run.complete)]
+    """Returns first the chats that need no request, and last those whose roster was unavailable before."""
+    ready: list[ListedChat] = []
+    to_request: list[ListedChat] = []
+    for listed in listed_chats:
+        (to_request if listed.needs_full_roster(complete=run.complete) else ready).append(listed)
     to_request.sort(key=lambda each: (each.unavailable_since > 0, run.place_of(each.chat.chat_id)))
-    return [each for each in listed_chats if not each.needs_full_roster(complete=run.complete)] + to_request
+    return ready + to_request
 
 
 def _is_new(unavailable: ListedChat, run: SyncRun) -> bool:

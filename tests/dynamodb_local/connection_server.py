@@ -1,4 +1,4 @@
-"""`python -m tests.dynamodb_local.connections EMULATOR SOCKET`, in a network of its own: runs DynamoDB Local.
+"""Runs DynamoDB Local in a network of its own: `python -m tests.dynamodb_local.connection_server ...`.
 
 DynamoDB Local listens on TCP alone, which nothing outside of that network can reach. But a connection that
 was made inside can be used outside. So each program that connects to a UNIX socket, which only this user can
