@@ -2,8 +2,9 @@
 
 DynamoDB Local listens on TCP alone, which nothing outside of that network can reach. But a connection that
 was made inside can be used outside. So each program that connects to a UNIX socket, which only this user can
-reach, receives a new connection from it. This program prints a line when it is ready, and ends when its
-standard input does: however the caller ends, nothing is left.
+reach, receives a new connection from it. The arguments are the folder of the emulator and the path of that
+socket. This program prints a line when it is ready, and ends when its standard input does: however the caller
+ends, nothing is left.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Stores and queue made of the template's own resources, and an account to fill them from.
 
 moto answers for S3 and SQS, and DynamoDB Local for the tables. Where DynamoDB Local cannot run, moto answers
-for them, too, and takes about three times as long for each call.
+for them, too, and the tests take twice as much CPU time.
 """
 
 from collections.abc import Callable, Iterator

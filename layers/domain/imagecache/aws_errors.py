@@ -13,7 +13,7 @@ from imagecache.errors import ItemRefusedError, StoreUnavailableError
 # same code for a request that is wrong for every item, for example because of its expression or its index.
 _INVALID = "ValidationException"
 _INVALID_ITEM = re.compile(
-    r"exceeded the (maximum )?(allowed )?size|values must be under|empty string value", re.IGNORECASE
+    r"exceeded the (maximum )?(allowed )?size|values must be under|contain an empty string", re.IGNORECASE
 )
 
 
