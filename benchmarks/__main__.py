@@ -1,15 +1,20 @@
-"""`make bench [ONLY=name]` runs the benchmarks and writes their figures into results/latest.json."""
+"""`make bench [ONLY=name]` runs the benchmarks and writes their figures into results/latest.json.
+
+It prints a table of all targets: the figure, the same figure as the reference machine would have measured it,
+and a verdict.
+"""
 
 import json
-import platform
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from benchmarks import cold_run, cost, sweep, sync
+from benchmarks.machine import this_machine
+from benchmarks.results import Result, Verdict
 
-_BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
+_BENCHMARKS: dict[str, Callable[[], Result]] = {
     "coldRun": cold_run.run,
     "cost": cost.run,
     "sync": sync.run,
@@ -22,12 +27,25 @@ def main(names: list[str]) -> None:
     """Runs the named benchmarks, or all. The figures of the others are kept as they are."""
     if unknown_names := set(names) - set(_BENCHMARKS):
         sys.exit(f"no benchmark {', '.join(sorted(unknown_names))}: there are {', '.join(_BENCHMARKS)}")
-    results = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else {}
+    machine = this_machine()
+    recorded = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else {}
     for name in names or _BENCHMARKS:
-        results[name] = {"python": platform.python_version(), **_BENCHMARKS[name]()}
-        sys.stdout.write(f"{name}: {json.dumps(results[name], indent=2)}\n")
-    _RESULTS.parent.mkdir(exist_ok=True)
-    _RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+        result = _BENCHMARKS[name]()
+        recorded[name] = {"machine": asdict(machine), **result.as_json(machine.slowness)}
+        # Each result is written at once, so that a later failure does not lose it.
+        _RESULTS.parent.mkdir(exist_ok=True)
+        _RESULTS.write_text(json.dumps(recorded, indent=2) + "\n")
+        sys.stdout.write(f"{name}\n{_table(result, machine.slowness)}")
+
+
+def _table(result: Result, slowness: float) -> str:
+    rows = []
+    for target in result.targets:
+        verdict = target.verdict(slowness)
+        scaled = f" ({target.scaled(slowness):.3g} scaled)" if verdict is not Verdict.MET else ""
+        figures = f"{target.measured:.3g}{scaled} of {target.limit:.3g} {target.unit}"
+        rows.append(f"  {verdict.value:12} {target.what}: {figures}\n")
+    return "".join(rows)
 
 
 if __name__ == "__main__":

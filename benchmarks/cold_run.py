@@ -17,6 +17,7 @@ from urllib.parse import quote
 import boto3
 from botocore.config import Config as BotoConfig
 
+from benchmarks.results import Result
 from demo.service import DemoAccount
 from imagecache.clock import now
 from imagecache.model.image import ImageMessage, OriginName
@@ -54,11 +55,11 @@ class DelayingQueue:
         threading.Timer(DelaySeconds, self.ready.put, [from_body(MessageBody)]).start()
 
 
-def run(image_count: int = _IMAGES) -> dict[str, Any]:
+def run(image_count: int = _IMAGES) -> Result:
     """Returns the figures of one run through each origin."""
     origins = (OriginName.BEEPER, OriginName.MEDIA_SERVER)
     with tempfile.TemporaryDirectory() as folder, running_engine(Path(folder)) as engine:
-        return {"runs": [_measure(engine, origin, image_count) for origin in origins]}
+        return Result({"runs": [_measure(engine, origin, image_count) for origin in origins]})
 
 
 def _measure(engine: Engine, origin_name: OriginName, image_count: int) -> dict[str, Any]:

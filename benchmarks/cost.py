@@ -22,6 +22,7 @@ import requests
 from benchmarks import prices
 from benchmarks.deployed import deployed_config
 from benchmarks.prices import Price
+from benchmarks.results import Result
 from demo.service import DemoAccount
 from imagecache.api.http import Routes, serve
 from imagecache.clock import now
@@ -87,13 +88,13 @@ class _Silent:
     def info(self, message: object, /, *, extra: Mapping[str, object]) -> None: ...
 
 
-def run() -> dict[str, Any]:
+def run() -> Result:
     """Returns the units that one sync, one page view and so on take, and the table of a month."""
     with tempfile.TemporaryDirectory() as folder, DemoAccount() as demo:
         secrets = {"beeper-token": demo.beeper_token}
         with local_stack(Path(folder), parameters={"BeeperUrl": demo.beeper_url}, secrets=secrets) as stack:
             once = _measure(stack, demo)
-    return {"chats": len(demo.account.chats), "once": once, "table": table(once).splitlines()}
+    return Result({"chats": len(demo.account.chats), "once": once, "table": table(once).splitlines()})
 
 
 def _measure(stack: DeployedStack, demo: DemoAccount) -> dict[str, Units]:

@@ -22,6 +22,7 @@ from typing import Any
 from botocore.config import Config as BotoConfig
 
 from benchmarks.deployed import counting_clients, deployed_settings
+from benchmarks.results import Result
 from imagecache.clock import DAY, now
 from imagecache.config import Config
 from imagecache.model.chat import Chat
@@ -70,7 +71,7 @@ class Size:
 _FULL_SIZE = Size()
 
 
-def run(size: Size = _FULL_SIZE) -> dict[str, Any]:
+def run(size: Size = _FULL_SIZE) -> Result:
     """Fills a new stack, sweeps it in another process, and returns the figures."""
     with tempfile.TemporaryDirectory() as folder, local_stack(Path(folder)) as stack:
         settings = deployed_settings(stack, "CleanupFunction")
@@ -81,8 +82,7 @@ def run(size: Size = _FULL_SIZE) -> dict[str, Any]:
             capture_output=True,
             check=True,
         )
-        figures: dict[str, Any] = json.loads(sweep.stdout)
-        return figures
+        return Result(json.loads(sweep.stdout))
 
 
 def _fill(stack: DeployedStack, config: Config, size: Size) -> None:

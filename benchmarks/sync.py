@@ -19,6 +19,7 @@ import requests
 from botocore.config import Config as BotoConfig
 
 from benchmarks.deployed import counting_clients, deployed_config
+from benchmarks.results import Result
 from demo.account import DEFAULT_NOW
 from demo.chats import Chat, Network, Person
 from demo.media import Media, Picture
@@ -53,13 +54,13 @@ class Size:
 _FULL_SIZE = Size()
 
 
-def run(size: Size = _FULL_SIZE) -> dict[str, Any]:
+def run(size: Size = _FULL_SIZE) -> Result:
     """Returns the figures of a first run, and of an incremental and a complete run without changes."""
     with tempfile.TemporaryDirectory() as folder, DemoAccount(scale=_SMALLEST_DEMO_SCALE) as demo:
         parameters = {"BeeperUrl": demo.beeper_url}
         secrets = {"beeper-token": demo.beeper_token}
         with local_stack(Path(folder), parameters=parameters, secrets=secrets) as stack:
-            return _measure(stack, demo, size)
+            return Result(_measure(stack, demo, size))
 
 
 def _measure(stack: DeployedStack, demo: DemoAccount, size: Size) -> dict[str, Any]:
