@@ -1,4 +1,4 @@
-"""`make bench [ONLY=name]` runs the benchmarks and writes their figures into results/latest.json.
+"""`make bench [ONLY=name]` runs the benchmarks, and writes their figures into the documents.
 
 It prints a table of all targets: the figure, the same figure as the reference machine would have measured it,
 and a verdict.
@@ -8,9 +8,8 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
-from benchmarks import cold_run, cost, sweep, sync
+from benchmarks import cold_run, cost, documents, sweep, sync
 from benchmarks.machine import this_machine
 from benchmarks.results import Result, Verdict
 
@@ -20,7 +19,6 @@ _BENCHMARKS: dict[str, Callable[[], Result]] = {
     "sync": sync.run,
     "sweep": sweep.run,
 }
-_RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 
 def main(names: list[str]) -> None:
@@ -28,14 +26,15 @@ def main(names: list[str]) -> None:
     if unknown_names := set(names) - set(_BENCHMARKS):
         sys.exit(f"no benchmark {', '.join(sorted(unknown_names))}: there are {', '.join(_BENCHMARKS)}")
     machine = this_machine()
-    recorded = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else {}
+    recorded = json.loads(documents.RESULTS.read_text()) if documents.RESULTS.exists() else {}
     for name in names or _BENCHMARKS:
         result = _BENCHMARKS[name]()
         recorded[name] = {"machine": asdict(machine), **result.as_json(machine.slowness)}
         # Each result is written at once, so that a later failure does not lose it.
-        _RESULTS.parent.mkdir(exist_ok=True)
-        _RESULTS.write_text(json.dumps(recorded, indent=2) + "\n")
+        documents.RESULTS.parent.mkdir(exist_ok=True)
+        documents.RESULTS.write_text(json.dumps(recorded, indent=2) + "\n")
         sys.stdout.write(f"{name}\n{_table(result, machine.slowness)}")
+    documents.write()
 
 
 def _table(result: Result, slowness: float) -> str:

@@ -1,9 +1,9 @@
-"""`make bench ONLY=cost` counts the requests of a month, and prints the table of costs for README.md.
+"""`make bench ONLY=cost` counts the requests of a month, and computes what they cost on AWS.
 
 One sync, one page view, one request of an open tab and one sweep are run on the embedded engine, over the
-demo account with its 183 chats, by the code of the deployed functions in this process. Their requests are
-counted, and multiplied by how often each happens in the month that README describes. The time that functions
-take on AWS cannot be measured here: it is assumed.
+demo account with its 183 chats, by the code of the deployed functions in this process. Their requests and
+their CPU time are counted, and multiplied by how often each happens in a month. AWS bills a function's time:
+it is computed from the CPU time and from the number of requests that the function waits for.
 """
 
 import math
@@ -21,8 +21,9 @@ import requests
 
 from benchmarks import prices
 from benchmarks.deployed import deployed_config
+from benchmarks.machine import this_machine
 from benchmarks.prices import Price
-from benchmarks.results import Result
+from benchmarks.results import Result, Target
 from demo.service import DemoAccount
 from imagecache.api.http import Routes, serve
 from imagecache.clock import now
@@ -41,24 +42,79 @@ _UNIT_BYTES = 4096
 _SETTLED_WITHIN_SECONDS = 600
 
 Units = dict[str, float]
-"""Units of AWS's services, by their names: `readUnits`, `writeUnits`, `messages`, `objectReads`, `lists`."""
+"""Units of AWS's services, by their names: `readUnits`, `writeUnits`, `messages`, `objectReads`,
+`objectWrites`, and of a function `cpuSeconds`, `awsRequests` and `beeperRequests`.
+"""
 
-# How often each happens in a month.
-TIMES = {
-    "sync": _DAYS * 24 * 6,
-    "completeSync": _DAYS,
-    "pageView": 1_500,
-    "statusPoll": _DAYS * 8 * 12,  # a tab that is visible for eight hours a day
-    "sweep": _DAYS,
-}
-# Assumed: seconds of a function, its memory in GB, and the seconds of a cold start, which is billed as well.
-# Functions that run this seldom start cold most times.
-_COLD_START = 1.0
-_SECONDS = {"sync": (2.0, 0.5), "read": (0.3, 0.5), "authorizer": (0.1, 0.5), "sweep": (30.0, 1.0)}
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """How often each thing happens in a month, for each person.
+
+    `pictures` is the number of pictures that browsers request from CloudFront, `picture_gigabytes` their
+    size, and `stored_gigabytes` the size of all originals and copies. `files` is the number of files of the
+    page. `is_shared` means that so many people share one deployment that its fixed costs (alarms, the empty
+    queue) are nothing for each, that its functions never start cold, and that no allowance is left.
+    """
+
+    what: str
+    times: Mapping[str, int]
+    pictures: int
+    picture_gigabytes: float
+    stored_gigabytes: float
+    files: int
+    is_shared: bool = False
+
+
+_SYNCS = {"sync": _DAYS * 24 * 6, "completeSync": _DAYS, "sweep": _DAYS}
+# Bytes of a picture of 192 pixels, and of an original with its three copies.
+_SHOWN_BYTES = 5_500
+_STORED_BYTES = 150_000
+_PAGE_FILES = 30
+
+ONE_PERSON = Month(
+    what="one person, 1,500 page views, a tab that is visible for eight hours a day",
+    times={**_SYNCS, "pageView": 1_500, "statusPoll": _DAYS * 8 * 12},
+    pictures=1_500 * 50,
+    picture_gigabytes=1_500 * 50 * _SHOWN_BYTES / 1e9,
+    stored_gigabytes=500 * _STORED_BYTES / 1e9,
+    files=1_500 * _PAGE_FILES,
+)
+# The original's own example. It counts every load as a transfer. Here a picture's URL never changes its
+# content, so a browser requests it once. Three devices are assumed whose browsers lose it once a month.
+_SMALL_SCALE = 0.25  # of the demo account, which then has about 100 pictures
+_LOADS = 1_000 * _DAYS
+_PICTURES_A_PAGE = 50
+_DEVICES = 3
+HUNDRED_PEOPLE = Month(
+    what="100 people with a picture each, 1,000 loads of pictures a day",
+    times={**_SYNCS, "pageView": _LOADS // _PICTURES_A_PAGE, "statusPoll": 0},
+    pictures=100 * _DEVICES,
+    picture_gigabytes=100 * _DEVICES * _SHOWN_BYTES / 1e9,
+    stored_gigabytes=100 * _STORED_BYTES / 1e9,
+    files=_PAGE_FILES * _DEVICES * 4,  # the page's files are asked for again once a week
+)
+MILLION_PEOPLE = Month(
+    what="each of a million people with the usage of the line above, in one deployment",
+    times=HUNDRED_PEOPLE.times,
+    pictures=HUNDRED_PEOPLE.pictures,
+    picture_gigabytes=HUNDRED_PEOPLE.picture_gigabytes,
+    stored_gigabytes=HUNDRED_PEOPLE.stored_gigabytes,
+    files=HUNDRED_PEOPLE.files,
+    is_shared=True,
+)
+ORIGINAL_DOLLARS = 0.50
+"""What the original design states for 100 people and 1,000 loads a day, on Convex, without its functions."""
+
+# A function gets one processor for 1,769 MB of memory, and a part of one for less.
+_MEGABYTES_A_PROCESSOR = 1_769
+_MEMORY = {"sync": 512, "completeSync": 512, "pageView": 512, "statusPoll": 512, "sweep": 1_024}
+# Assumed: the seconds that a function waits for a request to AWS, and for one to Beeper through a tunnel.
+_AWS_SECONDS = 0.005
+_BEEPER_SECONDS = 0.15
+_COLD_START_CPU_SECONDS = 0.13
 # Five pollers of the event source wait 20 s each while the queue is empty.
 _RECEIVES = 5 * _DAYS * 86_400 // 20
-_PICTURES_A_PAGE = 50
-_PAGE_FILES = 30
 _LOG_BYTES_A_REQUEST = 2_000
 
 
@@ -89,16 +145,61 @@ class _Silent:
 
 
 def run() -> Result:
-    """Returns the units that one sync, one page view and so on take, and the table of a month."""
-    with tempfile.TemporaryDirectory() as folder, DemoAccount() as demo:
+    """Returns the units that one sync, one page view and so on take, and the tables of the months."""
+    chats, once = _measured(demo_scale=1.0)
+    _, once_small = _measured(demo_scale=_SMALL_SCALE)
+    hundred, million = HUNDRED_PEOPLE.what, MILLION_PEOPLE.what
+    return Result(
+        {
+            "chats": chats,
+            "once": once,
+            "onceSmall": once_small,
+            "dollars": {
+                "onePerson": _both(once, ONE_PERSON),
+                "hundredPeople": {**_both(once_small, HUNDRED_PEOPLE), "original": ORIGINAL_DOLLARS},
+                "eachOfAMillion": _both(once_small, MILLION_PEOPLE),
+            },
+        },
+        [
+            Target(
+                f"a month, after allowances: {hundred}",
+                0.02,
+                dollars(once_small, HUNDRED_PEOPLE, with_allowances=True),
+                "$",
+            ),
+            Target(
+                f"a month, without allowances: {hundred}",
+                0.35,
+                dollars(once_small, HUNDRED_PEOPLE, with_allowances=False),
+                "$",
+            ),
+            Target(
+                f"a month: {million}",
+                0.035,
+                dollars(once_small, MILLION_PEOPLE, with_allowances=False),
+                "$",
+            ),
+        ],
+    )
+
+
+def _measured(*, demo_scale: float) -> tuple[int, dict[str, Units]]:
+    """Returns the number of chats of a demo account of this scale, and the units of each thing."""
+    with tempfile.TemporaryDirectory() as folder, DemoAccount(scale=demo_scale) as demo:
         secrets = {"beeper-token": demo.beeper_token}
         with local_stack(Path(folder), parameters={"BeeperUrl": demo.beeper_url}, secrets=secrets) as stack:
-            once = _measure(stack, demo)
-    return Result({"chats": len(demo.account.chats), "once": once, "table": table(once).splitlines()})
+            return len(demo.account.chats), _measure(stack, demo)
+
+
+def _both(once: Mapping[str, Mapping[str, float]], month: Month) -> dict[str, float]:
+    return {
+        "full": round(dollars(once, month, with_allowances=False), 4),
+        "afterAllowances": round(dollars(once, month, with_allowances=True), 4),
+    }
 
 
 def _measure(stack: DeployedStack, demo: DemoAccount) -> dict[str, Units]:
-    """Returns the units that each thing takes, by its name in `TIMES`."""
+    """Returns the units that each thing takes, by its name in `Month.times`."""
     usage: Counter[str] = Counter()
     wiring = Wiring(deployed_config(stack, "CleanupFunction"), make_client=_metered(usage, stack), clock=now)
     _sync(wiring, demo, complete=True)  # The first run is not part of a usual month.
@@ -117,13 +218,23 @@ def _measure(stack: DeployedStack, demo: DemoAccount) -> dict[str, Units]:
         "statusPoll": lambda: _ask(routes, "GET /api/status", {}),
         "sweep": lambda: _sweep(wiring),
     }
-    return {name: _units_of(usage, thing) for name, thing in things.items()}
+    return {name: _units_of(usage, thing, demo) for name, thing in things.items()}
 
 
-def _units_of(usage: Counter[str], thing: Callable[[], object]) -> Units:
-    usage.clear()
+def _units_of(usage: Counter[str], thing: Callable[[], object], demo: DemoAccount) -> Units:
+    """Returns the units of the second of two times, because the first one loads modules.
+
+    The CPU time is that of the reference machine, see benchmarks/machine.py.
+    """
     thing()
-    return {name: float(units) for name, units in sorted(usage.items())}
+    usage.clear()
+    demo.hits.reset()
+    started = time.process_time()
+    thing()
+    cpu_seconds = (time.process_time() - started) / this_machine().slowness
+    hits: dict[str, Any] = demo.hits.as_json()
+    units = {name: float(count) for name, count in sorted(usage.items())}
+    return {**units, "cpuSeconds": round(cpu_seconds, 4), "beeperRequests": hits["chats"] + hits["chat"]}
 
 
 def _sync(wiring: Wiring, demo: DemoAccount, *, complete: bool) -> None:
@@ -168,6 +279,7 @@ def _metered(usage: Counter[str], stack: DeployedStack) -> MakeClient:
 
     def after(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
         usage.update(units_of_request(model.service_model.service_name, model.name, context["sent"], parsed))
+        usage.update({"awsRequests": 1})
 
     def make_client(service: str, **options: Any) -> Any:
         client: Any = boto3.client(service, **{**stack.engine.access, **options})  # type: ignore[call-overload]  # a name that varies
@@ -181,7 +293,7 @@ def _metered(usage: Counter[str], stack: DeployedStack) -> MakeClient:
 def units_of_request(
     service: str, operation: str, sent: Mapping[str, Any], answer: Mapping[str, Any]
 ) -> Units:
-    """Returns what AWS bills for one request.
+    """Returns what AWS bills for one request, apart from the time of the function.
 
     The engine counts write units as AWS does, but not the size of what is read. That is computed here, from
     the rows as they are returned: a row with attributes that were not asked for counts too little.
@@ -229,27 +341,31 @@ def _size(item: Mapping[str, Any]) -> int:
     )
 
 
-def lines(once: Mapping[str, Mapping[str, float]]) -> list[Line]:
-    """Returns the lines of the table, of a month in which things happen as often as `TIMES` says."""
+def lines(once: Mapping[str, Mapping[str, float]], month: Month) -> list[Line]:
+    """Returns the lines of the table for a month."""
 
     def total(unit: str) -> float:
-        return sum(once[name].get(unit, 0) * times for name, times in TIMES.items())
+        return sum(once[name].get(unit, 0) * times for name, times in month.times.items())
 
-    syncs = TIMES["sync"] + TIMES["completeSync"]
-    answers = 2 * TIMES["pageView"] + TIMES["statusPoll"]
-    # The authorizer's answer is kept for a minute, which both requests of a page view share.
-    checks = TIMES["pageView"] + TIMES["statusPoll"]
-    invocations = {"sync": syncs, "read": answers, "authorizer": checks, "sweep": TIMES["sweep"]}
-    warm = sum(count * math.prod(_SECONDS[name]) for name, count in invocations.items())
-    # A page view starts both functions of the API cold, and its second request finds them warm.
-    colds = {"sync": syncs, "read": checks, "authorizer": checks, "sweep": TIMES["sweep"]}
-    cold = sum(count * _COLD_START * _SECONDS[name][1] for name, count in colds.items())
+    times = month.times
+    syncs = times["sync"] + times["completeSync"]
+    answers = 2 * times["pageView"] + times["statusPoll"]
+    # The second request of a page view finds a warm function.
+    visits = times["pageView"] + times["statusPoll"]
+    invocations = syncs + answers + times["sweep"]
+    colds = {"sync": syncs, "pageView": visits, "sweep": times["sweep"]}
+    warm = sum(gigabyte_seconds(name, once[name]) * count for name, count in times.items())
+    cold = sum(_gigabyte_seconds(name, _COLD_START_CPU_SECONDS, 0) * count for name, count in colds.items())
+    if month.is_shared:
+        cold = 0
+    receives = 0 if month.is_shared else _RECEIVES
     reads, writes = total("readUnits"), total("writeUnits")
-    messages = total("messages") + _RECEIVES
-    # Each function decrypts Beeper's token, or the two of the API. Tables are encrypted at no cost.
-    decryptions = syncs + 2 * checks
-    files = TIMES["pageView"] * (_PICTURES_A_PAGE + _PAGE_FILES) + answers
-    return [
+    messages = total("messages") + receives
+    # Each sync decrypts Beeper's token, and each cold start of the API its two tokens. Tables are encrypted
+    # at no cost.
+    decryptions = syncs + (0 if month.is_shared else 2 * visits)
+    files = month.pictures + month.files + answers
+    counted = [
         Line(
             f"DynamoDB: {_about(reads)} read units, {_about(writes)} write units",
             ((reads, prices.READ_UNIT), (writes, prices.WRITE_UNIT)),
@@ -259,33 +375,52 @@ def lines(once: Mapping[str, Mapping[str, float]]) -> list[Line]:
             ((messages, prices.QUEUE_REQUEST),),
         ),
         Line(
-            f"Lambda: {_about(sum(invocations.values()))} invocations, {_about(warm)} GB-seconds of work, "
+            f"Lambda: {_about(invocations)} invocations, {_about(warm)} GB-seconds of work, "
             f"and {_about(cold)} of cold starts if nearly every start is cold",
-            ((sum(invocations.values()), prices.FUNCTION_REQUEST), (warm + cold, prices.GIGABYTE_SECOND)),
+            ((invocations, prices.FUNCTION_REQUEST), (warm + cold, prices.GIGABYTE_SECOND)),
         ),
         Line(f"API Gateway: {_about(answers)} requests", ((answers, prices.API_REQUEST),)),
-        Line(f"CloudFront: {_about(files)} requests", ((files, prices.CDN_REQUEST),)),
         Line(
-            "S3: what the sweep lists, and the pictures that CloudFront does not have",
+            f"CloudFront: {_about(files)} requests",
+            ((files, prices.CDN_REQUEST), (month.picture_gigabytes, prices.CDN_GIGABYTE)),
+        ),
+        Line(
+            "S3: the pictures, what the sweep lists, and what CloudFront does not have",
             (
                 (total("objectWrites"), prices.OBJECT_WRITE),
-                (total("objectReads") + files, prices.OBJECT_READ),
+                (total("objectReads") + month.pictures, prices.OBJECT_READ),
+                (month.stored_gigabytes, prices.OBJECT_GIGABYTE),
             ),
         ),
         Line(f"KMS: {_about(decryptions)} decryptions of tokens", ((decryptions, prices.KEY_REQUEST),)),
-        Line(
-            "logs",
-            ((sum(invocations.values()) * _LOG_BYTES_A_REQUEST / 1e9, prices.LOG_GIGABYTE),),
-        ),
-        Line(
-            "CloudWatch: ten alarms and the metric `SyncSucceeded`", ((10, prices.ALARM), (1, prices.METRIC))
-        ),
+        Line("logs", ((invocations * _LOG_BYTES_A_REQUEST / 1e9, prices.LOG_GIGABYTE),)),
     ]
+    if not month.is_shared:
+        alarms = ((10, prices.ALARM), (1, prices.METRIC))
+        counted.append(Line("CloudWatch: ten alarms and the metric `SyncSucceeded`", alarms))
+    return counted
 
 
-def table(once: Mapping[str, Mapping[str, float]]) -> str:
-    """Returns the table of README.md as Markdown."""
-    counted = lines(once)
+def gigabyte_seconds(name: str, units: Mapping[str, float]) -> float:
+    """Returns what AWS bills for the time of one of the things in `Month.times`, in a warm function."""
+    waits = units.get("awsRequests", 0) * _AWS_SECONDS + units.get("beeperRequests", 0) * _BEEPER_SECONDS
+    return _gigabyte_seconds(name, units.get("cpuSeconds", 0), waits)
+
+
+def _gigabyte_seconds(name: str, cpu_seconds: float, waits: float) -> float:
+    megabytes = _MEMORY[name]
+    seconds = cpu_seconds * max(_MEGABYTES_A_PROCESSOR / megabytes, 1) + waits
+    return seconds * megabytes / 1024
+
+
+def dollars(once: Mapping[str, Mapping[str, float]], month: Month, *, with_allowances: bool) -> float:
+    """Returns the costs of a month, after the allowances of every account or without them."""
+    return sum(line.reduced if with_allowances else line.full for line in lines(once, month))
+
+
+def table(once: Mapping[str, Mapping[str, float]], month: Month = ONE_PERSON) -> str:
+    """Returns the table of a month as Markdown."""
+    counted = lines(once, month)
     rows = [f"| {line.text} | {_dollars(line.full)} | {_dollars(line.reduced)} |" for line in counted]
     full, reduced = sum(line.full for line in counted), sum(line.reduced for line in counted)
     return "\n".join(

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 
 from benchmarks.processes import measured
@@ -28,8 +29,9 @@ class Machine:
     versions: dict[str, str]
 
 
+@cache
 def this_machine() -> Machine:
-    """Measures this machine, in about ten seconds."""
+    """Measures this machine once, in about ten seconds."""
     return Machine(
         slowness=round(_slowness(), 2),
         python=platform.python_version(),

@@ -1,9 +1,12 @@
-"""Prices of AWS per unit in US dollars, from its public price lists of us-east-1, as of 2026-08.
+"""Prices of AWS, from prices.toml."""
 
-eu-west-1 is 10 to 15 % dearer for DynamoDB, CloudWatch's prices are the same in both.
-"""
-
+import tomllib
 from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+_FILE = Path(__file__).with_name("prices.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,19 +14,28 @@ class Price:
     """The price of one unit, and how many units an account gets free in each month, for ever."""
 
     dollars: float
+    source: str
+    date: date
     free: float = 0
 
 
-READ_UNIT = Price(0.125e-6)
-WRITE_UNIT = Price(0.625e-6)
-QUEUE_REQUEST = Price(0.40e-6, free=1_000_000)
-FUNCTION_REQUEST = Price(0.20e-6, free=1_000_000)
-GIGABYTE_SECOND = Price(13.3334e-6, free=400_000)  # on arm64
-API_REQUEST = Price(1.00e-6)
-CDN_REQUEST = Price(1.00e-6, free=10_000_000)
-OBJECT_READ = Price(0.40e-6)
-OBJECT_WRITE = Price(5.00e-6)  # lists are billed as writes
-KEY_REQUEST = Price(3.00e-6, free=20_000)
-ALARM = Price(0.10, free=10)
-METRIC = Price(0.30, free=10)
-LOG_GIGABYTE = Price(0.50, free=5)
+_ENTRIES: dict[str, dict[str, Any]] = tomllib.loads(_FILE.read_text())
+PRICES = {name: Price(**entry) for name, entry in _ENTRIES.items()}
+"""Each price by its name in the file."""
+
+READ_UNIT = PRICES["read_unit"]
+WRITE_UNIT = PRICES["write_unit"]
+TABLE_GIGABYTE = PRICES["table_gigabyte"]
+QUEUE_REQUEST = PRICES["queue_request"]
+FUNCTION_REQUEST = PRICES["function_request"]
+GIGABYTE_SECOND = PRICES["gigabyte_second"]
+API_REQUEST = PRICES["api_request"]
+CDN_REQUEST = PRICES["cdn_request"]
+CDN_GIGABYTE = PRICES["cdn_gigabyte"]
+OBJECT_READ = PRICES["object_read"]
+OBJECT_WRITE = PRICES["object_write"]
+OBJECT_GIGABYTE = PRICES["object_gigabyte"]
+KEY_REQUEST = PRICES["key_request"]
+ALARM = PRICES["alarm"]
+METRIC = PRICES["metric"]
+LOG_GIGABYTE = PRICES["log_gigabyte"]

@@ -71,6 +71,7 @@ def test_every_write_of_a_superseded_run_is_refused(
             chat.chat_id, [chat.participants[0].participant_id], fence=stale
         ),
         lambda: stack.wiring.last_sync_store.record(LastSync(watermark=1, fence=stale)),
+        lambda: stack.wiring.recent_chats.record([], fence=stale),
     ]
     for write in writes:
         with pytest.raises(FencedOffError):

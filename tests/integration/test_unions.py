@@ -642,9 +642,26 @@ def test_the_api_shows_a_hidden_chat_and_names_its_union(stack: Stack) -> None:
     assert Counter(each["chatId"] for each in listed) == Counter(["!union", "!bob"])
 
 
-def test_a_page_without_unions_needs_one_read(stack: Stack) -> None:
+def test_a_chat_that_was_hidden_by_a_union_on_a_later_page_is_read_and_shown_when_the_union_is_gone(
+    stack: Stack,
+) -> None:
+    listed_twice = chat("a")
+    run(stack, Beeper([[listed_twice], [union("a")]]))
+    assert hidden(stack) == {"!a": "!union"}
+    run(stack, Beeper([[listed_twice]], others=[]))
+    assert "!a" in shown(stack)
+
+
+def test_a_page_without_unions_needs_no_read_after_a_successful_run_and_one_after_any_other(
+    stack: Stack,
+) -> None:
     beeper = Beeper([[chat("a"), chat("b")]])
     run(stack, beeper)
+    run(stack, beeper)
+    assert stack.calls.count("BatchGetItem") == 0
+    fence = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=60_000)
+    assert fence
+    stack.wiring.sync_lock.release(fence)
     run(stack, beeper)
     assert stack.calls.count("BatchGetItem") == 1
 

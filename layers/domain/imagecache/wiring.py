@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from imagecache.stores.state.last_sync import LastSyncStore
     from imagecache.stores.state.lock import SyncLock
     from imagecache.stores.state.progress import ProgressStore
+    from imagecache.stores.state.recent_chats import RecentChats
     from imagecache.stores.state.salt import SaltStore
     from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
     from imagecache.usecases.caching.cache_batch import BatchCacher
@@ -168,6 +169,12 @@ class Wiring:
         from imagecache.stores.state.last_sync import LastSyncStore
 
         return LastSyncStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
+    def recent_chats(self) -> "RecentChats":
+        from imagecache.stores.state.recent_chats import RecentChats
+
+        return RecentChats(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
 
     @cached_property
     def beeper_health_store(self) -> "BeeperHealthStore":
@@ -361,6 +368,7 @@ class Wiring:
             image_queueing=self.image_queueing,
             progress_store=self.progress_store,
             last_sync_store=self.last_sync_store,
+            recent_chats=self.recent_chats,
             beeper_health_store=self.beeper_health_store,
             contact_changes=self.contact_changes,
             circuits=self.circuits,

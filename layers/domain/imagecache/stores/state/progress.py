@@ -1,6 +1,7 @@
 """The rows `progress` and `progress#<number>` of syncState: where the next invocation continues a run."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ class ProgressStore:
             return None
         value = row.value
         chunks = [bytes(self._row.get(name, consistent_read=True).hashes) for name in value.pop("chunks")]
-        seen_cursors, *seen_chats = map(_split, chunks)
+        seen_cursors, *seen_chats = map(split_hashes, chunks)
         return SyncProgress(
             **value,
             seen_cursors=seen_cursors,
@@ -88,7 +89,7 @@ class ProgressStore:
         ]
         names = [f"{_NAME}#{number}" for number in range(len(chunks))]
         for name, hashes in zip(names, chunks, strict=True):
-            save_fenced(self._row(name, hashes=b"".join(hashes)), fence)
+            save_fenced(self._row(name, hashes=joined_hashes(hashes)), fence)
         value = asdict(progress) | {"chunks": names}
         del value["seen_chats"], value["seen_cursors"], value["resumed"]
         save_fenced(self._row(_NAME, value=value), fence)
@@ -110,5 +111,11 @@ def short_hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:_HASH_BYTES]
 
 
-def _split(hashes: bytes) -> frozenset[bytes]:
+def joined_hashes(hashes: Iterable[bytes]) -> bytes:
+    """Returns the hashes, which have 8 bytes each, as one value of an attribute."""
+    return b"".join(hashes)
+
+
+def split_hashes(hashes: bytes) -> frozenset[bytes]:
+    """Returns the hashes of a value that `joined_hashes` has made."""
     return frozenset(hashes[start : start + _HASH_BYTES] for start in range(0, len(hashes), _HASH_BYTES))

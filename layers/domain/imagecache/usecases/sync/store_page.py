@@ -1,5 +1,8 @@
 """Stores one page of Beeper's list of chats. A hundred unchanged chats cost one read.
 
+An incremental run does not even read the chats of which the run before has recorded that they are stored as
+Beeper lists them. Chats that unions concern are always read.
+
 Beeper's list leaves out most members of a large group. Its full roster needs a separate request, which is
 sent only in complete runs or if the chat has changed.
 
@@ -135,7 +138,8 @@ class PageWriter:
 
         Raises OriginDownError and FencedOffError.
         """
-        chats = with_unions(page, run)
+        chats = [chat for chat in with_unions(page, run) if not _is_known_as_stored(chat, run)]
+        run.report.chats += len(page) - len(chats)
         chat_ids = [chat_id for chat in chats for chat_id in (chat.chat_id, *chat.merged_chat_ids)]
         union_ids = [chat.merged_into for chat in chats if chat.merged_into]
         stored = self.chats_table.stored([*chat_ids, *union_ids], consistent=run.previews_changed)
@@ -159,6 +163,8 @@ class PageWriter:
                 unchanged.append(roster.chat)
             elif not self._try_to_store(listed, roster, contacts_of_page, run):
                 continue
+            if not isinstance(roster, Unavailable) and not _concerns_unions(listed.chat):
+                run.stored_hashes[listed.chat.chat_id] = _short(listed.fingerprint)
             self.chat_merger.hide_members(listed.chat, not_on_page, run)
         if run.complete:
             self._queue_images(unchanged, run)
@@ -277,8 +283,36 @@ class PageWriter:
 
 
 def listed_chat(chat: Chat, stored: StoredChat | None) -> ListedChat:
-    """Returns the chat with its fingerprint, a hash of all fields that the list has of the chat."""
-    return ListedChat(chat, _hash(asdict(chat)), stored)
+    """Returns the chat with its fingerprint."""
+    return ListedChat(chat, list_fingerprint(chat), stored)
+
+
+def list_fingerprint(chat: Chat) -> str:
+    """Returns a hash of all fields that the list has of the chat."""
+    return _hash(asdict(chat))
+
+
+def _short(fingerprint: str) -> bytes:
+    """Returns the first 8 bytes of a fingerprint, which suffice to tell the chats of some pages apart."""
+    return bytes.fromhex(fingerprint[:16])
+
+
+def _concerns_unions(chat: Chat) -> bool:
+    return bool(chat.merged_into or chat.merged_chat_ids)
+
+
+def _is_known_as_stored(chat: Chat, run: SyncRun) -> bool:
+    """Returns True if the run before has left this chat stored exactly as Beeper lists it now.
+
+    The chat then counts as such for the next run, too.
+    """
+    if run.complete or not run.recorded_last or _concerns_unions(chat):
+        return False
+    short = _short(list_fingerprint(chat))
+    if short not in run.recorded_hashes:
+        return False
+    run.stored_hashes[chat.chat_id] = short
+    return True
 
 
 def _roster_of(listed: ListedChat, run: SyncRun) -> Roster:

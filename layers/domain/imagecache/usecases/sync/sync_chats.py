@@ -20,6 +20,7 @@ from imagecache.stores.state.contact_changes import ContactChanges
 from imagecache.stores.state.last_sync import LastSync, LastSyncStore
 from imagecache.stores.state.lock import SyncLock
 from imagecache.stores.state.progress import ProgressStore, SyncProgress, short_hash
+from imagecache.stores.state.recent_chats import MOST_HASHES, RecentChats
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.sync.merge_chats import ChatMerger
 from imagecache.usecases.sync.people_records import PeopleOfRun
@@ -67,6 +68,7 @@ class ChatSync:
     image_queueing: ImageQueueing
     progress_store: ProgressStore
     last_sync_store: LastSyncStore
+    recent_chats: RecentChats
     beeper_health_store: BeeperHealthStore
     contact_changes: ContactChanges
     circuits: OriginCircuits
@@ -110,6 +112,9 @@ class ChatSync:
                 report=report,
                 on_page=on_page,
                 people=PeopleOfRun(is_first=not last_sync.completed_at),
+                recorded_hashes=self.recent_chats.read(),
+                # Each run has the next larger fence, and one that ends early may have changed chats.
+                recorded_last=last_sync.fence == fence - 1,
             )
             self._sync_and_record_health(run, progress, last_sync)
         except FencedOffError:
@@ -222,6 +227,7 @@ class ChatSync:
             accounts_hash=listed.hash,
             fence=run.fence,
         )
+        self._record_hashes(run)
         self.last_sync_store.record(success)
         if progress.resumed:
             self.progress_store.forget(fence=run.fence)
@@ -229,6 +235,19 @@ class ChatSync:
         if attempts:
             to_try_again = replace(success, contact_attempts=attempts - 1)
             self._sync_contacts(listed, run, success, to_try_again, force=progress.force)
+
+    def _record_hashes(self, run: SyncRun) -> None:
+        """Records the chats that the next run needs not read, if others are recorded.
+
+        A chat that a union on a later page has hidden is stored in another way than it is listed.
+        """
+        hashes = [
+            chat_hash
+            for chat_id, chat_hash in run.stored_hashes.items()
+            if chat_id not in run.unions.union_of
+        ][:MOST_HASHES]
+        if frozenset(hashes) != run.recorded_hashes:
+            self.recent_chats.record(hashes, fence=run.fence)
 
     def _sync_contacts(
         self, listed: ListedAccounts, run: SyncRun, success: LastSync, to_try_again: LastSync, *, force: bool

@@ -83,6 +83,10 @@ class SyncRun:
     `any_contacts` is False if there has never been a contact. `previews_changed` means that this run has
     written previews, so stored chats must be read consistently. `people` has the records of people that
     this invocation has read, and the pictures that it has written to them.
+
+    `recorded_hashes` has the hashes of chats that a successful run has left stored as Beeper listed them.
+    They can be trusted if `recorded_last` is True: no other run has begun since. `stored_hashes` maps the ids
+    of the chats that this run leaves stored as they are listed to their hashes.
     """
 
     chat_api: ChatApi
@@ -98,6 +102,9 @@ class SyncRun:
     previews_changed: bool = False
     unions: SeenUnions = field(default_factory=SeenUnions)
     people: PeopleOfRun = field(default_factory=PeopleOfRun)
+    recorded_hashes: frozenset[bytes] = frozenset()
+    recorded_last: bool = False
+    stored_hashes: dict[str, bytes] = field(default_factory=dict)
 
     def place_of(self, chat_id: str) -> bytes:
         """Returns the place at which this run requests a chat, as a key to sort by.
