@@ -73,6 +73,7 @@ build: ## Build what a deployment would upload, in .local/test/build
 
 bench: ## Measure at sizes that tests cannot afford (minutes); ONLY=sync for one
 	@$(DEV) benchmarks $(ONLY)
+	@$$($(ENVIRONMENT) plots) -m benchmarks.plots
 
 deploy: ## Deploy template.yaml on AWS: STACK=imagecache BEEPER_URL=https://...
 	@$(SAM) run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release deploy $(SAM_CLI)
@@ -102,4 +103,4 @@ lock: ## Compile requirements (*.in) into lock files (*.txt)
 	for name in requirements/dev layers/dependencies/requirements layers/imaging/requirements; do \
 		$(COMPILE) -c requirements/run.txt $$name.in -o $$name.txt || exit; \
 	done && \
-	for name in sam checkov pip lock; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit; done
+	for name in sam checkov pip lock plots; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit; done

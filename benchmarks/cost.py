@@ -82,6 +82,7 @@ ONE_PERSON = Month(
 )
 # The original's own example. It counts every load as a transfer. Here a picture's URL never changes its
 # content, so a browser requests it once. Three devices are assumed whose browsers lose it once a month.
+_PEOPLE = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 _SMALL_SCALE = 0.25  # of the demo account, which then has about 100 pictures
 _LOADS = 1_000 * _DAYS
 _PICTURES_A_PAGE = 50
@@ -159,6 +160,9 @@ def run() -> Result:
                 "hundredPeople": {**_both(once_small, HUNDRED_PEOPLE), "original": ORIGINAL_DOLLARS},
                 "eachOfAMillion": _both(once_small, MILLION_PEOPLE),
             },
+            "dollarsByPeople": [
+                {"people": people, **dollars_of_people(once_small, people)} for people in _PEOPLE
+            ],
         },
         [
             Target(
@@ -189,6 +193,25 @@ def _measured(*, demo_scale: float) -> tuple[int, dict[str, Units]]:
         secrets = {"beeper-token": demo.beeper_token}
         with local_stack(Path(folder), parameters={"BeeperUrl": demo.beeper_url}, secrets=secrets) as stack:
             return len(demo.account.chats), _measure(stack, demo)
+
+
+def dollars_of_people(once: Mapping[str, Mapping[str, float]], people: int) -> dict[str, float]:
+    """Returns the costs of a month of so many people in one deployment, with and without allowances.
+
+    Its fixed costs are the alarms, the metric and the requests to the empty queue.
+    """
+    fixed = (
+        Line("alarms and metric", ((10, prices.ALARM), (1, prices.METRIC))),
+        Line("requests to the empty queue", ((_RECEIVES, prices.QUEUE_REQUEST),)),
+    )
+    of_people = [
+        Line(line.text, tuple((count * people, price) for count, price in line.units))
+        for line in lines(once, MILLION_PEOPLE)
+    ]
+    return {
+        "full": round(sum(line.full for line in (*fixed, *of_people)), 4),
+        "afterAllowances": round(sum(line.reduced for line in (*fixed, *of_people)), 4),
+    }
 
 
 def _both(once: Mapping[str, Mapping[str, float]], month: Month) -> dict[str, float]:
