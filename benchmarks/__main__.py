@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from benchmarks import cold_run, cost, documents, sweep, sync
+from benchmarks import cold_run, cost, documents, start, sweep, sync
 from benchmarks.machine import this_machine
 from benchmarks.results import Result, Verdict
 
@@ -18,6 +18,7 @@ _BENCHMARKS: dict[str, Callable[[], Result]] = {
     "cost": cost.run,
     "sync": sync.run,
     "sweep": sweep.run,
+    "start": start.run,
 }
 
 
