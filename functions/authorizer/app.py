@@ -9,10 +9,10 @@ of their route.
 import os
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
 
+from imagecache.aws_clients import client_maker
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.failure_log import failures_logged
@@ -20,7 +20,7 @@ from imagecache.model.access import Role
 from imagecache.wiring import Wiring
 
 logger = Logger()
-authorizer = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now).authorizer
+authorizer = Wiring(Config.from_env(os.environ), make_client=client_maker(), clock=now).authorizer
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from imagecache.aws_clients import client_maker
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.failure_log import failure_fields, failures_logged
@@ -20,7 +20,7 @@ from imagecache.wiring import Wiring
 limit_memory()
 config = Config.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(config, make_client=boto3.client, clock=now)
+wiring = Wiring(config, make_client=client_maker(), clock=now)
 
 
 @logger.inject_lambda_context

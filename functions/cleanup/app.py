@@ -6,9 +6,9 @@ An invocation that runs out of time invokes this function again to continue the 
 import os
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 
+from imagecache.aws_clients import client_maker
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
@@ -26,7 +26,7 @@ RESERVE_MS = 60_000
 limit_memory()
 config = Config.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(config, make_client=boto3.client, clock=now)
+wiring = Wiring(config, make_client=client_maker(), clock=now)
 job_runner = wiring.job_runner
 sweep = wiring.sweep
 invocations = wiring.invocations

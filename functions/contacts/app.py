@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 
+from imagecache.aws_clients import client_maker
 from imagecache.clock import now
 from imagecache.config import Config, DexSettings
 from imagecache.failure_log import failures_logged
@@ -20,7 +20,7 @@ from imagecache.wiring import Wiring
 
 settings = DexSettings.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now)
+wiring = Wiring(Config.from_env(os.environ), make_client=client_maker(), clock=now)
 contact_import = wiring.contact_import
 
 

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 
+from imagecache.aws_clients import client_maker
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
@@ -23,7 +23,7 @@ from imagecache.wiring import Wiring
 RESERVE_MS = 30_000
 
 logger = Logger()
-wiring = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now)
+wiring = Wiring(Config.from_env(os.environ), make_client=client_maker(), clock=now)
 job_runner = wiring.job_runner
 backfill = wiring.image_backfill
 redrive = wiring.image_redrive

@@ -3,17 +3,17 @@
 import os
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
 
 from imagecache.api.http import Response, serve
+from imagecache.aws_clients import client_maker
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.wiring import Wiring
 
 logger = Logger()
-wiring = Wiring(Config.from_env(os.environ), make_client=boto3.client, clock=now)
+wiring = Wiring(Config.from_env(os.environ), make_client=client_maker(), clock=now)
 routes = wiring.read_api().routes()
 
 

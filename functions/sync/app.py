@@ -8,10 +8,10 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from imagecache.aws_clients import client_maker
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
@@ -24,7 +24,7 @@ from imagecache.wiring import Wiring
 
 config = Config.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(config, make_client=boto3.client, clock=now)
+wiring = Wiring(config, make_client=client_maker(), clock=now)
 sync_jobs = wiring.sync_jobs
 invocations = wiring.invocations
 

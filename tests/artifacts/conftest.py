@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import nh3
+import orjson
 import pytest
 from botocore.loaders import JSONFileLoader
 
@@ -86,14 +87,21 @@ def host_layers(
 ) -> dict[str, Path]:
     """Returns the layers with machine code for this machine.
 
-    The one package of the dependencies layer that has machine code is that of the tests' environment, which
-    has the same locked version.
+    Each library of the dependencies layer is replaced by the one of the tests' environment, which has the
+    same locked version.
     """
     dependencies = tmp_path_factory.mktemp("dependencies")
-    machine_code = Path(str(nh3.__file__)).parent
-    for entry in layers["DependenciesLayer"].iterdir():
-        target = machine_code if entry.name == machine_code.name else entry
-        (dependencies / entry.name).symlink_to(target)
+    for built in layers["DependenciesLayer"].rglob("*"):
+        copy = dependencies / built.relative_to(layers["DependenciesLayer"])
+        if built.is_dir():
+            copy.mkdir(parents=True, exist_ok=True)
+        elif built.suffix != ".so":
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.symlink_to(built)
+    for module in (nh3, orjson):
+        package = Path(str(module.__file__)).parent
+        for library in package.glob("*.so"):
+            (dependencies / package.name / library.name).symlink_to(library)
     return layers | {"ImagingLayer": host_imaging, "DependenciesLayer": dependencies}
 
 

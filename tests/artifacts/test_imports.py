@@ -75,12 +75,11 @@ class Lambda:
 def runtime(
     build: Path,
     template: dict[str, Any],
-    layers: dict[str, Path],
-    host_imaging: Path,
+    host_layers: dict[str, Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Lambda:
     bytecode = tmp_path_factory.getbasetemp() / "bytecode"
-    return Lambda(build, template, layers | {"ImagingLayer": host_imaging}, bytecode)
+    return Lambda(build, template, host_layers, bytecode)
 
 
 def without(package: str, layer: Path, into: Path) -> Path:

@@ -19,6 +19,7 @@ from demo.account import Account
 from demo.chat_pages import PARTICIPANTS
 from demo.invention import ODD_CHAT_IDS
 from demo.service import DemoAccount
+from imagecache.aws_clients import client_maker
 from imagecache.model.image import ImageMessage, OriginName
 from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.sources.beeper.chats import ChatApi
@@ -157,7 +158,8 @@ class Stack:
 @cache
 def clients() -> tuple["DynamoDBClient", "S3Client", "SQSClient"]:
     """Made once, as they take longer than most tests; moto answers them only while it is active."""
-    return boto3.client("dynamodb"), boto3.client("s3"), boto3.client("sqs")
+    make_client = client_maker()
+    return make_client("dynamodb"), make_client("s3"), make_client("sqs")
 
 
 @contextmanager

@@ -7,17 +7,20 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 import requests
+from botocore.session import Session
 
 from demo.chat_pages import PARTICIPANTS
 from demo.dex import FakeDex
 from demo.listener import Listener, Reply, Request
 from demo.service import DemoAccount
+from imagecache.aws_clients import client_maker
 from imagecache.clock import now
 from imagecache.errors import ConfigError, InvocationFailedError
 from imagecache.model.image import ImageMessage
@@ -71,6 +74,10 @@ class Context:
         return 900_000
 
 
+# A session reads the descriptions of the services, which takes longer than most tests.
+with_one_session = cache(client_maker)
+
+
 @pytest.fixture
 def demo() -> Iterator[DemoAccount]:
     """Serves a small account: more than a page of chats, one of them with more members than a list shows."""
@@ -93,6 +100,7 @@ def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
     }
     for name, value in (ENVIRONMENT | here).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("imagecache.aws_clients.client_maker", with_one_session)
 
 
 @pytest.mark.usefixtures("environment")
@@ -482,9 +490,9 @@ def test_the_text_of_an_exception_reaches_neither_the_log_nor_lambda_which_would
     def raise_with_url(**_: object) -> None:
         raise RuntimeError(f"no such image: {SECRET_URL}")
 
-    session = boto3.Session()
-    session.events.register("before-call", raise_with_url)
-    monkeypatch.setattr(boto3, "client", session.client)
+    session = Session()
+    session.register("before-call", raise_with_url)
+    monkeypatch.setattr("imagecache.aws_clients.client_maker", lambda: session.create_client)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"{name}-that-fails-with-a-url")
     monkeypatch.setenv("DEX_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("DEX_API_KEY_PARAMETER", "/mine/dex-api-key")

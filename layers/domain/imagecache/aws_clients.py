@@ -1,0 +1,81 @@
+"""Makes the AWS clients of the functions, with less CPU time than boto3 needs.
+
+boto3 imports and builds much that no function uses, so clients are made by botocore, on which boto3 is built.
+They have the same methods.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from botocore.config import Config
+from botocore.parsers import JSONParser, ResponseParser, ResponseParserFactory
+from botocore.session import Session
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
+
+    from imagecache.wiring import MakeClient
+
+# The answers of DynamoDB that contain items. No other service that we use has a shape of these names.
+_ANSWERS_WITH_ITEMS = frozenset(
+    f"{operation}Output"
+    for operation in (
+        "GetItem",
+        "BatchGetItem",
+        "Query",
+        "Scan",
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "BatchWriteItem",
+        "TransactGetItems",
+        "TransactWriteItems",
+    )
+)
+
+
+def client_maker() -> "MakeClient":
+    """Returns a maker of AWS clients that share one session, and so what it has read of the services.
+
+    The clients do not check the parameters of a call before they send it, because the services do. Clients
+    must be made by one thread at a time; the clients themselves can be used by several threads.
+    """
+    session = Session()
+    session.set_default_client_config(Config(parameter_validation=False))
+    session.register_component("response_parser_factory", _ParserFactory())
+    return session.create_client
+
+
+class _ParserFactory(ResponseParserFactory):
+    def create_parser(self, protocol_name: str) -> ResponseParser:
+        return _ItemParser() if protocol_name == "json" else super().create_parser(protocol_name)
+
+
+class _ItemParser(JSONParser):
+    """Returns the JSON of an answer with items as it is, which is what botocore's parser makes of it, too.
+
+    botocore's parser looks up the type of every attribute of every item. For a page of chats that takes more
+    CPU time than everything else together. Only binary attributes need it, which it decodes from Base64.
+    """
+
+    def parse(self, response: Mapping[str, Any], shape: "Shape") -> Any:
+        """Returns the answer as a dict. Errors, and what is not JSON, are parsed by botocore's own parser."""
+        # botocore has no shape for an operation without an answer, although its type says so.
+        has_items = shape and shape.name in _ANSWERS_WITH_ITEMS and response["status_code"] == HTTPStatus.OK
+        # Quotation marks in a text are escaped in JSON, so this finds types and names of attributes only.
+        if not has_items or b'"B"' in response["body"] or b'"BS"' in response["body"]:
+            return super().parse(response, shape)
+        try:
+            answer = orjson.loads(response["body"])
+        except ValueError:
+            # botocore's parser accepts it. The request is then sent again, as its checksum is wrong.
+            return super().parse(response, shape)
+        headers = {name.lower(): value for name, value in response["headers"].items()}
+        answer["ResponseMetadata"] = {
+            "RequestId": headers.get("x-amzn-requestid", ""),
+            "HTTPStatusCode": response["status_code"],
+            "HTTPHeaders": headers,
+        }
+        return answer
