@@ -41,7 +41,7 @@ style:
 	@$(DEV) ruff format --check --quiet .
 
 types:
-	@$(DEV) mypy layers/domain cli migration functions local demo tools deployment tests benchmarks
+	@$(DEV) mypy layers/domain layers/dependencies cli migration functions local demo tools deployment tests benchmarks
 
 imports:
 	@python=$$($(ENVIRONMENT) dev) && "$${python%/*}/lint-imports" --no-cache --no-logo
