@@ -13,7 +13,7 @@ from imagecache.failure_log import failure_fields, failures_logged
 from imagecache.imaging.memory_limit import limit_memory
 from imagecache.metrics import put_counts
 from imagecache.sources.beeper.images import IMAGE_SECRETS
-from imagecache.sources.transport import punctual_session
+from imagecache.sources.transport import KeptConnections
 from imagecache.usecases.caching.cache_batch import count_results
 from imagecache.wiring import Wiring
 
@@ -21,6 +21,7 @@ limit_memory()
 config = Config.from_env(os.environ)
 logger = Logger()
 wiring = Wiring(config, make_client=client_maker(), clock=now)
+connections = KeptConnections()
 
 
 @logger.inject_lambda_context
@@ -28,7 +29,7 @@ wiring = Wiring(config, make_client=client_maker(), clock=now)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     # The secrets are read in each invocation, because a replaced token must work at once.
     secrets = wiring.secrets.read(*IMAGE_SECRETS)
-    with punctual_session() as session:
+    with connections.session(clock=now) as session:
         batch_cacher = wiring.batch_cacher(secrets, session)
         deliveries = batch_cacher.cache(event["Records"], remaining_ms=context.get_remaining_time_in_millis)
     for delivery in deliveries:

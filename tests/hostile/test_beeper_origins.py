@@ -26,7 +26,7 @@ from imagecache.rules.source_urls import MediaLocation, parse_source_url
 from imagecache.sources import transport
 from imagecache.sources.beeper.auth import access_headers
 from imagecache.sources.beeper.images import AssetsServe, MediaServer
-from imagecache.sources.transport import MAX_IMAGE_BYTES, TimeLimits, punctual_session
+from imagecache.sources.transport import MAX_IMAGE_BYTES, KeptConnections, TimeLimits, punctual_session
 from tests.hostile.origin import Flood, Origin, Say, answer, cut_short, drip, until_close
 
 A_MINUTE = 60  # seconds: how long `drip` would keep a client without a deadline
@@ -385,3 +385,25 @@ def test_an_origin_that_does_not_even_connect_is_unreachable_and_not_slow(
         with pytest.raises(OriginDownError) as caught:
             AssetsServe(base_url=url, token="t", session=session, limits=limits).fetch(location())
     assert type(caught.value) is OriginUnreachableError
+
+
+def test_invocations_share_connections_but_no_cookies_and_no_connection_that_was_idle() -> None:
+    moment = 1_000_000
+    connections = KeptConnections()
+    callers: list[object] = []
+
+    def say(connection: socket.socket) -> None:
+        callers.append(connection.getpeername())
+        answer("200 OK", IMAGE, "Set-Cookie: login=of-the-old-token")(connection)
+
+    with Origin(say) as origin:
+        for token, pause in (("old", 0), ("new", 2_000), ("newest", 2_001)):
+            moment += pause
+            with connections.session(clock=lambda: moment) as session:  # noqa: B023 - called in this round
+                MediaServer(base_url=origin.url, token=token, session=session).fetch(location())
+    assert [
+        f"Bearer {token}" in head
+        for token, head in zip(("old", "new", "newest"), origin.requests, strict=True)
+    ]
+    assert not any("Cookie" in head for head in origin.requests)
+    assert callers[0] == callers[1] != callers[2]

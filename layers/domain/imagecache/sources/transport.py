@@ -3,7 +3,7 @@
 The timeout of a socket starts again with every packet, so it never stops an origin that sends one byte a
 second. On the connections of this module a read may last only as long as time is left for the whole answer:
 status, headers and body. They also read over what servers send in error: answers before the answer, and lines
-that are no headers. Nothing else in urllib3 is changed.
+that are no headers. TLS connections share what they trust. Nothing else in urllib3 is changed.
 """
 
 import http.client
@@ -11,13 +11,16 @@ import io
 import json
 import re
 import socket
+import ssl
 import time
 import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import requests
@@ -25,7 +28,9 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_ import create_urllib3_context
 
+from imagecache.clock import Clock
 from imagecache.errors import AnswerTooLargeError, ImageFailedError, OriginFaultyError
 from imagecache.model.image import FailureReason
 
@@ -38,6 +43,9 @@ NO_COMPRESSION = {"Accept-Encoding": "identity"}
 """The header of every request. A small compressed answer could be huge when it is unpacked."""
 
 _CHUNK_BYTES = 64 * 1024
+# Beeper, like every server on Node.js, closes a connection that was not used for 5 s. A request that is sent
+# at that moment fails.
+_LONGEST_IDLE_MS = 2_000
 # An origin that asks for more than a day is taken to be mistaken.
 _LONGEST_RETRY_AFTER_SECONDS = 86_400
 
@@ -307,7 +315,25 @@ class _PunctualHttp(HTTPConnection):
 
 
 class PunctualHttps(_PunctualHttp, HTTPSConnection):
-    """The same for https."""
+    """The same for https. All connections that trust the same certificates share one TLS context."""
+
+    def connect(self) -> None:
+        if self.ca_certs and self.ssl_context is None:
+            self.ssl_context = _tls_context(self.ca_certs)
+            self.ca_certs = None  # or urllib3 would read them once more
+        super().connect()
+
+
+@cache
+def _tls_context(ca_certs: str) -> ssl.SSLContext:
+    """Returns a TLS context that trusts the certificates of a file.
+
+    Reading the file of all public authorities takes more CPU time than all else that is done for an image of
+    the web, so it is read once. The context holds nothing of any connection.
+    """
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.load_verify_locations(ca_certs)
+    return context
 
 
 class _PunctualHttpPool(HTTPConnectionPool):
@@ -329,8 +355,37 @@ def punctual_session() -> requests.Session:
 
     It ignores the environment: a proxy would see the token, and a .netrc file would replace it.
     """
+    return _session(_PunctualAdapter())
+
+
+def _session(adapter: HTTPAdapter) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     for prefix in ("http://", "https://"):
-        session.mount(prefix, _PunctualAdapter())
+        session.mount(prefix, adapter)
     return session
+
+
+class KeptConnections:
+    """Keeps connections open between the invocations of a function, because invocations follow one another.
+
+    Only connections are kept. Each session has its own cookies and headers, so nothing that a server has set
+    for an earlier token counts for the next one.
+    """
+
+    def __init__(self) -> None:
+        self._adapter = _PunctualAdapter()
+        self._used_at = 0.0
+
+    @contextmanager
+    def session(self, *, clock: Clock) -> Iterator[requests.Session]:
+        """Yields a session like those of `punctual_session`, with the connections of the session before.
+
+        `clock` is the time (ms) of the wall, which goes on while Lambda has frozen the process.
+        """
+        if not 0 <= clock() - self._used_at <= _LONGEST_IDLE_MS:
+            self._adapter.close()  # of its connections; it makes new ones
+        try:
+            yield _session(self._adapter)
+        finally:
+            self._used_at = clock()
