@@ -177,6 +177,16 @@ def test_another_process_sees_the_same_circuit(stack: Stack) -> None:
         other.acquire(BEEPER, now=NOW)
 
 
+def test_a_closed_circuit_is_read_once_a_second(stack: Stack) -> None:
+    acquire(stack)
+    other = OriginCircuits(table_name="SyncStateTable", dynamodb=stack.dynamodb)
+    until = other.open(BEEPER, Cause.OUTAGE, now=NOW)
+    stack.now += 999
+    assert acquire(stack) == Permit(BEEPER, stack.now)
+    stack.now += 1
+    assert closed_until(stack) == until
+
+
 def test_successful_requests_cost_no_write(stack: Stack) -> None:
     for _ in range(5):
         stack.circuits.succeeded(acquire(stack))

@@ -48,6 +48,9 @@ _LONGEST_OUTAGE_WAIT_MS = 15 * _MINUTE_MS
 _IMPLAUSIBLE_SLOT_MS = 10 * _MINUTE_MS
 _ATTEMPTS_FOR_A_SLOT = 5
 _MOST_ANSWER_CHARS = 100
+# For so long a process does not ask again whether a circuit is still closed. Requests that were sent before
+# another worker has opened it are on their way for longer.
+_CLOSED_FOR_MS = 1_000
 
 
 class Cause(StrEnum):
@@ -116,6 +119,7 @@ class OriginCircuits:
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
         self._known_open: dict[OriginName, OpenCircuit] = {}
+        self._found_closed_at: dict[OriginName, int] = {}
 
     def known_open_until(self, origin: OriginName) -> int:
         """Returns the time (ms) until which the circuit is open, or 0 if it is closed.
@@ -135,14 +139,18 @@ class OriginCircuits:
 
         Raises OriginClosedError if the circuit is open, or if the request would have to wait longer than the
         pace's `ahead_ms`. After `openUntil`, one caller gets a permit for a probe and all others get the
-        error.
+        error. Of an origin without a pace, a closed circuit is read once a second, not for each request.
         """
+        if self._is_known_closed(origin, now):
+            return Permit(origin, now)
         row = self._read(origin)
         probe_until = 0
         if row.open_until:
             probe_until = self._begin_probe(_open_circuit(origin, row), now)
         else:
             self._known_open.pop(origin, None)
+            if not row.bad_images and origin not in PACES:
+                self._found_closed_at[origin] = now
         at = self._take_slot(row, PACES[origin], now) if origin in PACES else now
         return Permit(origin, at, probe_until, after_failures=bool(row.bad_images))
 
@@ -188,6 +196,7 @@ class OriginCircuits:
         request was the probe, unless `check_was_refused`: a login in the way of the check does not show that
         the origin is down. The next probe is then sent as soon as this one would have ended.
         """
+        self._found_closed_at.pop(permit.origin, None)
         row = self._named(permit.origin)
         image = hashlib.sha256(image_key.encode()).hexdigest()[:16]
         with aws_errors_translated():
@@ -226,6 +235,10 @@ class OriginCircuits:
         # If another worker has opened the circuit since the read, the time which that worker wrote stays.
         updated(self._named(origin), actions, _equals(StateRow.open_until, row.open_until))
         return self._remember(OpenCircuit(origin, until, cause))
+
+    def _is_known_closed(self, origin: OriginName, now: int) -> bool:
+        found_at = self._found_closed_at.get(origin)
+        return found_at is not None and 0 <= now - found_at < _CLOSED_FOR_MS
 
     def _close(self, origin: OriginName, open_until: int) -> None:
         """Closes the circuit, unless another worker has given it another `openUntil`."""
@@ -285,6 +298,7 @@ class OriginCircuits:
         return self._row(f"origin#{origin.value}")
 
     def _remember(self, circuit: OpenCircuit) -> int:
+        self._found_closed_at.pop(circuit.origin, None)
         self._known_open[circuit.origin] = circuit
         return circuit.until
 
