@@ -140,7 +140,7 @@ def batch_cacher(engine: Engine, beeper: str, sqs: Sqs, clock: Callable[[], int]
         blobs=NoBlobs(),  # type: ignore[arg-type] # the one method that is used
         queue=queue,
     )
-    return BatchCacher(cacher=cacher, queue=queue, clock=clock, at_once=FETCHES_PER_INVOCATION)
+    return BatchCacher(cacher=cacher, queue=queue, clock=clock, fetches_at_once=FETCHES_PER_INVOCATION)
 
 
 def seconds_to_cache(engine: Engine, keys: Sequence[str], bad: dict[str, Say]) -> float:

@@ -124,7 +124,9 @@ class Stack:
 
     def batch_cacher(self, cacher: ImageCacher, *, queue: ImagesQueue | None = None) -> BatchCacher:
         """Works on one message at a time, because moto is not thread-safe."""
-        return BatchCacher(cacher=cacher, queue=queue or self.queue, clock=self.clock, at_once=1)
+        return BatchCacher(
+            cacher=cacher, queue=queue or self.queue, clock=self.clock, fetches_at_once=1, threads=1
+        )
 
     def won(self, message: ImageMessage, *, nonce: str = "n") -> Won:
         """Claims an image that nothing keeps from being claimed."""

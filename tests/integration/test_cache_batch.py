@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from imagecache.model.image import Fetched, ImageMessage, Picture
 from imagecache.queues.images import ImagesQueue, from_body, to_body
 from imagecache.rules.source_urls import ImageLocation
 from imagecache.stores.images.claims import Won
-from imagecache.usecases.caching.cache_batch import Delivery, count_results
+from imagecache.usecases.caching.cache_batch import BatchCacher, Delivery, count_results
 from imagecache.usecases.caching.cache_image import ImageCacher, Outcome, Result
 from imagecache.usecases.caching.fetch_image import FetchReport
 from tests.integration.conftest import NOW, Stack
@@ -117,6 +118,35 @@ def test_ten_messages_of_which_three_fail_in_different_ways_bring_back_exactly_t
     failed = {delivery.message_id: type(delivery.error).__name__ for delivery in deliveries if delivery.error}
     assert failed == {"0": "ClaimHeldError", "1": "RuntimeError", "9": "KeyError"}
     assert {stack.row(key)["status"] for key in good} == {"cached"}
+
+
+class SlowStore:
+    """A cacher that stores the first image only after the second one was fetched."""
+
+    def __init__(self) -> None:
+        self.second_is_fetched = threading.Event()
+
+    def fetch(self, message: ImageMessage, *, alone: bool) -> ImageMessage:
+        del alone
+        if message.image_key == "second":
+            self.second_is_fetched.set()
+        return message
+
+    def store(self, download: ImageMessage) -> Outcome:
+        del download
+        assert self.second_is_fetched.wait(60)
+        return Outcome(Result.CACHED)
+
+
+def test_the_next_image_is_fetched_while_another_is_stored(stack: Stack) -> None:
+    cacher: Any = SlowStore()
+    batch_cacher = BatchCacher(cacher=cacher, queue=stack.queue, clock=stack.clock, fetches_at_once=1)
+    records = [
+        {"messageId": key, "body": to_body(message_for(key)), "receiptHandle": "r"}
+        for key in ("first", "second")
+    ]
+    deliveries = batch_cacher.cache(records, remaining_ms=lambda: 60_000)
+    assert [delivery.outcome for delivery in deliveries] == [Outcome(Result.CACHED)] * 2
 
 
 def test_a_batch_in_which_all_fail_names_them_all(

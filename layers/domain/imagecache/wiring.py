@@ -407,7 +407,7 @@ class Wiring:
             cacher=self.image_cacher(ImageSources(media=media, web=web)),
             queue=self.images_queue,
             clock=self.clock,
-            at_once=self.config.fetches_per_invocation,
+            fetches_at_once=self.config.fetches_per_invocation,
         )
 
     def image_cacher(self, sources: "ImageSources") -> "ImageCacher":

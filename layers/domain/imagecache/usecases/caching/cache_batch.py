@@ -1,5 +1,6 @@
 """Caches the images of an SQS batch, several at once. A failure of one image does not affect the others."""
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +14,12 @@ from imagecache.errors import ClaimHeldError
 from imagecache.metrics import IMAGES_CACHED, IMAGES_DEDUPLICATED, IMAGES_DEFERRED, IMAGES_FAILED
 from imagecache.queues.images import ImagesQueue, from_body
 from imagecache.rules.time_budget import TimeBudget
-from imagecache.usecases.caching.cache_image import ImageCacher, Outcome, Result
+from imagecache.usecases.caching.cache_image import Download, ImageCacher, Outcome, Result
 
 Record = Mapping[str, Any]
 """An SQS message in a Lambda event. The fields used here are `messageId`, `body` and `receiptHandle`."""
 
+_MOST_MESSAGES = 10  # of an event: `BatchSize` in template.yaml
 # The longest that one message takes: it waits 10 s for a slot, and both origins use all of their 10 s and all
 # of the 2.5 s for a check.
 _LONGEST_MESSAGE_MS = 35_000
@@ -69,12 +71,17 @@ def count_results(deliveries: Sequence[Delivery]) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCacher:
-    """Caches the images of a batch, `at_once` of them at the same time."""
+    """Caches the images of a batch: up to `fetches_at_once` are fetched while others are decoded and stored.
+
+    To fetch mostly is to wait, and the rest mostly is to compute. `threads` is the number of images that are
+    worked on at the same time in all; `imaging/pictures.py` limits the memory of those that are decoded.
+    """
 
     cacher: ImageCacher
     queue: ImagesQueue
     clock: Clock
-    at_once: int
+    fetches_at_once: int
+    threads: int = _MOST_MESSAGES
 
     def cache(self, records: Sequence[Record], *, remaining_ms: Callable[[], int]) -> list[Delivery]:
         """Returns one delivery for each record, in their order. Raises nothing that one record causes.
@@ -84,9 +91,10 @@ class BatchCacher:
         """
         reserve_ms = min(_LONGEST_MESSAGE_MS, remaining_ms() // 2)
         budget = TimeBudget(remaining_ms=remaining_ms, reserve_ms=reserve_ms)
-        with ThreadPoolExecutor(self.at_once) as pool:
-            work = partial(self._deliver, work=partial(self._cache, budget=budget))
-            deliveries = list(pool.map(work, records))
+        slots = threading.Semaphore(self.fetches_at_once)
+        with ThreadPoolExecutor(self.threads) as pool:
+            work = partial(self._cache, budget=budget, slots=slots)
+            deliveries = list(pool.map(partial(self._deliver, work=work), records))
         # A suspected image is worked on last and alone, so that it cannot take another image with it if it
         # kills this process. The other suspected ones are sent again before, as new messages: otherwise each
         # process that is killed would use up one of their five deliveries.
@@ -94,7 +102,7 @@ class BatchCacher:
         for index in suspects[1:]:
             deliveries[index] = self._deliver(records[index], self._postpone)
         for index in suspects[:1]:
-            deliveries[index] = self._deliver(records[index], partial(self._cache, budget=budget, alone=True))
+            deliveries[index] = self._deliver(records[index], partial(work, alone=True))
         return deliveries
 
     def _deliver(self, record: Record, work: Callable[[Record], Outcome]) -> Delivery:
@@ -112,7 +120,14 @@ class BatchCacher:
         self.queue.replace_later(message, record["receiptHandle"], milliseconds=_NOT_BEGUN_DELAY_MS)
         return Outcome(Result.NOT_BEGUN)
 
-    def _cache(self, record: Record, *, budget: TimeBudget, alone: bool = False) -> Outcome:
+    def _cache(
+        self, record: Record, *, budget: TimeBudget, slots: threading.Semaphore, alone: bool = False
+    ) -> Outcome:
+        with slots:
+            download = self._fetch(record, budget=budget, alone=alone)
+        return download if isinstance(download, Outcome) else self.cacher.store(download)
+
+    def _fetch(self, record: Record, *, budget: TimeBudget, alone: bool) -> Download | Outcome:
         message = from_body(record["body"])
         if budget.is_used_up():
             # Leaving the message in the queue would count as one of the five deliveries after which it
@@ -120,7 +135,7 @@ class BatchCacher:
             self.queue.send_later(message, milliseconds=_NOT_BEGUN_DELAY_MS)
             return Outcome(Result.NOT_BEGUN)
         try:
-            return self.cacher.cache(message, alone=alone)
+            return self.cacher.fetch(message, alone=alone)
         except ClaimHeldError as error:
             self.queue.hide(record["receiptHandle"], milliseconds=error.held_until - self.clock())
             raise

@@ -54,6 +54,15 @@ class Outcome:
     bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A claimed image whose bytes were fetched and are not stored yet."""
+
+    claim: Won
+    fetched: Fetched
+    answers: Answers
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageCacher:
     """Caches images. `nonce` returns a random text for a lease."""
@@ -67,10 +76,16 @@ class ImageCacher:
     nonce: Callable[[], str] = secrets.token_hex
 
     def cache(self, message: ImageMessage, *, alone: bool = False) -> Outcome:
-        """Caches the image of a message, or records why it could not be cached.
+        """Caches the image of a message, or records why it could not be cached: `fetch`, then `store`."""
+        download = self.fetch(message, alone=alone)
+        return download if isinstance(download, Outcome) else self.store(download)
 
-        `alone` means that this process works on no other image until the call returns. Otherwise a suspected
-        image is not worked on: the outcome is SUSPECTED, and the caller must call again with `alone`. Raises
+    def fetch(self, message: ImageMessage, *, alone: bool = False) -> Download | Outcome:
+        """Claims and fetches the image of a message. Returns an outcome if there is nothing to store.
+
+        The caller must pass a Download on to `store` at once, because the lease of its claim ends. `alone`
+        means that this process works on no other image until that is done. Otherwise a suspected image is
+        not worked on: the outcome is SUSPECTED, and the caller must call again with `alone`. Raises
         ClaimHeldError if another worker has the image: then the message must be delivered again, because that
         worker may die.
         """
@@ -92,16 +107,25 @@ class ImageCacher:
                     if _is_suspected(claim) and not alone:
                         self.claims.release(claim)
                         return Outcome(Result.SUSPECTED)
-                    return self._work(claim, message, location)
+                    return self._download(claim, message, location)
                 except LeaseLostError:
                     return Outcome(Result.LOST)
 
-    def _work(self, claim: Won, message: ImageMessage, location: ImageLocation | None) -> Outcome:
-        """Fetches and stores the image, or records why not. Raises LeaseLostError."""
+    def store(self, download: Download) -> Outcome:
+        """Stores the objects of an image and then its row, so that every row names blobs that exist."""
+        try:
+            return self._store(download.claim, download.fetched, download.answers)
+        except LeaseLostError:
+            return Outcome(Result.LOST)
+
+    def _download(
+        self, claim: Won, message: ImageMessage, location: ImageLocation | None
+    ) -> Download | Outcome:
+        """Fetches the image, or records why not. Raises LeaseLostError."""
         report = self._fetch(claim, message, location)
         match report.outcome:
             case Fetched() as fetched:
-                return self._store(claim, fetched, report.answers)
+                return Download(claim, fetched, report.answers)
             case Unchanged(validators):
                 self.claims.unchanged(claim, validators, now=self.clock(), answers=report.answers)
                 return Outcome(Result.UNCHANGED)
@@ -124,7 +148,6 @@ class ImageCacher:
         )
 
     def _store(self, claim: Won, fetched: Fetched, answers: Answers) -> Outcome:
-        """Stores the objects of an image and then its row, so that every row names blobs that exist."""
         original = fetched.content
         try:
             picture = render(original)
