@@ -103,4 +103,4 @@ lock: ## Compile requirements (*.in) into lock files (*.txt)
 	for name in requirements/dev layers/dependencies/requirements layers/imaging/requirements; do \
 		$(COMPILE) -c requirements/run.txt $$name.in -o $$name.txt || exit; \
 	done && \
-	for name in sam checkov pip lock plots; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit; done
+	for name in sam checkov thumbor pip lock plots; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit; done

@@ -9,12 +9,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from benchmarks import cold_run, cost, documents, start, sweep, sync
+from benchmarks import cache_images, cost, documents, origin_hits, start, sweep, sync
 from benchmarks.machine import this_machine
 from benchmarks.results import Result, Verdict
 
 _BENCHMARKS: dict[str, Callable[[], Result]] = {
-    "coldRun": cold_run.run,
+    "cacheImages": cache_images.run,
+    "stampede": origin_hits.stampede,
+    "negativeCache": origin_hits.negative_cache,
+    "hostile": origin_hits.hostile,
     "cost": cost.run,
     "sync": sync.run,
     "sweep": sweep.run,

@@ -63,6 +63,7 @@ def test_there_is_a_lock_for_everything_that_is_installed() -> None:
         "requirements/pip.txt",
         "requirements/run.txt",
         "requirements/sam.txt",
+        "requirements/thumbor.txt",
     }
     assert [lock_name(written) for written in WRITTEN if not written.exists()] == []
 
