@@ -76,7 +76,7 @@ _ANIMATED_BYTES_A_PIXEL = 12  # more than that, if frames are drawn on each othe
 _FIXED_BYTES = 12 * MB  # for the thumbnails and their encoder
 _MOVING_BYTES = 32 * MB  # for the frames of the moving copy and their encoder
 _COPIES_OF_FILE = 4  # decoders of WebP and AVIF copy the whole file, and metadata are copied once more
-# Half of the functions' MemorySize. With the process itself and five downloads this stays below 70 %.
+# Half of the functions' MemorySize. With the process itself and ten downloads this stays below 70 %.
 _SHARED_BYTES = 512 * MB
 _reservations = Reservations(_SHARED_BYTES)
 
