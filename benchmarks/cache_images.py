@@ -1,9 +1,10 @@
 """`make bench ONLY=cacheImages` caches 100 new photos whose origin answers after 50 ms, 200 ms and 2 s.
 
 Ours is the function of the deployed template on the embedded engine, with its claims, stores and logs, which
-gets events of 10 messages. The CPU time is that of its processes alone, without the engine's. It is compared
-with one image after the other, with the design of the original application (batches of 10, each of which
-waits for the one before), and with thumbor. All are measured in turn, in the same run, from the same origin.
+gets events of 10 messages; S3 is a server that keeps nothing (`benchmarks/object_store.py`). The CPU time is
+that of the function's processes alone. Ours is compared with one image after the other, with the design of
+the original application (batches of 10, each of which waits for the one before), and with thumbor, which
+keeps everything in files. All are measured in turn, in the same run, from the same origin.
 """
 
 import queue
@@ -12,15 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from benchmarks.cacher_worker import Invocation, Worker, cacher_stack, record, running_workers
 from benchmarks.image_origin import ImageOrigin, running_origin
+from benchmarks.object_store import running_object_store
 from benchmarks.results import Result, Target
 from benchmarks.thumbor import Thumbor, running_thumbor
-from local.deploy import DeployedStack
 
 _IMAGES = 100
 _BATCH = 10
@@ -32,13 +34,17 @@ _IMAGES_IN_SEQUENCE = {50: 10, 200: 5, 2_000: 2}
 _DEPLOYED = (2, 5)
 _MANY = (7, 10)  # CacherConcurrency=7 and FetchesPerInvocation=10: all that 64 in flight need
 
+_StartWorkers = Callable[..., AbstractContextManager[list[Worker]]]
+"""Starts a number of workers, each of which fetches `at_once` images at the same time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The time that 100 images took, and the CPU time of each."""
+    """The time that 100 images took, the CPU time of each, and how many were not cached."""
 
     seconds: float
     cpu_milliseconds: float
+    failed: int
 
 
 def run() -> Result:
@@ -46,9 +52,11 @@ def run() -> Result:
     with (
         running_origin() as origin,
         cacher_stack(origin) as stack,
+        running_object_store() as object_store,
         running_thumbor(processes=_DEPLOYED[0]) as thumbor,
     ):
-        costs = {delay_ms: _measure(stack, origin, thumbor, delay_ms) for delay_ms in _DELAYS_MS}
+        start = partial(running_workers, stack, object_store=object_store)
+        costs = {delay_ms: _measure(start, origin, thumbor, delay_ms) for delay_ms in _DELAYS_MS}
     figures = {
         f"{delay_ms}ms": {name: _figures(rounds) for name, rounds in ways.items()}
         for delay_ms, ways in costs.items()
@@ -56,7 +64,7 @@ def run() -> Result:
     ours, theirs = costs[50]["ours"], costs[50]["thumbor"]
     slow = costs[2_000]["ours70InFlight"]
     return Result(
-        {"images": _IMAGES, "stores": "embedded engine", **figures},
+        {"images": _IMAGES, "stores": "embedded engine, and a server in the place of S3", **figures},
         [
             Target("100 images at 50 ms, 10 at a time", 1.05, _seconds(ours), "s", takes_time=True),
             Target("CPU of an image, all sizes", 18, _cpu(ours), "ms", takes_time=True),
@@ -68,15 +76,15 @@ def run() -> Result:
 
 
 def _measure(
-    stack: DeployedStack, origin: ImageOrigin, thumbor: Thumbor, delay_ms: int
+    start: _StartWorkers, origin: ImageOrigin, thumbor: Thumbor, delay_ms: int
 ) -> dict[str, list[Cost]]:
     """Returns the costs of each way in each round. No image is cached yet: each has a name of its own."""
     rounds = _ROUNDS if delay_ms == _DELAYS_MS[0] else 1
     costs: dict[str, list[Cost]] = {}
     with (
-        running_workers(stack, _DEPLOYED[0], at_once=_DEPLOYED[1]) as deployed,
-        running_workers(stack, 1, at_once=_BATCH) as original,
-        running_workers(stack, _MANY[0] if delay_ms == _DELAYS_MS[-1] else 0, at_once=_MANY[1]) as many,
+        start(_DEPLOYED[0], at_once=_DEPLOYED[1]) as deployed,
+        start(1, at_once=_BATCH) as original,
+        start(_MANY[0] if delay_ms == _DELAYS_MS[-1] else 0, at_once=_MANY[1]) as many,
     ):
         for number, worker in enumerate([*deployed, *original, *many]):
             worker.invoke([record(f"photo.0.{number}.first-of-{delay_ms}")])
@@ -100,7 +108,7 @@ def _measure(
 def _in_sequence(worker: Worker, names: Sequence[str], *, count: int) -> Cost:
     """Caches `count` images, each in an invocation, and returns what all of them would cost."""
     cost = _cost([worker.invoke([record(name)]) for name in names[:count]], count)
-    return Cost(cost.seconds * len(names) / count, cost.cpu_milliseconds)
+    return replace(cost, seconds=cost.seconds * len(names) / count)
 
 
 def _ours(workers: Sequence[Worker], names: Sequence[str]) -> Cost:
@@ -125,26 +133,25 @@ def _ours(workers: Sequence[Worker], names: Sequence[str]) -> Cost:
         thread.start()
     for thread in threads:
         thread.join()
-    return Cost(time.monotonic() - started, _cost(invocations, len(names)).cpu_milliseconds)
+    return replace(_cost(invocations, len(names)), seconds=time.monotonic() - started)
 
 
 def _cost(invocations: Sequence[Invocation], count: int) -> Cost:
-    """Returns the sum of the invocations. Raises ValueError if they have not cached all images."""
-    results = [result for invocation in invocations for result in invocation.results]
-    if results != ["cached"] * count:
-        raise ValueError(f"not all images were cached: {results}")
+    """Returns the sum of the invocations."""
+    cached = sum(invocation.results.count("cached") for invocation in invocations)
     return Cost(
         sum(invocation.wall_seconds for invocation in invocations),
         sum(invocation.cpu_seconds for invocation in invocations) * 1000 / count,
+        failed=count - cached,
     )
 
 
 def _thumbors(thumbor: Thumbor, origin: ImageOrigin, names: Sequence[str], *, at_once: int) -> Cost:
     started, cpu_started = time.monotonic(), thumbor.cpu_seconds()
     with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(lambda name: thumbor.cache(name, origin), names))
+        cached = sum(pool.map(lambda name: thumbor.cache(name, origin), names))
     cpu_seconds = thumbor.cpu_seconds() - cpu_started
-    return Cost(time.monotonic() - started, cpu_seconds * 1000 / len(names))
+    return Cost(time.monotonic() - started, cpu_seconds * 1000 / len(names), failed=len(names) - cached)
 
 
 def _seconds(rounds: Sequence[Cost]) -> float:
@@ -159,5 +166,6 @@ def _figures(rounds: Sequence[Cost]) -> dict[str, Any]:
     return {
         "seconds": round(_seconds(rounds), 2),
         "cpuMillisecondsPerImage": round(_cpu(rounds), 1),
+        "failed": sum(cost.failed for cost in rounds),
         "rounds": [[round(cost.seconds, 2), round(cost.cpu_milliseconds, 1)] for cost in rounds],
     }

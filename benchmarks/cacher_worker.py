@@ -57,12 +57,16 @@ class Invocation:
 class Worker:
     """A process that takes the place of one execution environment of Lambda."""
 
-    def __init__(self, stack: DeployedStack, *, at_once: int, counted_port: int = 0) -> None:
+    def __init__(
+        self, stack: DeployedStack, *, at_once: int, counted_port: int = 0, object_store: str = ""
+    ) -> None:
         settings = deployed_settings(stack, _FUNCTION) | {"FETCHES_PER_INVOCATION": str(at_once)}
+        if object_store:
+            settings["AWS_ENDPOINT_URL_S3"] = object_store
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.cacher_worker", str(counted_port)],
             cwd=_ROOT,
-            env=os.environ | settings | stack.engine.environment,
+            env=os.environ | stack.engine.environment | settings,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -83,13 +87,17 @@ class Worker:
 
 @contextlib.contextmanager
 def running_workers(
-    stack: DeployedStack, count: int, *, at_once: int, counted_port: int = 0
+    stack: DeployedStack, count: int, *, at_once: int, counted_port: int = 0, object_store: str = ""
 ) -> Iterator[list[Worker]]:
     """Runs workers until the end of the block, each with `at_once` fetches at a time.
 
-    They count what they read from connections to `counted_port` of the origin.
+    They count what they read from connections to `counted_port` of the origin, and put objects into
+    `object_store` instead of the engine's S3, if these are given.
     """
-    started = [Worker(stack, at_once=at_once, counted_port=counted_port) for _ in range(count)]
+    started = [
+        Worker(stack, at_once=at_once, counted_port=counted_port, object_store=object_store)
+        for _ in range(count)
+    ]
     try:
         yield started
     finally:

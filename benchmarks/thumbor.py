@@ -52,11 +52,9 @@ class Thumbor:
         except urllib.error.HTTPError as error:
             return error.code
 
-    def cache(self, name: str, origin: ImageOrigin) -> None:
-        """Has a picture fetched once and resized to all sizes. Raises ValueError if it is not."""
-        for size in sorted(SIZES, reverse=True):
-            if (status := self.status(name, size, origin)) != 200:
-                raise ValueError(f"thumbor answers {status}")
+    def cache(self, name: str, origin: ImageOrigin) -> bool:
+        """Has a picture fetched once and resized to all sizes. Returns whether that has succeeded."""
+        return all(self.status(name, size, origin) == 200 for size in sorted(SIZES, reverse=True))
 
     def cpu_seconds(self) -> float:
         """Returns the CPU time that all of its processes have used. Linux only."""
