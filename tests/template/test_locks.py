@@ -61,6 +61,7 @@ def test_there_is_a_lock_for_everything_that_is_installed() -> None:
         "requirements/dev.txt",
         "requirements/lock.txt",
         "requirements/pip.txt",
+        "requirements/plots.txt",
         "requirements/run.txt",
         "requirements/sam.txt",
         "requirements/thumbor.txt",
