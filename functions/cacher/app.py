@@ -1,5 +1,7 @@
 """Handles a batch of SQS messages: downloads each image once, and stores it in S3 and in cachedImages."""
 
+from imagecache import cold_start  # isort: split
+
 import os
 from typing import Any
 
@@ -43,3 +45,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             {"itemIdentifier": delivery.message_id} for delivery in deliveries if delivery.error
         ]
     }
+
+
+cold_start.finish()

@@ -3,6 +3,8 @@
 An invocation that runs out of time invokes this function again to continue the sweep.
 """
 
+from imagecache import cold_start  # isort: split
+
 import os
 from typing import Any
 
@@ -55,3 +57,6 @@ def work_on(job_id: str, context: Any) -> dict[str, Any]:
     if needs_a_person(job):
         put_counts({SWEEP_REFUSED: 1}, service=config.service)
     return report
+
+
+cold_start.finish()

@@ -1,5 +1,7 @@
 """Imports the contacts from Dex on a schedule. If contacts have changed, starts a sync, which links them."""
 
+from imagecache import cold_start  # isort: split
+
 import os
 import time
 from collections.abc import Callable
@@ -41,3 +43,6 @@ def _import_contacts(remaining_ms: Callable[[], int]) -> ImportReport:
     if report.changed:
         wiring.invocations.send(settings.sync_function, {})
     return report
+
+
+cold_start.finish()

@@ -3,6 +3,8 @@
 The API starts a job. An invocation that runs out of time invokes this function again to continue it.
 """
 
+from imagecache import cold_start  # isort: split
+
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -59,3 +61,6 @@ def steps_of(job: Job) -> Iterator[Step]:
         case RedriveOrder():
             return redrive.redrive(job)
     raise TypeError(f"job {job.job_id} is a {job.kind}, which another function works on")
+
+
+cold_start.finish()

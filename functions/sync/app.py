@@ -3,6 +3,8 @@
 An operator's event may have `complete` and `force`, see SyncJobs.handle.
 """
 
+from imagecache import cold_start  # isort: split
+
 import os
 from dataclasses import asdict
 from functools import partial
@@ -60,3 +62,6 @@ def sync(event: dict[str, Any], context: LambdaContext) -> SyncReport:
             remaining_ms=context.get_remaining_time_in_millis,
             send_event=partial(invocations.send, context.function_name),
         )
+
+
+cold_start.finish()

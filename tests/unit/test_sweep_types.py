@@ -7,7 +7,7 @@ import pytest
 
 from imagecache.model.chat import Folder
 from imagecache.model.job import JOB_TYPES, JobKind, Worker
-from imagecache.stores.chats.chats import Position
+from imagecache.stores.chats.shown import Position
 from imagecache.usecases.operating.queue_missing import BackfillPosition
 from imagecache.usecases.upkeep.sweep_progress import Phase, RowOutcome, SweepCounts, SweepPosition
 

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from imagecache.errors import ConfigError
 from imagecache.model.image import OriginOrder
-from imagecache.model.job import JOB_TYPES, JobKind
 from imagecache.model.person import FormerPictures
+
+if TYPE_CHECKING:
+    from imagecache.model.job import JobKind
 
 # A comment of a User-Agent header may have no parentheses, and no line may end in it.
 _CONTACT_URL = re.compile(r"(?:https?://|mailto:)[A-Za-z0-9._~:/?#@!$&'*+,;=%-]{1,200}")
@@ -78,11 +81,14 @@ class Config:
 class JobFunctions:
     """The additional settings of functions/admin: the name of the function for each kind of job."""
 
-    by_kind: Mapping[JobKind, str]
+    by_kind: Mapping["JobKind", str]
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "JobFunctions":
         """Reads the settings. Raises ConfigError, which names the variable that is missing or empty."""
+        # Only functions/admin needs the kinds of jobs; the others would import them in each cold start.
+        from imagecache.model.job import JOB_TYPES  # noqa: PLC0415 - see the comment above
+
         return cls({kind: _required(environ, job_type.worker.value) for kind, job_type in JOB_TYPES.items()})
 
 

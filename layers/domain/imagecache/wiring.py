@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from imagecache.clock import DAY, Clock
 from imagecache.config import Config
-from imagecache.model.job import JobKind
 from imagecache.model.person import FormerPictures
 
 if TYPE_CHECKING:
     import requests
 
     from imagecache.api.admin import AdminApi
+    from imagecache.api.chats import ChatRoutes
     from imagecache.api.http import Log
     from imagecache.api.read import ReadApi
+    from imagecache.model.job import JobKind
     from imagecache.queues.dead_letters import DeadLetters
     from imagecache.queues.images import ImagesQueue
     from imagecache.queues.invocations import Invocations
@@ -468,7 +469,7 @@ class Wiring:
 
         return ImageRedrive(dead_letters=self.dead_letters, images_queue=self.images_queue)
 
-    def job_starter(self, *, functions: Mapping[JobKind, str], new_id: Callable[[], str]) -> "JobStarter":
+    def job_starter(self, *, functions: "Mapping[JobKind, str]", new_id: Callable[[], str]) -> "JobStarter":
         """Builds the starter of jobs. `functions` has the name of the function for each kind of job."""
         from imagecache.usecases.operating.jobs import JobStarter
 
@@ -574,9 +575,18 @@ class Wiring:
 
     @cached_property
     def chat_listing(self) -> "ChatListing":
+        from imagecache.stores.chats.shown import ShownChats
+        from imagecache.stores.images.views import ImageViews
         from imagecache.usecases.reading.list_chats import ChatListing
 
-        return ChatListing(chats_table=self.chats_table, cached_images=self.cached_images)
+        return ChatListing(
+            shown_chats=ShownChats(
+                table_name=self.config.chats_table,
+                dynamodb=self.client("dynamodb"),
+                shows_former_pictures=self._shows_former_pictures,
+            ),
+            image_views=ImageViews(table_name=self.config.images_table, dynamodb=self.client("dynamodb")),
+        )
 
     @cached_property
     def chat_viewer(self) -> "ChatViewer":
@@ -645,6 +655,16 @@ class Wiring:
 
     # --- the API
 
+    def chat_routes(self) -> "ChatRoutes":
+        """Builds the routes of chats, and only what a list of chats needs."""
+        from imagecache.api.chats import ChatRoutes
+
+        return ChatRoutes(
+            listing=self.chat_listing,
+            viewer=lambda: self.chat_viewer,
+            base_url=self.config.public_base_url,
+        )
+
     def read_api(self) -> "ReadApi":
         from imagecache.api.read import ReadApi
 
@@ -666,7 +686,7 @@ class Wiring:
         )
 
     def admin_api(
-        self, *, functions: Mapping[JobKind, str], new_id: Callable[[], str], log: "Log"
+        self, *, functions: "Mapping[JobKind, str]", new_id: Callable[[], str], log: "Log"
     ) -> "AdminApi":
         """Builds the routes of functions/admin. `functions` names the function for each kind of job."""
         from imagecache.api.admin import AdminApi

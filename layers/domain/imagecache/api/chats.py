@@ -1,10 +1,10 @@
 """The routes that show chats: `/api/chats` and `/api/chat`."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagecache.api import chat_shapes as shapes
 from imagecache.api import cursor as cursors
@@ -14,14 +14,16 @@ from imagecache.api.values import image_json, iso8601
 from imagecache.model.chat import MOST_ID_BYTES, Folder
 from imagecache.rules.image_choice import ShownChat, ShownMember
 from imagecache.rules.names import name_of, title_of
-from imagecache.stores.chats.chats import Position
+from imagecache.stores.chats.shown import Position
 from imagecache.usecases.reading.list_chats import (
     ChatFilter,
     ChatListing,
     Positions,
     folders_of,
 )
-from imagecache.usecases.reading.show_chat import ChatViewer
+
+if TYPE_CHECKING:
+    from imagecache.usecases.reading.show_chat import ChatViewer
 
 CHATS_QUERY = (
     Whole("limit", 1, 100, default=50, about="chats on a page"),
@@ -48,10 +50,10 @@ CHAT_QUERY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRoutes:
-    """Shows chats with their pictures."""
+    """Shows chats with their pictures. `viewer` is called when a single chat is first requested."""
 
     listing: ChatListing
-    viewer: ChatViewer
+    viewer: Callable[[], "ChatViewer"]
     base_url: str
 
     def routes(self) -> Routes:
@@ -98,7 +100,7 @@ class ChatRoutes:
     def detail(self, *, chat_id: str, participants_cursor: str | None) -> shapes.ChatDetail:
         """Answers `GET /api/chat`. Raises InvalidRequestError and NotFoundError."""
         listing = f"roster {chat_id}"
-        shown = self.viewer.show(chat_id, after=cursors.read(listing, participants_cursor, _participant_id))
+        shown = self.viewer().show(chat_id, after=cursors.read(listing, participants_cursor, _participant_id))
         return {
             "chat": chat_json(shown.chat, self.base_url),
             "participants": [_participant_json(member, self.base_url) for member in shown.members],

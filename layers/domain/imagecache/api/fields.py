@@ -13,7 +13,6 @@ from typing import Any
 
 from imagecache.errors import InvalidRequestError
 from imagecache.model.access import Role
-from imagecache.rules.source_urls import FETCHED_URLS
 
 Schema = dict[str, Any]
 
@@ -161,12 +160,6 @@ def read_all(fields: Sequence[Field], sent: Mapping[str, Any]) -> dict[str, Any]
     return values
 
 
-SOURCE_URL = Text(
-    "sourceUrl",
-    MOST_URL_CHARS,
-    required=True,
-    about=f"the URL of the image: {FETCHED_URLS}",
-)
 CURSOR = Text(
     "cursor",
     MOST_CURSOR_CHARS,

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 
 from imagecache.api import image_shapes as shapes
-from imagecache.api.fields import MOST_URL_CHARS, SOURCE_URL, Flag, Texts
+from imagecache.api.fields import MOST_URL_CHARS, Flag, Texts
 from imagecache.api.http import Log, Route, Routes
+from imagecache.api.source_url import SOURCE_URL
 from imagecache.api.values import image_json
 from imagecache.model.access import Role
 from imagecache.rules.image_choice import ShownImage

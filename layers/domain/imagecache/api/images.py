@@ -5,9 +5,10 @@ from typing import Any
 
 from imagecache.api import cursor as cursors
 from imagecache.api import image_shapes as shapes
-from imagecache.api.fields import CURSOR, SOURCE_URL, Choice
+from imagecache.api.fields import CURSOR, Choice
 from imagecache.api.http import Route, Routes
 from imagecache.api.sizes import rows_that_fit
+from imagecache.api.source_url import SOURCE_URL
 from imagecache.api.story import story_json
 from imagecache.api.values import iso8601
 from imagecache.clock import Clock

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from imagecache.api import person_shapes as shapes
-from imagecache.api.fields import SOURCE_URL, Text
+from imagecache.api.fields import Text
 from imagecache.api.http import Route, Routes
+from imagecache.api.source_url import SOURCE_URL
 from imagecache.api.values import image_json, iso8601
 from imagecache.model.access import Role
 from imagecache.model.chat import MOST_ID_BYTES

@@ -47,7 +47,7 @@ class ReadApi:
 
     def routes(self) -> Routes:
         """Returns the routes by API Gateway's route key."""
-        chats = ChatRoutes(listing=self.chat_listing, viewer=self.chat_viewer, base_url=self.base_url)
+        chats = ChatRoutes(listing=self.chat_listing, viewer=lambda: self.chat_viewer, base_url=self.base_url)
         images = ImageRoutes(
             cached_images=self.cached_images,
             uncached=self.uncached_listing,

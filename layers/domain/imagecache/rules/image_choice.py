@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from imagecache.model.chat import Chat, Participant
-from imagecache.model.contact import Contact
 from imagecache.model.image import ImageRef, ImageSource, ImageStatus, ImageView, image_source
+
+if TYPE_CHECKING:
+    from imagecache.model.contact import Contact
 
 Views = Mapping[str, ImageView]
 """The view of each image that has a row, by image key."""
@@ -148,7 +151,7 @@ def faces(chat: Chat, image: ShownImage, views: Views) -> list[ShownMember]:
     return [*cached, *pending][:_MOST_FACES]
 
 
-def pictures_of(participant: Participant, contact: Contact | None = None) -> list[PictureCandidate]:
+def pictures_of(participant: Participant, contact: "Contact | None" = None) -> list[PictureCandidate]:
     """Returns the pictures that a member may show, the preferred one first: own, contact's, former picture.
 
     Without `contact`, the contact's picture has no URL, because a member's row has only its key, and a

@@ -7,6 +7,7 @@ both.
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 
 # Between two of these letters, which would otherwise be joined as in a word.
 _NON_JOINER = "\u200c"
@@ -31,22 +32,6 @@ _JOINERS = "\u200c\u200d"
 # Old Korean syllables have no letter of their own, and stay sequences of leading, middle and final parts.
 _HANGUL = re.compile("[\u1100-\u115f\ua960-\ua97c]+[\uac00-\ud7a3]?[\u1160-\u11ff\ud7b0-\ud7fb]*")
 _HANGUL_SYLLABLE = re.compile("[\uac00-\ud7a3][\u1160-\u11ff\ud7b0-\ud7fb]*")
-# In these scripts, a consonant with this sign forms one shape with the next consonant.
-_LINKED = re.compile(
-    "|".join(
-        f"[{consonants}][{marks}\u200d]*{linker}[{marks}{linker}\u200d]*(?=[{consonants}])"
-        for consonants, marks, linker in (
-            ("\u0915-\u0939\u0958-\u095f\u0978-\u097f", "\u093c\u0951-\u0954", "\u094d"),
-            ("\u0995-\u09b9\u09dc-\u09df\u09f0\u09f1", "\u09bc\u09fe", "\u09cd"),
-            ("\u0a95-\u0ab9\u0af9", "\u0abc\u0afd-\u0aff", "\u0acd"),
-            ("\u0b15-\u0b39\u0b5c-\u0b5f\u0b71", "\u0b3c", "\u0b4d"),
-            ("\u0c15-\u0c39\u0c58-\u0c5a", "\u0c3c\u0c55\u0c56", "\u0c4d"),
-            ("\u0d15-\u0d3a", "\u0d3b\u0d3c", "\u0d4d"),
-            ("\u1000-\u102a\u103f\u1050-\u1055", "\u1037", "\u1039"),
-            ("\u1780-\u17b3", "\u17dd", "\u17d2"),
-        )
-    )
-)
 
 
 def initials(name: str | None) -> str:
@@ -96,14 +81,40 @@ def _cluster(text: str) -> str:
 
     The text must begin with a letter.
     """
+    if text[:2].isascii():
+        return text[:1]
     end = 1
     if match := _HANGUL.match(text) or _HANGUL_SYLLABLE.match(text):
         end = match.end()
-    while match := _LINKED.match(text, end - 1):
+    while match := _linked().match(text, end - 1):
         end = match.end() + 1
     while end < len(text) and _is_attached(text[end]):
         end += 1
     return text[:end].rstrip(_JOINERS)
+
+
+@cache
+def _linked() -> re.Pattern[str]:
+    """Returns the pattern of a letter that forms one shape with the next one.
+
+    It is compiled when a name first needs it, because that would take long in every cold start.
+    """
+    # In these scripts, a consonant with this sign forms one shape with the next consonant.
+    return re.compile(
+        "|".join(
+            f"[{consonants}][{marks}\u200d]*{linker}[{marks}{linker}\u200d]*(?=[{consonants}])"
+            for consonants, marks, linker in (
+                ("\u0915-\u0939\u0958-\u095f\u0978-\u097f", "\u093c\u0951-\u0954", "\u094d"),
+                ("\u0995-\u09b9\u09dc-\u09df\u09f0\u09f1", "\u09bc\u09fe", "\u09cd"),
+                ("\u0a95-\u0ab9\u0af9", "\u0abc\u0afd-\u0aff", "\u0acd"),
+                ("\u0b15-\u0b39\u0b5c-\u0b5f\u0b71", "\u0b3c", "\u0b4d"),
+                ("\u0c15-\u0c39\u0c58-\u0c5a", "\u0c3c\u0c55\u0c56", "\u0c4d"),
+                ("\u0d15-\u0d3a", "\u0d3b\u0d3c", "\u0d4d"),
+                ("\u1000-\u102a\u103f\u1050-\u1055", "\u1037", "\u1039"),
+                ("\u1780-\u17b3", "\u17dd", "\u17d2"),
+            )
+        )
+    )
 
 
 def _is_attached(char: str) -> bool:

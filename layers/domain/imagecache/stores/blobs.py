@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import NO_VALIDATORS, SIZES, Blob, Picture, Validators
-from imagecache.stores.state.salt import SaltStore
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+    from imagecache.stores.state.salt import SaltStore
 
 _ORIGINAL = "originals/"
 _SERVED = "images/"
@@ -106,7 +107,7 @@ class Blobs:
         *,
         bucket: str,
         s3: "S3Client",
-        salt_store: SaltStore,
+        salt_store: "SaltStore",
         deletions_per_call: int = _MOST_DELETIONS_PER_CALL,
     ) -> None:
         self._bucket = bucket

@@ -13,20 +13,21 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pynamodb.attributes import NumberAttribute
 from pynamodb.exceptions import DeleteError, PutError, UpdateError
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
-from pynamodb.models import Model
 
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import FencedOffError, StoreUnavailableError
 
+# A page of chats is read without PynamoDB's models, whose import takes time in a cold start.
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from pynamodb.attributes import NumberAttribute
+    from pynamodb.expressions.condition import Condition
+    from pynamodb.expressions.update import Action
+    from pynamodb.models import Model
 
 
-RowT = TypeVar("RowT", bound=Model)
+RowT = TypeVar("RowT", bound="Model")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -161,7 +162,7 @@ def is_refusal(error: PutError | UpdateError | DeleteError) -> bool:
 
 
 @aws_errors_translated()
-def updated(row: Model, actions: Sequence[Action], condition: Condition) -> bool:
+def updated(row: "Model", actions: "Sequence[Action]", condition: "Condition") -> bool:
     """Updates the row and returns True, or returns False if the condition does not hold.
 
     After an update, `row` has all attributes of the stored row. Raises StoreUnavailableError.
@@ -176,7 +177,7 @@ def updated(row: Model, actions: Sequence[Action], condition: Condition) -> bool
 
 
 @aws_errors_translated()
-def saved(row: Model, condition: Condition) -> bool:
+def saved(row: "Model", condition: "Condition") -> bool:
     """Writes the whole row and returns True, or returns False if the condition does not hold.
 
     Raises StoreUnavailableError.
@@ -191,7 +192,7 @@ def saved(row: Model, condition: Condition) -> bool:
 
 
 @aws_errors_translated()
-def deleted(row: Model, condition: Condition) -> bool:
+def deleted(row: "Model", condition: "Condition") -> bool:
     """Deletes the row and returns True, or returns False if the condition does not hold.
 
     Raises StoreUnavailableError.
@@ -205,7 +206,7 @@ def deleted(row: Model, condition: Condition) -> bool:
     return True
 
 
-def behind(synced_by: NumberAttribute, fence: int) -> Condition:
+def behind(synced_by: "NumberAttribute", fence: int) -> "Condition":
     """Returns the condition that no sync run with a larger fence than `fence` has written the row."""
     condition: Condition = synced_by.does_not_exist() | (synced_by <= fence)
     return condition

@@ -1,13 +1,8 @@
-"""The beeperChats table: a row for each chat, with a preview of its members.
-
-The preview is a JSON text with the first 20 members, so that a page of chats needs no rows of
-chatParticipants. It is a text instead of a DynamoDB map, because parsing a map needs CPU time for each
-attribute.
-"""
+"""The beeperChats table: a row for each chat, with a preview of its members, which shown.py describes."""
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
@@ -21,16 +16,14 @@ from imagecache.model.chat import (
     Folder,
     Participant,
     folder_of,
-    lacks_at_most_oneself,
     network_name,
 )
-from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.rules.source_urls import storable_url
+from imagecache.stores.chats.shown import PREVIEW_LENGTH, ShownChats
 from imagecache.stores.dynamodb import Item, batch_get, behind, bound, fenced
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 
 class _ByActivity(GlobalSecondaryIndex[Any]):
@@ -83,65 +76,6 @@ class ChatRow(Model):
     by_activity = _ByActivity()
 
 
-_SHOWN_ATTRIBUTES = (
-    "chatId",
-    "accountId",
-    "network",
-    "type",
-    "title",
-    "description",
-    "lastActivity",
-    "unreadCount",
-    "isArchived",
-    "isMuted",
-    "isPinned",
-    "lastMessage",
-    "sourceUrl",
-    "imageKey",
-    "rejected",
-    "participants",
-    "participantCount",
-    "isMarkedUnread",
-    "isLowPriority",
-    "mergedInto",
-    "mergedChatIds",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The last chat of a page, after which the next page begins. `last_activity` is in ms."""
-
-    chat_id: str
-    last_activity: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChatConditions:
-    """Conditions for listing a chat. The chat must meet every condition that is set."""
-
-    unread: bool = False
-    groups: bool = False
-    pinned: bool = False
-    account_id: str | None = None
-
-    @property
-    def everything(self) -> bool:
-        """True if no condition is set."""
-        return self == EVERYTHING
-
-
-EVERYTHING = ChatConditions()
-
-
-@dataclass(frozen=True, slots=True)
-class ChatsPage:
-    """Some chats of one folder, newest first. `position` is None after the last page."""
-
-    chats: list[Chat]
-    position: Position | None
-
-
 @dataclass(frozen=True, slots=True)
 class StoredChat:
     """The attributes of a stored chat that sync compares with the listed chat.
@@ -191,14 +125,13 @@ class ChatSummary:
     is_union: bool
 
 
-PREVIEW_LENGTH = 20
 # A row may have 400 KB. Without the preview, it has up to 200 KB: a URL, and the ids of merged chats.
 _MOST_PREVIEW_BYTES = 150_000
 # The fields of a member in a preview that their contact has.
 _LINKED_FIELDS = ("contactImageKey", "contactName", "formerImageKey")
 
 
-class ChatsTable:
+class ChatsTable(ShownChats):
     """Reads chats for pages, and reads and writes them for sync.
 
     A Chat that is read has only the members of its preview, and their former pictures only if
@@ -209,58 +142,10 @@ class ChatsTable:
     def __init__(
         self, *, table_name: str, dynamodb: "DynamoDBClient", shows_former_pictures: bool = True
     ) -> None:
-        self._shows_former_pictures = shows_former_pictures
-        self._table_name = table_name
-        self._dynamodb = dynamodb
+        super().__init__(
+            table_name=table_name, dynamodb=dynamodb, shows_former_pictures=shows_former_pictures
+        )
         self._row = bound(ChatRow, table_name=table_name, dynamodb=dynamodb)
-
-    @aws_errors_translated()
-    def newest(
-        self, folder: Folder, *, limit: int, after: Position | None, only: ChatConditions = EVERYTHING
-    ) -> ChatsPage:
-        """Reads the next `limit` chats of a folder, newest first, and returns those that meet `only`.
-
-        A page may therefore have fewer than `limit` chats, or none, although more pages follow.
-        """
-        conditions, values = _filter(only)
-        request: QueryInputTypeDef = {
-            "TableName": self._table_name,
-            "IndexName": "byActivity",
-            "KeyConditionExpression": "folder = :folder",
-            "ExpressionAttributeValues": {":folder": {"S": folder.value}, **values},
-            "ScanIndexForward": False,
-            "Limit": limit,
-        }
-        if conditions:
-            request["FilterExpression"] = " AND ".join(conditions)
-        if only.groups:
-            request["ExpressionAttributeNames"] = {"#type": "type"}
-        if after:
-            request["ExclusiveStartKey"] = _key(folder, after)
-        answer = self._dynamodb.query(**request)
-        last_key = answer.get("LastEvaluatedKey")
-        return ChatsPage(
-            chats=[self._chat(item) for item in answer["Items"]],
-            position=_position(last_key) if last_key else None,
-        )
-
-    @aws_errors_translated()
-    def one(self, chat_id: str) -> Chat | None:
-        """Returns the chat, or None if it is not stored."""
-        key: Item = {"chatId": {"S": chat_id}}
-        item = self._dynamodb.get_item(TableName=self._table_name, Key=key).get("Item")
-        return self._chat(item) if item else None
-
-    def several(self, chat_ids: Iterable[str]) -> list[Chat]:
-        """Returns each of these chats that is stored. The order is undefined."""
-        items = batch_get(
-            self._dynamodb,
-            table_name=self._table_name,
-            key_name="chatId",
-            keys=chat_ids,
-            attributes=_SHOWN_ATTRIBUTES,
-        )
-        return [self._chat(item) for item in items]
 
     def account_ids(self, chat_ids: Iterable[str]) -> dict[str, str]:
         """Returns the account of each of these chats that is stored, by chat id."""
@@ -433,13 +318,6 @@ class ChatsTable:
         with fenced():
             self._row(chat_id).delete(condition=behind(ChatRow.synced_by, fence))
 
-    def _chat(self, item: Item) -> Chat:
-        chat = _chat(item)
-        if self._shows_former_pictures:
-            return chat
-        members = tuple(replace(member, former_image_key=None) for member in chat.participants)
-        return replace(chat, participants=members)
-
 
 def preview_of(chat: Chat) -> str:
     """Returns the preview of the chat's first 20 members, or of fewer if theirs would be too large."""
@@ -454,83 +332,6 @@ def _with_links(preview_json: str, linked: Mapping[str, Participant]) -> str:
                 member.pop(name, None)
             member.update(_linked_json(linked[member["id"]]))
     return _to_json(members)
-
-
-def from_preview(preview_json: str) -> tuple[Participant, ...]:
-    """Returns the members in a preview. Only the fields that a list of chats shows are set."""
-    return tuple(_participant(member) for member in json.loads(preview_json))
-
-
-def _filter(only: ChatConditions) -> tuple[list[str], Item]:
-    """Returns DynamoDB filter expressions for these conditions, and the values of their placeholders."""
-    conditions: list[str] = []
-    values: Item = {}
-    if only.unread:
-        conditions.append("(unreadCount > :none OR isMarkedUnread = :true)")
-        values |= {":none": {"N": "0"}, ":true": {"BOOL": True}}
-    if only.groups:
-        conditions.append("#type = :group")
-        values[":group"] = {"S": "group"}
-    if only.pinned:
-        conditions.append("isPinned = :true")
-        values[":true"] = {"BOOL": True}
-    if only.account_id is not None:
-        conditions.append("accountId = :account")
-        values[":account"] = {"S": only.account_id}
-    return conditions, values
-
-
-def _position(key: Mapping[str, Any]) -> Position:
-    return Position(key["chatId"]["S"], int(key["lastActivity"]["N"]))
-
-
-def _key(folder: Folder, after: Position) -> Item:
-    return {
-        "chatId": {"S": after.chat_id},
-        "folder": {"S": folder.value},
-        "lastActivity": {"N": str(after.last_activity)},
-    }
-
-
-def _chat(item: Item) -> Chat:
-    """Converts a row to a chat, without the members of a union, which only sync needs."""
-    texts = {name: value["S"] for name, value in item.items() if "S" in value}
-    numbers = {name: int(value["N"]) for name, value in item.items() if "N" in value}
-    flags = {name: value["BOOL"] for name, value in item.items() if "BOOL" in value}
-    preview = from_preview(texts["participants"])
-    return Chat(
-        chat_id=texts["chatId"],
-        account_id=texts["accountId"],
-        network=texts.get("network"),
-        type=texts["type"],
-        title=texts.get("title"),
-        description=texts.get("description"),
-        last_activity=numbers["lastActivity"],
-        unread_count=numbers["unreadCount"],
-        is_archived=flags["isArchived"],
-        is_muted=flags["isMuted"],
-        is_pinned=flags["isPinned"],
-        last_message=texts.get("lastMessage"),
-        merged_into=texts.get("mergedInto"),
-        merged_chat_ids=tuple(sorted(item.get("mergedChatIds", {}).get("SS", ()))),
-        source_url=texts.get("sourceUrl"),
-        image=image_ref(texts.get("imageKey"), texts.get("rejected")),
-        participants=preview,
-        participant_count=numbers["participantCount"],
-        roster_is_partial=_preview_is_partial(preview, numbers["participantCount"]),
-        is_marked_unread=flags.get("isMarkedUnread", False),
-        is_low_priority=flags.get("isLowPriority", False),
-    )
-
-
-def _preview_is_partial(preview: tuple[Participant, ...], total: int) -> bool:
-    """Returns True if a chat has more members than its preview.
-
-    A preview of full length may leave out oneself among the others, so only a shorter one may lack oneself.
-    """
-    return (
-        len(preview) < total if len(preview) >= PREVIEW_LENGTH else not lacks_at_most_oneself(preview, total)
-    )
 
 
 def _stored_chat(item: Item) -> StoredChat:
@@ -561,13 +362,6 @@ def _summary(item: Item) -> ChatSummary:
     )
 
 
-def image_ref(key: str | None, rejected: str | None) -> ImageRef | None:
-    """Builds an ImageRef of the two stored attributes of a picture, or returns None if both are None."""
-    if key is None and rejected is None:
-        return None
-    return ImageRef(key, RejectionReason(rejected) if rejected else None)
-
-
 def _to_json(members: list[dict[str, Any]]) -> str:
     """Returns the preview of as many of these members as fit into a row."""
     text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
@@ -593,20 +387,3 @@ def _linked_json(participant: Participant) -> dict[str, str]:
     """Returns the fields that relinking may change. Empty fields are left out."""
     values = (participant.contact_image_key, participant.contact_name, participant.former_image_key)
     return {name: value for name, value in zip(_LINKED_FIELDS, values, strict=True) if value}
-
-
-def _participant(member: dict[str, Any]) -> Participant:
-    return Participant(
-        participant_id=member["id"],
-        full_name=member.get("name"),
-        username=member.get("username"),
-        phone_number=None,
-        email=None,
-        is_self=member.get("isSelf", False),
-        is_network_bot=member.get("isNetworkBot", False),
-        source_url=None,
-        image=image_ref(member.get("imageKey"), member.get("rejected")),
-        contact_image_key=member.get("contactImageKey"),
-        contact_name=member.get("contactName"),
-        former_image_key=member.get("formerImageKey"),
-    )

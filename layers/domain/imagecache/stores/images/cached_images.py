@@ -15,18 +15,16 @@ from imagecache.model.image import (
     ImageRecord,
     ImageSource,
     ImageStatus,
-    ImageView,
 )
 from imagecache.stores.dynamodb import batch_get, bound, deleted, scan, updated
 from imagecache.stores.images.row import (
-    VIEW_ATTRIBUTES,
     ImageRow,
     has_no_live_lease,
     image_record,
-    image_view,
     record_of,
     set_validators,
 )
+from imagecache.stores.images.views import ImageViews
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -93,7 +91,7 @@ _IS_CACHED = ImageRow.status == ImageStatus.CACHED.value
 _HAS_ROW = ImageRow.image_key.exists()
 
 
-class CachedImages:
+class CachedImages(ImageViews):
     """Reads rows of cachedImages, and changes them. All times are in ms.
 
     Every write is conditional on the state of the row, which another process may have changed. The sweep
@@ -102,21 +100,9 @@ class CachedImages:
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient", rows_per_page: int = 1000) -> None:
-        self._table_name = table_name
-        self._dynamodb = dynamodb
+        super().__init__(table_name=table_name, dynamodb=dynamodb)
         self._rows_per_page = rows_per_page
         self._row = bound(ImageRow, table_name=table_name, dynamodb=dynamodb)
-
-    def views(self, image_keys: Iterable[str]) -> dict[str, ImageView]:
-        """Returns what a page shows of each of these images that has a row, by image key."""
-        items = batch_get(
-            self._dynamodb,
-            table_name=self._table_name,
-            key_name="imageKey",
-            keys=image_keys,
-            attributes=VIEW_ATTRIBUTES,
-        )
-        return {item["imageKey"]["S"]: image_view(item) for item in items}
 
     @aws_errors_translated()
     def record(self, image_key: str) -> ImageRecord | None:

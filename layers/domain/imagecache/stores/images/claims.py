@@ -38,8 +38,8 @@ from imagecache.stores.images.row import (
     record_of,
     set_or_remove,
     set_validators,
-    view_text,
 )
+from imagecache.stores.images.views import view_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -29,11 +29,9 @@ from pynamodb.models import Model
 
 from imagecache.model.image import (
     BadBytes,
-    Blob,
     FailureReason,
     ImageRecord,
     ImageStatus,
-    ImageView,
     OriginAnswer,
     Validators,
 )
@@ -107,9 +105,6 @@ class ImageRow(Model):
     by_attention = _ByAttention()
 
 
-VIEW_ATTRIBUTES = ("imageKey", "status", "view", "reason")
-
-
 def image_record(item: Mapping[str, Any]) -> ImageRecord:
     """Converts the attributes of a row that were read, as DynamoDB's JSON, to a record.
 
@@ -131,37 +126,6 @@ def image_record(item: Mapping[str, Any]) -> ImageRecord:
 def record_of(row: ImageRow) -> ImageRecord:
     """Converts a row that PynamoDB has read or written to a record."""
     return image_record(row.to_dynamodb_dict())
-
-
-def image_view(item: Mapping[str, Any]) -> ImageView:
-    """Converts VIEW_ATTRIBUTES of a row, as DynamoDB's JSON, to a view.
-
-    If the row has a stored copy and is not forgotten, the status of the view is CACHED: a pending retry or a
-    failure must not hide the copy.
-    """
-    status = ImageStatus(item["status"]["S"])
-    if "view" not in item or status is ImageStatus.FORGOTTEN:
-        return ImageView(status, reason=item["reason"]["S"] if "reason" in item else None)
-    blob_id, width, height, *first_paint = json.loads(item["view"]["S"])
-    # Rows of earlier versions end earlier: the first version had none of the four.
-    placeholder, color, backdrop, is_animated = (*first_paint, None, None, None, None)[:4]
-    return ImageView(
-        ImageStatus.CACHED,
-        blob_id,
-        width,
-        height,
-        placeholder=placeholder or None,
-        color=color or None,
-        backdrop=backdrop or None,
-        is_animated=bool(is_animated),
-    )
-
-
-def view_text(blob: Blob) -> str:
-    """Returns the value of the attribute `view`: a JSON list of what pages show of the blob."""
-    first_paint = [blob.placeholder, blob.color, blob.backdrop]
-    fields = [blob.blob_id, blob.width, blob.height, *first_paint, int(blob.is_animated)]
-    return json.dumps(fields, separators=(",", ":"))
 
 
 def _text(item: Mapping[str, Any], attribute: str) -> str | None:

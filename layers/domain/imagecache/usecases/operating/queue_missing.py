@@ -11,8 +11,9 @@ from imagecache.model.chat import Chat, Folder
 from imagecache.model.image import ImageSource, ImageStatus
 from imagecache.model.job import BackfillOrder, Job, Json, QueueCount
 from imagecache.rules.image_choice import pictures_of
-from imagecache.stores.chats.chats import ChatsTable, Position
+from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.stores.chats.shown import Position
 from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.caching.queue_images import ImageQueueing

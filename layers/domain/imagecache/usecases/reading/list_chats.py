@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from imagecache.model.chat import Chat, Folder
 from imagecache.rules.image_choice import ShownChat, image_keys_of_chat, shown_chat
-from imagecache.stores.chats.chats import ChatConditions, ChatsPage, ChatsTable, Position
-from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.chats.shown import ChatConditions, ChatsPage, Position, ShownChats
+from imagecache.stores.images.views import ImageViews
 
 Positions = Mapping[Folder, Position | None]
 """Maps each folder to the position after which it continues, None for its beginning.
@@ -44,8 +44,8 @@ class ChatListing:
     of which reads `chats_per_query` chats, or fewer if they are larger than 1 MB.
     """
 
-    chats_table: ChatsTable
-    cached_images: CachedImages
+    shown_chats: ShownChats
+    image_views: ImageViews
     chats_per_query: int = 250
     most_queries: int = 8
 
@@ -74,7 +74,7 @@ class ChatListing:
             for folder, start in starts.items()
         }
         chats = _newest(matches, limit)
-        views = self.cached_images.views(
+        views = self.image_views.views(
             key for chat in chats for key in image_keys_of_chat(chat, member_limit)
         )
         shown = [shown_chat(chat, views, member_limit) for chat in chats]
@@ -88,7 +88,7 @@ class ChatListing:
         position = after
         for _ in range(self.most_queries):
             chats_to_read = limit if conditions.everything else self.chats_per_query
-            page = self.chats_table.newest(folder, limit=chats_to_read, after=position, only=conditions)
+            page = self.shown_chats.newest(folder, limit=chats_to_read, after=position, only=conditions)
             chats += page.chats
             position = page.position
             if position is None or len(chats) >= limit:
