@@ -279,9 +279,8 @@ def _wait_for_pictures(wiring: Wiring) -> None:
 
 
 def _ask(routes: Routes, route: str, query: Mapping[str, str]) -> None:
-    context = {"requestId": "", "authorizer": {"lambda": {"role": Role.READ.value}}}
-    event = {"routeKey": route, "requestContext": context, "queryStringParameters": query, "headers": {}}
-    status = serve(event, routes=routes, log=_Silent())["statusCode"]
+    event = {"routeKey": route, "queryStringParameters": query, "headers": {}}
+    status = serve(event, routes=routes, find_role=lambda _: Role.READ, log=_Silent())["statusCode"]
     if status != HTTPStatus.OK:
         raise RuntimeError(f"{route} has answered {status}")
 

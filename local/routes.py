@@ -1,4 +1,4 @@
-"""Creates the routes, integrations and authorizers of the template's API in the engine.
+"""Creates the routes and integrations of the template's API in the engine.
 
 AWS reads them from the `Body` of an HTTP API. The engine ignores `Body`, and would answer every request with
 404.
@@ -45,19 +45,12 @@ class _Wiring:
         """Replaces all routes of the API by the routes in `body`, an OpenAPI document."""
         self._clear()
         self._allow_origins(body.get("x-amazon-apigateway-cors"))
-        schemes = body.get("components", {}).get("securitySchemes", {})
-        authorizers = {name: self._authorizer(name, scheme) for name, scheme in schemes.items()}
         for route_key, operation in _operations(body["paths"]):
             target = f"integrations/{self._integration(operation['x-amazon-apigateway-integration'])}"
-            authorization = {}
-            for requirement in operation.get("security", []):
-                for name in requirement:
-                    if name != "NONE":  # SAM's name for a route that needs no token
-                        authorization = {"AuthorizationType": "CUSTOM", "AuthorizerId": authorizers[name]}
-            self._gateway.create_route(ApiId=self._api_id, RouteKey=route_key, Target=target, **authorization)
+            self._gateway.create_route(ApiId=self._api_id, RouteKey=route_key, Target=target)
 
     def _clear(self) -> None:
-        for kind in ("Route", "Integration", "Authorizer"):
+        for kind in ("Route", "Integration"):
             for item in getattr(self._gateway, f"get_{kind.lower()}s")(ApiId=self._api_id)["Items"]:
                 identity = {f"{kind}Id": item[f"{kind}Id"]}
                 getattr(self._gateway, f"delete_{kind.lower()}")(ApiId=self._api_id, **identity)
@@ -94,24 +87,8 @@ class _Wiring:
             self._integrations[arn] = integration["IntegrationId"]
         return self._integrations[arn]
 
-    def _authorizer(self, name: str, scheme: Mapping[str, Any]) -> str:
-        """Creates the authorizer of a security scheme, and returns its id."""
-        described = scheme["x-amazon-apigateway-authorizer"]
-        authorizer = self._gateway.create_authorizer(
-            ApiId=self._api_id,
-            Name=name,
-            AuthorizerType="REQUEST",
-            AuthorizerUri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/"
-            f"{self._function_arn(described['authorizerUri'])}/invocations",
-            AuthorizerPayloadFormatVersion=str(described["authorizerPayloadFormatVersion"]),
-            EnableSimpleResponses=bool(described.get("enableSimpleResponses", False)),
-            IdentitySource=described.get("identitySource", []),
-            AuthorizerResultTtlInSeconds=int(described.get("authorizerResultTtlInSeconds", 0)),
-        )
-        return str(authorizer["AuthorizerId"])
-
     def _function_arn(self, uri: Any) -> str:
-        """Returns the ARN of the function in the URI of an integration or an authorizer.
+        """Returns the ARN of the function in the URI of an integration.
 
         SAM writes the function into an `Fn::Sub`, as `${Name.Arn}` or as a variable set by an `Fn::GetAtt`.
         """

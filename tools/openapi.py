@@ -45,8 +45,8 @@ Every picture of a Beeper account's chats, in the one request that asks for the 
 - **Unchanged answers.** A GET answers with an `ETag`. Sent back as `If-None-Match`, it is answered with 304
   if nothing has changed.
 - **Errors.** `message` says what is wrong and what to do about it, `code` is for programs, and `requestId`
-  finds the request in the server's logs. API Gateway itself answers requests without a token, to an unknown
-  path, and beyond its rate limit. Its answers have a `message` alone.
+  finds the request in the server's logs. API Gateway itself answers requests to an unknown path, and
+  beyond its rate limit. Its answers have a `message` alone.
 """
 _TAGS = {
     Role.NONE: ("public", "Needs no token."),

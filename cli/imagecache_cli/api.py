@@ -135,7 +135,7 @@ def _document(response: requests.Response) -> Json | None:
 def _refusal(status: int, document: Json) -> RefusedError:
     message = plain(str(document.get("message") or f"HTTP {status}"))
     code = document.get("code")
-    # The API always sends a code. Without one, API Gateway has refused a token that nobody has.
+    # Without a code, API Gateway of a version before 2026-12 has refused a token that nobody has.
     if status == HTTPStatus.FORBIDDEN and not isinstance(code, str):
         status = HTTPStatus.UNAUTHORIZED
     if status == HTTPStatus.UNAUTHORIZED:

@@ -1,5 +1,7 @@
 """Serves the routes of api/admin.py. What takes long is started as a job in another function."""
 
+from imagecache import cold_start  # isort: split
+
 import os
 import secrets
 from typing import Any
@@ -15,6 +17,7 @@ from imagecache.wiring import Wiring
 
 logger = Logger()
 wiring = Wiring(Config.from_env(os.environ), make_client=client_maker(), clock=now)
+authorizer = wiring.authorizer
 admin_api = wiring.admin_api(
     functions=JobFunctions.from_env(os.environ).by_kind, new_id=lambda: secrets.token_hex(8), log=logger
 )
@@ -24,4 +27,7 @@ routes = admin_api.routes()
 # Every log line has API Gateway's request id, which is also in the access log and in error answers.
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 def handler(event: dict[str, Any], _context: object) -> Response:
-    return serve(event, routes=routes, log=logger)
+    return serve(event, routes=routes, find_role=authorizer.role, log=logger)
+
+
+cold_start.finish()

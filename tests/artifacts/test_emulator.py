@@ -30,7 +30,6 @@ pytestmark = [
 
 # Event and function → what the answer is, or for an object which keys and values it has among others.
 ANSWERS: dict[tuple[str, str], dict[str, Any] | None] = {
-    ("authorizer", "AuthorizerFunction"): {"isAuthorized": True, "context": {"role": "read"}},
     ("chats", "ReadFunction"): {"statusCode": 200},
     ("forget", "AdminFunction"): {"statusCode": 404},  # no such image
     ("images", "CacherFunction"): {"batchItemFailures": []},

@@ -19,7 +19,6 @@ FUNCTIONS = [
     "ReadFunction",
     "AdminFunction",
     "JobsFunction",
-    "AuthorizerFunction",
     "ContactsFunction",
     "CleanupFunction",
 ]
@@ -107,7 +106,7 @@ def test_a_function_starts_with_nothing_but_its_artifacts(runtime: Lambda, funct
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 13), reason="only Python 3.13 reads the bytecode of 3.13")
-@pytest.mark.parametrize("function", ["ReadFunction", "AuthorizerFunction", "SyncFunction"])
+@pytest.mark.parametrize("function", ["ReadFunction", "CacherFunction", "SyncFunction"])
 def test_a_cold_start_compiles_nothing_of_the_layers(runtime: Lambda, function: str) -> None:
     """Python names each module that it reads from bytecode, and each that it has to compile."""
     started = runtime.start(function, options=["-B", "-v"])
@@ -121,7 +120,7 @@ def test_a_cold_start_compiles_nothing_of_the_layers(runtime: Lambda, function: 
 @pytest.mark.parametrize(
     ("function", "layer", "package"),
     [
-        ("ReadFunction", "DependenciesLayer", "pynamodb"),
+        ("ReadFunction", "DependenciesLayer", "orjson"),
         ("SyncFunction", "DomainLayer", "imagecache"),
         ("CacherFunction", "ImagingLayer", "PIL"),
     ],

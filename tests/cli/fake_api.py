@@ -82,7 +82,7 @@ class FakeApi:
         path = request.route.split(" ")[1]
         role = "any" if path == "/api/health" else _ROLES.get(request.token)
         if role is None:
-            return Answer(403, {"message": "Forbidden"})  # API Gateway's own answer, without a code
+            return Answer(401, {"message": "The token is not valid", "code": "unauthorized"})
         if role == "read" and any(admin.fullmatch(request.route) for admin in _ADMIN_ROUTES):
             return Answer(403, {"message": "This needs the admin token", "code": "forbidden"})
         answers = self._answers.get(request.route)

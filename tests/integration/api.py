@@ -60,16 +60,14 @@ class Api:
         self,
         route: str,
         *,
-        role: Role | None = Role.ADMIN,
+        role: Role = Role.ADMIN,
         query: Mapping[str, str] | None = None,
         path: Mapping[str, str] | None = None,
         body: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Returns the answer of the function. With `role` None the authorizer was not asked."""
-        context: dict[str, Any] = {"requestId": REQUEST_ID}
-        if role is not None:
-            context["authorizer"] = {"lambda": {"role": role.value}}
+        """Returns the answer of the function to a request of somebody with this role."""
+        context = {"requestId": REQUEST_ID}
         event: dict[str, Any] = {"routeKey": route, "headers": headers or {}, "requestContext": context}
         if query:
             event["queryStringParameters"] = dict(query)
@@ -77,7 +75,7 @@ class Api:
             event["pathParameters"] = dict(path)
         if body is not None:
             event["body"] = body
-        return serve(event, routes=self.routes, log=self.log)
+        return serve(event, routes=self.routes, find_role=lambda _: role, log=self.log)
 
     def ask(self, route: str, sent: Any = None, **options: Any) -> tuple[int, Any]:
         """Returns status and answer; `sent` is the body."""

@@ -89,9 +89,9 @@ def demo() -> Iterator[DemoAccount]:
 
 @pytest.fixture
 def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    boto3.client("ssm").put_parameter(
-        Name="/imagecache/beeper-token", Value=demo.beeper_token, Type="SecureString"
-    )
+    secrets = {"beeper-token": demo.beeper_token, "read-token": "r3ad", "admin-token": "4dmin"}
+    for name, value in secrets.items():
+        boto3.client("ssm").put_parameter(Name=f"/imagecache/{name}", Value=value, Type="SecureString")
     here = {
         "IMAGES_QUEUE_URL": stack.queue_url,
         "DEAD_LETTER_QUEUE_URL": stack.sqs.create_queue(QueueName="dead")["QueueUrl"],
@@ -333,21 +333,19 @@ def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
 
 
 @pytest.mark.usefixtures("environment")
-def test_the_authorizer_says_whose_token_it_is() -> None:
-    boto3.client("ssm").put_parameter(Name="/imagecache/read-token", Value="r3ad", Type="SecureString")
-    assert load("authorizer")(event("authorizer"), Context()) == {
-        "isAuthorized": True,
-        "context": {"role": "read"},
-    }
-
-
-@pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("header", ["Bearer other", "Bearer", "Basic r3ad", "r3ad", " "])
-def test_the_authorizer_refuses_a_token_that_nobody_has_so_no_other_function_runs(header: str) -> None:
-    boto3.client("ssm").put_parameter(Name="/imagecache/read-token", Value="r3ad", Type="SecureString")
-    asked = event("authorizer")
-    asked["headers"]["authorization"] = header
-    assert load("authorizer")(asked, Context()) == {"isAuthorized": False, "context": {"role": "none"}}
+@pytest.mark.parametrize("name", ["read", "admin"])
+@pytest.mark.parametrize("header", ["Bearer other", "Bearer", "Basic r3ad", "r3ad", " ", None])
+def test_a_function_of_the_api_refuses_a_token_that_nobody_has(
+    monkeypatch: pytest.MonkeyPatch, name: str, header: str | None
+) -> None:
+    for variable in ("SYNC_FUNCTION", "JOBS_FUNCTION", "CLEANUP_FUNCTION"):
+        monkeypatch.setenv(variable, variable)
+    asked = event({"read": "chats", "admin": "forget"}[name])
+    del asked["headers"]["authorization"]
+    if header is not None:
+        asked["headers"]["authorization"] = header
+    answer = load(name)(asked, Context())
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (401, "unauthorized")
 
 
 @pytest.mark.usefixtures("environment")
@@ -443,18 +441,6 @@ def test_every_log_line_of_a_change_has_the_request_id(
     assert line["correlation_id"] == asked["requestContext"]["requestId"]
 
 
-def test_an_authorizer_that_fails_is_an_error_in_the_log_that_the_request_id_finds(
-    log_lines: Callable[[], list[dict[str, Any]]],
-) -> None:
-    asked = event("authorizer")
-    del asked["headers"]
-    with pytest.raises(InvocationFailedError, match="KeyError"):
-        load("authorizer")(asked, Context())
-    [line] = log_lines()
-    assert (line["level"], line["error"]) == ("ERROR", "KeyError")
-    assert line["correlation_id"] == asked["requestContext"]["requestId"]
-
-
 def test_an_import_of_contacts_that_fails_is_an_error_in_the_log_with_its_trace(
     monkeypatch: pytest.MonkeyPatch, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -476,7 +462,6 @@ def test_an_import_of_contacts_that_fails_is_an_error_in_the_log_with_its_trace(
 @pytest.mark.parametrize(
     ("name", "event_name"),
     [
-        ("authorizer", "authorizer"),
         ("cacher", "images"),
         ("cleanup", "schedule"),
         ("contacts", "schedule"),

@@ -90,9 +90,13 @@ def test_head_of_a_page_that_has_not_changed_is_304(api: Api) -> None:
     assert api.raw("HEAD /api/chats", headers={"if-none-match": tag})["statusCode"] == 304
 
 
+def nobody(_authorization: str) -> Role:
+    raise AssertionError("a route that is public does not need to know who sends a request")
+
+
 def answer_with(answer: Any, **headers: str) -> dict[str, Any]:
     routes = {"GET /x": Route(answer=lambda: answer, gives=dict, summary="", role=Role.NONE)}
-    return serve({"routeKey": "GET /x", "headers": headers}, routes=routes, log=Logged())
+    return serve({"routeKey": "GET /x", "headers": headers}, routes=routes, find_role=nobody, log=Logged())
 
 
 @pytest.mark.parametrize("asked", ["gzip", "br, gzip;q=0.5", "deflate, GZIP"])
@@ -142,12 +146,11 @@ def test_a_body_of_more_than_4_mb_is_too_large(api: Api) -> None:
 def test_a_body_in_base64_is_decoded(api: Api) -> None:
     event = {
         "routeKey": "POST /api/images/explain",
-        "requestContext": {"authorizer": {"lambda": {"role": "read"}}},
         "isBase64Encoded": True,
         "body": base64.b64encode(b'{"sourceUrl": "mxc://s/a"}').decode(),
     }
-    assert serve(event, routes=api.routes, log=api.log)["statusCode"] == 200
-    damaged = serve({**event, "body": "%"}, routes=api.routes, log=api.log)
+    assert serve(event, routes=api.routes, find_role=lambda _: Role.READ, log=api.log)["statusCode"] == 200
+    damaged = serve({**event, "body": "%"}, routes=api.routes, find_role=lambda _: Role.READ, log=api.log)
     assert damaged["statusCode"] == 400
 
 
@@ -158,7 +161,7 @@ def test_a_bug_is_a_500_with_the_request_id_and_its_text_is_in_no_log() -> None:
     log = Logged()
     routes = {"GET /x": Route(answer=broken, gives=dict, summary="", role=Role.NONE)}
     event = {"routeKey": "GET /x", "requestContext": {"requestId": REQUEST_ID}}
-    answer = serve(event, routes=routes, log=log)
+    answer = serve(event, routes=routes, find_role=nobody, log=log)
     assert answer["statusCode"] == HTTPStatus.INTERNAL_SERVER_ERROR
     assert json.loads(answer["body"]) == {
         "message": f"Internal error. Details are in the server log (request id {REQUEST_ID}).",
@@ -177,9 +180,29 @@ def test_the_log_says_why_an_aws_service_was_not_available() -> None:
 
     log = Logged()
     routes = {"GET /x": Route(answer=throttled, gives=dict, summary="", role=Role.NONE)}
-    assert serve({"routeKey": "GET /x"}, routes=routes, log=log)["statusCode"] == 500
+    assert serve({"routeKey": "GET /x"}, routes=routes, find_role=nobody, log=log)["statusCode"] == 500
     [(_, extra)] = log.lines
     assert (extra["error"], extra["cause"]) == ("StoreUnavailableError", "ThrottlingException")
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}])
+def test_a_request_without_a_valid_token_is_refused_before_its_fields_are_read(
+    headers: dict[str, str],
+) -> None:
+    routes = {"POST /x": Route(answer=dict, gives=dict, summary="", body=())}
+    event = {"routeKey": "POST /x", "headers": headers, "body": "not JSON"}
+    answer = serve(event, routes=routes, find_role=lambda _: Role.NONE, log=Logged())
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (401, "unauthorized")
+
+
+def test_no_request_is_answered_while_the_tokens_cannot_be_read() -> None:
+    def unavailable(_authorization: str) -> Role:
+        raise StoreUnavailableError("ThrottlingException")
+
+    log = Logged()
+    routes = {"GET /x": Route(answer=dict, gives=dict, summary="")}
+    assert serve({"routeKey": "GET /x"}, routes=routes, find_role=unavailable, log=log)["statusCode"] == 500
+    assert [extra["error"] for _, extra in log.lines] == ["StoreUnavailableError"]
 
 
 def test_every_refusal_has_the_request_id(api: Api) -> None:
@@ -200,7 +223,11 @@ def test_every_error_that_a_request_may_raise_has_a_status() -> None:
             raise error("no")
 
         routes = {"GET /x": Route(answer=refuse, gives=dict, summary="", role=Role.NONE)}
-        assert 400 <= serve({"routeKey": "GET /x"}, routes=routes, log=Logged())["statusCode"] < 500
+        assert (
+            400
+            <= serve({"routeKey": "GET /x"}, routes=routes, find_role=nobody, log=Logged())["statusCode"]
+            < 500
+        )
 
 
 def test_an_unknown_query_parameter_is_refused_and_the_known_ones_are_named(api: Api) -> None:

@@ -116,12 +116,17 @@ def test_references_with_the_longest_urls_are_all_listed_whole(
 @pytest.mark.parametrize("answer", ["x" * 6_300_000, '"' * 3_200_000, "\u00e9" * 3_200_000])
 def test_an_answer_that_lambda_could_not_return_is_refused_with_advice(answer: str) -> None:
     routes = {"GET /x": Route(answer=lambda: answer, gives=str, summary="", role=Role.NONE)}
-    response = serve({"routeKey": "GET /x", "headers": {}}, routes=routes, log=Logged())
+    response = serve(
+        {"routeKey": "GET /x", "headers": {}}, routes=routes, find_role=lambda _: Role.NONE, log=Logged()
+    )
     error = json.loads(response["body"])
     assert (response["statusCode"], error["code"]) == (413, "too_large")
     assert "ask for fewer" in error["message"]
     compressed = serve(
-        {"routeKey": "GET /x", "headers": {"accept-encoding": "gzip"}}, routes=routes, log=Logged()
+        {"routeKey": "GET /x", "headers": {"accept-encoding": "gzip"}},
+        routes=routes,
+        find_role=lambda _: Role.NONE,
+        log=Logged(),
     )
     assert compressed["statusCode"] == HTTPStatus.OK
     assert size_for_lambda(compressed) < LAMBDA_LIMIT

@@ -135,15 +135,6 @@ def test_the_page_may_show_pictures_from_where_their_urls_lead(resources: Resour
     assert "; img-src 'self' data: ${PublicBaseUrl}; " in policy
 
 
-def test_the_authorizer_of_the_api_is_not_conditional(template: Template) -> None:
-    """`DefaultAuthorizer: !If` passes `sam validate --lint` and no deployment."""
-    apis = [r for r in template["Resources"].values() if r["Type"] == "AWS::Serverless::HttpApi"]
-    authorizers = [api["Properties"].get("Auth", {}).get("DefaultAuthorizer") for api in apis]
-
-    assert len(apis) == 1
-    assert all(authorizer is None or isinstance(authorizer, str) for authorizer in authorizers)
-
-
 def test_admin_may_drop_copies_of_this_distribution_alone_whose_id_it_finds_by_name(
     resources: Resources,
 ) -> None:

@@ -14,7 +14,6 @@ from tests.template.translated import Template
 ROOT = Path(__file__).parent.parent.parent
 EVENTS = ROOT / "events"
 FUNCTIONS = {
-    "authorizer": {"AuthorizerFunction"},
     "chats": {"ReadFunction"},
     "forget": {"AdminFunction"},
     "images": {"CacherFunction"},
@@ -87,11 +86,3 @@ def test_an_api_event_is_of_a_route_of_its_function(template: Template, name: st
     assert request["rawPath"] == request["requestContext"]["http"]["path"] == path
     assert request["requestContext"]["http"]["method"] == method
     assert request["requestContext"]["routeKey"] == request["routeKey"]
-
-
-def test_the_authorizer_is_asked_about_the_header_that_the_template_names(template: Template) -> None:
-    authorizer = template["Resources"]["HttpApi"]["Properties"]["Auth"]["Authorizers"]["Tokens"]
-    question = event("authorizer")
-    assert authorizer["AuthorizerPayloadFormatVersion"] == question["version"]
-    headers = [name.lower() for name in authorizer["Identity"]["Headers"]]
-    assert question["identitySource"] == [question["headers"][name] for name in headers]

@@ -19,7 +19,6 @@ FUNCTIONS = {
     "ReadFunction",
     "AdminFunction",
     "JobsFunction",
-    "AuthorizerFunction",
     "ContactsFunction",
     "CleanupFunction",
 }
@@ -204,8 +203,8 @@ def test_each_function_may_read_its_own_secrets_and_no_others(translated: Resour
     assert {name: secrets for name, secrets in readable.items() if secrets} == {
         "SyncFunction": set(BEEPER_SECRETS),
         "CacherFunction": set(IMAGE_SECRETS),
-        "AuthorizerFunction": {"read-token", "admin-token"},
-        "AdminFunction": {"distribution-id"},
+        "ReadFunction": {"read-token", "admin-token"},
+        "AdminFunction": {"read-token", "admin-token", "distribution-id"},
         "ContactsFunction": {"${DexApiKeyParameter}"},
     }
 
@@ -216,6 +215,7 @@ def test_the_api_of_readers_can_change_nothing(translated: Resources) -> None:
         "dynamodb:GetItem",
         "dynamodb:Query",
         "dynamodb:Scan",
+        "ssm:GetParameters",
     }
 
 
@@ -234,13 +234,14 @@ def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(transla
             "sqs:SendMessage",
             "ssm:GetParameters",
         },
-        "ReadFunction": set(),
+        "ReadFunction": {"ssm:GetParameters"},
         "AdminFunction": {
             "lambda:InvokeFunction",
             "s3:DeleteObjectVersion",
             "s3:ListBucketVersions",
             "sqs:SendMessage",
             "ssm:GetParameter",
+            "ssm:GetParameters",
         },
         "JobsFunction": {
             "sqs:DeleteMessage",
@@ -248,7 +249,6 @@ def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(transla
             "sqs:ReceiveMessage",
             "sqs:SendMessage",
         },
-        "AuthorizerFunction": {"ssm:GetParameters"},
         "ContactsFunction": {"lambda:InvokeFunction", "ssm:GetParameters"},
         "CleanupFunction": {
             "s3:DeleteObjectVersion",

@@ -23,25 +23,23 @@ ALWAYS = {"400", "413", "429", "500", "503"}
 WITH_TOKEN = ALWAYS | {"401", "403"}
 
 
-def routes_of(resources: Resources, function: str) -> dict[str, Any]:
-    """Returns the function's route keys, each with its own authorizer, None for the default one."""
+def routes_of(resources: Resources, function: str) -> set[str]:
+    """Returns the function's route keys."""
     events = resources[function]["Properties"].get("Events", {}).values()
     routes = [event["Properties"] for event in events if event["Type"] == "HttpApi"]
-    return {f"{one['Method']} {one['Path']}": one.get("Auth", {}).get("Authorizer") for one in routes}
+    return {f"{one['Method']} {one['Path']}" for one in routes}
 
 
-def without_head(routes: dict[str, Any]) -> dict[str, Any]:
+def without_head(routes: set[str]) -> set[str]:
     """Returns the routes that the code has. It answers HEAD by its GET routes."""
-    return {key: authorizer for key, authorizer in routes.items() if not key.startswith("HEAD ")}
+    return {key for key in routes if not key.startswith("HEAD ")}
 
 
 @pytest.mark.parametrize("function", ["ReadFunction", "AdminFunction"])
-def test_head_has_a_route_with_the_same_authorizer_beside_every_get(
-    resources: Resources, function: str
-) -> None:
+def test_head_has_a_route_beside_every_get(resources: Resources, function: str) -> None:
     routes = routes_of(resources, function)
-    heads = {key.removeprefix("HEAD "): routes[key] for key in routes if key.startswith("HEAD ")}
-    assert heads == {key.removeprefix("GET "): routes[key] for key in routes if key.startswith("GET ")}
+    heads = {key.removeprefix("HEAD ") for key in routes if key.startswith("HEAD ")}
+    assert heads == {key.removeprefix("GET ") for key in routes if key.startswith("GET ")}
 
 
 def test_the_committed_document_is_up_to_date() -> None:
@@ -55,7 +53,7 @@ def test_the_document_is_valid_openapi_3_1() -> None:
 
 @pytest.mark.parametrize("function", ["ReadFunction", "AdminFunction"])
 def test_the_template_sends_each_function_exactly_its_routes(resources: Resources, function: str) -> None:
-    assert set(without_head(routes_of(resources, function))) == set(routes_by_function()[function])
+    assert without_head(routes_of(resources, function)) == set(routes_by_function()[function])
 
 
 def test_no_other_function_serves_the_api(resources: Resources) -> None:
@@ -65,12 +63,10 @@ def test_no_other_function_serves_the_api(resources: Resources) -> None:
     assert {key for name in answering for key in without_head(routes_of(resources, name))} == set(OPERATIONS)
 
 
-def test_only_routes_that_the_document_calls_public_have_no_authorizer(resources: Resources) -> None:
-    public = {key for key, operation in OPERATIONS.items() if operation["security"] == []}
-    authorizers = without_head(routes_of(resources, "ReadFunction") | routes_of(resources, "AdminFunction"))
-    assert public == {"GET /api/health"}
-    assert {key for key, authorizer in authorizers.items() if authorizer == "NONE"} == public
-    assert set(authorizers.values()) == {"NONE", None}
+def test_only_health_is_public() -> None:
+    assert {key for key, operation in OPERATIONS.items() if operation["security"] == []} == {
+        "GET /api/health"
+    }
 
 
 @pytest.mark.parametrize(

@@ -57,13 +57,13 @@ test("an error has the status and the message of the API", async (context) => {
   });
 });
 
-test("a token that the gateway does not know is reported like a missing one, and the wrong token is not", async (context) => {
+test("a token that nobody has and the read token where the admin token is needed are different errors", async (context) => {
   serve(context, {
-    "/api/status": { status: 403, body: { message: "Forbidden" } },
+    "/api/status": { status: 401, body: { message: "The token is not valid", code: "unauthorized" } },
     "/api/sync": { status: 403, body: { message: "This takes the admin token", code: "forbidden" } },
     "/api/stats": { status: 403, body: "Access denied" },
   });
-  await assert.rejects(readOrigin(), { status: 401, message: "The token is not valid." });
+  await assert.rejects(readOrigin(), { status: 401, message: "The token is not valid" });
   await assert.rejects(change("sync"), { status: 403, message: "This takes the admin token" });
   await assert.rejects(readStats(), { status: 403 });
 });

@@ -133,8 +133,6 @@ async function ask(path, { body, token = "read" } = {}) {
   }
   const content = await answer.json().catch(() => null);
   if (answer.ok && content) return content;
-  // The API itself always sends a code. Without one, API Gateway has refused a token that nobody has.
-  if (answer.status === 403 && content && !content.code) throw new ApiError(401, "The token is not valid.");
   throw new ApiError(
     answer.status,
     content?.message ?? `The server answered with status ${answer.status}. Try again in a minute.`,

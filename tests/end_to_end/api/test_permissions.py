@@ -80,6 +80,7 @@ MAY = {
         *("CachedImagesTable GetItem", "CachedImagesTable BatchGetItem", "CachedImagesTable Scan"),
         *("CachedImagesTable index Query", "CachedImagesTable index Scan"),
         *("SyncStateTable GetItem", *(f"SyncStateTable GetItem of {row}" for row in STATE_ROWS)),
+        *("read read-token", "read admin-token"),
     },
     "AdminFunction": {
         *("BeeperChatsTable BatchGetItem", "ChatParticipantsTable index Query"),
@@ -92,6 +93,7 @@ MAY = {
         "send image",
         *("invoke SyncFunction", "invoke JobsFunction", "invoke CleanupFunction"),
         *("list versions", "delete version", "delete versions", "invalidate", "read distribution-id"),
+        *("read read-token", "read admin-token"),
     },
     "JobsFunction": {
         *("BeeperChatsTable index Query", "ChatParticipantsTable Query", "ContactsTable BatchGetItem"),
@@ -99,7 +101,6 @@ MAY = {
         *STATE,
         *("send image", "receive dead letter", "delete dead letter", "invoke JobsFunction"),
     },
-    "AuthorizerFunction": {"read read-token", "read admin-token"},
     "ContactsFunction": {
         *CONTACTS,
         *("SyncStateTable UpdateItem", *(f"SyncStateTable UpdateItem of {row}" for row in STATE_ROWS)),

@@ -82,24 +82,30 @@ Routes = Mapping[str, Route]
 """Routes by API Gateway's route key, such as `GET /api/chats`."""
 
 
-def serve(event: Event, *, routes: Routes, log: Log) -> Response:
+FindRole = Callable[[str], Role]
+"""Returns the role of the sender of this Authorization header, which is empty if the request has none."""
+
+
+def serve(event: Event, *, routes: Routes, find_role: FindRole, log: Log) -> Response:
     """Calls the event's route and returns its answer, or an answer that reports the route's error.
+
+    `find_role` is not called for a route that needs no token.
 
     HEAD is answered as GET, without a body. An unexpected exception is answered with the status 500. It is
     logged without its message, because that may contain a URL.
     """
     route_key: str = event["routeKey"]
     if not route_key.startswith(_HEAD):
-        return _answer(event, routes=routes, log=log)
+        return _answer(event, routes=routes, find_role=find_role, log=log)
     as_get = {**event, "routeKey": f"GET {route_key.removeprefix(_HEAD)}"}
-    return _without_body(_answer(as_get, routes=routes, log=log))
+    return _without_body(_answer(as_get, routes=routes, find_role=find_role, log=log))
 
 
-def _answer(event: Event, *, routes: Routes, log: Log) -> Response:
+def _answer(event: Event, *, routes: Routes, find_role: FindRole, log: Log) -> Response:
     route_key = event["routeKey"]
     route = routes[route_key]
     try:
-        answer = route.answer(**_arguments(route, event))
+        answer = route.answer(**_arguments(route, event, find_role))
     except RequestError as error:
         status, code = _STATUSES[type(error)]
         return _error(status, code, str(error), event)
@@ -137,10 +143,9 @@ def _is_too_large(response: Response) -> bool:
     return len(body) * 4 > MOST_ANSWER_BYTES and sent_bytes(body) > MOST_ANSWER_BYTES
 
 
-def _arguments(route: Route, event: Event) -> dict[str, Any]:
+def _arguments(route: Route, event: Event, find_role: FindRole) -> dict[str, Any]:
     """Checks the role and the fields, and returns the arguments for the handler. Raises RequestError."""
-    role = _role(event)
-    # The authorizer has already refused such a request, unless the template forgets it on a route.
+    role = _role(route, event, find_role)
     if route.role is not Role.NONE and role is Role.NONE:
         raise UnauthorizedError(
             "The token is missing or not valid: send the header Authorization: Bearer <token>"
@@ -165,10 +170,12 @@ def _may(role: Role, needed: Role) -> bool:
     return _ROLES.index(role) >= _ROLES.index(needed)
 
 
-def _role(event: Event) -> Role:
-    """Returns the role that the authorizer has found, or NONE on a public route, which has no authorizer."""
-    authorizer = event.get("requestContext", {}).get("authorizer") or {}
-    return Role((authorizer.get("lambda") or {}).get("role", Role.NONE))
+def _role(route: Route, event: Event, find_role: FindRole) -> Role:
+    """Returns the role of the sender, or NONE on a public route, where the token does not matter."""
+    if route.role is Role.NONE:
+        return Role.NONE
+    headers: Mapping[str, str] = event.get("headers") or {}
+    return find_role(headers.get("authorization", ""))
 
 
 def _query(event: Event, fields: Sequence[Field]) -> dict[str, str]:

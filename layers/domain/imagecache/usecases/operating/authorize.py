@@ -7,7 +7,7 @@ from imagecache.clock import Clock
 from imagecache.model.access import Role
 from imagecache.stores.secrets import Secrets
 
-# A replaced token keeps working here for so many ms, and for as long again in API Gateway's cache.
+# A replaced token keeps working for so many ms.
 _CACHED_FOR = 60_000
 # The more powerful token comes first, in case both have the same value.
 _SECRET_NAMES = {Role.ADMIN: "admin-token", Role.READ: "read-token"}
