@@ -61,6 +61,19 @@ UNUSED = (
 USED_UTILITIES = ("__init__.py", "jmespath_utils", "typing")
 
 
+# botocore's own module imports a parser of HTML and much else in each cold start.
+DOCSTRINGS = '''"""The documentation of methods, which no function shows: empty texts."""
+
+
+class _Nothing(str):
+    def __new__(cls, *args: object, **kwargs: object) -> "_Nothing":
+        return super().__new__(cls)
+
+
+ClientMethodDocstring = PaginatorDocstring = WaiterDocstring = _Nothing
+'''
+
+
 def trim(packages: Path) -> None:
     """Deletes the unused files in the folder of the packages."""
     for pattern in UNUSED:
@@ -69,11 +82,20 @@ def trim(packages: Path) -> None:
     for path in (packages / "aws_lambda_powertools" / "utilities").iterdir():
         if path.name not in USED_UTILITIES:
             _delete(path)
+    _replace_docstrings(packages / "botocore" / "docs")
     for metadata in packages.glob("*.dist-info/METADATA"):
         # The fields end at the first empty line; the readme of the package follows.
         fields, _, _ = metadata.read_text().partition("\n\n")
         metadata.write_text(f"{fields}\n")
     _trim_descriptions(packages / "botocore" / "data")
+
+
+def _replace_docstrings(docs: Path) -> None:
+    for path in docs.iterdir():
+        if path.name != "utils.py":
+            _delete(path)
+    (docs / "__init__.py").write_text("")
+    (docs / "docstring.py").write_text(DOCSTRINGS)
 
 
 def _trim_descriptions(data: Path) -> None:

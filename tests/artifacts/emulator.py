@@ -56,7 +56,7 @@ class Emulator:
 def emulator(
     code: Path, layers: Sequence[Path], folder: Path, environment: Mapping[str, str]
 ) -> Iterator[Emulator]:
-    """Runs the function in `code` until the end of the block. `folder` holds its log and its bytecode."""
+    """Runs the function in `code` until the end of the block. `folder` holds its log."""
     ports = [free_port(), free_port()]
     interface, runtime = (f"127.0.0.1:{port}" for port in ports)
     log = folder / f"{code.name}.log"
@@ -74,7 +74,7 @@ def emulator(
         "AWS_LAMBDA_FUNCTION_NAME": code.name,
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(LIMIT_SECONDS),
         "PYTHONPATH": os.pathsep.join(map(str, search_path)),
-        "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),  # the artifacts must not change
+        "PYTHONDONTWRITEBYTECODE": "1",  # as on Lambda, where a layer is read-only
     }
     with (
         log.open("wb") as output,
