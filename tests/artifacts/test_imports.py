@@ -23,6 +23,7 @@ FUNCTIONS = [
     "CleanupFunction",
 ]
 IMPORT = "import sys; sys.path[:0] = sys.argv[1:]; import app; print(app.handler.__module__)"
+LIST_MODULES = IMPORT.replace("app.handler.__module__", "*sys.modules, sep='\\n'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,17 @@ class Lambda:
     bytecode: Path
 
     def start(
-        self, function: str, layers: dict[str, Path] | None = None, *, options: Sequence[str] | None = None
+        self,
+        function: str,
+        layers: dict[str, Path] | None = None,
+        *,
+        options: Sequence[str] | None = None,
+        code: str = IMPORT,
     ) -> "subprocess.CompletedProcess[str]":
         properties = self.template["Resources"][function]["Properties"]
         used = [*self.template["Globals"]["Function"]["Layers"], *properties.get("Layers", [])]
-        code = (self.build / properties["CodeUri"]).resolve()
-        path = [code, *((layers or self.layers)[layer["Ref"]] for layer in used)]
+        folder = (self.build / properties["CodeUri"]).resolve()
+        path = [folder, *((layers or self.layers)[layer["Ref"]] for layer in used)]
         if options is None:
             options = ["-X", f"pycache_prefix={self.bytecode}"]
         return subprocess.run(  # noqa: S603 - this interpreter, our own code
@@ -51,7 +57,7 @@ class Lambda:
                 "-S",
                 *options,
                 "-c",
-                IMPORT,
+                code,
                 *map(str, path),
             ],
             env=self._environment(function),
@@ -103,6 +109,13 @@ def test_a_function_starts_with_nothing_but_its_artifacts(runtime: Lambda, funct
     started = runtime.start(function)
 
     assert (started.stderr, started.stdout) == ("", "app\n")
+
+
+def test_a_list_of_chats_is_served_without_what_only_other_work_needs(runtime: Lambda) -> None:
+    modules = set(runtime.start("ReadFunction", code=LIST_MODULES).stdout.split())
+
+    assert "imagecache.api.chats" in modules
+    assert modules & {"boto3", "requests", "pynamodb.models", "PIL", "imagecache.api.read"} == set()
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 13), reason="only Python 3.13 reads the bytecode of 3.13")
