@@ -16,18 +16,27 @@ _TIMEOUT_SECONDS = 60
 
 
 def bring_contacts(stack: DeployedStack, demo: DemoServers, address: str, admin_token: str) -> None:
-    """Stores all contacts. It must run before the first sync, which links them. Raises NotReadyError.
+    """Stores all contacts, if the stack has none yet. A person's changes are kept that way.
 
-    Contacts are put through the API only if the stack has none, so that a person's changes are kept.
+    It must run before the first sync, which links them. Later imports from Dex are not awaited, because a
+    sync links what they change. Raises NotReadyError.
     """
+    if _has_contacts(stack):
+        import_from_dex(stack, wait=False)
+        return
     with ThreadPoolExecutor(2) as pool:
         from_dex = pool.submit(import_from_dex, stack, wait=True)
-        if not _request(address, admin_token, "GET", "/api/contacts")["contacts"]:
-            contacts = _request(demo.beeper.url, demo.control_token, "GET", "/_demo/contacts")
-            for contact_id, contact in contacts.items():
-                path = f"/api/contacts/{contact_id}"
-                _request(address, admin_token, "PUT", path, {**contact, "withoutSync": True})
+        contacts = _request(demo.beeper.url, demo.control_token, "GET", "/_demo/contacts")
+        for contact_id, contact in contacts.items():
+            path = f"/api/contacts/{contact_id}"
+            _request(address, admin_token, "PUT", path, {**contact, "withoutSync": True})
         from_dex.result()
+
+
+def _has_contacts(stack: DeployedStack) -> bool:
+    """Reads the table, because the API would have to start a function for this."""
+    dynamodb: Any = boto3.client("dynamodb", **stack.engine.access)
+    return bool(dynamodb.scan(TableName=stack.resources["ContactsTable"], Limit=1)["Items"])
 
 
 def import_from_dex(stack: DeployedStack, *, wait: bool) -> None:

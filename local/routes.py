@@ -7,6 +7,7 @@ AWS reads them from the `Body` of an HTTP API. The engine ignores `Body`, and wo
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -29,8 +30,16 @@ def wire_routes(
             wiring.apply(resource["Properties"]["Body"])
 
 
+@dataclass(frozen=True, slots=True)
+class _Integration:
+    """The function that answers a route, and the format of the events that it gets."""
+
+    function_arn: str
+    payload_format: str
+
+
 class _Wiring:
-    """Sets up one API. It deletes and creates every route again, because an update may have changed it."""
+    """Sets up one API. The engine keeps routes between its runs, so they are replaced only if they differ."""
 
     def __init__(
         self, engine: Engine, api_id: str, resources: Mapping[str, str], parameters: Mapping[str, str]
@@ -39,21 +48,52 @@ class _Wiring:
         self._api_id = api_id
         self._resources = resources
         self._parameters = parameters
-        self._integrations: dict[str, str] = {}
 
     def apply(self, body: Mapping[str, Any]) -> None:
-        """Replaces all routes of the API by the routes in `body`, an OpenAPI document."""
-        self._clear()
+        """Makes the routes of the API those in `body`, an OpenAPI document."""
         self._allow_origins(body.get("x-amazon-apigateway-cors"))
-        for route_key, operation in _operations(body["paths"]):
-            target = f"integrations/{self._integration(operation['x-amazon-apigateway-integration'])}"
-            self._gateway.create_route(ApiId=self._api_id, RouteKey=route_key, Target=target)
+        wanted = {
+            route_key: self._integration(operation["x-amazon-apigateway-integration"])
+            for route_key, operation in _operations(body["paths"])
+        }
+        if self._existing() != wanted:
+            self._clear()
+            self._create(wanted)
+
+    def _existing(self) -> dict[str, _Integration | None]:
+        """Returns the integration of each route, or None for one that is not as this module creates them."""
+        integrations = {
+            f"integrations/{each['IntegrationId']}": _Integration(
+                each["IntegrationUri"], each["PayloadFormatVersion"]
+            )
+            for each in self._gateway.get_integrations(ApiId=self._api_id)["Items"]
+        }
+        return {
+            route["RouteKey"]: None
+            if route.get("AuthorizationType", "NONE") != "NONE"
+            else integrations.get(route["Target"])
+            for route in self._gateway.get_routes(ApiId=self._api_id)["Items"]
+        }
 
     def _clear(self) -> None:
         for kind in ("Route", "Integration"):
             for item in getattr(self._gateway, f"get_{kind.lower()}s")(ApiId=self._api_id)["Items"]:
                 identity = {f"{kind}Id": item[f"{kind}Id"]}
                 getattr(self._gateway, f"delete_{kind.lower()}")(ApiId=self._api_id, **identity)
+
+    def _create(self, wanted: Mapping[str, _Integration]) -> None:
+        """Creates the routes. All routes to a function use the same integration."""
+        targets = {}
+        for integration in set(wanted.values()):
+            created = self._gateway.create_integration(
+                ApiId=self._api_id,
+                IntegrationType="AWS_PROXY",
+                IntegrationUri=integration.function_arn,
+                PayloadFormatVersion=integration.payload_format,
+            )
+            targets[integration] = f"integrations/{created['IntegrationId']}"
+        for route_key, integration in wanted.items():
+            self._gateway.create_route(ApiId=self._api_id, RouteKey=route_key, Target=targets[integration])
 
     def _allow_origins(self, cors: Mapping[str, Any] | None) -> None:
         """Sets the API's CORS rules, or deletes them if no origin is allowed.
@@ -74,18 +114,8 @@ class _Wiring:
         }
         self._gateway.update_api(ApiId=self._api_id, CorsConfiguration=configuration)
 
-    def _integration(self, described: Mapping[str, Any]) -> str:
-        """Returns the id of the function's integration. All routes to a function use the same one."""
-        arn = self._function_arn(described["uri"])
-        if arn not in self._integrations:
-            integration = self._gateway.create_integration(
-                ApiId=self._api_id,
-                IntegrationType="AWS_PROXY",
-                IntegrationUri=arn,
-                PayloadFormatVersion=described["payloadFormatVersion"],
-            )
-            self._integrations[arn] = integration["IntegrationId"]
-        return self._integrations[arn]
+    def _integration(self, described: Mapping[str, Any]) -> _Integration:
+        return _Integration(self._function_arn(described["uri"]), described["payloadFormatVersion"])
 
     def _function_arn(self, uri: Any) -> str:
         """Returns the ARN of the function in the URI of an integration.
