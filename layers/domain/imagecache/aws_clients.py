@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from botocore.config import Config
 from botocore.parsers import JSONParser, ResponseParser, ResponseParserFactory
 from botocore.session import Session
+
+from imagecache.dynamodb_reads import json_without_binary, send_reads_directly
 
 if TYPE_CHECKING:
     from botocore.model import Shape
@@ -45,7 +46,14 @@ def client_maker() -> "MakeClient":
     session = Session()
     session.set_default_client_config(Config(parameter_validation=False))
     session.register_component("response_parser_factory", _ParserFactory())
-    return session.create_client
+
+    def make_client(service: str, **options: Any) -> Any:
+        client = session.create_client(service, **options)
+        if service == "dynamodb":
+            send_reads_directly(client, ca_bundle=session.get_config_variable("ca_bundle"))
+        return client
+
+    return make_client
 
 
 class _ParserFactory(ResponseParserFactory):
@@ -64,13 +72,9 @@ class _ItemParser(JSONParser):
         """Returns the answer as a dict. Errors, and what is not JSON, are parsed by botocore's own parser."""
         # botocore has no shape for an operation without an answer, although its type says so.
         has_items = shape and shape.name in _ANSWERS_WITH_ITEMS and response["status_code"] == HTTPStatus.OK
-        # Quotation marks in a text are escaped in JSON, so this finds types and names of attributes only.
-        if not has_items or b'"B"' in response["body"] or b'"BS"' in response["body"]:
-            return super().parse(response, shape)
-        try:
-            answer = orjson.loads(response["body"])
-        except ValueError:
-            # botocore's parser accepts it. The request is then sent again, as its checksum is wrong.
+        answer = json_without_binary(response["body"]) if has_items else None
+        if answer is None:
+            # botocore's parser accepts also what is cut off. It is then sent again, as its checksum is wrong.
             return super().parse(response, shape)
         headers = {name.lower(): value for name, value in response["headers"].items()}
         answer["ResponseMetadata"] = {
