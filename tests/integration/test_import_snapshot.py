@@ -1,6 +1,5 @@
 """An import brings what the original application had, once, and changes nothing that was here before."""
 
-import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import ImageMessage, ImageStatus, RejectionReason
 from imagecache.rules.retries import NEVER
 from imagecache.sources.transport import MAX_IMAGE_BYTES
+from imagecache.stores.blobs import blob_id
 from imagecache.stores.chats.participants import Reference
 from imagecache_migration.convex_import import chat_import, image_import
 from imagecache_migration.convex_snapshot import read_snapshot
@@ -95,7 +95,7 @@ def test_an_image_is_stored_as_the_cacher_stores_it_with_the_moment_of_the_origi
     export.image(1)
     assert bring(export) == {"imported": 1}
     row = stack.row(key(1))
-    blob = hashlib.sha256(stack.wiring.salt_store.read() + png(1)).hexdigest()
+    blob = blob_id(stack.wiring.salt_store.read(), png(1))
     expected = {
         "status": "cached",
         "blobId": blob,
@@ -224,7 +224,7 @@ def killed_after(calls: int, stack: Stack) -> Iterator[None]:
 
 def without_random_values(stack: Stack) -> str:
     """Returns the state without what depends on the salt and on the time of the import."""
-    blob = hashlib.sha256(stack.wiring.salt_store.read() + png(0)).hexdigest()
+    blob = blob_id(stack.wiring.salt_store.read(), png(0))
     text = str(state(stack)).replace(blob, "<blob>")
     return text.replace(str(NOW), "<now>").replace(str(stack.now), "<now>")
 

@@ -3,6 +3,7 @@
 A blob that is an animation has a moving copy as well, images/<blobId>/anim.webp.
 """
 
+import base64
 import hashlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -74,11 +75,13 @@ def object_keys(blob_id: str, *, is_animated: bool = False) -> tuple[str, ...]:
 
 
 def blob_id(salt: bytes, original: bytes) -> str:
-    """Returns the blob id of this content: a salted SHA-256 hash.
+    """Returns the blob id of this content: 22 characters with the first 128 bits of a salted SHA-256 hash.
 
     Without the salt, outsiders could test whether a certain public picture is stored by hashing that picture.
+    A page has an id for each picture, so it is as short as an id can be that nobody can guess. Earlier
+    versions made ids of 64 characters; their objects are served as before.
     """
-    return hashlib.sha256(salt + original).hexdigest()
+    return base64.urlsafe_b64encode(hashlib.sha256(salt + original).digest()[:16]).decode().rstrip("=")
 
 
 def image_path(blob_id: str, size: int) -> str:
