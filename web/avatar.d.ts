@@ -4,10 +4,8 @@
 /** An image object of the API, as far as `<chat-avatar>` reads it. */
 export interface ChatImage {
   status: "cached" | "pending" | "failed" | "none";
-  /** The address of the copy that fills a square of 192 pixels. */
+  /** The address of the copy that fills a square of 192 pixels, `…/192.webp`. The other copies are beside it. */
   url?: string | null;
-  /** Addresses of the copies for squares of "96" and "192" pixels, and of one with "640" pixels on its longest side. */
-  sizes?: Record<string, string>;
   /** The original's width and height in pixels. */
   width?: number | null;
   height?: number | null;
@@ -17,8 +15,8 @@ export interface ChatImage {
   color?: string | null;
   /** A CSS colour on which a transparent picture can be seen; it is shown behind the picture. */
   backdrop?: string | null;
-  /** The address of an animated copy, shown while the pointer or the focus is on the avatar. */
-  animated?: string | null;
+  /** Whether there is an animated copy, shown while the pointer or the focus is on the avatar. */
+  isAnimated?: boolean;
   initials?: string;
 }
 

@@ -229,7 +229,8 @@ export class ChatAvatar extends HTMLElement {
   }
 
   /**
-   * Draws one face: the placeholder and then the picture if it is cached, else initials, else a silhouette.
+   * Draws one face: the placeholder or initials and then the picture if it is cached, else initials, else a
+   * silhouette.
    *
    * @param {ChatImage | null} image
    * @param {number} size The diameter in CSS pixels.
@@ -247,32 +248,36 @@ export class ChatAvatar extends HTMLElement {
     // Behind a transparent picture, its own colour would hide it.
     const background = image.backdrop || image.color;
     if (background) face.style.backgroundColor = background;
-    const blur = placeholder(image.placeholder);
-    face.append(blur, this.#picture(image, size, blur));
-    if (image.animated) this.#movable.push({ face, url: absolute(image.animated, this.#base) });
+    // A member in a list of chats has neither placeholder nor colour. Initials are on a colour of the name only.
+    const first = image.placeholder || background || !initials
+      ? placeholder(image.placeholder)
+      : letters(initials);
+    face.append(first, this.#picture(image, size, first));
+    const moving = image.isAnimated && copyUrl(image.url, "anim");
+    if (moving) this.#movable.push({ face, url: absolute(moving, this.#base) });
     return face;
   }
 
   /**
-   * Makes the `<img>`, which takes the placeholder away once it is decoded.
+   * Makes the `<img>`, which takes away what is drawn below it once it is decoded.
    *
    * @param {ChatImage} image
    * @param {number} size The diameter in CSS pixels.
-   * @param {HTMLCanvasElement} blur The placeholder below it.
+   * @param {HTMLElement} first The placeholder or the initials below it.
    */
-  #picture(image, size, blur) {
+  #picture(image, size, first) {
     const picture = new Image(size, size);
     picture.alt = "";
     picture.decoding = "async";
     picture.loading = "lazy";
     picture.draggable = false;
-    // A picture may be transparent in places, so the placeholder must not stay visible behind it.
+    // A picture may be transparent in places, so nothing must stay visible behind it.
     picture.onload = () =>
       picture.decode().then(
-        () => blur.remove(),
+        () => first.remove(),
         () => {},
       );
-    picture.onerror = () => picture.remove(); // The placeholder stays.
+    picture.onerror = () => picture.remove(); // What is below it stays.
     picture.sizes = `${Math.ceil(size)}px`;
     picture.srcset = sourceSet(image, size, this.#base);
     picture.src = absolute(image.url ?? "", this.#base);
@@ -338,23 +343,38 @@ function letters(initials) {
 }
 
 /**
+ * Returns the URL of another copy of a picture: all copies are in one folder.
+ *
+ * @param {string | null | undefined} url The URL of the copy of 192 px, as the API answers it.
+ * @param {"96" | "192" | "640" | "anim"} name
+ * @returns {string | null} Null if the URL is not one of the copy of 192 px.
+ */
+export function copyUrl(url, name) {
+  return url && /(^|\/)192\.webp$/.test(url) ? url.replace(/192(?=\.webp$)/, name) : null;
+}
+
+/**
  * Returns the value of the `srcset` attribute, which names the shortest side of each copy as its width: a circle is
  * filled by the shortest side. A face of up to 96 px never needs the 640 px copy, even on a screen with two device
- * pixels for each CSS pixel. That copy is as long as it is named, so it may be too narrow to be of use.
+ * pixels for each CSS pixel. That copy is as long as it is named, so it may be too narrow to be of use. Without the
+ * original's width and height, the picture counts as a square, as most are.
  *
- * @param {Pick<ChatImage, "sizes" | "width" | "height">} image
+ * @param {Pick<ChatImage, "url" | "width" | "height">} image
  * @param {number} size The diameter of the face in CSS pixels.
  * @param {string} base The origin of root-relative URLs.
  * @returns {string}
  */
-export function sourceSet({ sizes, width, height }, size, base) {
+export function sourceSet({ url, width, height }, size, base) {
   const share = width && height ? Math.min(width, height) / Math.max(width, height) : 1;
   const largest = Math.round(640 * share);
-  const sides = size > 96 && largest > 192
-    ? { "96": 96, "192": 192, "640": largest }
-    : { "96": 96, "192": 192 };
-  return Object.entries(sides)
-    .flatMap(([name, side]) => (sizes?.[name] ? [`${absolute(sizes[name], base)} ${side}w`] : []))
+  /** @type {["96" | "192" | "640", number][]} */
+  const copies = [["96", 96], ["192", 192]];
+  if (size > 96 && largest > 192) copies.push(["640", largest]);
+  return copies
+    .flatMap(([name, side]) => {
+      const copy = copyUrl(url, name);
+      return copy ? [`${absolute(copy, base)} ${side}w`] : [];
+    })
     .join(", ");
 }
 

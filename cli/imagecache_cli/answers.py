@@ -1,10 +1,11 @@
 """The parts of the API's answers that this command shows. Times are ISO 8601 texts in UTC, sizes in bytes.
 
-The classes have the names of the API's shapes, and their fields the API's field names in snake case.
+The classes have the names of the API's shapes, and their fields the API's field names in snake case. The API
+leaves out what is null, false, 0 or empty in some shapes; such a field has its default.
 reading.py depends on these field names. docs/openapi.json describes all fields.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,14 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A member of a chat. `is_self` is True for the owner."""
+    """A member of a chat. `is_self` is True for the owner.
 
-    participant_id: str
+    `participant_id` is None if the request has not asked for all fields of participants.
+    """
+
+    participant_id: str | None
     full_name: str | None
-    is_self: bool
+    is_self: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,14 @@ class Chat:
     type: str
     title: str | None
     last_activity: str | None
-    unread_count: int
-    is_archived: bool
-    is_pinned: bool
-    is_marked_unread: bool
     image: Image
-    facepile: list[Image]
-    participants: list[Participant]
     participant_count: int
+    unread_count: int = 0
+    is_archived: bool = False
+    is_pinned: bool = False
+    is_marked_unread: bool = False
+    facepile: list[Image] = field(default_factory=list)
+    participants: list[Participant] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,14 +53,16 @@ def _find_member(session: Session, person: str) -> tuple[str, str]:
         "filter": "all",
         "limit": _CHATS_PER_PAGE,
         "participants": _MEMBERS_PER_CHAT,
+        "participantFields": "all",
     }
     document = read_list(session.api, "/api/chats", "chats", query, everything=True)
     chat_ids: dict[str, str] = {}
     for chat in read(Chats, document).chats:
         for member in chat.participants:
-            names = {member.participant_id.casefold(), (member.full_name or "").casefold()}
+            participant_id = member.participant_id or ""
+            names = {participant_id.casefold(), (member.full_name or "").casefold()}
             if person.casefold() in names and not member.is_self:
-                chat_ids.setdefault(member.participant_id, chat.chat_id)
+                chat_ids.setdefault(participant_id, chat.chat_id)
     if not chat_ids:
         raise CommandError(
             f"'{person}' is not among the first {_MEMBERS_PER_CHAT} members of any chat: give the full name "

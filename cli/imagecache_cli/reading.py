@@ -2,7 +2,7 @@
 
 import re
 import types
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from imagecache_cli.errors import UnexpectedAnswerError
@@ -44,9 +44,15 @@ def _read_dataclass(kind: Any, value: Any, path: str) -> Any:
     arguments: dict[str, Any] = {}
     for field in fields(kind):
         key = _json_key(field.name)
-        # A missing field becomes None, which is an error unless its type allows None.
+        if key not in entries and _has_default(field):
+            continue
+        # Any other missing field becomes None, which is an error unless its type allows None.
         arguments[field.name] = _read_value(types_by_name[field.name], entries.get(key), f"{path}.{key}")
     return kind(**arguments)
+
+
+def _has_default(field: Field[Any]) -> bool:
+    return field.default is not MISSING or field.default_factory is not MISSING
 
 
 def _read_union(kinds: tuple[Any, ...], value: Any, path: str) -> Any:

@@ -11,27 +11,13 @@ CACHED: Json = {
     "status": "cached",
     "source": "chat",
     "url": "/images/00ff/192.webp",
-    "sizes": {"96": "/images/00ff/96.webp", "192": "/images/00ff/192.webp", "640": "/images/00ff/640.webp"},
     "width": 640,
     "height": 480,
     "placeholder": "3OcRJYB4d3h/iIeHeEh3eIhw+j2w",
     "color": "#204060",
-    "backdrop": None,
-    "animated": None,
-    "initials": "AL",
-    "reason": None,
 }
-BARE: Json = {
-    **CACHED,
-    "url": None,
-    "sizes": {},
-    "width": None,
-    "height": None,
-    "placeholder": None,
-    "color": None,
-}
-FAILED: Json = {**BARE, "status": "failed", "reason": "gone"}
-NONE: Json = {**BARE, "status": "none", "source": None}
+FAILED: Json = {"status": "failed", "source": "chat", "initials": "AL", "reason": "gone"}
+NONE: Json = {"status": "none", "initials": "AL"}
 
 CHAT: Json = {
     "chatId": "!ada:beeper.local",
@@ -41,27 +27,17 @@ CHAT: Json = {
     "title": "Ada Lovelace",
     "lastActivity": "2026-11-25T09:30:00Z",
     "unreadCount": 3,
-    "isArchived": False,
-    "isMuted": False,
     "isPinned": True,
-    "isLowPriority": False,
-    "isMarkedUnread": False,
-    "mergedInto": None,
     "lastMessage": "see you",
     "image": CACHED,
-    "facepile": [],
-    "participants": [],
     "participantCount": 2,
     "hasMoreParticipants": True,
 }
 GROUP: Json = {
-    **CHAT,
     "chatId": "!group:beeper.local",
-    "network": None,
+    "accountId": "whatsapp_1",
     "type": "group",
-    "title": None,
-    "lastActivity": None,
-    "unreadCount": 0,
+    "isPinned": True,
     "image": NONE,
     "facepile": [CACHED, FAILED, CACHED],
     "participantCount": 1204,

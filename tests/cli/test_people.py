@@ -35,7 +35,12 @@ def test_former_pictures_are_listed_by_name_or_id(api: FakeApi, imagecache: Comm
     assert "name Ada Lovelace participantId @ada:beeper.local" in ran.words
     assert f"2026-09-01 08:00 2026-11-02 08:00 cached shown {ADA}" in ran.words
     assert f"2026-09-01 08:00 in another chat cached chosen {BOB}" in ran.words
-    assert api.requests[0].query == {"filter": "all", "limit": "100", "participants": "20"}
+    assert api.requests[0].query == {
+        "filter": "all",
+        "limit": "100",
+        "participants": "20",
+        "participantFields": "all",
+    }
     assert api.requests[-1].query == PLACE
 
 

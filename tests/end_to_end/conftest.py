@@ -160,7 +160,7 @@ class Clone:
 
     def images(self) -> list[dict[str, Any]]:
         """Returns every image of every page, of chats and of members, as the API describes it."""
-        return [shown["image"] for chat in self._chats() for shown in (chat, *chat["participants"])]
+        return [shown["image"] for chat in self._chats() for shown in (chat, *chat.get("participants", []))]
 
     def originals(self) -> dict[Path, bytes]:
         """Returns the content of every original on the disk, whichever stack of this clone stored it.

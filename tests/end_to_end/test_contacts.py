@@ -82,8 +82,9 @@ class Running:
         """Returns number of the chat → whose picture it shows, the picture's status and its URL."""
         chats = self.ask("GET", "/api/chats")["chats"]
         return {
-            int(chat["chatId"][1:2]): (chat["image"]["source"], chat["image"]["status"], chat["image"]["url"])
+            int(chat["chatId"][1:2]): (image.get("source"), image["status"], image.get("url"))
             for chat in chats
+            for image in [chat["image"]]
         }
 
     def wait_for(self, *numbers: int) -> set[str | None]:

@@ -70,7 +70,7 @@ class World:
             for chat in self.api.get("/api/chats")["chats"]
             if chat["chatId"] == f"!{number}:beeper.local"
         ]
-        return image["source"], image["status"]
+        return image.get("source"), image["status"]
 
     def cached(self, picture: str = PICTURE, blob: str = "b10b") -> None:
         """Stores the picture as if the cacher had downloaded it."""

@@ -58,7 +58,7 @@ class PeopleWorld(World):
         return {
             member["participantId"]: _pictured(member["image"])
             for member in answer["participants"]
-            if not member["isSelf"]
+            if "isSelf" not in member
         }
 
     def face(self, number: int = 0) -> Pictured:
@@ -73,8 +73,8 @@ class PeopleWorld(World):
 
 
 def _pictured(image: Any) -> Pictured:
-    shown = image["url"].split("/")[2] if image["url"] else image["status"]
-    return image["source"], shown
+    shown = image["url"].split("/")[2] if "url" in image else image["status"]
+    return image.get("source"), shown
 
 
 def current(picture: Picture) -> Pictured:
@@ -621,9 +621,9 @@ def test_rows_of_an_older_version_lose_no_face(world: PeopleWorld) -> None:
     assert world.face() == world.pictures(1)[MOVED.id] == former(FACE)
 
 
-def faces(world: PeopleWorld) -> dict[tuple[str, str], str]:
+def faces(world: PeopleWorld) -> dict[tuple[str, str | None], str]:
     """Returns the picture of each member of each chat that shows one, by the names of chat and member."""
-    shown: dict[tuple[str, str], str] = {}
+    shown: dict[tuple[str, str | None], str] = {}
     cursor: str | None = None
     while True:
         query = {"filter": "all", "limit": "100", "participants": "20"}
@@ -631,8 +631,8 @@ def faces(world: PeopleWorld) -> dict[tuple[str, str], str]:
         page = world.api.get("/api/chats", **query)
         for chat in page["chats"]:
             for member in chat["participants"]:
-                if member["image"]["status"] == "cached" and not member["isSelf"]:
-                    shown[chat["title"], member["fullName"]] = member["image"]["url"]
+                if member["image"]["status"] == "cached" and "isSelf" not in member:
+                    shown[chat["title"], member.get("fullName")] = member["image"]["url"]
         cursor = page["nextCursor"]
         if not cursor:
             return shown

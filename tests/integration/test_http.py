@@ -234,7 +234,7 @@ def test_an_unknown_query_parameter_is_refused_and_the_known_ones_are_named(api:
     """A misspelt filter must not list everything."""
     status, answer = api.ask("GET /api/chats", query={"limit": "5", "acountId": "x"})
     assert (status, answer["code"]) == (400, "bad_request")
-    known = "limit, cursor, filter, accountId, participants"
+    known = "limit, cursor, filter, accountId, participants, participantFields"
     assert answer["message"] == f"'acountId' is not a query parameter: the query may have {known}"
     for route, sent in (("GET /api/stats", None), ("POST /api/images/explain", {"sourceUrl": "mxc://s/a"})):
         status, answer = api.ask(route, sent, query={"limit": ""})

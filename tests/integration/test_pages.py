@@ -154,9 +154,9 @@ BOT = person("Meta AI", "s/bot", is_bot=True)
 NOBODY = person("Nobody")
 
 
-def faces(api: Api) -> list[tuple[str, str | None, str]]:
+def faces(api: Api) -> list[tuple[str, str]]:
     [chat] = api.get("/api/chats", participants="0")["chats"]
-    return [(face["status"], face["url"], face["initials"]) for face in chat["facepile"]]
+    return [(face["status"], face.get("url") or face["initials"]) for face in chat.get("facepile", [])]
 
 
 def test_a_group_without_a_picture_shows_up_to_four_of_its_people(stack: Stack, api: Api) -> None:
@@ -166,9 +166,9 @@ def test_a_group_without_a_picture_shows_up_to_four_of_its_people(stack: Stack, 
     fail(stack, "s/dot")
     stack.cached_images.mark_queued(request("s/bea"))
     assert faces(api) == [
-        ("cached", "/images/cem/192.webp", "CX"),
-        ("cached", "/images/eve/192.webp", "EX"),
-        ("pending", None, "BX"),
+        ("cached", "/images/cem/192.webp"),
+        ("cached", "/images/eve/192.webp"),
+        ("pending", "BX"),
     ]
 
 
@@ -191,7 +191,7 @@ def test_a_forgotten_picture_is_not_shown(stack: Stack, api: Api) -> None:
     cache(stack, "s/ada", "ada")
     stack.cached_images.forget("s/ada")
     image = api.get("/api/chats")["chats"][0]["image"]
-    assert (image["status"], image["source"], image["url"], image["initials"]) == ("none", None, None, "AL")
+    assert image == {"status": "none", "initials": "AL"}
 
 
 def test_urls_are_absolute_if_the_page_has_another_address(stack: Stack) -> None:
@@ -235,7 +235,7 @@ def test_a_member_is_shown_with_their_picture(stack: Stack, api: Api) -> None:
 def test_a_chat_says_that_it_is_of_low_priority_and_marked_as_unread(stack: Stack, api: Api) -> None:
     put(stack, replace(CHAT, is_low_priority=True, is_marked_unread=True))
     [chat] = api.get("/api/chats", filter="low-priority")["chats"]
-    assert (chat["isLowPriority"], chat["isMarkedUnread"], chat["unreadCount"]) == (True, True, 0)
+    assert (chat["isLowPriority"], chat["isMarkedUnread"], chat.get("unreadCount")) == (True, True, None)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_a_chat_has_no_more_participants_if_only_oneself_is_not_listed(
 ) -> None:
     put(stack, replace(CHAT, participants=members, participant_count=total))
     [chat] = api.get("/api/chats", participants="20")["chats"]
-    assert (chat["participantCount"], chat["hasMoreParticipants"]) == (total, has_more)
+    assert (chat["participantCount"], chat.get("hasMoreParticipants", False)) == (total, has_more)
 
 
 def test_an_unknown_chat_is_404(api: Api) -> None:

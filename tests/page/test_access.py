@@ -72,7 +72,7 @@ def test_a_card_says_in_words_what_it_shows(visit: Visit) -> None:
     visit.open("#/?filter=unread")
     chats = visit.clone.get("/api/chats?filter=unread&limit=50")["chats"]
     index, chat = next(
-        (index, chat) for index, chat in enumerate(chats) if chat["lastMessage"] and chat["unreadCount"]
+        (index, chat) for index, chat in enumerate(chats) if "lastMessage" in chat and "unreadCount" in chat
     )
     name = visit.cards.nth(index).evaluate("card => card.textContent")
     for part in (

@@ -105,14 +105,7 @@ def test_the_token_that_a_page_keeps_is_sent_to_its_own_api_only(
 def test_attributes_work_where_a_framework_sets_no_properties(
     page: Page, put_avatar: Callable[[str], None]
 ) -> None:
-    image: dict[str, object] = {
-        "status": "none",
-        "initials": "QX",
-        "url": None,
-        "sizes": {},
-        "color": None,
-        "placeholder": None,
-    }
+    image = {"status": "none", "initials": "QX"}
     put_avatar(f"<chat-avatar image='{json.dumps(image)}' size='40'></chat-avatar>")
     avatar = page.locator("chat-avatar")
     assert avatar.evaluate(PAINTED) == "QX"
@@ -134,12 +127,25 @@ def test_initials_or_a_silhouette_are_shown_without_a_picture(
     assert avatar.evaluate("element => element.shadowRoot.querySelectorAll('svg').length") == (not letters)
 
 
+@pytest.mark.usefixtures("moving")
+@pytest.mark.parametrize(("folder", "letters"), [("broken", "AL"), ("whole", "")])
+def test_initials_are_shown_until_a_picture_without_a_first_paint_has_loaded(
+    page: Page, put_avatar: Callable[[str], None], folder: str, letters: str
+) -> None:
+    page.route("**/broken/*.webp", lambda route: route.fulfill(body=b"", content_type="image/webp"))
+    image = {"status": "cached", "url": f"/{folder}/192.webp"}
+    put_avatar(f"<chat-avatar image='{json.dumps(image)}' name='Ada Lovelace'></chat-avatar>")
+    page.wait_for_load_state("networkidle")
+    avatar = page.locator("chat-avatar")
+    wait_until(lambda: avatar.evaluate(PAINTED) == letters, what=f"{letters!r} is painted, and nothing else")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_transparent_picture_is_on_its_backdrop(
     page: Page, put_avatar: Callable[[str], None], scheme: Literal["light", "dark"]
 ) -> None:
     page.emulate_media(color_scheme=scheme)
-    image = {"status": "cached", "sizes": {}, "color": "#0a0a0a", "backdrop": "#ffffff"}
+    image = {"status": "cached", "color": "#0a0a0a", "backdrop": "#ffffff"}
     put_avatar(f"<chat-avatar image='{json.dumps(image)}' name='Ada'></chat-avatar>")
     background = "element => getComputedStyle(element.shadowRoot.querySelector('.face')).backgroundColor"
     assert page.locator("chat-avatar").evaluate(background) == "rgb(255, 255, 255)"
@@ -161,14 +167,15 @@ def moving(page: Page) -> list[str]:
         frames = [Image.new("RGB", (96, 96), color) for color in ("red", "blue")]
         out = io.BytesIO()
         frames[0].save(out, "WEBP", save_all=name == "anim.webp", append_images=frames[1:], duration=200)
-        route.fulfill(body=out.getvalue() if name != "broken.webp" else b"", content_type="image/webp")
+        is_broken = "/broken/" in route.request.url and name == "anim.webp"
+        route.fulfill(body=b"" if is_broken else out.getvalue(), content_type="image/webp")
 
     page.route("**/*.webp", serve)
     return requested
 
 
-def avatar_in_a_link(animated: str = "/anim.webp") -> str:
-    image = {"status": "cached", "url": "/96.webp", "sizes": {"96": "/96.webp"}, "animated": animated}
+def avatar_in_a_link(url: str = "/whole/192.webp", *, is_animated: bool = True) -> str:
+    image = {"status": "cached", "url": url, "isAnimated": is_animated}
     avatar = f"<chat-avatar image='{json.dumps(image)}' name='Ada'></chat-avatar>"
     return f"<a href='#x' style='display: block; width: 300px'>{avatar} Ada</a><p>elsewhere</p>"
 
@@ -222,15 +229,15 @@ def test_nothing_moves_for_people_who_prefer_reduced_motion(
     sees(page, "img")
 
 
-@pytest.mark.parametrize("animated", ["/broken.webp", ""])
+@pytest.mark.parametrize("is_animated", [True, False])
 def test_the_still_stays_if_its_moving_copy_cannot_be_shown(
-    page: Page, put_avatar: Callable[[str], None], moving: list[str], animated: str
+    page: Page, put_avatar: Callable[[str], None], moving: list[str], is_animated: bool
 ) -> None:
-    put_avatar(avatar_in_a_link(animated))
+    put_avatar(avatar_in_a_link("/broken/192.webp", is_animated=is_animated))
     sees(page, "img")
     page.get_by_role("link").hover()
-    if animated:
-        wait_until(lambda: "broken.webp" in moving, what="the moving copy is requested")
+    if is_animated:
+        wait_until(lambda: "anim.webp" in moving, what="the moving copy is requested")
         page.wait_for_load_state("networkidle")
     sees(page, "img")
 

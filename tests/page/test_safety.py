@@ -18,13 +18,12 @@ EVIL_IMAGE = {
     "status": "cached",
     "source": "chat",
     "url": "javascript:window.owned=1",
-    "sizes": {"96": "javascript:window.owned=1", "192": "data:text/html,<script>window.owned=1</script>"},
+    "isAnimated": True,
     "width": 1,
     "height": 1,
     "placeholder": "<b>no hash</b>",
     "color": "url(https://elsewhere.example/pixel)",
     "initials": EVIL,
-    "reason": None,
 }
 
 

@@ -114,7 +114,7 @@ def test_a_picture_that_arrives_later_appears_by_itself(visit: Visit) -> None:
         page = answer.json() | {"nextCursor": None}
         if route.request.url not in answered:
             for chat in page["chats"]:
-                chat["image"] |= {"status": "pending", "url": None, "sizes": {}}
+                chat["image"] = {"status": "pending"}
                 chat["facepile"] = []
         answered.add(route.request.url)
         route.fulfill(response=answer, json=page)

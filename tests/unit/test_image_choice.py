@@ -60,7 +60,7 @@ def test_a_members_own_picture_comes_before_that_of_their_contact() -> None:
 
 
 def test_without_the_contact_only_the_key_of_its_picture_is_known() -> None:
-    assert pictures_of(ADA) == [OWN, replace(OF_CONTACT, source_url=None)]
+    assert pictures_of(ADA) == [OWN, OF_CONTACT._replace(source_url=None)]
 
 
 def test_a_contacts_picture_that_is_never_fetched_is_one_of_them() -> None:

@@ -51,30 +51,45 @@ test("a name has one hue, and other names have others", () => {
 });
 
 test("a small face offers the browser no large copy", () => {
-  const sizes = { "96": "/images/a/96", "192": "/images/a/192", "640": "/images/a/640" };
-  assert.equal(avatar.sourceSet({ sizes }, 96, ""), "/images/a/96 96w, /images/a/192 192w");
+  const url = "/images/a/192.webp";
+  assert.equal(avatar.sourceSet({ url }, 96, ""), "/images/a/96.webp 96w, /images/a/192.webp 192w");
   assert.equal(
-    avatar.sourceSet({ sizes }, 97, ""),
-    "/images/a/96 96w, /images/a/192 192w, /images/a/640 640w",
+    avatar.sourceSet({ url }, 97, ""),
+    "/images/a/96.webp 96w, /images/a/192.webp 192w, /images/a/640.webp 640w",
   );
 });
 
 test("a copy is as wide as its shortest side, which has to fill the circle", () => {
-  const sizes = { "96": "/a", "192": "/b", "640": "/c" };
+  const url = "/a/192.webp";
   for (const [width, height] of [[2000, 1000], [1000, 2000]]) {
-    assert.equal(avatar.sourceSet({ sizes, width, height }, 120, ""), "/a 96w, /b 192w, /c 320w");
+    assert.equal(
+      avatar.sourceSet({ url, width, height }, 120, ""),
+      "/a/96.webp 96w, /a/192.webp 192w, /a/640.webp 320w",
+    );
   }
-  assert.equal(avatar.sourceSet({ sizes, width: 4000, height: 1000 }, 120, ""), "/a 96w, /b 192w");
+  assert.equal(
+    avatar.sourceSet({ url, width: 4000, height: 1000 }, 120, ""),
+    "/a/96.webp 96w, /a/192.webp 192w",
+  );
 });
 
-test("copies that do not exist are left out, and root-relative addresses get their origin", () => {
+test("the address of each copy follows from that of 192 pixels, and no copy from another address", () => {
+  assert.equal(avatar.copyUrl("/images/192/192.webp", "anim"), "/images/192/anim.webp");
+  for (
+    const url of ["/a/96.webp", "/a/1192.webp", "/192.webp/x", "javascript:owned=1", "", null, undefined]
+  ) {
+    assert.equal(avatar.copyUrl(url, "640"), null);
+  }
+});
+
+test("root-relative addresses get their origin", () => {
   assert.equal(
-    avatar.sourceSet({ sizes: { "192": "/a" } }, 56, "https://d111.example"),
-    "https://d111.example/a 192w",
+    avatar.sourceSet({ url: "/a/192.webp" }, 56, "https://d111.example"),
+    "https://d111.example/a/96.webp 96w, https://d111.example/a/192.webp 192w",
   );
   assert.equal(
-    avatar.sourceSet({ sizes: { "96": "https://other.example/a" } }, 56, "https://d111.example"),
-    "https://other.example/a 96w",
+    avatar.sourceSet({ url: "https://other.example/a/192.webp" }, 56, "https://d111.example"),
+    "https://other.example/a/96.webp 96w, https://other.example/a/192.webp 192w",
   );
   assert.equal(avatar.sourceSet({}, 56, ""), "");
 });

@@ -9,9 +9,9 @@ export const declared: typeof ChatAvatar = Defined;
 export const defined: new () => Pick<Defined, keyof ChatAvatar> = ChatAvatar;
 
 interface Chat {
-  title: string | null;
+  title?: string;
   image: ChatImage;
-  facepile: ChatImage[];
+  facepile?: ChatImage[];
 }
 
 export function Example({ chat, base }: { chat: Chat; base: string }) {

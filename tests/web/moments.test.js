@@ -58,7 +58,7 @@ test("periods begin at midnight in the reader's time zone", () => {
     [new Date(2025, 11, 31, 12, 0), "December 2025"],
   ];
   for (const [moment, expected] of cases) assert.equal(period(moment.toISOString(), NOON), expected);
-  assert.equal(period(null, NOON), "Without any activity");
+  assert.equal(period(undefined, NOON), "Without any activity");
 });
 
 /**

@@ -11,7 +11,7 @@ import { setGlobals } from "./fake_browser.js";
  * @param {"pending" | "cached"} status
  * @returns {any}
  */
-const page = (status) => ({ chats: [{ chatId: "a", image: { status }, facepile: [] }], nextCursor: null });
+const page = (status) => ({ chats: [{ chatId: "a", image: { status } }], nextCursor: null });
 
 /**
  * Watches with a clock that moves on demand. `reads` are the cursors that were read, `updates` counts updates.

@@ -24,26 +24,15 @@ import {
 /** @type {Chat} */
 const CHAT = {
   chatId: "a",
-  network: null,
   type: "single",
   title: "Ada",
-  lastActivity: null,
-  lastMessage: null,
-  unreadCount: 0,
-  isArchived: false,
-  isMuted: false,
-  isPinned: false,
-  isLowPriority: false,
-  isMarkedUnread: false,
-  mergedInto: null,
   image: { status: "none" },
-  facepile: [],
   participantCount: 2,
 };
 
 test("a chat without a title has a name all the same", () => {
   assert.equal(titleOf(CHAT), "Ada");
-  assert.equal(titleOf({ ...CHAT, title: null }), "Unnamed chat");
+  assert.equal(titleOf({ ...CHAT, title: undefined }), "Unnamed chat");
   assert.equal(titleOf({ ...CHAT, title: "" }), "Unnamed chat");
 });
 

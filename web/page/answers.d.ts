@@ -5,22 +5,23 @@ import type { ChatImage } from "../avatar.d.ts";
 /** A moment in UTC, in ISO 8601. */
 type Moment = string;
 
+/** A chat. What would be null, false, 0 or empty is left out. */
 export interface Chat {
   chatId: string;
-  network: string | null;
+  network?: string;
   type: "single" | "group";
-  title: string | null;
-  lastActivity: Moment | null;
-  lastMessage: string | null;
-  unreadCount: number;
-  isArchived: boolean;
-  isMuted: boolean;
-  isPinned: boolean;
-  isLowPriority: boolean;
-  isMarkedUnread: boolean;
-  mergedInto: string | null;
+  title?: string;
+  lastActivity?: Moment;
+  lastMessage?: string;
+  unreadCount?: number;
+  isArchived?: boolean;
+  isMuted?: boolean;
+  isPinned?: boolean;
+  isLowPriority?: boolean;
+  isMarkedUnread?: boolean;
+  mergedInto?: string;
   image: ChatImage;
-  facepile: ChatImage[];
+  facepile?: ChatImage[];
   participantCount: number;
 }
 
@@ -30,9 +31,9 @@ export interface Chats {
 }
 
 export interface Participant {
-  fullName: string | null;
-  username: string | null;
-  isSelf: boolean;
+  fullName?: string;
+  username?: string;
+  isSelf?: boolean;
   image: ChatImage;
 }
 

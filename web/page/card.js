@@ -68,7 +68,7 @@ export function titleOf(chat) {
 /**
  * Makes an avatar that stands beside its name. It is hidden from screen readers, which would read the name twice.
  *
- * @param {string | null} name
+ * @param {string | undefined} name
  * @param {number} size The width in CSS pixels.
  * @param {ChatImage | null} [image]
  */
@@ -100,13 +100,14 @@ const PILE_SCALE = 0.8;
  * @param {number} size The width in CSS pixels that there is for the avatar.
  */
 function showPictures(face, chat, size) {
-  const isPile = chat.image.status !== "cached" && chat.facepile.length > 1;
-  face.image = chat.image;
-  face.faces = chat.facepile;
+  const { image, facepile = [] } = chat;
+  const isPile = image.status !== "cached" && facepile.length > 1;
+  face.image = image;
+  face.faces = facepile;
   face.size = isPile && chat.network ? size * PILE_SCALE : size;
 }
 
-/** @param {string | null} iso */
+/** @param {string | undefined} iso */
 function time(iso) {
   return iso ? element("time", { dateTime: iso, title: exact(iso) }, brief(iso)) : element("time");
 }
@@ -138,7 +139,7 @@ function mark(iconName, text) {
  *
  * @param {Chat} chat
  */
-function unread({ unreadCount, isMarkedUnread, isMuted }) {
+function unread({ unreadCount = 0, isMarkedUnread, isMuted }) {
   if (!unreadCount && !isMarkedUnread) return null;
   const count = unreadCount > 99 ? "99+" : String(unreadCount || "");
   const meaning = element("span", { className: "unseen" }, unreadCount ? " unread" : "marked as unread");

@@ -51,7 +51,7 @@ export function exact(iso) {
 /**
  * Returns the heading of the section of the list of chats that a moment belongs to.
  *
- * @param {string | null} iso Null for a chat without any activity.
+ * @param {string | undefined} iso Undefined for a chat without any activity.
  * @param {number} [now] Milliseconds since 1970.
  * @returns {string}
  */

@@ -53,7 +53,7 @@ export function badgeOf(network) {
 /**
  * Draws the badge of a network.
  *
- * @param {string | null} network
+ * @param {string | undefined} network
  * @returns {HTMLSpanElement | null} Null if the network is unknown.
  */
 export function badge(network) {

@@ -74,6 +74,6 @@ export class Pending {
 }
 
 /** @param {Chat} chat */
-function hasPendingPicture({ image, facepile }) {
+function hasPendingPicture({ image, facepile = [] }) {
   return [image, ...facepile].some(({ status }) => status === "pending");
 }

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from imagecache.api import chat_shapes as shapes
 from imagecache.api import cursor as cursors
 from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.http import Route, Routes
-from imagecache.api.values import image_json, iso8601
+from imagecache.api.values import FirstPaint, image_json, iso8601
 from imagecache.model.chat import MOST_ID_BYTES, Folder
 from imagecache.rules.image_choice import ShownChat, ShownMember
 from imagecache.rules.names import name_of, title_of
@@ -25,6 +26,14 @@ from imagecache.usecases.reading.list_chats import (
 if TYPE_CHECKING:
     from imagecache.usecases.reading.show_chat import ChatViewer
 
+
+class ParticipantFields(StrEnum):
+    """The fields of the members that a list of chats shows: what draws their faces, or all."""
+
+    FACE = "face"
+    ALL = "all"
+
+
 CHATS_QUERY = (
     Whole("limit", 1, 100, default=50, about="chats on a page"),
     CURSOR,
@@ -37,6 +46,12 @@ CHATS_QUERY = (
     ),
     Text("accountId", MOST_ID_BYTES, about="only chats of this account"),
     Whole("participants", 0, 20, default=4, about="members shown with each chat"),
+    Choice(
+        "participantFields",
+        ParticipantFields,
+        default=ParticipantFields.FACE,
+        about="what each of these members has: what draws the face, or all that `/api/chat` shows of them",
+    ),
 )
 CHAT_QUERY = (
     Text("chatId", MOST_ID_BYTES, required=True),
@@ -82,6 +97,7 @@ class ChatRoutes:
         filter: ChatFilter,  # noqa: A002 - the name of the query parameter
         account_id: str | None,
         participants: int,
+        participant_fields: ParticipantFields,
     ) -> shapes.Chats:
         """Answers `GET /api/chats`. Raises InvalidRequestError."""
         listing = f"chats {filter.value} {account_id or ''}"
@@ -93,7 +109,7 @@ class ChatRoutes:
             after=cursors.read(listing, cursor, partial(_positions, folders=folders_of(filter))),
         )
         return {
-            "chats": [chat_json(shown, self.base_url) for shown in page.chats],
+            "chats": [chat_json(shown, self.base_url, participant_fields) for shown in page.chats],
             "nextCursor": cursors.write(listing, _positions_json(page.positions)),
         }
 
@@ -102,21 +118,18 @@ class ChatRoutes:
         listing = f"roster {chat_id}"
         shown = self.viewer().show(chat_id, after=cursors.read(listing, participants_cursor, _participant_id))
         return {
-            "chat": chat_json(shown.chat, self.base_url),
+            "chat": chat_json(shown.chat, self.base_url, ParticipantFields.ALL),
             "participants": [_participant_json(member, self.base_url) for member in shown.members],
             "nextParticipantsCursor": cursors.write(listing, shown.last),
         }
 
 
-def chat_json(shown: ShownChat, base_url: str) -> shapes.Chat:
-    """Converts a chat to the JSON of the API."""
+def chat_json(shown: ShownChat, base_url: str, fields: ParticipantFields) -> shapes.Chat:
+    """Converts a chat to the JSON of the API. `fields` says what its members have."""
     chat = shown.chat
     title = title_of(chat)
-    return {
-        "chatId": chat.chat_id,
-        "accountId": chat.account_id,
+    if_set = {
         "network": chat.network,
-        "type": "group" if chat.type == "group" else "single",
         "title": title,
         "lastActivity": iso8601(chat.last_activity),
         "unreadCount": chat.unread_count,
@@ -127,23 +140,41 @@ def chat_json(shown: ShownChat, base_url: str) -> shapes.Chat:
         "isMarkedUnread": chat.is_marked_unread,
         "mergedInto": chat.merged_into,
         "lastMessage": chat.last_message,
-        "image": image_json(shown.image, title, base_url),
-        "facepile": [image_json(face.image, name_of(face.participant), base_url) for face in shown.faces],
-        "participants": [_participant_json(member, base_url) for member in shown.members],
-        "participantCount": chat.participant_count,
+        "facepile": [
+            image_json(face.image, name_of(face.participant), base_url, FirstPaint.COLOR)
+            for face in shown.faces
+        ],
+        "participants": [_participant_json(member, base_url, fields) for member in shown.members],
         "hasMoreParticipants": chat.roster_is_partial or len(chat.participants) > len(shown.members),
     }
-
-
-def _participant_json(member: ShownMember, base_url: str) -> shapes.Participant:
-    participant = member.participant
-    return {
-        "participantId": participant.participant_id,
-        "fullName": participant.shown_name,
-        "username": participant.username,
-        "isSelf": participant.is_self,
-        "image": image_json(member.image, name_of(participant), base_url),
+    required: shapes.Chat = {
+        "chatId": chat.chat_id,
+        "accountId": chat.account_id,
+        "type": "group" if chat.type == "group" else "single",
+        "image": image_json(shown.image, title, base_url),
+        "participantCount": chat.participant_count,
     }
+    return required | cast("shapes.Chat", {name: value for name, value in if_set.items() if value})
+
+
+def _participant_json(
+    member: ShownMember, base_url: str, fields: ParticipantFields = ParticipantFields.ALL
+) -> shapes.Participant:
+    participant = member.participant
+    are_all = fields is ParticipantFields.ALL
+    name = participant.shown_name
+    first_paint = FirstPaint.FULL if are_all else FirstPaint.NOTHING
+    image = image_json(member.image, name or participant.username, base_url, first_paint)
+    shown: shapes.Participant = {"image": image}
+    if are_all:
+        shown["participantId"] = participant.participant_id
+    if name:
+        shown["fullName"] = name
+    if participant.username and (are_all or not name):
+        shown["username"] = participant.username
+    if participant.is_self:
+        shown["isSelf"] = True
+    return shown
 
 
 def _positions_json(positions: Positions) -> list[list[Any]] | None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 
+import orjson
+
 from imagecache.api.fields import Field, read_all
 from imagecache.api.shapes import Error
 from imagecache.api.sizes import MOST_ANSWER_BYTES, sent_bytes
@@ -36,7 +38,8 @@ Response = dict[str, Any]
 _MOST_BODY_CHARS = 4 * 1024 * 1024
 # A shorter answer fits into one network packet without compression.
 _LEAST_BYTES_TO_COMPRESS = 1024
-_FASTEST = 1
+# By measurement: 6 makes a page of chats a tenth smaller than 1, for a millisecond or less.
+_COMPRESSION = 6
 _HEAD = "HEAD "
 _STATUSES: Mapping[type[RequestError], tuple[HTTPStatus, str]] = {
     InvalidRequestError: (HTTPStatus.BAD_REQUEST, "bad_request"),
@@ -225,7 +228,8 @@ def _request_id(event: Event) -> str:
 
 
 def _json(status: HTTPStatus, answer: Any, event: Event) -> Response:
-    body = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+    # The keys of some objects are of an enumeration.
+    body = orjson.dumps(answer, option=orjson.OPT_NON_STR_KEYS)
     asked: Mapping[str, str] = event.get("headers") or {}
     headers = {
         "content-type": "application/json; charset=utf-8",
@@ -241,7 +245,7 @@ def _json(status: HTTPStatus, answer: Any, event: Event) -> Response:
             return {"statusCode": HTTPStatus.NOT_MODIFIED, "headers": headers}
     if len(body) < _LEAST_BYTES_TO_COMPRESS or not _accepts_gzip(asked.get("accept-encoding", "")):
         return {"statusCode": status, "headers": headers, "body": body.decode()}
-    compressed = base64.b64encode(gzip.compress(body, _FASTEST, mtime=0)).decode()
+    compressed = base64.b64encode(gzip.compress(body, _COMPRESSION, mtime=0)).decode()
     headers["content-encoding"] = "gzip"
     return {"statusCode": status, "headers": headers, "body": compressed, "isBase64Encoded": True}
 

@@ -4,6 +4,8 @@ The other shapes are in `chat_shapes.py`, `image_shapes.py`, `contact_shapes.py`
 """
 
 # Before 3.12 typing has no TypeAliasType, and its TypedDict cannot be turned into JSON Schema.
+from typing import NotRequired
+
 from typing_extensions import TypeAliasType, TypedDict
 
 from imagecache.rules.image_choice import ShownFor, ShownStatus
@@ -24,28 +26,28 @@ class Error(TypedDict):
 
 
 class Image(TypedDict):
-    """A picture, with all fields that a page needs to draw it at once.
+    """A picture, with all fields that a page needs to draw it at once. Fields without a value are left out.
 
-    `url` is the URL of the WebP file that fills a square of 192 px. `sizes` has the URLs of the files for
-    squares of 96 and 192 px, and of one whose longest side has 640 px, by size. Without a cached picture,
-    `url` is null and `sizes` is empty. `placeholder` is a ThumbHash in base64. `backdrop` is a color on which
-    a transparent picture can be seen, and null for an opaque one. `animated` is the URL of an animated WebP
-    of at most 192 px, and null for a picture without a moving copy. `width` and `height` are the original's,
-    in pixels. `reason` is the reason of a failure, or `forgotten`.
+    `url` is the URL of the WebP file that fills a square of 192 px; only a cached picture has one. The other
+    files are beside it: replace `192.webp`, at the end of `url`, by `96.webp` for the file that fills a
+    square of 96 px, by `640.webp` for one whose longest side has 640 px, and if `isAnimated` is true by
+    `anim.webp` for an animated one of at most 192 px. `placeholder` is a ThumbHash in base64. A transparent
+    picture has a `backdrop`, a color on which it can be seen. `width` and `height` are the original's, in
+    pixels. `initials` are those of the person or chat, and are left out if the picture is cached. `reason` is
+    the reason of a failure, or `forgotten`.
     """
 
     status: ShownStatus
-    source: ShownFor | None
-    url: str | None
-    sizes: dict[str, str]
-    width: int | None
-    height: int | None
-    placeholder: str | None
-    color: str | None
-    backdrop: str | None
-    animated: str | None
-    initials: str
-    reason: str | None
+    source: NotRequired[ShownFor]
+    url: NotRequired[str]
+    width: NotRequired[int]
+    height: NotRequired[int]
+    placeholder: NotRequired[str]
+    color: NotRequired[str]
+    backdrop: NotRequired[str]
+    isAnimated: NotRequired[bool]
+    initials: NotRequired[str]
+    reason: NotRequired[str]
 
 
 class Shown(TypedDict):

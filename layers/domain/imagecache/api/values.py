@@ -1,48 +1,69 @@
 """The JSON of pictures and times, which many answers contain."""
 
 from datetime import UTC, datetime
+from enum import Enum, auto
+from functools import lru_cache
 
 from imagecache.api import shapes
-from imagecache.model.image import SIZES, ImageView
+from imagecache.model.image import ImageView
+from imagecache.rules import initials as initials_rule
 from imagecache.rules.image_choice import ShownImage, ShownStatus
-from imagecache.rules.initials import initials as initials  # noqa: PLC0414 - also used as this module's
-from imagecache.stores.blobs import image_path, moving_path
+from imagecache.stores.blobs import image_path
+
+# The initials of a name never change. These are the names of a few pages of chats.
+initials = lru_cache(maxsize=4096)(initials_rule.initials)
 
 
-def image_json(shown: ShownImage, name: str | None, base_url: str) -> shapes.Image:
+class FirstPaint(Enum):
+    """What an answer has of a cached picture beside its URL, to be drawn before the picture has loaded.
+
+    `FULL` has the placeholder, the color and the original's size. `COLOR` has the color only, which is enough
+    for the small faces of a group.
+    """
+
+    NOTHING = auto()
+    COLOR = auto()
+    FULL = auto()
+
+
+def image_json(
+    shown: ShownImage, name: str | None, base_url: str, first_paint: FirstPaint = FirstPaint.FULL
+) -> shapes.Image:
     """Converts a picture to JSON, with all fields that a page needs to draw it without another request.
 
-    `name` is the name of the person or chat. Its initials are shown if there is no picture.
+    Fields without a value are left out. `name` is the name of the person or chat. Its initials are shown if
+    there is no picture.
     """
+    status = shown.status
+    image: shapes.Image = {"status": status}
+    if shown.shown_for and status is not ShownStatus.NONE:
+        image["source"] = shown.shown_for
     view = shown.view
-    urls = _urls(view, base_url)
-    return {
-        "status": shown.status,
-        "source": None if shown.status is ShownStatus.NONE else shown.shown_for,
-        "url": urls.get("192"),
-        "sizes": urls,
-        "width": view.width if view else None,
-        "height": view.height if view else None,
-        "placeholder": view.placeholder if view else None,
-        "color": view.color if view else None,
-        "backdrop": view.backdrop if view else None,
-        "animated": _moving_url(view, base_url),
-        "initials": initials(name),
-        "reason": shown.reason,
-    }
+    if view and view.blob_id:
+        image["url"] = base_url + image_path(view.blob_id, 192)
+        if view.backdrop:
+            image["backdrop"] = view.backdrop
+        if view.is_animated:
+            image["isAnimated"] = True
+        if first_paint is not FirstPaint.NOTHING:
+            _add_first_paint(image, view, first_paint)
+        return image
+    if letters := initials(name or ""):
+        image["initials"] = letters
+    if reason := shown.reason:
+        image["reason"] = reason
+    return image
 
 
-def _urls(view: ImageView | None, base_url: str) -> dict[str, str]:
-    """Returns the URLs of the WebP files by their size in pixels, or an empty dict without a stored copy."""
-    if view is None or view.blob_id is None:
-        return {}
-    return {str(size): base_url + image_path(view.blob_id, size) for size in SIZES}
-
-
-def _moving_url(view: ImageView | None, base_url: str) -> str | None:
-    if view is None or view.blob_id is None or not view.is_animated:
-        return None
-    return base_url + moving_path(view.blob_id)
+def _add_first_paint(image: shapes.Image, view: ImageView, first_paint: FirstPaint) -> None:
+    if view.color:
+        image["color"] = view.color
+    if first_paint is FirstPaint.FULL:
+        if view.placeholder:
+            image["placeholder"] = view.placeholder
+        if view.width and view.height:
+            image["width"] = view.width
+            image["height"] = view.height
 
 
 def iso8601(milliseconds: int | None) -> str | None:

@@ -217,8 +217,7 @@ class Failure:
     bad_bytes: BadBytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ImageView:
+class ImageView(NamedTuple):
     """The fields of an image that a page shows. `blob_id` is None if there is no stored copy.
 
     `reason` is the value of a FailureReason, or of a RejectionReason if the URL is rejected.

@@ -1,9 +1,10 @@
 """Chooses the picture that a chat or a member shows from several candidates. No other module chooses."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, ImageSource, ImageStatus, ImageView, image_source
@@ -28,6 +29,21 @@ class ShownStatus(StrEnum):
     NONE = "none"
 
 
+_SHOWN_STATUSES = {
+    ImageStatus.CACHED: ShownStatus.CACHED,
+    ImageStatus.PENDING: ShownStatus.PENDING,
+    ImageStatus.FAILED: ShownStatus.FAILED,
+    ImageStatus.FORGOTTEN: ShownStatus.NONE,
+}
+# The larger number is shown rather than the smaller one, and 0 is not shown.
+_PREFERENCE = {
+    ImageStatus.FORGOTTEN: 0,
+    ImageStatus.FAILED: 1,
+    ImageStatus.PENDING: 2,
+    ImageStatus.CACHED: 3,
+}
+
+
 class ShownFor(StrEnum):
     """Says whose picture is shown: the chat's own, a member's own, or that of the member's contact.
 
@@ -40,8 +56,7 @@ class ShownFor(StrEnum):
     FORMER = "former"
 
 
-@dataclass(frozen=True, slots=True)
-class PictureCandidate:
+class PictureCandidate(NamedTuple):
     """A picture that may be shown. `source_url` is None if only the image's key is known."""
 
     shown_for: ShownFor
@@ -54,8 +69,7 @@ class PictureCandidate:
         return image_source(self.image, self.source_url)
 
 
-@dataclass(frozen=True, slots=True)
-class ShownImage:
+class ShownImage(NamedTuple):
     """The chosen picture and its owner.
 
     Without any candidate both are None. `view` is None, too, if the image was never queued.
@@ -67,9 +81,7 @@ class ShownImage:
     @property
     def status(self) -> ShownStatus:
         """The state for a page: NONE without a view or for a forgotten image, or else the image's status."""
-        if self.view is None or self.view.status is ImageStatus.FORGOTTEN:
-            return ShownStatus.NONE
-        return ShownStatus(self.view.status.value)
+        return _SHOWN_STATUSES[self.view.status] if self.view else ShownStatus.NONE
 
     @property
     def reason(self) -> str | None:
@@ -79,8 +91,7 @@ class ShownImage:
         return self.view.reason if self.view and self.status is ShownStatus.FAILED else None
 
 
-@dataclass(frozen=True, slots=True)
-class ShownMember:
+class ShownMember(NamedTuple):
     """A member of a chat with their picture."""
 
     participant: Participant
@@ -102,14 +113,20 @@ NO_IMAGE = ShownImage(None, None)
 
 def image_keys_of_chat(chat: Chat, member_limit: int) -> Iterator[str]:
     """Yields the keys of all images that may be shown for this chat and its first `member_limit` members."""
-    yield from _keys(_pictures_of_chat(chat))
-    yield from image_keys_of_members([*chat.participants[:member_limit], *_members_for_faces(chat)])
+    yield from (picture.image.key for picture in _pictures_of_chat(chat) if picture.image.key)
+    yield from image_keys_of_members(chat.participants[:member_limit])
+    if len(chat.participants) > member_limit:
+        yield from image_keys_of_members(_members_for_faces(chat))
 
 
 def image_keys_of_members(members: Iterable[Participant]) -> Iterator[str]:
     """Yields the keys of all images that may be shown for these members."""
+    # A page has 1,000 members, so this makes no candidates.
     for member in members:
-        yield from _keys(pictures_of(member))
+        own = member.image
+        for key in (own.key if own else None, member.contact_image_key, member.former_image_key):
+            if key:
+                yield key
 
 
 def shown_chat(chat: Chat, views: Views, member_limit: int) -> ShownChat:
@@ -124,7 +141,7 @@ def shown_chat(chat: Chat, views: Views, member_limit: int) -> ShownChat:
 
 def shown_members(members: Iterable[Participant], views: Views) -> list[ShownMember]:
     """Chooses the picture of each member. `views` must contain the views of `image_keys_of_members`."""
-    return [ShownMember(member, participant_image(member, views)) for member in members]
+    return [ShownMember(member, _choose(pictures_of(member), views)) for member in members]
 
 
 def chat_image(chat: Chat, views: Views) -> ShownImage:
@@ -214,28 +231,24 @@ def _members_for_faces(chat: Chat) -> list[Participant]:
     """Returns at most eight members of a group who have a picture, or an empty list for a single chat."""
     if chat.type == "single":
         return []
-    people = [
+    people = (
         member
         for member in chat.participants
-        if pictures_of(member) and not member.is_self and not is_bot(member)
-    ]
-    return people[:_MEMBERS_CONSIDERED]
+        if not member.is_self and pictures_of(member) and not is_bot(member)
+    )
+    return list(islice(people, _MEMBERS_CONSIDERED))
 
 
-def _keys(pictures: Iterable[PictureCandidate]) -> Iterator[str]:
-    return (picture.image.key for picture in pictures if picture.image.key)
-
-
-def _choose(pictures: Sequence[PictureCandidate], views: Views) -> ShownImage:
-    candidates = [ShownImage(picture.shown_for, view_of(picture.image, views)) for picture in pictures]
-    # A former picture that is not cached cannot be shown: its origin no longer has it.
-    candidates = [
-        candidate
-        for candidate in candidates
-        if candidate.shown_for is not ShownFor.FORMER or candidate.status is ShownStatus.CACHED
-    ]
-    for status in (ShownStatus.CACHED, ShownStatus.PENDING, ShownStatus.FAILED):
-        for candidate in candidates:
-            if candidate.status is status:
-                return candidate
-    return NO_IMAGE
+def _choose(pictures: Iterable[PictureCandidate], views: Views) -> ShownImage:
+    chosen, chosen_preference = NO_IMAGE, 0
+    for shown_for, image, _ in pictures:
+        view = view_of(image, views)
+        if view is None:
+            continue
+        # A former picture that is not cached cannot be shown: its origin no longer has it.
+        if shown_for is ShownFor.FORMER and view.status is not ImageStatus.CACHED:
+            continue
+        preference = _PREFERENCE[view.status]
+        if preference > chosen_preference:
+            chosen, chosen_preference = ShownImage(shown_for, view), preference
+    return chosen

@@ -5,10 +5,12 @@ chatParticipants. It is a text instead of a DynamoDB map, because parsing a map 
 attribute.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.model.chat import Chat, Folder, Participant, lacks_at_most_oneself
@@ -152,7 +154,7 @@ class ShownChats:
 
 def from_preview(preview_json: str) -> tuple[Participant, ...]:
     """Returns the members in a preview. Only the fields that a list of chats shows are set."""
-    return tuple(_participant(member) for member in json.loads(preview_json))
+    return tuple([_participant(member) for member in orjson.loads(preview_json)])
 
 
 def _filter(only: ChatConditions) -> tuple[list[str], Item]:
@@ -191,7 +193,7 @@ def _chat(item: Item) -> Chat:
     texts = {name: value["S"] for name, value in item.items() if "S" in value}
     numbers = {name: int(value["N"]) for name, value in item.items() if "N" in value}
     flags = {name: value["BOOL"] for name, value in item.items() if "BOOL" in value}
-    preview = from_preview(texts["participants"])
+    preview = _kept_preview(texts["participants"])
     return Chat(
         chat_id=texts["chatId"],
         account_id=texts["accountId"],
@@ -215,6 +217,11 @@ def _chat(item: Item) -> Chat:
         is_marked_unread=flags.get("isMarkedUnread", False),
         is_low_priority=flags.get("isLowPriority", False),
     )
+
+
+# The same chats are read again and again, and their members take most of the time. The members of a preview
+# never change under its text.
+_kept_preview = lru_cache(maxsize=256)(from_preview)
 
 
 def _preview_is_partial(preview: tuple[Participant, ...], total: int) -> bool:
