@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from benchmarks import cache_images, cold_start, cost, documents, origin_hits, start, sweep, sync
+from benchmarks import cache_images, cold_start, cost, documents, origin_hits, read_page, start, sweep, sync
 from benchmarks.machine import this_machine
 from benchmarks.results import Result, Verdict
 
@@ -19,6 +19,7 @@ _BENCHMARKS: dict[str, Callable[[], Result]] = {
     "negativeCache": origin_hits.negative_cache,
     "hostile": origin_hits.hostile,
     "coldStart": cold_start.run,
+    "readPage": read_page.run,
     "cost": cost.run,
     "sync": sync.run,
     "sweep": sweep.run,

@@ -98,6 +98,28 @@ def _units(results: Results) -> str:
     return _table(["", *names], rows)
 
 
+def _read_page(results: Results) -> str:
+    figures = results["readPage"]
+    by_images = figures["0 ms a call"]
+    rows = [
+        [way, *(_number(times[way]["cpuMilliseconds"]) for times in by_images.values())]
+        for way in next(iter(by_images.values()))
+    ]
+    slow = figures["4 ms a call"]
+    rows += [
+        [
+            f"{way}, wall ms at 4 ms a call",
+            *(_number(times[way]["wallMilliseconds"]) for times in slow.values()),
+        ]
+        for way in next(iter(slow.values()))
+    ]
+    sizes = figures["bytes"].values()
+    rows += [
+        [f"bytes of ours, {form}", *(_number(size[form]) for size in sizes)] for form in ("plain", "gzip")
+    ]
+    return _table(["CPU ms, if nothing else is said", *(f"{images} images" for images in by_images)], rows)
+
+
 def _prices(_results: Results) -> str:
     rows = [
         [name, f"${price.dollars:.10g}", _number(price.free), price.source, str(price.date)]
@@ -113,6 +135,7 @@ _BLOCKS: Mapping[str, Callable[[Results], str]] = {
     "months": _months,
     "hundred-people": _hundred_people,
     "units": _units,
+    "read-page": _read_page,
     "prices": _prices,
 }
 
