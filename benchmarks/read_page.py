@@ -25,6 +25,7 @@ from benchmarks import page_competitors as competitors
 from benchmarks.page_rows import CHATS, IMAGES_TABLE, MEMBERS, chats_table, write_rows
 from benchmarks.prepared_dynamodb import prepared_dynamodb
 from benchmarks.results import Result, Target
+from imagecache.api import chats as chat_routes
 from imagecache.api import values
 from imagecache.api.http import serve
 from imagecache.aws_clients import client_maker
@@ -111,7 +112,7 @@ def _compare(url: str, images: int, milliseconds_a_call: int) -> dict[str, Any]:
 
 
 def _forget_what_is_kept() -> None:
-    for kept in (shown._kept_preview, views._cached_view, values.initials):
+    for kept in (shown._kept_preview, views._cached_view, values.initials, chat_routes._face_json):
         kept.cache_clear()
 
 

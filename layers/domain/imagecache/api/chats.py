@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,9 +11,10 @@ from imagecache.api import chat_shapes as shapes
 from imagecache.api import cursor as cursors
 from imagecache.api.fields import CURSOR, MOST_CURSOR_CHARS, Choice, Text, Whole
 from imagecache.api.http import Route, Routes
+from imagecache.api.shapes import Image
 from imagecache.api.values import FirstPaint, image_json, iso8601
 from imagecache.model.chat import MOST_ID_BYTES, Folder
-from imagecache.rules.image_choice import ShownChat, ShownMember
+from imagecache.rules.image_choice import ShownChat, ShownImage, ShownMember
 from imagecache.rules.names import name_of, title_of
 from imagecache.stores.chats.shown import Position
 from imagecache.usecases.reading.list_chats import (
@@ -161,18 +162,33 @@ def _participant_json(
     member: ShownMember, base_url: str, fields: ParticipantFields = ParticipantFields.ALL
 ) -> shapes.Participant:
     participant = member.participant
-    are_all = fields is ParticipantFields.ALL
     name = participant.shown_name
-    first_paint = FirstPaint.FULL if are_all else FirstPaint.NOTHING
-    image = image_json(member.image, name or participant.username, base_url, first_paint)
+    if fields is ParticipantFields.FACE:
+        username = None if name else participant.username
+        return _face_json(member.image, name, username, base_url, is_self=participant.is_self)
+    image = image_json(member.image, name or participant.username, base_url)
+    shown = _named(image, name, participant.username, is_self=participant.is_self)
+    shown["participantId"] = participant.participant_id
+    return shown
+
+
+# The same faces are on many pages, and nothing changes the JSON of a face that was made.
+@lru_cache(maxsize=4096)
+def _face_json(
+    image: ShownImage, name: str | None, username: str | None, base_url: str, *, is_self: bool
+) -> shapes.Participant:
+    """Returns what draws the face of a member in a list of chats."""
+    shown = image_json(image, name or username, base_url, FirstPaint.NOTHING)
+    return _named(shown, name, username, is_self=is_self)
+
+
+def _named(image: Image, name: str | None, username: str | None, *, is_self: bool) -> shapes.Participant:
     shown: shapes.Participant = {"image": image}
-    if are_all:
-        shown["participantId"] = participant.participant_id
     if name:
         shown["fullName"] = name
-    if participant.username and (are_all or not name):
-        shown["username"] = participant.username
-    if participant.is_self:
+    if username:
+        shown["username"] = username
+    if is_self:
         shown["isSelf"] = True
     return shown
 
