@@ -324,7 +324,7 @@ def units_of_request(
         case "dynamodb" if operation in {"GetItem", "BatchGetItem", "Query", "Scan"}:
             return {"readUnits": _read_units(operation, sent, answer)}
         case "dynamodb":
-            return {"writeUnits": answer.get("ConsumedCapacity", {}).get("CapacityUnits", 1)}
+            return {"writeUnits": _write_units(answer)}
         case "sqs":
             return {"messages": 1}
         case "s3" if operation in {"GetObject", "HeadObject"}:
@@ -332,6 +332,16 @@ def units_of_request(
         case "s3" if operation.startswith(("List", "Put")):
             return {"objectWrites": 1}
     return {}
+
+
+def _write_units(answer: Mapping[str, Any]) -> float:
+    """Returns the write units of one request.
+
+    The engine counts one unit for each row of a batch, and none for its indexes.
+    """
+    consumed = answer.get("ConsumedCapacity", {"CapacityUnits": 1})
+    tables = consumed if isinstance(consumed, list) else [consumed]
+    return float(sum(table["CapacityUnits"] for table in tables))
 
 
 def _read_units(operation: str, sent: Mapping[str, Any], answer: Mapping[str, Any]) -> float:

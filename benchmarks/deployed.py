@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 
+from imagecache.aws_clients import client_maker
 from imagecache.config import Config
 from imagecache.wiring import MakeClient
 from local.deploy import DeployedStack
@@ -25,13 +26,14 @@ def deployed_config(stack: DeployedStack, function: str) -> Config:
 
 
 def counting_clients(calls: Counter[str], access: Mapping[str, Any]) -> MakeClient:
-    """Returns a maker of AWS clients that count their requests in `calls`, by the name of the operation.
+    """Returns a maker of the functions' AWS clients that count their requests by the name of the operation.
 
-    `access` are keywords for `boto3.client`.
+    `calls` are the counts, and `access` are keywords for the function that makes a client.
     """
+    make = client_maker()
 
     def make_client(service: str, **options: Any) -> Any:
-        client: Any = boto3.client(service, **{**access, **options})  # type: ignore[call-overload]  # a name that varies
+        client: Any = make(service, **{**access, **options})
         client.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
         return client
 

@@ -1,19 +1,19 @@
-"""`make bench ONLY=sweep` sweeps 100,000 rows on the embedded engine.
+"""`make bench ONLY=sweep` sweeps 1,000 and 100,000 rows on the embedded engine.
 
-The sweep runs in a process of its own, with the settings of the deployed function and a clock that is two
-days ahead. The figures say how long it takes, how much memory it needs at its peak, and how many requests of
-each kind it sends.
+A sweep runs in a process of its own, with the settings of the deployed function and a clock that is two days
+ahead. The figures say how long it takes, how much CPU time it and the engine use, how much memory it needs at
+its peak, and how many requests of each kind it sends. How much memory 1,000,000 images need is measured with
+generated pages in place of tables and a bucket (see `benchmarks.generated_pages`); there, nothing is due.
 """
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,18 +22,22 @@ from typing import Any
 from botocore.config import Config as BotoConfig
 
 from benchmarks.deployed import counting_clients, deployed_settings
-from benchmarks.results import Result
+from benchmarks.generated_pages import GeneratedPages
+from benchmarks.results import Result, Target
+from benchmarks.running import cpu_seconds, peak_megabytes
 from imagecache.clock import DAY, now
 from imagecache.config import Config
 from imagecache.model.chat import Chat
-from imagecache.model.job import CleanupOrder
+from imagecache.model.job import CleanupOrder, Job
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.blobs import object_keys
-from imagecache.stores.chats.chats import preview_of
+from imagecache.stores.chats.chats import ChatToStore, preview_of
 from imagecache.stores.state.last_sync import LastSync
 from imagecache.wiring import Wiring
 from local.deploy import DeployedStack
+from local.engine import REGION
 from local.stack import local_stack
+from tests.settings import config_with
 
 _WRITES_AT_ONCE = 8
 _ROWS_A_WRITE = 25  # the most that BatchWriteItem accepts
@@ -69,20 +73,41 @@ class Size:
 
 
 _FULL_SIZE = Size()
+_MOST_IMAGES = 1_000_000
+_GENERATED = "GENERATED_IMAGES"
+"""The variable of the environment with the number of images of generated pages."""
+_SMALL_SIZE = Size(rows=1_000, due=5, orphans=10, contents=100, unnamed_contents=1)
 
 
-def run(size: Size = _FULL_SIZE) -> Result:
+def run(sizes: Sequence[Size] = (_SMALL_SIZE, _FULL_SIZE), images: int = _MOST_IMAGES) -> Result:
+    """Returns the figures of one sweep of each size, and of one of generated pages with so many images."""
+    sweeps = [_measure(size) for size in sizes]
+    largest = sweeps[-1]
+    return Result(
+        {"sizes": [*sweeps, _run_in_another_process({_GENERATED: str(images)})]},
+        [
+            Target(f"sweep of {largest['rows']:,} rows", 90, largest["seconds"], "s", takes_time=True),
+            Target("the memory of this sweep at its peak", 150, largest["peakMegabytes"], "MB"),
+        ],
+    )
+
+
+def _measure(size: Size) -> dict[str, Any]:
     """Fills a new stack, sweeps it in another process, and returns the figures."""
     with tempfile.TemporaryDirectory() as folder, local_stack(Path(folder)) as stack:
         settings = deployed_settings(stack, "CleanupFunction")
         _fill(stack, Config.from_env(settings), size)
-        sweep = subprocess.run(
-            [sys.executable, "-m", "benchmarks.sweep"],
-            env=os.environ | settings | stack.engine.environment,
-            capture_output=True,
-            check=True,
-        )
-        return Result(json.loads(sweep.stdout))
+        engine_before = cpu_seconds(stack.engine.child.process_id)
+        figures = _run_in_another_process(settings | stack.engine.environment)
+        engine_seconds = cpu_seconds(stack.engine.child.process_id) - engine_before
+        return figures | {"engineCpuSeconds": round(engine_seconds, 1)}
+
+
+def _run_in_another_process(environment: Mapping[str, str]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.sweep"]
+    output = subprocess.run(command, env=os.environ | environment, stdout=subprocess.PIPE, check=True).stdout
+    figures: dict[str, Any] = json.loads(output)
+    return figures
 
 
 def _fill(stack: DeployedStack, config: Config, size: Size) -> None:
@@ -116,9 +141,10 @@ def _fill(stack: DeployedStack, config: Config, size: Size) -> None:
     last_chat = size.shown_rows[-1] // _MEMBERS_A_CHAT
     for number in range(first_chat, last_chat + 1):
         chat = _chat(number, moment)
-        wiring.chats_table.put(
-            chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r", fence=1
+        to_store = ChatToStore(
+            chat=chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r"
         )
+        wiring.chats_table.put([to_store], fence=1)
     # Without a recent complete sync, a sweep deletes nothing.
     wiring.last_sync_store.record(LastSync(completed_at=moment + _CLOCK_AHEAD, fence=1))
 
@@ -200,34 +226,42 @@ def _finish(results: Iterable[None]) -> None:
 
 
 def _sweep_in_this_process() -> dict[str, Any]:
-    """Sweeps the stack that the environment describes, and returns the figures of this process."""
+    """Sweeps what the environment describes, and returns the figures of this process."""
     calls = Counter[str]()
-    wiring = Wiring(
-        Config.from_env(os.environ),
-        make_client=counting_clients(calls, {}),
-        clock=lambda: now() + _CLOCK_AHEAD,
-    )
-    job_runner = wiring.job_runner
-    sweep = wiring.sweep
-    megabytes_before = _peak_megabytes()
-    started = time.monotonic()
-    time_budget = TimeBudget(lambda: _TIME_LIMIT_MS, reserve_ms=60_000)
-    job = job_runner.run(job_runner.job_id({}, scheduled=CleanupOrder()), sweep.run, time_budget)
+    make_client = counting_clients(calls, {})
+    if images := os.environ.get(_GENERATED):
+        access = {"region_name": REGION, "aws_access_key_id": "none", "aws_secret_access_key": "none"}
+        make_client = GeneratedPages(int(images)).clients(counting_clients(calls, access))
+    config = config_with(writes_at_once=_WRITES_AT_ONCE) if images else Config.from_env(os.environ)
+    wiring = Wiring(config, make_client=make_client, clock=lambda: now() + _CLOCK_AHEAD)
+    megabytes_before = peak_megabytes()
+    started, cpu_started = time.monotonic(), time.process_time()
+    counts = _sweep(wiring) if not images else _sweep_without_a_row_for_the_job(wiring)
     return {
         "seconds": round(time.monotonic() - started, 1),
-        "peakMegabytes": _peak_megabytes(),
+        "cpuSeconds": round(time.process_time() - cpu_started, 1),
+        "peakMegabytes": peak_megabytes(),
         "megabytesBefore": megabytes_before,
         "awsCalls": dict(sorted(calls.items())),
-        "status": job.status,
-        **job.result,
+        **counts,
     }
 
 
-def _peak_megabytes() -> int:
-    """Returns the largest resident size of this process. Linux only."""
-    # getrusage would return the peak of the parent process, if that is larger.
-    status = Path("/proc/self/status").read_text()
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) // 1024
+def _sweep(wiring: Wiring) -> dict[str, Any]:
+    job_runner = wiring.job_runner
+    time_budget = TimeBudget(lambda: _TIME_LIMIT_MS, reserve_ms=60_000)
+    job_id = job_runner.job_id({}, scheduled=CleanupOrder())
+    job = job_runner.run(job_id, wiring.sweep.run, time_budget)
+    return {"status": job.status, **job.result}
+
+
+def _sweep_without_a_row_for_the_job(wiring: Wiring) -> dict[str, Any]:
+    """Sweeps without recording the progress, which generated pages do not keep."""
+    job = Job("generated", CleanupOrder(), created_at=wiring.clock(), updated_at=wiring.clock())
+    counts: Counter[str] = Counter()
+    for step in wiring.sweep.run(job):
+        counts.update(step.counts)
+    return dict(counts)
 
 
 if __name__ == "__main__":

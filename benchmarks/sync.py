@@ -1,30 +1,37 @@
-"""`make bench ONLY=sync` syncs 5,000 chats with 60,000 participants into the embedded engine.
+"""`make bench ONLY=sync` measures first runs of sync, and runs over chats that have not changed.
 
-It measures how long that takes and how many requests it needs. The first, complete run is the deployed
-function itself. The runs over unchanged chats are the same use case in this process, so that its AWS calls
-can be counted.
+An account of 5,000 chats with 60,000 participants is synced into the embedded engine, which shows how long a
+run takes; much of this time is the engine's. How the requests, CPU time and memory of a first run grow with
+the number of chats is measured with empty tables (see `benchmarks.empty_tables`). Each run is the use case of
+the deployed function, in a process of its own.
 """
 
 import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import requests
-from botocore.config import Config as BotoConfig
 
-from benchmarks.deployed import counting_clients, deployed_config
-from benchmarks.results import Result
+from benchmarks.deployed import counting_clients, deployed_settings
+from benchmarks.empty_tables import with_empty_tables
+from benchmarks.results import Result, Target
+from benchmarks.running import cpu_seconds, peak_megabytes
 from demo.account import DEFAULT_NOW
 from demo.chats import Chat, Network, Person
 from demo.media import Media, Picture
 from demo.service import DemoAccount
 from imagecache.clock import now
+from imagecache.config import Config
 from imagecache.sources.beeper.chats import ChatApi
 from imagecache.wiring import Wiring
 from local.deploy import DeployedStack
@@ -33,7 +40,6 @@ from local.stack import local_stack
 _NETWORK = Network("WhatsApp", "whatsapp")
 _SMALLEST_DEMO_SCALE = 0.03
 _TIME_LIMIT_MS = 900_000
-_LONGEST_INVOCATION_SECONDS = 950
 # Neighbouring groups share most of their members.
 _DISTANCE_OF_GROUPS = 66
 
@@ -52,39 +58,57 @@ class Size:
 
 
 _FULL_SIZE = Size()
+_GROWING_SIZES = tuple(
+    Size(single_chats=chats * 22 // 25, groups=chats * 3 // 25, members=25) for chats in (500, 5_000, 20_000)
+)
 
 
-def run(size: Size = _FULL_SIZE) -> Result:
-    """Returns the figures of a first run, and of an incremental and a complete run without changes."""
+def run(size: Size = _FULL_SIZE, growing_sizes: tuple[Size, ...] = _GROWING_SIZES) -> Result:
+    """Returns the figures of all runs."""
     with tempfile.TemporaryDirectory() as folder, DemoAccount(scale=_SMALLEST_DEMO_SCALE) as demo:
         parameters = {"BeeperUrl": demo.beeper_url}
         secrets = {"beeper-token": demo.beeper_token}
         with local_stack(Path(folder), parameters=parameters, secrets=secrets) as stack:
-            return Result(_measure(stack, demo, size))
+            _disable_the_cacher(stack)
+            _fill(demo, size)
+            settings = deployed_settings(stack, "SyncFunction") | stack.engine.environment
+            figures = _measure(stack, demo, settings)
+    figures["firstRunsWithEmptyTables"] = [_measure_first_run(each, settings) for each in growing_sizes]
+    return Result(figures, _targets(figures))
 
 
-def _measure(stack: DeployedStack, demo: DemoAccount, size: Size) -> dict[str, Any]:
-    _disable_the_cacher(stack)
-    _fill(demo, size)
-    participants = sum(len(chat.people) for chat in demo.account.chats)
-    result: dict[str, Any] = {"participants": participants, "chats": len(demo.account.chats)}
-    started = time.monotonic()
-    result["firstRun"] = _invoke(stack)
-    result["firstRunSeconds"] = round(time.monotonic() - started, 1)
-    for name, complete in (("unchangedIncremental", False), ("unchangedComplete", True)):
-        demo.hits.reset()
-        calls: Counter[str] = Counter()
-        started = time.monotonic()
-        report = _sync_in_this_process(stack, demo, calls, complete=complete)
-        hits = demo.hits.as_json()
-        result[name] = {
-            "seconds": round(time.monotonic() - started, 1),
-            "outcome": report["outcome"],
-            "changed": report["changed"],
-            "requestsToBeeper": {"chats": hits["chats"], "chat": hits["chat"]},
-            "awsCalls": dict(calls),
-        }
-    return result
+def _targets(figures: Mapping[str, Any]) -> list[Target]:
+    def seconds(what: str, limit: float, measured: float) -> Target:
+        return Target(what, limit, measured, "s", takes_time=True)
+
+    first, complete = figures["firstRun"], figures["unchangedComplete"]
+    return [
+        seconds(f"first sync of {figures['chats']:,} chats", 90, first["seconds"]),
+        seconds("sync of all chats, unchanged", 5, complete["seconds"]),
+    ]
+
+
+def _measure(stack: DeployedStack, demo: DemoAccount, settings: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the figures of a first run, and of an incremental and a complete run without changes."""
+    figures: dict[str, Any] = _size_of(demo)
+    for name, complete in (("firstRun", False), ("unchangedIncremental", False), ("unchangedComplete", True)):
+        engine_before = cpu_seconds(stack.engine.child.process_id)
+        figures[name] = _run_in_another_process(demo, settings, complete=complete)
+        engine_seconds = cpu_seconds(stack.engine.child.process_id) - engine_before
+        figures[name]["engineCpuSeconds"] = round(engine_seconds, 1)
+    return figures
+
+
+def _measure_first_run(size: Size, settings: Mapping[str, str]) -> dict[str, Any]:
+    with DemoAccount(scale=_SMALLEST_DEMO_SCALE) as demo:
+        demo.chat_api.lists_contacts = False
+        _fill(demo, size)
+        return _size_of(demo) | _run_in_another_process(demo, {**settings, "EMPTY_TABLES": "1"})
+
+
+def _size_of(demo: DemoAccount) -> dict[str, int]:
+    chats = demo.account.chats
+    return {"chats": len(chats), "participants": sum(len(chat.people) for chat in chats)}
 
 
 def _fill(demo: DemoAccount, size: Size) -> None:
@@ -126,30 +150,53 @@ def _disable_the_cacher(stack: DeployedStack) -> None:
         functions.update_event_source_mapping(UUID=source["UUID"], Enabled=False)
 
 
-def _invoke(stack: DeployedStack) -> list[dict[str, Any]]:
-    """Invokes the deployed function until it has read everything, and returns the report of each invocation.
-
-    Raises RuntimeError if the function fails.
-    """
-    patient = BotoConfig(read_timeout=_LONGEST_INVOCATION_SECONDS, retries={"total_max_attempts": 1})
-    functions = boto3.client("lambda", **{**stack.engine.access, "config": patient})
-    reports: list[dict[str, Any]] = []
-    while not reports or reports[-1]["outcome"] in {"unfinished", "busy"}:
-        answer = functions.invoke(FunctionName=stack.outputs["SyncFunction"], Payload="{}")
-        report = json.loads(answer["Payload"].read())
-        if "FunctionError" in answer:
-            raise RuntimeError(report)
-        reports.append(report)
-    return reports
-
-
-def _sync_in_this_process(
-    stack: DeployedStack, demo: DemoAccount, calls: Counter[str], *, complete: bool
+def _run_in_another_process(
+    demo: DemoAccount, settings: Mapping[str, str], *, complete: bool = False
 ) -> dict[str, Any]:
-    """Runs the use case of the deployed function, counts its AWS calls, and returns its report."""
-    make_client = counting_clients(calls, stack.engine.access)
-    chat_sync = Wiring(deployed_config(stack, "SyncFunction"), make_client=make_client, clock=now).chat_sync
+    """Returns the figures of one run, which must end with `ok`. Raises RuntimeError if it does not."""
+    demo.hits.reset()
+    environment = {
+        **os.environ,
+        **settings,
+        "BEEPER_URL": demo.beeper_url,
+        "BEEPER_TOKEN": demo.beeper_token,
+        "COMPLETE": "1" if complete else "",
+    }
+    command = [sys.executable, "-m", "benchmarks.sync"]
+    output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
+    figures: dict[str, Any] = json.loads(output)
+    if figures["outcome"] != "ok":
+        raise RuntimeError(f"the sync has ended with {figures['outcome']}")
+    hits = demo.hits.as_json()
+    return figures | {"requestsToBeeper": {"chats": hits["chats"], "chat": hits["chat"]}}
+
+
+def _sync_in_this_process() -> dict[str, Any]:
+    """Syncs what the environment describes, and returns the figures of this process."""
+    calls: Counter[str] = Counter()
+    make_client = counting_clients(calls, {})
+    if os.environ.get("EMPTY_TABLES"):
+        make_client = with_empty_tables(make_client)
+    chat_sync = Wiring(Config.from_env(os.environ), make_client=make_client, clock=now).chat_sync
+    secrets = {"beeper-token": os.environ["BEEPER_TOKEN"]}
+    megabytes_before = peak_megabytes()
+    started, cpu_started = time.monotonic(), time.process_time()
     with requests.Session() as session:
-        secrets = {"beeper-token": demo.beeper_token}
-        chat_api = ChatApi(base_url=demo.beeper_url, secrets=secrets, session=session)
-        return asdict(chat_sync.run(chat_api, remaining_ms=lambda: _TIME_LIMIT_MS, complete=complete))
+        chat_api = ChatApi(base_url=os.environ["BEEPER_URL"], secrets=secrets, session=session)
+        report = chat_sync.run(
+            chat_api, remaining_ms=lambda: _TIME_LIMIT_MS, complete=bool(os.environ["COMPLETE"])
+        )
+    return {
+        "seconds": round(time.monotonic() - started, 1),
+        "cpuSeconds": round(time.process_time() - cpu_started, 1),
+        "peakMegabytes": peak_megabytes(),
+        "megabytesBefore": megabytes_before,
+        "outcome": report.outcome,
+        "changed": report.changed,
+        "queued": report.queued,
+        "awsCalls": dict(sorted(calls.items())),
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(_sync_in_this_process()))

@@ -1,6 +1,6 @@
 """Makes ministack evaluate the policy of each function's role, as AWS does.
 
-With `AUTH=true` ministack does that, but this module has to correct four differences from AWS:
+With `AUTH=true` ministack does that, but this module has to correct these differences from AWS:
 
 - ministack derives the credentials of a function from the names of the function and its role, so that anybody
   can compute them. This module makes them random.
@@ -8,7 +8,8 @@ With `AUTH=true` ministack does that, but this module has to correct four differ
   this module every caller except a function is the root user, because the gate has checked the run's token.
 - ministack checks the wrong action or resource of some requests. For a batch of messages it checks an action
   that AWS does not have. For a deletion of object versions it checks the first object as if the object itself
-  were deleted. For a request for several parameters it checks none of them.
+  were deleted. For a request for several parameters it checks none of them. For a batch of PartiQL statements
+  it checks an action that AWS does not have, and no table.
 - ministack does not know the condition key `dynamodb:LeadingKeys`, so it ignores conditions on it.
 """
 
@@ -16,6 +17,7 @@ import contextlib
 import hmac
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +29,15 @@ _ACTION_OF_BATCH = {
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
     "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+
+
+# The start of a PartiQL statement that changes a row, as our stores write it, and the action that AWS checks.
+_STATEMENT = re.compile(r'(INSERT INTO|UPDATE|DELETE FROM) "([\w.-]+)" ')
+_ACTION_OF_STATEMENT = {
+    "INSERT INTO": "dynamodb:PartiQLInsert",
+    "UPDATE": "dynamodb:PartiQLUpdate",
+    "DELETE FROM": "dynamodb:PartiQLDelete",
 }
 
 
@@ -135,6 +146,10 @@ def _without_batches(original: _Extract, deleted: Callable[[str, bytes], list[tu
             # ministack checks only the first object for this action, and the others for the right one.
             [(_, version), *_] = deleted(path.strip("/"), body) or [("", "")]
             return "s3:DeleteObjectVersion" if version else action
+        if action == "dynamodb:BatchExecuteStatement":
+            actions = {_ACTION_OF_STATEMENT[verb] for verb, _ in _statements(body)}
+            # No role may send this action itself, so other statements and a mixture of actions are refused.
+            return actions.pop() if len(actions) == 1 else action
         return _ACTION_OF_BATCH.get(action, action)
 
     return extract_iam_action
@@ -150,9 +165,25 @@ def _with_every_parameter(original: _Extract) -> _Extract:
             arns = [f"arn:aws:ssm:{region}:{account_id}:parameter/{name.lstrip('/')}" for name in names]
             if arns:
                 return _Resources(arns)
+        if service == "dynamodb" and (tables := {table for _, table in _statements(body)}):
+            _, region, account_id = place
+            return _Resources([f"arn:aws:dynamodb:{region}:{account_id}:table/{table}" for table in tables])
         return str(original(service, method, path, headers, body, *place))
 
     return extract_resource_arn
+
+
+def _statements(body: bytes) -> list[tuple[str, str]]:
+    """Returns the verb and the table of each PartiQL statement in a request.
+
+    Returns an empty list if the request has none, or one that is not of the form that our stores write.
+    """
+    try:
+        texts = [statement["Statement"] for statement in json.loads(body)["Statements"]]
+        starts = [_STATEMENT.match(text) for text in texts]
+    except (KeyError, TypeError, ValueError):
+        return []
+    return [(start[1], start[2]) for start in starts if start] if all(starts) else []
 
 
 def _with_leading_keys(original: _Extract, partition_key: Callable[[str], str]) -> _Extract:

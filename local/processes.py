@@ -58,6 +58,11 @@ class Child:
                 start_new_session=True,  # Ctrl-C reaches only us, and we stop our children in order
             )
 
+    @property
+    def process_id(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
     def check(self) -> None:
         """Raises ChildError if the process has ended."""
         status = self._process.poll()

@@ -21,7 +21,7 @@ from imagecache.model.image import ImageMessage, ImageRecord, ImageStatus, Origi
 from imagecache.rules.source_urls import image_key
 from imagecache.sources.pages import is_html_page
 from imagecache.stores.blobs import Blobs
-from imagecache.stores.chats.chats import ChatsTable, preview_of
+from imagecache.stores.chats.chats import ChatsTable, ChatToStore, preview_of
 from imagecache.stores.chats.participants import ParticipantsTable, roster_rows
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.images.claims import ImageClaims, Won
@@ -223,13 +223,13 @@ class ChatImport:
             return Outcome.IMPORTED
         try:
             self.participants_table.put(chat.chat_id, roster_rows(chat), fence=_OLDEST_FENCE)
-            self.chats_table.put(
-                chat,
+            imported = ChatToStore(
+                chat=chat,
                 preview_json=preview_of(chat),
                 list_fingerprint=_IMPORTED_FINGERPRINT,
                 roster_fingerprint=_IMPORTED_FINGERPRINT,
-                fence=_OLDEST_FENCE,
             )
+            self.chats_table.put([imported], fence=_OLDEST_FENCE)
         except FencedOffError:
             # A sync was killed after it had written members of this chat, which are newer than the
             # snapshot's.

@@ -82,7 +82,8 @@ class LocalTables:
         return AWSResponse(request.url, response.status, response.headers, _Content(content))  # type: ignore[arg-type]  # a class with the same methods
 
     def _note_changes(self, action: str, body: bytes) -> None:
-        names = [name for name in self._may_contain_items if f'"{name}"'.encode() in body]
+        # In a PartiQL statement, the name is followed by an escaped quotation mark.
+        names = [name for name in self._may_contain_items if f'"{name}'.encode() in body]
         if action == "DeleteTable":
             for name in names:
                 del self._may_contain_items[name]

@@ -86,7 +86,7 @@ class Stack:
 
     def writes(self) -> list[str]:
         """Names of the calls so far that change anything."""
-        changing = ("Put", "Update", "Delete", "BatchWrite", "Send", "Transact")
+        changing = ("Put", "Update", "Delete", "BatchWrite", "BatchExecute", "Send", "Transact")
         return [name for name in self.calls if name.startswith(changing)]
 
     def chat_api(self, demo: DemoAccount, session: requests.Session) -> ChatApi:

@@ -2,7 +2,7 @@
 
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import Blob, Failure, FailureReason, ImageMessage, ImageRef
-from imagecache.stores.chats.chats import preview_of
+from imagecache.stores.chats.chats import ChatToStore, preview_of
 from tests.integration.conftest import NOW, Stack
 
 PLACEHOLDER = "3OcRJYB4d3h/iIeHeEh3eIhw+j2w"
@@ -52,9 +52,15 @@ CHAT = Chat(
 def put(stack: Stack, chat: Chat) -> None:
     """Stores the chat and its roster as a run of sync does."""
     stack.participants_table.put(chat.chat_id, list(chat.participants), fence=1)
-    stack.chats_table.put(
-        chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r", fence=1
+    put_chat(stack, chat)
+
+
+def put_chat(stack: Stack, chat: Chat) -> None:
+    """Stores the chat without its roster."""
+    to_store = ChatToStore(
+        chat=chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r"
     )
+    stack.chats_table.put([to_store], fence=1)
 
 
 def request(key: str) -> ImageMessage:

@@ -12,7 +12,7 @@ from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
-from tests.integration.made import ADA, CHAT, ME, cache, fail, person, put, request
+from tests.integration.made import ADA, CHAT, ME, cache, fail, person, put, put_chat, request
 
 
 def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
@@ -41,7 +41,7 @@ def made(stack: Stack, count: int, **fields: Any) -> list[Chat]:
 
 def stack_chat(stack: Stack, chat: Chat) -> None:
     """Stores a chat without members."""
-    stack.chats_table.put(chat, preview_json="[]", list_fingerprint="l", roster_fingerprint="r", fence=1)
+    put_chat(stack, replace(chat, participants=()))
 
 
 def pages(api: Api, **query: str) -> Iterator[list[dict[str, Any]]]:

@@ -25,7 +25,9 @@ WEB = "https://example.org/ada.png"
 
 
 def unshown(stack: Stack, chat: Chat) -> None:
-    stack.participants_table.remove(chat.chat_id, [one.participant_id for one in chat.participants], fence=1)
+    stack.participants_table.remove(
+        [(chat.chat_id, one.participant_id) for one in chat.participants], fence=1
+    )
 
 
 def test_an_image_without_a_reference_is_marked_kept_for_thirty_days_then_deleted_with_its_objects(
@@ -93,7 +95,7 @@ def test_orphans_do_not_keep_other_images_that_are_due_waiting(
     for number, key in enumerate(("s/orphan1", "s/orphan2", "s/zoe")):
         fail(stack, key, next_attempt_at=NOW + number)
     for key in ("s/orphan1", "s/orphan2"):
-        stack.cached_images.mark_orphaned(key, now=NOW)
+        stack.cached_images.mark_orphans([key], now=NOW, at_once=1)
     stack.now += DAY
     assert stack.wiring.image_queueing.request_due() == 1
     assert [from_body(message["body"]).image_key for message in stack.messages()] == ["s/zoe"]

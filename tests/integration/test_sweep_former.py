@@ -65,7 +65,7 @@ def test_a_due_orphan_is_kept_as_a_former_picture_until_a_grace_after_its_person
     swept(stack)
     assert stack.row("s/other") == {}
     assert "orphanedAt" not in stack.row("s/face")
-    stack.participants_table.remove(CHAT.chat_id, [ADA.participant_id], fence=1)
+    stack.participants_table.remove([(CHAT.chat_id, ADA.participant_id)], fence=1)
     for days in (1, REMEMBERED_FOR // DAY, GRACE // DAY - 1):
         nights(stack, days)
         swept(stack)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from imagecache.key_set import KeySet
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
 from imagecache.stores.chats.participants import ShownKeys
@@ -137,7 +138,7 @@ def test_objects_that_only_seem_to_be_missing_are_not_touched(stack: Stack, blob
     nights(stack, 2)
     sweep = sweep_of(stack)
     [page] = sweep.row_sweeper.sweep(
-        after=None, shown=ShownKeys({"s/ada"}, set()), stock=Stock(), dry_run=False
+        after=None, shown=ShownKeys(KeySet(["s/ada"])), stock=Stock(), dry_run=False
     )
     assert page == SweptPage(SweepCounts(rows=1), last_key=None)
     assert stack.row("s/ada") == row

@@ -1,5 +1,6 @@
 """Chats are stored as Beeper lists them, change with it, and cost nothing while they do not change."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,8 @@ import requests
 from demo.chats import Person
 from demo.service import DemoAccount
 from imagecache.clock import DAY, HOUR
-from imagecache.model.chat import Chat, Folder
+from imagecache.model.chat import Folder
+from imagecache.stores.chats.chats import ChatToStore
 from imagecache.stores.chats.participants import CHAT_ROW
 from imagecache.stores.state.beeper_health import BeeperState
 from tests.integration.conftest import Stack
@@ -193,10 +195,11 @@ def test_a_crash_before_a_chat_is_written_is_repaired_by_the_next_run(
 ) -> None:
     put, victim = stack.chats_table.put, demo.account.chats[5].id
 
-    def crash(chat: Chat, **how: object) -> None:
-        if chat.chat_id == victim:
+    def crash(chats: Iterable[ChatToStore], *, fence: int) -> None:
+        written = list(chats)
+        put((each for each in written if each.chat.chat_id != victim), fence=fence)
+        if victim in {each.chat.chat_id for each in written}:
             raise ConnectionError("the network went away")
-        put(chat, **how)  # type: ignore[arg-type] # handed through
 
     stack.chats_table.put = crash  # type: ignore[method-assign] # members and messages are written, the chat is not
     with pytest.raises(ConnectionError):

@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from demo.service import DemoAccount
-from imagecache.model.chat import Participant
-from imagecache.stores.chats.participants import ParticipantsTable
+from imagecache.model.chat import Chat, Participant
+from imagecache.stores.chats.participants import MergedRoster, ParticipantsTable
 from tests.integration.conftest import NOW, Stack
 from tests.integration.demo_chats import chat_with, fill, person
 
@@ -25,11 +25,8 @@ class UnstoredRosters(ParticipantsTable):
     def roster(self, _chat_id: str) -> dict[str, Participant]:
         return {}
 
-    def put(self, chat_id: str, participants: list[Participant], *, fence: int) -> None:
-        pass
-
-    def remove(self, chat_id: str, participant_ids: list[str], *, fence: int) -> None:
-        pass
+    def merge(self, chats: Iterable[Chat], **_: object) -> list[MergedRoster]:
+        return [MergedRoster(chat, []) for chat in chats]
 
 
 @pytest.fixture
@@ -40,7 +37,8 @@ def stored(stack: Stack, session: requests.Session) -> Iterable[DemoAccount]:
         fill(demo, [chat_with(number, person(number)) for number in range(CHATS)])
         cached(stack, [f"local.beeper.com/alex_{number}" for number in range(CHATS)])
         rosters = UnstoredRosters(table_name="unused", dynamodb=stack.dynamodb, writes_at_once=1)
-        page_writer = replace(stack.wiring.page_writer, participants_table=rosters)
+        chat_writer = replace(stack.wiring.chat_writer, participants_table=rosters)
+        page_writer = replace(stack.wiring.page_writer, chat_writer=chat_writer)
         sync = replace(stack.runs(), page_writer=page_writer)
         api = stack.chat_api(demo, session)
         assert sync.run(api, remaining_ms=lambda: 900_000).changed == CHATS

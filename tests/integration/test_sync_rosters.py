@@ -1,7 +1,7 @@
 """Chats whose roster is unavailable, or available only in part: shown as far as known, completed soon."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -246,11 +246,14 @@ def test_a_date_in_the_future_hides_no_other_chat(
 class SlowBeeper:
     """Lists chats whose rosters it sends one by one, but not those of `slow`.
 
-    It accepts requests for new rosters until three were slow.
+    It accepts requests for new rosters until three were slow, and none after those of `sent_before_outage`.
     """
 
-    def __init__(self, *chats: Chat, slow: set[str]) -> None:
+    def __init__(
+        self, *chats: Chat, slow: Collection[str] = (), sent_before_outage: int | None = None
+    ) -> None:
         self.slow = slow
+        self._sent_before_outage = sent_before_outage
         self._chats = list(chats)
         self._slow_answers = 0
 
@@ -263,12 +266,26 @@ class SlowBeeper:
         return 200, []
 
     def with_full_roster(self, chat: Chat) -> Chat:
+        if self._sent_before_outage == 0:
+            raise OriginDownError
+        if self._sent_before_outage:
+            self._sent_before_outage -= 1
         if self._slow_answers == 3:
             raise ChatNotRequestedError
         if chat.chat_id in self.slow:
             self._slow_answers += 1
             raise ChatUnavailableError
         return replace(chat, roster_is_partial=False)
+
+
+def test_chats_that_beeper_has_sent_before_an_outage_are_stored(stack: Stack) -> None:
+    chats = [replace(CHAT, chat_id=f"!{number}", roster_is_partial=True) for number in range(5)]
+    whole = replace(CHAT, chat_id="!whole")
+    api: Any = SlowBeeper(*chats, whole, sent_before_outage=2)
+    assert sync_with(stack, api).outcome == "offline"
+    stored = stack.chats_table.stored(chat.chat_id for chat in (*chats, whole)).keys()
+    assert len(stored) == 3
+    assert "!whole" in stored
 
 
 def without_roster(stack: Stack, chats: list[Chat]) -> set[str]:

@@ -20,6 +20,7 @@ from imagecache.errors import (
 )
 from imagecache.model.image import OriginName
 from imagecache.sources.beeper.chats import ChatApi, ChatPage
+from imagecache.stores.chats.chats import ChatToStore
 from imagecache.stores.state.beeper_health import BeeperState
 from imagecache.stores.state.last_sync import LastSync
 from imagecache.stores.state.progress import SyncProgress, short_hash
@@ -60,15 +61,16 @@ def test_every_write_of_a_superseded_run_is_refused(
     stack.now += 2
     stack.sync(demo, session)
     chat = stack.chat_api(demo, session).page(None).chats[0]
-    writes: list[Callable[[], None]] = [
-        lambda: stack.chats_table.put(
-            chat, preview_json="[]", list_fingerprint="stale", roster_fingerprint="stale", fence=stale
-        ),
+    to_store = ChatToStore(chat=chat, preview_json="[]", list_fingerprint="stale", roster_fingerprint="stale")
+    writes: list[Callable[[], object]] = [
+        lambda: stack.chats_table.put([to_store], fence=stale),
+        lambda: stack.chats_table.put([replace(to_store, is_new=True)], fence=stale),
         lambda: stack.chats_table.delete(chat.chat_id, fence=stale),
         lambda: stack.chats_table.mark_missing(chat.chat_id, since=NOW, fence=stale),
         lambda: stack.participants_table.put(chat.chat_id, list(chat.participants), fence=stale),
+        lambda: stack.participants_table.merge([chat], stored={chat.chat_id: {}}, fence=stale),
         lambda: stack.participants_table.remove(
-            chat.chat_id, [chat.participants[0].participant_id], fence=stale
+            [(chat.chat_id, chat.participants[0].participant_id)], fence=stale
         ),
         lambda: stack.wiring.last_sync_store.record(LastSync(watermark=1, fence=stale)),
         lambda: stack.wiring.recent_chats.record([], fence=stale),

@@ -142,7 +142,8 @@ def test_field_merge_the_members_are_hidden_by_an_incremental_run_that_stores_on
 def test_a_hidden_chat_keeps_its_members_so_that_their_pictures_stay_referenced(stack: Stack) -> None:
     formed(stack, "a", "b")
     assert stack.participants_table.roster("!a").keys() == {"@me", "@a"}
-    assert {"s/a", "s/b", "s/union"} <= stack.participants_table.shown_keys().current
+    shown = stack.participants_table.shown_keys()
+    assert all(key in shown.current for key in ("s/a", "s/b", "s/union"))
 
 
 def test_members_that_are_not_listed_are_not_missing_and_cost_no_request_and_no_write(stack: Stack) -> None:

@@ -85,6 +85,13 @@ def test_the_sum_is_that_of_the_lines_and_allowances_only_reduce_it() -> None:
             {"readUnits": 2},
         ),
         ("dynamodb", "PutItem", {}, {"ConsumedCapacity": {"CapacityUnits": 3}}, {"writeUnits": 3}),
+        (
+            "dynamodb",
+            "BatchExecuteStatement",
+            {},
+            {"ConsumedCapacity": [{"CapacityUnits": 25}]},
+            {"writeUnits": 25},
+        ),
         ("sqs", "SendMessageBatch", {}, {}, {"messages": 1}),
         ("s3", "ListObjectVersions", {}, {}, {"objectWrites": 1}),
         ("s3", "GetObject", {}, {}, {"objectReads": 1}),

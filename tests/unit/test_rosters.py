@@ -7,7 +7,7 @@ import pytest
 from imagecache.model.chat import Chat
 from imagecache.sources.beeper.chats import parse_chat
 from imagecache.stores.chats.chats import StoredChat
-from imagecache.usecases.sync.store_page import (
+from imagecache.usecases.sync.changed_chats import (
     Fetched,
     Listed,
     ListedChat,

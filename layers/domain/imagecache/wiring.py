@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from imagecache.usecases.sync.relink_contacts import ContactRelinker
     from imagecache.usecases.sync.remember_people import PeopleMemory
     from imagecache.usecases.sync.remove_missing import MissingChatRemover
+    from imagecache.usecases.sync.store_chats import ChatWriter
     from imagecache.usecases.sync.store_page import PageWriter
     from imagecache.usecases.sync.sync_accounts import AccountSync, ContactSync
     from imagecache.usecases.sync.sync_chats import ChatSync
@@ -119,6 +120,7 @@ class Wiring:
         return ChatsTable(
             table_name=self.config.chats_table,
             dynamodb=self.client("dynamodb"),
+            writes_at_once=self.config.writes_at_once,
             shows_former_pictures=self._shows_former_pictures,
         )
 
@@ -225,13 +227,22 @@ class Wiring:
     def blobs(self) -> "Blobs":
         from imagecache.stores.blobs import Blobs
 
-        return Blobs(bucket=self.config.image_bucket, s3=self.client("s3"), salt_store=self.salt_store)
+        return Blobs(
+            bucket=self.config.image_bucket,
+            s3=self.client("s3"),
+            salt_store=self.salt_store,
+            requests_at_once=self.config.writes_at_once,
+        )
 
     @cached_property
     def images_queue(self) -> "ImagesQueue":
         from imagecache.queues.images import ImagesQueue
 
-        return ImagesQueue(queue_url=self.config.images_queue_url, sqs=self.client("sqs"))
+        return ImagesQueue(
+            queue_url=self.config.images_queue_url,
+            sqs=self.client("sqs"),
+            requests_at_once=self.config.writes_at_once,
+        )
 
     @cached_property
     def dead_letters(self) -> "DeadLetters":
@@ -326,6 +337,16 @@ class Wiring:
         from imagecache.usecases.sync.store_page import PageWriter
 
         return PageWriter(
+            chats_table=self.chats_table,
+            chat_merger=self.chat_merger,
+            chat_writer=self.chat_writer,
+        )
+
+    @cached_property
+    def chat_writer(self) -> "ChatWriter":
+        from imagecache.usecases.sync.store_chats import ChatWriter
+
+        return ChatWriter(
             chats_table=self.chats_table,
             participants_table=self.participants_table,
             image_queueing=self.image_queueing,
@@ -519,7 +540,11 @@ class Wiring:
         return Sweep(
             people_sweeper=people_sweeper,
             row_sweeper=row_sweeper,
-            blob_sweeper=BlobSweeper(blobs=self.blobs, cached_images=self.cached_images),
+            blob_sweeper=BlobSweeper(
+                blobs=self.blobs,
+                cached_images=self.cached_images,
+                requests_at_once=self.config.writes_at_once,
+            ),
             backfill=self.image_backfill,
             image_queueing=self.image_queueing,
             cache_counter=self.cache_counter,

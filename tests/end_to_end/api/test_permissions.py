@@ -51,13 +51,14 @@ STATE = {
 CONTACTS = {
     f"ContactsTable {action}" for action in ("GetItem", "Scan", "PutItem", "UpdateItem", "DeleteItem")
 }
-SYNCED = {"Scan", "PutItem", "UpdateItem", "DeleteItem"}
+SYNCED = {"Scan", "PutItem", "INSERT", "UpdateItem", "DeleteItem"}
 
 MAY = {
     "SyncFunction": {
         *(f"BeeperChatsTable {action}" for action in SYNCED | {"BatchGetItem"}),
         *(f"ChatParticipantsTable {action}" for action in SYNCED | {"Query"}),
         *("CachedImagesTable BatchGetItem", "CachedImagesTable UpdateItem", "CachedImagesTable index Query"),
+        "CachedImagesTable INSERT",
         *CONTACTS,
         "ContactsTable BatchGetItem",
         *STATE,
@@ -88,7 +89,7 @@ MAY = {
         *CONTACTS,
         *("ContactsTable BatchGetItem", "ContactsTable index Query"),
         *("CachedImagesTable GetItem", "CachedImagesTable BatchGetItem"),
-        *("CachedImagesTable UpdateItem", "CachedImagesTable index Query"),
+        *("CachedImagesTable INSERT", "CachedImagesTable UpdateItem", "CachedImagesTable index Query"),
         *STATE,
         "send image",
         *("invoke SyncFunction", "invoke JobsFunction", "invoke CleanupFunction"),
@@ -98,6 +99,7 @@ MAY = {
     "JobsFunction": {
         *("BeeperChatsTable index Query", "ChatParticipantsTable Query", "ContactsTable BatchGetItem"),
         *("CachedImagesTable BatchGetItem", "CachedImagesTable UpdateItem", "CachedImagesTable index Query"),
+        "CachedImagesTable INSERT",
         *STATE,
         *("send image", "receive dead letter", "delete dead letter", "invoke JobsFunction"),
     },
@@ -114,6 +116,7 @@ MAY = {
         *("ChatParticipantsTable index Query", "ChatParticipantsTable index Scan"),
         *("CachedImagesTable BatchGetItem", "CachedImagesTable Scan"),
         *("CachedImagesTable UpdateItem", "CachedImagesTable DeleteItem"),
+        *("CachedImagesTable INSERT", "CachedImagesTable UPDATE", "CachedImagesTable DELETE"),
         *("CachedImagesTable index Query", "CachedImagesTable index Scan"),
         *STATE,
         *("send image", "invoke CleanupFunction"),
@@ -187,11 +190,27 @@ class Caller:
         yield f"{table} DeleteItem", lambda: dynamodb.delete_item(**one, **only_if_it_exists)
         deletion = {name: [{"DeleteRequest": {"Key": key}}]}
         yield f"{table} BatchWriteItem", lambda: dynamodb.batch_write_item(RequestItems=deletion)
+        for verb, statement in self._statements(name, key_names).items():
+            yield f"{table} {verb}", partial(self._execute, statement)
         yield f"{table} DescribeTable", lambda: dynamodb.describe_table(TableName=name)
         if table in INDEXES:
             index, key_name = INDEXES[table]
             yield f"{table} index Query", lambda: query(key_name, IndexName=index)
             yield f"{table} index Scan", lambda: dynamodb.scan(TableName=name, IndexName=index, Limit=1)
+
+    def _statements(self, name: str, key_names: list[str]) -> dict[str, str]:
+        """Returns a PartiQL statement of each kind, by its verb. None has an effect."""
+        no_key = ", ".join(f"'{key_name}': ''" for key_name in key_names)
+        never = " AND ".join(f"{key_name} = 'nobody'" for key_name in key_names)
+        return {
+            "INSERT": f'INSERT INTO "{name}" VALUE {{{no_key}}}',
+            "UPDATE": f'UPDATE "{name}" SET changed = 1 WHERE {never}',  # noqa: S608 - fixed names
+            "DELETE": f'DELETE FROM "{name}" WHERE {never}',  # noqa: S608 - fixed names
+            "SELECT": f'SELECT * FROM "{name}" WHERE {never}',  # noqa: S608 - fixed names
+        }
+
+    def _execute(self, statement: str) -> object:
+        return self._client("dynamodb").batch_execute_statement(Statements=[{"Statement": statement}])
 
     def _state_calls(self) -> Iterator[tuple[str, Call]]:
         """Yields calls for single rows of syncState, of which a function may have some only."""

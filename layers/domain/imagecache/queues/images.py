@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import QueueRefusedError
 from imagecache.model.image import ImageMessage
+from imagecache.parallel import in_parallel
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -21,26 +22,29 @@ _ATTEMPTS = 3
 
 
 class ImagesQueue:
-    """Sends messages, and postpones received messages.
+    """Sends messages, up to `requests_at_once` batches in parallel, and postpones received messages.
 
     Every method raises StoreUnavailableError if SQS refuses or does not answer.
     """
 
-    def __init__(self, *, queue_url: str, sqs: "SQSClient") -> None:
+    def __init__(self, *, queue_url: str, sqs: "SQSClient", requests_at_once: int = 1) -> None:
         self._queue_url = queue_url
         self._sqs = sqs
+        self._requests_at_once = requests_at_once
 
     @aws_errors_translated()
     def send(self, messages: Sequence[ImageMessage]) -> None:
-        """Sends all messages, in their order. Raises QueueRefusedError if SQS refuses one three times."""
-        batch: list[str] = []
+        """Sends all messages, about in their order.
+
+        Raises QueueRefusedError if SQS refuses one three times.
+        """
+        batches: list[list[str]] = []
         for body in map(to_body, messages):
-            if len(batch) == _MESSAGES_PER_CALL or sum(map(len, batch)) + len(body) > _BYTES_PER_CALL:
-                self._send_batch(batch)
-                batch = []
-            batch.append(body)
-        if batch:
-            self._send_batch(batch)
+            is_full = not batches or len(batches[-1]) == _MESSAGES_PER_CALL
+            if is_full or sum(map(len, batches[-1])) + len(body) > _BYTES_PER_CALL:
+                batches.append([])
+            batches[-1].append(body)
+        in_parallel(self._send_batch, batches, at_once=self._requests_at_once)
 
     @aws_errors_translated()
     def send_later(self, message: ImageMessage, *, milliseconds: int) -> None:

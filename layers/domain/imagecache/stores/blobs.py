@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import NO_VALIDATORS, SIZES, Blob, Picture, Validators
+from imagecache.parallel import in_parallel
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -102,6 +103,7 @@ def image_paths(blob_id: str) -> str:
 class Blobs:
     """Reads and writes the objects of the image bucket. Every method raises StoreUnavailableError.
 
+    The versions of up to `requests_at_once` blobs are listed in parallel.
     The key of an object is derived from its content, so storing the same content twice changes nothing.
     """
 
@@ -112,11 +114,13 @@ class Blobs:
         s3: "S3Client",
         salt_store: "SaltStore",
         deletions_per_call: int = _MOST_DELETIONS_PER_CALL,
+        requests_at_once: int = 1,
     ) -> None:
         self._bucket = bucket
         self._s3 = s3
         self._salt_store = salt_store
         self._deletions_per_call = deletions_per_call
+        self._requests_at_once = requests_at_once
 
     def store(self, original: bytes, picture: Picture, validators: Validators = NO_VALIDATORS) -> Blob:
         """Stores all objects of an image, and returns what its row records about them.
@@ -188,12 +192,10 @@ class Blobs:
 
         Versions are deleted by their ids, so an object that is stored meanwhile is not deleted.
         """
-        old = [
-            version
-            for blob_id in blob_ids
-            for version in self.versions(blob_id)
-            if version.modified_at < before
-        ]
+        versions = in_parallel(
+            lambda blob_id: list(self.versions(blob_id)), blob_ids, at_once=self._requests_at_once
+        )
+        old = [version for of_blob in versions for version in of_blob if version.modified_at < before]
         self._delete(old)
         return DeletedVersions(len(old), sum(version.size for version in old))
 

@@ -7,8 +7,7 @@ DynamoDB's own JSON, because reading rows through the models needs six times the
 import random
 import time
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -17,6 +16,7 @@ from pynamodb.exceptions import DeleteError, PutError, UpdateError
 
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import FencedOffError, StoreUnavailableError
+from imagecache.parallel import in_parallel
 
 # A page of chats is read without PynamoDB's models, whose import takes time in a cold start.
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 
 RowT = TypeVar("RowT", bound="Model")
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 Item = dict[str, Any]
@@ -48,18 +46,6 @@ def bound(model: type[RowT], *, table_name: str, dynamodb: "DynamoDBClient") -> 
     )
     row._get_connection().connection._client = cast("Any", dynamodb)
     return row
-
-
-def in_parallel(do: Callable[[T], R], items: Iterable[T], *, at_once: int) -> list[R]:
-    """Calls `do` with each of the items, with up to `at_once` of them at a time.
-
-    Returns the results in the order of the items. Raises the first error of a call.
-    """
-    pending = list(items)
-    if len(pending) < 2:  # Most changes concern one item, for which a thread would only cost time.
-        return [do(item) for item in pending]
-    with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(do, pending))
 
 
 # BatchGetItem's limit.

@@ -18,7 +18,9 @@ from imagecache.model.chat import (
     folder_of,
     network_name,
 )
+from imagecache.parallel import in_parallel
 from imagecache.rules.source_urls import storable_url
+from imagecache.stores.batches import insert, item_of
 from imagecache.stores.chats.shown import PREVIEW_LENGTH, ShownChats
 from imagecache.stores.dynamodb import Item, batch_get, behind, bound, fenced
 
@@ -97,6 +99,22 @@ class StoredChat:
     own_folder: Folder = Folder.INBOX
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatToStore:
+    """A chat with all that its row contains.
+
+    `roster_unavailable_since` is in ms, and 0 if the chat is stored with its roster. `is_new` means that the
+    chat probably has no row, so that it can be written in a batch.
+    """
+
+    chat: Chat
+    preview_json: str
+    list_fingerprint: str
+    roster_fingerprint: str
+    roster_unavailable_since: int = 0
+    is_new: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The attributes of a stored chat that a complete run compares with the chats that Beeper lists.
@@ -135,16 +153,23 @@ class ChatsTable(ShownChats):
     """Reads chats for pages, and reads and writes them for sync.
 
     A Chat that is read has only the members of its preview, and their former pictures only if
-    `shows_former_pictures` is True. Every write is conditional on the fence of the sync run. Every method
-    raises StoreUnavailableError if DynamoDB does not answer.
+    `shows_former_pictures` is True. Every write is conditional on the fence of the sync run. Up to
+    `writes_at_once` requests are sent in parallel. Every method raises StoreUnavailableError if DynamoDB does
+    not answer.
     """
 
     def __init__(
-        self, *, table_name: str, dynamodb: "DynamoDBClient", shows_former_pictures: bool = True
+        self,
+        *,
+        table_name: str,
+        dynamodb: "DynamoDBClient",
+        writes_at_once: int = 1,
+        shows_former_pictures: bool = True,
     ) -> None:
         super().__init__(
             table_name=table_name, dynamodb=dynamodb, shows_former_pictures=shows_former_pictures
         )
+        self._writes_at_once = writes_at_once
         self._row = bound(ChatRow, table_name=table_name, dynamodb=dynamodb)
 
     def account_ids(self, chat_ids: Iterable[str]) -> dict[str, str]:
@@ -220,50 +245,25 @@ class ChatsTable(ShownChats):
             for row in rows
         }
 
-    def put(
-        self,
-        chat: Chat,
-        *,
-        preview_json: str,
-        list_fingerprint: str,
-        roster_fingerprint: str,
-        roster_unavailable_since: int = 0,
-        fence: int,
-    ) -> None:
-        """Replaces the whole row. The chat then no longer counts as missing. Raises FencedOffError.
-
-        `roster_unavailable_since` is in ms, and 0 if the chat is stored with its roster.
-        """
-        row = self._row(
-            chat_id=chat.chat_id,
-            account_id=chat.account_id,
-            network=chat.network,
-            type=chat.type,
-            title=chat.title,
-            description=chat.description,
-            last_activity=chat.last_activity,
-            unread_count=chat.unread_count,
-            is_archived=chat.is_archived,
-            is_muted=chat.is_muted,
-            is_pinned=chat.is_pinned,
-            last_message=chat.last_message,
-            source_url=storable_url(chat.source_url) if chat.source_url else None,
-            image_key=chat.image.key if chat.image else None,
-            rejected=chat.image.rejected if chat.image else None,
-            preview_json=preview_json,
-            participant_count=chat.participant_count,
-            list_fingerprint=list_fingerprint,
-            roster_fingerprint=roster_fingerprint,
-            roster_unavailable_since=roster_unavailable_since or None,
-            is_marked_unread=chat.is_marked_unread,
-            is_low_priority=chat.is_low_priority,
-            merged_into=chat.merged_into,
-            merged_chat_ids=set(chat.merged_chat_ids) or None,
-            folder=chat.folder.value if chat.folder else None,
-            synced_by=fence,
+    def put(self, chats: Iterable[ChatToStore], *, fence: int) -> None:
+        """Replaces the whole row of each chat. It then no longer counts as missing. Raises FencedOffError."""
+        rows = [(chat, _values(chat, fence)) for chat in chats]
+        new = [values for chat, values in rows if chat.is_new]
+        done = insert(
+            self._dynamodb,
+            table_name=self._table_name,
+            items=[item_of(self._row, values) for values in new],
+            at_once=self._writes_at_once,
         )
+        # A row that could not be inserted exists most likely: it is replaced, unless a newer run wrote it.
+        not_inserted = [values for values, is_inserted in zip(new, done, strict=True) if not is_inserted]
+        to_replace = [*not_inserted, *(values for chat, values in rows if not chat.is_new)]
+
+        def save(values: dict[str, Any]) -> None:
+            self._row(**values).save(condition=behind(ChatRow.synced_by, fence))
+
         with fenced():
-            row.save(condition=behind(ChatRow.synced_by, fence))
+            in_parallel(save, to_replace, at_once=self._writes_at_once)
 
     def update_preview(self, chat: ChatSummary, linked: Mapping[str, Participant], *, fence: int) -> None:
         """Replaces contacts' pictures and names, and former pictures, in the preview, if one differs.
@@ -332,6 +332,39 @@ def _with_links(preview_json: str, linked: Mapping[str, Participant]) -> str:
                 member.pop(name, None)
             member.update(_linked_json(linked[member["id"]]))
     return _to_json(members)
+
+
+def _values(to_store: ChatToStore, fence: int) -> dict[str, Any]:
+    """Returns the values of the row's attributes, by the names of ChatRow."""
+    chat = to_store.chat
+    return {
+        "chat_id": chat.chat_id,
+        "account_id": chat.account_id,
+        "network": chat.network,
+        "type": chat.type,
+        "title": chat.title,
+        "description": chat.description,
+        "last_activity": chat.last_activity,
+        "unread_count": chat.unread_count,
+        "is_archived": chat.is_archived,
+        "is_muted": chat.is_muted,
+        "is_pinned": chat.is_pinned,
+        "last_message": chat.last_message,
+        "source_url": storable_url(chat.source_url) if chat.source_url else None,
+        "image_key": chat.image.key if chat.image else None,
+        "rejected": chat.image.rejected if chat.image else None,
+        "preview_json": to_store.preview_json,
+        "participant_count": chat.participant_count,
+        "list_fingerprint": to_store.list_fingerprint,
+        "roster_fingerprint": to_store.roster_fingerprint,
+        "roster_unavailable_since": to_store.roster_unavailable_since or None,
+        "is_marked_unread": chat.is_marked_unread,
+        "is_low_priority": chat.is_low_priority,
+        "merged_into": chat.merged_into,
+        "merged_chat_ids": set(chat.merged_chat_ids) or None,
+        "folder": chat.folder.value if chat.folder else None,
+        "synced_by": fence,
+    }
 
 
 def _stored_chat(item: Item) -> StoredChat:

@@ -1,8 +1,9 @@
 """The chatParticipants table: the full roster of every chat, found by chat, by image and by contact."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
@@ -10,12 +11,15 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 from pynamodb.models import Model
 
 from imagecache.aws_errors import aws_errors_translated
+from imagecache.key_set import KeySet
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, RejectionReason
+from imagecache.parallel import in_parallel
 from imagecache.rules.names import better_name, is_identifier
 from imagecache.rules.source_urls import storable_url
+from imagecache.stores.batches import insert, item_of
 from imagecache.stores.chats.people import is_person
-from imagecache.stores.dynamodb import behind, bound, fenced, in_parallel, scan
+from imagecache.stores.dynamodb import Item, behind, bound, fenced, scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -76,6 +80,9 @@ class ParticipantRow(Model):
     by_contact = _ByContact()
 
 
+_ATTRIBUTES = tuple(attribute.attr_name for attribute in ParticipantRow.get_attributes().values())
+
+
 class Reference(NamedTuple):
     """A place that shows an image: a member of a chat, or a chat itself (its participant id is CHAT_ROW)."""
 
@@ -93,10 +100,10 @@ class ShownKeys:
     pictures of people, who may be shown with them although Beeper no longer names them.
     """
 
-    current: set[str]
-    recorded: set[str]
+    current: KeySet = field(default_factory=KeySet)
+    recorded: KeySet = field(default_factory=KeySet)
 
-    def __contains__(self, image_key: object) -> bool:
+    def __contains__(self, image_key: str) -> bool:
         return image_key in self.current or image_key in self.recorded
 
     def is_former(self, image_key: str) -> bool:
@@ -113,18 +120,19 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MergedRoster:
-    """A chat with its members as they are stored now. `left_over` has the ids of the rows to remove."""
+    """A chat with its members as they are stored now. `left_over` has the keys of the rows to remove."""
 
     chat: Chat
-    left_over: list[str]
+    left_over: list[Position]
 
 
 class ParticipantsTable:
     """Reads and writes chatParticipants.
 
-    Each row needs one write request, because DynamoDB has no batches of conditional writes. Up to
-    `writes_at_once` requests are sent in parallel. Pages have former pictures only if `shows_former_pictures`
-    is True. Every method raises StoreUnavailableError if DynamoDB does not answer.
+    New rows are written in batches. A row that exists is replaced by a request of its own, because a batch
+    cannot replace a row as a whole. Up to `writes_at_once` requests are sent in parallel. Pages have former
+    pictures only if `shows_former_pictures` is True. Every method raises StoreUnavailableError if DynamoDB
+    does not answer.
     """
 
     def __init__(
@@ -144,15 +152,21 @@ class ParticipantsTable:
     @aws_errors_translated()
     def roster(self, chat_id: str) -> dict[str, Participant]:
         """Returns the rows of a chat by participant id. The chat's own picture, if any, is under CHAT_ROW."""
-        rows = self._row.query(chat_id, consistent_read=True)
-        return {row.participant_id: _participant(row) for row in rows}
+        items = self._items(chat_id, consistent=True)
+        return {item["participantId"]["S"]: _participant(item) for item in items}
+
+    def rosters(self, chat_ids: Iterable[str]) -> dict[str, dict[str, Participant]]:
+        """Returns the result of `roster` for each of these chats, by chat id."""
+        distinct = list(dict.fromkeys(chat_ids))
+        rosters = in_parallel(self.roster, distinct, at_once=self._writes_at_once)
+        return dict(zip(distinct, rosters, strict=True))
 
     @aws_errors_translated()
     def one(self, chat_id: str, participant_id: str) -> Participant | None:
         """Returns this member of the chat, or None if there is no such member."""
         # A Query instead of GetItem: a function that reads pages needs no further right.
-        rows = self._row.query(chat_id, ParticipantRow.participant_id == participant_id, consistent_read=True)
-        return next(map(_participant, rows), None)
+        items = self._items(chat_id, participant_id, consistent=True)
+        return next(map(_participant, items), None)
 
     @aws_errors_translated()
     def page(self, chat_id: str, *, limit: int, after: str | None) -> tuple[list[Participant], str | None]:
@@ -160,10 +174,9 @@ class ParticipantsTable:
 
         `after` is the id of the last member of the page before. The returned id is None after the last page.
         """
-        start = {"chatId": {"S": chat_id}, "participantId": {"S": after}} if after else None
         # One more row shows whether another page follows; one more because CHAT_ROW may be among the rows.
-        rows = list(self._row.query(chat_id, limit=limit + 2, last_evaluated_key=start))
-        members = [_participant(row) for row in rows if row.participant_id != CHAT_ROW]
+        items = islice(self._items(chat_id, after=after, page_size=limit + 2), limit + 2)
+        members = [_participant(item) for item in items if item["participantId"]["S"] != CHAT_ROW]
         if not self._shows_former_pictures:
             members = [replace(member, former_image_key=None) for member in members]
         has_more = len(members) > limit
@@ -184,7 +197,7 @@ class ParticipantsTable:
 
     def shown_keys(self) -> ShownKeys:
         """Scans byImage and returns the keys of all pictures in rows of chats, members and people."""
-        keys = ShownKeys(set(), set())
+        keys = ShownKeys()
         attributes = ("imageKey", "chatId")
         for items, _ in scan(
             self._dynamodb, table_name=self._table_name, attributes=attributes, index="byImage"
@@ -206,12 +219,17 @@ class ParticipantsTable:
         `after` is such a key. The rows of people are left out. DynamoDB returns fewer rows if `limit` rows
         are larger than 1 MB.
         """
-        key = {"chatId": {"S": after[0]}, "participantId": {"S": after[1]}} if after else None
-        pages = self._row.scan(page_size=limit, last_evaluated_key=key, consistent_read=True).page_iter
-        rows = [self._row.from_raw_data(item) for item in next(pages)["Items"]]
-        last_key = pages.last_evaluated_key
+        pages = scan(
+            self._dynamodb,
+            table_name=self._table_name,
+            attributes=_ATTRIBUTES,
+            after=_key(*after) if after else None,
+            limit=limit,
+        )
+        items, last_key = next(pages)
         position = (last_key["chatId"]["S"], last_key["participantId"]["S"]) if last_key else None
-        members = [Member(row.chat_id, _participant(row)) for row in rows if not is_person(row.chat_id)]
+        rows = ((item["chatId"]["S"], item) for item in items)
+        members = [Member(chat_id, _participant(item)) for chat_id, item in rows if not is_person(chat_id)]
         return members, position
 
     @aws_errors_translated()
@@ -220,36 +238,51 @@ class ParticipantsTable:
         rows = self._row.by_contact.query(contact_id, limit=limit)
         return [(row.chat_id, row.participant_id) for row in rows]
 
-    def merge(self, chat: Chat, *, stored: Mapping[str, Participant], fence: int) -> MergedRoster:
-        """Writes each member of the chat that differs from its row, and the chat's own picture likewise.
+    def merge(
+        self, chats: Iterable[Chat], *, stored: Mapping[str, Mapping[str, Participant]], fence: int
+    ) -> list[MergedRoster]:
+        """Writes each member of these chats that differs from its row, and the chats' own pictures likewise.
 
-        `stored` must be the result of `roster`. A stored name is kept if the network now sends no name, or an
-        id in its place. If the roster is partial, stored members that it does not list stay and are added to
-        the returned chat. No row is removed: the caller queues images first, see usecases/sync/store_page.py.
-        Raises FencedOffError.
+        `stored` must have the result of `roster` for each chat. A stored name is kept if the network now
+        sends no name, or an id in its place. If a roster is partial, stored members that it does not list
+        stay and are added to the returned chat. No row is removed: the caller queues images first, see
+        usecases/sync/store_page.py. Raises FencedOffError.
         """
-        members = tuple(
-            _with_better_name(member, stored.get(member.participant_id)) for member in chat.participants
-        )
-        chat = replace(chat, participants=members)
-        rows = {row.participant_id: row for row in roster_rows(chat)}
-        changed = [row for row in rows.values() if stored.get(row.participant_id) != _as_stored(row)]
-        self.put(chat.chat_id, changed, fence=fence)
-        absent = stored.keys() - rows.keys()
-        if chat.roster_is_partial:
-            unlisted = [row for row in stored.values() if row.participant_id in absent - {CHAT_ROW}]
-            chat = _with_more_members(chat, unlisted)
-            absent &= {CHAT_ROW}
-        return MergedRoster(chat, sorted(absent))
+        merged: list[MergedRoster] = []
+        new: list[Member] = []
+        changed: list[Member] = []
+        for chat in chats:
+            roster = stored[chat.chat_id]
+            named = _with_better_names(chat, roster)
+            merged.append(_merged_roster(named, roster))
+            for row in roster_rows(named):
+                before = roster.get(row.participant_id)
+                if before is None:
+                    new.append(Member(chat.chat_id, row))
+                elif before != _as_stored(row):
+                    changed.append(Member(chat.chat_id, row))
+        self._put([*self._not_inserted(new, fence=fence), *changed], fence=fence)
+        return merged
 
-    def put(self, chat_id: str, participants: list[Participant], *, fence: int) -> None:
+    def put(self, chat_id: str, participants: Iterable[Participant], *, fence: int) -> None:
         """Writes these rows of a chat. Raises FencedOffError."""
+        self._put([Member(chat_id, participant) for participant in participants], fence=fence)
 
-        def save(participant: Participant) -> None:
-            row = self._row(chat_id, participant.participant_id, synced_by=fence, **_attributes(participant))
-            row.save(condition=behind(ParticipantRow.synced_by, fence))
+    def _put(self, rows: Iterable[Member], *, fence: int) -> None:
+        def save(row: Member) -> None:
+            self._row(**_values(row, fence)).save(condition=behind(ParticipantRow.synced_by, fence))
 
-        self._write_all(save, participants)
+        self._write_all(save, rows)
+
+    def _not_inserted(self, rows: Sequence[Member], *, fence: int) -> list[Member]:
+        """Inserts these rows. Returns those that could not be inserted, most likely because they exist."""
+        done = insert(
+            self._dynamodb,
+            table_name=self._table_name,
+            items=[item_of(self._row, _values(row, fence)) for row in rows],
+            at_once=self._writes_at_once,
+        )
+        return [row for row, is_inserted in zip(rows, done, strict=True) if not is_inserted]
 
     def link(self, members: list[Member], *, fence: int) -> None:
         """Writes to each member's row the contact that this member is linked to, and the former picture.
@@ -272,13 +305,43 @@ class ParticipantsTable:
 
         self._write_all(save, members)
 
-    def remove(self, chat_id: str, participant_ids: list[str], *, fence: int) -> None:
-        """Deletes these rows of a chat. Raises FencedOffError."""
+    def remove(self, rows: Iterable[Position], *, fence: int) -> None:
+        """Deletes the rows with these keys. Raises FencedOffError."""
 
-        def delete(participant_id: str) -> None:
-            self._row(chat_id, participant_id).delete(condition=behind(ParticipantRow.synced_by, fence))
+        def delete(position: Position) -> None:
+            self._row(*position).delete(condition=behind(ParticipantRow.synced_by, fence))
 
-        self._write_all(delete, participant_ids)
+        self._write_all(delete, rows)
+
+    def _items(
+        self,
+        chat_id: str,
+        participant_id: str | None = None,
+        *,
+        consistent: bool = False,
+        after: str | None = None,
+        page_size: int | None = None,
+    ) -> Iterator[Item]:
+        """Yields the rows of a chat, or only the one with this participant id, as DynamoDB's own JSON.
+
+        They are ordered by participant id and begin after the id `after`.
+        """
+        condition = "chatId = :chat"
+        values: Item = {":chat": {"S": chat_id}}
+        if participant_id is not None:
+            condition += " AND participantId = :participant"
+            values[":participant"] = {"S": participant_id}
+        start: Any = {"ExclusiveStartKey": _key(chat_id, after)} if after else {}
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table_name,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ConsistentRead=consistent,
+            PaginationConfig={"PageSize": page_size} if page_size else {},
+            **start,
+        )
+        for page in pages:
+            yield from page["Items"]
 
     def _write_all(self, write: Callable[[T], None], items: Iterable[T]) -> None:
         with fenced():
@@ -301,6 +364,20 @@ def roster_rows(chat: Chat) -> list[Participant]:
         image=chat.image,
     )
     return [own_picture, *chat.participants]
+
+
+def _with_better_names(chat: Chat, stored: Mapping[str, Participant]) -> Chat:
+    members = (_with_better_name(member, stored.get(member.participant_id)) for member in chat.participants)
+    return replace(chat, participants=tuple(members))
+
+
+def _merged_roster(chat: Chat, stored: Mapping[str, Participant]) -> MergedRoster:
+    absent = stored.keys() - {row.participant_id for row in roster_rows(chat)}
+    if chat.roster_is_partial:
+        unlisted = [row for row in stored.values() if row.participant_id in absent - {CHAT_ROW}]
+        chat = _with_more_members(chat, unlisted)
+        absent &= {CHAT_ROW}
+    return MergedRoster(chat, [(chat.chat_id, participant_id) for participant_id in sorted(absent)])
 
 
 def _with_better_name(member: Participant, stored: Participant | None) -> Participant:
@@ -327,9 +404,14 @@ def _reference(row: ParticipantRow) -> Reference:
     return Reference(row.image_key, row.chat_id, row.participant_id, bool(row.is_self))
 
 
-def _attributes(participant: Participant) -> dict[str, Any]:
+def _values(row: Member, fence: int) -> dict[str, Any]:
+    """Returns the values of a row's attributes, by the names of ParticipantRow."""
+    participant = row.participant
     image = participant.image or ImageRef(None)
     return {
+        "chat_id": row.chat_id,
+        "participant_id": participant.participant_id,
+        "synced_by": fence,
         "full_name": participant.full_name,
         "username": participant.username,
         "phone_number": participant.phone_number,
@@ -348,22 +430,34 @@ def _attributes(participant: Participant) -> dict[str, Any]:
     }
 
 
-def _participant(row: ParticipantRow) -> Participant:
-    rejected = RejectionReason(row.rejected) if row.rejected else None
+def _participant(item: Item) -> Participant:
+    texts: dict[str, str] = {name: value["S"] for name, value in item.items() if "S" in value}
+    rejected = texts.get("rejected")
+    source_url = texts.get("sourceUrl")
     return Participant(
-        participant_id=row.participant_id,
-        full_name=row.full_name,
-        username=row.username,
-        phone_number=row.phone_number,
-        email=row.email,
-        is_self=row.is_self,
-        is_network_bot=row.is_network_bot,
-        source_url=row.source_url,
-        image=ImageRef(row.image_key, rejected) if row.source_url else None,
-        contact_id=row.contact_id,
-        contact_image_key=row.contact_image_key,
-        contact_name=row.contact_name,
-        former_image_key=row.former_image_key,
-        person_ids=tuple((row.person_ids or "").split()),
-        earlier_ids=tuple(json.loads(row.earlier_ids or "[]")),
+        participant_id=texts["participantId"],
+        full_name=texts.get("fullName"),
+        username=texts.get("username"),
+        phone_number=texts.get("phoneNumber"),
+        email=texts.get("email"),
+        is_self=_flag(item, "isSelf"),
+        is_network_bot=_flag(item, "isNetworkBot"),
+        source_url=source_url,
+        image=ImageRef(texts.get("imageKey"), RejectionReason(rejected) if rejected else None)
+        if source_url
+        else None,
+        contact_id=texts.get("contactId"),
+        contact_image_key=texts.get("contactImageKey"),
+        contact_name=texts.get("contactName"),
+        former_image_key=texts.get("formerImageKey"),
+        person_ids=tuple(texts.get("personIds", "").split()),
+        earlier_ids=tuple(json.loads(texts.get("earlierIds", "[]"))),
     )
+
+
+def _flag(item: Item, attribute: str) -> bool:
+    return attribute in item and bool(item[attribute]["BOOL"])
+
+
+def _key(chat_id: str, participant_id: str) -> Item:
+    return {"chatId": {"S": chat_id}, "participantId": {"S": participant_id}}

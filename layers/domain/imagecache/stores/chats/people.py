@@ -16,10 +16,13 @@ from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from imagecache.aws_errors import aws_errors_translated
+from imagecache.key_set import KeySet
 from imagecache.model.chat import MOST_ID_BYTES, PERSON_KEY_PREFIX
 from imagecache.model.person import KnownPerson, KnownPicture
+from imagecache.parallel import in_parallel
 from imagecache.rules.source_urls import storable_url
-from imagecache.stores.dynamodb import Item, behind, bound, deleted, fenced, in_parallel, scan, updated
+from imagecache.stores.batches import insert, item_of
+from imagecache.stores.dynamodb import Item, behind, bound, deleted, fenced, scan, updated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -119,11 +122,17 @@ class PeopleTable:
         people = in_parallel(self._person, distinct, at_once=self._requests_at_once)
         return dict(zip(distinct, people, strict=True))
 
-    def record(self, pictures: Iterable[tuple[str, KnownPicture]], *, fence: int) -> None:
+    def record(
+        self, pictures: Iterable[tuple[str, KnownPicture]], *, are_new: bool = False, fence: int
+    ) -> None:
         """Records these pictures, pairs of a person id and a picture. A recorded first date does not change.
 
+        `are_new` means that the pictures are probably not recorded, so that they can be written in batches.
         Raises FencedOffError.
         """
+        to_record = list(pictures)
+        if are_new:
+            to_record = self._not_inserted(to_record, fence)
 
         def write(person_and_picture: tuple[str, KnownPicture]) -> None:
             person_id, picture = person_and_picture
@@ -144,7 +153,7 @@ class PeopleTable:
             self._write(self._picture(person_id, picture.image_key), actions, fence)
 
         with fenced():
-            in_parallel(write, pictures, at_once=self._requests_at_once)
+            in_parallel(write, to_record, at_once=self._requests_at_once)
 
     def record_links(self, links: Iterable[tuple[str, str]], *, fence: int) -> None:
         """Records pairs of a person id and a participant id that was linked to a contact.
@@ -171,6 +180,19 @@ class PeopleTable:
             for picture in pictures
         ]
         return any(choices)
+
+    def items_and_people_in_chats(self) -> tuple[list[PersonItem], KeySet]:
+        """Scans the table and returns all rows of people, and the person ids of the members of chats."""
+        items: list[PersonItem] = []
+        in_chats = KeySet()
+        for page, _ in scan(self._dynamodb, table_name=self._table_name, attributes=_SCANNED):
+            for item in page:
+                if is_person(item["chatId"]["S"]):
+                    items.append(_person_item(item))
+                else:
+                    for person_id in _person_ids(item):
+                        in_chats.add(person_id)
+        return items, in_chats
 
     def everybody(self) -> People:
         """Scans the table and returns all rows of people, and the pictures in all rows of chats."""
@@ -216,6 +238,16 @@ class PeopleTable:
         )
         return _known_person([_person_item(item) for page in pages for item in page["Items"]])
 
+    def _not_inserted(
+        self, pictures: Sequence[tuple[str, KnownPicture]], fence: int
+    ) -> list[tuple[str, KnownPicture]]:
+        """Inserts a row for each picture. Returns those that could not be inserted: they may have a row."""
+        items = [item_of(self._row, _values(*each, fence)) for each in pictures]
+        done = insert(
+            self._dynamodb, table_name=self._table_name, items=items, at_once=self._requests_at_once
+        )
+        return [picture for picture, is_inserted in zip(pictures, done, strict=True) if not is_inserted]
+
     def _write(self, row: PersonRow, actions: Sequence[Action], fence: int) -> None:
         common = [
             PersonRow.is_self.set(False),
@@ -225,12 +257,36 @@ class PeopleTable:
         row.update(actions=[*actions, *common], condition=behind(PersonRow.synced_by, fence))
 
     def _picture(self, person_id: str, image_key: str) -> PersonRow:
-        # An image key may be longer than a sort key, so the sort key has its hash.
-        name = hashlib.sha256(image_key.encode()).hexdigest()[:32]
-        return self._row(_PARTITION + person_id, _PICTURE + name)
+        return self._row(*_key_of_picture(person_id, image_key))
 
     def _row_of(self, item: PersonItem) -> PersonRow:
         return self._row(_PARTITION + item.person_id, item.item)
+
+
+def _key_of_picture(person_id: str, image_key: str) -> tuple[str, str]:
+    """Returns the key of the row of a picture."""
+    # An image key may be longer than a sort key, so the sort key has its hash.
+    name = hashlib.sha256(image_key.encode()).hexdigest()[:32]
+    return _PARTITION + person_id, _PICTURE + name
+
+
+def _values(person_id: str, picture: KnownPicture, fence: int) -> dict[str, Any]:
+    """Returns the values of the attributes of a new row, by the names of PersonRow."""
+    person, item = _key_of_picture(person_id, picture.image_key)
+    return {
+        "person": person,
+        "item": item,
+        "is_self": False,
+        "image_key": picture.image_key,
+        "source_url": storable_url(picture.source_url),
+        "network": picture.network,
+        "phone_id": picture.phone_id,
+        "full_name": picture.full_name,
+        "first_seen": picture.first_seen,
+        "named_until": picture.named_until or None,
+        "chosen_at": picture.chosen_at or None,
+        "synced_by": fence,
+    }
 
 
 def _is(time: NumberAttribute, value: int) -> Condition:
@@ -258,11 +314,15 @@ def _pictures_of_row(item: Item) -> PicturesOfRow:
     return PicturesOfRow(
         item["chatId"]["S"],
         item["participantId"]["S"],
-        tuple((_text(item, "personIds") or "").split()),
+        _person_ids(item),
         _text(item, "imageKey"),
         _text(item, "formerImageKey"),
         _text(item, "fullName"),
     )
+
+
+def _person_ids(item: Item) -> tuple[str, ...]:
+    return tuple((_text(item, "personIds") or "").split())
 
 
 def _known_picture(item: Item) -> KnownPicture:

@@ -1,6 +1,6 @@
 """The cachedImages table: reads, and every write but those of workers, which are in claims.py."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +16,7 @@ from imagecache.model.image import (
     ImageSource,
     ImageStatus,
 )
+from imagecache.stores.batches import Statement, execute, insert, item_of
 from imagecache.stores.dynamodb import batch_get, bound, deleted, scan, updated
 from imagecache.stores.images.row import (
     ImageRow,
@@ -214,6 +215,28 @@ class CachedImages(ImageViews):
 
     # --- writes
 
+    def insert_queued(self, messages: Sequence[ImageMessage], *, at_once: int) -> list[ImageMessage]:
+        """Creates the rows of new images to which these messages were sent.
+
+        Up to `at_once` requests are sent in parallel. Returns the messages whose rows could not be created,
+        most likely because they exist: `mark_queued` records them.
+        """
+        items = [
+            item_of(
+                self._row,
+                {
+                    "image_key": message.image_key,
+                    "status": ImageStatus.PENDING.value,
+                    "source_url": message.source_url,
+                    "queued_at": message.queued_at,
+                    "next_attempt_at": message.queued_at + MESSAGE_LIFETIME_MS,
+                },
+            )
+            for message in messages
+        ]
+        done = insert(self._dynamodb, table_name=self._table_name, items=items, at_once=at_once)
+        return [message for message, is_inserted in zip(messages, done, strict=True) if not is_inserted]
+
     def mark_queued(self, message: ImageMessage) -> None:
         """Records that a message was sent to download or refresh an image. Creates the row if it is missing.
 
@@ -287,21 +310,55 @@ class CachedImages(ImageViews):
         """Removes the orphan mark. Returns False if the sweep has deleted the row meanwhile."""
         return updated(self._row(image_key), [ImageRow.orphaned_at.remove()], _HAS_ROW)
 
-    def mark_orphaned(self, image_key: str, *, now: int) -> bool:
-        """Marks an image as an orphan. Returns False if it is marked already, is forgotten or has no row."""
+    def mark_orphans(self, image_keys: Iterable[str], *, now: int, at_once: int) -> list[bool]:
+        """Marks images as orphans, with up to `at_once` requests at a time.
+
+        Returns for each of them False if it is marked already, is forgotten or has no row.
+        """
+        keys = list(image_keys)
+        statements = [
+            Statement(
+                f'UPDATE "{self._table_name}" SET orphanedAt = ?'  # noqa: S608 - with our own table's name
+                ' WHERE imageKey = ? AND orphanedAt IS MISSING AND "status" <> ?',
+                [{"N": str(now)}, {"S": image_key}, {"S": ImageStatus.FORGOTTEN.value}],
+            )
+            for image_key in keys
+        ]
+        done = execute(self._dynamodb, statements, at_once=at_once)
         markable = (
             ImageRow.image_key.exists()
             & ImageRow.orphaned_at.does_not_exist()
             & (ImageRow.status != ImageStatus.FORGOTTEN.value)
         )
-        return updated(self._row(image_key), [ImageRow.orphaned_at.set(now)], markable)
+        return [
+            is_marked or updated(self._row(image_key), [ImageRow.orphaned_at.set(now)], markable)
+            for image_key, is_marked in zip(keys, done, strict=True)
+        ]
 
-    def delete_orphan(self, image_key: str, *, orphaned_at: int, now: int) -> bool:
-        """Deletes the row of an orphan that was marked at `orphaned_at`.
+    def delete_orphans(self, orphans: Iterable[ImageRecord], *, now: int, at_once: int) -> list[bool]:
+        """Deletes the rows of these orphans, with up to `at_once` requests at a time.
 
-        Returns False if the row no longer has this orphan mark, or if a worker has the image.
+        Returns for each of them False if the row no longer has the orphan mark that was read, or if a worker
+        has the image.
         """
-        return deleted(self._row(image_key), (ImageRow.orphaned_at == orphaned_at) & has_no_live_lease(now))
+        rows = list(orphans)
+        lease = f"{now:015d}"
+        # The engine finds no key beside an OR. The comparison does not hold for a row without a lease.
+        statements = [
+            Statement(
+                f'DELETE FROM "{self._table_name}" WHERE imageKey = ?'  # noqa: S608 - our own table's name
+                " AND orphanedAt = ? AND NOT (lease >= ?)",
+                [{"S": row.image_key}, {"N": str(row.orphaned_at)}, {"S": lease}],
+            )
+            for row in rows
+        ]
+        done = execute(self._dynamodb, statements, at_once=at_once)
+
+        def delete_alone(row: ImageRecord) -> bool:
+            unchanged = (ImageRow.orphaned_at == row.orphaned_at) & has_no_live_lease(now)
+            return deleted(self._row(row.image_key), unchanged)
+
+        return [is_deleted or delete_alone(row) for row, is_deleted in zip(rows, done, strict=True)]
 
     def reset_to_pending(self, image_key: str, *, blob_id: str, now: int) -> bool:
         """Makes an image pending because the objects of its blob are missing.

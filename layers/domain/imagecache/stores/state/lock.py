@@ -10,6 +10,9 @@ from imagecache.stores.state.row import StateRow
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+FIRST_FENCE = 1
+"""The fence of the first acquisition of the lock."""
+
 _NAME = "lock"
 
 
@@ -33,7 +36,7 @@ class SyncLock:
         """
         row = self._row(_NAME)
         take: list[Action] = [
-            StateRow.fence.set((StateRow.fence | 0) + 1),
+            StateRow.fence.set((StateRow.fence | (FIRST_FENCE - 1)) + 1),
             StateRow.held_until.set(now + lease_ms),
         ]
         is_free = StateRow.held_until.does_not_exist() | (StateRow.held_until < now)

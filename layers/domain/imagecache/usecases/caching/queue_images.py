@@ -1,12 +1,12 @@
 """Queues the images that are shown somewhere and need work, each at most once."""
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from imagecache.clock import Clock
 from imagecache.model.image import FailureReason, ImageMessage, ImageRecord, ImageSource, ImageStatus
+from imagecache.parallel import in_parallel
 from imagecache.queues.images import ImagesQueue
 from imagecache.rules.source_urls import is_on_disk
 from imagecache.stores.images.cached_images import MESSAGE_LIFETIME_MS, CachedImages
@@ -55,6 +55,7 @@ class ImageQueueing:
         """Queues the images that need work according to their records. Returns how many."""
         now = self.clock()
         to_queue: list[ImageSource] = []
+        without_row: set[str] = set()
         for image, record in requested:
             is_retried = retry and record is not None and record.status is ImageStatus.FAILED
             if is_retried or earns_another_try(record, image.source_url):
@@ -62,12 +63,14 @@ class ImageQueueing:
             elif not needs_work(record, now):
                 continue
             to_queue.append(image)
-        self._send(to_queue, now=now)
+            if record is None:
+                without_row.add(image.key)
+        self._send(to_queue, without_row=without_row, now=now)
         return len(to_queue)
 
     def send(self, images: Iterable[ImageSource]) -> None:
         """Queues each of the images, whatever its row says. The caller has just written the rows."""
-        self._send(list(images), now=self.clock())
+        self._send(list(images), without_row=frozenset(), now=self.clock())
 
     def count_missing(self, images: Iterable[ImageSource]) -> int:
         """Returns how many of the images `request` would queue. Changes nothing."""
@@ -111,13 +114,16 @@ class ImageQueueing:
             if not record.orphaned_at or self.cached_images.unmark_orphaned(key)
         }
 
-    def _send(self, images: list[ImageSource], *, now: int) -> None:
+    def _send(self, images: list[ImageSource], *, without_row: Container[str], now: int) -> None:
+        """Sends a message for each of the images. `without_row` has the keys of those that have no row."""
         messages = [ImageMessage(image.key, image.source_url, now) for image in images]
         for start in range(0, len(messages), _MESSAGES_A_GROUP):
             group = messages[start : start + _MESSAGES_A_GROUP]
             self.queue.send(group)
-            with ThreadPoolExecutor(self.writes_at_once) as pool:
-                list(pool.map(self.cached_images.mark_queued, group))
+            new = [message for message in group if message.image_key in without_row]
+            known = [message for message in group if message.image_key not in without_row]
+            known += self.cached_images.insert_queued(new, at_once=self.writes_at_once)
+            in_parallel(self.cached_images.mark_queued, known, at_once=self.writes_at_once)
 
 
 def needs_work(record: ImageRecord | None, now: int) -> bool:

@@ -126,9 +126,8 @@ class ImageBackfill:
 
     def _shown_by(self, chats: list[Chat]) -> list[ImageSource]:
         """Returns every picture with a valid URL of the chats, their members and the members' contacts."""
-        members = [
-            member for chat in chats for member in self.participants_table.roster(chat.chat_id).values()
-        ]
+        rosters = self.participants_table.rosters(chat.chat_id for chat in chats)
+        members = [member for roster in rosters.values() for member in roster.values()]
         contacts = self.contacts_table.several(member.contact_id for member in members if member.contact_id)
         pictures = [
             picture

@@ -75,25 +75,26 @@ class CacheCounter:
             for image in self.cached_images.needing_attention(ImageStatus.FAILED)
         }
         pending = {image.image_key for image in self.cached_images.needing_attention(ImageStatus.PENDING)}
-        references: Counter[str] = Counter()
+        references = 0
+        would_be_stored = 0
         chats: set[str] = set()
         missing_by_chat: defaultdict[str, set[str]] = defaultdict(set)
         for reference in self.participants_table.references():
-            references[reference.image_key] += 1
+            if reference.image_key in size_by_key:
+                references += 1
+                would_be_stored += size_by_key[reference.image_key]
             if not reference.is_self:
                 chats.add(reference.chat_id)
             if reference.image_key in pending or reference.image_key in failed:
                 missing_by_chat[reference.chat_id].add(reference.image_key)
-        to_cached = {key: count for key, count in references.items() if key in size_by_key}
         stored = sum(size_by_blob.values())
-        would_be_stored = sum(count * size_by_key[key] for key, count in to_cached.items())
         counts = CacheCounts(
             images=len(size_by_key),
             chats=len(chats),
             bytes=stored,
             pending=len(pending),
             failed_by_reason=dict(sorted(Counter(reason or "" for reason in failed.values()).items())),
-            references=sum(to_cached.values()),
+            references=references,
             blobs=len(size_by_blob),
             bytes_saved=max(would_be_stored - stored, 0),
         )

@@ -22,5 +22,5 @@ def delete_chat(
     roster = participants_table.roster(chat_id)
     for chat in chats_table.several([chat_id]):
         people_memory.record_end(chat, roster, run.people, fence=run.fence)
-    participants_table.remove(chat_id, list(roster), fence=run.fence)
+    participants_table.remove([(chat_id, participant_id) for participant_id in roster], fence=run.fence)
     chats_table.delete(chat_id, fence=run.fence)

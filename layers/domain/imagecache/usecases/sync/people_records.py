@@ -46,24 +46,17 @@ class PeopleRecords:
         people.read.update(self.people_table.several(wanted - people.read.keys()))
         return {person_id: people.read[person_id] for person_id in wanted}
 
-    def write_pictures(
-        self,
-        people: PeopleOfRun,
-        *,
-        network: str,
-        named: Iterable[NamedPicture] = (),
-        gone: Iterable[NamedPicture] = (),
-        fence: int,
-    ) -> None:
-        """Records pictures that Beeper names for members of a chat, and pictures that it no longer names.
+    def of_chat(
+        self, network: str, *, named: Iterable[NamedPicture] = (), gone: Iterable[NamedPicture] = ()
+    ) -> list[RecordedPicture]:
+        """Returns the records of pictures that Beeper names for members of a chat, or no longer names.
 
         A picture may be gone for one participant id of a person and named for another: it counts as named.
         """
-        records = [
+        return [
             *self._records(gone, network, named_until=self.clock()),
             *self._records(named, network, named_until=0),
         ]
-        self.write(records, people, fence=fence)
 
     def write(self, records: Iterable[RecordedPicture], people: PeopleOfRun, *, fence: int) -> None:
         """Records these pictures, except for those that the run has recorded already.
@@ -77,7 +70,9 @@ class PeopleRecords:
             if people.written.get(key) is not bool(picture.named_until)
         }
         self.people_table.record(
-            ((person_id, picture) for (person_id, _), picture in news.items()), fence=fence
+            ((person_id, picture) for (person_id, _), picture in news.items()),
+            are_new=people.is_first,
+            fence=fence,
         )
         for (person_id, image_key), picture in news.items():
             people.written[person_id, image_key] = bool(picture.named_until)

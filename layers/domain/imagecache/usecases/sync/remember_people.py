@@ -13,6 +13,7 @@ have changed are looked up. What the others show is brought up to date by refres
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from imagecache.model.chat import Chat, Participant
 from imagecache.model.person import FormerPictures, KnownPicture
@@ -26,13 +27,32 @@ from imagecache.rules.people import (
     person_ids,
     without_ambiguous_ids,
 )
-from imagecache.stores.chats.participants import CHAT_ROW
+from imagecache.stores.chats.participants import CHAT_ROW, Position
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.sync.people_records import PeopleOfRun, PeopleRecords, RecordedPicture
 from imagecache.usecases.sync.refresh_former_pictures import keys_to_show
 
 Roster = Mapping[str, Participant]
 """The rows of a chat in chatParticipants, by participant id."""
+
+
+class _MemberOf(NamedTuple):
+    """A member and the chat that they are in."""
+
+    chat: Chat
+    member: Participant
+
+    @property
+    def position(self) -> Position:
+        """The key of the member's row."""
+        return self.chat.chat_id, self.member.participant_id
+
+
+class _Changes(NamedTuple):
+    """The records of the pictures that have changed in a chat, and the ids of the members who had them."""
+
+    records: list[RecordedPicture]
+    participant_ids: set[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,58 +69,75 @@ class PeopleMemory:
 
     def recognised(
         self,
-        chat: Chat,
-        stored: Roster,
+        chats: Iterable[Chat],
+        stored: Mapping[str, Roster],
         people: PeopleOfRun,
         *,
-        linked_by_hand: Container[str] = (),
+        linked_by_hand: Mapping[str, Container[str]],
         fence: int,
-    ) -> Chat:
-        """Returns the chat whose members have their former pictures, person ids and earlier ids.
+    ) -> list[Chat]:
+        """Returns the chats whose members have their former pictures, person ids and earlier ids.
 
-        Records the pictures that have changed since the roster was `stored`, and the participant ids in
-        `linked_by_hand`, which the owner has linked to contacts. Raises FencedOffError.
+        `stored` has the stored roster of each chat. Records the pictures that have changed since then, and
+        the participant ids that the owner has linked to contacts, which `linked_by_hand` has for each chat.
+        Raises FencedOffError.
         """
         if self.former_pictures is FormerPictures.DROP:
-            return chat
-        chat = replace(chat, participants=self._with_ids(chat.participants, chat))
-        changed = self._record_changes(chat, stored, people, fence=fence)
+            return list(chats)
+        chats = [replace(chat, participants=self._with_ids(chat.participants, chat)) for chat in chats]
+        changes = {chat.chat_id: self._changes(chat, stored[chat.chat_id]) for chat in chats}
+        self.records.write(
+            [record for change in changes.values() for record in change.records], people, fence=fence
+        )
         self.records.write_links(
             [
                 member
+                for chat in chats
                 for member in chat.participants
-                if member.participant_id in linked_by_hand and _has_other_link(member, stored)
+                if member.participant_id in linked_by_hand.get(chat.chat_id, ())
+                and _has_other_link(member, stored[chat.chat_id])
             ],
             people,
             fence=fence,
         )
-        members = [_as_remembered(member, stored) for member in chat.participants]
+        chats = [_as_remembered(chat, stored[chat.chat_id]) for chat in chats]
+        if people.is_first:
+            return chats
         to_look_up = [
-            member
-            for member in members
-            if member.person_ids and (member.participant_id in changed or _is_new_person(member, stored))
+            _MemberOf(chat, member)
+            for chat in chats
+            for member in chat.participants
+            if member.person_ids
+            and (
+                member.participant_id in changes[chat.chat_id].participant_ids
+                or _is_new_person(member, stored[chat.chat_id])
+            )
         ]
-        looked_up = {} if people.is_first else self._looked_up(to_look_up, chat, people, fence=fence)
-        return replace(
-            chat, participants=tuple(looked_up.get(member.participant_id, member) for member in members)
-        )
+        looked_up = self._looked_up(to_look_up, people, fence=fence)
+        return [
+            replace(
+                chat,
+                participants=tuple(
+                    looked_up.get((chat.chat_id, member.participant_id), member)
+                    for member in chat.participants
+                ),
+            )
+            for chat in chats
+        ]
 
     def record_end(self, chat: Chat, stored: Roster, people: PeopleOfRun, *, fence: int) -> None:
         """Records the pictures of a chat that is about to be deleted. Raises FencedOffError."""
         if self.former_pictures is not FormerPictures.DROP:
             gone = named_pictures(self._as_stored(chat, stored))
-            self.records.write_pictures(people, network=chat.network_name, gone=gone, fence=fence)
+            self.records.write(self.records.of_chat(chat.network_name, gone=gone), people, fence=fence)
 
     def record_links(self, members: Iterable[Participant], *, fence: int) -> None:
         """Records the participant ids of these members, linked to contacts by hand. Raises FencedOffError."""
         if self.former_pictures is not FormerPictures.DROP:
             self.records.write_links(members, PeopleOfRun(), fence=fence)
 
-    def _record_changes(self, chat: Chat, stored: Roster, people: PeopleOfRun, *, fence: int) -> set[str]:
-        """Records the pictures that differ from the stored roster.
-
-        Returns the participant ids of the members whose pictures differ.
-        """
+    def _changes(self, chat: Chat, stored: Roster) -> "_Changes":
+        """Compares the pictures of the chat with those of the stored roster."""
         named = named_pictures(chat)
         named_before = named_pictures(self._as_stored(chat, stored))
         new = _difference(named, named_before)
@@ -109,37 +146,40 @@ class PeopleMemory:
             listed = {member.participant_id for member in chat.participants}
             gone = [picture for picture in gone if picture.member.participant_id in listed]
         to_record_again = [picture for picture in named if _is_recorded_otherwise(picture.member, stored)]
-        self.records.write_pictures(
-            people, network=chat.network_name, named=[*new, *to_record_again], gone=gone, fence=fence
-        )
-        return {picture.member.participant_id for picture in (*new, *gone)}
+        records = self.records.of_chat(chat.network_name, named=[*new, *to_record_again], gone=gone)
+        return _Changes(records, {picture.member.participant_id for picture in (*new, *gone)})
 
     def _looked_up(
-        self, members: Sequence[Participant], chat: Chat, people: PeopleOfRun, *, fence: int
-    ) -> dict[str, Participant]:
-        """Returns these members of the chat with their former pictures and earlier ids, by participant id."""
+        self, members: Sequence["_MemberOf"], people: PeopleOfRun, *, fence: int
+    ) -> dict[Position, Participant]:
+        """Returns these members with their former pictures and earlier ids, by the keys of their rows."""
         known = self.records.read(
-            (person_id for member in members for person_id in member.person_ids), people
+            (person_id for each in members for person_id in each.member.person_ids), people
         )
-        named: dict[str, set[str]] = defaultdict(set)
-        for picture in named_pictures(chat):
-            named[picture.member.participant_id].add(picture.image.key)
-        former: dict[str, list[KnownPicture]] = {}
+        named: dict[Position, set[str]] = defaultdict(set)
+        for chat in {each.chat.chat_id: each.chat for each in members}.values():
+            for picture in named_pictures(chat):
+                named[chat.chat_id, picture.member.participant_id].add(picture.image.key)
+        former: dict[Position, list[KnownPicture]] = {}
         missing: list[RecordedPicture] = []
-        for member in members:
-            participant_id = member.participant_id
-            pictures = former_pictures(member, known, network=chat.network_name, named=named[participant_id])
-            former[participant_id] = pictures
-            missing += missing_records(member, pictures, known)
+        for each in members:
+            network = each.chat.network_name
+            pictures = former_pictures(each.member, known, network=network, named=named[each.position])
+            former[each.position] = pictures
+            missing += missing_records(each.member, pictures, known)
         self.records.write(missing, people, fence=fence)
         shown = keys_to_show(former, self.cached_images)
-        looked_up: dict[str, Participant] = {}
-        for member in members:
-            linked = {each for person_id in ids_for_links(member) for each in known[person_id].linked_ids}
-            looked_up[member.participant_id] = replace(
-                member,
-                former_image_key=shown[member.participant_id],
-                earlier_ids=tuple(sorted(linked - {member.participant_id})),
+        looked_up: dict[Position, Participant] = {}
+        for each in members:
+            linked = {
+                linked_id
+                for person_id in ids_for_links(each.member)
+                for linked_id in known[person_id].linked_ids
+            }
+            looked_up[each.position] = replace(
+                each.member,
+                former_image_key=shown[each.position],
+                earlier_ids=tuple(sorted(linked - {each.member.participant_id})),
             )
         return looked_up
 
@@ -203,9 +243,13 @@ def _has_other_link(member: Participant, stored: Roster) -> bool:
     return not is_recorded
 
 
-def _as_remembered(member: Participant, stored: Roster) -> Participant:
-    """Returns the member with the former picture and the earlier ids that are stored."""
-    row = stored.get(member.participant_id)
+def _as_remembered(chat: Chat, stored: Roster) -> Chat:
+    """Returns the chat whose members have the former pictures and the earlier ids that are stored."""
+    members = (_member_as_remembered(each, stored.get(each.participant_id)) for each in chat.participants)
+    return replace(chat, participants=tuple(members))
+
+
+def _member_as_remembered(member: Participant, row: Participant | None) -> Participant:
     if row is None:
         return member
     return replace(member, former_image_key=row.former_image_key, earlier_ids=row.earlier_ids)

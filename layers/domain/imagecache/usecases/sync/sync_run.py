@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from imagecache.model.image import ImageSource
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.chats import ChatApi
+from imagecache.stores.state.lock import FIRST_FENCE
 from imagecache.usecases.contacts.store_imported import ImportCounts
 from imagecache.usecases.sync.people_records import PeopleOfRun
 
@@ -82,7 +84,8 @@ class SyncRun:
 
     `any_contacts` is False if there has never been a contact. `previews_changed` means that this run has
     written previews, so stored chats must be read consistently. `people` has the records of people that
-    this invocation has read, and the pictures that it has written to them.
+    this invocation has read, and the pictures that it has written to them. `checked_images` has the images
+    that it has queued, or has found to need no download, so that each is looked up once.
 
     `recorded_hashes` has the hashes of chats that a successful run has left stored as Beeper listed them.
     They can be trusted if `recorded_last` is True: no other run has begun since. `stored_hashes` maps the ids
@@ -105,6 +108,12 @@ class SyncRun:
     recorded_hashes: frozenset[bytes] = frozenset()
     recorded_last: bool = False
     stored_hashes: dict[str, bytes] = field(default_factory=dict)
+    checked_images: set[ImageSource] = field(default_factory=set)
+
+    @property
+    def is_very_first(self) -> bool:
+        """True if no run has ever taken the lock before, so that nothing is stored of any chat."""
+        return self.fence == FIRST_FENCE
 
     def place_of(self, chat_id: str) -> bytes:
         """Returns the place at which this run requests a chat, as a key to sort by.

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from imagecache.clock import DAY
 from imagecache.errors import StoreUnavailableError
+from imagecache.key_set import KeySet
 from imagecache.model.image import SIZES
+from imagecache.parallel import in_parallel
 from imagecache.stores.blobs import Blobs
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.upkeep.sweep_progress import SweepCounts
@@ -64,10 +66,11 @@ class Stock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobSweeper:
-    """Lists the image bucket, and deletes blobs."""
+    """Lists the image bucket, and deletes blobs. Up to `requests_at_once` blobs are checked in parallel."""
 
     blobs: Blobs
     cached_images: CachedImages
+    requests_at_once: int
 
     def take_stock(self, *, old_before: int) -> Stock:
         """Lists every version in the bucket, and returns the numbers and sizes.
@@ -95,7 +98,7 @@ class BlobSweeper:
 
         Scans the index byBlob. Raises StoreUnavailableError.
         """
-        named = {image.blob_id for image in self.cached_images.stored_images()}
+        named = KeySet(image.blob_id for image in self.cached_images.stored_images())
         return sorted(blob_id for blob_id in stock.old_bytes if blob_id not in named)
 
     def delete(self, blob_ids: Sequence[str], *, old_before: int) -> SweepCounts:
@@ -103,7 +106,8 @@ class BlobSweeper:
 
         Raises StoreUnavailableError if S3 does not answer.
         """
-        unnamed = [blob_id for blob_id in blob_ids if not self._may_be_named(blob_id)]
+        may_be_named = in_parallel(self._may_be_named, blob_ids, at_once=self.requests_at_once)
+        unnamed = [blob_id for blob_id, is_named in zip(blob_ids, may_be_named, strict=True) if not is_named]
         deleted = self.blobs.delete_versions(*unnamed, before=old_before)
         return SweepCounts(
             unsure=len(blob_ids) - len(unnamed),

@@ -30,13 +30,12 @@ class PeopleSweeper:
         A record that sync writes meanwhile is not deleted. Raises StoreUnavailableError.
         """
         now = self.clock()
-        people = self.people_table.everybody()
+        items, in_chats = self.people_table.items_and_people_in_chats()
         if self.former_pictures is FormerPictures.DROP:
-            self.people_table.delete(people.items)
+            self.people_table.delete(items)
             return
-        in_chats = people.person_ids_in_chats()
-        present = [item for item in people.items if item.person_id in in_chats]
-        absent = [item for item in people.items if item.person_id not in in_chats]
+        present = [item for item in items if item.person_id in in_chats]
+        absent = [item for item in items if item.person_id not in in_chats]
         returned = [item for item in present if item.absent_since]
         self.people_table.delete(_too_old(present))
         self.people_table.mark_absent((item for item in absent if not item.absent_since), since=now)

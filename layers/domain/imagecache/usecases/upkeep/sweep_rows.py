@@ -1,7 +1,6 @@
 """Sweeps the rows of cachedImages: marks orphans and deletes them after 30 days, and repairs other images."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import partial
@@ -9,6 +8,7 @@ from functools import partial
 from imagecache.clock import DAY, Clock
 from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import ImageRecord, ImageSource, ImageStatus
+from imagecache.parallel import in_parallel
 from imagecache.rules.source_urls import may_change
 from imagecache.stores.chats.participants import ParticipantsTable, ShownKeys
 from imagecache.stores.contacts import ContactsTable
@@ -70,7 +70,9 @@ class RowSweeper:
         Raises StoreUnavailableError.
         """
         keys = self.participants_table.shown_keys()
-        return ShownKeys(keys.current.union(self.contacts_table.image_keys()), keys.recorded)
+        for image_key in self.contacts_table.image_keys():
+            keys.current.add(image_key)
+        return keys
 
     def sweep(
         self, *, after: str | None, shown: ShownKeys, stock: Stock, dry_run: bool
@@ -91,8 +93,10 @@ class RowSweeper:
         now = self.clock()
         rows, last_key = self.cached_images.rows_for_sweep(after=after)
         due = [row for row in rows if row.orphaned_at and row.orphaned_at <= now - GRACE]
-        with ThreadPoolExecutor(self.writes_at_once) as pool:
-            return SweptPage(SweepCounts.of(pool.map(partial(self._delete, now=now), due)), last_key)
+        unshown = self._unshown([row for row in due if row.looked_up_at <= now - GRACE])
+        deleted = self.cached_images.delete_orphans(unshown, now=now, at_once=self.writes_at_once)
+        counts = SweepCounts(deleted=sum(deleted), unsure=len(due) - len(unshown))
+        return SweptPage(counts, last_key)
 
     def _sweep_page(
         self, rows: Sequence[ImageRecord], *, shown: ShownKeys, stock: Stock, dry_run: bool
@@ -110,9 +114,9 @@ class RowSweeper:
                 refetch_media_after=self.refetch_media_after,
             )
         ]
-        do = partial(self._do, now=now, dry_run=dry_run)
-        with ThreadPoolExecutor(self.writes_at_once) as pool:
-            outcomes = list(pool.map(lambda task_and_row: do(*task_and_row), work))
+        marked = self._marked([row for task, row in work if task is Task.MARK], now=now, dry_run=dry_run)
+        do = partial(self._do, marked=marked, now=now, dry_run=dry_run)
+        outcomes = in_parallel(lambda task_and_row: do(*task_and_row), work, at_once=self.writes_at_once)
         if not dry_run:
             self.image_queueing.send(
                 ImageSource(row.image_key, row.source_url)
@@ -126,10 +130,19 @@ class RowSweeper:
             due_bytes=sum(row.file_size for task, row in work if task is Task.DELETE),
         )
 
-    def _do(self, task: Task, row: ImageRecord, *, now: int, dry_run: bool) -> RowOutcome | None:
+    def _do(
+        self,
+        task: Task,
+        row: ImageRecord,
+        *,
+        marked: Mapping[str, RowOutcome],
+        now: int,
+        dry_run: bool,
+    ) -> RowOutcome | None:
         """Does one task and returns the outcome, or None if the row has changed and no longer needs the task.
 
-        A dry run only returns the outcome.
+        `marked` has the outcomes of the tasks MARK, which are done before. A dry run only returns the
+        outcome.
         """
         match task:
             case Task.REPAIR | Task.RESTORE:
@@ -137,7 +150,7 @@ class RowSweeper:
             case Task.DELETE:
                 return RowOutcome.DUE
             case Task.MARK:
-                return RowOutcome.MARKED if dry_run else self._mark(row, now=now)
+                return marked.get(row.image_key)
             case Task.UNMARK:
                 is_done = dry_run or self.cached_images.unmark_orphaned(row.image_key)
                 return RowOutcome.UNMARKED if is_done else None
@@ -151,16 +164,27 @@ class RowSweeper:
         except StoreUnavailableError:
             return RowOutcome.UNSURE
 
-    def _mark(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
-        if self._may_be_shown(row):
-            return RowOutcome.UNSURE
-        return RowOutcome.MARKED if self.cached_images.mark_orphaned(row.image_key, now=now) else None
+    def _marked(self, rows: Sequence[ImageRecord], *, now: int, dry_run: bool) -> dict[str, RowOutcome]:
+        """Marks these rows as orphans, and returns the outcome of each by image key.
 
-    def _delete(self, row: ImageRecord, *, now: int) -> RowOutcome | None:
-        if row.looked_up_at > now - GRACE or self._may_be_shown(row):
-            return RowOutcome.UNSURE
-        is_deleted = self.cached_images.delete_orphan(row.image_key, orphaned_at=row.orphaned_at, now=now)
-        return RowOutcome.DELETED if is_deleted else None
+        A row that has changed meanwhile, and is not marked therefore, has none.
+        """
+        if dry_run:
+            return {row.image_key: RowOutcome.MARKED for row in rows}
+        outcomes = {row.image_key: RowOutcome.UNSURE for row in rows}
+        keys = [row.image_key for row in self._unshown(rows)]
+        done = self.cached_images.mark_orphans(keys, now=now, at_once=self.writes_at_once)
+        for image_key, is_marked in zip(keys, done, strict=True):
+            if is_marked:
+                outcomes[image_key] = RowOutcome.MARKED
+            else:
+                del outcomes[image_key]
+        return outcomes
+
+    def _unshown(self, rows: Sequence[ImageRecord]) -> list[ImageRecord]:
+        """Asks for the references of each of these images again, and returns those that have none."""
+        may_be_shown = in_parallel(self._may_be_shown, rows, at_once=self.writes_at_once)
+        return [row for row, is_shown in zip(rows, may_be_shown, strict=True) if not is_shown]
 
     def _may_be_shown(self, row: ImageRecord) -> bool:
         """Returns True if something shows the image, or if DynamoDB does not answer.
