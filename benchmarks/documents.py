@@ -120,6 +120,45 @@ def _read_page(results: Results) -> str:
     return _table(["CPU ms, if nothing else is said", *(f"{images} images" for images in by_images)], rows)
 
 
+def _caching(results: Results) -> str:
+    figures = results["cacheImages"]
+    rows = []
+    for title, way in (
+        ("one after the other", "sequential"),
+        ("batches of 10, as the original", "batchesOf10"),
+        ("ours, 10 at a time", "ours"),
+        ("thumbor, 10 at a time", "thumbor"),
+        ("ours, 60 at a time", "ours60InFlight"),
+        ("thumbor, 60 at a time", "thumbor60InFlight"),
+    ):
+        costs = [figures[delay].get(way) for delay in ("50ms", "200ms", "2000ms")]
+        seconds = [_number(cost["seconds"]) if cost else "" for cost in costs]
+        rows.append([title, *seconds, _number(next(filter(None, costs))["cpuMillisecondsPerImage"])])
+    return _table(["100 new pictures", "50 ms: s", "200 ms: s", "2 s: s", "CPU of a picture, ms"], rows)
+
+
+def _hostile(results: Results) -> str:
+    ours, theirs = (results["hostile"][who] for who in ("ours", "thumbor"))
+    rows = [
+        [f"requests to the origin: {what}", *(str(results[name][who]["hits"]) for who in ("ours", "thumbor"))]
+        for what, name in (
+            ("50 clients want one new picture", "stampede"),
+            ("a 404 is asked for 20 times", "negativeCache"),
+        )
+    ]
+    rows.append(
+        ["internal servers reached by a redirect", *(str(who["internalHits"]) for who in (ours, theirs))]
+    )
+    for what, kind in (("200 MB without length", "endless"), ("one byte a second", "oneByteASecond")):
+        for title, figure in (
+            ("seconds", "seconds"),
+            ("bytes that the origin has sent", "bytesSent"),
+            ("growth of memory, MiB", "grownMebibytes"),
+        ):
+            rows.append([f"{what}: {title}", *(_number(who[kind][figure]) for who in (ours, theirs))])
+    return _table(["", "ours", "thumbor"], rows)
+
+
 def _prices(_results: Results) -> str:
     rows = [
         [name, f"${price.dollars:.10g}", _number(price.free), price.source, str(price.date)]
@@ -137,6 +176,8 @@ _BLOCKS: Mapping[str, Callable[[Results], str]] = {
     "units": _units,
     "read-page": _read_page,
     "prices": _prices,
+    "caching": _caching,
+    "hostile": _hostile,
 }
 
 
