@@ -23,7 +23,7 @@ from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import Blob, ImageStatus
 from imagecache.rules.source_urls import image_ref
 from imagecache.stores.blobs import blob_id
-from imagecache.stores.chats.chats import ChatsTable, preview_of
+from imagecache.stores.chats.chats import ChatsTable, ChatToStore, preview_of
 from imagecache.stores.dynamodb import bound
 from imagecache.stores.images.row import ImageRow
 from imagecache.stores.images.views import view_text
@@ -71,15 +71,8 @@ def write_rows(path: Path, image_counts: tuple[int, ...]) -> None:
     tables[IMAGES_TABLE] = PreparedTable("imageKey", (), images.items)
     for count, page in pages.items():
         chats = _Recorder()
-        store = ChatsTable(table_name=chats_table(count), dynamodb=cast("Any", chats))
-        for chat in page:
-            store.put(
-                chat,
-                preview_json=preview_of(chat),
-                list_fingerprint=rng.randbytes(32).hex(),
-                roster_fingerprint=rng.randbytes(32).hex(),
-                fence=_FENCE,
-            )
+        store = ChatsTable(table_name=chats_table(count), dynamodb=cast("Any", chats), writes_at_once=1)
+        store.put([_stored(chat, rng) for chat in page], fence=_FENCE)
         # One more chat than a page has, so that the page has a next one, as nearly every page has.
         tables[chats_table(count)] = PreparedTable(
             "chatId", ("chatId", "folder", "lastActivity"), chats.items
@@ -91,6 +84,15 @@ def write_rows(path: Path, image_counts: tuple[int, ...]) -> None:
     rows = [_url_row(url, blob) for url, blob in blobs.items()]
     tables[URL_IMAGES_TABLE] = PreparedTable("sourceUrl", (), [_typed(row) for row in rows])
     path.write_text(json.dumps({name: asdict(table) for name, table in tables.items()}))
+
+
+def _stored(chat: Chat, rng: Random) -> ChatToStore:
+    return ChatToStore(
+        chat=chat,
+        preview_json=preview_of(chat),
+        list_fingerprint=rng.randbytes(32).hex(),
+        roster_fingerprint=rng.randbytes(32).hex(),
+    )
 
 
 class _Inventor:
