@@ -20,6 +20,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
         {
             *("GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"),
             *("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"),
+            "BatchExecuteStatement",
         }
     ),
     "lambda": frozenset({"Invoke"}),

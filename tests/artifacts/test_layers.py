@@ -22,6 +22,9 @@ RUNTIME = (3, 13)
 UNCHECKED_HASH = b"\x01\0\0\0"  # PEP 552
 # Actions of policies that have another name than the operation.
 OPERATIONS = {
+    "dynamodb:PartiQLDelete": "dynamodb:BatchExecuteStatement",
+    "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
+    "dynamodb:PartiQLUpdate": "dynamodb:BatchExecuteStatement",
     "lambda:InvokeFunction": "lambda:Invoke",
     "s3:DeleteObjectVersion": "s3:DeleteObjects",
     "s3:ListBucketVersions": "s3:ListObjectVersions",

@@ -71,6 +71,7 @@ def iso8601(milliseconds: int | None) -> str | None:
     if not milliseconds:
         return None
     try:
-        return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        # strftime would take ten times as long.
+        return f"{datetime.fromtimestamp(milliseconds // 1000, UTC).replace(tzinfo=None).isoformat()}Z"
     except (ValueError, OverflowError, OSError):
         return None

@@ -123,10 +123,12 @@ def image_keys_of_members(members: Iterable[Participant]) -> Iterator[str]:
     """Yields the keys of all images that may be shown for these members."""
     # A page has 1,000 members, so this makes no candidates.
     for member in members:
-        own = member.image
-        for key in (own.key if own else None, member.contact_image_key, member.former_image_key):
-            if key:
-                yield key
+        if member.image and member.image.key:
+            yield member.image.key
+        if member.contact_image_key:
+            yield member.contact_image_key
+        if member.former_image_key:
+            yield member.former_image_key
 
 
 def shown_chat(chat: Chat, views: Views, member_limit: int) -> ShownChat:
@@ -192,6 +194,11 @@ def pictures_of(participant: Participant, contact: "Contact | None" = None) -> l
     return pictures
 
 
+def _has_picture(participant: Participant) -> bool:
+    """Returns True if `pictures_of` returns any picture of this member."""
+    return bool(participant.image or participant.contact_image_key or participant.former_image_key)
+
+
 def view_of(image: ImageRef, views: Views) -> ImageView | None:
     """Returns the view of an image: FAILED if its URL is rejected, None if it has no entry in `views`."""
     if image.rejected:
@@ -239,7 +246,7 @@ def _members_for_faces(chat: Chat) -> list[Participant]:
     people = (
         member
         for member in chat.participants
-        if not member.is_self and pictures_of(member) and not is_bot(member)
+        if not member.is_self and _has_picture(member) and not is_bot(member)
     )
     return list(islice(people, _MEMBERS_CONSIDERED))
 

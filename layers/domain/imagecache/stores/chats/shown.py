@@ -190,33 +190,41 @@ def _key(folder: Folder, after: Position) -> Item:
 
 def _chat(item: Item) -> Chat:
     """Converts a row to a chat, without the members of a union, which only sync needs."""
-    texts = {name: value["S"] for name, value in item.items() if "S" in value}
-    numbers = {name: int(value["N"]) for name, value in item.items() if "N" in value}
-    flags = {name: value["BOOL"] for name, value in item.items() if "BOOL" in value}
-    preview = _kept_preview(texts["participants"])
+    preview = _kept_preview(item["participants"]["S"])
+    participant_count = int(item["participantCount"]["N"])
     return Chat(
-        chat_id=texts["chatId"],
-        account_id=texts["accountId"],
-        network=texts.get("network"),
-        type=texts["type"],
-        title=texts.get("title"),
-        description=texts.get("description"),
-        last_activity=numbers["lastActivity"],
-        unread_count=numbers["unreadCount"],
-        is_archived=flags["isArchived"],
-        is_muted=flags["isMuted"],
-        is_pinned=flags["isPinned"],
-        last_message=texts.get("lastMessage"),
-        merged_into=texts.get("mergedInto"),
-        merged_chat_ids=tuple(sorted(item.get("mergedChatIds", {}).get("SS", ()))),
-        source_url=texts.get("sourceUrl"),
-        image=image_ref(texts.get("imageKey"), texts.get("rejected")),
+        chat_id=item["chatId"]["S"],
+        account_id=item["accountId"]["S"],
+        network=_text(item, "network"),
+        type=item["type"]["S"],
+        title=_text(item, "title"),
+        description=_text(item, "description"),
+        last_activity=int(item["lastActivity"]["N"]),
+        unread_count=int(item["unreadCount"]["N"]),
+        is_archived=item["isArchived"]["BOOL"],
+        is_muted=item["isMuted"]["BOOL"],
+        is_pinned=item["isPinned"]["BOOL"],
+        last_message=_text(item, "lastMessage"),
+        merged_into=_text(item, "mergedInto"),
+        merged_chat_ids=tuple(sorted(item["mergedChatIds"]["SS"])) if "mergedChatIds" in item else (),
+        source_url=_text(item, "sourceUrl"),
+        image=image_ref(_text(item, "imageKey"), _text(item, "rejected")),
         participants=preview,
-        participant_count=numbers["participantCount"],
-        roster_is_partial=_preview_is_partial(preview, numbers["participantCount"]),
-        is_marked_unread=flags.get("isMarkedUnread", False),
-        is_low_priority=flags.get("isLowPriority", False),
+        participant_count=participant_count,
+        roster_is_partial=_preview_is_partial(preview, participant_count),
+        is_marked_unread=_flag(item, "isMarkedUnread"),
+        is_low_priority=_flag(item, "isLowPriority"),
     )
+
+
+def _text(item: Item, name: str) -> str | None:
+    """Returns the text of an attribute, or None if the row has no such attribute, or NULL in it."""
+    return item[name].get("S") if name in item else None
+
+
+def _flag(item: Item, name: str) -> bool:
+    """Returns the flag of an attribute, or False if the row has no such attribute, or NULL in it."""
+    return name in item and bool(item[name].get("BOOL"))
 
 
 # The same chats are read again and again, and their members take most of the time. The members of a preview
