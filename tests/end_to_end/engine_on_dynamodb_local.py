@@ -22,7 +22,8 @@ ITEM_ACTIONS = frozenset(
     f"DynamoDB_20120810.{action}"
     for action in (
         *("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"),
-        *("BatchGetItem", "BatchWriteItem", "TransactGetItems", "TransactWriteItems"),
+        *("BatchGetItem", "BatchWriteItem", "BatchExecuteStatement"),
+        *("TransactGetItems", "TransactWriteItems"),
     )
 )
 _PASSED_ON = ("x-amz-target", "x-amz-date", "content-type", "authorization")

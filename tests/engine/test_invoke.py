@@ -31,7 +31,7 @@ def clone(small: DeployedStack, tmp_path: Path) -> Iterator[Path]:
 def test_the_answer_of_the_function_is_printed(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["GreetFunction", CHATS], clone) == 0
     body = json.loads(json.loads(capsys.readouterr().out)["body"])
-    assert (body["route"], body["role"]) == ("GET /api/chats", "read")
+    assert (body["route"], body["greeting"]) == ("GET /api/chats", "hello")
 
 
 def test_the_error_of_a_function_is_printed_and_is_exit_code_1(
@@ -42,7 +42,7 @@ def test_the_error_of_a_function_is_printed_and_is_exit_code_1(
     assert main(["GreetFunction", str(event)], clone) == 1
     output = capsys.readouterr()
     assert output.out == ""
-    assert "requestContext" in output.err
+    assert "routeKey" in output.err
 
 
 @pytest.mark.parametrize("arguments", [["NoFunction", CHATS], ["GreetFunction", "no such file"]])
