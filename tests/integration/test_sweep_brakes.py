@@ -1,5 +1,6 @@
 """The brakes: a sweep deletes nothing if it would be too much, or if it cannot know what is shown."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -76,7 +77,7 @@ def refusing(stack: Stack, operation: str, *, index: str, times: int = 1000) -> 
 
     def refuse(params: dict[str, Any], **_: object) -> None:
         nonlocal times
-        if f'"IndexName": "{index}"' in str(params["body"], "utf-8") and times:
+        if json.loads(params["body"]).get("IndexName") == index and times:
             times -= 1
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, operation)
 
