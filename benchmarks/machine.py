@@ -33,7 +33,7 @@ class Machine:
 def this_machine() -> Machine:
     """Measures this machine once, in about ten seconds."""
     return Machine(
-        slowness=round(_slowness(), 2),
+        slowness=round(slowness(), 2),
         python=platform.python_version(),
         processors=os.cpu_count() or 1,
         system=f"{platform.system()} {platform.machine()}",
@@ -41,7 +41,11 @@ def this_machine() -> Machine:
     )
 
 
-def _slowness() -> float:
+def slowness() -> float:
+    """Returns how much more CPU time than the reference machine this machine needs now.
+
+    A shared machine may need twice as much a minute later.
+    """
     costs: dict[str, list[float]] = {name: [] for name in ("sys", *_REFERENCE_MS)}
     for _ in range(_ROUNDS):
         for name, seconds in costs.items():
