@@ -15,7 +15,7 @@ class ProcessFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProcessCost:
-    """What a process has used: CPU time of user and system, time on the clock, and its peak of memory."""
+    """Holds what a process has used: CPU time (user and system), time on the clock, and peak memory."""
 
     cpu_seconds: float
     wall_seconds: float

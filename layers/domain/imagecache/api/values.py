@@ -15,7 +15,7 @@ initials = lru_cache(maxsize=4096)(initials_rule.initials)
 
 
 class FirstPaint(Enum):
-    """What an answer has of a cached picture beside its URL, to be drawn before the picture has loaded.
+    """Says what an answer has of a cached picture beside its URL, to be drawn until the picture has loaded.
 
     `FULL` has the placeholder, the color and the original's size. `COLOR` has the color only, which is enough
     for the small faces of a group.

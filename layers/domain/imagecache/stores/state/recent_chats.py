@@ -18,8 +18,8 @@ MOST_HASHES = 500
 class RecentChats:
     """Stores hashes of chats as Beeper lists them.
 
-    An incremental run needs not read a chat whose hash the run before has recorded. Every method raises
-    StoreUnavailableError if DynamoDB does not answer.
+    An incremental run does not have to read a chat whose hash the run before has recorded. Every method
+    raises StoreUnavailableError if DynamoDB does not answer.
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:

@@ -237,7 +237,7 @@ class ChatSync:
             self._sync_contacts(listed, run, success, to_try_again, force=progress.force)
 
     def _record_hashes(self, run: SyncRun) -> None:
-        """Records the chats that the next run needs not read, if others are recorded.
+        """Records the chats that the next run does not have to read, if others are recorded.
 
         A chat that a union on a later page has hidden is stored in another way than it is listed.
         """
