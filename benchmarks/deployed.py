@@ -1,12 +1,12 @@
 """Settings and AWS clients for a benchmark that runs the use case of a deployed function by itself."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 
-from imagecache.aws_clients import client_maker
+from imagecache.aws_reads import DirectClient
 from imagecache.config import Config
 from imagecache.wiring import MakeClient
 from local.deploy import DeployedStack
@@ -25,16 +25,23 @@ def deployed_config(stack: DeployedStack, function: str) -> Config:
     return Config.from_env(deployed_settings(stack, function))
 
 
-def counting_clients(calls: Counter[str], access: Mapping[str, Any]) -> MakeClient:
-    """Returns a maker of the functions' AWS clients that count their requests by the name of the operation.
-
-    `calls` are the counts, and `access` are keywords for the function that makes a client.
-    """
-    make = client_maker()
+def counting_clients(calls: Counter[str], make: MakeClient) -> MakeClient:
+    """Returns a maker of AWS clients that count their requests in `calls`, by the name of the operation."""
 
     def make_client(service: str, **options: Any) -> Any:
-        client: Any = make(service, **{**access, **options})
+        client: Any = make(service, **options)
         client.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
+        if isinstance(client, DirectClient):
+            for method, operation in client.reads.items():
+                setattr(client, method, _counted(getattr(client, method), operation, calls))
         return client
 
     return make_client
+
+
+def _counted(read: Callable[..., Any], operation: str, calls: Counter[str]) -> Callable[..., Any]:
+    def counted(**parameters: Any) -> Any:
+        calls.update([operation])
+        return read(**parameters)
+
+    return counted

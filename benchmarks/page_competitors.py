@@ -58,6 +58,16 @@ def access(url: str) -> dict[str, Any]:
     }
 
 
+def environment(url: str) -> dict[str, str]:
+    """Returns the environment of a function whose DynamoDB is the prepared one at this URL."""
+    return {
+        "AWS_ENDPOINT_URL_DYNAMODB": url,
+        "AWS_REGION": _REGION,
+        "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": _SECRET_KEY,
+    }
+
+
 def one_look_up_per_image(url: str, images: int) -> Answer:
     """Returns the original design: nested maps of members, and a GetItem for each distinct image.
 

@@ -28,7 +28,7 @@ from benchmarks.results import Result, Target
 from imagecache.api import chats as chat_routes
 from imagecache.api import values
 from imagecache.api.http import serve
-from imagecache.aws_clients import client_maker
+from imagecache.aws_reads import function_clients
 from imagecache.clock import now
 from imagecache.model.access import Role
 from imagecache.stores.chats import shown
@@ -127,7 +127,7 @@ def _measure(way: Callable[[], object], times: _Times) -> None:
 def _ours(url: str, images: int, **headers: str) -> Callable[[], dict[str, Any]]:
     """Returns a function that answers the page as the deployed function does."""
     config = config_with(chats_table=chats_table(images), images_table=IMAGES_TABLE)
-    client = client_maker()("dynamodb", **competitors.access(url))
+    client = function_clients(competitors.environment(url), clock=now, lazy=True)("dynamodb")
     routes = Wiring(config, make_client=lambda _service: client, clock=now).chat_routes().routes()
     event = {
         "routeKey": "GET /api/chats",

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from benchmarks.deployed import counting_clients, deployed_settings
 from benchmarks.generated_pages import GeneratedPages
 from benchmarks.results import Result, Target
 from benchmarks.running import cpu_seconds, peak_megabytes
+from imagecache.aws_clients import client_maker
+from imagecache.aws_reads import function_clients
 from imagecache.clock import DAY, now
 from imagecache.config import Config
 from imagecache.model.chat import Chat
@@ -114,7 +117,7 @@ def _fill(stack: DeployedStack, config: Config, size: Size) -> None:
     """Writes rows as sync and the cacher write them, and the objects that they name."""
     boto_config = BotoConfig(proxies={}, max_pool_connections=_WRITES_AT_ONCE)
     access = {**stack.engine.access, "config": boto_config}
-    wiring = Wiring(config, make_client=counting_clients(Counter(), access), clock=now)
+    wiring = Wiring(config, make_client=partial(client_maker(), **access), clock=now)
     dynamodb = wiring.client("dynamodb")
     s3 = wiring.client("s3")
     moment = now()
@@ -228,10 +231,12 @@ def _finish(results: Iterable[None]) -> None:
 def _sweep_in_this_process() -> dict[str, Any]:
     """Sweeps what the environment describes, and returns the figures of this process."""
     calls = Counter[str]()
-    make_client = counting_clients(calls, {})
     if images := os.environ.get(_GENERATED):
         access = {"region_name": REGION, "aws_access_key_id": "none", "aws_secret_access_key": "none"}
-        make_client = GeneratedPages(int(images)).clients(counting_clients(calls, access))
+        counting = counting_clients(calls, partial(client_maker(), **access))
+        make_client = GeneratedPages(int(images)).clients(counting)
+    else:
+        make_client = counting_clients(calls, function_clients(os.environ, clock=now, lazy=False))
     config = config_with(writes_at_once=_WRITES_AT_ONCE) if images else Config.from_env(os.environ)
     wiring = Wiring(config, make_client=make_client, clock=lambda: now() + _CLOCK_AHEAD)
     megabytes_before = peak_megabytes()

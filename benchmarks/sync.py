@@ -30,6 +30,8 @@ from demo.account import DEFAULT_NOW
 from demo.chats import Chat, Network, Person
 from demo.media import Media, Picture
 from demo.service import DemoAccount
+from imagecache.aws_clients import client_maker
+from imagecache.aws_reads import function_clients
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.sources.beeper.chats import ChatApi
@@ -174,9 +176,10 @@ def _run_in_another_process(
 def _sync_in_this_process() -> dict[str, Any]:
     """Syncs what the environment describes, and returns the figures of this process."""
     calls: Counter[str] = Counter()
-    make_client = counting_clients(calls, {})
     if os.environ.get("EMPTY_TABLES"):
-        make_client = with_empty_tables(make_client)
+        make_client = with_empty_tables(counting_clients(calls, client_maker()))
+    else:
+        make_client = counting_clients(calls, function_clients(os.environ, clock=now, lazy=False))
     chat_sync = Wiring(Config.from_env(os.environ), make_client=make_client, clock=now).chat_sync
     secrets = {"beeper-token": os.environ["BEEPER_TOKEN"]}
     megabytes_before = peak_megabytes()

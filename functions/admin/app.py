@@ -10,13 +10,15 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
 
 from imagecache.api.http import Response, serve
-from imagecache.aws_clients import client_maker
+from imagecache.aws_reads import function_clients
 from imagecache.clock import now
 from imagecache.config import Config, JobFunctions
 from imagecache.wiring import Wiring
 
 logger = Logger()
-wiring = Wiring(Config.from_env(os.environ), make_client=client_maker(), clock=now)
+wiring = Wiring(
+    Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now, lazy=False), clock=now
+)
 authorizer = wiring.authorizer
 admin_api = wiring.admin_api(
     functions=JobFunctions.from_env(os.environ).by_kind, new_id=lambda: secrets.token_hex(8), log=logger

@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from imagecache.aws_clients import client_maker
+from imagecache.aws_reads import function_clients
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.failure_log import failure_fields, failures_logged
@@ -22,7 +22,7 @@ from imagecache.wiring import Wiring
 limit_memory()
 config = Config.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(config, make_client=client_maker(), clock=now)
+wiring = Wiring(config, make_client=function_clients(os.environ, clock=now, lazy=False), clock=now)
 connections = KeptConnections()
 
 

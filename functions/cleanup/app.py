@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from imagecache.aws_clients import client_maker
+from imagecache.aws_reads import function_clients
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
@@ -28,7 +28,7 @@ RESERVE_MS = 60_000
 limit_memory()
 config = Config.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(config, make_client=client_maker(), clock=now)
+wiring = Wiring(config, make_client=function_clients(os.environ, clock=now, lazy=False), clock=now)
 job_runner = wiring.job_runner
 sweep = wiring.sweep
 invocations = wiring.invocations

@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from imagecache.aws_clients import client_maker
+from imagecache.aws_reads import function_clients
 from imagecache.clock import now
 from imagecache.config import Config, DexSettings
 from imagecache.failure_log import failures_logged
@@ -22,7 +22,9 @@ from imagecache.wiring import Wiring
 
 settings = DexSettings.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(Config.from_env(os.environ), make_client=client_maker(), clock=now)
+wiring = Wiring(
+    Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now, lazy=False), clock=now
+)
 contact_import = wiring.contact_import
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from imagecache.aws_clients import client_maker
+from imagecache.aws_reads import function_clients
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
@@ -25,7 +25,9 @@ from imagecache.wiring import Wiring
 RESERVE_MS = 30_000
 
 logger = Logger()
-wiring = Wiring(Config.from_env(os.environ), make_client=client_maker(), clock=now)
+wiring = Wiring(
+    Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now, lazy=False), clock=now
+)
 job_runner = wiring.job_runner
 backfill = wiring.image_backfill
 redrive = wiring.image_redrive

@@ -10,13 +10,15 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
 
 from imagecache.api.http import Response, Routes, serve
-from imagecache.aws_clients import client_maker
+from imagecache.aws_reads import function_clients
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.wiring import Wiring
 
 logger = Logger()
-wiring = Wiring(Config.from_env(os.environ), make_client=client_maker(), clock=now)
+wiring = Wiring(
+    Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now, lazy=True), clock=now
+)
 authorizer = wiring.authorizer
 chat_routes = wiring.chat_routes().routes()
 

@@ -13,7 +13,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from imagecache.aws_clients import client_maker
+from imagecache.aws_reads import function_clients
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
@@ -26,7 +26,7 @@ from imagecache.wiring import Wiring
 
 config = Config.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(config, make_client=client_maker(), clock=now)
+wiring = Wiring(config, make_client=function_clients(os.environ, clock=now, lazy=False), clock=now)
 sync_jobs = wiring.sync_jobs
 invocations = wiring.invocations
 

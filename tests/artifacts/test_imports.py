@@ -115,7 +115,8 @@ def test_a_list_of_chats_is_served_without_what_only_other_work_needs(runtime: L
     modules = set(runtime.start("ReadFunction", code=LIST_MODULES).stdout.split())
 
     assert "imagecache.api.chats" in modules
-    assert modules & {"boto3", "requests", "pynamodb.models", "PIL", "imagecache.api.read"} == set()
+    unneeded = {"botocore.client", "urllib3", "requests", "pynamodb", "PIL", "imagecache.api.read"}
+    assert modules & unneeded == set()
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 13), reason="only Python 3.13 reads the bytecode of 3.13")
@@ -127,7 +128,7 @@ def test_a_cold_start_compiles_nothing_of_the_layers(runtime: Lambda, function: 
     assert started.returncode == 0
     compiled = re.findall(r"^# code object from '?([^'\n]+\.py)'?$", started.stderr, re.MULTILINE)
     assert [Path(path).name for path in compiled if "/python3.13/" not in path] == ["app.py"]
-    assert len(re.findall(r"^# code object from '?.*\.pyc'?$", started.stderr, re.MULTILINE)) > 200
+    assert len(re.findall(r"^# code object from '?.*\.pyc'?$", started.stderr, re.MULTILINE)) > 100
 
 
 @pytest.mark.parametrize(

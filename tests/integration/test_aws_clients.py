@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.config import Config
-from botocore.exceptions import EndpointConnectionError
 from botocore.parsers import ResponseParserFactory
 from botocore.session import Session
 from hypothesis import given
@@ -113,11 +112,10 @@ def test_errors_and_what_is_not_json_are_those_that_botocore_returns(content: by
 
 def test_a_throttled_request_and_a_damaged_answer_are_repeated() -> None:
     throttled = response(b'{"__type":"x#ProvisionedThroughputExceededException"}', 400)
-    # The first request is sent directly, and the others by botocore.
     damaged = response(b'{"Items":[],"Count":7}', checksum=1)
     cut = response(b'{"Items":[', checksum=1)
     whole = response(b'{"Items":[],"Count":0}')
-    answers = iter((throttled, throttled, damaged, cut, whole))
+    answers = iter((throttled, damaged, cut, whole))
     dynamodb = client_maker()("dynamodb", config=Config(retries={"total_max_attempts": 4}))
     dynamodb.meta.events.register("before-send.dynamodb.Query", lambda **_: sent_by(next(answers)))
 
@@ -125,36 +123,6 @@ def test_a_throttled_request_and_a_damaged_answer_are_repeated() -> None:
 
     assert (answer["Count"], answer["ResponseMetadata"]["RetryAttempts"]) == (0, 3)
     assert next(answers, None) is None
-
-
-def test_a_read_is_sent_directly_and_by_botocore_if_that_fails() -> None:
-    """Whatever answers at first, the caller gets what botocore would have returned."""
-    item = {"a": {"S": "x"}, "b": {"B": "QQ=="}}
-    whole = response(b'{"Item":{"a":{"S":"x"}}}')
-    binary = response(json.dumps({"Item": item}).encode())
-    missing = response(b'{"__type":"x#ResourceNotFoundException","message":"no such table"}', 400)
-    for answers, expected in (
-        ([whole], {"a": {"S": "x"}}),
-        ([binary] * 2, {"a": {"S": "x"}, "b": {"B": b"A"}}),
-    ):
-        dynamodb = client_maker()("dynamodb")
-        left = iter(answers)
-        dynamodb.meta.events.register(
-            "before-send.dynamodb.GetItem", lambda left=left, **_: sent_by(next(left))
-        )
-        assert dynamodb.get_item(TableName="t", Key={"a": {"S": "x"}})["Item"] == expected
-        assert next(left, None) is None
-    dynamodb = client_maker()("dynamodb")
-    dynamodb.meta.events.register("before-send.dynamodb.GetItem", lambda **_: sent_by(missing))
-    with pytest.raises(dynamodb.exceptions.ResourceNotFoundException):
-        dynamodb.get_item(TableName="t", Key={"a": {"S": "x"}})
-
-
-def test_a_read_of_a_dynamodb_that_cannot_be_reached_is_botocores_error() -> None:
-    retries = Config(retries={"total_max_attempts": 1})
-    dynamodb = client_maker()("dynamodb", endpoint_url="http://127.0.0.1:1", config=retries)
-    with pytest.raises(EndpointConnectionError):
-        dynamodb.query(TableName="t")
 
 
 def sent_by(answer: dict[str, Any]) -> AWSResponse:

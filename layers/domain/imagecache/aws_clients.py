@@ -14,7 +14,7 @@ from botocore.parsers import JSONParser, ResponseParser, ResponseParserFactory
 from botocore.session import Session
 from botocore.utils import parse_timestamp
 
-from imagecache.dynamodb_reads import json_without_binary, send_reads_directly
+from imagecache.aws_reads import json_without_binary
 
 if TYPE_CHECKING:
     from botocore.model import Shape
@@ -51,13 +51,7 @@ def client_maker() -> "MakeClient":
     parsers.set_parser_defaults(timestamp_parser=_moment)
     session.register_component("response_parser_factory", parsers)
 
-    def make_client(service: str, **options: Any) -> Any:
-        client = session.create_client(service, **options)
-        if service == "dynamodb":
-            send_reads_directly(client, ca_bundle=session.get_config_variable("ca_bundle"))
-        return client
-
-    return make_client
+    return session.create_client
 
 
 def _moment(value: Any) -> datetime:

@@ -1,11 +1,11 @@
-"""Translates the exceptions of AWS clients to StoreUnavailableError, so that use cases need not know them."""
+"""Translates the exceptions of AWS clients to StoreUnavailableError, so that use cases need not know them.
+
+botocore and PynamoDB are imported when an error occurs, because a cold start without errors needs neither.
+"""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBConnectionError
 
 from imagecache.errors import ItemRefusedError, StoreUnavailableError
 
@@ -19,7 +19,7 @@ _INVALID_ITEM = re.compile(
 
 @contextmanager
 def aws_errors_translated() -> Iterator[None]:
-    """Raises StoreUnavailableError instead of any error of boto3 or PynamoDB. Can be used as a decorator.
+    """Raises StoreUnavailableError instead of any error of botocore or PynamoDB. Can be used as a decorator.
 
     It is an ItemRefusedError if DynamoDB cannot store an item because of its size or its keys, but not if the
     request itself is wrong.
@@ -29,22 +29,28 @@ def aws_errors_translated() -> Iterator[None]:
     """
     try:
         yield
-    except (BotoCoreError, ClientError, PynamoDBConnectionError) as error:
-        code = _code(error)
-        is_refused = code == _INVALID and _INVALID_ITEM.search(_text(error)) is not None
-        raise (ItemRefusedError(code) if is_refused else StoreUnavailableError(code)) from error
+    except Exception as error:
+        translated = _translated(error)
+        if translated is None:
+            raise
+        raise translated from error
 
 
-def _code(error: BotoCoreError | ClientError | PynamoDBConnectionError) -> str:
-    if isinstance(error, ClientError):
-        return error.response.get("Error", {}).get("Code", type(error).__name__)
-    if isinstance(error, PynamoDBConnectionError):
-        return error.cause_response_code or type(error).__name__
-    return type(error).__name__
+def _translated(error: Exception) -> StoreUnavailableError | None:
+    """Returns the error to raise instead, or None if this is not an error of an AWS client."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from pynamodb.exceptions import PynamoDBConnectionError
 
-
-def _text(error: BotoCoreError | ClientError | PynamoDBConnectionError) -> str:
-    """Returns the text of AWS, which must not be logged."""
-    if isinstance(error, PynamoDBConnectionError):
-        return error.cause_response_message or ""
-    return str(error)
+    match error:
+        case ClientError():
+            code = error.response.get("Error", {}).get("Code", type(error).__name__)
+            text = str(error)  # may contain keys and URLs, so it is not logged
+        case PynamoDBConnectionError():
+            code = error.cause_response_code or type(error).__name__
+            text = error.cause_response_message or ""
+        case BotoCoreError():
+            code, text = type(error).__name__, ""
+        case _:
+            return None
+    is_refused = code == _INVALID and _INVALID_ITEM.search(text) is not None
+    return ItemRefusedError(code) if is_refused else StoreUnavailableError(code)

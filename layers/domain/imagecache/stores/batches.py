@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.parallel import in_parallel
-from imagecache.stores.dynamodb import Item
+from imagecache.stores.bulk_reads import Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -19,7 +19,8 @@ from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import ConflictError
 from imagecache.model.contact import Contact, Identifier, IdentifierKind, KeptBy, is_shared
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.stores.dynamodb import Item, batch_get, bound, deleted, saved, scan, updated
+from imagecache.stores.bulk_reads import Item, batch_get, scan
+from imagecache.stores.dynamodb import bound, deleted, saved, updated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

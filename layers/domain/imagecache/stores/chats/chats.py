@@ -21,8 +21,9 @@ from imagecache.model.chat import (
 from imagecache.parallel import in_parallel
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.batches import insert, item_of
+from imagecache.stores.bulk_reads import Item, batch_get
 from imagecache.stores.chats.shown import PREVIEW_LENGTH, ShownChats
-from imagecache.stores.dynamodb import Item, batch_get, behind, bound, fenced
+from imagecache.stores.dynamodb import behind, bound, fenced
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -18,8 +18,9 @@ from imagecache.parallel import in_parallel
 from imagecache.rules.names import better_name, is_identifier
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.batches import insert, item_of
+from imagecache.stores.bulk_reads import Item, scan
 from imagecache.stores.chats.people import is_person
-from imagecache.stores.dynamodb import Item, behind, bound, fenced, scan
+from imagecache.stores.dynamodb import behind, bound, fenced
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -22,7 +22,8 @@ from imagecache.model.person import KnownPerson, KnownPicture
 from imagecache.parallel import in_parallel
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.batches import insert, item_of
-from imagecache.stores.dynamodb import Item, behind, bound, deleted, fenced, scan, updated
+from imagecache.stores.bulk_reads import Item, scan
+from imagecache.stores.dynamodb import behind, bound, deleted, fenced, updated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

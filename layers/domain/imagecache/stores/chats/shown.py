@@ -15,7 +15,7 @@ import orjson
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.model.chat import Chat, Folder, Participant, lacks_at_most_oneself
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.stores.dynamodb import Item, batch_get
+from imagecache.stores.bulk_reads import Item, batch_get
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

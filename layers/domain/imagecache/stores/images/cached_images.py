@@ -17,7 +17,8 @@ from imagecache.model.image import (
     ImageStatus,
 )
 from imagecache.stores.batches import Statement, execute, insert, item_of
-from imagecache.stores.dynamodb import batch_get, bound, deleted, scan, updated
+from imagecache.stores.bulk_reads import batch_get, scan
+from imagecache.stores.dynamodb import bound, deleted, updated
 from imagecache.stores.images.row import (
     ImageRow,
     has_no_live_lease,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from imagecache.model.image import Blob, ImageStatus, ImageView
-from imagecache.stores.dynamodb import batch_get
+from imagecache.stores.bulk_reads import batch_get
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
