@@ -58,11 +58,11 @@ class Worker:
     """A process that takes the place of one execution environment of Lambda."""
 
     def __init__(
-        self, stack: DeployedStack, *, at_once: int, counted_port: int = 0, object_store: str = ""
+        self, stack: DeployedStack, *, at_once: int, counted_port: int = 0, aws_url: str = ""
     ) -> None:
         settings = deployed_settings(stack, _FUNCTION) | {"FETCHES_PER_INVOCATION": str(at_once)}
-        if object_store:
-            settings["AWS_ENDPOINT_URL_S3"] = object_store
+        if aws_url:
+            settings |= {"AWS_ENDPOINT_URL_S3": aws_url, "AWS_ENDPOINT_URL_DYNAMODB": aws_url}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.cacher_worker", str(counted_port)],
             cwd=_ROOT,
@@ -87,16 +87,15 @@ class Worker:
 
 @contextlib.contextmanager
 def running_workers(
-    stack: DeployedStack, count: int, *, at_once: int, counted_port: int = 0, object_store: str = ""
+    stack: DeployedStack, count: int, *, at_once: int, counted_port: int = 0, aws_url: str = ""
 ) -> Iterator[list[Worker]]:
     """Runs workers until the end of the block, each with `at_once` fetches at a time.
 
-    They count what they read from connections to `counted_port` of the origin, and put objects into
-    `object_store` instead of the engine's S3, if these are given.
+    They count what they read from connections to `counted_port` of the origin, and use the DynamoDB and S3 at
+    `aws_url` instead of the engine's, if these are given.
     """
     started = [
-        Worker(stack, at_once=at_once, counted_port=counted_port, object_store=object_store)
-        for _ in range(count)
+        Worker(stack, at_once=at_once, counted_port=counted_port, aws_url=aws_url) for _ in range(count)
     ]
     try:
         yield started

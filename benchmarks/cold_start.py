@@ -66,7 +66,7 @@ os._exit(0)  # Lambda does not tear down a process after an event either
 _NAIVE_CLIENTS = """\
 import boto3
 
-def client_maker():
+def function_clients(_environment, **_):
     return boto3.client
 """
 
@@ -302,7 +302,7 @@ def _naive_layers(folder: Path) -> dict[str, Path]:
     ours = ROOT / "layers" / "domain" / "imagecache"
     package = layers["DomainLayer"] / "imagecache"
     shutil.copytree(ours, package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "aws_clients.py").write_text(_NAIVE_CLIENTS)
+    (package / "aws_reads.py").write_text(_NAIVE_CLIENTS)
     return layers
 
 

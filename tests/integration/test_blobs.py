@@ -12,7 +12,7 @@ from imagecache.errors import StoreUnavailableError
 from imagecache.imaging.pictures import render
 from imagecache.stores.blobs import Blobs, object_keys
 from tests.integration.conftest import Stack
-from tests.integration.sweeping import a_picture, an_animation
+from tests.integration.sweeping import a_picture, an_animation, sweep_of
 
 
 @contextmanager
@@ -45,15 +45,29 @@ def test_versions_are_deleted_many_in_one_call(stack: Stack) -> None:
     assert list(stack.blobs.versions("blob")) == []
 
 
-def test_several_blobs_are_deleted_in_one_call(stack: Stack) -> None:
+def test_old_versions_of_several_blobs_are_deleted_in_one_call(stack: Stack) -> None:
     for number in range(5):
         stack.s3.put_object(Bucket="images", Key=f"originals/blob{number}", Body=b"x")
     stack.now += 1
     young = stack.s3.put_object(Bucket="images", Key="originals/blob0", Body=b"young")["VersionId"]
-    blob_ids = [f"blob{number}" for number in range(5)]
-    assert stack.blobs.delete_versions(*blob_ids, before=stack.now) == (5, 5)
+    versions = list(stack.blobs.versions())
+    assert stack.blobs.delete([version for version in versions if version.modified_at < stack.now]) == (5, 5)
     assert stack.calls.count("DeleteObjects") == 1
     assert [version.version_id for version in stack.blobs.versions()] == [young]
+
+
+@pytest.mark.parametrize(("blobs", "lists"), [(1, 2), (3, 2)])
+def test_old_versions_are_listed_with_the_fewest_requests(stack: Stack, blobs: int, lists: int) -> None:
+    """One blob by its own lists, and several by the list of the whole bucket, which is small here."""
+    for number in range(4):
+        stack.s3.put_object(Bucket="images", Key=f"originals/blob{number}", Body=b"x")
+    stack.now += 1
+    stack.s3.put_object(Bucket="images", Key="originals/blob0", Body=b"young")
+    stack.calls.clear()
+    blob_ids = [f"blob{number}" for number in range(blobs)]
+    old = sweep_of(stack).blob_sweeper.old_versions(blob_ids, listed=5, old_before=stack.now)
+    assert {blob_id: len(versions) for blob_id, versions in old.items()} == dict.fromkeys(blob_ids, 1)
+    assert stack.calls.count("ListObjectVersions") == lists
 
 
 def test_nothing_to_delete_takes_no_call(stack: Stack) -> None:

@@ -90,7 +90,8 @@ def test_content_that_a_row_names_since_it_was_counted_is_left_alone(stack: Stac
     stock = sweep.blob_sweeper.take_stock(old_before=stack.now - DAY)
     unnamed = sweep.blob_sweeper.unnamed_blobs(stock)
     keep(stack, "s/ada")
-    counts = sweep.blob_sweeper.delete(unnamed, old_before=stack.now - DAY)
+    old_versions = sweep.blob_sweeper.old_versions(unnamed, listed=stock.listed, old_before=stack.now - DAY)
+    counts = sweep.blob_sweeper.delete(old_versions)
     assert counts == SweepCounts(unsure=1)
 
 

@@ -231,7 +231,6 @@ class Wiring:
             bucket=self.config.image_bucket,
             s3=self.client("s3"),
             salt_store=self.salt_store,
-            requests_at_once=self.config.writes_at_once,
         )
 
     @cached_property

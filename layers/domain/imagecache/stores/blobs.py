@@ -5,13 +5,12 @@ A blob that is an animation has a moving copy as well, images/<blobId>/anim.webp
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import StoreUnavailableError
 from imagecache.model.image import NO_VALIDATORS, SIZES, Blob, Picture, Validators
-from imagecache.parallel import in_parallel
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -103,7 +102,6 @@ def image_paths(blob_id: str) -> str:
 class Blobs:
     """Reads and writes the objects of the image bucket. Every method raises StoreUnavailableError.
 
-    The versions of up to `requests_at_once` blobs are listed in parallel.
     The key of an object is derived from its content, so storing the same content twice changes nothing.
     """
 
@@ -114,13 +112,11 @@ class Blobs:
         s3: "S3Client",
         salt_store: "SaltStore",
         deletions_per_call: int = _MOST_DELETIONS_PER_CALL,
-        requests_at_once: int = 1,
     ) -> None:
         self._bucket = bucket
         self._s3 = s3
         self._salt_store = salt_store
         self._deletions_per_call = deletions_per_call
-        self._requests_at_once = requests_at_once
 
     def store(self, original: bytes, picture: Picture, validators: Validators = NO_VALIDATORS) -> Blob:
         """Stores all objects of an image, and returns what its row records about them.
@@ -187,28 +183,22 @@ class Blobs:
                     for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                         yield _version(entry)
 
-    def delete_versions(self, *blob_ids: str, before: int) -> DeletedVersions:
-        """Deletes every version and delete marker of these blobs that was last modified before `before` (ms).
+    def delete_versions(self, blob_id: str, *, before: int) -> DeletedVersions:
+        """Deletes every version and delete marker of the blob that was last modified before `before` (ms)."""
+        return self.delete([version for version in self.versions(blob_id) if version.modified_at < before])
 
-        Versions are deleted by their ids, so an object that is stored meanwhile is not deleted.
-        """
-        versions = in_parallel(
-            lambda blob_id: list(self.versions(blob_id)), blob_ids, at_once=self._requests_at_once
-        )
-        old = [version for of_blob in versions for version in of_blob if version.modified_at < before]
-        self._delete(old)
-        return DeletedVersions(len(old), sum(version.size for version in old))
-
-    def undelete(self, markers: Iterable[Version]) -> None:
-        """Deletes these delete markers, so that the versions they hide are served again."""
-        self._delete(list(markers))
-
-    def _delete(self, versions: list[Version]) -> None:
+    def delete(self, versions: Sequence[Version]) -> DeletedVersions:
+        """Deletes these versions by their ids, so an object that is stored meanwhile is not deleted."""
         for start in range(0, len(versions), self._deletions_per_call):
             self._delete_batch(versions[start : start + self._deletions_per_call])
+        return DeletedVersions(len(versions), sum(version.size for version in versions))
+
+    def undelete(self, markers: Sequence[Version]) -> None:
+        """Deletes these delete markers, so that the versions they hide are served again."""
+        self.delete(markers)
 
     @aws_errors_translated()
-    def _delete_batch(self, versions: list[Version]) -> None:
+    def _delete_batch(self, versions: Sequence[Version]) -> None:
         """Deletes these versions in one call, and retries each version for which S3 reports an error.
 
         Raises StoreUnavailableError if some are left after three calls.

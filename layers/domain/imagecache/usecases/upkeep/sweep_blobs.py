@@ -6,16 +6,18 @@ same content meanwhile, its versions are too young to be deleted.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from imagecache.clock import DAY
 from imagecache.errors import StoreUnavailableError
 from imagecache.key_set import KeySet
 from imagecache.model.image import SIZES
 from imagecache.parallel import in_parallel
-from imagecache.stores.blobs import Blobs
+from imagecache.stores.blobs import Blobs, Version
 from imagecache.stores.images.cached_images import CachedImages
+from imagecache.usecases.upkeep.sweep_costs import LISTS_OF_BLOB, lists_of
 from imagecache.usecases.upkeep.sweep_progress import SweepCounts
 
 OBJECT_GRACE = DAY
@@ -101,14 +103,36 @@ class BlobSweeper:
         named = KeySet(image.blob_id for image in self.cached_images.stored_images())
         return sorted(blob_id for blob_id in stock.old_bytes if blob_id not in named)
 
-    def delete(self, blob_ids: Sequence[str], *, old_before: int) -> SweepCounts:
-        """Deletes the old versions of these blobs, unless a row now names the blob.
+    def old_versions(
+        self, blob_ids: Collection[str], *, listed: int, old_before: int
+    ) -> dict[str, list[Version]]:
+        """Returns the old versions of each of these blobs. `listed` is the number of versions in the bucket.
+
+        Lists either the whole bucket or one blob after the other, whichever takes fewer requests. Raises
+        StoreUnavailableError if S3 does not answer.
+        """
+        old: dict[str, list[Version]] = {blob_id: [] for blob_id in blob_ids}
+        if lists_of(listed) < LISTS_OF_BLOB * len(blob_ids):
+            versions: Iterable[Version] = self.blobs.versions()
+        else:
+            lists = in_parallel(
+                lambda blob_id: list(self.blobs.versions(blob_id)), blob_ids, at_once=self.requests_at_once
+            )
+            versions = chain.from_iterable(lists)
+        for version in versions:
+            if version.blob_id in old and version.modified_at < old_before:
+                old[version.blob_id].append(version)
+        return old
+
+    def delete(self, old_versions: Mapping[str, Sequence[Version]]) -> SweepCounts:
+        """Deletes these versions, by blob id, unless a row now names the blob.
 
         Raises StoreUnavailableError if S3 does not answer.
         """
+        blob_ids = list(old_versions)
         may_be_named = in_parallel(self._may_be_named, blob_ids, at_once=self.requests_at_once)
         unnamed = [blob_id for blob_id, is_named in zip(blob_ids, may_be_named, strict=True) if not is_named]
-        deleted = self.blobs.delete_versions(*unnamed, before=old_before)
+        deleted = self.blobs.delete([version for blob_id in unnamed for version in old_versions[blob_id]])
         return SweepCounts(
             unsure=len(blob_ids) - len(unnamed),
             versions_deleted=deleted.versions,

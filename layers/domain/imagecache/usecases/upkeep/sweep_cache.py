@@ -212,11 +212,15 @@ class Sweep:
         if position.phase is Phase.COUNT_OBJECTS:
             yield stock.counts(unnamed), deleting
         state.refuse_too_much(Refusal.TOO_MANY_BLOBS, len(unnamed), of=stock.blob_count)
-        if self._may_delete(state):
+        if self._may_delete(state) and unnamed:
+            state.stock = None  # The statistics must describe the bucket after the deletions.
+            old_versions = self.blob_sweeper.old_versions(
+                unnamed, listed=stock.listed, old_before=state.old_before
+            )
             for start in range(0, len(unnamed), self.blobs_per_step):
-                state.stock = None  # The statistics must describe the bucket after the deletions.
                 batch = unnamed[start : start + self.blobs_per_step]
-                yield self.blob_sweeper.delete(batch, old_before=state.old_before), deleting
+                counts = self.blob_sweeper.delete({blob_id: old_versions[blob_id] for blob_id in batch})
+                yield counts, deleting
         yield SweepCounts(), deleting.next_phase()
 
     def _queue_missing(self, position: SweepPosition, state: SweepState) -> Iterator[Progress]:

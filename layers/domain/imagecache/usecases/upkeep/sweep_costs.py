@@ -15,6 +15,9 @@ _MESSAGE = 0.4e-6
 _ROWS_PER_UNIT = 4096 / 700
 _INDEX_ENTRIES_PER_UNIT = 8192 / 150
 _VERSIONS_PER_LIST = 1000
+LISTS_OF_BLOB = 2
+"""The number of requests that list all versions of one blob, which are in two folders."""
+
 # A write needs one unit for the table, and one for an index that has an entry for the row.
 _UNITS_PER_WRITE = 2
 
@@ -43,6 +46,11 @@ class SweepCosts:
         return {**asdict(self), "dollars": round(self.dollars, 6)}
 
 
+def lists_of(versions: int) -> int:
+    """Returns the number of requests that list a bucket with so many versions in two folders."""
+    return 2 + versions // _VERSIONS_PER_LIST
+
+
 def costs_of(counts: SweepCounts) -> SweepCosts:
     """Estimates the costs of a sweep with these counts. For a dry run, the estimate is for a real sweep."""
     passes = 2 if counts.due else 1
@@ -51,10 +59,11 @@ def costs_of(counts: SweepCounts) -> SweepCosts:
     fetched = counts.revalidated + counts.refetched + counts.lost
     changed = counts.marked + counts.unmarked + counts.due + fetched + counts.queued
     repaired = counts.undeleted + counts.rebuilt + counts.refetched + counts.lost
-    lists = 2 + counts.listed / _VERSIONS_PER_LIST + 2 * (counts.unnamed + repaired)
+    listed = lists_of(counts.listed)
+    lists = listed + min(listed, LISTS_OF_BLOB * counts.unnamed) + LISTS_OF_BLOB * repaired
     return SweepCosts(
         reads=round(reads),
         writes=_UNITS_PER_WRITE * changed,
-        lists=round(lists),
+        lists=lists,
         messages=fetched + counts.queued,
     )
