@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from imagecache_cli.errors import SettingsError
 
 _LOCAL_FILE = Path(".local", "access.json")
-# A process that runs the stack of a folder holds this lock.
+# A process that runs the stack of a folder holds the lock of this file.
 _LOCK_FILE = "run.lock"
 _BEEPER_DESKTOP = "http://127.0.0.1:23373"
 NEW_CONNECTION = "create a read-only one in Beeper Desktop (Settings, Integrations, Approved connections)"
@@ -138,7 +138,7 @@ def _read_local_file(folder: Path, clone: Path | None) -> dict[str, Any]:
             f"--local finds no {_LOCAL_FILE} in this folder, above it, or in the clone of this command: "
             "start `make run` in the clone first"
         )
-    if not _is_running(file.parent):
+    if not is_locked(file.parent / _LOCK_FILE):
         raise SettingsError(
             f"`make run` is not running in {file.parent.parent}: start it first. Another program may listen"
             " on the port of the last run, so no token is sent there"
@@ -149,12 +149,12 @@ def _read_local_file(folder: Path, clone: Path | None) -> dict[str, Any]:
         raise SettingsError(f"{_LOCAL_FILE} cannot be read: start `make run` again") from error
 
 
-def _is_running(state: Path) -> bool:
-    """Returns True if a process holds the lock of the folder `state`, which `make run` does until it ends."""
+def is_locked(file: Path) -> bool:
+    """Returns True if a process holds the lock of this file, which it does until it ends."""
     import fcntl  # noqa: PLC0415 - Windows has no such module, and no `make run`
 
     try:
-        with (state / _LOCK_FILE).open() as lock:
+        with file.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from imagecache_cli import changing, contacts, people, showing
+from imagecache_cli import changing, contacts, people, service, showing
 from imagecache_cli.access import Wanted
 from imagecache_cli.doctor import doctor
 from imagecache_cli.errors import CommandError, SettingsError
@@ -88,6 +88,7 @@ def set_global_options(  # noqa: PLR0917 - typer makes an option of each
 for _verb in _VERBS:
     app.command(epilog=_EPILOG)(_verb)
 app.add_typer(contacts.app, name="contacts")
+app.add_typer(service.app, name="service")
 
 
 def main(arguments: Sequence[str] | None = None, outside: Outside | None = None) -> int:

@@ -1,0 +1,356 @@
+"""The verbs of `imagecache service`, which keeps `make run` running from log-in on.
+
+systemd (Linux) or launchd (macOS) starts `tools/supervisor.py` of the clone, which starts `make run` again
+whenever it ends. Nothing here needs root.
+"""
+
+import collections
+import json
+import os
+import plistlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from imagecache_cli.access import is_locked
+from imagecache_cli.errors import CommandError, SettingsError
+from imagecache_cli.screen import Screen
+from imagecache_cli.session import Options, Outside
+from imagecache_cli.tables import utc
+
+app = typer.Typer(help="Keep `make run` running from log-in on.", rich_markup_mode=None)
+
+SETTINGS = (
+    "BEEPER_URL",
+    "BEEPER_TOKEN",
+    "MEDIA_SERVER_URL",
+    "MEDIA_SERVER_TOKEN",
+    "ALLOWED_ORIGINS",
+    "CONTACT_URL",
+    "DEFAULT_REGION",
+    "DEX_API_KEY",
+    "FORMER_PICTURES",
+    "PORT",
+)
+"""The variables that `make run` reads. `install` keeps their values for the service."""
+
+_NAME = "imagecache"
+_LABEL = "chat-image-cache.imagecache"
+_FOLDER = Path(".local", "service")
+_READY = "ready"
+_SUPERVISOR = Path("tools", "supervisor.py")
+_UNIT = """\
+[Unit]
+Description=Chat Image Cache ({clone})
+# The supervisor itself waits longer after each failure.
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart="{python}" "{supervisor}"
+WorkingDirectory={clone}
+Restart=always
+RestartSec=10
+KillMode=mixed
+TimeoutStopSec=90
+
+[Install]
+WantedBy=default.target
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state of the supervisor: `stopped`, `starting`, `ready`, or `waiting` for the next attempt.
+
+    `since` is in ISO 8601. `failures` is the number of starts in a row that have failed.
+    """
+
+    state: str
+    since: str | None = None
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """systemd or launchd: the file that describes the service, and the commands that control it."""
+
+    file: Path
+    content: bytes
+    start: tuple[tuple[str, ...], ...]
+    stop: tuple[tuple[str, ...], ...]
+    restart: tuple[str, ...]
+    after_removal: tuple[tuple[str, ...], ...] = ()
+
+
+@app.command()
+def install(context: typer.Context) -> None:
+    """Start `make run` now and at each log-in, with the settings in the environment of this command."""
+    outside, screen = _opened(context)
+    clone = _clone(outside)
+    manager = _manager(clone, outside.environment)
+    other = _installed_clone(manager.file)
+    if other is not None and other != str(clone):
+        raise SettingsError(
+            f"the service of another clone is installed ({other}): run `imagecache service uninstall` there"
+        )
+    folder = clone / _FOLDER
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings = {name: outside.environment[name] for name in SETTINGS if outside.environment.get(name)}
+    _write_private(folder / "settings.json", json.dumps(settings).encode())
+    manager.file.parent.mkdir(parents=True, exist_ok=True)
+    manager.file.write_bytes(manager.content)
+    try:
+        for command in manager.start:
+            _run(command)
+    except CommandError:
+        _remove(manager, folder)
+        raise
+    screen.show(
+        {"installed": True, "file": str(manager.file), "settings": sorted(settings)},
+        f"installed {manager.file}\n"
+        f"settings kept: {', '.join(sorted(settings)) or 'none, so the demo account is shown'}\n"
+        "`imagecache service status` says when it is ready",
+    )
+
+
+@app.command()
+def uninstall(context: typer.Context) -> None:
+    """Stop the service, and do not start it again. Chats and pictures stay."""
+    outside, screen = _opened(context)
+    clone = _clone(outside)
+    manager = _manager(clone, outside.environment)
+    if not manager.file.exists():
+        raise CommandError("no service is installed: there is nothing to uninstall")
+    for command in manager.stop:
+        # What is not running cannot be stopped, and is to be removed all the same.
+        with suppress(CommandError):
+            _run(command)
+    _remove(manager, clone / _FOLDER)
+    screen.show({"installed": False}, "uninstalled; chats and pictures are still in .local")
+
+
+@app.command()
+def restart(context: typer.Context) -> None:
+    """Stop `make run` in order, and start it again, for example after `git pull`."""
+    outside, screen = _opened(context)
+    manager = _manager(_clone(outside), outside.environment)
+    _require_installed(manager)
+    _run(manager.restart)
+    screen.show({"restarted": True}, "restarted; `imagecache service status` says when it is ready")
+
+
+@app.command()
+def status(context: typer.Context) -> int:
+    """Show whether the service runs, since when, and the link of the page. Exit code 0 if it is ready."""
+    outside, screen = _opened(context)
+    clone = _clone(outside)
+    is_installed = _manager(clone, outside.environment).file.exists()
+    state = _state(clone / _FOLDER)
+    document = {
+        "installed": is_installed,
+        "state": state.state,
+        "since": state.since,
+        "failures": state.failures,
+    }
+    screen.show(document, "\n".join(_lines(state, clone, is_installed=is_installed)))
+    return 0 if state.state == _READY else 1
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=1, help="How many of the last lines.")] = 50,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Wait for further lines.")] = False,
+) -> None:
+    """Print the last lines of the log. It has no tokens, and keeps its last five megabytes."""
+    outside, _ = _opened(context)
+    file = _clone(outside) / _FOLDER / "service.log"
+    if not file.exists():
+        raise CommandError("there is no log yet: `imagecache service install` starts the service")
+    with file.open(encoding="utf-8", errors="replace") as log:
+        for line in collections.deque(log, maxlen=lines):
+            typer.echo(line, nl=False)
+    while follow:
+        file_id = file.stat().st_ino
+        with file.open(encoding="utf-8", errors="replace") as log:
+            log.seek(0, os.SEEK_END)
+            _print_until_rotated(log.readline, file, file_id, outside.sleep)
+
+
+def _print_until_rotated(
+    next_line: Callable[[], str], file: Path, file_id: int, sleep: Callable[[float], None]
+) -> None:
+    while True:
+        if line := next_line():
+            typer.echo(line, nl=False)
+        elif not file.exists() or file.stat().st_ino != file_id:
+            return
+        else:
+            sleep(0.5)
+
+
+def _opened(context: typer.Context) -> tuple[Outside, Screen]:
+    options: Options = context.meta["options"]
+    return context.meta["outside"], Screen.open(as_json=options.as_json)
+
+
+def _clone(outside: Outside) -> Path:
+    """Returns the clone of this command. Raises SettingsError for a command that was installed elsewhere."""
+    if not (outside.clone / _SUPERVISOR).is_file():
+        raise SettingsError("the service runs from a clone: use `.local/bin/imagecache service` in the clone")
+    return outside.clone
+
+
+def _manager(clone: Path, environment: Mapping[str, str]) -> Manager:
+    """Returns the manager of services of this system. Raises CommandError if there is none that we know."""
+    home = Path(environment.get("HOME") or Path.home())
+    if sys.platform == "darwin":
+        return launchd(clone, home)
+    if sys.platform.startswith("linux") and shutil.which("systemctl"):
+        config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
+        return systemd(clone, config)
+    raise CommandError(
+        "this system has neither systemd nor launchd: start tools/supervisor.py with what it has instead"
+    )
+
+
+def systemd(clone: Path, config: Path) -> Manager:
+    """Returns the user's systemd. `config` is the user's folder of settings, such as ~/.config."""
+    unit = f"{_NAME}.service"
+    control = ("systemctl", "--user")
+    content = _UNIT.format(
+        clone=_checked(clone),
+        # In a command, $ begins a variable.
+        python=_checked(_python()).replace("$", "$$"),
+        supervisor=_checked(clone / _SUPERVISOR).replace("$", "$$"),
+    )
+    return Manager(
+        file=config / "systemd" / "user" / unit,
+        content=content.encode(),
+        start=((*control, "daemon-reload"), (*control, "enable", "--now", unit)),
+        stop=((*control, "disable", "--now", unit),),
+        restart=(*control, "restart", unit),
+        after_removal=((*control, "daemon-reload"), (*control, "reset-failed", unit)),
+    )
+
+
+def launchd(clone: Path, home: Path) -> Manager:
+    """Returns the user's launchd."""
+    file = home / "Library" / "LaunchAgents" / f"{_LABEL}.plist"
+    domain = f"gui/{os.getuid()}"
+    job = {
+        "Label": _LABEL,
+        "ProgramArguments": [str(_python()), str(clone / _SUPERVISOR)],
+        "WorkingDirectory": str(clone),
+        "RunAtLoad": True,
+        "KeepAlive": True,
+        "ThrottleInterval": 10,
+        "ExitTimeOut": 90,
+        "ProcessType": "Background",
+    }
+    return Manager(
+        file=file,
+        content=plistlib.dumps(job),
+        start=(("launchctl", "bootstrap", domain, str(file)),),
+        stop=(("launchctl", "bootout", f"{domain}/{_LABEL}"),),
+        restart=("launchctl", "kickstart", "-k", f"{domain}/{_LABEL}"),
+    )
+
+
+def _python() -> Path:
+    """Returns the Python from which the environment of this command was made, which outlives it."""
+    return Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def _checked(path: Path) -> str:
+    """Returns a path for a unit file. Raises SettingsError if it has a character that units refuse."""
+    text = str(path)
+    if any(character in text for character in '\n"\\'):
+        raise SettingsError(f"systemd does not accept the path {text}: move the clone to a simpler one")
+    return text.replace("%", "%%")  # a single one begins a specifier
+
+
+def _installed_clone(file: Path) -> str | None:
+    """Returns the folder of the clone whose service is installed, or None without one."""
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    if file.suffix == ".plist":
+        return str(plistlib.loads(content)["WorkingDirectory"])
+    [folder] = [
+        line.partition("=")[2]
+        for line in content.decode().splitlines()
+        if line.startswith("WorkingDirectory=")
+    ]
+    return folder.replace("%%", "%")
+
+
+def _require_installed(manager: Manager) -> None:
+    if not manager.file.exists():
+        raise CommandError("no service is installed: `imagecache service install` installs it")
+
+
+def _run(command: tuple[str, ...]) -> None:
+    """Runs a command of the manager. Raises CommandError with its first line of output if it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
+    except OSError as error:
+        raise CommandError(f"{command[0]} cannot be started: {error.strerror}") from error
+    if done.returncode:
+        reason = " ".join((done.stderr or done.stdout).split())[:200]
+        raise CommandError(f"`{' '.join(command)}` failed: {reason or f'exit code {done.returncode}'}")
+
+
+def _remove(manager: Manager, folder: Path) -> None:
+    """Deletes what `install` has written, and the logs."""
+    manager.file.unlink(missing_ok=True)
+    for command in manager.after_removal:
+        with suppress(CommandError):  # A unit that has not failed cannot be reset.
+            _run(command)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_private(file: Path, content: bytes) -> None:
+    """Writes a file that only this user may read, because settings contain Beeper's token."""
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        opened.write(content)
+
+
+def _state(folder: Path) -> State:
+    """Returns the state that the supervisor has recorded, if it runs."""
+    if not is_locked(folder / "lock"):
+        return State("stopped")
+    try:
+        recorded: dict[str, Any] = json.loads((folder / "state.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return State("starting")
+    since = datetime.fromtimestamp(recorded["since"], UTC).isoformat(timespec="seconds")
+    return State(recorded["state"], since, recorded["failures"])
+
+
+def _lines(state: State, clone: Path, *, is_installed: bool) -> Iterator[str]:
+    """Yields what `status` says to a person."""
+    if not is_installed:
+        yield "not installed: `imagecache service install` installs it"
+    if is_installed or state.since:
+        yield state.state + (f" since {utc(state.since)}" if state.since else "")
+    if state.failures:
+        yield f"starts in a row that have failed: {state.failures}; `imagecache service logs` says why"
+    if state.state == _READY:
+        yield f"open {_link(clone)}"
+
+
+def _link(clone: Path) -> str:
+    """Returns the link of the page, as `make run` prints it."""
+    content = json.loads((clone / ".local" / "access.json").read_text())
+    return f"{content['url']}#token={content['readToken']}"

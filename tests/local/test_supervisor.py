@@ -1,0 +1,126 @@
+"""The supervisor of the service keeps a command running, and its log small and free of tokens."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tools import supervisor
+from tools.supervisor import FOLDER, LOG_FILE, STATE_FILE, Supervisor, pause_after
+
+READY = 'echo "ready http://127.0.0.1:8080/#token=r3ad"; echo "admin token: 4dmin"; echo progress >&2; '
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(supervisor, "_LONGEST_PAUSE", 0.02)
+
+
+@contextmanager
+def supervised(root: Path, script: str) -> Iterator[Supervisor]:
+    """Runs a shell script under a supervisor, in a thread, until the end of the block."""
+    running = Supervisor(root, ["/bin/sh", "-c", script])
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def state_of(root: Path) -> dict[str, object]:
+    try:
+        state: dict[str, object] = json.loads((root / FOLDER / STATE_FILE).read_text())
+    except FileNotFoundError:
+        return {}
+    return state
+
+
+def log_of(root: Path) -> str:
+    file = root / FOLDER / LOG_FILE
+    return file.read_text() if file.exists() else ""
+
+
+def test_a_command_that_ends_is_started_again(tmp_path: Path) -> None:
+    with supervised(tmp_path, "echo run >> runs; exit 3"):
+        wait_until(lambda: (tmp_path / "runs").exists() and len((tmp_path / "runs").read_text()) >= 12)
+        wait_until(lambda: "has ended with exit code 3" in log_of(tmp_path))
+        wait_until(lambda: int(str(state_of(tmp_path).get("failures", 0))) >= 2)
+
+
+def test_pauses_become_longer_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_FIRST_PAUSE", 5.0)
+    monkeypatch.setattr(supervisor, "_LONGEST_PAUSE", 300.0)
+
+    assert [pause_after(failures) for failures in (1, 2, 3, 7, 1000)] == [5, 10, 20, 300, 300]
+
+
+def test_a_command_that_has_worked_long_enough_is_started_again_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_GOOD_RUN", 0.0)
+    with supervised(tmp_path, "echo run >> runs; exit 0"):
+        wait_until(lambda: (tmp_path / "runs").exists() and len((tmp_path / "runs").read_text()) >= 12)
+        wait_until(lambda: state_of(tmp_path).get("state") == "waiting")
+        assert state_of(tmp_path)["failures"] == 1
+
+
+def test_the_state_is_ready_and_no_token_is_logged(tmp_path: Path) -> None:
+    with supervised(tmp_path, READY + "exec sleep 60"):
+        wait_until(lambda: state_of(tmp_path).get("state") == "ready")
+        wait_until(lambda: "progress" in log_of(tmp_path))
+
+    assert "r3ad" not in log_of(tmp_path)
+    assert "4dmin" not in log_of(tmp_path)
+    assert state_of(tmp_path) == {}
+    assert (tmp_path / FOLDER).stat().st_mode & 0o077 == 0
+
+
+def test_a_command_is_asked_to_end_in_order(tmp_path: Path) -> None:
+    script = "trap 'echo stopped in order >&2; exit 0' TERM; " + READY + "while :; do sleep 0.05; done"
+    with supervised(tmp_path, script):
+        wait_until(lambda: state_of(tmp_path).get("state") == "ready")
+
+    assert "stopped in order" in log_of(tmp_path)
+
+
+def test_the_settings_of_the_installation_reach_the_command(tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    folder.mkdir(parents=True)
+    (folder / "settings.json").write_text(json.dumps({"PORT": "9000"}))
+    with supervised(tmp_path, 'echo "port $PORT" >&2; exec sleep 60'):
+        wait_until(lambda: "port 9000" in log_of(tmp_path))
+
+
+def test_a_second_supervisor_of_a_clone_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with supervised(tmp_path, READY + "exec sleep 60"):
+        wait_until(lambda: state_of(tmp_path).get("state") == "ready")
+        assert Supervisor(tmp_path, ["false"]).run() == 1
+
+    assert "running already" in capsys.readouterr().err
+
+
+def test_the_log_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_LOG_BYTES", 1_000)
+    monkeypatch.setattr(supervisor, "_OLD_LOGS", 2)
+    script = "for number in $(seq 200); do echo line $number >&2; done; " + READY + "exec sleep 60"
+    with supervised(tmp_path, script):
+        wait_until(lambda: "progress" in log_of(tmp_path))
+
+    logs = sorted((tmp_path / FOLDER).glob(f"{LOG_FILE}*"))
+    assert len(logs) == 3
+    assert all(log.stat().st_size <= 1_000 for log in logs)
