@@ -126,7 +126,7 @@ def test_a_reference_added_right_after_the_deletion_has_the_image_fetched_again(
     assert stack.row("s/ada")["status"] == "pending"
 
 
-def test_an_image_that_is_shown_since_the_references_were_read_is_not_marked(stack: Stack) -> None:
+def test_an_image_that_is_shown_since_the_references_were_read_does_not_stay_marked(stack: Stack) -> None:
     keep(stack, "s/ada")
     nights(stack, 2)
 
@@ -134,7 +134,7 @@ def test_an_image_that_is_shown_since_the_references_were_read_is_not_marked(sta
         shown(stack, "ada")
 
     with before(stack, "s3.ListObjectVersions", show):
-        assert counted(swept(stack)) == {"unsure": 1}
+        assert counted(swept(stack)) == {"marked": 1}
     assert "orphanedAt" not in stack.row("s/ada")
 
 

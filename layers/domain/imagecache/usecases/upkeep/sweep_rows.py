@@ -167,19 +167,16 @@ class RowSweeper:
     def _marked(self, rows: Sequence[ImageRecord], *, now: int, dry_run: bool) -> dict[str, RowOutcome]:
         """Marks these rows as orphans, and returns the outcome of each by image key.
 
-        A row that has changed meanwhile, and is not marked therefore, has none.
+        A row that has changed meanwhile, and is not marked therefore, has none. Whether something shows the
+        image is not asked again, because a mark deletes nothing, and the next sweep removes a wrong one.
         """
+        keys = [row.image_key for row in rows]
         if dry_run:
-            return {row.image_key: RowOutcome.MARKED for row in rows}
-        outcomes = {row.image_key: RowOutcome.UNSURE for row in rows}
-        keys = [row.image_key for row in self._unshown(rows)]
+            return dict.fromkeys(keys, RowOutcome.MARKED)
         done = self.cached_images.mark_orphans(keys, now=now, at_once=self.writes_at_once)
-        for image_key, is_marked in zip(keys, done, strict=True):
-            if is_marked:
-                outcomes[image_key] = RowOutcome.MARKED
-            else:
-                del outcomes[image_key]
-        return outcomes
+        return {
+            image_key: RowOutcome.MARKED for image_key, is_marked in zip(keys, done, strict=True) if is_marked
+        }
 
     def _unshown(self, rows: Sequence[ImageRecord]) -> list[ImageRecord]:
         """Asks for the references of each of these images again, and returns those that have none."""
@@ -189,7 +186,7 @@ class RowSweeper:
     def _may_be_shown(self, row: ImageRecord) -> bool:
         """Returns True if something shows the image, or if DynamoDB does not answer.
 
-        Called just before a change, because `shown` may be out of date.
+        Called just before a deletion, because `shown` may be out of date.
         """
         try:
             return bool(
