@@ -14,7 +14,7 @@ import { FakeServer, FakeStorage, setGlobals } from "./fake_browser.js";
 function serve(context, answers) {
   const server = new FakeServer(answers);
   const sessionStorage = new FakeStorage({ "read-token": "reading", "admin-token": "changing" });
-  setGlobals(context, { fetch: server.fetch, sessionStorage });
+  setGlobals(context, { fetch: server.fetch, sessionStorage, localStorage: new FakeStorage() });
   return server;
 }
 

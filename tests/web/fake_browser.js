@@ -19,7 +19,7 @@ export function setGlobals(context, values) {
   }
 }
 
-/** Holds what a page has stored in sessionStorage. */
+/** Holds what a page has stored in sessionStorage or localStorage. */
 export class FakeStorage {
   /** @param {Record<string, string>} [items] */
   constructor(items = {}) {

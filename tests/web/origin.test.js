@@ -61,7 +61,11 @@ function serve(context, status, chats) {
     "/api/status": { body: status },
     "/api/chats": { body: { chats, nextCursor: null } },
   });
-  setGlobals(context, { fetch: server.fetch, sessionStorage: new FakeStorage() });
+  setGlobals(context, {
+    fetch: server.fetch,
+    sessionStorage: new FakeStorage(),
+    localStorage: new FakeStorage(),
+  });
   return server;
 }
 

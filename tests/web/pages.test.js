@@ -23,7 +23,11 @@ function serve(context) {
     const chats = query.get("filter") === "pinned" ? [NEW_PINNED, OLD_PINNED] : [NEWEST, NEW_PINNED];
     return Promise.resolve(Response.json({ chats, nextCursor: `after ${query.get("filter")}` }));
   };
-  setGlobals(context, { fetch, sessionStorage: new FakeStorage({ "read-token": "reading" }) });
+  setGlobals(context, {
+    fetch,
+    sessionStorage: new FakeStorage({ "read-token": "reading" }),
+    localStorage: new FakeStorage(),
+  });
   return asked;
 }
 

@@ -10,14 +10,16 @@ import { FakeStorage, setGlobals } from "./fake_browser.js";
  *
  * @param {TestContext} context
  * @param {string} hash
+ * @param {FakeStorage} [localStorage] What the device remembers.
  */
-function openTab(context, hash) {
+function openTab(context, hash, localStorage = new FakeStorage()) {
   /** @type {string[]} */
   const addresses = [];
   setGlobals(context, {
     location: { hash, pathname: "/" },
     history: { replaceState: (/** @type {unknown[]} */ ...[, , url]) => addresses.push(String(url)) },
     sessionStorage: new FakeStorage(),
+    localStorage,
   });
   return addresses;
 }
@@ -45,4 +47,27 @@ test("the two tokens are stored apart, without white space, until they are dropp
   dropToken("admin");
   assert.equal(tokenFor("read"), "one");
   assert.equal(tokenFor("admin"), "");
+});
+
+test("a remembered token is there in the next tab, and another one only in its own", (context) => {
+  const device = new FakeStorage();
+  openTab(context, "", device);
+  keepToken("read", "remembered", { remember: true });
+  openTab(context, "", device);
+  assert.equal(tokenFor("read"), "remembered");
+  keepToken("read", "other");
+  assert.equal(tokenFor("read"), "other");
+  openTab(context, "", device);
+  assert.equal(tokenFor("read"), "");
+});
+
+test("the token of a link is remembered if the one before was", (context) => {
+  const device = new FakeStorage({ "read-token": "old" });
+  openTab(context, "#token=new", device);
+  takeTokenFromAddress();
+  openTab(context, "", device);
+  assert.equal(tokenFor("read"), "new");
+  dropToken("read");
+  openTab(context, "", device);
+  assert.equal(tokenFor("read"), "");
 });

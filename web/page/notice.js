@@ -48,7 +48,7 @@ const TOKEN_FORMS = {
     title: "Which token?",
     text:
       "This page shows private chats. Open the link that the server printed, or paste its read token here. " +
-      "The token stays in this tab.",
+      "The token stays in this tab, unless it is remembered.",
     label: "Read token",
   },
   admin: {
@@ -77,6 +77,8 @@ export function tokenForm(kind, done, { wasRefused = false } = {}) {
     spellcheck: false,
     id: `${kind}-token`,
   });
+  // Only the token that shows chats may be remembered: who changes something enters the other one in each tab.
+  const remember = kind === "read" ? element("input", { type: "checkbox", name: "remember" }) : null;
   const form = element(
     "form",
     { className: "notice" },
@@ -85,10 +87,11 @@ export function tokenForm(kind, done, { wasRefused = false } = {}) {
     refused,
     element("label", { htmlFor: input.id }, label),
     element("div", { className: "field" }, input, element("button", { className: "primary" }, "Continue")),
+    remember && element("label", { className: "remember" }, remember, "Remember on this device"),
   );
   form.onsubmit = (event) => {
     event.preventDefault();
-    keepToken(kind, input.value);
+    keepToken(kind, input.value, { remember: remember?.checked ?? false });
     done();
   };
   return form;

@@ -1,5 +1,6 @@
-// Keeps the tokens of this tab. The link that the server prints brings the read token in its fragment, which is not
-// sent to any server; sessionStorage keeps it until the tab is closed.
+// Keeps the tokens. The link that the server prints brings the read token in its fragment, which is not sent to any
+// server. sessionStorage keeps a token until the tab is closed; localStorage keeps one that the reader wants to be
+// remembered, for all tabs and later visits.
 
 /** @typedef {"read" | "admin"} TokenKind */
 
@@ -11,7 +12,7 @@
 export function takeTokenFromAddress() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!token) return false;
-  keepToken("read", token);
+  keepToken("read", token, { remember: localStorage.getItem("read-token") !== null });
   history.replaceState(null, "", location.pathname);
   return true;
 }
@@ -23,17 +24,21 @@ export function takeTokenFromAddress() {
  * @returns {string}
  */
 export function tokenFor(kind) {
-  return sessionStorage.getItem(`${kind}-token`) ?? "";
+  const name = `${kind}-token`;
+  return sessionStorage.getItem(name) ?? localStorage.getItem(name) ?? "";
 }
 
 /**
- * Stores a token without the white space around it.
+ * Stores a token without the white space around it, in place of the one that was stored before.
  *
  * @param {TokenKind} kind
  * @param {string} token
+ * @param {{ remember?: boolean }} [options] `remember` keeps it on this device, also after the tab is closed.
  */
-export function keepToken(kind, token) {
+export function keepToken(kind, token, { remember = false } = {}) {
+  dropToken(kind);
   sessionStorage.setItem(`${kind}-token`, token.trim());
+  if (remember) localStorage.setItem(`${kind}-token`, token.trim());
 }
 
 /**
@@ -43,4 +48,5 @@ export function keepToken(kind, token) {
  */
 export function dropToken(kind) {
   sessionStorage.removeItem(`${kind}-token`);
+  localStorage.removeItem(`${kind}-token`);
 }
