@@ -1,4 +1,4 @@
-"""Requests a chat from Beeper before the stack starts, so that a problem is reported at once."""
+"""Requests a chat from Beeper before the first sync, so that a problem is reported at once."""
 
 import urllib.error
 import urllib.request

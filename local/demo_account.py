@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from demo.dex import DEMO_KEY as DEX_KEY
 from local.engine import free_port
@@ -36,10 +37,24 @@ class DemoServers:
         """The address and the token of the endpoints below `/_demo/`, for `.local/access.json`."""
         return {"url": self.beeper.url, "controlToken": self.control_token}
 
+    def wait(self) -> None:
+        """Waits until the servers answer. Raises ChildError if they have ended, or do not within 30 s."""
+        port = urlsplit(self.beeper.url).port
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            self.child.check()
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+            time.sleep(0.05)
+        raise ChildError(
+            f"the demo account does not answer on port {port} after {_START_SECONDS:.0f} s;"
+            f" its log is {self.child.log}"
+        )
+
 
 @contextlib.contextmanager
 def demo_account(folder: Path) -> Iterator[DemoServers]:
-    """Runs the demo account's servers until the end of the block. Raises ChildError if they do not start.
+    """Runs the demo account's servers until the end of the block, which begins while they start.
 
     `folder` gets their log and a file with their ports.
     """
@@ -55,7 +70,6 @@ def demo_account(folder: Path) -> Iterator[DemoServers]:
     environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "DEMO_CONTROL_TOKEN": control_token}
     child = Child(folder, "demo", arguments, name="demo", title="the demo account", environment=environment)
     try:
-        _wait_until_it_answers(child, port)
         yield DemoServers(child, beeper, media_server, Origin(beeper.url, DEX_KEY), control_token)
     finally:
         child.stop()
@@ -71,16 +85,3 @@ def _kept_ports(note: Path) -> tuple[int, int]:
     media_port = free_port(last_media_port)
     note.write_text(json.dumps([port, media_port]))
     return port, media_port
-
-
-def _wait_until_it_answers(child: Child, port: int) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        child.check()
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise ChildError(
-        f"the demo account does not answer on port {port} after {_START_SECONDS:.0f} s;"
-        f" its log is {child.log}"
-    )

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import boto3
-
+from local.clients import client
 from local.demo_account import DemoServers
 from local.deploy import DeployedStack
 from local.readiness import NotReadyError
+from local.stack import has_rows
 
 _TIMEOUT_SECONDS = 60
 
@@ -21,7 +21,7 @@ def bring_contacts(stack: DeployedStack, demo: DemoServers, address: str, admin_
     It must run before the first sync, which links them. Later imports from Dex are not awaited, because a
     sync links what they change. Raises NotReadyError.
     """
-    if _has_contacts(stack):
+    if has_rows(stack, "ContactsTable"):
         import_from_dex(stack, wait=False)
         return
     with ThreadPoolExecutor(2) as pool:
@@ -33,20 +33,16 @@ def bring_contacts(stack: DeployedStack, demo: DemoServers, address: str, admin_
         from_dex.result()
 
 
-def _has_contacts(stack: DeployedStack) -> bool:
-    """Reads the table, because the API would have to start a function for this."""
-    dynamodb: Any = boto3.client("dynamodb", **stack.engine.access)
-    return bool(dynamodb.scan(TableName=stack.resources["ContactsTable"], Limit=1)["Items"])
-
-
 def import_from_dex(stack: DeployedStack, *, wait: bool) -> None:
     """Starts an import from Dex without waiting for its schedule. If `wait`, returns when it has ended.
 
     An import that has changed contacts starts a sync.
     """
-    function: Any = boto3.client("lambda", **stack.engine.access)
-    kind = "RequestResponse" if wait else "Event"
-    function.invoke(FunctionName=stack.outputs["ContactsFunction"], InvocationType=kind, Payload=b"{}")
+    client(stack.engine, "lambda").invoke(
+        FunctionName=stack.outputs["ContactsFunction"],
+        InvocationType="RequestResponse" if wait else "Event",
+        Payload=b"{}",
+    )
 
 
 def _request(address: str, token: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
+import samtranslator  # type: ignore[import-untyped]  # ships no types
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.clients import client
 from local.engine import ARTIFACTS, REGION, Engine
 from local.packages import Package, build_packages
 from local.routes import wire_routes
 from local.template import Template, parameter_values, with_plain_numbers
+
+_DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
 class DeployError(Exception):
@@ -50,6 +53,8 @@ def deploy(
     """
     try:
         packages = build_packages(template, root, builds)
+        for service in ("ssm", "s3", "cloudformation", "apigatewayv2"):
+            client(engine, service)  # while the engine still starts
         _put_secrets(engine, name, secrets)
         deployable = _with_packages(engine, template, packages)
         values = parameter_values(template, parameters)
@@ -66,7 +71,7 @@ def deploy(
 
 def _put_secrets(engine: Engine, name: str, secrets: Mapping[str, str]) -> None:
     """Stores the secrets below `/<name>/`, and deletes secrets of an earlier start that are no longer set."""
-    ssm = boto3.client("ssm", **engine.access)
+    ssm = client(engine, "ssm")
     stored = ssm.get_parameters_by_path(Path=f"/{name}")["Parameters"]
     # Parameters of other types belong to the template.
     outdated = [
@@ -82,7 +87,7 @@ def _put_secrets(engine: Engine, name: str, secrets: Mapping[str, str]) -> None:
 
 def _with_packages(engine: Engine, template: Template, packages: list[Package]) -> Template:
     """Uploads the packages, deletes older ones, and returns the template with the S3 keys of the new ones."""
-    s3 = boto3.client("s3", **engine.access)
+    s3 = client(engine, "s3")
     with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
     present = {entry["Key"] for entry in s3.list_objects_v2(Bucket=ARTIFACTS).get("Contents", [])}
@@ -90,7 +95,7 @@ def _with_packages(engine: Engine, template: Template, packages: list[Package]) 
     for package in packages:
         key = package.archive.name
         if key not in present:
-            s3.upload_file(str(package.archive), ARTIFACTS, key)
+            s3.put_object(Bucket=ARTIFACTS, Key=key, Body=package.archive.read_bytes())
         resource = resources[package.logical_id]
         properties = {**resource["Properties"], package.property: {"Bucket": ARTIFACTS, "Key": key}}
         resources[package.logical_id] = {**resource, "Properties": properties}
@@ -103,26 +108,36 @@ def _body(template: Template) -> str:
     """Returns the template as JSON without blanks, and without the descriptions of parameters and outputs.
 
     A template in a request to CloudFormation may have at most 51,200 bytes. SAM uploads a longer one to a
-    bucket instead. Only AWS's console shows the descriptions.
+    bucket instead. Only AWS's console shows the descriptions. The version of SAM's translator is part of the
+    template, because another version may translate the same template to other resources.
     """
     parts = {
         part: {name: {**described, "Description": ""} for name, described in template[part].items()}
         for part in ("Parameters", "Outputs")
         if part in template
     }
-    return json.dumps({**template, **parts}, separators=(",", ":"))
+    metadata = {"SamTranslator": samtranslator.__version__}
+    return json.dumps({**template, **parts, "Metadata": metadata}, separators=(",", ":"))
 
 
 def _create_or_update(engine: Engine, name: str, template: Template, values: Mapping[str, str]) -> None:
-    cloudformation = boto3.client("cloudformation", **engine.access)
+    """Creates the stack, or updates it if its template or a parameter has changed. Raises DeployError.
+
+    The engine would translate the template first and then refuse an update without a change, after seconds.
+    """
+    cloudformation = client(engine, "cloudformation")
+    body = _body(template)
+    stack = _find_stack(cloudformation, name)
+    if stack and _is_deployed(cloudformation, stack, body, values):
+        return
     request = {
         "StackName": name,
-        "TemplateBody": _body(template),
+        "TemplateBody": body,
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     }
     try:
-        if _status(cloudformation, name):
+        if stack:
             cloudformation.update_stack(**request)
         else:
             cloudformation.create_stack(**request)
@@ -130,9 +145,9 @@ def _create_or_update(engine: Engine, name: str, template: Template, values: Map
         if "No updates" in str(error):  # CloudFormation has no separate error code for this
             return
         raise DeployError(str(error)) from error
-    while (status := _status(cloudformation, name)).endswith("IN_PROGRESS"):
+    while (status := _described(cloudformation, name)["StackStatus"]).endswith("IN_PROGRESS"):
         time.sleep(0.05)
-    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+    if status not in _DEPLOYED:
         reason = _reason(cloudformation, name) or status
         raise DeployError(
             f"{reason} (if you did not change template.yaml: copy .local/ to a safe place, run `make clean`,"
@@ -140,14 +155,29 @@ def _create_or_update(engine: Engine, name: str, template: Template, values: Map
         )
 
 
-def _status(cloudformation: Any, name: str) -> str:
-    """Returns the stack's status, or an empty text if there is no such stack."""
+def _find_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
+    """Returns the description of the stack, or None if there is no such stack."""
     try:
-        return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+        return _described(cloudformation, name)
     except ClientError as error:
         if "does not exist" in str(error):
-            return ""
+            return None
         raise
+
+
+def _described(cloudformation: Any, name: str) -> dict[str, Any]:
+    stack: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    return stack
+
+
+def _is_deployed(cloudformation: Any, stack: Mapping[str, Any], body: str, values: Mapping[str, str]) -> bool:
+    """Returns True if the stack was deployed from the template `body` with these parameters."""
+    deployed = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
+    if stack["StackStatus"] not in _DEPLOYED or deployed != values:
+        return False
+    # The client returns a template in JSON as an object.
+    answer = cloudformation.get_template(StackName=stack["StackName"], TemplateStage="Original")
+    return bool(answer["TemplateBody"] == json.loads(body))
 
 
 def _reason(cloudformation: Any, name: str) -> str:
@@ -160,9 +190,9 @@ def _reason(cloudformation: Any, name: str) -> str:
 
 
 def _describe(engine: Engine, name: str, template: Template) -> DeployedStack:
-    cloudformation = boto3.client("cloudformation", **engine.access)
+    cloudformation = client(engine, "cloudformation")
     resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
-    outputs = cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
+    outputs = _described(cloudformation, name).get("Outputs", [])
     return DeployedStack(
         name=name,
         engine=engine,

@@ -5,7 +5,6 @@ The folder contains `state`, which the running engine changes; `saved`, the stat
 """
 
 import contextlib
-import http.client
 import json
 import os
 import secrets
@@ -20,13 +19,12 @@ from typing import Any, Final
 from botocore.config import Config
 
 from local.console import say
-from local.processes import STOP_SECONDS, Child, ChildError, clear_leftovers
+from local.processes import STOP_SECONDS, Child, clear_leftovers
 
 REGION: Final = "eu-west-1"
 ARTIFACTS: Final = "imagecache-artifacts"  # the bucket of the packages that a deployment uploads
 _KEY: Final = "test"  # an SDK needs a key for its signatures, which the engine does not check
 _HOST: Final = "127.0.0.1"
-_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,9 @@ class Engine:
 def running_engine(folder: Path) -> Iterator[Engine]:
     """Runs the engine with the state in `folder` until the end of the block, and then saves the state.
 
-    Raises ChildError if the engine does not start.
+    The block begins while the engine starts, which takes seconds. The engine has inherited a socket that is
+    listening already, so no other program can have the port and receive the token, and a request waits in the
+    socket until the engine serves it.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.resolve()
@@ -84,7 +84,6 @@ def running_engine(folder: Path) -> Iterator[Engine]:
         )
     engine = Engine(child, port, token)
     try:
-        _wait_until_it_answers(engine)
         yield engine
     finally:
         if not child.stop():
@@ -211,24 +210,3 @@ def _listen_on_kept_port(state: Path) -> socket.socket:
             service.write_text(service.read_text().replace(f"localhost:{old_port}", f"localhost:{port}"))
     file.write_text(str(port))
     return listener
-
-
-def _wait_until_it_answers(engine: Engine) -> None:
-    """Waits until the engine has answered a request. Raises ChildError if it ends or is not ready after 60 s.
-
-    The engine has inherited a socket that was already listening, so no other program can have the port and
-    receive the token. A request waits in the socket until the engine serves it.
-    """
-    deadline = time.monotonic() + _START_SECONDS
-    while (seconds := deadline - time.monotonic()) > 0:
-        engine.child.check()
-        connection = http.client.HTTPConnection(_HOST, engine.port, timeout=seconds)
-        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
-            connection.request("GET", "/")
-            connection.getresponse()
-            return
-        time.sleep(0.05)
-    raise ChildError(
-        f"the engine does not answer on port {engine.port} after {_START_SECONDS:.0f} s;"
-        f" its log is {engine.child.log}"
-    )

@@ -20,9 +20,6 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import hypercorn
-from hypercorn.asyncio import serve
-
 from local.engine_policies import FunctionCredentials, evaluate_policies
 
 TOKEN_HEADER = "X-Amz-Security-Token"  # noqa: S105 - the name of the header, not a token
@@ -150,7 +147,10 @@ def main() -> None:
     This replaces ministack's own `main`, which would open the port itself: another program could open the
     port just before, and would then receive the token.
     """
-    import ministack.app as ministack  # type: ignore[import-untyped]  # noqa: PLC0415 - takes a second
+    # The local server imports this module for the name of the header, and needs none of these.
+    import hypercorn  # noqa: PLC0415
+    import ministack.app as ministack  # type: ignore[import-untyped]  # noqa: PLC0415
+    from hypercorn.asyncio import serve  # noqa: PLC0415
 
     port = int(os.environ["GATEWAY_PORT"])
     token = os.environ["AWS_SESSION_TOKEN"]

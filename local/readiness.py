@@ -20,11 +20,12 @@ class NotReadyError(Exception):
 
 def wait_for_chats(
     address: str, token: str, *, want_faces: bool, check: Callable[[], None], say: Callable[[str], None]
-) -> None:
+) -> bool:
     """Waits until the first page of chats has a picture or, without `want_faces`, until the API answers.
 
-    If no picture is cached within a minute, it says so and returns. `check` is called repeatedly; it should
-    raise an error if waiting is useless. Raises NotReadyError if the API does not answer within a minute.
+    Returns True if it has a picture. If no picture is cached within a minute, it says so and returns False.
+    `check` is called repeatedly; it should raise an error if waiting is useless. Raises NotReadyError if the
+    API does not answer within a minute.
     """
     started = time.monotonic()
     last_report = started
@@ -39,11 +40,11 @@ def wait_for_chats(
                     f"the API does not answer after {_API_SECONDS:.0f} s: look for errors in the engine's"
                     " log, .local/beeper/ministack.log (.local/demo/ministack.log with the made-up account)"
                 )
-        elif not want_faces or _has_faces(chats):
-            return
+        elif (has_faces := _has_faces(chats)) or not want_faces:
+            return has_faces
         elif waited > _FACES_SECONDS:
             say("no picture is cached yet: the page shows the chats without pictures")
-            return
+            return False
         elif len(chats) != reported and time.monotonic() - last_report > _SECONDS_BETWEEN_REPORTS:
             last_report = time.monotonic()
             reported = len(chats)

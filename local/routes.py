@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-
+from local.clients import client
 from local.engine import REGION, Engine
 
 _ACCOUNT = "000000000000"
@@ -21,7 +20,7 @@ def wire_routes(
     engine: Engine, stack_name: str, resources: Mapping[str, str], parameters: Mapping[str, str]
 ) -> None:
     """Makes every HTTP API of the stack answer exactly the routes in its `Body`."""
-    cloudformation = boto3.client("cloudformation", **engine.access)
+    cloudformation = client(engine, "cloudformation")
     processed = cloudformation.get_template(StackName=stack_name, TemplateStage="Processed")["TemplateBody"]
     template = json.loads(processed) if isinstance(processed, str) else processed
     for logical_id, resource in template["Resources"].items():
@@ -44,7 +43,7 @@ class _Wiring:
     def __init__(
         self, engine: Engine, api_id: str, resources: Mapping[str, str], parameters: Mapping[str, str]
     ) -> None:
-        self._gateway: Any = boto3.client("apigatewayv2", **engine.access)
+        self._gateway = client(engine, "apigatewayv2")
         self._api_id = api_id
         self._resources = resources
         self._parameters = parameters

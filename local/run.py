@@ -11,10 +11,10 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment.page import publish_page
@@ -26,6 +26,7 @@ from local.access import (
     remove_addresses,
 )
 from local.beeper import find_problem
+from local.clients import client
 from local.console import announce, complain, say
 from local.demo_account import DemoServers, demo_account
 from local.demo_contacts import bring_contacts, import_from_dex
@@ -37,7 +38,13 @@ from local.packages import BuildError
 from local.processes import Child, ChildError, try_lock
 from local.readiness import NotReadyError, wait_for_chats
 from local.settings import Origin, Origins, Settings, SettingsError, read_settings
-from local.stack import STACK_NAME, local_stack, release_sync_lock, start_first_sync
+from local.stack import (
+    STACK_NAME,
+    has_rows,
+    local_stack,
+    release_sync_lock,
+    start_first_sync,
+)
 from local.template import ROOT, TemplateError, read_template
 
 _DEX_URL = "https://api.getdex.com"
@@ -72,7 +79,6 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
     with contextlib.ExitStack() as running:
         demo = None if settings.beeper else running.enter_context(demo_account(_STATE / "demo-account"))
         origins = _origins(settings, demo)
-        beeper_problem = find_problem(origins.beeper)
         say("starting the engine and deploying template.yaml")
         # Two folders, because the demo account's chats must never be mixed with the person's chats.
         folder = _STATE / ("demo" if demo else "beeper")
@@ -80,23 +86,25 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         release_sync_lock(stack)
         _publish(stack)
         server.site = Site(stack, allowed_origins=settings.allowed_origins)
+        children = [stack.engine.child]
         if demo:
+            children.append(demo.child)
+        wait_for = partial(
+            wait_for_chats, address, access.read_token, check=lambda: _check(children), say=say
+        )
+        # The page of a later start needs one function, which starts faster while no other function does.
+        shows_faces = has_rows(stack, "BeeperChatsTable") and wait_for(want_faces=False)
+        if demo:
+            demo.wait()
             add_demo_access(_ACCESS, demo.access)
             bring_contacts(stack, demo, address, access.admin_token)
         elif origins.dex:
             import_from_dex(stack, wait=False)
+        beeper_problem = find_problem(origins.beeper)
         start_first_sync(stack)
         say(beeper_problem or "first sync: reading chats, caching their pictures")
-        children = [stack.engine.child]
-        if demo:
-            children.append(demo.child)
-        wait_for_chats(
-            address,
-            access.read_token,
-            want_faces=beeper_problem is None,
-            check=lambda: _check(children),
-            say=say,
-        )
+        if not shows_faces:
+            wait_for(want_faces=beeper_problem is None)
         _stop_on_signals(ready=True)
         announce(f"ready {address}#token={access.read_token}")
         announce(f"admin token: {access.admin_token}")
@@ -142,7 +150,7 @@ def _publish(stack: DeployedStack) -> None:
     """Stores the page in the web bucket, and the engine's address and token in `.local/access.json`."""
     engine = stack.engine
     add_engine_access(_ACCESS, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK_NAME)
-    publish_page(boto3.client("s3", **engine.access), stack.outputs["WebBucket"], ROOT / "web")
+    publish_page(client(engine, "s3"), stack.outputs["WebBucket"], ROOT / "web")
 
 
 def _check(children: list[Child]) -> None:

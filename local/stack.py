@@ -3,11 +3,9 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import boto3
 
 from imagecache.stores.state.lock import SyncLock
+from local.clients import client
 from local.deploy import DeployedStack, deploy
 from local.engine import running_engine
 from local.template import ROOT, TEMPLATE, read_template
@@ -50,15 +48,23 @@ def release_sync_lock(stack: DeployedStack) -> None:
     for the end of the lease, up to 16 minutes. The lock is acquired with a time after the end of every lease.
     This also gives it a new fence, so that a sync which is still running would fail.
     """
-    lock = SyncLock(
-        table_name=stack.resources["SyncStateTable"], dynamodb=boto3.client("dynamodb", **stack.engine.access)
-    )
+    lock = SyncLock(table_name=stack.resources["SyncStateTable"], dynamodb=client(stack.engine, "dynamodb"))
     fence = lock.acquire(now=_AFTER_EVERY_LEASE, lease_ms=0)
     if fence is not None:
         lock.release(fence)
 
 
+def has_rows(stack: DeployedStack, table: str) -> bool:
+    """Returns True if the table with this logical id has a row, which an earlier run has then stored.
+
+    The API would have to start a function to find that out.
+    """
+    dynamodb = client(stack.engine, "dynamodb")
+    return bool(dynamodb.scan(TableName=stack.resources[table], Limit=1)["Items"])
+
+
 def start_first_sync(stack: DeployedStack) -> None:
     """Starts a sync without waiting for its schedule or for its end."""
-    function: Any = boto3.client("lambda", **stack.engine.access)
-    function.invoke(FunctionName=stack.outputs["SyncFunction"], InvocationType="Event", Payload=b"{}")
+    client(stack.engine, "lambda").invoke(
+        FunctionName=stack.outputs["SyncFunction"], InvocationType="Event", Payload=b"{}"
+    )
