@@ -42,7 +42,9 @@ from local.stack import (
     STACK_NAME,
     has_rows,
     local_stack,
+    pause_queue,
     release_sync_lock,
+    resume_queue,
     start_first_sync,
 )
 from local.template import ROOT, TemplateError, read_template
@@ -83,6 +85,7 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         # Two folders, because the demo account's chats must never be mixed with the person's chats.
         folder = _STATE / ("demo" if demo else "beeper")
         stack = running.enter_context(_stack(folder, settings, origins, access))
+        running.callback(pause_queue, stack)
         release_sync_lock(stack)
         _publish(stack)
         server.site = Site(stack, allowed_origins=settings.allowed_origins)
@@ -101,6 +104,7 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         elif origins.dex:
             import_from_dex(stack, wait=False)
         beeper_problem = find_problem(origins.beeper)
+        resume_queue(stack)
         start_first_sync(stack)
         say(beeper_problem or "first sync: reading chats, caching their pictures")
         if not shows_faces:

@@ -3,6 +3,9 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from imagecache.stores.state.lock import SyncLock
 from local.clients import client
@@ -63,8 +66,28 @@ def has_rows(stack: DeployedStack, table: str) -> bool:
     return bool(dynamodb.scan(TableName=stack.resources[table], Limit=1)["Items"])
 
 
+def pause_queue(stack: DeployedStack) -> None:
+    """Stops the delivery of queued messages until `resume_queue` is called, which may be in a later run.
+
+    Otherwise the engine would start functions for them as soon as it is restored, and the page would wait for
+    its own function behind those. If the engine does not answer, the next start is only slower.
+    """
+    with contextlib.suppress(BotoCoreError, ClientError):
+        _set_delivery(client(stack.engine, "lambda", timeout_seconds=2), enabled=False)
+
+
+def resume_queue(stack: DeployedStack) -> None:
+    """Starts the delivery of queued messages again."""
+    _set_delivery(client(stack.engine, "lambda"), enabled=True)
+
+
 def start_first_sync(stack: DeployedStack) -> None:
     """Starts a sync without waiting for its schedule or for its end."""
     client(stack.engine, "lambda").invoke(
         FunctionName=stack.outputs["SyncFunction"], InvocationType="Event", Payload=b"{}"
     )
+
+
+def _set_delivery(functions: Any, *, enabled: bool) -> None:
+    for source in functions.list_event_source_mappings()["EventSourceMappings"]:
+        functions.update_event_source_mapping(UUID=source["UUID"], Enabled=enabled)

@@ -3,6 +3,7 @@
 import boto3
 
 from local.deploy import DeployedStack
+from local.stack import pause_queue, resume_queue
 from tests.engine.conftest import rows, wait_for
 
 VISIBILITY_MS = 6_000  # as in small/template.yaml
@@ -36,3 +37,15 @@ def test_only_a_refused_message_is_delivered_again_and_after_the_visibility_time
 def test_the_batch_of_a_killed_worker_is_delivered_again(small: DeployedStack) -> None:
     send(small, "before b", "die b")
     wait_for({"before b 2", "die b 2"}, small)
+
+
+def test_a_paused_queue_delivers_its_messages_when_it_is_resumed(small: DeployedStack) -> None:
+    pause_queue(small)
+    send(small, "paused c")
+    sqs = boto3.client("sqs", **small.engine.access)
+    [message] = sqs.receive_message(
+        QueueUrl=small.outputs["WorkQueue"], WaitTimeSeconds=20, VisibilityTimeout=0
+    )["Messages"]
+    assert message["Body"] == "paused c"
+    resume_queue(small)
+    wait_for({"paused c 2"}, small)
