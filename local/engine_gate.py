@@ -151,6 +151,11 @@ def main() -> None:
     import hypercorn  # noqa: PLC0415
     import ministack.app as ministack  # type: ignore[import-untyped]  # noqa: PLC0415
     from hypercorn.asyncio import serve  # noqa: PLC0415
+    from ministack.core import responses  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    # ministack loads botocore and its description of each service, only to correct the Content-Type of
+    # answers. No program of ours reads it, and the first request to each service would wait for that.
+    responses._service_model = lambda _: None
 
     port = int(os.environ["GATEWAY_PORT"])
     token = os.environ["AWS_SESSION_TOKEN"]
