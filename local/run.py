@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -87,7 +88,6 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         stack = running.enter_context(_stack(folder, settings, origins, access))
         running.callback(pause_queue, stack)
         release_sync_lock(stack)
-        _publish(stack)
         server.site = Site(stack, allowed_origins=settings.allowed_origins)
         children = [stack.engine.child]
         if demo:
@@ -95,8 +95,11 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         wait_for = partial(
             wait_for_chats, address, access.read_token, check=lambda: _check(children), say=say
         )
-        # The page of a later start needs one function, which starts faster while no other function does.
-        shows_faces = has_rows(stack, "BeeperChatsTable") and wait_for(want_faces=False)
+        with ThreadPoolExecutor(1) as pool:
+            publishing = pool.submit(_publish, stack)
+            # The page of a later start needs one function, which starts faster while no other function does.
+            shows_faces = has_rows(stack, "BeeperChatsTable") and wait_for(want_faces=False)
+            publishing.result()
         if demo:
             demo.wait()
             add_demo_access(_ACCESS, demo.access)

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import phonenumbers
-
 from local.template import Template
 
 _DEFAULT_PORT = "8080"
@@ -85,7 +83,11 @@ def _allowed_origins(text: str) -> tuple[str, ...]:
 
 
 def _default_region(text: str | None) -> str | None:
-    if text is not None and text not in phonenumbers.SUPPORTED_REGIONS:
+    if text is None:
+        return None
+    import phonenumbers  # noqa: PLC0415 - takes 0.06 s, and few need it
+
+    if text not in phonenumbers.SUPPORTED_REGIONS:
         raise SettingsError(
             "DEFAULT_REGION must be the code of a country in two capital letters, like GB or US,"
             f" not {_shown(text)}"
