@@ -1,14 +1,13 @@
-"""Makes the clients with which this process uses the engine."""
+"""Makes the clients with which this process uses the engine.
+
+botocore is imported for the first client, because that takes longer than all other imports of `local.run`
+together: the engine, which needs no client, is started before.
+"""
 
 from functools import cache
 from typing import Any
 
-from botocore.config import Config
-
-from imagecache.aws_clients import client_maker
 from local.engine import Engine
-
-_make_client = client_maker()
 
 
 @cache
@@ -18,6 +17,15 @@ def client(engine: Engine, service: str, *, timeout_seconds: int = 120) -> Any:
     A request is sent at most twice, and fails if its answer takes longer than `timeout_seconds` both times.
     Clients must be made by one thread at a time; the clients themselves can be used by several threads.
     """
+    from botocore.config import Config  # noqa: PLC0415
+
     access = engine.access
     config = access["config"].merge(Config(read_timeout=timeout_seconds))
-    return _make_client(service, **{**access, "config": config})
+    return _maker()(service, **{**access, "config": config})
+
+
+@cache
+def _maker() -> Any:
+    from imagecache.aws_clients import client_maker  # noqa: PLC0415
+
+    return client_maker()

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from botocore.config import Config
-
 from local.console import say
 from local.processes import STOP_SECONDS, Child, clear_leftovers
 
@@ -43,6 +41,8 @@ class Engine:
     @property
     def access(self) -> dict[str, Any]:
         """The keyword arguments for `boto3.client`. `local.engine_gate` checks only the session token."""
+        from botocore.config import Config  # noqa: PLC0415 - see local.clients
+
         return {
             "endpoint_url": self.endpoint,
             "region_name": REGION,

@@ -7,7 +7,6 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from imagecache.stores.state.lock import SyncLock
 from local.clients import client
 from local.deploy import DeployedStack, deploy
 from local.engine import running_engine
@@ -51,6 +50,8 @@ def release_sync_lock(stack: DeployedStack) -> None:
     for the end of the lease, up to 16 minutes. The lock is acquired with a time after the end of every lease.
     This also gives it a new fence, so that a sync which is still running would fail.
     """
+    from imagecache.stores.state.lock import SyncLock  # noqa: PLC0415 - it imports botocore: see local.clients
+
     lock = SyncLock(table_name=stack.resources["SyncStateTable"], dynamodb=client(stack.engine, "dynamodb"))
     fence = lock.acquire(now=_AFTER_EVERY_LEASE, lease_ms=0)
     if fence is not None:
