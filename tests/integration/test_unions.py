@@ -467,7 +467,9 @@ def test_a_run_that_ends_before_any_write_of_a_union_is_repaired_by_the_next_run
     assert hidden(stack) == {"!c": "!union", "!d": "!union"}
 
 
-def test_members_of_a_run_that_is_continued_by_another_invocation_are_hidden(stack: Stack) -> None:
+def test_members_of_a_run_that_is_continued_by_another_invocation_are_hidden_while_there_is_the_union(
+    stack: Stack,
+) -> None:
     """The server lists the members, too, without the union's id, and only the first invocation sees it."""
     beeper = Beeper([[union("a", "b")], [chat("a"), chat("b")]])
     chat_api: Any = beeper
@@ -476,6 +478,8 @@ def test_members_of_a_run_that_is_continued_by_another_invocation_are_hidden(sta
     assert shown(stack) == {"!union"}
     run(stack, beeper)
     assert hidden(stack) == {"!a": "!union", "!b": "!union"}
+    run(stack, Beeper([[chat("a"), chat("b")]]))
+    assert shown(stack) == {"!a", "!b"}
 
 
 def test_a_run_without_time_asks_for_no_hidden_chat_and_marks_none_as_missing(stack: Stack) -> None:
@@ -651,6 +655,15 @@ def test_a_chat_that_was_hidden_by_a_union_on_a_later_page_is_read_and_shown_whe
     assert hidden(stack) == {"!a": "!union"}
     run(stack, Beeper([[listed_twice]], others=[]))
     assert "!a" in shown(stack)
+
+
+def test_a_chat_that_stayed_hidden_although_it_is_listed_is_shown_when_its_union_is_gone(
+    stack: Stack,
+) -> None:
+    beeper = formed(stack, "a", "b")
+    run(stack, replace(beeper, listed=[[chat("a")]], others=[union("a", "b"), merged("b")]))
+    run(stack, Beeper([[chat("a")]], [chat("b")]))
+    assert (shown(stack), hidden(stack)) == ({"!a", "!b", "!bob"}, {})
 
 
 def test_a_page_without_unions_needs_no_read_after_a_successful_run_and_one_after_any_other(

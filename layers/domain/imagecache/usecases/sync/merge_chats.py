@@ -80,7 +80,7 @@ class ChatMerger:
             if row is None or row.merged_chat_ids or run.unions.union_of.get(chat_id) != union.chat_id:
                 continue
             if row.merged_into != union.chat_id or row.missing_since:
-                self.chats_table.hide(chat_id, union_id=union.chat_id, fence=run.fence)
+                self._hide(chat_id, union.chat_id, run)
             if row.merged_into and row.merged_into != union.chat_id:
                 run.unions.left[chat_id] = row.merged_into
 
@@ -109,7 +109,7 @@ class ChatMerger:
             for chat_id in answer.merged_chat_ids:
                 is_in_another = chat_id in run.unions.union_of
                 if run.unions.left.get(chat_id) == union_id and not is_in_another:
-                    self.chats_table.hide(chat_id, union_id=union_id, fence=run.fence)
+                    self._hide(chat_id, union_id, run)
             return False
         rows = self.chats_table.stored(sorted(union.merged_chat_ids), consistent=True)
         answers = self._ask_for(_hidden_in(union_id, rows), run)
@@ -137,7 +137,7 @@ class ChatMerger:
                 union_of[chat_id] = union_ids[0]
             elif not listings[chat_id].missing_since:
                 continue
-            self.chats_table.hide(chat_id, union_id=union_of[chat_id] or union_ids[0], fence=run.fence)
+            self._hide(chat_id, union_of[chat_id] or union_ids[0], run)
         missing = unlisted - naming.keys()
         # A chat that an earlier run has marked as missing is looked up before it is deleted.
         hidden = {
@@ -200,8 +200,13 @@ class ChatMerger:
         if union_id is None or union is None or union.merged_into is not None:
             self.chats_table.show(chat_id, folder=folder, fence=run.fence)
             return None
-        self.chats_table.hide(chat_id, union_id=union_id, fence=run.fence)
+        self._hide(chat_id, union_id, run)
         return union_id
+
+    def _hide(self, chat_id: str, union_id: str, run: SyncRun) -> None:
+        """Hides a chat. Even if Beeper lists it, too, it is now stored in another way than it is listed."""
+        self.chats_table.hide(chat_id, union_id=union_id, fence=run.fence)
+        run.stored_hashes.pop(chat_id, None)
 
     def _ask_for(self, hidden: Mapping[str, Folder], run: SyncRun) -> _Answers:
         """Asks Beeper for each of these hidden chats, and shows those that are in no union any more."""

@@ -237,15 +237,8 @@ class ChatSync:
             self._sync_contacts(listed, run, success, to_try_again, force=progress.force)
 
     def _record_hashes(self, run: SyncRun) -> None:
-        """Records the chats that the next run does not have to read, if others are recorded.
-
-        A chat that a union on a later page has hidden is stored in another way than it is listed.
-        """
-        hashes = [
-            chat_hash
-            for chat_id, chat_hash in run.stored_hashes.items()
-            if chat_id not in run.unions.union_of
-        ][:MOST_HASHES]
+        """Records the chats that the next run does not have to read, if others are recorded."""
+        hashes = list(run.stored_hashes.values())[:MOST_HASHES]
         if frozenset(hashes) != run.recorded_hashes:
             self.recent_chats.record(hashes, fence=run.fence)
 
