@@ -121,6 +121,11 @@ def test_an_answer_that_is_not_a_list_is_an_error_and_not_an_empty_list(answer: 
         parse_page(answer)
 
 
+def test_of_several_entries_for_one_chat_the_first_one_counts() -> None:
+    page = parse_page({"items": [{"id": "!a", "title": "new"}, {"id": "!b"}, {"id": "!a", "title": "old"}]})
+    assert [(chat.chat_id, chat.title) for chat in page.chats] == [("!a", "new"), ("!b", None)]
+
+
 def test_a_server_that_does_not_say_whether_there_is_more_has_more_until_a_page_is_empty() -> None:
     page = recorded("list_of_an_old_server")
     del page["hasMore"]

@@ -298,17 +298,20 @@ def _answer_of_beeper(response: requests.Response, deadline: Deadline) -> Any:
 def parse_page(answer: Json) -> ChatPage:
     """Parses a page of the list of chats. Raises ListingError if the answer is not one.
 
-    If the answer does not say whether more pages follow, they follow until a page is empty.
+    If the answer does not say whether more pages follow, they follow until a page is empty. Of several
+    entries for one chat, the first one counts: DynamoDB refuses a batch that writes a row twice.
     """
     items, next_cursor = items_of_page(answer)
-    chats: list[Chat] = []
+    chats: dict[str, Chat] = {}
     unreadable: list[str] = []
     for item in items:
         try:
-            chats.append(parse_chat(item))
+            chat = parse_chat(item)
         except UnreadableChatError as error:
             unreadable.append(error.chat_id)
-    return ChatPage(chats, unreadable, next_cursor)
+        else:
+            chats.setdefault(chat.chat_id, chat)
+    return ChatPage(list(chats.values()), unreadable, next_cursor)
 
 
 def items_of_page(answer: Json) -> tuple[list[Any], str | None]:
