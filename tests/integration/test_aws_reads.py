@@ -4,8 +4,10 @@ import json
 import ssl
 from binascii import crc32
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from threading import Barrier
 from typing import Any
 from unittest.mock import patch
 
@@ -168,6 +170,28 @@ def test_a_read_that_is_not_answered_in_time_is_repeated_by_botocore(
 
         assert dynamodb.get_item(TableName="t", Key=KEY)["Item"] == ITEM
         assert service.senders == ["direct", "botocore"]
+
+
+def test_after_a_read_that_is_not_answered_in_time_no_older_connection_is_used(
+    client_of: MakeClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("imagecache.aws_reads._TIMEOUT", 1)
+    both_are_sent = Barrier(2)
+
+    def answer_together(connection: Any) -> None:
+        both_are_sent.wait(10)
+        ok(FOUND)(connection)
+
+    answers = (answer_together, answer_together, lambda _connection: None, ok(FOUND), ok(FOUND))
+    with Service(*answers) as service, ThreadPoolExecutor(2) as pool:
+        dynamodb = client_of(service.url)
+        list(pool.map(lambda _: dynamodb.get_item(TableName="t", Key=KEY), range(2)))
+        for _ in range(2):
+            dynamodb.get_item(TableName="t", Key=KEY)
+
+        assert service.senders == ["direct", "direct", "direct", "botocore", "direct"]
+        assert len(service._open) == 4
 
 
 def test_an_error_of_a_read_is_the_error_of_botocore(client_of: MakeClient) -> None:

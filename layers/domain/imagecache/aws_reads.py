@@ -239,7 +239,8 @@ class _Connections:
         """Sends a read. Returns the status of the answer, its checksum if it has one, and its body.
 
         Returns None if the connection fails. A server may have closed a connection that was not used for a
-        while. The read is then sent again.
+        while. The read is then sent again. If a server does not answer in time, the other connections are not
+        used again, because the network may have lost all of them, for example while Lambda was frozen.
         """
         while True:
             connection = self._kept_connection()
@@ -251,7 +252,10 @@ class _Connections:
                 content = answer.read()
             except (OSError, HTTPException) as error:
                 connection.close()
-                if is_new or isinstance(error, TimeoutError):
+                if isinstance(error, TimeoutError):
+                    self.close()
+                    return None
+                if is_new:
                     return None
                 continue
             if not answer.will_close:
