@@ -89,6 +89,14 @@ def test_a_row_that_is_too_large_keeps_no_other_row_of_the_batch_from_being_writ
     assert execute(stack.dynamodb, statements, at_once=1) == [True, False, True]
 
 
+def test_an_image_that_was_forgotten_meanwhile_is_not_marked_as_an_orphan(stack: Stack) -> None:
+    """Such a mark would delete the row, and the next sync would bring the picture back."""
+    cache(stack, "s/ada", "b" * 64)
+    stack.cached_images.forget("s/ada")
+    assert stack.cached_images.mark_orphans(["s/ada"], now=NOW, at_once=1) == [False]
+    assert "orphanedAt" not in stack.row("s/ada")
+
+
 def test_only_orphans_with_the_mark_that_was_read_and_without_a_worker_are_deleted(stack: Stack) -> None:
     rows = {
         "s/marked": {"orphanedAt": {"N": "5"}},
