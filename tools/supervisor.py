@@ -1,4 +1,4 @@
-"""Keeps `make run` running: starts it, starts it again whenever it ends, and keeps its log small.
+"""Keeps `make run` running: starts it, starts it again whenever it ends, keeps its log small, and backs up.
 
 systemd and launchd start this program at log-in (`imagecache service install`). It runs before any package is
 installed, so it uses only Python's standard library.
@@ -17,11 +17,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(".local", "service")
@@ -30,6 +31,9 @@ SETTINGS_FILE = "settings.json"
 STATE_FILE = "state.json"
 LOG_FILE = "service.log"
 LOCK_FILE = "lock"
+BACKUP_FILE = "backup.json"
+"""The plan of backups: the folder, and the seconds between two of them. Without this file there are none."""
+LAST_BACKUP_FILE = "last-backup.json"
 
 # As `make run` does. `exec` gives the shell's process to the program, so that signals reach it.
 _RUN = 'python=$("$0" tools/environment.py run) && exec "$python" -m local.run'
@@ -41,6 +45,9 @@ _LONGEST_PAUSE = 300.0
 _GOOD_RUN = 600.0
 _STOP_SECONDS = 60.0
 _READY = "ready "
+_SECONDS_BETWEEN_CHECKS = 60.0  # whether a backup is due
+_SECONDS_AFTER_A_FAILED_BACKUP = 3600.0
+_BACK_UP = (".local/bin/imagecache", "--local", "backup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,14 @@ class State:
     failures: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """The last backup: when it ended, in seconds since 1970, and whether it succeeded."""
+
+    ended_at: float
+    succeeded: bool
+
+
 def pause_after(failures: int) -> float:
     """Returns the seconds to wait after so many runs in a row that have ended too early: 5, 10, ... 300."""
     return min(_FIRST_PAUSE * float(2 ** min(failures - 1, 10)), _LONGEST_PAUSE)
@@ -64,11 +79,14 @@ def pause_after(failures: int) -> float:
 class Supervisor:
     """Runs `command` in `root` again and again, until `stop` is called."""
 
-    def __init__(self, root: Path, command: list[str]) -> None:
+    def __init__(self, root: Path, command: list[str], back_up: Sequence[str] = _BACK_UP) -> None:
         self._root = root
         self._command = command
+        self._back_up = back_up
         self._folder = root / FOLDER
         self._stopping = threading.Event()
+        self._is_ready = threading.Event()
+        self._backup: subprocess.Popen[str] | None = None
         self._child: subprocess.Popen[str] | None = None
         self._log = logging.Logger("service")
 
@@ -80,14 +98,19 @@ class Supervisor:
                 print("the service of this clone is running already", file=sys.stderr)  # noqa: T201 - for systemd's log
                 return 1
             with self._open_log():
+                backups = threading.Thread(target=self._back_up_until_stopped)
+                backups.start()
                 self._run_until_stopped()
+                backups.join()
+                self._log.info("stopped")
         return 0
 
     def stop(self) -> None:
         """Ends the running command, and then `run`."""
         self._stopping.set()
-        if self._child:
-            self._child.terminate()
+        for process in (self._backup, self._child):
+            if process:
+                process.terminate()
 
     def _run_until_stopped(self) -> None:
         failures = 0
@@ -102,7 +125,6 @@ class Supervisor:
             self._log.warning("`make run` has ended with exit code %s; next start in %d s", status, pause)
             self._record(State("waiting", time.time(), failures))
             self._stopping.wait(pause)
-        self._log.info("stopped")
         (self._folder / STATE_FILE).unlink(missing_ok=True)
 
     def _run_once(self, failures: int) -> int:
@@ -126,6 +148,8 @@ class Supervisor:
                 if line.startswith(_READY):
                     self._log.info("ready")
                     self._record(State("ready", time.time(), failures))
+                    self._is_ready.set()
+            self._is_ready.clear()
             try:
                 return child.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
@@ -134,6 +158,37 @@ class Supervisor:
                 return child.wait()
             finally:
                 reader.join()
+
+    def _back_up_until_stopped(self) -> None:
+        """Backs up whenever that is due and the stack is ready. Tries a failed backup again after an hour."""
+        while not self._stopping.wait(_SECONDS_BETWEEN_CHECKS):
+            plan = _read_json(self._folder / BACKUP_FILE)
+            if not plan or not self._is_ready.is_set():
+                continue
+            last = _read_json(self._folder / LAST_BACKUP_FILE)
+            pause = plan["seconds"] if last and last["succeeded"] else _SECONDS_AFTER_A_FAILED_BACKUP
+            if not last or not 0 <= time.time() - last["ended_at"] < pause:
+                self._back_up_into(str(plan["folder"]))
+
+    def _back_up_into(self, folder: str) -> None:
+        with subprocess.Popen(
+            [*self._back_up, folder],
+            cwd=self._root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as backup:
+            self._backup = backup
+            if self._stopping.is_set():  # `stop` was called while the process was started
+                backup.terminate()
+            for line in backup.stdout or ():
+                self._log.info("backup: %s", line.rstrip())
+            succeeded = backup.wait() == 0
+        self._backup = None
+        if not self._stopping.is_set():  # a backup that was stopped is due at the next start
+            self._write(LAST_BACKUP_FILE, Backup(time.time(), succeeded))
 
     def _copy_errors(self, child: "subprocess.Popen[str]") -> None:
         for line in child.stderr or ():
@@ -150,9 +205,12 @@ class Supervisor:
             yield True
 
     def _record(self, state: State) -> None:
-        file = self._folder / STATE_FILE
+        self._write(STATE_FILE, state)
+
+    def _write(self, name: str, content: State | Backup) -> None:
+        file = self._folder / name
         new = file.with_suffix(".new")
-        new.write_text(json.dumps(asdict(state)))
+        new.write_text(json.dumps(asdict(content)))
         new.replace(file)
 
     @contextlib.contextmanager
@@ -171,11 +229,16 @@ class Supervisor:
 
 def _settings(file: Path) -> Mapping[str, str]:
     """Returns the settings with which the service was installed, as environment variables."""
+    return _read_json(file) or {}
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
+    """Returns the object in a file, or None if there is no such file."""
     try:
-        settings: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}
-    return settings
+        return None
+    return content
 
 
 def main() -> int:

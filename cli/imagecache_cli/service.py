@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,12 +71,15 @@ WantedBy=default.target
 class State:
     """The state of the supervisor: `stopped`, `starting`, `ready`, or `waiting` for the next attempt.
 
-    `since` is in ISO 8601. `failures` is the number of starts in a row that have failed.
+    `since` and `last_backup` are in ISO 8601. `failures` is the number of starts in a row that have failed.
+    `backup_failed` says that the last backup did.
     """
 
     state: str
     since: str | None = None
     failures: int = 0
+    last_backup: str | None = None
+    backup_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,24 @@ class Manager:
     after_removal: tuple[tuple[str, ...], ...] = ()
 
 
+class Every(StrEnum):
+    """The choices for the time between two backups."""
+
+    DAY = "day"
+    WEEK = "week"
+
+
+_SECONDS = {Every.DAY: 86_400, Every.WEEK: 7 * 86_400}
+
+
 @app.command()
-def install(context: typer.Context) -> None:
+def install(
+    context: typer.Context,
+    backup: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Back up into this folder, too; see `backup`.")
+    ] = None,
+    every: Annotated[Every, typer.Option(help="How often to back up.")] = Every.DAY,
+) -> None:
     """Start `make run` now and at each log-in, with the settings in the environment of this command."""
     outside, screen = _opened(context)
     clone = _clone(outside)
@@ -105,6 +125,10 @@ def install(context: typer.Context) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = {name: outside.environment[name] for name in SETTINGS if outside.environment.get(name)}
     _write_private(folder / "settings.json", json.dumps(settings).encode())
+    (folder / "backup.json").unlink(missing_ok=True)
+    if backup:
+        plan = {"folder": str(outside.folder / backup), "seconds": _SECONDS[every]}
+        _write_private(folder / "backup.json", json.dumps(plan).encode())
     manager.file.parent.mkdir(parents=True, exist_ok=True)
     manager.file.write_bytes(manager.content)
     try:
@@ -117,6 +141,7 @@ def install(context: typer.Context) -> None:
         {"installed": True, "file": str(manager.file), "settings": sorted(settings)},
         f"installed {manager.file}\n"
         f"settings kept: {', '.join(sorted(settings)) or 'none, so the demo account is shown'}\n"
+        f"{f'a backup every {every} into {outside.folder / backup}' if backup else 'no backups'}\n"
         "`imagecache service status` says when it is ready",
     )
 
@@ -159,6 +184,8 @@ def status(context: typer.Context) -> int:
         "state": state.state,
         "since": state.since,
         "failures": state.failures,
+        "lastBackup": state.last_backup,
+        "backupFailed": state.backup_failed,
     }
     screen.show(document, "\n".join(_lines(state, clone, is_installed=is_installed)))
     return 0 if state.state == _READY else 1
@@ -327,15 +354,30 @@ def _write_private(file: Path, content: bytes) -> None:
 
 
 def _state(folder: Path) -> State:
-    """Returns the state that the supervisor has recorded, if it runs."""
-    if not is_locked(folder / "lock"):
-        return State("stopped")
+    """Returns the state that the supervisor has recorded, if it runs, and the outcome of the last backup."""
+    is_running = is_locked(folder / "lock")
+    recorded = _recorded(folder / "state.json") if is_running else {}
+    backup = _recorded(folder / "last-backup.json")
+    return State(
+        state=recorded.get("state", "starting" if is_running else "stopped"),
+        since=_iso8601(recorded.get("since")),
+        failures=recorded.get("failures", 0),
+        last_backup=_iso8601(backup.get("ended_at")),
+        backup_failed=not backup.get("succeeded", True),
+    )
+
+
+def _recorded(file: Path) -> dict[str, Any]:
+    """Returns what the supervisor has written into a file, or an empty object if it has not yet."""
     try:
-        recorded: dict[str, Any] = json.loads((folder / "state.json").read_text())
+        recorded: dict[str, Any] = json.loads(file.read_text())
     except (FileNotFoundError, ValueError):
-        return State("starting")
-    since = datetime.fromtimestamp(recorded["since"], UTC).isoformat(timespec="seconds")
-    return State(recorded["state"], since, recorded["failures"])
+        return {}
+    return recorded
+
+
+def _iso8601(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _lines(state: State, clone: Path, *, is_installed: bool) -> Iterator[str]:
@@ -346,6 +388,10 @@ def _lines(state: State, clone: Path, *, is_installed: bool) -> Iterator[str]:
         yield state.state + (f" since {utc(state.since)}" if state.since else "")
     if state.failures:
         yield f"starts in a row that have failed: {state.failures}; `imagecache service logs` says why"
+    if state.backup_failed:
+        yield f"the backup at {utc(state.last_backup)} has failed; `imagecache service logs` says why"
+    elif state.last_backup:
+        yield f"last backup {utc(state.last_backup)}"
     if state.state == _READY:
         yield f"open {_link(clone)}"
 

@@ -187,7 +187,31 @@ def test_the_status_of_a_service_that_is_stopped_or_not_installed(run: Command) 
     run("install")
     stopped = run("status", "--json")
     assert stopped.code == 1
-    assert stopped.document == {"installed": True, "state": "stopped", "since": None, "failures": 0}
+    assert stopped.document == {
+        "installed": True,
+        "state": "stopped",
+        "since": None,
+        "failures": 0,
+        "lastBackup": None,
+        "backupFailed": False,
+    }
+
+
+def test_backups_are_planned_and_their_outcome_is_shown(run: Command, clone: Path) -> None:
+    service_folder = clone / ".local" / "service"
+    installed = run("install", "--backup", "/a folder", "--every", "week")
+    assert "a backup every week into /a folder" in installed.out
+    assert json.loads((service_folder / "backup.json").read_text()) == {
+        "folder": "/a folder",
+        "seconds": 7 * 24 * 3600,
+    }
+    last = service_folder / "last-backup.json"
+    last.write_text(json.dumps({"ended_at": 0, "succeeded": True}))
+    assert "last backup 1970-01-01 00:00 UTC" in run("status").out
+    last.write_text(json.dumps({"ended_at": 0, "succeeded": False}))
+    assert "the backup at 1970-01-01 00:00 UTC has failed" in run("status").out
+    run("install")
+    assert not (service_folder / "backup.json").exists()
 
 
 def test_the_last_lines_of_the_log_are_printed(run: Command, clone: Path) -> None:

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from tools import supervisor
-from tools.supervisor import FOLDER, LOG_FILE, STATE_FILE, Supervisor, pause_after
+from tools.supervisor import (
+    BACKUP_FILE,
+    FOLDER,
+    LAST_BACKUP_FILE,
+    LOG_FILE,
+    STATE_FILE,
+    Supervisor,
+    pause_after,
+)
 
 READY = 'echo "ready http://127.0.0.1:8080/#token=r3ad"; echo "admin token: 4dmin"; echo progress >&2; '
 
@@ -19,12 +27,16 @@ READY = 'echo "ready http://127.0.0.1:8080/#token=r3ad"; echo "admin token: 4dmi
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "_FIRST_PAUSE", 0.01)
     monkeypatch.setattr(supervisor, "_LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(supervisor, "_SECONDS_BETWEEN_CHECKS", 0.01)
 
 
 @contextmanager
-def supervised(root: Path, script: str) -> Iterator[Supervisor]:
-    """Runs a shell script under a supervisor, in a thread, until the end of the block."""
-    running = Supervisor(root, ["/bin/sh", "-c", script])
+def supervised(root: Path, script: str, back_up: str = "false") -> Iterator[Supervisor]:
+    """Runs a shell script under a supervisor, in a thread, until the end of the block.
+
+    `back_up` is the script that backs up; its first argument is the folder.
+    """
+    running = Supervisor(root, ["/bin/sh", "-c", script], ["/bin/sh", "-c", back_up, "back-up"])
     thread = threading.Thread(target=running.run)
     thread.start()
     try:
@@ -124,3 +136,54 @@ def test_the_log_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     logs = sorted((tmp_path / FOLDER).glob(f"{LOG_FILE}*"))
     assert len(logs) == 3
     assert all(log.stat().st_size <= 1_000 for log in logs)
+
+
+def plan_backups(root: Path, seconds: float) -> None:
+    (root / FOLDER).mkdir(parents=True)
+    (root / FOLDER / BACKUP_FILE).write_text(json.dumps({"folder": "/the folder", "seconds": seconds}))
+
+
+def backups_of(root: Path) -> int:
+    file = root / "backups"
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+BACK_UP = 'echo "$1" >> backups; echo saved 3 pictures'
+
+
+def test_a_backup_is_made_when_the_stack_is_ready_and_again_when_it_is_due(tmp_path: Path) -> None:
+    plan_backups(tmp_path, seconds=0)
+    with supervised(tmp_path, READY + "exec sleep 60", BACK_UP):
+        wait_until(lambda: backups_of(tmp_path) >= 2)
+        wait_until(lambda: "backup: saved 3 pictures" in log_of(tmp_path))
+
+    assert (tmp_path / "backups").read_text().splitlines()[0] == "/the folder"
+
+
+def test_no_backup_is_made_before_it_is_due_or_before_the_stack_is_ready(tmp_path: Path) -> None:
+    plan_backups(tmp_path, seconds=3600)
+    with supervised(tmp_path, "echo starting >&2; sleep 0.3; " + READY + "exec sleep 60", BACK_UP):
+        wait_until(lambda: "starting" in log_of(tmp_path))
+        assert backups_of(tmp_path) == 0
+        wait_until((tmp_path / FOLDER / LAST_BACKUP_FILE).exists)
+        time.sleep(0.1)  # ten checks
+        assert backups_of(tmp_path) == 1
+
+
+def test_a_backup_that_fails_is_recorded_and_tried_again_after_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_SECONDS_AFTER_A_FAILED_BACKUP", 0.0)
+    plan_backups(tmp_path, seconds=3600)
+    with supervised(tmp_path, READY + "exec sleep 60", BACK_UP + "; exit 1"):
+        wait_until(lambda: backups_of(tmp_path) >= 2)
+
+    assert json.loads((tmp_path / FOLDER / LAST_BACKUP_FILE).read_text())["succeeded"] is False
+
+
+def test_a_running_backup_is_stopped_with_the_service(tmp_path: Path) -> None:
+    plan_backups(tmp_path, seconds=0)
+    with supervised(tmp_path, READY + "exec sleep 60", "echo begun >> backups; exec sleep 60"):
+        wait_until(lambda: backups_of(tmp_path) == 1)
+
+    assert not (tmp_path / FOLDER / LAST_BACKUP_FILE).exists()
