@@ -19,6 +19,7 @@ from imagecache_cli.doctor import doctor
 from imagecache_cli.errors import CommandError, SettingsError
 from imagecache_cli.screen import complain
 from imagecache_cli.session import Options, Outside
+from imagecache_migration.backup import command as backup
 from imagecache_migration.command import import_convex
 
 # The global options, first those without a value and then those with one. People may write them before or
@@ -46,6 +47,7 @@ _VERBS = (
     changing.refresh,
     changing.retry,
     changing.forget,
+    backup.restore,
     import_convex,
 )
 
@@ -89,6 +91,7 @@ for _verb in _VERBS:
     app.command(epilog=_EPILOG)(_verb)
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(service.app, name="service")
+app.add_typer(backup.app, name="backup")
 
 
 def main(arguments: Sequence[str] | None = None, outside: Outside | None = None) -> int:

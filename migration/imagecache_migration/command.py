@@ -1,5 +1,6 @@
 """The verb `imagecache import-convex`: imports the original application's images and chats into a stack."""
 
+import importlib
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,8 @@ from imagecache_cli.session import Options, Outside
 if TYPE_CHECKING:
     from imagecache_migration.convex_report import ImportReport
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 
 
 def import_convex(
@@ -30,14 +32,14 @@ def import_convex(
     """Move the images and chats of the Convex application here. Exit code 1 if anything was left out."""
     options: Options = context.meta["options"]
     outside: Outside = context.meta["outside"]
-    place = _find_place(stack, options, outside)
+    place = find_place(stack, options, outside)
     screen = Screen.open(as_json=options.as_json)
-    worker = _load_worker()
+    worker = load_worker("imagecache_migration.convex_import", extra="convex")
     try:
         report: ImportReport = worker.move(snapshot, place, dry_run=dry_run, console=screen.err)
     except KeyboardInterrupt as error:
         screen.note("stopped: what was moved is kept; run the command again to move the rest")
-        raise typer.Exit(_INTERRUPTED) from error
+        raise typer.Exit(INTERRUPTED) from error
     screen.show(report.document(), report.shown())
     for note in report.notes():
         screen.note(note)
@@ -45,7 +47,7 @@ def import_convex(
         raise typer.Exit(1)
 
 
-def _find_place(stack: str | None, options: Options, outside: Outside) -> str | Engine:
+def find_place(stack: str | None, options: Options, outside: Outside) -> str | Engine:
     """Returns the name of a stack on AWS, or the engine of `make run`. Raises SettingsError."""
     is_local = options.wanted.local
     if is_local and stack:
@@ -59,17 +61,16 @@ def _find_place(stack: str | None, options: Options, outside: Outside) -> str | 
     return stack
 
 
-def _load_worker() -> ModuleType:
-    """Imports the module `convex_import`. Raises SettingsError if one of its packages is not installed.
+def load_worker(module: str, *, extra: str) -> ModuleType:
+    """Imports the module that does the work. Raises SettingsError if one of its packages is not installed.
 
-    It is not imported at the top of this module, which every verb imports, because its packages need half a
-    second and no other verb needs them.
+    It is not imported at the top of a module, because every verb imports that, and the packages need half a
+    second. `extra` is the extra of pyproject.toml that has the packages.
     """
     try:
-        from imagecache_migration import convex_import  # noqa: PLC0415 - the docstring says why
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         raise SettingsError(
-            f"{package} is not installed: run `pipx install '.[convex]'` in the clone to add what this needs"
+            f"{package} is not installed: run `pipx install '.[{extra}]'` in the clone to add what this needs"
         ) from error
-    return convex_import

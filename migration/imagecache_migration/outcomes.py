@@ -8,7 +8,7 @@ from imagecache.errors import ImageCacheError
 from imagecache.model.image import FailureReason, RejectionReason
 
 
-class _CodeWithMeaning(StrEnum):
+class CodeWithMeaning(StrEnum):
     """A code for programs with a text for people. Every member must be defined with both."""
 
     meaning: str
@@ -20,7 +20,7 @@ class _CodeWithMeaning(StrEnum):
         return member
 
 
-class Outcome(_CodeWithMeaning):
+class Outcome(CodeWithMeaning):
     """The outcome of a document that was imported, or was not imported for another reason than a failure.
 
     Failures of files and pictures are the other types of DocumentOutcome.
@@ -47,7 +47,7 @@ class Outcome(_CodeWithMeaning):
         return self not in {Outcome.A_PAGE, Outcome.NO_ID, Outcome.SYNC_RUNS}
 
 
-class FileProblem(_CodeWithMeaning):
+class FileProblem(CodeWithMeaning):
     """The reason why a stored file is not imported."""
 
     MISSING = "file_missing", "its stored file is not in the snapshot"

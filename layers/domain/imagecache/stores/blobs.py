@@ -84,6 +84,11 @@ def blob_id(salt: bytes, original: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(salt + original).digest()[:16]).decode().rstrip("=")
 
 
+def is_blob_of(name: str, salt: bytes, original: bytes) -> bool:
+    """Returns True if `name` is the blob id of this content, in its present form or in the earlier one."""
+    return name in {blob_id(salt, original), hashlib.sha256(salt + original).hexdigest()}
+
+
 def image_path(blob_id: str, size: int) -> str:
     """Returns the path of a WebP file in the distribution; without its first slash it is the object's key."""
     return f"/images/{blob_id}/{size}.webp"

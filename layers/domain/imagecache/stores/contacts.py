@@ -116,7 +116,7 @@ class ContactsTable:
 
     def holders(self, identifiers: Iterable[Identifier]) -> dict[Identifier, Contact]:
         """Returns the holder of each of these identifiers that has a holder."""
-        rows = self._get_items(map(_row_key, identifiers), ("contactId", "claimants"))
+        rows = self._get_items(map(identifier_row_key, identifiers), ("contactId", "claimants"))
         claimants = {
             _identifier_of(row): [contact_id["S"] for contact_id in row["claimants"]["L"]] for row in rows
         }
@@ -193,7 +193,7 @@ class ContactsTable:
         """Appends the contact to the claimants of the identifier, unless it is among them already."""
         actions = [ContactRow.claimants.set((ContactRow.claimants | []).append([contact_id]))]
         is_new = ContactRow.claimants.does_not_exist() | ~ContactRow.claimants.contains(contact_id)
-        updated(self._row(_row_key(identifier)), actions, is_new)
+        updated(self._row(identifier_row_key(identifier)), actions, is_new)
 
     @aws_errors_translated()
     def _remove_claimant(self, identifier: Identifier, contact_id: str) -> None:
@@ -203,7 +203,7 @@ class ContactsTable:
         """
         for _ in range(_MOST_ATTEMPTS):
             try:
-                row = self._row.get(_row_key(identifier), consistent_read=True)
+                row = self._row.get(identifier_row_key(identifier), consistent_read=True)
             except DoesNotExist:
                 return
             if self._replace_claimants(
@@ -227,7 +227,8 @@ def _rank(contact: Contact) -> int:
     return contact.rank
 
 
-def _row_key(identifier: Identifier) -> str:
+def identifier_row_key(identifier: Identifier) -> str:
+    """Returns the key of the row with the claimants of the identifier."""
     return f"{_IDENTIFIER_PREFIX}{identifier.kind.value}#{identifier.value}"
 
 

@@ -1,0 +1,293 @@
+"""Restores a backup into a stack: the originals, new thumbnails of them, and the rows.
+
+The blob ids are made with the salt of that stack, so the backup contains no salt. The originals of an image
+are stored before its row, and nothing is deleted. What the stack has already is kept, so a restore that was
+interrupted is continued by the same command.
+"""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
+
+from imagecache.errors import ImageFailedError, NotFoundError
+from imagecache.imaging.pictures import render
+from imagecache.model.contact import Identifier, IdentifierKind
+from imagecache.model.image import Blob, ImageRecord, ImageStatus
+from imagecache.parallel import in_parallel
+from imagecache.stores.batches import item_of
+from imagecache.stores.bulk_reads import Item
+from imagecache.stores.contacts import identifier_row_key
+from imagecache.stores.images.row import ImageRow
+from imagecache.stores.images.views import view_text
+from imagecache.wiring import Wiring
+from imagecache_cli.errors import SettingsError
+from imagecache_migration.backup.create import Progress
+from imagecache_migration.backup.folder import BackupFolder, DamagedFileError, Entry, Manifest
+from imagecache_migration.backup.restore_record import Restore, RestoreRecords
+from imagecache_migration.backup.stack_rows import CONTACTS, IMAGES, KINDS, PEOPLE, StackRows
+from imagecache_migration.outcomes import CodeWithMeaning
+
+T = TypeVar("T")
+
+_ROWS_AT_ONCE = 100
+
+
+class Outcome(CodeWithMeaning):
+    """The outcome of an image in the backup. `meaning` is for people."""
+
+    RESTORED = "restored", "restored"
+    ALREADY_THERE = "already_there", "it was here before, and is left as it is"
+    FORGOTTEN = "forgotten", "it was forgotten here, and is not brought back"
+    FORGOTTEN_NOW = "forgotten_now", "it was forgotten in the backup, so it was forgotten here, too"
+    HELD = "held", "a worker has it now: run this again in a minute"
+    DAMAGED = "damaged", "its file in the backup is damaged or missing: `imagecache backup verify` names it"
+    UNDECODABLE = "undecodable", "its file in the backup cannot be decoded any more"
+
+    @property
+    def is_left_out(self) -> bool:
+        """True if the image should have been restored but was not."""
+        return self in {Outcome.HELD, Outcome.DAMAGED, Outcome.UNDECODABLE}
+
+
+@dataclass(slots=True)
+class RestoreReport:
+    """What was restored: a count of images by outcome, the bytes of their originals, and counts of rows."""
+
+    created_at: str
+    images: dict[Outcome, int] = field(default_factory=dict)
+    original_bytes: int = 0
+    contacts: int = 0
+    people: int = 0
+
+    @property
+    def has_left_out(self) -> bool:
+        """True if an image should have been restored but was not."""
+        return any(outcome.is_left_out for outcome in self.images)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restorer:
+    """Restores a backup into one stack, `at_once` images in parallel."""
+
+    wiring: Wiring
+    restores: RestoreRecords
+    at_once: int
+
+    def restore(self, folder: BackupFolder, *, merge: bool, progress: Progress) -> RestoreReport:
+        """Restores the backup in the folder.
+
+        Raises SettingsError, before anything is written, if the stack is not empty. It may be if `merge` is
+        True, or if an earlier restore of this backup was interrupted. Raises DamagedFileError, before
+        anything is written, if a file with rows is damaged. Raises StoreUnavailableError and OSError.
+        """
+        with folder.locked(writes=False):
+            manifest = folder.complete_manifest()
+            for kind in KINDS:
+                folder.check_rows(manifest.rows[kind])
+            begun = self._begin(manifest, merge=merge)
+            report = RestoreReport(manifest.created_at)
+            # Images are first: a sync meanwhile would queue those that it does not find.
+            self._restore_images(folder, manifest, report, progress)
+            self._restore_people(folder, manifest, report, progress)
+            self._restore_contacts(folder, manifest, report, progress)
+        if not report.has_left_out:
+            self.restores.write(Restore(begun.backup, begun.begun_at, self.wiring.clock()))
+        return report
+
+    def _begin(self, manifest: Manifest, *, merge: bool) -> Restore:
+        """Records that a restore has begun. Raises SettingsError if the stack is in use."""
+        last = self.restores.read()
+        if last and last.backup == manifest.sha256 and not last.is_complete:
+            return last
+        if not merge and not all(self._rows(kind).is_empty() for kind in KINDS):
+            raise SettingsError(
+                "this stack is not empty: restore into a new one, before its first sync, or add --merge,"
+                " which keeps what it has and adds what it lacks"
+            )
+        begun = Restore(manifest.sha256, self.wiring.clock())
+        self.restores.write(begun)
+        return begun
+
+    # --- images
+
+    def _restore_images(
+        self, folder: BackupFolder, manifest: Manifest, report: RestoreReport, progress: Progress
+    ) -> None:
+        rows = self._rows(IMAGES)
+        with ThreadPoolExecutor(self.at_once) as pool:
+            for entries in _in_chunks(folder.entries(manifest.rows[IMAGES])):
+                records = self.wiring.cached_images.records(_key(entry) for entry in entries)
+
+                def restore(entry: Entry, records: dict[str, ImageRecord] = records) -> tuple[Outcome, int]:
+                    return self._restore_image(entry, records.get(_key(entry)), folder, rows)
+
+                for outcome, size in pool.map(restore, entries):
+                    report.images[outcome] = report.images.get(outcome, 0) + 1
+                    report.original_bytes += size
+                    progress(IMAGES, 1)
+
+    def _restore_image(
+        self, entry: Entry, record: ImageRecord | None, folder: BackupFolder, rows: StackRows
+    ) -> tuple[Outcome, int]:
+        """Restores one image, and returns the outcome and the size of the original that was stored."""
+        if settled := self._settle(entry, record):
+            return settled, 0
+        if entry.original is None:
+            is_written = rows.put(entry.row)
+            size = 0
+        else:
+            try:
+                original = folder.original(entry.original)
+                blob = self.wiring.blobs.store(original, render(original))
+            except DamagedFileError:
+                return Outcome.DAMAGED, 0
+            except ImageFailedError:
+                return Outcome.UNDECODABLE, 0
+            size = len(original)
+            is_written = rows.put(_with_blob(entry.row, blob), unless_held_at=self.wiring.clock())
+        if is_written:
+            return Outcome.RESTORED, size
+        # A worker, or another person, was faster.
+        now = self.wiring.cached_images.record(_key(entry))
+        return self._settle(entry, now) or Outcome.HELD, 0
+
+    def _settle(self, entry: Entry, record: ImageRecord | None) -> Outcome | None:
+        """Returns the outcome of an image that must not be written, or None if it may be.
+
+        `record` is what the stack has. An image that was forgotten, in the backup or here, is forgotten.
+        """
+        if record is None:
+            return None
+        if record.status is ImageStatus.FORGOTTEN:
+            is_same = entry.row["status"]["S"] == ImageStatus.FORGOTTEN.value
+            return Outcome.ALREADY_THERE if is_same else Outcome.FORGOTTEN
+        if entry.row["status"]["S"] == ImageStatus.FORGOTTEN.value:
+            with suppress(NotFoundError):  # The row was deleted meanwhile; the next run restores it.
+                self.wiring.image_changes.forget(entry.row["sourceUrl"]["S"])
+            return Outcome.FORGOTTEN_NOW
+        if record.status is ImageStatus.CACHED or entry.original is None:
+            return Outcome.ALREADY_THERE
+        return None
+
+    # --- people and contacts
+
+    def _restore_people(
+        self, folder: BackupFolder, manifest: Manifest, report: RestoreReport, progress: Progress
+    ) -> None:
+        rows = self._rows(PEOPLE)
+
+        def write(row: Item) -> None:
+            if not rows.put(row):
+                _complete_person(rows, row)
+
+        for entries in _in_chunks(folder.entries(manifest.rows[PEOPLE])):
+            others = rows.insert([entry.row for entry in entries])
+            in_parallel(write, others, at_once=self.at_once)
+            report.people += len(entries)
+            progress(PEOPLE, len(entries))
+
+    def _restore_contacts(
+        self, folder: BackupFolder, manifest: Manifest, report: RestoreReport, progress: Progress
+    ) -> None:
+        """Restores the claimants of identifiers and then the contacts, in the order of ContactsTable.save.
+
+        The next sync then links all members again.
+        """
+        table = [entry.row for entry in folder.entries(manifest.rows[CONTACTS])]
+        if not table:
+            return
+        contacts = [row for row in table if "claimants" not in row]
+        claimants = _claimants(table)
+        rows = self._rows(CONTACTS)
+
+        def write_claimants(row: Item) -> None:
+            if not rows.put(row):
+                for claimant in row["claimants"]["L"]:
+                    rows.update(
+                        {"contactId": row["contactId"]},
+                        "SET claimants = list_append(claimants, :ids)",
+                        "attribute_exists(claimants) AND NOT contains(claimants, :id)",
+                        {":ids": {"L": [claimant]}, ":id": claimant},
+                    )
+
+        with self.wiring.contact_changes.counted():
+            for chunk in _in_chunks(iter(claimants)):
+                in_parallel(write_claimants, rows.insert(chunk), at_once=self.at_once)
+                progress(CONTACTS, len(chunk))
+            for chunk in _in_chunks(iter(contacts)):
+                in_parallel(rows.put, rows.insert(chunk), at_once=self.at_once)
+                report.contacts += len(chunk)
+                progress(CONTACTS, len(chunk))
+
+    def _rows(self, kind: str) -> StackRows:
+        return StackRows(kind, self.wiring, at_once=self.at_once)
+
+
+def _key(entry: Entry) -> str:
+    return str(entry.row["imageKey"]["S"])
+
+
+def _in_chunks(items: Iterator[T]) -> Iterator[list[T]]:
+    while chunk := list(islice(items, _ROWS_AT_ONCE)):
+        yield chunk
+
+
+def _with_blob(row: Item, blob: Blob) -> Item:
+    """Returns the row of an image with this content, which the stack stores under another blob id."""
+    attributes = item_of(
+        ImageRow,
+        {
+            "blob_id": blob.blob_id,
+            "content_type": blob.content_type,
+            "file_size": blob.file_size,
+            "width": blob.width,
+            "height": blob.height,
+            "placeholder": blob.placeholder,
+            "color": blob.color,
+            "is_animated": blob.is_animated or None,
+            "view": view_text(blob),
+        },
+    )
+    others = {name: value for name, value in row.items() if name != "isAnimated"}
+    return {**others, **attributes}
+
+
+def _complete_person(rows: StackRows, row: Item) -> None:
+    """Adds what the backup knows of a person's picture to the row that the stack has already.
+
+    That is the earlier one of the two dates at which the picture was first seen, and whether it was chosen.
+    """
+    key = {name: row[name] for name in ("chatId", "participantId")}
+    if "firstSeen" in row:
+        seen = {":seen": row["firstSeen"]}
+        rows.update(key, "SET firstSeen = :seen", "firstSeen > :seen", seen)
+    if "chosenAt" in row:
+        chosen = {":chosen": row["chosenAt"]}
+        is_unchosen = "attribute_exists(chatId) AND attribute_not_exists(chosenAt)"
+        rows.update(key, "SET chosenAt = :chosen", is_unchosen, chosen)
+
+
+def _claimants(table: list[Item]) -> list[Item]:
+    """Returns the row of each identifier, with every contact that has the identifier.
+
+    A contact that was saved while the backup was made may be missing in the rows of its identifiers.
+    """
+    ids = {
+        row["contactId"]["S"]: [claimant["S"] for claimant in row["claimants"]["L"]]
+        for row in table
+        if "claimants" in row
+    }
+    for row in table:
+        if "claimants" not in row:
+            for kind, value in json.loads(row.get("identifiers", {"S": "[]"})["S"]):
+                claimants = ids.setdefault(identifier_row_key(Identifier(IdentifierKind(kind), value)), [])
+                if row["contactId"]["S"] not in claimants:
+                    claimants.append(row["contactId"]["S"])
+    return [
+        {"contactId": {"S": key}, "claimants": {"L": [{"S": claimant} for claimant in claimants]}}
+        for key, claimants in ids.items()
+    ]
