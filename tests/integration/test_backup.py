@@ -401,6 +401,20 @@ def test_a_disk_that_is_full_leaves_the_last_backup(
     assert folder.complete_manifest().originals == 1
 
 
+def test_a_disk_of_a_server_which_cannot_lock_folders_takes_a_backup_and_files_of_macos_are_ignored(
+    stack: Stack, folder: BackupFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    folder.path.mkdir()
+    (folder.path / ".DS_Store").touch()
+    monkeypatch.setattr("fcntl.flock", refuse)
+    back_up(stack, folder)
+    (folder.path / "rows" / "._x").touch()
+    assert verify(folder, ignore).findings == []
+
+
 def test_two_commands_do_not_write_into_one_folder(stack: Stack, folder: BackupFolder) -> None:
     back_up(stack, folder)
     with folder.locked(writes=True):

@@ -192,7 +192,7 @@ class BackupMaker:
             blob = row["blobId"]["S"]
             sha256 = known[blob].hex() if blob in known else None
             size = folder.size_of_original(sha256) if sha256 else None
-            if sha256 and size is not None and str(size) == row["fileSize"]["N"]:
+            if sha256 and size is not None and row.get("fileSize") == {"N": str(size)}:
                 return _Copied(Entry(row, sha256), size)
             original = self._original(blob)
             if original is not None and (salt is None or is_blob_of(blob, salt, original)):

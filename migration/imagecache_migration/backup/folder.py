@@ -9,6 +9,7 @@ backup writes the manifest last, and then removes the files that the manifest no
 is cut, the folder holds either the last backup or the new one.
 """
 
+import errno
 import gzip
 import hashlib
 import json
@@ -33,6 +34,7 @@ _ORIGINALS = "originals"
 _TEMPORARY = ".new-"  # the names of files that are being written begin with this
 _OWN_FILES = re.compile(r"rows/[0-9a-f]{64}\.jsonl\.gz|originals/[0-9a-f]{2}/[0-9a-f]{64}|(.*/)?\.new-[^/]*")
 _CHUNK = 1024 * 1024
+_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EACCES}
 
 
 class DamagedFileError(CommandError):
@@ -134,10 +136,13 @@ class BackupFolder:
             return
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, (fcntl.LOCK_EX if writes else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-            yield
+            with _unless_unsupported():
+                fcntl.flock(descriptor, (fcntl.LOCK_EX if writes else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            os.close(descriptor)
             raise SettingsError(f"another command uses {self.path} now: wait until it has ended") from error
+        try:
+            yield
         finally:
             os.close(descriptor)
 
@@ -151,7 +156,9 @@ class BackupFolder:
         foreign = [
             entry.name
             for entry in self.path.iterdir()
-            if entry.name not in {_ROWS, _ORIGINALS} and not entry.name.startswith(_TEMPORARY)
+            if entry.name not in {_ROWS, _ORIGINALS}
+            and not entry.name.startswith(_TEMPORARY)
+            and not _is_of_the_system(entry.name)
         ]
         if foreign:
             raise SettingsError(
@@ -234,10 +241,11 @@ class BackupFolder:
             return None
 
     def files(self) -> Iterator[str]:
-        """Yields the path of each file in the folder."""
+        """Yields the path of each file in the folder, except those that macOS adds."""
         for folder, _, names in os.walk(self.path):
             for name in names:
-                yield (Path(folder, name)).relative_to(self.path).as_posix()
+                if not _is_of_the_system(name):
+                    yield Path(folder, name).relative_to(self.path).as_posix()
 
     # --- writes
 
@@ -363,10 +371,27 @@ def _line(entry: Entry) -> bytes:
 
 
 def _folder_to_disk(folder: Path) -> None:
-    # Windows cannot open a folder; there a file's name is written with the file.
-    with suppress(PermissionError):
+    with _unless_unsupported():
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def _unless_unsupported() -> Iterator[None]:
+    """Ignores that a file system, for example of a server, can neither lock nor synchronise a folder.
+
+    Windows cannot even open one.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+
+
+def _is_of_the_system(name: str) -> bool:
+    """Returns True for files that macOS adds to folders that it shows, or that are on foreign disks."""
+    return name == ".DS_Store" or name.startswith("._")

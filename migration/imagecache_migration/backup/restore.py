@@ -19,7 +19,7 @@ from imagecache.model.contact import Identifier, IdentifierKind
 from imagecache.model.image import Blob, ImageRecord, ImageStatus
 from imagecache.parallel import in_parallel
 from imagecache.stores.batches import item_of
-from imagecache.stores.bulk_reads import Item
+from imagecache.stores.bulk_reads import Item, batch_get
 from imagecache.stores.contacts import identifier_row_key
 from imagecache.stores.images.row import ImageRow
 from imagecache.stores.images.views import view_text
@@ -204,24 +204,35 @@ class Restorer:
         claimants = _claimants(table)
         rows = self._rows(CONTACTS)
 
-        def write_claimants(row: Item) -> None:
+        def write(row: Item) -> None:
             if not rows.put(row):
-                for claimant in row["claimants"]["L"]:
+                for claimant in row.get("claimants", {"L": []})["L"]:
                     rows.update(
                         {"contactId": row["contactId"]},
                         "SET claimants = list_append(claimants, :ids)",
-                        "attribute_exists(claimants) AND NOT contains(claimants, :id)",
+                        "NOT contains(claimants, :id)",
                         {":ids": {"L": [claimant]}, ":id": claimant},
                     )
 
         with self.wiring.contact_changes.counted():
-            for chunk in _in_chunks(iter(claimants)):
-                in_parallel(write_claimants, rows.insert(chunk), at_once=self.at_once)
+            for chunk in (*_in_chunks(iter(claimants)), *_in_chunks(iter(contacts))):
+                present = self._present_contacts(chunk)
+                missing = [row for row in chunk if not _is_part_of(row, present)]
+                in_parallel(write, rows.insert(missing), at_once=self.at_once)
                 progress(CONTACTS, len(chunk))
-            for chunk in _in_chunks(iter(contacts)):
-                in_parallel(rows.put, rows.insert(chunk), at_once=self.at_once)
-                report.contacts += len(chunk)
-                progress(CONTACTS, len(chunk))
+        report.contacts = len(contacts)
+
+    def _present_contacts(self, chunk: list[Item]) -> dict[str, Item]:
+        """Returns the rows of contacts and identifiers that the stack has with these keys, by key."""
+        items = batch_get(
+            self.wiring.client("dynamodb"),
+            table_name=self.wiring.config.contacts_table,
+            key_name="contactId",
+            keys=[row["contactId"]["S"] for row in chunk],
+            attributes=("contactId", "claimants"),
+            consistent=True,
+        )
+        return {item["contactId"]["S"]: item for item in items}
 
     def _rows(self, kind: str) -> StackRows:
         return StackRows(kind, self.wiring, at_once=self.at_once)
@@ -254,6 +265,15 @@ def _with_blob(row: Item, blob: Blob) -> Item:
     )
     others = {name: value for name, value in row.items() if name != "isAnimated"}
     return {**others, **attributes}
+
+
+def _is_part_of(row: Item, present: dict[str, Item]) -> bool:
+    """Returns True if the stack has this contact, or this identifier with all these claimants."""
+    found = present.get(row["contactId"]["S"])
+    if found is None:
+        return False
+    claimants = found.get("claimants", {"L": []})["L"]
+    return all(claimant in claimants for claimant in row.get("claimants", {"L": []})["L"])
 
 
 def _complete_person(rows: StackRows, row: Item) -> None:
