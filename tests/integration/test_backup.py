@@ -90,6 +90,15 @@ def test_a_second_backup_copies_only_new_originals_and_removes_what_was_forgotte
     assert (third.new_originals, third.removed_files, sorted(folder.files())) == (0, 0, names)
 
 
+def test_a_stack_that_had_no_picture_yet_is_backed_up_into_the_same_folder(
+    stack: Stack, folder: BackupFolder
+) -> None:
+    fill(stack, {**EVERYTHING, "images": []})
+    back_up(stack, folder)
+    make_image(stack, 0, "cached", 0)
+    assert back_up(stack, folder).new_originals == 1
+
+
 def test_only_the_owner_may_read_a_backup_and_it_holds_no_salt(stack: Stack, folder: BackupFolder) -> None:
     fill(stack, EVERYTHING)
     back_up(stack, folder)

@@ -121,9 +121,11 @@ class BackupMaker:
                     files[kind] = folder.put_rows(counted)
             if not force:
                 _refuse_many_deletions(folder, known, originals)
+            # The first picture of the stack, and so its salt, may have been stored meanwhile.
+            place = place_of(salt or read_salt(self.wiring))
             manifest = Manifest(
                 created_at=datetime.fromtimestamp(self.wiring.clock() / 1000, UTC).isoformat(),
-                place=place_of(salt),
+                place=place,
                 rows=files,
                 originals=len(originals.sizes),
                 original_bytes=sum(originals.sizes.values()),
@@ -148,11 +150,11 @@ class BackupMaker:
         """Raises SettingsError unless the stack was backed up, or restored, with this folder before.
 
         Otherwise the backup of a stack that was set up again, after it had lost everything, would replace the
-        last backup of what was lost.
+        last backup of what was lost. A stack without a salt has stored no picture that could be lost.
         """
         restore = self.restores.read()
         is_restored = restore is not None and restore.is_complete and restore.backup == previous.sha256
-        if place != previous.place and not is_restored:
+        if previous.place not in {"", place} and not is_restored:
             raise SettingsError(
                 f"{folder.path} has the backup of another stack, or of this one before it lost its data:"
                 " choose another folder, or restore from this one first. --force replaces that backup"
