@@ -257,6 +257,17 @@ def test_what_syncs_and_people_did_meanwhile_is_kept_and_forgotten_stays_forgott
         assert stack.row(key(5))["status"] == "cached"
 
 
+def test_in_the_stack_that_made_the_backup_what_was_fetched_again_is_not_forgotten(
+    stack: Stack, folder: BackupFolder
+) -> None:
+    fill(stack, {**EVERYTHING, "images": [("forgotten", 0), ("cached", 1)]})
+    back_up(stack, folder)
+    stack.cached_images.request_refresh(key(0), now=NOW)
+    make_image(stack, 0, "cached", 0)
+    assert counts(restore(stack, folder, merge=True)) == {"already_there": 2}
+    assert stack.row(key(0))["status"] == "cached"
+
+
 def test_a_contact_saved_during_the_backup_keeps_its_identifiers(tmp_path: Path) -> None:
     """The row of an identifier was read before a contact claimed it, and the contact after that."""
     folder = BackupFolder(tmp_path / "backup")

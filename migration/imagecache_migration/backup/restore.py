@@ -1,8 +1,8 @@
 """Restores a backup into a stack: the originals, new thumbnails of them, and the rows.
 
-The blob ids are made with the salt of that stack, so the backup contains no salt. The originals of an image
-are stored before its row, and nothing is deleted. What the stack has already is kept, so a restore that was
-interrupted is continued by the same command.
+The blob ids are made with the salt of that stack, so the backup contains no salt. The objects of an image are
+stored before its row. What the stack has already is kept, so a restore that was interrupted is continued by
+the same command. Only an image that was forgotten in another stack is forgotten in this one, too.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from imagecache.errors import ImageFailedError, NotFoundError
@@ -28,7 +28,15 @@ from imagecache_cli.errors import SettingsError
 from imagecache_migration.backup.create import Progress
 from imagecache_migration.backup.folder import BackupFolder, DamagedFileError, Entry, Manifest
 from imagecache_migration.backup.restore_record import Restore, RestoreRecords
-from imagecache_migration.backup.stack_rows import CONTACTS, IMAGES, KINDS, PEOPLE, StackRows
+from imagecache_migration.backup.stack_rows import (
+    CONTACTS,
+    IMAGES,
+    KINDS,
+    PEOPLE,
+    StackRows,
+    place_of,
+    read_salt,
+)
 from imagecache_migration.outcomes import CodeWithMeaning
 
 T = TypeVar("T")
@@ -91,7 +99,7 @@ class Restorer:
             begun = self._begin(manifest, merge=merge)
             report = RestoreReport(manifest.created_at)
             # Images are first: a sync meanwhile would queue those that it does not find.
-            self._restore_images(folder, manifest, report, progress)
+            self._restore_images(folder, manifest, report, progress, forgets=not self._made(manifest))
             self._restore_people(folder, manifest, report, progress)
             self._restore_contacts(folder, manifest, report, progress)
         if not report.has_left_out:
@@ -112,10 +120,20 @@ class Restorer:
         self.restores.write(begun)
         return begun
 
+    def _made(self, manifest: Manifest) -> bool:
+        """Returns True if this stack has made the backup, and has not lost its data since then."""
+        return bool(manifest.place) and manifest.place == place_of(read_salt(self.wiring))
+
     # --- images
 
     def _restore_images(
-        self, folder: BackupFolder, manifest: Manifest, report: RestoreReport, progress: Progress
+        self,
+        folder: BackupFolder,
+        manifest: Manifest,
+        report: RestoreReport,
+        progress: Progress,
+        *,
+        forgets: bool,
     ) -> None:
         rows = self._rows(IMAGES)
         with ThreadPoolExecutor(self.at_once) as pool:
@@ -123,7 +141,7 @@ class Restorer:
                 records = self.wiring.cached_images.records(_key(entry) for entry in entries)
 
                 def restore(entry: Entry, records: dict[str, ImageRecord] = records) -> tuple[Outcome, int]:
-                    return self._restore_image(entry, records.get(_key(entry)), folder, rows)
+                    return self._restore_image(entry, records.get(_key(entry)), folder, rows, forgets=forgets)
 
                 for outcome, size in pool.map(restore, entries):
                     report.images[outcome] = report.images.get(outcome, 0) + 1
@@ -131,10 +149,19 @@ class Restorer:
                     progress(IMAGES, 1)
 
     def _restore_image(
-        self, entry: Entry, record: ImageRecord | None, folder: BackupFolder, rows: StackRows
+        self,
+        entry: Entry,
+        record: ImageRecord | None,
+        folder: BackupFolder,
+        rows: StackRows,
+        *,
+        forgets: bool,
     ) -> tuple[Outcome, int]:
-        """Restores one image, and returns the outcome and the size of the original that was stored."""
-        if settled := self._settle(entry, record):
+        """Restores one image, and returns the outcome and the size of the original that was stored.
+
+        `record` is what the stack has.
+        """
+        if settled := self._settle(entry, record, forgets=forgets):
             return settled, 0
         if entry.original is None:
             is_written = rows.put(entry.row)
@@ -153,19 +180,20 @@ class Restorer:
             return Outcome.RESTORED, size
         # A worker, or another person, was faster.
         now = self.wiring.cached_images.record(_key(entry))
-        return self._settle(entry, now) or Outcome.HELD, 0
+        return self._settle(entry, now, forgets=forgets) or Outcome.HELD, 0
 
-    def _settle(self, entry: Entry, record: ImageRecord | None) -> Outcome | None:
+    def _settle(self, entry: Entry, record: ImageRecord | None, *, forgets: bool) -> Outcome | None:
         """Returns the outcome of an image that must not be written, or None if it may be.
 
-        `record` is what the stack has. An image that was forgotten, in the backup or here, is forgotten.
+        If the image was forgotten in the backup, and `forgets` is True, it is forgotten here. In the stack
+        that made the backup, a person may have fetched it again since then.
         """
         if record is None:
             return None
+        is_forgotten_there = entry.row["status"]["S"] == ImageStatus.FORGOTTEN.value
         if record.status is ImageStatus.FORGOTTEN:
-            is_same = entry.row["status"]["S"] == ImageStatus.FORGOTTEN.value
-            return Outcome.ALREADY_THERE if is_same else Outcome.FORGOTTEN
-        if entry.row["status"]["S"] == ImageStatus.FORGOTTEN.value:
+            return Outcome.ALREADY_THERE if is_forgotten_there else Outcome.FORGOTTEN
+        if is_forgotten_there and forgets:
             with suppress(NotFoundError):  # The row was deleted meanwhile; the next run restores it.
                 self.wiring.image_changes.forget(entry.row["sourceUrl"]["S"])
             return Outcome.FORGOTTEN_NOW
@@ -215,7 +243,7 @@ class Restorer:
                     )
 
         with self.wiring.contact_changes.counted():
-            for chunk in (*_in_chunks(iter(claimants)), *_in_chunks(iter(contacts))):
+            for chunk in chain(_in_chunks(iter(claimants)), _in_chunks(iter(contacts))):
                 present = self._present_contacts(chunk)
                 missing = [row for row in chunk if not _is_part_of(row, present)]
                 in_parallel(write, rows.insert(missing), at_once=self.at_once)
