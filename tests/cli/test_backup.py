@@ -181,6 +181,25 @@ def test_a_backup_of_a_later_version_is_refused(imagecache: Command, monkeypatch
         assert stack.writes() == []
 
 
+@pytest.mark.usefixtures("on")
+def test_ctrl_c_says_that_the_command_can_be_run_again(
+    imagecache: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with fresh_stack() as stack:
+        work_on(stack, monkeypatch)
+        fill(stack, {**EVERYTHING, "images": [("cached", 0)]})
+        with monkeypatch.context() as patch:
+            patch.setattr(stack.wiring.blobs, "original", interrupt)
+            ran = imagecache("backup", "copy", "--local")
+        assert (ran.code, ran.out) == (130, "")
+        assert ran.err == "stopped: what was copied is kept; run the command again to continue\n"
+        assert not list((imagecache.folder / "copy").rglob(".new-*"))
+        assert imagecache("backup", "copy", "--local").code == 0
+
+
 def test_help_shows_how_to_call_it(imagecache: Command) -> None:
     assert "Usage: imagecache backup [OPTIONS] [verify] FOLDER" in imagecache("backup", "--help").words
 
