@@ -45,7 +45,7 @@ def problems(report: VerifyReport) -> dict[str, int]:
     return {problem: found.count(problem) for problem in found}
 
 
-@settings(max_examples=4, deadline=None, derandomize=True)
+@settings(max_examples=3, deadline=None, derandomize=True)
 @example(world=EVERYTHING)
 @given(world=Worlds)
 def test_a_restored_stack_equals_the_one_that_was_backed_up(world: dict[str, list[Any]]) -> None:
@@ -183,9 +183,9 @@ def test_a_restore_that_was_killed_before_any_call_is_continued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = BackupFolder(tmp_path / "backup")
-    world = {**EVERYTHING, "images": [("cached", 0), ("forgotten", 1), ("failed", 2)]}
     with fresh_stack() as stack:
-        fill(stack, world)
+        people, contacts = EVERYTHING["people"][:1], EVERYTHING["contacts"][:1]
+        fill(stack, {"images": [("cached", 0), ("failed", 2)], "people": people, "contacts": contacts})
         expected = everything(stack)
         back_up(stack, folder)
     with fresh_stack() as stack, killed_after(10**6, stack, monkeypatch) as calls:

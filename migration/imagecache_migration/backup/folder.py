@@ -41,7 +41,7 @@ class DamagedFileError(CommandError):
     """A file of the backup is missing, or its content does not have the SHA-256 in the manifest."""
 
     def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"{name} is {problem}")
+        super().__init__(f"{name} is {problem}: use another copy of the backup, or back up again")
         self.name = name
         self.problem = problem
 
