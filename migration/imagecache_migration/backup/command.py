@@ -59,7 +59,7 @@ def create(
         typer.Option("--force", help="Replace a backup of another stack, or one with many more pictures."),
     ] = False,
 ) -> None:
-    """Back up a stack. Only new pictures are copied. Exit code 1 if the stack has lost an original.
+    """Back up a stack. Only new pictures are copied.
 
     The word `create` may be left out.
     """
@@ -73,11 +73,11 @@ def create(
         )
     screen.show(_camel(asdict(report)), Text(_describe_backup(report, folder)))
     if report.lost:
+        # This is no failure of the backup, which a service would try again every hour.
         screen.note(
             f"originals that the stack does not have, and that are not in the backup: {report.lost:,}."
             " `imagecache cleanup` fetches them again"
         )
-        raise typer.Exit(1)
 
 
 @app.command()
