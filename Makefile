@@ -73,7 +73,7 @@ build: ## Build what a deployment would upload, in .local/test/build
 
 bench: ## Measure at sizes that tests cannot afford (minutes); ONLY=sync for one
 	@$(DEV) benchmarks $(ONLY)
-	@$$($(ENVIRONMENT) plots) -m benchmarks.plots
+	@python=$$($(ENVIRONMENT) plots) && "$$python" -m benchmarks.plots
 
 deploy: ## Deploy template.yaml on AWS: STACK=imagecache BEEPER_URL=https://...
 	@$(SAM) run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release deploy $(SAM_CLI)

@@ -10,7 +10,7 @@ from botocore.exceptions import UnknownRegionError
 
 from deployment.terminal import ask, has_terminal
 from local.console import complain
-from local.settings import SettingsError
+from local.settings import SettingsError, check_region
 from local.template import Template
 
 # A name that the template gives to CloudFront adds a hyphen and the region, at most 15 characters, and may
@@ -95,6 +95,8 @@ def read_parameters(environment: Mapping[str, str], template: Template) -> dict[
     for name, value in parameters.items():
         if problem := _problem_of(value, template["Parameters"][name]):
             raise SettingsError(f"{name} {problem}, not {value!r}")
+    if region := parameters.get("DefaultRegion"):
+        check_region(region, name="DefaultRegion")
     return parameters
 
 

@@ -83,16 +83,19 @@ def _allowed_origins(text: str) -> tuple[str, ...]:
 
 
 def _default_region(text: str | None) -> str | None:
-    if text is None:
-        return None
+    if text is not None:
+        check_region(text, name="DEFAULT_REGION")
+    return text
+
+
+def check_region(text: str, *, name: str) -> None:
+    """Raises SettingsError if the setting with this name is not a country that has phone numbers."""
     import phonenumbers  # noqa: PLC0415 - takes 0.06 s, and few need it
 
     if text not in phonenumbers.SUPPORTED_REGIONS:
         raise SettingsError(
-            "DEFAULT_REGION must be the code of a country in two capital letters, like GB or US,"
-            f" not {_shown(text)}"
+            f"{name} must be the code of a country in two capital letters, like GB or US, not {_shown(text)}"
         )
-    return text
 
 
 def _contact_url(text: str | None, parameter: Mapping[str, Any]) -> str | None:

@@ -31,7 +31,7 @@ DOCUMENT = ROOT / "docs" / "openapi.json"
 ApiT = TypeVar("ApiT", ReadApi, AdminApi)
 
 _DESCRIPTION = """\
-Every picture of a Beeper account's chats, in the one request that asks for the chats.
+The chats of a Beeper account, with the addresses of all their pictures in the same answer.
 
 - **Tokens.** `Authorization: Bearer <token>`. The read token reads. Routes that change something need the
   admin token, which reads as well. `GET /api/health` needs none.
@@ -40,8 +40,8 @@ Every picture of a Beeper account's chats, in the one request that asks for the 
   exactly once, whatever other chats do.
 - **Parameters.** A query parameter that a route does not have is answered with 400. One with an empty value
   counts as left out, because that is how forms send it.
-- **Pictures.** `url` and `sizes` are WebP files that never change. `placeholder` and `color` can be painted
-  before any of them has arrived.
+- **Pictures.** `url` is a WebP file that never changes. `placeholder` and `color` can be painted before
+  it has arrived.
 - **Unchanged answers.** A GET answers with an `ETag`. Sent back as `If-None-Match`, it is answered with 304
   if nothing has changed.
 - **Errors.** `message` says what is wrong and what to do about it, `code` is for programs, and `requestId`

@@ -38,6 +38,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"PARAMETERS": "SyncState"}, "PARAMETERS must be Name=value pairs"),
         ({"PARAMETERS": "SyncState='ENABLED"}, "PARAMETERS cannot be read"),
         ({"PARAMETERS": "SyncState=OFF"}, "SyncState must be one of ENABLED, DISABLED, not 'OFF'"),
+        ({"PARAMETERS": "DefaultRegion=XX"}, "DefaultRegion must be the code of a country"),
         (
             {"PARAMETERS": "CacherTimeoutSeconds=60.5"},
             "CacherTimeoutSeconds must be a whole number from 1 to 900",

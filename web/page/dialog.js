@@ -45,15 +45,17 @@ export function openDialog(title, ...children) {
  * @param {string} title
  * @param {string} text
  * @param {string} label The label of the button that confirms.
+ * @param {...Child} details What the action concerns, such as the address of a picture.
  * @returns {Promise<boolean>} True if that button was pressed.
  */
-export function confirmed(title, text, label) {
+export function confirmed(title, text, label, ...details) {
   return new Promise((resolve) => {
     const yes = element("button", { type: "button", className: "primary danger" }, label);
     const no = element("button", { type: "button" }, "Cancel");
     const dialog = openDialog(
       title,
       element("p", {}, text),
+      ...details,
       element("div", { className: "choices" }, no, yes),
     );
     yes.onclick = () => {

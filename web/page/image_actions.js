@@ -45,7 +45,7 @@ export async function retryImage(sourceUrl, button) {
 export async function forgetImage(sourceUrl, button) {
   const text =
     "Its copies are deleted, and no sync fetches it again. Only `imagecache refresh` with its URL brings it back.";
-  if (await confirmed("Forget this picture?", text, "Forget it")) {
+  if (await confirmed("Forget this picture?", text, "Forget it", source(sourceUrl))) {
     await act(button, "Forgotten", () => change("images/forget", { sourceUrl }));
   }
 }
@@ -66,16 +66,26 @@ async function act(button, outcome, request) {
 
 /** @param {Story} story */
 function storyContent(story) {
-  const chats = story.shownBy.map(({ chatId, chatTitle }) =>
-    element("li", {}, element("a", { href: chatAddress(chatId), dir: "auto" }, chatTitle ?? "Unnamed chat"))
+  // A chat with several members who have this picture is in the list once.
+  const titles = new Map(story.shownBy.map(({ chatId, chatTitle }) => [chatId, chatTitle]));
+  const chats = [...titles].map(([chatId, title]) =>
+    element("li", {}, element("a", { href: chatAddress(chatId), dir: "auto" }, title ?? "Unnamed chat"))
   );
   return [
     story.image.status === "cached" ? avatar("", 96, story.image) : null,
-    ...story.summary.map((sentence) => element("p", {}, inLocalTime(sentence))),
+    // The list below says which chats show it.
+    ...story.summary
+      .filter((sentence) => !chats.length || !sentence.startsWith("Shown by "))
+      .map((sentence) => element("p", {}, inLocalTime(sentence))),
     chats.length ? element("h3", {}, "Chats that show it") : null,
     chats.length ? element("ul", {}, ...chats) : null,
-    element("code", { className: "source" }, story.sourceUrl.slice(0, 500)),
+    source(story.sourceUrl),
   ];
+}
+
+/** @param {string} url */
+function source(url) {
+  return element("code", { className: "source" }, url.slice(0, 500));
 }
 
 /**

@@ -1,1 +1,1 @@
-"""Chat Image Cache: every face of your chats, downloaded once, kept safe, served in one request."""
+"""Chat Image Cache: every face of your chats, downloaded once and kept safe."""
