@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from hmac import compare_digest
 from urllib.parse import unquote
 
 from demo.account import Account
@@ -52,17 +51,17 @@ class ChatApi:
     unions, HEAD, and the fields of newer ones. Chats with an id in `withheld` are listed, but a request for
     one is answered 404. Without `lists_contacts` it has no lists of contacts. If `wraps_image_urls` is set,
     the URL of every picture in Beeper's media is that of a request to this server, as compatible servers send
-    it.
+    it. A request needs a token that `accepts` returns True for.
     """
 
-    def __init__(self, account: Account, faults: Faults, hits: Hits, token: str) -> None:
+    def __init__(self, account: Account, faults: Faults, hits: Hits, accepts: Callable[[str], bool]) -> None:
         self.wraps_image_urls = False
         self.withheld: set[str] = set()
         self.lists_contacts = True
         self._account = account
         self._faults = faults
         self._hits = hits
-        self._token = token
+        self._accepts = accepts
         self._answers: dict[str, Callable[[Request], Reply]] = {
             "/v1/chats": self._list_chats,
             "/v1/accounts": self._list_accounts,
@@ -106,8 +105,8 @@ class ChatApi:
             return _refuse(405)
         if request.path == "/v1/info":
             return json_reply(200, server_info(request.headers["Host"], self._version))
-        expected = f"Bearer {self._token}"
-        if not compare_digest(request.headers.get("Authorization", "").encode(), expected.encode()):
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not self._accepts(token):
             return _refuse(401)
         if request.path.startswith(CHAT_PREFIX):
             return self._get_chat(request)

@@ -18,6 +18,7 @@ from demo.hits import Hits
 from demo.listener import Reply, Request, json_reply
 from demo.media import Media, Picture
 from demo.media_server import RateLimit
+from demo.oauth import OAuthServer
 from demo.people import WHATSAPP
 
 PREFIX = "/_demo/"
@@ -48,6 +49,7 @@ class Control:
         chat_api: ChatApi,
         rate_limit: RateLimit,
         *,
+        oauth: OAuthServer,
         token: str,
     ) -> None:
         self._account = account
@@ -79,6 +81,7 @@ class Control:
                 body["chatId"], body["text"], **body.get("fields", {})
             ),
             "chat-fields": lambda body: account.set_fields(body["chatId"], body["fields"]),
+            "revoke-tokens": lambda _: oauth.revoke_all(),
             "login-status": lambda body: account.set_login_status(body["accountId"], body["status"]),
             "set-contact": lambda body: account.set_contact(body["accountId"], _person(body["person"])),
             "remove-contact": lambda body: account.remove_contact(body["accountId"], body["personId"]),

@@ -1,6 +1,7 @@
 """An HTTP/1.1 server on 127.0.0.1 that calls one function for each request and prints nothing.
 
 It refuses requests of browsers: no page of ours uses these servers, but any page could send requests to them.
+A person may open the `pages` of a server, and send the forms on them.
 """
 
 import json
@@ -8,7 +9,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -66,8 +67,9 @@ class Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128  # the default of 5 refuses connections under load
 
-    def __init__(self, port: int, app: App) -> None:
+    def __init__(self, port: int, app: App, *, pages: Collection[str] = ()) -> None:
         self.app = app
+        self.pages = pages
         self._connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Exchange)
         self._thread = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -146,9 +148,15 @@ class _Exchange(BaseHTTPRequestHandler):
             # A page may have pointed its own name at this machine (DNS rebinding).
             return "This server answers to 127.0.0.1 and localhost only: use one of these in the address"
         # Browsers add these headers themselves, and a page cannot leave them out.
-        if any(name.lower() == "origin" or name.lower().startswith("sec-fetch-") for name in self.headers):
-            return "This server does not answer browsers"
-        return None
+        is_browser = any(re.fullmatch("origin|sec-fetch-.*", name, re.IGNORECASE) for name in self.headers)
+        return "This server does not answer browsers" if is_browser and not self._opens_page() else None
+
+    def _opens_page(self) -> bool:
+        """Returns True if a person opens one of the pages, or sends a form that is on it."""
+        is_own = set(self.headers.get_all("Origin", [])) <= {f"http://{self.headers['Host']}"}
+        purpose = (self.headers["Sec-Fetch-Mode"], self.headers["Sec-Fetch-Dest"])
+        is_page = urlsplit(self.path).path in self.server.pages
+        return is_own and is_page and purpose == ("navigate", "document")
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer  # noqa: N815 - http.server's names
 

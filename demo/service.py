@@ -18,6 +18,7 @@ from demo.faults import Faults
 from demo.hits import Hits
 from demo.listener import Listener, Reply, Request
 from demo.media_server import MediaServer, RateLimit
+from demo.oauth import AUTHORIZE_PATH, OAuthServer
 
 BEEPER_TOKEN = "demo-beeper-token"  # noqa: S105 - it opens only an invented account
 MEDIA_TOKEN = "demo-media-token"  # noqa: S105 - it opens only an invented account
@@ -53,12 +54,19 @@ class DemoAccount:
         self.faults = Faults()
         self.hits = Hits()
         self.rate_limit = RateLimit(clock=clock)
-        self.chat_api = ChatApi(self.account, self.faults, self.hits, beeper_token)
+        self.oauth = OAuthServer(beeper_token)
+        self.chat_api = ChatApi(self.account, self.faults, self.hits, self.oauth.accepts)
         self._control = Control(
-            self.account, self.faults, self.hits, self.chat_api, self.rate_limit, token=self.control_token
+            self.account,
+            self.faults,
+            self.hits,
+            self.chat_api,
+            self.rate_limit,
+            oauth=self.oauth,
+            token=self.control_token,
         )
         media = MediaServer(self.account, self.faults, self.hits, media_token, self.rate_limit)
-        self._beeper_listener = Listener(port, self._answer)
+        self._beeper_listener = Listener(port, self._answer, pages={AUTHORIZE_PATH})
         self._media_listener = Listener(media_port, media)
         self.beeper_url = self._beeper_listener.url
         self.media_url = self._media_listener.url
@@ -85,5 +93,7 @@ class DemoAccount:
     def _answer(self, request: Request) -> Reply:
         if request.path == DEX_PATH:
             return self.dex(request)
+        if self.oauth.answers(request):
+            return self.oauth(request)
         is_control = request.path.startswith(PREFIX)
         return self._control(request) if is_control else self.chat_api(request)
