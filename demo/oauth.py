@@ -105,6 +105,10 @@ class OAuthServer:
         valid = [self._fixed_token, *self._tokens]
         return any(compare_digest(token.encode(), known.encode()) for known in valid)
 
+    def issued_tokens(self) -> list[str]:
+        """Returns the issued tokens that are valid."""
+        return list(self._tokens)
+
     def revoke_all(self) -> None:
         """Makes all issued tokens invalid, as if a person had removed them in Beeper."""
         self._tokens.clear()

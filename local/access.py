@@ -33,7 +33,7 @@ def load_or_make_access(file: Path, address: str) -> Access:
         access = Access(content["readToken"], content["adminToken"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         access = Access(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
-    _write(file, {"url": address, "readToken": access.read_token, "adminToken": access.admin_token})
+    write_privately(file, {"url": address, "readToken": access.read_token, "adminToken": access.admin_token})
     return access
 
 
@@ -41,7 +41,7 @@ def remove_addresses(file: Path) -> None:
     """Removes everything but the API's tokens from `file`, if there is such a file with both of them."""
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
         content = json.loads(file.read_text())
-        _write(file, {name: content[name] for name in ("readToken", "adminToken")})
+        write_privately(file, {name: content[name] for name in ("readToken", "adminToken")})
 
 
 def add_engine_access(file: Path, *, endpoint: str, region: str, token: str, stack: str) -> None:
@@ -56,13 +56,17 @@ def add_demo_access(file: Path, access: Mapping[str, str]) -> None:
 
 
 def _add(file: Path, name: str, value: Mapping[str, str]) -> None:
-    _write(file, {**json.loads(file.read_text()), name: value})
+    write_privately(file, {**json.loads(file.read_text()), name: value})
 
 
-def _write(file: Path, content: dict[str, Any]) -> None:
+def write_privately(file: Path, content: Mapping[str, Any]) -> None:
+    """Replaces a file with JSON that only this user may read, whole or not at all."""
     unfinished = file.with_suffix(".new")
     # The file of a killed run may have another mode, or another process may have opened it.
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600, exist_ok=False)
-    unfinished.write_text(json.dumps(content))
+    with unfinished.open("w") as writing:
+        json.dump(content, writing)
+        writing.flush()
+        os.fsync(writing.fileno())
     os.replace(unfinished, file)

@@ -6,19 +6,17 @@ this machine can send it requests.
 
 from email.message import Message
 
-from local.edge import Behaviour
-
 _PRIVATE_NETWORK = "Access-Control-Request-Private-Network"
 _SITES_OF_OUR_PAGE = {"same-origin", "none"}  # "none": a person has typed the address or opened a bookmark
 
 
 def why_refused(
-    method: str, headers: Message, behaviour: Behaviour, allowed_origins: frozenset[str]
+    method: str, headers: Message, allowed_origins: frozenset[str], *, may_be_linked: bool
 ) -> str | None:
     """Returns why a request is refused, or None if it may be answered.
 
-    `behaviour` is the distribution's rule for the request. The caller has checked the Host header. A program
-    other than a browser does not send the headers that are checked here; the API checks its token.
+    A link on another page may lead to the address if `may_be_linked`. The caller has checked the Host header.
+    A program other than a browser does not send the headers that are checked here; the API checks its token.
     """
     if _PRIVATE_NETWORK in headers:
         # A browser asks with this header whether a page from the internet may send requests to this machine.
@@ -31,19 +29,15 @@ def why_refused(
     if sites <= _SITES_OF_OUR_PAGE or origins:
         return None
     if method == "GET" and (
-        _is_followed_link(headers, behaviour) or (allowed_origins and _is_shown_image(headers))
+        (may_be_linked and _is_followed_link(headers)) or (allowed_origins and _is_shown_image(headers))
     ):
         return None
     return "Pages of other addresses may not use this server"
 
 
-def _is_followed_link(headers: Message, behaviour: Behaviour) -> bool:
-    """Returns True if a person has followed a link to our page. The other page cannot read the answer."""
-    return (
-        headers["Sec-Fetch-Mode"] == "navigate"
-        and headers["Sec-Fetch-Dest"] == "document"
-        and behaviour.pattern == "*"
-    )
+def _is_followed_link(headers: Message) -> bool:
+    """Returns True if a person has followed a link. The other page cannot read the answer."""
+    return headers["Sec-Fetch-Mode"] == "navigate" and headers["Sec-Fetch-Dest"] == "document"
 
 
 def _is_shown_image(headers: Message) -> bool:

@@ -12,7 +12,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from local.connect_routes import CALLBACK_PATH, PREFIX, ConnectRoutes
 from local.edge import Behaviour
+from local.edge_answers import Answer, waiting_page
 from local.edge_pages import why_refused
 from local.edge_site import OriginRequest, RefusedError, Site
 from local.engine import REGION
@@ -56,7 +58,10 @@ _IDLE_SECONDS = 75  # an idle connection of a browser is closed after this time
 
 
 class EdgeServer(ThreadingHTTPServer):
-    """The local server. It opens its port when it is created, and answers 503 until `site` is set."""
+    """The local server. It opens its port when it is created, and answers 503 while `site` is None.
+
+    If `connect_routes` is set, it has them at any time.
+    """
 
     daemon_threads = True
     request_queue_size = 256  # waiting connections, because a page requests hundreds of pictures at once
@@ -64,11 +69,16 @@ class EdgeServer(ThreadingHTTPServer):
     def __init__(self, port: int) -> None:
         super().__init__((_HOST, port), _Handler)
         self.site: Site | None = None
+        self.connect_routes: ConnectRoutes | None = None
 
     def server_bind(self) -> None:
         """Binds the port without looking up this machine's name, which takes seconds on some machines."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]  # it is IPv4
+
+    def close_site(self) -> None:
+        """Answers 503 from now on, until there is another site."""
+        self.site = None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Prints an error, unless it is an OSError: then the browser has closed the connection."""
@@ -96,12 +106,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         try:
             self._check_host()
-            if not self.server.site:
-                raise RefusedError(
-                    HTTPStatus.SERVICE_UNAVAILABLE, "The stack is starting: try again in a few seconds"
-                )
-            request = self.server.site.origin_request(self.command, self.path)
-            self._check_page(request.behaviour, self.server.site.allowed_origins)
+            site, connect_routes = self.server.site, self.server.connect_routes
+            if connect_routes and self.path.startswith(PREFIX):
+                self._connect(connect_routes)
+                return
+            if not site:
+                self._tell_to_wait()
+                return
+            request = site.origin_request(self.command, self.path)
+            self._check_page(site.allowed_origins, may_be_linked=request.behaviour.pattern == "*")
             connection = http.client.HTTPConnection(_HOST, request.port, timeout=_ORIGIN_TIMEOUT_SECONDS)
             with contextlib.closing(connection):
                 self._relay(self._forward(connection, request), request)
@@ -126,10 +139,36 @@ class _Handler(BaseHTTPRequestHandler):
                 "This server answers to 127.0.0.1 and localhost only: use one of these in the address",
             )
 
-    def _check_page(self, behaviour: Behaviour, allowed_origins: frozenset[str]) -> None:
+    def _check_page(self, allowed_origins: frozenset[str], *, may_be_linked: bool) -> None:
         """Raises RefusedError if the request comes from a web page that may not use this server."""
-        if reason := why_refused(self.command, self.headers, behaviour, allowed_origins):
+        reason = why_refused(self.command, self.headers, allowed_origins, may_be_linked=may_be_linked)
+        if reason:
             raise RefusedError(HTTPStatus.FORBIDDEN, reason)
+
+    def _connect(self, routes: ConnectRoutes) -> None:
+        """Answers a request for the connection to Beeper. Raises RefusedError.
+
+        Pages of ALLOWED_ORIGINS may not use it. Beeper's page leads the browser to the callback.
+        """
+        path = self.path.partition("?")[0]
+        self._check_page(frozenset(), may_be_linked=path == CALLBACK_PATH)
+        self._body()
+        self._send(routes.answer(self.command, self.path, self.headers))
+
+    def _tell_to_wait(self) -> None:
+        """Answers with 503: a person gets a page that looks again by itself, a program one line."""
+        text = "The stack is starting: try again in a few seconds"
+        if self.command != "GET" or self.headers["Sec-Fetch-Mode"] != "navigate":
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, text)
+        self._send(waiting_page(HTTPStatus.SERVICE_UNAVAILABLE, "The chats are being prepared…"))
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
 
     def _forward(
         self, connection: http.client.HTTPConnection, request: OriginRequest
@@ -205,15 +244,9 @@ class _Handler(BaseHTTPRequestHandler):
         return _with_added(relayed, request.behaviour)
 
     def _refuse(self, refusal: RefusedError) -> None:
-        body = f"{refusal.text}\n".encode()
         self.close_connection = True  # the rest of the request was not read
-        self.send_response(refusal.status)
-        self.send_header("Content-Type", "text/plain; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Connection": "close"}
+        self._send(Answer(refusal.status, headers, f"{refusal.text}\n".encode()))
 
     def version_string(self) -> str:
         """Returns the value of the header Server. The default would contain the version of Python."""

@@ -1,5 +1,8 @@
 """Runs the whole system on this machine until it is stopped: `make run`.
 
+Without a Beeper it shows the demo account, and the page can connect a Beeper. The stack is then stopped, and
+started again with the other account, by the same process.
+
 The exit code is 0 if it was stopped when it was ready, and 128 + the signal's number if it was stopped
 earlier. It is 1 if one of its processes failed, and 2 if a setting is wrong, the port is taken, or this
 folder's stack is running already.
@@ -28,6 +31,8 @@ from local.access import (
 )
 from local.beeper import find_problem
 from local.clients import client
+from local.connect import Connector
+from local.connect_routes import ConnectRoutes
 from local.console import announce, complain, say
 from local.demo_account import DemoServers, demo_account
 from local.demo_contacts import bring_contacts, import_from_dex
@@ -36,7 +41,7 @@ from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.engine import REGION
 from local.packages import BuildError
-from local.processes import Child, ChildError, try_lock
+from local.processes import ChildError, try_lock
 from local.readiness import NotReadyError, wait_for_chats
 from local.settings import Origin, Origins, Settings, SettingsError, read_settings
 from local.stack import (
@@ -53,9 +58,14 @@ from local.template import ROOT, TemplateError, read_template
 _DEX_URL = "https://api.getdex.com"
 _STATE = ROOT / ".local"
 _ACCESS = _STATE / "access.json"
+_CONNECTION = _STATE / "connection.json"
 _FAILURES = (BuildError, ChildError, DeployError, NotReadyError, TemplateError, BotoCoreError, ClientError)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS_BETWEEN_CHECKS = 0.5
+
+
+class AccountChangedError(Exception):
+    """A person has connected or disconnected Beeper, so the running stack is that of another account."""
 
 
 def main() -> int:
@@ -66,7 +76,11 @@ def main() -> int:
     try:
         settings = read_settings(os.environ, read_template())
         with _only_run(settings.port), _edge_server(settings.port) as server, server.serving() as address:
-            _run(settings, server, address)
+            connector = Connector(_CONNECTION, settings.beeper_url)
+            while True:
+                with contextlib.suppress(AccountChangedError):
+                    _run(settings, server, address, connector)
+                say("the account has changed: starting again with the other one")
     except SettingsError as error:
         complain(str(error))
         return 2
@@ -76,25 +90,45 @@ def main() -> int:
     return 0
 
 
-def _run(settings: Settings, server: EdgeServer, address: str) -> None:
-    """Starts the stack, announces that it is ready, and watches its processes. Ends only by an exception."""
+def _run(settings: Settings, server: EdgeServer, address: str, connector: Connector) -> None:
+    """Starts the stack, announces that it is ready, and watches its processes. Ends only by an exception.
+
+    That is AccountChangedError after a person has connected or disconnected Beeper.
+    """
+    changes = connector.changes
     access = load_or_make_access(_ACCESS, address)
+    server.connect_routes = ConnectRoutes(
+        connector,
+        tokens=(access.read_token, access.admin_token),
+        has_fixed_token=settings.beeper is not None,
+        on_change=server.close_site,
+    )
     with contextlib.ExitStack() as running:
-        demo = None if settings.beeper else running.enter_context(demo_account(_STATE / "demo-account"))
-        origins = _origins(settings, demo)
+        beeper = settings.beeper or connector.beeper
+        demo = None if beeper else running.enter_context(demo_account(_STATE / "demo-account"))
+        origins = _origins(settings, beeper, demo)
         say("starting the engine and deploying template.yaml")
         # Two folders, because the demo account's chats must never be mixed with the person's chats.
         folder = _STATE / ("demo" if demo else "beeper")
         stack = running.enter_context(_stack(folder, settings, origins, access))
         running.callback(pause_queue, stack)
-        release_sync_lock(stack)
-        server.site = Site(stack, allowed_origins=settings.allowed_origins)
+        # Nobody may be sent to the ports of an engine that is about to stop.
+        running.callback(load_or_make_access, _ACCESS, address)
+        running.callback(server.close_site)
         children = [stack.engine.child]
         if demo:
             children.append(demo.child)
-        wait_for = partial(
-            wait_for_chats, address, access.read_token, check=lambda: _check(children), say=say
-        )
+
+        def check() -> None:
+            if connector.changes != changes:
+                raise AccountChangedError
+            for child in children:
+                child.check()
+
+        release_sync_lock(stack)
+        check()
+        server.site = Site(stack, allowed_origins=settings.allowed_origins)
+        wait_for = partial(wait_for_chats, address, access.read_token, check=check, say=say)
         with ThreadPoolExecutor(1) as pool:
             publishing = pool.submit(_publish, stack)
             # The page of a later start needs one function, which starts faster while no other function does.
@@ -106,7 +140,8 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
             bring_contacts(stack, demo, address, access.admin_token)
         elif origins.dex:
             import_from_dex(stack, wait=False)
-        beeper_problem = find_problem(origins.beeper)
+        advice = "set BEEPER_TOKEN to a new one" if settings.beeper else "connect it again in the page"
+        beeper_problem = find_problem(origins.beeper, if_refused=advice)
         resume_queue(stack)
         start_first_sync(stack)
         say(beeper_problem or "first sync: reading chats, caching their pictures")
@@ -115,17 +150,20 @@ def _run(settings: Settings, server: EdgeServer, address: str) -> None:
         _stop_on_signals(ready=True)
         announce(f"ready {address}#token={access.read_token}")
         announce(f"admin token: {access.admin_token}")
+        if demo:
+            say("these chats are made up: the page has a button to connect your Beeper")
         while True:
-            _check(children)
+            check()
             time.sleep(_SECONDS_BETWEEN_CHECKS)
 
 
-def _origins(settings: Settings, demo: DemoServers | None) -> Origins:
+def _origins(settings: Settings, beeper: Origin | None, demo: DemoServers | None) -> Origins:
+    """Returns the servers of the demo account if there is one, or else the person's own servers."""
     if demo:
         return Origins(demo.beeper, demo.media_server, demo.dex)
-    assert settings.beeper  # noqa: S101 - without it there is a demo account
+    assert beeper  # noqa: S101 - without it there is a demo account
     dex = Origin(_DEX_URL, settings.dex_key) if settings.dex_key else None
-    return Origins(settings.beeper, settings.media_server, dex)
+    return Origins(beeper, settings.media_server, dex)
 
 
 def _stack(
@@ -158,12 +196,6 @@ def _publish(stack: DeployedStack) -> None:
     engine = stack.engine
     add_engine_access(_ACCESS, endpoint=engine.endpoint, region=REGION, token=engine.token, stack=STACK_NAME)
     publish_page(client(engine, "s3"), stack.outputs["WebBucket"], ROOT / "web")
-
-
-def _check(children: list[Child]) -> None:
-    """Raises ChildError if one of the processes has ended."""
-    for child in children:
-        child.check()
 
 
 @contextlib.contextmanager

@@ -35,10 +35,15 @@ class Origins:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a stack. If `beeper` is None, the stack shows the demo account."""
+    """The settings of a stack.
+
+    `beeper` is the Beeper whose token was given, or None. A person may connect the Beeper at `beeper_url`. If
+    there is neither, the stack shows the demo account, which has its own media server and contacts.
+    """
 
     port: int
     beeper: Origin | None
+    beeper_url: str
     media_server: Origin | None
     allowed_origins: tuple[str, ...] = ()
     default_region: str | None = None
@@ -54,20 +59,18 @@ def read_settings(environment: Mapping[str, str], template: Template) -> Setting
     """
     values = {name: value.strip() for name, value in environment.items() if value.strip()}
     parameters = template["Parameters"]
-    beeper = _origin(values, "BEEPER", parameters["BeeperUrl"])
-    media_server = _origin(values, "MEDIA_SERVER", parameters["MediaServerUrl"])
-    if media_server and not beeper:
-        raise SettingsError("MEDIA_SERVER_URL is set without BEEPER_TOKEN: set BEEPER_TOKEN, too")
+    beeper_url = _url(values, "BEEPER", parameters["BeeperUrl"])
+    beeper_token = _token(values, "BEEPER")
     return Settings(
         port=_port(values.get("PORT", _DEFAULT_PORT)),
-        beeper=beeper,
-        media_server=media_server,
+        beeper=Origin(beeper_url, beeper_token) if beeper_token else None,
+        beeper_url=beeper_url,
+        media_server=_media_server(values, parameters["MediaServerUrl"]),
         allowed_origins=_allowed_origins(values.get("ALLOWED_ORIGINS", "")),
         default_region=_default_region(values.get("DEFAULT_REGION")),
         contact_url=_contact_url(values.get("CONTACT_URL"), parameters["ContactUrl"]),
         former_pictures=_former_pictures(values.get("FORMER_PICTURES"), parameters["FormerPictures"]),
-        # The demo account has its own contacts, which must not be mixed with the person's contacts.
-        dex_key=values.get("DEX_API_KEY") if beeper else None,
+        dex_key=values.get("DEX_API_KEY"),
     )
 
 
@@ -121,26 +124,35 @@ def _port(text: str) -> int:
 _EXAMPLES = {"BEEPER": "http://127.0.0.1:23373", "MEDIA_SERVER": "http://127.0.0.1:8000"}
 
 
-def _origin(values: Mapping[str, str], prefix: str, parameter: Mapping[str, str]) -> Origin | None:
-    """Returns the server of the variables `<prefix>_URL` and `<prefix>_TOKEN`, or None if neither is set.
-
-    If only the URL is not set, it is the default value of the template's parameter. Raises SettingsError if a
-    variable is missing or wrong.
-    """
-    token = values.get(f"{prefix}_TOKEN")
-    url = values.get(f"{prefix}_URL")
+def _media_server(values: Mapping[str, str], parameter: Mapping[str, str]) -> Origin | None:
+    url, token = values.get("MEDIA_SERVER_URL"), _token(values, "MEDIA_SERVER")
     if url is None and token is None:
         return None
+    if url is None:
+        raise SettingsError("MEDIA_SERVER_TOKEN is set without MEDIA_SERVER_URL: set MEDIA_SERVER_URL, too")
     if token is None:
-        raise SettingsError(f"{prefix}_URL is set without {prefix}_TOKEN: set {prefix}_TOKEN, too")
-    url = (url or parameter["Default"]).removesuffix("/")
-    if not url:
-        raise SettingsError(f"{prefix}_TOKEN is set without {prefix}_URL: set {prefix}_URL, too")
+        raise SettingsError("MEDIA_SERVER_URL is set without MEDIA_SERVER_TOKEN: set MEDIA_SERVER_TOKEN, too")
+    return Origin(_url(values, "MEDIA_SERVER", parameter), token)
+
+
+def _url(values: Mapping[str, str], prefix: str, parameter: Mapping[str, str]) -> str:
+    """Returns the variable `<prefix>_URL`, or the default value of the template's parameter."""
+    url = values.get(f"{prefix}_URL", parameter["Default"]).removesuffix("/")
     if not re.fullmatch(parameter["AllowedPattern"], url) or not _has_valid_host(url):
         raise SettingsError(f"{prefix}_URL {parameter['ConstraintDescription']}, like {_EXAMPLES[prefix]}")
-    if not re.fullmatch(r"[!-~]+", token):
+    return url
+
+
+def _token(values: Mapping[str, str], prefix: str) -> str | None:
+    token = values.get(f"{prefix}_TOKEN")
+    if token is not None and not is_token(token):
         raise SettingsError(f"{prefix}_TOKEN contains characters that no token has: copy it again")
-    return Origin(url, token)
+    return token
+
+
+def is_token(text: str) -> bool:
+    """Returns True if the text has only characters that a token may have in a header."""
+    return bool(re.fullmatch(r"[!-~]+", text))
 
 
 def _has_valid_host(url: str) -> bool:

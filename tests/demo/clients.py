@@ -1,8 +1,28 @@
 """A client for the demo servers, and a clock that tests move."""
 
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
+
+# The headers with which a browser opens a page after a click on another page of this machine.
+NAVIGATION = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+def decide(page: requests.Response, answer: str) -> str:
+    """Presses a button of Beeper's page, "allow" or "deny", and returns where the browser is led."""
+    consent = re.search(r'name="consent" value="([^"]+)"', page.text)
+    assert consent
+    sent = requests.post(
+        page.url,
+        data={"consent": consent[1], "answer": answer},
+        headers={**NAVIGATION, "Origin": f"http://{urlsplit(page.url).netloc}"},
+        allow_redirects=False,
+        timeout=60,
+    )
+    assert sent.status_code == 303
+    return sent.headers["Location"]
 
 
 class Clock:

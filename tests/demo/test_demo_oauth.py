@@ -1,6 +1,5 @@
 """The demo account issues tokens as Beeper does: to a registered client that a person has allowed, once."""
 
-import re
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Any
@@ -10,12 +9,11 @@ import pytest
 import requests
 
 from demo.service import DemoAccount
-from tests.demo.clients import Client
+from tests.demo.clients import NAVIGATION, Client, decide
 
 REDIRECT_URI = "http://127.0.0.1:8080/back"
 VERIFIER = "v" * 43
 CHALLENGE = urlsafe_b64encode(sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
-BROWSER = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 
 class OAuthClient:
@@ -44,24 +42,14 @@ class OAuthClient:
         return requests.get(
             self.metadata["authorization_endpoint"],
             params=parameters | changes,
-            headers=BROWSER,
+            headers=NAVIGATION,
             allow_redirects=False,
             timeout=60,
         )
 
-    def decide(self, answer: str, page: requests.Response) -> dict[str, str]:
-        """Presses a button of the page, and returns what the client is told."""
-        consent = re.search(r'name="consent" value="([^"]+)"', page.text)
-        assert consent
-        url = urlsplit(page.url)
-        sent = requests.post(
-            page.url,
-            data={"consent": consent[1], "answer": answer},
-            headers={**BROWSER, "Origin": f"http://{url.netloc}"},
-            allow_redirects=False,
-            timeout=60,
-        )
-        return told(sent)
+    def decide(self, answer: str) -> dict[str, str]:
+        """Opens the page, presses a button, and returns what the client is told."""
+        return told(decide(self.open(), answer))
 
     def exchange(self, code: str, **changes: str) -> requests.Response:
         form = {
@@ -74,11 +62,10 @@ class OAuthClient:
         return requests.post(self.metadata["token_endpoint"], data=form | changes, timeout=60)
 
 
-def told(answer: requests.Response) -> dict[str, str]:
-    assert answer.status_code == 303
-    location = urlsplit(answer.headers["Location"])
-    assert location._replace(query="").geturl() == REDIRECT_URI
-    return dict(parse_qsl(location.query))
+def told(location: str) -> dict[str, str]:
+    address = urlsplit(location)
+    assert address._replace(query="").geturl() == REDIRECT_URI
+    return dict(parse_qsl(address.query))
 
 
 @pytest.fixture
@@ -89,9 +76,8 @@ def client(demo: DemoAccount) -> OAuthClient:
 def test_a_client_that_a_person_has_allowed_reads_chats_until_its_token_is_revoked(
     demo: DemoAccount, client: OAuthClient, beeper: Client
 ) -> None:
-    page = client.open()
-    assert "Test &lt;b&gt;" in page.text
-    answer = client.decide("allow", page)
+    assert "Test &lt;b&gt;" in client.open().text
+    answer = client.decide("allow")
     assert answer["state"] == "s"
     granted = client.exchange(answer["code"]).json()
     assert (granted["token_type"], granted["scope"]) == ("Bearer", "read")
@@ -108,19 +94,19 @@ def test_a_client_that_a_person_has_allowed_reads_chats_until_its_token_is_revok
 
 
 def test_the_control_endpoint_revokes_every_issued_token(client: OAuthClient, beeper: Client) -> None:
-    code = client.decide("allow", client.open())["code"]
+    code = client.decide("allow")["code"]
     beeper.use_token(client.exchange(code).json()["access_token"])
     beeper.control("revoke-tokens")
     assert beeper.get("/v1/chats").status_code == 401
 
 
 def test_a_person_may_deny(client: OAuthClient) -> None:
-    assert client.decide("deny", client.open()) == {"error": "access_denied", "state": "s"}
+    assert client.decide("deny") == {"error": "access_denied", "state": "s"}
 
 
 def test_a_code_is_valid_once_and_for_the_client_that_has_its_verifier(client: OAuthClient) -> None:
     for change in ({"code_verifier": "w" * 43}, {"client_id": "x"}, {"redirect_uri": "http://127.0.0.1/"}):
-        code = client.decide("allow", client.open())["code"]
+        code = client.decide("allow")["code"]
         assert client.exchange(code, **change).json() == {"error": "invalid_grant"}
         assert client.exchange(code).json() == {"error": "invalid_grant"}
 
@@ -135,7 +121,7 @@ def test_a_code_is_valid_once_and_for_the_client_that_has_its_verifier(client: O
     ],
 )
 def test_a_client_is_told_of_its_errors(client: OAuthClient, change: dict[str, str], error: str) -> None:
-    assert told(client.open(**change)) == {"error": error, "state": "s"}
+    assert told(client.open(**change).headers["Location"]) == {"error": error, "state": "s"}
 
 
 @pytest.mark.parametrize("change", [{"client_id": "x"}, {"redirect_uri": "https://evil.example/"}])
@@ -149,10 +135,10 @@ def test_nobody_is_led_to_an_address_that_is_not_registered(
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Origin": "https://evil.example", **BROWSER},
-        {"Origin": "null", **BROWSER},
-        {**BROWSER, "Sec-Fetch-Dest": "iframe"},
-        {**BROWSER, "Sec-Fetch-Mode": "no-cors"},
+        {"Origin": "https://evil.example", **NAVIGATION},
+        {"Origin": "null", **NAVIGATION},
+        {**NAVIGATION, "Sec-Fetch-Dest": "iframe"},
+        {**NAVIGATION, "Sec-Fetch-Mode": "no-cors"},
     ],
 )
 def test_another_page_can_neither_show_the_question_nor_answer_it(

@@ -18,6 +18,12 @@ def test_without_settings_the_demo_account_is_served_on_port_8080() -> None:
     assert (settings.port, settings.beeper, settings.media_server) == (8080, None, None)
 
 
+@pytest.mark.parametrize("url", [None, "http://localhost:1234"])
+def test_without_a_token_the_address_is_where_a_beeper_can_be_connected(url: str | None) -> None:
+    settings = read_settings({"BEEPER_URL": url} if url else {}, TEMPLATE)
+    assert (settings.beeper, settings.beeper_url) == (None, url or "http://127.0.0.1:23373")
+
+
 def test_beeper_and_media_server_are_read_with_their_tokens() -> None:
     media_server = {"MEDIA_SERVER_URL": "https://media.example/", "MEDIA_SERVER_TOKEN": "m"}
     settings = read_settings({"PORT": "9000", **BEEPER, **media_server}, TEMPLATE)
@@ -31,10 +37,11 @@ def test_a_token_alone_means_beeper_desktop_on_this_machine() -> None:
     assert settings.beeper == Origin("http://127.0.0.1:23373", "bdapi_x")
 
 
-def test_dex_is_read_only_beside_a_beeper_of_ones_own() -> None:
-    settings = read_settings({**BEEPER, "DEX_API_KEY": "d3x", "DEFAULT_REGION": "AU"}, TEMPLATE)
+def test_dex_and_the_media_server_are_kept_for_a_beeper_that_is_connected_later() -> None:
+    media_server = {"MEDIA_SERVER_URL": "https://media.example", "MEDIA_SERVER_TOKEN": "m"}
+    settings = read_settings({**media_server, "DEX_API_KEY": "d3x", "DEFAULT_REGION": "AU"}, TEMPLATE)
     assert (settings.dex_key, settings.default_region) == ("d3x", "AU")
-    assert read_settings({"DEX_API_KEY": "d3x"}, TEMPLATE).dex_key is None, "the demo account has its own"
+    assert settings.media_server == Origin("https://media.example", "m")
 
 
 def test_former_pictures_are_treated_as_the_person_says_or_as_the_template_does() -> None:
@@ -62,7 +69,7 @@ def test_the_url_for_owners_of_web_servers_is_optional() -> None:
         ({"PORT": "65536"}, "PORT"),
         ({"PORT": "-1"}, "PORT"),
         ({"PORT": "८०८०"}, "PORT"),
-        ({"BEEPER_URL": BEEPER["BEEPER_URL"]}, "BEEPER_TOKEN"),
+        ({"BEEPER_URL": "http://192.168.1.2:23373"}, "BEEPER_URL"),
         ({**BEEPER, "BEEPER_TOKEN": "two words"}, "BEEPER_TOKEN"),
         ({**BEEPER, "BEEPER_TOKEN": "naïve"}, "BEEPER_TOKEN"),
         ({**BEEPER, "BEEPER_URL": "127.0.0.1:23373"}, "BEEPER_URL"),
@@ -75,7 +82,6 @@ def test_the_url_for_owners_of_web_servers_is_optional() -> None:
         ({**BEEPER, "BEEPER_URL": "https://"}, "BEEPER_URL"),
         ({**BEEPER, "MEDIA_SERVER_URL": "https://media.example"}, "MEDIA_SERVER_TOKEN"),
         ({**BEEPER, "MEDIA_SERVER_TOKEN": "x"}, "MEDIA_SERVER_URL"),
-        ({"MEDIA_SERVER_URL": "https://media.example", "MEDIA_SERVER_TOKEN": "x"}, "BEEPER_TOKEN"),
     ],
 )
 def test_a_wrong_variable_is_named_in_one_line(environment: dict[str, str], variable: str) -> None:
@@ -86,7 +92,7 @@ def test_a_wrong_variable_is_named_in_one_line(environment: dict[str, str], vari
 
 
 def test_make_run_names_a_wrong_variable_and_exits_with_2() -> None:
-    environment = {**os.environ, "BEEPER_URL": "http://127.0.0.1:23373"}
+    environment = {**os.environ, "MEDIA_SERVER_URL": "http://127.0.0.1:8000"}
     ended = subprocess.run(
         [sys.executable, "-m", "local.run"],
         cwd=ROOT,
@@ -98,4 +104,4 @@ def test_make_run_names_a_wrong_variable_and_exits_with_2() -> None:
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.count("\n") == 1
-    assert "BEEPER_TOKEN" in ended.stderr
+    assert "MEDIA_SERVER_TOKEN" in ended.stderr
