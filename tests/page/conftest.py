@@ -90,8 +90,8 @@ def new_visit(clone: Clone, new_tab: Callable[..., Page]) -> Iterator[Callable[.
     """Opens visits, and fails the test if anything went wrong in one of them."""
     visits: list[Visit] = []
 
-    def visit(**settings: Any) -> Visit:
-        visits.append(Visit(new_tab(**settings), clone))
+    def visit(*, shows_offer: bool = False, **settings: Any) -> Visit:
+        visits.append(Visit(new_tab(**settings), clone, shows_offer))
         return visits[-1]
 
     yield visit

@@ -54,15 +54,21 @@ class Face:
 
 @dataclass(slots=True)
 class Visit:
-    """A tab with the page. `troubles` are console errors, exceptions and requests to other hosts."""
+    """A tab with the page. `troubles` are console errors, exceptions and requests to other hosts.
+
+    Unless it `shows_offer`, the reader has declined to connect their own Beeper.
+    """
 
     page: Page
     clone: Clone
+    shows_offer: bool = False
     troubles: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.page.add_init_script(_WATCH_LAYOUT)
+        if not self.shows_offer:
+            self.page.add_init_script("sessionStorage.setItem('no-connection', '1')")
         self.page.on("console", lambda message: self._on_console(message))  # noqa: PLW0108 - Playwright cannot mark a bound method
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
         self.page.on("request", lambda request: self._on_request(request))  # noqa: PLW0108 - the same reason

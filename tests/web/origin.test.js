@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { currentText } from "../../web/page/banner.js";
+import { currentNote } from "../../web/page/banner.js";
 import { bannerText, noChatsText } from "../../web/page/origin.js";
 import { FakeServer, FakeStorage, setGlobals } from "./fake_browser.js";
 
@@ -71,14 +71,14 @@ function serve(context, status, chats) {
 
 test("the banner asks for chats only if Beeper is away", async (context) => {
   const away = serve(context, { origin: origin("offline") }, [{}]);
-  assert.match(await currentText(), /as of/);
+  assert.match((await currentNote()).text, /as of/);
   assert.equal(away.requests.length, 2);
   const well = serve(context, { origin: origin("ok") }, []);
-  assert.equal(await currentText(), "");
+  assert.equal((await currentNote()).text, "");
   assert.equal(well.requests.length, 1);
 });
 
 test("the banner knows an account without chats", async (context) => {
   serve(context, { origin: origin("offline") }, []);
-  assert.match(await currentText(), /no chats have been read yet/);
+  assert.match((await currentNote()).text, /no chats have been read yet/);
 });

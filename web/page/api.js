@@ -92,6 +92,34 @@ export const change = (path, body = {}) => ask(`/api/${path}`, { body, token: "a
 export const readJob = (jobId) => ask(`/api/jobs/${encodeURIComponent(jobId)}`, { token: "admin" });
 
 /**
+ * @typedef {object} Connection Whose chats the server of `make run` shows.
+ * @property {"demo" | "connected" | "token"} account Made-up chats, or those of a Beeper that a person has connected, or
+ *   has given a token of.
+ * @property {boolean} [isBeeperFound] Whether Beeper runs on this machine; only beside made-up chats.
+ */
+
+/**
+ * Reads how the server of `make run` is connected to Beeper. On AWS there is no such route.
+ *
+ * @returns {Promise<Connection>}
+ */
+export const readConnection = () => ask("/_local/connection");
+
+/**
+ * Starts a connection to Beeper.
+ *
+ * @returns {Promise<{ authorizationUrl: string }>} The page of Beeper on which the reader allows it.
+ */
+export const startConnecting = () => ask("/_local/connect", { body: {} });
+
+/**
+ * Ends the connection to Beeper.
+ *
+ * @returns {Promise<{ isRevoked: boolean }>} False if Beeper could not be told.
+ */
+export const disconnect = () => ask("/_local/disconnect", { body: {} });
+
+/**
  * Returns the query string of all values that are set.
  *
  * @param {Record<string, string | number | null | undefined>} query

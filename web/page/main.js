@@ -3,6 +3,7 @@
 import "../avatar.js";
 import { watchOrigin } from "./banner.js";
 import { ChatView } from "./chat.js";
+import { offerConnection } from "./connect.js";
 import { ListView } from "./list.js";
 import { OperatorView } from "./operator.js";
 import { readRoute } from "./route.js";
@@ -10,6 +11,7 @@ import { takeTokenFromAddress } from "./tokens.js";
 
 const main = /** @type {HTMLElement} */ (document.querySelector("#main"));
 const banner = /** @type {HTMLElement} */ (document.querySelector("#banner"));
+const offer = /** @type {HTMLElement} */ (document.querySelector("#offer"));
 const chats = new ListView();
 const chat = new ChatView();
 const operator = new OperatorView();
@@ -97,3 +99,4 @@ document.addEventListener("click", refreshShownList);
 history.scrollRestoration = "manual"; // A view restores its own position, as its content arrives later.
 show();
 watchOrigin(banner);
+offerConnection(offer);

@@ -1,6 +1,8 @@
 // Shows what the cache holds, which pictures are missing and why, and what can be done about it.
 
 import { readStats } from "./api.js";
+import { connection, disconnectButton } from "./connect.js";
+import { confirmed } from "./dialog.js";
 import { element } from "./element.js";
 import { ImageTable } from "./image_table.js";
 import { JobPanel } from "./jobs.js";
@@ -15,6 +17,7 @@ export class OperatorView {
   #failed = new ImageTable("failed");
   #uncached = new ImageTable("uncached");
   #tables = element("div", { hidden: true });
+  #connection = element("div");
   #jobs = new JobPanel(() => this.#refresh());
   #isOpen = false;
 
@@ -28,6 +31,7 @@ export class OperatorView {
       this.#jobs.element,
       this.#cards,
       this.#tables,
+      this.#connection,
     );
     this.#tables.append(this.#failed.element, this.#uncached.element);
   }
@@ -37,10 +41,21 @@ export class OperatorView {
     scrollTo(0, 0);
     this.#isOpen = true;
     this.#refresh();
+    this.#offerEnd();
   }
 
   close() {
     this.#isOpen = false;
+  }
+
+  /** Shows a button that disconnects Beeper, if the reader has connected it in this page. */
+  async #offerEnd() {
+    if ((await connection())?.account !== "connected") return;
+    const text =
+      "This page then shows made-up chats. Your chats and pictures stay on this computer, and are shown again " +
+      "when you connect Beeper again.";
+    const confirm = () => confirmed("Disconnect Beeper?", text, "Disconnect it");
+    this.#connection.replaceChildren(disconnectButton(confirm));
   }
 
   async #refresh() {

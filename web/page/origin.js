@@ -9,10 +9,11 @@ import { exact } from "./moments.js";
  *
  * @param {Origin} origin
  * @param {boolean} hasChats True if any chats have been read so far.
+ * @param {{ canConnect?: boolean }} [options] `canConnect` says that the banner has a button to connect Beeper again.
  * @returns {string}
  */
-export function bannerText(origin, hasChats) {
-  const problem = PROBLEMS[origin.state];
+export function bannerText(origin, hasChats, { canConnect = false } = {}) {
+  const problem = canConnect ? REFUSED_CONNECTION : PROBLEMS[origin.state];
   if (!problem) return "";
   if (!hasChats) return `${problem.what}, so no chats have been read yet. ${problem.advice}`;
   const moment = origin.since ?? origin.checkedAt;
@@ -34,6 +35,11 @@ export function noChatsText(origin) {
   }
   return "Chats appear when the first sync has read them from Beeper. This page looks again by itself.";
 }
+
+const REFUSED_CONNECTION = {
+  what: "Beeper refuses the connection",
+  advice: "Connect it again.",
+};
 
 /** @type {Partial<Record<Origin["state"], { what: string, advice: string }>>} */
 const PROBLEMS = {
