@@ -27,7 +27,8 @@ def publish_page(s3: "S3Client", bucket: str, page: Path) -> None:
         for published in listing.get("Contents", []):
             if published["Key"] not in files:
                 s3.delete_object(Bucket=bucket, Key=published["Key"])
-    for key, path in files.items():
+    # HTML comes last, so that whoever gets it gets the modules that it loads, too.
+    for key, path in sorted(files.items(), key=lambda file: file[1].suffix == ".html"):
         s3.put_object(
             Bucket=bucket,
             Key=key,

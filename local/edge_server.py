@@ -210,6 +210,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _relay(self, response: http.client.HTTPResponse, request: OriginRequest) -> None:
         """Sends an origin's answer to the viewer. Raises RefusedError if S3 would refuse the request."""
         if request.to_bucket and response.status >= HTTPStatus.BAD_REQUEST:
+            if self.path.partition("?")[0] == "/":
+                self._tell_to_wait()  # a stack is served before the files of the page are stored
+                return
             # CloudFront may not list the bucket, so S3 answers 403 even if the key is missing.
             raise RefusedError(HTTPStatus.FORBIDDEN, "Access denied")
         headers = self._response_headers(response, request)

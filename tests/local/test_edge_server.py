@@ -331,6 +331,15 @@ def test_it_answers_503_until_there_is_a_stack(edge: EdgeServer) -> None:
     assert ask(edge, "/")[0::2] == (503, b"The stack is starting: try again in a few seconds\n")
 
 
+def test_it_answers_503_until_the_page_is_stored(edge: EdgeServer, engine: FakeEngine) -> None:
+    engine.answer = (404, {}, b"")
+    assert ask(edge, "/")[0] == 503
+    navigation = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    status, _, body = ask(edge, "/", headers=navigation)
+    assert status == 503
+    assert b"location.reload()" in body
+
+
 def test_a_connection_serves_one_request_after_another(edge: EdgeServer) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", edge.server_port, timeout=60)) as connection:
         for _ in range(3):

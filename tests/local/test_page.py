@@ -15,8 +15,8 @@ def list_two_at_a_time(params: dict[str, Any], **_: Any) -> None:
 
 
 def test_everything_that_is_not_a_file_of_the_page_is_deleted(tmp_path: Path) -> None:
-    (tmp_path / "styles").mkdir()
     (tmp_path / "index.html").write_text("<!doctype html>")
+    (tmp_path / "styles").mkdir()
     (tmp_path / "styles" / "base.css").write_text("body {}")
     with mock_aws():
         s3 = boto3.client("s3")
@@ -25,8 +25,14 @@ def test_everything_that_is_not_a_file_of_the_page_is_deleted(tmp_path: Path) ->
             s3.put_object(Bucket="web", Key=f"removed/{number}.js", Body=b"")
         s3.meta.events.register("before-parameter-build.s3.ListObjectsV2", list_two_at_a_time)
 
+        stored: list[str] = []
+        s3.meta.events.register(
+            "provide-client-params.s3.PutObject", lambda params, **_: stored.append(params["Key"])
+        )
+
         publish_page(s3, "web", tmp_path)
 
+        assert stored[-1] == "index.html", "whoever gets it gets what it loads, too"
         published = s3.list_objects_v2(Bucket="web")
         assert [entry["Key"] for entry in published["Contents"]] == ["index.html", "styles/base.css"]
         style = s3.get_object(Bucket="web", Key="styles/base.css")
