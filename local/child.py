@@ -1,8 +1,7 @@
-"""Runs a module that ends when its parent does: `python -m local.child SAVED MODULE ARGUMENTS...`.
+"""Runs a module that ends when its parent does: `python -m local.child MODULE ARGUMENTS...`.
 
 The parent holds the other end of this process's stdin. When the parent dies, even by SIGKILL, that pipe
-closes, and this process sends SIGTERM to its process group. The empty file SAVED is created if the module
-ends without an error.
+closes, and this process sends SIGTERM to its process group.
 """
 
 import os
@@ -10,22 +9,19 @@ import runpy
 import signal
 import sys
 import threading
-from pathlib import Path
 
-_SECONDS_TO_SAVE = 20.0  # saving 60,000 rows takes 3 s
+_SECONDS_TO_STOP = 20.0
 
 
 def main() -> None:
     """Runs the module like `python -m`, then ends the processes that the module has started."""
-    saved, *sys.argv = sys.argv[1:]
+    del sys.argv[0]
     threading.Thread(target=_end_with_parent, daemon=True).start()
     status: int | str | None = 0
     try:
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     except SystemExit as ending:
         status = ending.code
-    if not status:
-        Path(saved).touch()
     # The engine has started processes for functions, which must not run longer than the engine.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
@@ -37,7 +33,7 @@ def _end_with_parent() -> None:
         pass
     # The whole group gets the signal, because the engine would wait for a function that is running.
     os.killpg(0, signal.SIGTERM)
-    threading.Event().wait(_SECONDS_TO_SAVE)
+    threading.Event().wait(_SECONDS_TO_STOP)
     os.killpg(0, signal.SIGKILL)
 
 

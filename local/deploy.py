@@ -12,9 +12,10 @@ import samtranslator  # type: ignore[import-untyped]  # ships no types
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.clients import client
-from local.engine import ARTIFACTS, REGION, Engine
+from local.engine import REGION, Engine
 from local.packages import Package, build_packages
 from local.routes import wire_routes
+from local.state_folder import ARTIFACTS
 from local.template import Template, parameter_values, with_plain_numbers
 
 _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
@@ -61,6 +62,7 @@ def deploy(
         _create_or_update(engine, name, with_plain_numbers(deployable, values), values)
         stack = _describe(engine, name, template)
         wire_routes(engine, name, stack.resources, values)
+        engine.save()
     except BaseException as error:
         if isinstance(error, BotoCoreError):
             engine.child.check()  # if the engine has ended, its ChildError explains more than this error

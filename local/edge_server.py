@@ -18,7 +18,7 @@ from local.edge_answers import Answer, waiting_page
 from local.edge_pages import why_refused
 from local.edge_site import OriginRequest, RefusedError, Site
 from local.engine import REGION
-from local.engine_gate import TOKEN_HEADER
+from local.engine_protocol import TOKEN_HEADER
 
 _HOST = "127.0.0.1"
 _OWN_HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.IGNORECASE)

@@ -1,28 +1,25 @@
-"""Runs the embedded engine (ministack) on 127.0.0.1, and stores its state in a folder between runs.
-
-The folder contains `state`, which the running engine changes; `saved`, the state at the last clean stop;
-`s3`, the objects; `tmp`; and `ministack.log`.
-"""
+"""Runs the embedded engine (ministack) on 127.0.0.1. Its state is in a folder (see `local.state_folder`)."""
 
 import contextlib
-import json
 import os
 import secrets
 import shutil
 import socket
-import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from local.console import say
-from local.processes import STOP_SECONDS, Child, clear_leftovers
+from local.engine_protocol import PROBLEM, SAVE_PATH, TOKEN_HEADER
+from local.processes import Child, clear_leftovers
+from local.state_folder import keep_port, kept_port, prepare
 
 REGION: Final = "eu-west-1"
-ARTIFACTS: Final = "imagecache-artifacts"  # the bucket of the packages that a deployment uploads
 _KEY: Final = "test"  # an SDK needs a key for its signatures, which the engine does not check
 _HOST: Final = "127.0.0.1"
+_SAVE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +54,30 @@ class Engine:
         """The environment variables with which an AWS SDK in another process uses the engine."""
         return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION, **_credentials(self.token)}
 
+    def save(self) -> None:
+        """Stores what was deployed, so that it survives a kill. Raises ChildError if the engine has ended."""
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            f"{self.endpoint}{SAVE_PATH}", method="POST", headers={TOKEN_HEADER: self.token}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_SAVE_SECONDS):  # noqa: S310
+                pass
+        except OSError:
+            self.child.check()
+            raise
+
+    def problems(self) -> list[str]:
+        """Returns what the engine has found damaged in the stored state. It must have answered a request."""
+        lines = self.child.log.read_text(errors="replace").splitlines()
+        return [line.removeprefix(PROBLEM) for line in lines if line.startswith(PROBLEM)]
+
 
 @contextlib.contextmanager
 def running_engine(folder: Path) -> Iterator[Engine]:
-    """Runs the engine with the state in `folder` until the end of the block, and then saves the state.
+    """Runs the engine with the state in `folder` until the end of the block.
+
+    Its state is always on the disk, except for what is deployed, which `Engine.save` stores. Raises ChildError
+    if the folder was written by a later version.
 
     The block begins while the engine starts, which takes seconds. The engine has inherited a socket that is
     listening already, so no other program can have the port and receive the token, and a request waits in the
@@ -69,8 +86,8 @@ def running_engine(folder: Path) -> Iterator[Engine]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.resolve()
     clear_leftovers(folder)
-    _lay_out(folder)
-    with _listen_on_kept_port(folder / "state") as listener:
+    journal = prepare(folder)
+    with _listen_on_kept_port(journal) as listener:
         port = int(listener.getsockname()[1])
         token = secrets.token_urlsafe(32)
         child = Child(
@@ -79,18 +96,14 @@ def running_engine(folder: Path) -> Iterator[Engine]:
             [str(listener.fileno())],
             name="ministack",
             title="the engine",
-            environment=_environment(folder, port, token),
+            environment=_environment(folder, journal, port, token),
             inherited=[listener.fileno()],
         )
     engine = Engine(child, port, token)
     try:
         yield engine
     finally:
-        if not child.stop():
-            say(
-                f"the engine did not stop within {STOP_SECONDS:.0f} s and was killed:"
-                " what changed since its last clean stop is lost"
-            )
+        child.stop()
         shutil.rmtree(folder / "tmp", ignore_errors=True)
 
 
@@ -112,7 +125,7 @@ def _credentials(token: str) -> dict[str, str]:
     return {"AWS_ACCESS_KEY_ID": _KEY, "AWS_SECRET_ACCESS_KEY": _KEY, "AWS_SESSION_TOKEN": token}
 
 
-def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
+def _environment(folder: Path, journal: Path, port: int, token: str) -> dict[str, str]:
     # The functions get these variables from the engine, except that each has its own credentials. So the
     # variables of the person who started the stack must not be among them.
     return {
@@ -126,7 +139,7 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
         **_credentials(token),
         "AUTH": "true",  # the engine checks that the role of a function allows each of its requests
         "PERSIST_STATE": "1",
-        "STATE_DIR": str(folder / "state"),
+        "STATE_DIR": str(journal),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(folder / "s3"),
         # These servers are not needed, and another stack may use their ports.
@@ -135,78 +148,13 @@ def _environment(folder: Path, port: int, token: str) -> dict[str, str]:
     }
 
 
-def _lay_out(folder: Path) -> None:
-    """Prepares the folder for a start.
-
-    The engine changes only `state`, a copy of `saved`, and the copy replaces `saved` only after a clean stop.
-    If the engine is killed while it saves, its files may be from different times.
-
-    The objects in `s3` are never deleted here, because they may be the last copies of pictures. The engine
-    finds all buckets there when it starts, even if its state does not contain them.
-    """
-    saved = folder / "saved"
-    state = folder / "state"
-    mark = folder / "ministack.saved"
-    if mark.exists() and state.exists():
-        shutil.rmtree(saved, ignore_errors=True)
-        state.rename(saved)
-    mark.unlink(missing_ok=True)
-    for name in ("state", "tmp"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "tmp").mkdir()
-    if saved.exists():
-        shutil.copytree(saved, state)
-        _end_deliveries(state / "sqs.json")
-    else:
-        state.mkdir()
-        if _has_objects(folder / "s3"):
-            # The buckets of the new stack have other names, so it neither uses nor sweeps the old ones.
-            say(
-                "the last run was killed before it could save its chats; its pictures are kept in "
-                f"{folder / 's3'}, but this run does not use them and downloads all pictures again"
-            )
-    for unfinished in (folder / "s3").rglob("*.tmp"):
-        unfinished.unlink()  # otherwise the engine would serve a partly written file as an object
-
-
-def _has_objects(s3: Path) -> bool:
-    """Returns True if there is a bucket (`s3/<account>/<name>`) other than the bucket of the packages."""
-    return any(bucket.name != ARTIFACTS for bucket in s3.glob("[0-9]*/*"))
-
-
-def _end_deliveries(queues: Path) -> None:
-    """Makes messages visible that workers had received when the engine stopped.
-
-    These workers have ended, too. Otherwise the messages would stay hidden until their visibility timeout,
-    which is six minutes in our template. The interrupted delivery does not count as a receive, because a
-    message becomes a dead letter after five receives.
-    """
-    if not queues.exists():
-        return
-    content = json.loads(queues.read_text())
-    now = time.time()
-    for queue in content["payload"]["queues"]["data"].values():
-        for message in queue["messages"]:
-            # A message that was never received is hidden because it was sent with a delay.
-            if message.get("receive_count") and message["visible_at"] > now:
-                message["visible_at"] = now
-                message["receive_count"] -= 1
-    queues.write_text(json.dumps(content))
-
-
-def _listen_on_kept_port(state: Path) -> socket.socket:
-    """Returns a socket that listens on the port of the saved state, or on another one if that is taken.
-
-    Another port is written to the state, because queue URLs contain the port: with the old one, the event
-    source of a queue would never receive a message.
-    """
-    file = state / "port"
-    old_port = int(file.read_text()) if file.exists() else 0
+def _listen_on_kept_port(journal: Path) -> socket.socket:
+    """Returns a socket that listens on the port of the last start, or on another one if that is taken."""
+    old_port = kept_port(journal)
     listener = listen(old_port)
     port = listener.getsockname()[1]
     if old_port and port != old_port:
         say(f"another program uses the engine's port {old_port}: the engine moves to {port}")
-        for service in state.glob("*.json"):
-            service.write_text(service.read_text().replace(f"localhost:{old_port}", f"localhost:{port}"))
-    file.write_text(str(port))
+    if port != old_port:
+        keep_port(journal, port)
     return listener

@@ -17,17 +17,16 @@ import os
 import re
 import resource
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
+from local.console import announce
+from local.durable import Application, Changes, Message, Receive, Send, hold_answers
 from local.engine_policies import FunctionCredentials, evaluate_policies
+from local.engine_protocol import PROBLEM, TOKEN_HEADER
+from local.engine_recording import answer_saves, attach
+from local.journal import Journal, JournalError
 
-TOKEN_HEADER = "X-Amz-Security-Token"  # noqa: S105 - the name of the header, not a token
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 _KEEP_ALIVE_SECONDS = 75  # the same as in ministack's own server
@@ -147,7 +146,7 @@ def main() -> None:
     This replaces ministack's own `main`, which would open the port itself: another program could open the
     port just before, and would then receive the token.
     """
-    # The local server imports this module for the name of the header, and needs none of these.
+    # Tests import this module, and need none of these, which take a second.
     import hypercorn  # noqa: PLC0415
     import ministack.app as ministack  # type: ignore[import-untyped]  # noqa: PLC0415
     from hypercorn.asyncio import serve  # noqa: PLC0415
@@ -160,8 +159,9 @@ def main() -> None:
     port = int(os.environ["GATEWAY_PORT"])
     token = os.environ["AWS_SESSION_TOKEN"]
     functions = evaluate_policies()
+    application = _durable(ministack.app, Path(os.environ["STATE_DIR"]), port)
     # hypercorn has a type for every kind of message.
-    gate: Any = Gate(ministack.app, port=port, token=token, functions=functions)
+    gate: Any = Gate(application, port=port, token=token, functions=functions)
     config = hypercorn.Config()
     config.bind = [f"fd://{sys.argv[1]}"]
     config.keep_alive_timeout = _KEEP_ALIVE_SECONDS
@@ -170,6 +170,22 @@ def main() -> None:
     with contextlib.suppress(OSError, ValueError):  # macOS refuses "unlimited"
         resource.setrlimit(resource.RLIMIT_NOFILE, (most_open_files, most_open_files))
     asyncio.run(serve(gate, config))
+
+
+def _durable(engine: Application, folder: Path, port: int) -> Application:
+    """Wraps ministack, so that its state is loaded from this folder, and stored there before each answer.
+
+    Prints what is wrong with the stored state, and ends this process if none of it can be used.
+    """
+    try:
+        journal = Journal.open(folder)
+    except (JournalError, OSError) as error:
+        sys.exit(f"the stored state cannot be used: {error}")
+    for problem in journal.problems:
+        announce(f"{PROBLEM}{problem}")
+    changes = Changes(journal, root=str(folder.parent))
+    state = attach(journal.values, changes, port=port)
+    return hold_answers(answer_saves(engine, state), changes)
 
 
 if __name__ == "__main__":

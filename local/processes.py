@@ -26,8 +26,8 @@ class ChildError(Exception):
 class Child:
     """Runs a module in a new process group, which ends when this process does (see `local.child`).
 
-    The module writes to `<name>.log`, and `<name>.saved` marks a clean stop. Messages call it `title`. It
-    inherits the file descriptors `inherited` under the same numbers.
+    The module writes to `<name>.log`. Messages call it `title`. It inherits the file descriptors `inherited`
+    under the same numbers.
     """
 
     def __init__(
@@ -43,9 +43,8 @@ class Child:
     ) -> None:
         self.title = title
         self.log = folder / f"{name}.log"
-        saved = folder / f"{name}.saved"
         # Python ignores unknown -X options. This option lets later runs find the process.
-        command = [sys.executable, "-X", _mark(folder), "-m", "local.child", str(saved), module, *arguments]
+        command = [sys.executable, "-X", _mark(folder), "-m", "local.child", module, *arguments]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.clients import client
+from local.console import say
 from local.deploy import DeployedStack, deploy
 from local.engine import running_engine
 from local.template import ROOT, TEMPLATE, read_template
@@ -32,7 +33,7 @@ def local_stack(
     `builds`. Raises the errors of `running_engine` and `deploy`.
     """
     with running_engine(folder) as engine:
-        yield deploy(
+        stack = deploy(
             engine,
             read_template(template),
             root=template.resolve().parent,
@@ -41,6 +42,9 @@ def local_stack(
             parameters=parameters or {},
             secrets=secrets or {},
         )
+        for problem in engine.problems():
+            say(problem)
+        yield stack
 
 
 def release_sync_lock(stack: DeployedStack) -> None:

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from local.deploy import DeployedStack
-from local.engine_gate import TOKEN_HEADER
+from local.engine_protocol import TOKEN_HEADER
 
 
 def ask(stack: DeployedStack, path: str, *, method: str = "GET") -> tuple[int, Any]:

@@ -14,7 +14,7 @@ from local.deploy import DeployedStack
 from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.engine import Engine
-from local.engine_gate import TOKEN_HEADER
+from local.engine_protocol import TOKEN_HEADER
 from local.template import read_template
 
 TOKEN = "token-of-this-run"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.engine_gate import Gate, Headers, Message
+from local.durable import Message
+from local.engine_gate import Gate, Headers
 from local.engine_policies import FunctionCredentials
 
 TOKEN = (b"x-amz-security-token", b"token-of-this-run")
