@@ -15,7 +15,7 @@ DENO = python=$$($(ENVIRONMENT) dev) && deno="$${python%/*}/deno" && \
 	export DENO_DIR="$(CURDIR)/.local/test/deno" DENO_NO_UPDATE_CHECK=1 && "$$deno"
 BUILD = .local/test/build
 .DELETE_ON_ERROR:
-.PHONY: help run check test format style types imports javascript unit template openapi contract browser build bench deploy \
+.PHONY: help run check test proof format style types imports javascript unit template openapi contract browser build bench deploy \
 	secrets tokens remove recover clean lock
 
 help: ## Show this list
@@ -30,6 +30,9 @@ check: style types imports javascript unit ## Check style, types and imports and
 test: ## Run all checks and tests; ONLY=tests/unit for some
 	$(if $(ONLY),,@$(MAKE) --no-print-directory -j 2 style types imports javascript template browser)
 	@$(DEV) pytest -n 2 $(ONLY)
+
+proof: ## Kill the local stack 50 times, and compare what is left with what it had acknowledged; SEED= to repeat
+	@PROOF_KILLS=50 PROOF_SEED=$(SEED) $(DEV) pytest -s tests/end_to_end/test_kills.py
 
 format: ## Format the code, and correct what the style checks can correct
 	@$(DEV) ruff check --fix-only .

@@ -1,6 +1,5 @@
 """Runs `make run` as a person does: in a clone of its own, on its own port, and observed from outside."""
 
-import contextlib
 import json
 import os
 import re
@@ -107,14 +106,6 @@ class Clone:
         """Returns the process ids of the engine, the functions and the demo account."""
         return [pid for folder in self.folders for pid in leftovers(folder)]
 
-    def kill_everything(self, process: "subprocess.Popen[str]") -> None:
-        """Kills every process of a run at once, as a power cut does."""
-        process.kill()
-        for pid in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        process.communicate(timeout=LIMIT_SECONDS)
-
     def is_clean(self) -> bool:
         """Returns whether no process and no temporary folder of any run is left."""
         return not self.processes() and not any((folder / "tmp").exists() for folder in self.folders)
@@ -161,14 +152,6 @@ class Clone:
     def images(self) -> list[dict[str, Any]]:
         """Returns every image of every page, of chats and of members, as the API describes it."""
         return [shown["image"] for chat in self._chats() for shown in (chat, *chat.get("participants", []))]
-
-    def originals(self) -> dict[Path, bytes]:
-        """Returns the content of every original on the disk, whichever stack of this clone stored it.
-
-        A write that a kill cut short is left out: the engine writes to a file *.tmp, which it then renames.
-        """
-        paths = (self.root / ".local" / "beeper" / "s3").glob("*/*/originals/*")
-        return {path: path.read_bytes() for path in paths if path.is_file() and path.suffix != ".tmp"}
 
     def _chats(self) -> Iterator[dict[str, Any]]:
         for folder in ("inbox", "archived"):

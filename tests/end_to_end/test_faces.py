@@ -1,4 +1,4 @@
-"""One command leads to a page of faces, which survives a stop, an edit and a power cut."""
+"""One command leads to a page of faces, which survives a stop and an edit."""
 
 import os
 import signal
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from demo.service import DemoAccount
 from imagecache.model.image import SIZES
 from local.processes import leftovers
 from tests.end_to_end.conftest import LIMIT_SECONDS, Clone, stop, wait_until
@@ -67,29 +66,6 @@ def test_one_command_shows_every_face_and_a_second_downloads_none_again(clone: C
     assert all(path.startswith("https://edited.example/images/") for path in paths), "new code serves"
     assert clone.image_hits() == {}
     assert stop(second, signal.SIGTERM)[0] == 0
-
-
-def test_a_power_cut_during_the_first_caching_heals(clone: Clone) -> None:
-    """The account is small, because what a cut leaves unfinished does not depend on the rest."""
-    with DemoAccount(scale=0.05) as demo:
-        beeper = {"BEEPER_URL": demo.beeper_url, "BEEPER_TOKEN": demo.beeper_token}
-        deliverable = demo.account.deliverable()
-        first = clone.run_until_ready(**beeper)
-        clone.kill_everything(first)
-        stored = clone.originals()
-        assert stored
-        assert 0 < len(demo.hits.images()) < len(deliverable), "it was cut short"
-        # The downloads of both runs count: a picture of the first run needs no second download if the engine
-        # had saved its row.
-        second = clone.run_until_ready(**beeper)
-        assert_every_url_loads(clone)
-        wait_until(
-            lambda: all_cached(clone, deliverable, demo.hits.images()),
-            what="every deliverable picture cached",
-        )
-        assert_every_url_loads(clone)
-        assert stop(second)[0] == 0
-        assert stored.items() <= clone.originals().items(), "no start deletes a picture"
 
 
 def test_two_clones_run_side_by_side_and_only_the_one_whose_engine_ends_stops(
