@@ -76,8 +76,8 @@ class Engine:
 def running_engine(folder: Path) -> Iterator[Engine]:
     """Runs the engine with the state in `folder` until the end of the block.
 
-    Its state is always on the disk, except for what is deployed, which `Engine.save` stores. Raises ChildError
-    if the folder was written by a later version.
+    Its state is always on the disk, except for what is deployed, which `Engine.save` stores. Raises
+    ChildError if a later version has written the folder.
 
     The block begins while the engine starts, which takes seconds. The engine has inherited a socket that is
     listening already, so no other program can have the port and receive the token, and a request waits in the
