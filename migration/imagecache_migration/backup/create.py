@@ -79,10 +79,12 @@ class _Originals:
     lost: int = 0
 
     def add(self, copied: _Copied) -> None:
+        # Two images with the same content may be copied at the same time.
+        is_new = copied.is_new and copied.entry.original not in self.sizes
         if copied.entry.original:
             self.sizes[copied.entry.original] = copied.size
-        self.new += copied.is_new
-        self.new_bytes += copied.size if copied.is_new else 0
+        self.new += is_new
+        self.new_bytes += copied.size if is_new else 0
         self.lost += copied.is_lost
 
 
