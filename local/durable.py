@@ -71,11 +71,13 @@ class Changes:
             self._open_batch().changes[key] = value
 
     def add_file(self, path: str) -> None:
-        """Records that a file was written, somewhere below `root`."""
+        """Records that a file was written, somewhere below `root`.
+
+        The request that wrote it does not wait: whatever names the file is written after it, and waits.
+        """
         with self._lock:
-            batch = self._open_batch()
-            batch.files.add(path)
-            batch.folders.update(self._folders_of(path))
+            self._batch.files.add(path)
+            self._batch.folders.update(self._folders_of(path))
 
     def add_deletion(self, path: str) -> None:
         """Records that a file was deleted."""
