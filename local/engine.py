@@ -87,23 +87,25 @@ def running_engine(folder: Path) -> Iterator[Engine]:
     folder = folder.resolve()
     clear_leftovers(folder)
     journal = prepare(folder)
-    with _listen_on_kept_port(journal) as listener:
-        port = int(listener.getsockname()[1])
-        token = secrets.token_urlsafe(32)
-        child = Child(
-            folder,
-            "local.engine_gate",
-            [str(listener.fileno())],
-            name="ministack",
-            title="the engine",
-            environment=_environment(folder, journal, port, token),
-            inherited=[listener.fileno()],
-        )
-    engine = Engine(child, port, token)
+    child: Child | None = None
+    # A signal may end this process at any moment, also before the engine has been started.
     try:
-        yield engine
+        with _listen_on_kept_port(journal) as listener:
+            port = int(listener.getsockname()[1])
+            token = secrets.token_urlsafe(32)
+            child = Child(
+                folder,
+                "local.engine_gate",
+                [str(listener.fileno())],
+                name="ministack",
+                title="the engine",
+                environment=_environment(folder, journal, port, token),
+                inherited=[listener.fileno()],
+            )
+        yield Engine(child, port, token)
     finally:
-        child.stop()
+        if child:
+            child.stop()
         shutil.rmtree(folder / "tmp", ignore_errors=True)
 
 
