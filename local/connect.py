@@ -52,10 +52,10 @@ class ConnectError(Exception):
 class _Endpoints:
     """Addresses of Beeper's OAuth server. Only the first one is opened in the browser."""
 
-    authorization: str
-    registration: str
-    token: str
-    revocation: str | None
+    authorization_url: str
+    registration_url: str
+    token_url: str
+    revocation_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Connector:
             "scope": _SCOPE,
             "token_endpoint_auth_method": "none",
         }
-        client_id = _request(endpoints.registration, json_body=client).get("client_id")
+        client_id = _request(endpoints.registration_url, json_body=client).get("client_id")
         if not isinstance(client_id, str) or not client_id:
             raise ConnectError(self._not_understood())
         attempt = _Attempt(
@@ -144,7 +144,7 @@ class Connector:
             "code_challenge": _challenge(attempt.verifier),
             "code_challenge_method": "S256",
         }
-        return f"{endpoints.authorization}?{urlencode(question)}"
+        return f"{endpoints.authorization_url}?{urlencode(question)}"
 
     def finish(self, answer: Mapping[str, str]) -> None:
         """Stores the connection that a person has allowed. Raises ConnectError if there is none.
@@ -158,7 +158,7 @@ class Connector:
         if "error" in answer or not answer.get("code"):
             raise ConnectError(f"Beeper did not connect{_reason(answer.get('error'))}: try again")
         granted = _request(
-            attempt.endpoints.token,
+            attempt.endpoints.token_url,
             form={
                 "grant_type": "authorization_code",
                 "client_id": attempt.client_id,
@@ -219,10 +219,10 @@ class Connector:
         if not isinstance(methods, list) or "S256" not in methods:
             raise ConnectError(self._not_understood())
         return _Endpoints(
-            authorization=self._own(document.get("authorization_endpoint")),
-            registration=self._own(document.get("registration_endpoint")),
-            token=self._own(document.get("token_endpoint")),
-            revocation=self._own(document["revocation_endpoint"])
+            authorization_url=self._own(document.get("authorization_endpoint")),
+            registration_url=self._own(document.get("registration_endpoint")),
+            token_url=self._own(document.get("token_endpoint")),
+            revocation_url=self._own(document["revocation_endpoint"])
             if "revocation_endpoint" in document
             else None,
         )
@@ -262,10 +262,10 @@ def _challenge(verifier: str) -> str:
 
 def _revoke(endpoints: _Endpoints, token: str, client_id: str) -> bool:
     """Makes the token invalid at Beeper. Returns False if Beeper does not do that."""
-    if endpoints.revocation is None:
+    if endpoints.revocation_url is None:
         return False
     try:
-        _request(endpoints.revocation, form={"token": token, "client_id": client_id})
+        _request(endpoints.revocation_url, form={"token": token, "client_id": client_id})
     except ConnectError:
         return False
     return True

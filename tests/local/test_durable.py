@@ -3,7 +3,8 @@
 import asyncio
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,12 @@ from typing import Any
 import pytest
 
 from local.durable import Application, Changes, Message, hold_answers
+
+
+def run(check: Coroutine[Any, Any, None]) -> None:
+    """Runs the check in a thread, because browser tests leave an event loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, check).result()
 
 
 @dataclass
@@ -72,7 +79,7 @@ def test_an_answer_waits_for_its_own_change_and_all_that_wait_are_written_at_onc
         assert [len(changes) for changes in journal.written] == [1, 3]
         await server.changes.stop()
 
-    asyncio.run(check())
+    run(check())
 
 
 def test_what_no_request_waits_for_is_written_soon_and_when_the_engine_stops(tmp_path: Path) -> None:
@@ -88,7 +95,7 @@ def test_what_no_request_waits_for_is_written_soon_and_when_the_engine_stops(tmp
         await changes.stop()
         assert journal.written == [{b"soon": b"1"}, {b"last": b"1"}]
 
-    asyncio.run(check())
+    run(check())
 
 
 def test_an_object_is_flushed_before_the_record_that_may_name_it(
@@ -111,6 +118,6 @@ def test_an_object_is_flushed_before_the_record_that_may_name_it(
         changes.put(b"row", b"1")
         await changes.stop()
 
-    asyncio.run(check())
+    run(check())
     assert (flushed[0], flushed[-1]) == ("picture", "record")
     assert set(flushed[1:-1]) == {"bucket", tmp_path.name}
