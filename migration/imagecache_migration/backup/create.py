@@ -71,20 +71,21 @@ class _Copied:
 
 @dataclass(slots=True)
 class _Originals:
-    """The originals of a backup: their sizes by SHA-256, and counts of those that are new or lost."""
+    """The originals of a backup: sizes of all and of the new ones by SHA-256, and the number of lost ones.
+
+    Several images may have the same original, and may be copied at the same time, so that each or only one of
+    them finds it new.
+    """
 
     sizes: dict[str, int] = field(default_factory=dict)
-    new: int = 0
-    new_bytes: int = 0
+    new_sizes: dict[str, int] = field(default_factory=dict)
     lost: int = 0
 
     def add(self, copied: _Copied) -> None:
-        # Two images with the same content may be copied at the same time.
-        is_new = copied.is_new and copied.entry.original not in self.sizes
-        if copied.entry.original:
-            self.sizes[copied.entry.original] = copied.size
-        self.new += is_new
-        self.new_bytes += copied.size if is_new else 0
+        if original := copied.entry.original:
+            self.sizes[original] = copied.size
+            if copied.is_new:
+                self.new_sizes[original] = copied.size
         self.lost += copied.is_lost
 
 
@@ -142,8 +143,8 @@ class BackupMaker:
             contacts=contacts,
             originals=manifest.originals,
             original_bytes=manifest.original_bytes,
-            new_originals=originals.new,
-            new_bytes=originals.new_bytes,
+            new_originals=len(originals.new_sizes),
+            new_bytes=sum(originals.new_sizes.values()),
             removed_files=removed,
             lost=originals.lost,
         )
