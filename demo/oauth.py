@@ -54,7 +54,10 @@ class _Client:
 
 @dataclass(frozen=True, slots=True)
 class _Authorization:
-    """What a client asks a person for. `challenge` is the hash of the verifier that it sends later."""
+    """A request of a client that a person is asked to allow.
+
+    `challenge` is the hash of the verifier that the client sends later.
+    """
 
     client_id: str
     redirect_uri: str

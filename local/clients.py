@@ -17,7 +17,7 @@ def client(engine: Engine, service: str, *, timeout_seconds: int = 120) -> Any:
     A request is sent at most twice, and fails if its answer takes longer than `timeout_seconds` both times.
     Clients must be made by one thread at a time; the clients themselves can be used by several threads.
     """
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415 - see above
 
     access = engine.access
     config = access["config"].merge(Config(read_timeout=timeout_seconds))
@@ -26,6 +26,6 @@ def client(engine: Engine, service: str, *, timeout_seconds: int = 120) -> Any:
 
 @cache
 def _maker() -> Any:
-    from imagecache.aws_clients import client_maker  # noqa: PLC0415
+    from imagecache.aws_clients import client_maker  # noqa: PLC0415 - imports botocore
 
     return client_maker()

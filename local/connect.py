@@ -60,7 +60,10 @@ class _Endpoints:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """A person is deciding. `verifier` proves that the sender of the code is the one that asked for it."""
+    """An attempt to connect, while the person decides.
+
+    `verifier` proves that the sender of the code is the one that asked for it.
+    """
 
     endpoints: _Endpoints
     client_id: str
@@ -72,7 +75,7 @@ class _Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """What is stored. `client_id` is needed to revoke the token."""
+    """A stored connection. `client_id` is needed to revoke the token."""
 
     beeper: Origin
     client_id: str

@@ -60,7 +60,7 @@ class Engine:
             f"{self.endpoint}{SAVE_PATH}", method="POST", headers={TOKEN_HEADER: self.token}
         )
         try:
-            with urllib.request.urlopen(request, timeout=_SAVE_SECONDS):  # noqa: S310
+            with urllib.request.urlopen(request, timeout=_SAVE_SECONDS):  # noqa: S310 - as above
                 pass
         except OSError:
             self.child.check()

@@ -147,9 +147,9 @@ def main() -> None:
     port just before, and would then receive the token.
     """
     # Tests import this module, and need none of these, which take a second.
-    import hypercorn  # noqa: PLC0415
+    import hypercorn  # noqa: PLC0415 - as said above
     import ministack.app as ministack  # type: ignore[import-untyped]  # noqa: PLC0415
-    from hypercorn.asyncio import serve  # noqa: PLC0415
+    from hypercorn.asyncio import serve  # noqa: PLC0415 - as said above
     from ministack.core import responses  # type: ignore[import-untyped]  # noqa: PLC0415
 
     # ministack loads botocore and its description of each service, only to correct the Content-Type of

@@ -41,7 +41,7 @@ def attach(values: Values, changes: Changes, *, port: int) -> EngineState:
 
 def answer_saves(application: Application, state: EngineState) -> Application:
     """Wraps ministack, so that a request for SAVE_PATH records each service whose state has changed."""
-    from ministack import app  # noqa: PLC0415
+    from ministack import app  # noqa: PLC0415 - takes a second
 
     async def handle(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != SAVE_PATH:

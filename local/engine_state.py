@@ -69,7 +69,7 @@ class EngineState:
         Records nothing while a stack is being deployed, because it could not be deployed again from a state
         in the middle. The next start deploys it from the state before.
         """
-        from ministack.core import persistence  # noqa: PLC0415
+        from ministack.core import persistence  # noqa: PLC0415 - takes a second
 
         if _is_deploying():
             return

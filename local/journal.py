@@ -40,7 +40,7 @@ class JournalError(Exception):
 
 
 class End(Enum):
-    """How a file of records ends."""
+    """The ways in which a file of records can end."""
 
     WHOLE = auto()  # after a record
     CUT = auto()  # within a record, which was being written when the power failed

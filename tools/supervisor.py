@@ -1,4 +1,4 @@
-"""Keeps `make run` running: starts it, starts it again whenever it ends, keeps its log small, and backs up.
+"""Keeps `make run` running: starts it again whenever it ends, keeps its log small, and makes backups.
 
 systemd and launchd start this program at log-in (`imagecache service install`). It runs before any package is
 installed, so it uses only Python's standard library.

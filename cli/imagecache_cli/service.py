@@ -386,7 +386,7 @@ def _lines(state: State, clone: Path, *, is_installed: bool) -> Iterator[str]:
         yield "not installed: `imagecache service install` installs it"
     if is_installed or state.since:
         yield state.state + (f" since {utc(state.since)}" if state.since else "")
-    if state.failures:
+    if state.failures and state.state != _READY:
         yield f"starts in a row that have failed: {state.failures}; `imagecache service logs` says why"
     if state.backup_failed:
         yield f"the backup at {utc(state.last_backup)} has failed; `imagecache service logs` says why"

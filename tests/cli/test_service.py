@@ -1,4 +1,7 @@
-"""`imagecache service` describes the supervisor to systemd or launchd, and shows what it does."""
+"""`imagecache service` describes the supervisor to systemd or launchd, and shows what it does.
+
+The command cannot import the supervisor, so these tests use the names of the supervisor's files.
+"""
 
 import fcntl
 import json
@@ -20,6 +23,7 @@ from imagecache_cli.errors import SettingsError
 from imagecache_cli.session import Outside
 from local.template import ROOT
 from tests.cli.conftest import Ran
+from tools import supervisor
 
 TOKEN = "bdapi_secret"
 Command = Callable[..., Ran]
@@ -64,13 +68,13 @@ def run(clone: Path, tmp_path: Path, calls: Path, capsys: pytest.CaptureFixture[
 @contextmanager
 def supervised(clone: Path, state: Mapping[str, object]) -> Iterator[None]:
     """Holds the lock of a supervisor that has recorded this state."""
-    folder = clone / ".local" / "service"
+    folder = clone / supervisor.FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "state.json").write_text(json.dumps(state))
+    (folder / supervisor.STATE_FILE).write_text(json.dumps(state))
     (clone / ".local" / "access.json").write_text(
         json.dumps({"url": "http://127.0.0.1:8080/", "readToken": "r3ad", "adminToken": "4dmin"})
     )
-    with (folder / "lock").open("w") as lock:
+    with (folder / supervisor.LOCK_FILE).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -84,7 +88,7 @@ def test_an_installed_service_starts_now_and_keeps_the_settings_to_its_user(
 ) -> None:
     assert run("install", BEEPER_TOKEN=TOKEN, PORT="9000", OTHER="x").code == 0
 
-    kept = clone / ".local" / "service" / "settings.json"
+    kept = clone / supervisor.FOLDER / supervisor.SETTINGS_FILE
     assert json.loads(kept.read_text()) == {"BEEPER_TOKEN": TOKEN, "PORT": "9000"}
     assert kept.stat().st_mode & 0o777 == 0o600
     assert TOKEN not in unit_of(tmp_path).read_text()
@@ -162,7 +166,11 @@ def test_a_second_clone_does_not_replace_the_service_of_the_first(
 @pytest.mark.parametrize(
     ("state", "code", "shown"),
     [
-        ({"state": "ready", "since": 0, "failures": 0}, 0, "open http://127.0.0.1:8080/#token=r3ad"),
+        (
+            {"state": "ready", "since": 0, "failures": 1},
+            0,
+            "00:00 UTC\nopen http://127.0.0.1:8080/#token=r3ad",
+        ),
         ({"state": "waiting", "since": 0, "failures": 3}, 1, "starts in a row that have failed: 3"),
         ({"state": "starting", "since": 0, "failures": 0}, 1, "starting since 1970-01-01 00:00 UTC"),
     ],
@@ -198,26 +206,26 @@ def test_the_status_of_a_service_that_is_stopped_or_not_installed(run: Command) 
 
 
 def test_backups_are_planned_and_their_outcome_is_shown(run: Command, clone: Path) -> None:
-    service_folder = clone / ".local" / "service"
+    service_folder = clone / supervisor.FOLDER
     installed = run("install", "--backup", "/a folder", "--every", "week")
     assert "a backup every week into /a folder" in installed.out
-    assert json.loads((service_folder / "backup.json").read_text()) == {
+    assert json.loads((service_folder / supervisor.BACKUP_FILE).read_text()) == {
         "folder": "/a folder",
         "seconds": 7 * 24 * 3600,
     }
-    last = service_folder / "last-backup.json"
+    last = service_folder / supervisor.LAST_BACKUP_FILE
     last.write_text(json.dumps({"ended_at": 0, "succeeded": True}))
     assert "last backup 1970-01-01 00:00 UTC" in run("status").out
     last.write_text(json.dumps({"ended_at": 0, "succeeded": False}))
     assert "the backup at 1970-01-01 00:00 UTC has failed" in run("status").out
     run("install")
-    assert not (service_folder / "backup.json").exists()
+    assert not (service_folder / supervisor.BACKUP_FILE).exists()
 
 
 def test_the_last_lines_of_the_log_are_printed(run: Command, clone: Path) -> None:
     assert "there is no log yet" in run("logs").err
     run("install")
-    (clone / ".local" / "service" / "service.log").write_text("one\ntwo\nthree\n")
+    (clone / supervisor.FOLDER / supervisor.LOG_FILE).write_text("one\ntwo\nthree\n")
 
     assert run("logs", "-n", "2").out == "two\nthree\n"
 

@@ -86,7 +86,7 @@ def test_what_no_request_waits_for_is_written_soon_and_when_the_engine_stops(tmp
     async def check() -> None:
         journal = SlowJournal()
         journal.may_write.set()
-        changes = Changes(journal, root=str(tmp_path))  # type: ignore[arg-type]
+        changes = Changes(journal, root=str(tmp_path))  # type: ignore[arg-type]  # a fake with the same methods
         changes.start()
         changes.put(b"soon", b"1")
         while not journal.written:
@@ -113,7 +113,7 @@ def test_an_object_is_flushed_before_the_record_that_may_name_it(
             flushed.append("record")
 
     async def check() -> None:
-        changes = Changes(Journal(), root=str(tmp_path))  # type: ignore[arg-type]
+        changes = Changes(Journal(), root=str(tmp_path))  # type: ignore[arg-type]  # a fake with the same methods
         changes.add_file(str(picture))
         changes.put(b"row", b"1")
         await changes.stop()

@@ -70,7 +70,7 @@ class RowsFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup contains. `created_at` is in ISO 8601.
+    """The list of everything that a backup contains. `created_at` is in ISO 8601.
 
     `place` is a hash of the salt of the stack, by which a later backup recognises that stack. It is empty if
     the stack had no salt.

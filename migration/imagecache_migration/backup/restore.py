@@ -63,7 +63,7 @@ class Outcome(CodeWithMeaning):
 
 @dataclass(slots=True)
 class RestoreReport:
-    """What was restored: a count of images by outcome, the bytes of their originals, and counts of rows."""
+    """Counts what was restored: images by outcome, the bytes of their originals, and rows of other kinds."""
 
     created_at: str
     images: dict[Outcome, int] = field(default_factory=dict)
