@@ -81,11 +81,13 @@ def scan(
     index: str | None = None,
     after: Item | None = None,
     limit: int | None = None,
+    having: str | None = None,
 ) -> Iterator[tuple[list[Item], Item | None]]:
     """Scans a table, or one of its indexes, and yields pairs: a page of items, and the key of its last item.
 
-    The items have only `attributes`. The key of the last page is None. The scan starts after the item with
-    the key `after`. DynamoDB ends a page at 1 MB, or after `limit` items. Tables are read consistently; an
+    The items have only `attributes`. With `having`, items without this one of the attributes are read, but
+    are not in the pages. The key of the last page is None. The scan starts after the item with the key
+    `after`. DynamoDB ends a page when it has read 1 MB, or `limit` items. Tables are read consistently; an
     index may lag behind its table. Raises StoreUnavailableError.
     """
     names = {f"#{number}": name for number, name in enumerate(attributes)}
@@ -102,6 +104,8 @@ def scan(
         request["ExclusiveStartKey"] = after
     if limit:
         request["Limit"] = limit
+    if having:
+        request["FilterExpression"] = f"attribute_exists(#{attributes.index(having)})"
     while True:
         with aws_errors_translated():
             page = dynamodb.scan(**request)

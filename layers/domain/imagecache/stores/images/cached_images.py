@@ -97,8 +97,8 @@ class CachedImages(ImageViews):
     """Reads rows of cachedImages, and changes them. All times are in ms.
 
     Every write is conditional on the state of the row, which another process may have changed. The sweep
-    reads `rows_per_page` rows at a time. Every method raises StoreUnavailableError if DynamoDB does not
-    answer.
+    looks for work in `rows_per_page` rows at a time. Every method raises StoreUnavailableError if DynamoDB
+    does not answer.
     """
 
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient", rows_per_page: int = 1000) -> None:
@@ -193,12 +193,25 @@ class CachedImages(ImageViews):
         undefined. The records have only key, URL, status, blob id, file size, whether there is a moving
         copy, and the times of check, refresh request, look-up and orphan mark.
         """
+        return self._page_for_sweep(after=after, limit=self._rows_per_page)
+
+    def orphans_for_sweep(self, *, after: str | None) -> tuple[list[ImageRecord], str | None]:
+        """Returns the records of the orphans in the next 1 MB of rows, and the key of the last row read.
+
+        A page may have no orphans. The rest is as for `rows_for_sweep`.
+        """
+        return self._page_for_sweep(after=after, having="orphanedAt")
+
+    def _page_for_sweep(
+        self, *, after: str | None, limit: int | None = None, having: str | None = None
+    ) -> tuple[list[ImageRecord], str | None]:
         pages = scan(
             self._dynamodb,
             table_name=self._table_name,
             attributes=_SWEPT_ATTRIBUTES,
             after={"imageKey": {"S": after}} if after else None,
-            limit=self._rows_per_page,
+            limit=limit,
+            having=having,
         )
         items, last_key = next(pages)
         return [image_record(item) for item in items], last_key["imageKey"]["S"] if last_key else None

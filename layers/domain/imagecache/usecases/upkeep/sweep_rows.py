@@ -91,8 +91,8 @@ class RowSweeper:
     def delete_page(self, *, after: str | None) -> SweptPage:
         """Deletes each row of the next page that has been an orphan for GRACE, unless it is shown again."""
         now = self.clock()
-        rows, last_key = self.cached_images.rows_for_sweep(after=after)
-        due = [row for row in rows if row.orphaned_at and row.orphaned_at <= now - GRACE]
+        orphans, last_key = self.cached_images.orphans_for_sweep(after=after)
+        due = [row for row in orphans if row.orphaned_at <= now - GRACE]
         unshown = self._unshown([row for row in due if row.looked_up_at <= now - GRACE])
         deleted = self.cached_images.delete_orphans(unshown, now=now, at_once=self.writes_at_once)
         counts = SweepCounts(deleted=sum(deleted), unsure=len(due) - len(unshown))
