@@ -43,6 +43,7 @@ from local.engine import REGION
 from local.packages import BuildError
 from local.processes import ChildError, try_lock
 from local.readiness import NotReadyError, wait_for_chats
+from local.restore import Restore, RestoreError
 from local.settings import Origin, Origins, Settings, SettingsError, read_settings
 from local.stack import (
     STACK_NAME,
@@ -59,7 +60,16 @@ _DEX_URL = "https://api.getdex.com"
 _STATE = ROOT / ".local"
 _ACCESS = _STATE / "access.json"
 _CONNECTION = _STATE / "connection.json"
-_FAILURES = (BuildError, ChildError, DeployError, NotReadyError, TemplateError, BotoCoreError, ClientError)
+_FAILURES = (
+    BuildError,
+    ChildError,
+    DeployError,
+    NotReadyError,
+    RestoreError,
+    TemplateError,
+    BotoCoreError,
+    ClientError,
+)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS_BETWEEN_CHECKS = 0.5
 
@@ -77,9 +87,10 @@ def main() -> int:
         settings = read_settings(os.environ, read_template())
         with _only_run(settings.port), _edge_server(settings.port) as server, server.serving() as address:
             connector = Connector(_CONNECTION, settings.beeper_url)
+            restore = Restore(settings.restore)
             while True:
                 with contextlib.suppress(AccountChangedError):
-                    _run(settings, server, address, connector)
+                    _run(settings, server, address, connector, restore)
                 say("the account has changed: starting again with the other one")
     except SettingsError as error:
         complain(str(error))
@@ -90,7 +101,9 @@ def main() -> int:
     return 0
 
 
-def _run(settings: Settings, server: EdgeServer, address: str, connector: Connector) -> None:
+def _run(
+    settings: Settings, server: EdgeServer, address: str, connector: Connector, restore: Restore
+) -> None:
     """Starts the stack, announces that it is ready, and watches its processes. Ends only by an exception.
 
     That is AccountChangedError after a person has connected or disconnected Beeper.
@@ -115,9 +128,7 @@ def _run(settings: Settings, server: EdgeServer, address: str, connector: Connec
         # Nobody may be sent to the ports of an engine that is about to stop.
         running.callback(load_or_make_access, _ACCESS, address)
         running.callback(server.close_site)
-        children = [stack.engine.child]
-        if demo:
-            children.append(demo.child)
+        children = [stack.engine.child, *([demo.child] if demo else [])]
 
         def check() -> None:
             if connector.changes != changes:
@@ -140,21 +151,31 @@ def _run(settings: Settings, server: EdgeServer, address: str, connector: Connec
             bring_contacts(stack, demo, address, access.admin_token)
         elif origins.dex:
             import_from_dex(stack, wait=False)
+        if not demo:
+            restore.run(check)
         advice = "set BEEPER_TOKEN to a new one" if settings.beeper else "connect it again in the page"
         beeper_problem = find_problem(origins.beeper, if_refused=advice)
         resume_queue(stack)
         start_first_sync(stack)
-        say(beeper_problem or "first sync: reading chats, caching their pictures")
+        kind = "sync" if shows_faces else "first sync"
+        say(beeper_problem or f"{kind}: reading chats, caching their pictures")
         if not shows_faces:
             wait_for(want_faces=beeper_problem is None)
         _stop_on_signals(ready=True)
-        announce(f"ready {address}#token={access.read_token}")
-        announce(f"admin token: {access.admin_token}")
-        if demo:
-            say("these chats are made up: the page has a button to connect your Beeper")
+        _announce_ready(address, access, restores=restore.folder, is_demo=demo is not None)
         while True:
             check()
             time.sleep(_SECONDS_BETWEEN_CHECKS)
+
+
+def _announce_ready(address: str, access: Access, *, restores: Path | None, is_demo: bool) -> None:
+    """Writes the link and the tokens to stdout. `restores` is the backup that is still to be restored."""
+    announce(f"ready {address}#token={access.read_token}")
+    announce(f"admin token: {access.admin_token}")
+    if is_demo:
+        say("these chats are made up: the page has a button to connect your Beeper")
+    if restores:
+        say(f"{restores} is restored as soon as your Beeper is connected")
 
 
 def _origins(settings: Settings, beeper: Origin | None, demo: DemoServers | None) -> Origins:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ class Settings:
 
     `beeper` is the Beeper whose token was given, or None. A person may connect the Beeper at `beeper_url`. If
     there is neither, the stack shows the demo account, which has its own media server and contacts.
+    `restore` is the folder of a backup to restore before the first sync.
     """
 
     port: int
@@ -49,6 +51,7 @@ class Settings:
     default_region: str | None = None
     contact_url: str | None = None
     former_pictures: str | None = None
+    restore: Path | None = None
     dex_key: str | None = field(default=None, repr=False)
 
 
@@ -70,6 +73,7 @@ def read_settings(environment: Mapping[str, str], template: Template) -> Setting
         default_region=_default_region(values.get("DEFAULT_REGION")),
         contact_url=_contact_url(values.get("CONTACT_URL"), parameters["ContactUrl"]),
         former_pictures=_former_pictures(values.get("FORMER_PICTURES"), parameters["FormerPictures"]),
+        restore=_backup_folder(values.get("RESTORE")),
         dex_key=values.get("DEX_API_KEY"),
     )
 
@@ -112,6 +116,15 @@ def _former_pictures(text: str | None, parameter: Mapping[str, Any]) -> str | No
     if text is not None and text not in choices:
         raise SettingsError(f"FORMER_PICTURES must be one of {', '.join(choices)}, not {_shown(text)}")
     return text
+
+
+def _backup_folder(text: str | None) -> Path | None:
+    if text is None:
+        return None
+    folder = Path(text).expanduser().absolute()
+    if not folder.is_dir():
+        raise SettingsError(f"RESTORE must be the folder of a backup, and there is no folder {_shown(text)}")
+    return folder
 
 
 def _port(text: str) -> int:

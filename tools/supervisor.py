@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -251,7 +252,10 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    return supervisor.run()
+    # Signals are handled by the main thread, which must not wait for the event that `stop` sets: a signal
+    # between two steps of that wait would find the event's lock taken, and never return.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(supervisor.run).result()
 
 
 if __name__ == "__main__":

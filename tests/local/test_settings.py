@@ -65,6 +65,7 @@ def test_the_url_for_owners_of_web_servers_is_optional() -> None:
         ({"FORMER_PICTURES": "hide"}, "FORMER_PICTURES"),
         ({"DEFAULT_REGION": "au"}, "DEFAULT_REGION"),
         ({"CONTACT_URL": "me@example.com"}, "CONTACT_URL"),
+        ({"RESTORE": "/no/such/folder"}, "RESTORE"),
         ({"CONTACT_URL": "https://example.com/\r\nX-Header: 1"}, "CONTACT_URL"),
         ({"PORT": "65536"}, "PORT"),
         ({"PORT": "-1"}, "PORT"),
