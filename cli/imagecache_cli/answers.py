@@ -94,6 +94,7 @@ class Reference:
     """A place that shows a picture which is not cached: a chat (`participant_id` None) or one of its members.
 
     `source` says whose picture it is. It is None if the API is older and does not list contacts' pictures.
+    `chat_title` is None if the chat has none, or if the API is older.
     """
 
     chat_id: str
@@ -103,6 +104,7 @@ class Reference:
     source_url: str
     status: str
     reason: str | None
+    chat_title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,33 @@ class References:
     """A page of places that show a picture which is not cached."""
 
     references: list[Reference]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPicture:
+    """A picture that a chat (`participant_id` None) or one of its members may show.
+
+    `source` says whose picture it is. Of several pictures of one place, pages show the one with `is_shown`.
+    """
+
+    chat_id: str
+    chat_title: str | None
+    participant_id: str | None
+    full_name: str | None
+    source: str
+    source_url: str
+    status: str
+    reason: str | None
+    cached_at: str | None
+    is_shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPictures:
+    """A page of pictures that were found by a name."""
+
+    pictures: list[ShownPicture]
     next_cursor: str | None
 
 

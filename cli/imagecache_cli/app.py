@@ -35,6 +35,7 @@ _VERBS = (
     showing.chats,
     showing.uncached,
     showing.failed,
+    showing.pictures,
     showing.explain,
     showing.lookup,
     people.former,

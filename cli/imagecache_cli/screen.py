@@ -26,13 +26,16 @@ class Screen:
     def open(cls, *, as_json: bool) -> "Screen":
         return cls(out=_console(stderr=False), err=_console(stderr=True), as_json=as_json)
 
-    def show(self, document: Json, shown: RenderableType) -> None:
-        """Prints the answer: `document` as JSON, or `shown` for a person."""
+    def show(self, document: Json, shown: RenderableType, *, wraps: bool = True) -> None:
+        """Prints the answer: `document` as JSON, or `shown` for a person.
+
+        Without `wraps` only the terminal breaks long lines, so that a person can copy each as a whole.
+        """
         if self.as_json:
             # json.dumps escapes everything beyond ASCII, so that titles cannot control the terminal.
             print(json.dumps(document, indent=2))  # noqa: T201 - the command's answer
         else:
-            self.out.print(shown)
+            self.out.print(shown, soft_wrap=not wraps)
 
     def note(self, text: str) -> None:
         """Prints a line on stderr that is not part of the answer."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from imagecache_cli import tables
-from imagecache_cli.answers import Chats, ImageRows, Images, References, Stats, Story
+from imagecache_cli.answers import Chats, ImageRows, Images, References, ShownPictures, Stats, Story
 from imagecache_cli.api import Json
 from imagecache_cli.paging import read_list
 from imagecache_cli.reading import read
@@ -30,7 +30,7 @@ class ChatFilter(StrEnum):
 
 All = Annotated[bool, typer.Option("--all", help="Every page, not only the first.")]
 SourceUrl = Annotated[
-    str, typer.Argument(metavar="URL", help="The picture's source URL, as `failed` and `uncached` list it.")
+    str, typer.Argument(metavar="URL", help="The source URL of a picture, as `pictures --of NAME` lists it.")
 ]
 
 
@@ -60,11 +60,30 @@ def chats(
 
 
 def uncached(context: typer.Context, everything: All = False) -> None:
-    """List the pictures that are not cached, and who shows them."""
+    """List the pictures that are not cached, each with the people and chats that show it."""
     session = open_session(context)
     document = read_list(session.api, "/api/images/uncached", "references", {}, everything=everything)
     session.screen.show(document, tables.render_uncached(read(References, document).references))
     _note_further_pages(session, document)
+
+
+def pictures(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Option("--of", metavar="NAME", help="A part of a member's name or of a chat's title.")
+    ],
+) -> None:
+    """Find the pictures of people and chats by name, with the URLs that `forget` and `refresh` take.
+
+    Exit code 1 if there is none.
+    """
+    session = open_session(context)
+    document = read_list(session.api, "/api/images/shown", "pictures", {"name": name}, everything=True)
+    answer = read(ShownPictures, document)
+    session.screen.show(document, tables.render_pictures(answer.pictures), wraps=False)
+    if not answer.pictures:
+        session.screen.note(f"no picture of '{name}': `imagecache chats --all` lists the titles of all chats")
+        raise typer.Exit(1)
 
 
 def failed(context: typer.Context, everything: All = False) -> None:

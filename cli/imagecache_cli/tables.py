@@ -4,6 +4,7 @@ reading.py has already made the texts safe to print. `Text` prevents rich from r
 markup.
 """
 
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 
 from rich import box
@@ -22,6 +23,7 @@ from imagecache_cli.answers import (
     LastSweep,
     Reference,
     Shown,
+    ShownPicture,
     Stats,
     Story,
 )
@@ -199,11 +201,41 @@ def render_uncached(references: Iterable[Reference]) -> RenderableType:
     for reference in references:
         by_source_url.setdefault(reference.source_url, []).append(reference)
     rows = (
-        (status(places[0].status, places[0].reason), _names_of(places), source_url)
+        (
+            status(places[0].status, places[0].reason),
+            _first_few(_name_of(place) for place in places),
+            _first_few(_chat_of(place) for place in places),
+            source_url,
+        )
         for source_url, places in by_source_url.items()
     )
-    listing = table(("status", "shown as", "source"), rows, long=("shown as", "source"))
+    columns = ("status", "shown as", "in", "source")
+    listing = table(columns, rows, long=("shown as", "in", "source"))
     return _with_meanings(listing, (places[0].reason for places in by_source_url.values()))
+
+
+def render_pictures(pictures: Iterable[ShownPicture]) -> RenderableType:
+    """Returns two lines for each picture: who has it and where it is shown; and its URL for the shell."""
+    by_source_url: dict[str, list[ShownPicture]] = {}
+    for picture in pictures:
+        by_source_url.setdefault(picture.source_url, []).append(picture)
+    if not by_source_url:
+        return Text("none")
+    return Group(*(_picture(url, places) for url, places in by_source_url.items()))
+
+
+def _picture(source_url: str, places: list[ShownPicture]) -> Text:
+    first = places[0]
+    shown = [_chat_of(place) for place in places if place.is_shown]
+    return Text.assemble(
+        (_first_few(_name_of(place) for place in places), "bold"),
+        ": ",
+        status(first.status, first.reason),
+        f" since {utc(first.cached_at)}" if first.cached_at else "",
+        f", shown in {_first_few(shown)}" if shown else ", not shown",
+        # Quoted, because a shell takes & and ? for its own.
+        f"\n    {shlex.quote(source_url)}",
+    )
 
 
 def render_failures(images: Iterable[ImageRow]) -> RenderableType:
@@ -313,17 +345,24 @@ def _chat_picture(chat: Chat) -> Text:
     return status(chat.image.status, chat.image.reason)
 
 
-def _names_of(references: Iterable[Reference]) -> str:
-    """Returns the names or ids of the first three people and chats that show a picture."""
+def _first_few(names: Iterable[str]) -> str:
+    """Returns the first three different names, and how many others there are."""
     # One person may be in many chats with the same picture, but is listed only once.
-    names = list(dict.fromkeys(_name_of(reference) for reference in references))
-    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
+    different = list(dict.fromkeys(names))
+    more = f" and {len(different) - _MOST_NAMES:,} more" if len(different) > _MOST_NAMES else ""
+    return ", ".join(different[:_MOST_NAMES]) + more
 
 
-def _name_of(reference: Reference) -> str:
-    name = _shortened(reference.full_name or reference.participant_id or reference.chat_id)
-    return f"{name} (contact)" if reference.source == "contact" else name
+def _name_of(place: Reference | ShownPicture) -> str:
+    """Returns whose picture it is: a member's name or id, or the chat's own."""
+    if place.participant_id is None:
+        return "the chat's own picture"
+    name = _shortened(place.full_name or place.participant_id)
+    return f"{name} ({place.source})" if place.source in {"contact", "former"} else name
+
+
+def _chat_of(place: Reference | ShownPicture) -> str:
+    return _shortened(place.chat_title or place.chat_id)
 
 
 def _pixels(image: Image) -> str:

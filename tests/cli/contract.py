@@ -45,12 +45,21 @@ GROUP: Json = {
 
 REFERENCE: Json = {
     "chatId": "!ada:beeper.local",
+    "chatTitle": "Ada Lovelace",
     "participantId": "@bob:beeper.local",
     "fullName": "Bob Bitty",
     "source": "participant",
     "sourceUrl": BOB,
     "status": "failed",
     "reason": "gone",
+}
+
+SHOWN_PICTURE: Json = {
+    **REFERENCE,
+    "status": "cached",
+    "reason": None,
+    "cachedAt": "2026-11-25T08:01:00Z",
+    "isShown": True,
 }
 
 FAILED_ROW: Json = {
@@ -92,6 +101,7 @@ HEALTH: Json = {"status": "ok"}
 
 STATUS: Json = {
     "origin": {"state": "ok", "since": "2026-11-20T00:00:00Z", "checkedAt": "2026-11-25T09:50:00Z"},
+    "accounts": [{"accountId": "whatsapp_1", "network": "WhatsApp"}],
 }
 
 CONNECTED: Json = {

@@ -48,6 +48,7 @@ def test_every_field_that_is_read_is_answered(name: str) -> None:
         ("Image", contract.CACHED),
         ("Chat", contract.CHAT),
         ("Reference", contract.REFERENCE),
+        ("ShownPicture", contract.SHOWN_PICTURE),
         ("ImageRow", contract.FAILED_ROW),
         ("Story", contract.STORY),
         ("Health", contract.HEALTH),

@@ -1,5 +1,7 @@
 """Verbs that change nothing: their requests, and what a person and a program get."""
 
+import shlex
+
 import pytest
 
 from tests.cli.conftest import Command
@@ -10,10 +12,12 @@ from tests.cli.contract import (
     CHAT,
     FAILED,
     FAILED_ROW,
+    FORGOTTEN,
     GROUP,
     NEVER_SWEPT,
     NONE,
     REFERENCE,
+    SHOWN_PICTURE,
     STATS,
     STORY,
 )
@@ -157,21 +161,73 @@ def test_uncached_says_who_shows_a_picture_and_why_it_is_not_cached(
 
     words = imagecache("uncached").words
 
-    assert f"failed: gone Bob Bitty {BOB}" in words
-    assert f"failed: gone Bob Bitty (contact) {ADA}" in words
-    assert "none !ada:beeper.local https://a.b/group.jpg" in words
+    assert f"failed: gone Bob Bitty Ada Lovelace {BOB}" in words
+    assert f"failed: gone Bob Bitty (contact) Ada Lovelace {ADA}" in words
+    assert "none the chat's own picture Ada Lovelace https://a.b/group.jpg" in words
     assert "gone Beeper, or the web server, no longer has the picture: `imagecache sync` brings" in words
 
 
 def test_uncached_groups_the_places_that_show_one_picture(api: FakeApi, imagecache: Command) -> None:
     names = ["Bob Bitty", "Bob Bitty", "Bobby", "B.", "Robert"]
-    references = [{**REFERENCE, "fullName": name} for name in names]
+    references = [
+        {**REFERENCE, "fullName": name, "chatTitle": title}
+        for name, title in zip(names, ["Family", "Work", None, "Work", "Maps"], strict=True)
+    ]
     api.answer("GET /api/images/uncached", {"references": references, "nextCursor": None})
 
     ran = imagecache("uncached")
 
-    assert f"failed: gone Bob Bitty, Bobby, B. and 1 more {BOB}" in ran.words
+    chats = "Family, Work, !ada:beeper.local and 1 more"
+    assert f"failed: gone Bob Bitty, Bobby, B. and 1 more {chats} {BOB}" in ran.words
     assert ran.out.count(BOB) == 1
+
+
+def test_uncached_of_an_older_api_names_chats_by_their_ids(api: FakeApi, imagecache: Command) -> None:
+    older = {name: value for name, value in REFERENCE.items() if name != "chatTitle"}
+    api.answer("GET /api/images/uncached", {"references": [older], "nextCursor": None})
+
+    assert f"failed: gone Bob Bitty !ada:beeper.local {BOB}" in imagecache("uncached").words
+
+
+def test_pictures_of_a_name_are_listed_with_urls_that_forget_takes(api: FakeApi, imagecache: Command) -> None:
+    long = f"https://a.b/{'x' * 300}?size=big&token=a"
+    family = {**SHOWN_PICTURE, "chatId": "!family", "chatTitle": "Family"}
+    former = {
+        **SHOWN_PICTURE,
+        "source": "former",
+        "sourceUrl": long,
+        "isShown": False,
+        "status": "forgotten",
+        "cachedAt": None,
+    }
+    pages = (
+        {"pictures": [SHOWN_PICTURE], "nextCursor": "c1"},
+        {"pictures": [family, former], "nextCursor": None},
+    )
+    api.answer("GET /api/images/shown", *pages)
+    api.answer("POST /api/images/forget", FORGOTTEN)
+
+    ran = imagecache("pictures", "--of", "bob")
+
+    assert ran.out.splitlines() == [
+        "Bob Bitty: cached since 2026-11-25 08:01 UTC, shown in Ada Lovelace, Family",
+        f"    {BOB}",
+        "Bob Bitty (former): forgotten, not shown",
+        f"    '{long}'",
+    ]
+    for line, url in ((1, BOB), (3, long)):
+        imagecache("forget", "--yes", *shlex.split(ran.out.splitlines()[line]))
+        assert api.bodies("POST /api/images/forget")[-1] == {"sourceUrl": url}
+    assert [request.query.get("name") for request in api.requests[:2]] == ["bob", "bob"]
+
+
+def test_a_name_without_a_picture_is_exit_code_1(api: FakeApi, imagecache: Command) -> None:
+    api.answer("GET /api/images/shown", {"pictures": [], "nextCursor": None})
+
+    ran = imagecache("pictures", "--of", "nobody")
+
+    assert (ran.code, ran.out) == (1, "none\n")
+    assert "no picture of 'nobody'" in ran.err
 
 
 def test_failed_says_why_and_when_next(api: FakeApi, imagecache: Command) -> None:

@@ -38,6 +38,8 @@ def accounts_of(stack: Stack) -> list[tuple[str, str, int]]:
 def test_an_account_has_its_status_since_the_first_run_that_saw_it(synced: Synced) -> None:
     synced.sync()
     assert accounts_of(synced.stack) == [("whatsapp", "connected", NOW)]
+    network = ACCOUNT["network"]
+    assert Api(synced.stack).get("/api/status")["accounts"] == [{"accountId": "whatsapp", "network": network}]
     synced.stack.now += HOUR
     synced.sync(complete=False)
     assert accounts_of(synced.stack) == [("whatsapp", "connected", NOW)]

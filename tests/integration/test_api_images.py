@@ -167,6 +167,7 @@ def test_references_without_a_picture_are_listed_with_the_reason(stack: Stack, a
     found = {
         one["participantId"]: (one["source"], one["status"], one["reason"]) for one in page["references"]
     }
+    assert {one["chatTitle"] for one in page["references"]} == {"Ada Lovelace"}
     assert found == {
         None: ("chat", "none", None),
         "@bob": ("participant", "failed", "unsupported_scheme"),

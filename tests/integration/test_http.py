@@ -234,7 +234,7 @@ def test_an_unknown_query_parameter_is_refused_and_the_known_ones_are_named(api:
     """A misspelt filter must not list everything."""
     status, answer = api.ask("GET /api/chats", query={"limit": "5", "acountId": "x"})
     assert (status, answer["code"]) == (400, "bad_request")
-    known = "limit, cursor, filter, accountId, participants, participantFields"
+    known = "limit, cursor, filter, accountId, title, participants, participantFields"
     assert answer["message"] == f"'acountId' is not a query parameter: the query may have {known}"
     for route, sent in (("GET /api/stats", None), ("POST /api/images/explain", {"sourceUrl": "mxc://s/a"})):
         status, answer = api.ask(route, sent, query={"limit": ""})
@@ -263,6 +263,7 @@ POSITIONS = [
     ("GET /api/images/uncached", {}, "uncached", ["", ""]),
     ("GET /api/images/uncached", {}, "uncached", ["a", "x" * 1025]),
     ("GET /api/images/uncached", {}, "uncached", "ab"),
+    ("GET /api/images/shown", {"name": "ada"}, "shown ada", ["a", ""]),
     ("GET /api/contacts", {}, "contacts", ""),
     ("GET /api/contacts", {}, "contacts", "x" * 2049),
     ("GET /api/chats", {}, "chats inbox ", [["inbox", 1, "\ud800"]]),

@@ -92,6 +92,18 @@ def test_each_filter_lists_every_match_once_newest_first_in_full_pages(
             assert of_account == expected
 
 
+def test_a_title_is_searched_for_whatever_the_case_and_the_accents_page_by_page(stack: Stack) -> None:
+    api = api_with(stack, chats_per_query=5)
+    made(stack, 60)
+    stack_chat(stack, replace(CHAT, chat_id="!old", title="Café Émile", last_activity=NOW - 200))
+    put(stack, replace(CHAT, chat_id="!untitled", last_activity=NOW - 300))
+    titles = [chat["title"] for page in pages(api, title="chat 1", limit="3") for chat in page]
+    # Of 1 and 10 to 19, some are archived or of low priority.
+    assert sorted(titles) == [f"Chat {number}" for number in (1, 11, 13, 14, 16, 17, 18, 19)]
+    for wanted, found in (("cafe emi", "!old"), ("LOVE", "!untitled")):
+        assert [chat["chatId"] for page in pages(api, title=wanted) for chat in page] == [found]
+
+
 def test_a_chat_that_does_not_move_is_shown_once_while_others_do(stack: Stack, api: Api) -> None:
     chats = made(stack, 40)
     seen: Counter[str] = Counter()

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from imagecache.usecases.operating.redrive_images import ImageRedrive
     from imagecache.usecases.reading.count_cache import CacheCounter
     from imagecache.usecases.reading.explain_image import ImageExplainer
+    from imagecache.usecases.reading.find_pictures import PictureFinder
     from imagecache.usecases.reading.former_pictures import FormerPictureListing
     from imagecache.usecases.reading.list_chats import ChatListing
     from imagecache.usecases.reading.list_uncached import UncachedListing
@@ -649,8 +650,19 @@ class Wiring:
         from imagecache.usecases.reading.list_uncached import UncachedListing
 
         return UncachedListing(
+            chats_table=self.chats_table,
             participants_table=self.participants_table,
             contacts_table=self.contacts_table,
+            cached_images=self.cached_images,
+        )
+
+    @cached_property
+    def picture_finder(self) -> "PictureFinder":
+        from imagecache.usecases.reading.find_pictures import PictureFinder
+
+        return PictureFinder(
+            chats_table=self.chats_table,
+            participants_table=self.participants_table,
             cached_images=self.cached_images,
         )
 
@@ -697,6 +709,7 @@ class Wiring:
             chat_viewer=self.chat_viewer,
             former_picture_listing=self.former_picture_listing,
             uncached_listing=self.uncached_listing,
+            picture_finder=self.picture_finder,
             image_explainer=self.image_explainer,
             cache_counter=self.cache_counter,
             cached_images=self.cached_images,

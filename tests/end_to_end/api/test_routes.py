@@ -38,6 +38,7 @@ REQUESTS: list[tuple[str, str, Any, int, int]] = [
     ("POST /api/people/pictures/choose", "", NOBODY, 403, 404),
     ("GET /api/images", "?status=cached", None, 200, 200),
     ("GET /api/images/uncached", "", None, 200, 200),
+    ("GET /api/images/shown", "?chatId=nobody", None, 404, 404),
     ("GET /api/stats", "", None, 200, 200),
     ("GET /api/status", "", None, 200, 200),
     ("GET /api/health", "", None, 200, 200),

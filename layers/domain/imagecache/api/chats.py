@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from imagecache.usecases.reading.show_chat import ChatViewer
 
 
+MOST_TITLE_CHARS = 200
+"""The longest part of a title that a list of chats can be searched for."""
+
+
 class ParticipantFields(StrEnum):
     """The fields of the members that a list of chats shows: what draws their faces, or all."""
 
@@ -46,6 +50,11 @@ CHATS_QUERY = (
         "`low-priority` and `all`; `unread` includes those that the owner has marked as unread",
     ),
     Text("accountId", MOST_ID_BYTES, about="only chats of this account"),
+    Text(
+        "title",
+        MOST_TITLE_CHARS,
+        about="only chats whose title contains this text, whatever the case and the accents",
+    ),
     Whole("participants", 0, 20, default=4, about="members shown with each chat"),
     Choice(
         "participantFields",
@@ -97,16 +106,20 @@ class ChatRoutes:
         cursor: str | None,
         filter: ChatFilter,  # noqa: A002 - the name of the query parameter
         account_id: str | None,
+        title: str | None,
         participants: int,
         participant_fields: ParticipantFields,
     ) -> shapes.Chats:
         """Answers `GET /api/chats`. Raises InvalidRequestError."""
         listing = f"chats {filter.value} {account_id or ''}"
+        if title is not None:
+            listing += f" titled {title}"
         page = self.listing.page(
             filter,
             account_id=account_id,
             limit=limit,
             member_limit=participants,
+            title=title,
             after=cursors.read(listing, cursor, partial(_positions, folders=folders_of(filter))),
         )
         return {

@@ -43,9 +43,11 @@ class Reference(TypedDict):
     """A place that shows a picture which is not cached: a member, or the chat if `participantId` is null.
 
     `source` says whose picture it is, because a member may have a picture and a contact with another one.
+    `chatTitle` is null if nobody in the chat has a name.
     """
 
     chatId: str
+    chatTitle: str | None
     participantId: str | None
     fullName: str | None
     source: ShownFor
@@ -58,6 +60,33 @@ class References(TypedDict):
     """A page of references, in undefined order. `nextCursor` is null on the last page."""
 
     references: list[Reference]
+    nextCursor: str | None
+
+
+class ShownPicture(TypedDict):
+    """A picture that a member may show, or the chat if `participantId` is null.
+
+    A member may have several: `source` says whose picture it is, and pages show the one with `isShown`.
+    `sourceUrl` is what `explain`, `refresh`, `retry` and `forget` take. `chatTitle` is null if nobody in the
+    chat has a name.
+    """
+
+    chatId: str
+    chatTitle: str | None
+    participantId: str | None
+    fullName: str | None
+    source: ShownFor
+    sourceUrl: str
+    status: ImageStatus | Literal["none"]
+    reason: str | None
+    cachedAt: Moment | None
+    isShown: bool
+
+
+class ShownPictures(TypedDict):
+    """A page of pictures, in undefined order. `nextCursor` is null on the last page."""
+
+    pictures: list[ShownPicture]
     nextCursor: str | None
 
 

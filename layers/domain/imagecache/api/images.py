@@ -1,23 +1,28 @@
 """The routes that list images by status, list references without a cached image, and explain one image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from imagecache.api import cursor as cursors
 from imagecache.api import image_shapes as shapes
-from imagecache.api.fields import CURSOR, Choice
+from imagecache.api.fields import CURSOR, Choice, Text
 from imagecache.api.http import Route, Routes
 from imagecache.api.sizes import rows_that_fit
 from imagecache.api.source_url import SOURCE_URL
 from imagecache.api.story import story_json
 from imagecache.api.values import iso8601
 from imagecache.clock import Clock
+from imagecache.errors import InvalidRequestError
 from imagecache.model.chat import MOST_ID_BYTES
 from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.image_choice import ShownFor
+from imagecache.rules.names import name_of, title_of
 from imagecache.stores.blobs import image_path
 from imagecache.stores.images.cached_images import CachedImages, Position
 from imagecache.usecases.reading.explain_image import ImageExplainer
+from imagecache.usecases.reading.find_pictures import FoundPicture, PictureFinder
 from imagecache.usecases.reading.list_uncached import MemberPosition, PictureReference, UncachedListing
 
 _ROWS_PER_PAGE = 100
@@ -26,6 +31,13 @@ _SORTED = {ImageStatus.PENDING, ImageStatus.FAILED}
 # DynamoDB's limit for a partition key.
 _MOST_KEY_BYTES = 2048
 
+SHOWN_QUERY = (
+    Text("name", 200, about="members whose name contains this text, and chats whose title does"),
+    Text("chatId", MOST_ID_BYTES, about="in place of `name`: this chat"),
+    Text("participantId", MOST_ID_BYTES, about="with `chatId`: this member of the chat"),
+    CURSOR,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRoutes:
@@ -33,6 +45,7 @@ class ImageRoutes:
 
     cached_images: CachedImages
     uncached: UncachedListing
+    picture_finder: PictureFinder
     explainer: ImageExplainer
     clock: Clock
     base_url: str
@@ -52,6 +65,14 @@ class ImageRoutes:
                 query=(CURSOR,),
                 gives=shapes.References,
                 answer=self.uncached_page,
+            ),
+            "GET /api/images/shown": Route(
+                summary="List the pictures of members and chats with this name, or of one chat or member; "
+                "a page may be empty and still have a cursor",
+                query=SHOWN_QUERY,
+                gives=shapes.ShownPictures,
+                errors=[HTTPStatus.NOT_FOUND],
+                answer=self.shown_page,
             ),
             "POST /api/images/explain": Route(
                 summary="Explain the state of one image, with its history",
@@ -80,21 +101,53 @@ class ImageRoutes:
         """Answers `GET /api/images/uncached`. Raises InvalidRequestError."""
         references, following = self.uncached.page(after=cursors.read("uncached", cursor, _member_position))
         rows = [_reference_json(reference) for reference in references]
-        count = rows_that_fit(rows)
+        count = _whole_members(rows, [each.member for each in references])
         if count < len(rows):
-            # The following page begins after a member, so all pictures of one member are on one page.
-            while references[count - 1].member == references[count].member:
-                count -= 1
             following = references[count - 1].member
         return {
             "references": rows[:count],
             "nextCursor": cursors.write("uncached", following),
         }
 
+    def shown_page(
+        self, *, name: str | None, chat_id: str | None, participant_id: str | None, cursor: str | None
+    ) -> shapes.ShownPictures:
+        """Answers `GET /api/images/shown`. Raises InvalidRequestError and NotFoundError."""
+        if chat_id is not None and name is None:
+            if participant_id is None:
+                found = self.picture_finder.of_chat(chat_id)
+            else:
+                found = self.picture_finder.of_member(chat_id, participant_id)
+            return {"pictures": [_picture_json(picture) for picture in found], "nextCursor": None}
+        if name is None or chat_id is not None or participant_id is not None:
+            raise InvalidRequestError(
+                "Send either name, or chatId with or without a participantId of this chat"
+            )
+        listing = f"shown {name}"
+        after = cursors.read(listing, cursor, _member_position)
+        found, following = self.picture_finder.named(name, after=after)
+        rows = [_picture_json(picture) for picture in found]
+        count = _whole_members(rows, [each.member for each in found])
+        if count < len(rows):
+            following = found[count - 1].member
+        return {"pictures": rows[:count], "nextCursor": cursors.write(listing, following)}
+
     def explain(self, *, source_url: str) -> shapes.Story:
         """Answers `POST /api/images/explain`."""
         story = self.explainer.explain(source_url)
         return story_json(story, source_url, now=self.clock(), base_url=self.base_url)
+
+
+def _whole_members(rows: Sequence[object], members: Sequence[MemberPosition]) -> int:
+    """Returns how many of a page's first rows one answer may have.
+
+    `members` has the member of each row. The following page begins after a member, so all pictures of one
+    member are on one page.
+    """
+    count = rows_that_fit(rows)
+    while count < len(rows) and members[count - 1] == members[count]:
+        count -= 1
+    return count
 
 
 def _image_position_json(position: Position | None) -> list[str | int] | None:
@@ -152,10 +205,27 @@ def _reference_json(reference: PictureReference) -> shapes.Reference:
     view = reference.view
     return {
         "chatId": reference.chat_id,
+        "chatTitle": title_of(reference.chat) if reference.chat else None,
         "participantId": None if reference.shown_for is ShownFor.CHAT else participant.participant_id,
         "fullName": participant.shown_name,
         "source": reference.shown_for,
         "sourceUrl": reference.source_url,
         "status": view.status if view else "none",
         "reason": view.reason if view else None,
+    }
+
+
+def _picture_json(found: FoundPicture) -> shapes.ShownPicture:
+    participant = found.participant
+    return {
+        "chatId": found.chat_id,
+        "chatTitle": title_of(found.chat) if found.chat else None,
+        "participantId": participant.participant_id if participant else None,
+        "fullName": name_of(participant) if participant else None,
+        "source": found.shown_for,
+        "sourceUrl": found.source_url,
+        "status": found.view.status if found.view else "none",
+        "reason": found.view.reason if found.view else None,
+        "cachedAt": iso8601(found.cached_at),
+        "isShown": found.is_shown,
     }

@@ -35,7 +35,7 @@ class OperationRoutes:
                 answer=self.stats,
             ),
             "GET /api/status": Route(
-                summary="Show whether Beeper can be reached",
+                summary="Show whether Beeper can be reached, and which accounts it has",
                 gives=shapes.Status,
                 answer=self.status,
             ),
@@ -57,7 +57,11 @@ class OperationRoutes:
 
     def status(self) -> shapes.Status:
         """Answers `GET /api/status`."""
-        return {"origin": _origin(self.beeper_health_store.read())}
+        accounts = [each.account for each in self.accounts_store.read()]
+        return {
+            "origin": _origin(self.beeper_health_store.read()),
+            "accounts": [{"accountId": each.account_id, "network": each.network} for each in accounts],
+        }
 
     def stats(self) -> shapes.Stats:
         """Answers `GET /api/stats`."""

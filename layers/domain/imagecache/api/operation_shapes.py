@@ -27,10 +27,18 @@ class Health(TypedDict):
     status: Literal["ok"]
 
 
+class AccountName(TypedDict):
+    """An account of the owner in Beeper, by whose id a list of chats can be filtered."""
+
+    accountId: str
+    network: str | None
+
+
 class Status(TypedDict):
-    """The state of Beeper at the last sync."""
+    """The state of Beeper at the last sync, and the accounts that Beeper had then."""
 
     origin: Origin
+    accounts: list[AccountName]
 
 
 class Deduplication(TypedDict):

@@ -17,6 +17,7 @@ from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 from imagecache.usecases.operating.jobs import JobReader
 from imagecache.usecases.reading.count_cache import CacheCounter
 from imagecache.usecases.reading.explain_image import ImageExplainer
+from imagecache.usecases.reading.find_pictures import PictureFinder
 from imagecache.usecases.reading.former_pictures import FormerPictureListing
 from imagecache.usecases.reading.list_chats import ChatListing
 from imagecache.usecases.reading.list_uncached import UncachedListing
@@ -34,6 +35,7 @@ class ReadApi:
     chat_viewer: ChatViewer
     former_picture_listing: FormerPictureListing
     uncached_listing: UncachedListing
+    picture_finder: PictureFinder
     image_explainer: ImageExplainer
     cache_counter: CacheCounter
     cached_images: CachedImages
@@ -51,6 +53,7 @@ class ReadApi:
         images = ImageRoutes(
             cached_images=self.cached_images,
             uncached=self.uncached_listing,
+            picture_finder=self.picture_finder,
             explainer=self.image_explainer,
             clock=self.clock,
             base_url=self.base_url,

@@ -113,7 +113,7 @@ NO_IMAGE = ShownImage(None, None)
 
 def image_keys_of_chat(chat: Chat, member_limit: int) -> Iterator[str]:
     """Yields the keys of all images that may be shown for this chat and its first `member_limit` members."""
-    yield from (picture.image.key for picture in _pictures_of_chat(chat) if picture.image.key)
+    yield from (picture.image.key for picture in pictures_of_chat(chat) if picture.image.key)
     yield from image_keys_of_members(chat.participants[:member_limit])
     if len(chat.participants) > member_limit:
         yield from image_keys_of_members(_members_for_faces(chat))
@@ -148,7 +148,7 @@ def shown_members(members: Iterable[Participant], views: Views) -> list[ShownMem
 
 def chat_image(chat: Chat, views: Views) -> ShownImage:
     """Returns the chat's first cached picture, else the first pending, else the first failed one."""
-    return _choose(_pictures_of_chat(chat), views)
+    return _choose(pictures_of_chat(chat), views)
 
 
 def participant_image(participant: Participant, views: Views) -> ShownImage:
@@ -227,7 +227,7 @@ def is_bot(participant: Participant) -> bool:
     return participant.is_network_bot or "meta ai" in name or participant.username == "meta.ai"
 
 
-def _pictures_of_chat(chat: Chat) -> list[PictureCandidate]:
+def pictures_of_chat(chat: Chat) -> list[PictureCandidate]:
     """Returns the chat's own picture, and after it, in a single chat, the pictures of the other person.
 
     A union has a member for each chat that was merged into it. They are all the other person, so it has the

@@ -1,6 +1,7 @@
 """Decides which names are kept and shown. Networks lose names, and then send an identifier instead."""
 
 import re
+import unicodedata
 
 from imagecache.model.chat import Chat, Participant
 from imagecache.rules.image_choice import other_people, other_person
@@ -106,6 +107,19 @@ def title_of(chat: Chat) -> str | None:
 def name_of(participant: Participant) -> str | None:
     """Returns the member's name, or else their contact's name, or else the user name, if any."""
     return participant.shown_name or participant.username
+
+
+def is_part_of(wanted: str, text: str | None) -> bool:
+    """Returns True if `text` contains `wanted`, whatever the case and the accents.
+
+    `jose` is part of `José Díaz`.
+    """
+    return text is not None and _plain_letters(wanted) in _plain_letters(text)
+
+
+def _plain_letters(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
 
 
 def first_name(name: str) -> str:

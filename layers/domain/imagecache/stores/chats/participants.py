@@ -177,11 +177,14 @@ class ParticipantsTable:
         """
         # One more row shows whether another page follows; one more because CHAT_ROW may be among the rows.
         items = islice(self._items(chat_id, after=after, page_size=limit + 2), limit + 2)
-        members = [_participant(item) for item in items if item["participantId"]["S"] != CHAT_ROW]
-        if not self._shows_former_pictures:
-            members = [replace(member, former_image_key=None) for member in members]
+        rows = (_participant(item) for item in items if item["participantId"]["S"] != CHAT_ROW)
+        members = [self.as_shown(member) for member in rows]
         has_more = len(members) > limit
         return members[:limit], members[limit - 1].participant_id if has_more else None
+
+    def as_shown(self, member: Participant) -> Participant:
+        """Returns the member as pages show them: without a former picture, unless pages show these."""
+        return member if self._shows_former_pictures else replace(member, former_image_key=None)
 
     def references(self) -> Iterator[Reference]:
         """Scans the table and yields every place that shows a picture, pictures of contacts included."""

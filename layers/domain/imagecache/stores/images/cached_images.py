@@ -71,6 +71,8 @@ _QUEUEING_ATTRIBUTES = (
     "orphanedAt",
 )
 
+_SOURCE_ATTRIBUTES = ("imageKey", "status", "sourceUrl", "cachedAt")
+
 _SWEPT_ATTRIBUTES = (
     "imageKey",
     "sourceUrl",
@@ -126,6 +128,20 @@ class CachedImages(ImageViews):
             key_name="imageKey",
             keys=image_keys,
             attributes=_QUEUEING_ATTRIBUTES,
+        )
+        return {item["imageKey"]["S"]: image_record(item) for item in items}
+
+    def sources(self, image_keys: Iterable[str]) -> dict[str, ImageRecord]:
+        """Returns the record of each of these images that has a row, by image key.
+
+        Only key, status, URL and the time of caching are set.
+        """
+        items = batch_get(
+            self._dynamodb,
+            table_name=self._table_name,
+            key_name="imageKey",
+            keys=image_keys,
+            attributes=_SOURCE_ATTRIBUTES,
         )
         return {item["imageKey"]["S"]: image_record(item) for item in items}
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from imagecache.model.chat import Chat, Folder
 from imagecache.rules.image_choice import ShownChat, image_keys_of_chat, shown_chat
+from imagecache.rules.names import is_part_of, title_of
 from imagecache.stores.chats.shown import ChatConditions, ChatsPage, Position, ShownChats
 from imagecache.stores.images.views import ImageViews
 
@@ -56,10 +57,12 @@ class ChatListing:
         account_id: str | None,
         limit: int,
         member_limit: int,
+        title: str | None = None,
         after: Positions | None = None,
     ) -> ChatList:
         """Returns at most `limit` chats, each with its first `member_limit` members.
 
+        With `title`, only chats whose title contains this text are listed, whatever the case and the accents.
         `after` must be the `positions` of the page before with the same filter, or None for the first page.
         """
         starts = after or dict.fromkeys(folders_of(chat_filter))
@@ -70,7 +73,7 @@ class ChatListing:
             account_id=account_id,
         )
         matches = {
-            folder: self._matches(folder, conditions, limit=limit, after=start)
+            folder: self._matches(folder, conditions, title=title, limit=limit, after=start)
             for folder, start in starts.items()
         }
         chats = _newest(matches, limit)
@@ -81,15 +84,23 @@ class ChatListing:
         return ChatList(shown, _positions_after(chats, matches, starts))
 
     def _matches(
-        self, folder: Folder, conditions: ChatConditions, *, limit: int, after: Position | None
+        self,
+        folder: Folder,
+        conditions: ChatConditions,
+        *,
+        title: str | None,
+        limit: int,
+        after: Position | None,
     ) -> ChatsPage:
         """Returns `limit` chats of one folder or more, but fewer at its end or after `most_queries`."""
         chats: list[Chat] = []
         position = after
         for _ in range(self.most_queries):
-            chats_to_read = limit if conditions.everything else self.chats_per_query
+            lists_everything = conditions.everything and title is None
+            chats_to_read = limit if lists_everything else self.chats_per_query
             page = self.shown_chats.newest(folder, limit=chats_to_read, after=position, only=conditions)
-            chats += page.chats
+            # DynamoDB's own filters know the case of letters, and no titles that are made of members' names.
+            chats += [chat for chat in page.chats if title is None or is_part_of(title, title_of(chat))]
             position = page.position
             if position is None or len(chats) >= limit:
                 break

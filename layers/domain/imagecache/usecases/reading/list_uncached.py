@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from imagecache.model.chat import Participant
+from imagecache.model.chat import Chat, Participant
 from imagecache.model.image import ImageRef, ImageStatus, ImageView
 from imagecache.rules.image_choice import ShownFor, pictures_of, view_of
+from imagecache.stores.chats.chats import ChatsTable
 from imagecache.stores.chats.participants import CHAT_ROW, Member, ParticipantsTable
 from imagecache.stores.contacts import ContactsTable
 from imagecache.stores.images.cached_images import CachedImages
@@ -21,7 +22,10 @@ _MOST_SCANS = 4
 
 @dataclass(frozen=True, slots=True)
 class PictureReference:
-    """A picture that a chat or a member shows. `view` is None if its image was never queued."""
+    """A picture that a chat or a member shows.
+
+    `view` is None if its image was never queued, and `chat` if the chat is not stored.
+    """
 
     chat_id: str
     participant: Participant
@@ -29,6 +33,7 @@ class PictureReference:
     source_url: str
     image: ImageRef
     view: ImageView | None = None
+    chat: Chat | None = None
 
     @property
     def member(self) -> MemberPosition:
@@ -40,6 +45,7 @@ class PictureReference:
 class UncachedListing:
     """Lists references without a cached image, by scans of chatParticipants."""
 
+    chats_table: ChatsTable
     participants_table: ParticipantsTable
     contacts_table: ContactsTable
     cached_images: CachedImages
@@ -55,7 +61,8 @@ class UncachedListing:
             uncached += self._uncached(list(self._references(members)))
             if after is None or len(uncached) >= _ENOUGH:
                 break
-        return uncached, after
+        chats = {chat.chat_id: chat for chat in self.chats_table.several(each.chat_id for each in uncached)}
+        return [replace(each, chat=chats.get(each.chat_id)) for each in uncached], after
 
     def _uncached(self, references: list[PictureReference]) -> Iterator[PictureReference]:
         views = self.cached_images.views(each.image.key for each in references if each.image.key)
