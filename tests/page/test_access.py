@@ -31,6 +31,10 @@ def test_no_view_has_a_serious_accessibility_violation(new_visit: Callable[..., 
     visit.cards.first.click()
     expect(visit.page.locator(".people li").first).to_be_visible()
     assert serious(Axe().run(visit.page)) == []
+    visit.page.locator("button.face").first.click()
+    expect(visit.page.get_by_role("button", name="Forget")).to_be_visible()
+    assert serious(Axe().run(visit.page)) == []
+    visit.page.keyboard.press("Escape")
     visit.page.get_by_role("link", name="Operator").click()
     expect(visit.page.locator(".images tbody tr").first).to_be_visible()
     assert serious(Axe().run(visit.page)) == []
@@ -46,7 +50,7 @@ def test_the_token_form_has_no_serious_accessibility_violation(visit: Visit) -> 
     visit.expect_failed_requests()
 
 
-def test_the_keyboard_reaches_filters_and_chats_and_comes_back(visit: Visit) -> None:
+def test_the_keyboard_reaches_search_filters_and_chats_and_comes_back(visit: Visit) -> None:
     visit.open()
     press = visit.page.keyboard.press
     focused = visit.page.locator(":focus")
@@ -54,6 +58,11 @@ def test_the_keyboard_reaches_filters_and_chats_and_comes_back(visit: Visit) -> 
     expect(focused).to_have_text("Skip to content")
     press("Enter")
     expect(visit.page.locator("main")).to_be_focused()
+    press("Tab")
+    expect(focused).to_have_role("searchbox")
+    expect(visit.page.get_by_role("combobox", name="Account")).to_be_visible()
+    press("Tab")
+    expect(focused).to_have_role("combobox")
     for name in ("Inbox", "Unread", "Groups", "Pinned", "Low priority", "Archived", "All"):
         press("Tab")
         expect(focused).to_have_text(name)

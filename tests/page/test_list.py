@@ -244,3 +244,28 @@ def test_the_badge_covers_no_face_of_a_pile(visit: Visit) -> None:
     )
     assert len(distances) >= 6
     assert min(distances) >= 0
+
+
+def test_the_list_is_searched_by_name_and_by_account(visit: Visit) -> None:
+    chats = [
+        chat
+        for cursor in ("", visit.clone.get("/api/chats?limit=100&filter=all")["nextCursor"])
+        for chat in visit.clone.get(f"/api/chats?limit=100&filter=all&cursor={cursor}")["chats"]
+    ]
+    name = chats[-1]["title"]  # on the last page of the list
+    visit.open("#/?filter=all")
+    field = visit.page.get_by_role("searchbox", name="Search chats by name")
+    field.fill(name.upper())
+    expect(visit.cards.locator(".title")).to_have_text(
+        [chat["title"] for chat in chats if name in chat["title"]]
+    )
+    field.fill("nobody at all")
+    expect(visit.page.get_by_role("heading", name="Nothing found")).to_be_visible()
+    field.fill("")
+    account = visit.page.get_by_role("combobox", name="Account")
+    account.select_option(chats[-1]["accountId"])
+    expect(visit.cards.first).to_be_visible()
+    visit.scroll_to_the_end()
+    of_account = [chat["chatId"] for chat in chats if chat["accountId"] == chats[-1]["accountId"]]
+    assert shown_chats(visit) == of_account
+    assert len(of_account) < len(chats)

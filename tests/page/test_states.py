@@ -37,6 +37,15 @@ def test_the_token_of_the_link_is_removed_from_the_address(visit: Visit) -> None
     assert visit.page.evaluate("localStorage.length + document.cookie.length") == 0
 
 
+def test_the_token_of_the_link_is_remembered_for_new_tabs_if_the_reader_wants_it(visit: Visit) -> None:
+    visit.open_link()
+    visit.page.get_by_role("button", name="Remember on this device").click()
+    expect(visit.page.get_by_role("button", name="Not now")).to_be_hidden()
+    tab = visit.page.context.new_page()
+    tab.goto(visit.address)
+    expect(tab.locator("a.card").first).to_be_visible()
+
+
 def test_a_token_is_sent_to_the_api_and_nowhere_else(visit: Visit) -> None:
     visit.open_link()
     expect(visit.cards.first).to_be_visible()

@@ -51,3 +51,21 @@ for (
     assert.deepEqual(asked, [[filter, cursor]]);
   });
 }
+
+test("a search goes on until a page has a match, and only then to the reader", async (context) => {
+  /** @type {(string | null)[]} */
+  const asked = [];
+  const fetch = (/** @type {string} */ url) => {
+    const query = new URL(url, "http://localhost").searchParams;
+    asked.push(query.get("cursor"));
+    assert.deepEqual([query.get("title"), query.get("accountId")], ["ada", "signal"]);
+    const isLast = asked.length === 3;
+    return Promise.resolve(
+      Response.json({ chats: isLast ? [NEWEST] : [], nextCursor: isLast ? "more" : `c${asked.length}` }),
+    );
+  };
+  setGlobals(context, { fetch, sessionStorage: new FakeStorage(), localStorage: new FakeStorage() });
+  const page = await readPage("all", null, { title: "ada", accountId: "signal" });
+  assert.deepEqual(page, { chats: [NEWEST], nextCursor: "more" });
+  assert.deepEqual(asked, [null, "c1", "c2"]);
+});

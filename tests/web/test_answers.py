@@ -12,7 +12,9 @@ SCHEMAS: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())["
 def declared_interfaces() -> dict[str, dict[str, str]]:
     """Returns the types of the fields of every interface in answers.d.ts, by their names."""
     text = (ROOT / "web/page/answers.d.ts").read_text()
-    interfaces = re.findall(r"^export interface (\w+) \{\n(.*?)^\}", text, re.DOTALL | re.MULTILINE)
+    interfaces = re.findall(
+        r"^export interface (\w+)(?: extends \w+)? \{\n(.*?)^\}", text, re.DOTALL | re.MULTILINE
+    )
     return {name: dict(re.findall(r"^  (\w+\??): (.*?);?$", body, re.MULTILINE)) for name, body in interfaces}
 
 

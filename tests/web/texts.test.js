@@ -4,12 +4,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { titleOf } from "../../web/page/card.js";
 import { facts } from "../../web/page/chat.js";
+import { describe, largeUrl } from "../../web/page/face.js";
 import { inLocalTime } from "../../web/page/image_actions.js";
-import { ownerOf, shortUrl } from "../../web/page/image_table.js";
+import { placeOf, shortUrl } from "../../web/page/image_table.js";
 import { countsText, isOver, outcomeText, shareDone } from "../../web/page/jobs.js";
 import { exact } from "../../web/page/moments.js";
 import { badgeOf } from "../../web/page/networks.js";
 import { sentence } from "../../web/page/notice.js";
+import { accountLabels } from "../../web/page/search.js";
 import {
   accountDetail,
   beeperDetail,
@@ -113,11 +115,54 @@ test("a long address is shortened to the part that tells pictures apart", () => 
   assert.equal(shortUrl(`data:${"A".repeat(60)}`).length, 25);
 });
 
-test("a missing face belongs to a member, to their contact or to the chat", () => {
-  assert.equal(ownerOf({ fullName: "Ada", participantId: "1", source: "participant" }), "Ada");
-  assert.equal(ownerOf({ fullName: "Ada", participantId: "1", source: "contact" }), "Ada (contact)");
-  assert.equal(ownerOf({ fullName: null, participantId: "1", source: "participant" }), "an unnamed member");
-  assert.equal(ownerOf({ fullName: null, participantId: null, source: "chat" }), "the chat itself");
+test("a missing face belongs to a member or their contact in a chat, or to the chat", () => {
+  const ada = {
+    fullName: "Ada",
+    participantId: "1",
+    source: /** @type {const} */ ("participant"),
+    chatTitle: "Maps",
+  };
+  assert.equal(placeOf(ada), "Ada in Maps");
+  assert.equal(placeOf({ ...ada, source: "contact" }), "Ada in Maps (contact)");
+  assert.equal(placeOf({ ...ada, chatTitle: "Ada" }), "Ada");
+  assert.equal(placeOf({ ...ada, fullName: null, chatTitle: null }), "an unnamed member in an unnamed chat");
+  assert.equal(
+    placeOf({ ...ada, fullName: null, participantId: null, source: "chat" }),
+    "Maps (the chat itself)",
+  );
+});
+
+test("the largest copy of a picture is beside the one that faces show, if it is cached", () => {
+  const url = "https://d1.example/images/00ff/192.webp";
+  assert.equal(largeUrl({ status: "cached", url }), "https://d1.example/images/00ff/640.webp");
+  assert.equal(largeUrl({ status: "failed" }), null);
+});
+
+test("a dialog says whose picture it shows, or why there is none", () => {
+  assert.equal(describe({ status: "cached", source: "participant" }), "");
+  assert.equal(
+    describe({ status: "cached", source: "former" }),
+    "A former picture: Beeper no longer sends it.",
+  );
+  assert.equal(
+    describe({ status: "failed", reason: "too_large" }),
+    "The picture could not be fetched: too large.",
+  );
+});
+
+test("accounts are named after their networks, and by their ids where a network has several", () => {
+  const accounts = [
+    { accountId: "wa2", network: "WhatsApp" },
+    { accountId: "wa1", network: "WhatsApp" },
+    { accountId: "signal", network: "Signal" },
+    { accountId: "local", network: null },
+  ];
+  assert.deepEqual(accountLabels(accounts).map(([, label]) => label), [
+    "local",
+    "Signal",
+    "WhatsApp (wa1)",
+    "WhatsApp (wa2)",
+  ]);
 });
 
 test("moments in a sentence are in the reader's time zone", () => {

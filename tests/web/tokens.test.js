@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { dropToken, keepToken, takeTokenFromAddress, tokenFor } from "../../web/page/tokens.js";
+import {
+  declineRemembering,
+  dropToken,
+  keepToken,
+  mayBeRemembered,
+  rememberToken,
+  takeTokenFromAddress,
+  tokenFor,
+} from "../../web/page/tokens.js";
 import { FakeStorage, setGlobals } from "./fake_browser.js";
 
 /** @import { TestContext } from "node:test" */
@@ -70,4 +78,25 @@ test("the token of a link is remembered if the one before was", (context) => {
   dropToken("read");
   openTab(context, "", device);
   assert.equal(tokenFor("read"), "");
+});
+
+test("the token of a link may be remembered, until the reader has decided", (context) => {
+  const device = new FakeStorage();
+  openTab(context, "", device);
+  keepToken("read", "typed");
+  assert.equal(mayBeRemembered(), false);
+  openTab(context, "#token=new", device);
+  takeTokenFromAddress();
+  assert.equal(mayBeRemembered(), true);
+  declineRemembering();
+  assert.equal(mayBeRemembered(), false);
+  openTab(context, "#token=new", device);
+  takeTokenFromAddress();
+  rememberToken();
+  assert.equal(mayBeRemembered(), false);
+  openTab(context, "", device);
+  assert.equal(tokenFor("read"), "new");
+  openTab(context, "#token=new", device);
+  takeTokenFromAddress();
+  assert.equal(mayBeRemembered(), false);
 });

@@ -5,6 +5,12 @@ import type { ChatImage } from "../avatar.d.ts";
 /** A moment in UTC, in ISO 8601. */
 type Moment = string;
 
+/** A picture, with whose it is and why it failed. What would be null, false or empty is left out. */
+export interface Image extends ChatImage {
+  source?: "chat" | "participant" | "contact" | "former";
+  reason?: string;
+}
+
 /** A chat. What would be null, false, 0 or empty is left out. */
 export interface Chat {
   chatId: string;
@@ -20,7 +26,7 @@ export interface Chat {
   isLowPriority?: boolean;
   isMarkedUnread?: boolean;
   mergedInto?: string;
-  image: ChatImage;
+  image: Image;
   facepile?: ChatImage[];
   participantCount: number;
 }
@@ -31,10 +37,11 @@ export interface Chats {
 }
 
 export interface Participant {
+  participantId?: string;
   fullName?: string;
   username?: string;
   isSelf?: boolean;
-  image: ChatImage;
+  image: Image;
 }
 
 export interface ChatDetail {
@@ -52,6 +59,13 @@ export interface Origin {
 
 export interface Status {
   origin: Origin;
+  accounts: AccountName[];
+}
+
+/** An account in Beeper, by whose id a list of chats can be filtered. */
+export interface AccountName {
+  accountId: string;
+  network: string | null;
 }
 
 /** An account in Beeper. `text` says what its status means, and `waiting` is null unless it needs a person. */
@@ -102,6 +116,7 @@ export interface ImageRows {
 /** A chat or a member that shows a picture which is not cached. `participantId` is null for the chat's own picture. */
 export interface Reference {
   chatId: string;
+  chatTitle: string | null;
   participantId: string | null;
   fullName: string | null;
   source: "chat" | "participant" | "contact" | "former";
@@ -115,11 +130,26 @@ export interface References {
   nextCursor: string | null;
 }
 
+/** A picture that a member may show, or the chat itself. Of several, pages show the one with `isShown`. */
+export interface ShownPicture {
+  sourceUrl: string;
+  isShown: boolean;
+}
+
+export interface ShownPictures {
+  pictures: ShownPicture[];
+  nextCursor: string | null;
+}
+
 /** The story of one picture. `summary` tells it in sentences. */
 export interface Story {
   sourceUrl: string;
+  status: string;
+  reason: string | null;
+  queuedAt: Moment | null;
+  heldUntil: Moment | null;
   summary: string[];
-  image: ChatImage;
+  image: Image;
   shownBy: { chatId: string; chatTitle: string | null }[];
 }
 

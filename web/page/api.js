@@ -24,7 +24,8 @@ export class ApiError extends Error {
 /**
  * Reads a page of chats.
  *
- * @param {{ limit: number, filter: string, participants: number, cursor?: string | null }} query
+ * @param {{ limit: number, filter: string, participants: number, cursor?: string | null, title?: string | null,
+ *   accountId?: string | null }} query
  * @returns {Promise<Answer.Chats>}
  */
 export const listChats = (query) => ask(`/api/chats?${parameters(query)}`);
@@ -38,14 +39,18 @@ export const listChats = (query) => ask(`/api/chats?${parameters(query)}`);
 export const readChat = (query) => ask(`/api/chat?${parameters(query)}`);
 
 /**
+ * Reads how Beeper answered the last sync, and which accounts it has.
+ *
+ * @returns {Promise<Answer.Status>}
+ */
+export const readStatus = () => ask("/api/status");
+
+/**
  * Reads how Beeper answered the last sync.
  *
  * @returns {Promise<Answer.Origin>}
  */
-export async function readOrigin() {
-  const status = /** @type {Answer.Status} */ (await ask("/api/status"));
-  return status.origin;
-}
+export const readOrigin = async () => (await readStatus()).origin;
 
 /** @returns {Promise<Answer.Stats>} */
 export const readStats = () => ask("/api/stats");
@@ -65,6 +70,14 @@ export const listImages = (query) => ask(`/api/images?${parameters(query)}`);
  * @returns {Promise<Answer.References>}
  */
 export const listUncached = (query) => ask(`/api/images/uncached?${parameters(query)}`);
+
+/**
+ * Reads the pictures that a member of a chat may show, or without a `participantId` the chat itself.
+ *
+ * @param {{ chatId: string, participantId?: string }} query
+ * @returns {Promise<Answer.ShownPictures>}
+ */
+export const shownPictures = (query) => ask(`/api/images/shown?${parameters(query)}`);
 
 /**
  * Reads the story of a picture.

@@ -4,6 +4,7 @@ import { readChat } from "./api.js";
 import { avatar, badgedAvatar, titleOf } from "./card.js";
 import { element, icon } from "./element.js";
 import { Endless } from "./endless.js";
+import { faceButton } from "./face.js";
 import { ago, exact } from "./moments.js";
 import { errorNotice } from "./notice.js";
 
@@ -81,7 +82,7 @@ export class ChatView {
     if (chatId !== this.#chatId) return null; // Another chat was opened in the meantime.
     this.element.querySelector(".notice")?.remove();
     if (participantsCursor === null) this.#introduce(answer.chat);
-    this.#people.append(...answer.participants.map(person));
+    this.#people.append(...answer.participants.map((participant) => person(chatId, participant)));
     const shown = this.#people.childElementCount;
     this.#status.textContent = `${shown} of ${answer.chat.participantCount} people shown`;
     return answer.nextParticipantsCursor;
@@ -91,7 +92,9 @@ export class ChatView {
   #introduce(chat) {
     document.title = `${titleOf(chat)} · Chats`;
     this.heading.textContent = titleOf(chat);
-    this.#face.replaceChildren(badgedAvatar(chat, 96).element);
+    const face = badgedAvatar(chat, 96);
+    const button = faceButton(face.element, face.avatar, titleOf(chat), { chatId: chat.chatId });
+    this.#face.replaceChildren(button);
     this.#facts.textContent = facts(chat).join(" · ");
     if (!chat.lastActivity) return;
     const properties = { dateTime: chat.lastActivity, title: exact(chat.lastActivity) };
@@ -125,18 +128,22 @@ export function facts(chat) {
   return texts;
 }
 
-/** @param {Participant} participant */
-function person({ fullName, username, isSelf, image }) {
+/**
+ * @param {string} chatId
+ * @param {Participant} participant
+ */
+function person(chatId, { participantId, fullName, username, isSelf, image }) {
   const name = fullName || (username ? `@${username}` : "Unknown");
   const details = [];
   if (isSelf) details.push("you");
   if (fullName && username) details.push(`@${username}`);
   const missing = MISSING_PICTURE[image.status];
   if (missing) details.push(missing);
+  const face = avatar(fullName ?? username, 56, image);
   return element(
     "li",
     {},
-    avatar(fullName ?? username, 56, image),
+    faceButton(face, face, name, { chatId, participantId }),
     element(
       "div",
       {},

@@ -6,8 +6,10 @@ import { dropToken, tokenFor } from "./tokens.js";
 
 /** @import { Child } from "./element.js" */
 
+let count = 0;
+
 /**
- * Opens a dialog.
+ * Opens a dialog, above those that are open already.
  *
  * @param {string} title
  * @param {...Child} children
@@ -15,7 +17,8 @@ import { dropToken, tokenFor } from "./tokens.js";
 export function openDialog(title, ...children) {
   const body = element("div", { className: "dialog-body" }, ...children);
   const close = element("button", { type: "button", className: "close", aria: { label: "Close" } }, "×");
-  const heading = element("h2", { id: "dialog-title" }, title);
+  count += 1;
+  const heading = element("h2", { id: `dialog-title-${count}`, dir: "auto" }, title);
   const dialog = element(
     "dialog",
     { aria: { labelledby: heading.id } },
@@ -27,7 +30,8 @@ export function openDialog(title, ...children) {
   dialog.onclick = (event) => {
     // A click on the backdrop has the dialog itself as its target. A link in the dialog leads to another view.
     const target = /** @type {Element} */ (event.target);
-    if (target === dialog || target.closest("a")) dialog.close();
+    if (target === dialog) dialog.close();
+    if (target.closest("a")) { for (const open of document.querySelectorAll("dialog")) open.close(); }
   };
   document.body.append(dialog);
   dialog.showModal();

@@ -1,11 +1,14 @@
-// Explains, retries and forgets one picture. Retry and forget need the admin token, which the reader is asked for once.
+// Explains, refreshes, retries and forgets one picture. All but the first need the admin token, which the reader is
+// asked for once.
 
 import { change, explain } from "./api.js";
 import { avatar, chatAddress } from "./card.js";
 import { confirmed, openDialog, withAdminToken } from "./dialog.js";
 import { element } from "./element.js";
 import { exact } from "./moments.js";
+import { followImage } from "./outcome.js";
 
+/** @import { ChatImage } from "../avatar.d.ts" */
 /** @import { ApiError } from "./api.js" */
 /** @import { Story } from "./answers.d.ts" */
 
@@ -27,41 +30,69 @@ export async function explainImage(sourceUrl) {
 }
 
 /**
- * Queues a picture for another download.
+ * Queues a failed picture for another download, and shows the outcome beside the button.
  *
  * @param {string} sourceUrl
  * @param {HTMLButtonElement} button The button that was pressed.
  */
-export async function retryImage(sourceUrl, button) {
-  await act(button, "Queued", () => change("images/retry", { sourceUrl }));
-}
+export const retryImage = (sourceUrl, button) => fetchAgain("images/retry", sourceUrl, button);
+
+/**
+ * Queues a cached or forgotten picture for another download, and shows the outcome beside the button.
+ *
+ * @param {string} sourceUrl
+ * @param {HTMLButtonElement} button The button that was pressed.
+ */
+export const refreshImage = (sourceUrl, button) => fetchAgain("images/refresh", sourceUrl, button);
 
 /**
  * Deletes the copies of a picture, if the reader confirms it.
  *
  * @param {string} sourceUrl
  * @param {HTMLButtonElement} button The button that was pressed.
+ * @param {ChatImage | null} [image] The picture as the page shows it, if it does.
+ * @returns {Promise<boolean>} True if the picture is forgotten.
  */
-export async function forgetImage(sourceUrl, button) {
+export async function forgetImage(sourceUrl, button, image = null) {
   const text =
     "Its copies are deleted, and no sync fetches it again. Only `imagecache refresh` with its URL brings it back.";
-  if (await confirmed("Forget this picture?", text, "Forget it", source(sourceUrl))) {
-    await act(button, "Forgotten", () => change("images/forget", { sourceUrl }));
-  }
+  const face = image ? avatar("", 96, image) : null;
+  if (!(await confirmed("Forget this picture?", text, "Forget it", face, source(sourceUrl)))) return false;
+  const answer = await withAdminToken(() => change("images/forget", { sourceUrl }));
+  if (!answer) return false;
+  button.textContent = "Forgotten";
+  button.disabled = true;
+  return true;
 }
 
 /**
- * Sends a change and then disables its button, with the outcome as its label.
+ * @param {"images/retry" | "images/refresh"} path
+ * @param {string} sourceUrl
+ * @param {HTMLButtonElement} button
+ * @returns {Promise<Story | null>} The story with the outcome, or null if there is no outcome yet.
+ */
+async function fetchAgain(path, sourceUrl, button) {
+  const status = statusBeside(button);
+  if (!(await withAdminToken(() => change(path, { sourceUrl })))) return null;
+  button.disabled = true;
+  const story = await followImage(sourceUrl, status);
+  button.disabled = false;
+  return story;
+}
+
+/**
+ * Returns the place for the outcome of a button, which is made when it is first needed.
  *
  * @param {HTMLButtonElement} button
- * @param {string} outcome
- * @param {() => Promise<unknown>} request
+ * @returns {HTMLElement}
  */
-async function act(button, outcome, request) {
-  const answer = await withAdminToken(request);
-  if (!answer) return;
-  button.textContent = outcome;
-  button.disabled = true;
+function statusBeside(button) {
+  const place = /** @type {HTMLElement} */ (button.parentElement);
+  const existing = /** @type {HTMLElement | null} */ (place.querySelector("[role=status]"));
+  if (existing) return existing;
+  const status = element("span", { role: "status", className: "outcome" });
+  place.append(status);
+  return status;
 }
 
 /** @param {Story} story */

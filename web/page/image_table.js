@@ -15,6 +15,7 @@ import { errorNotice } from "./notice.js";
  * @typedef {object} Row
  * @property {string | null} sourceUrl
  * @property {Child[]} cells
+ * @property {Node} [place] A place that shows the picture. Rows of one picture become one, with a list of the places.
  */
 
 /**
@@ -55,6 +56,8 @@ export class ImageTable {
   #kind;
   #hasSynced = true;
   #body = element("tbody");
+  /** @type {Map<string, Places>} The places that show a picture, by its URL. */
+  #places = new Map();
   #note = element("p", { role: "status", className: "quiet-text" }, "Loading …");
   #more = element("button", { type: "button", className: "more", hidden: true }, "More");
   /** @type {Endless | null} */
@@ -104,8 +107,11 @@ export class ImageTable {
   /** @param {string | null} cursor */
   async #fetch(cursor) {
     const { rows, nextCursor } = await this.#kind.readPage(cursor);
-    if (cursor === null) this.#body.replaceChildren();
-    this.#body.append(...rows.map((row) => this.#row(row)));
+    if (cursor === null) {
+      this.#body.replaceChildren();
+      this.#places.clear();
+    }
+    for (const row of rows) this.#add(row);
     this.#note.textContent = this.#noteText(this.#body.childElementCount, nextCursor !== null);
     return nextCursor;
   }
@@ -121,11 +127,41 @@ export class ImageTable {
   }
 
   /** @param {Row} row */
-  #row({ sourceUrl, cells }) {
+  #add({ sourceUrl, cells, place }) {
+    if (!place || !sourceUrl) return this.#body.append(this.#row(sourceUrl, cells));
+    const places = this.#places.get(sourceUrl) ?? new Places();
+    places.add(place);
+    if (this.#places.has(sourceUrl)) return;
+    this.#places.set(sourceUrl, places);
+    this.#body.append(this.#row(sourceUrl, [places.element, ...cells]));
+  }
+
+  /**
+   * @param {string | null} sourceUrl
+   * @param {Child[]} cells
+   */
+  #row(sourceUrl, cells) {
     const named = cells.map((cell, index) =>
       element("td", { data: { label: this.#kind.columns[index] } }, cell)
     );
     return element("tr", {}, ...named, element("td", { className: "actions" }, ...actions(sourceUrl)));
+  }
+}
+
+const MOST_PLACES = 3;
+
+/** The places that show a picture: the first three, and the number of the others. */
+class Places {
+  element = element("ul", { className: "places" });
+  #others = element("li");
+  #count = 0;
+
+  /** @param {Node} place */
+  add(place) {
+    this.#count += 1;
+    if (this.#count <= MOST_PLACES) return this.element.append(element("li", {}, place));
+    this.#others.textContent = `and ${this.#count - MOST_PLACES} more`;
+    this.element.append(this.#others);
   }
 }
 
@@ -151,14 +187,17 @@ function failedRow({ sourceUrl, reason, failedAt, nextAttemptAt }) {
  */
 function uncachedRow(reference) {
   const { chatId, sourceUrl, status, reason } = reference;
-  const owner = element("a", { href: chatAddress(chatId), dir: "auto" }, ownerOf(reference));
-  return { sourceUrl, cells: [owner, source(sourceUrl), status, reasonText(reason)] };
+  const place = element("a", { href: chatAddress(chatId), dir: "auto" }, placeOf(reference));
+  return { sourceUrl, place, cells: [source(sourceUrl), status, reasonText(reason)] };
 }
 
 /** @param {string | null} sourceUrl */
 function actions(sourceUrl) {
   if (!sourceUrl) return [];
-  const button = (/** @type {string} */ label, /** @type {typeof retryImage} */ act) =>
+  const button = (
+    /** @type {string} */ label,
+    /** @type {(sourceUrl: string, button: HTMLButtonElement) => Promise<unknown>} */ act,
+  ) =>
     element(
       "button",
       {
@@ -195,14 +234,17 @@ function reasonText(reason) {
 }
 
 /**
- * Returns whose picture is missing.
+ * Returns whose picture is missing, and in which chat.
  *
- * @param {Pick<Reference, "fullName" | "participantId" | "source">} reference
+ * @param {Pick<Reference, "fullName" | "participantId" | "source" | "chatTitle">} reference
  * @returns {string}
  */
-export function ownerOf({ fullName, participantId, source }) {
-  const owner = fullName ?? (participantId ? "an unnamed member" : "the chat itself");
-  return source === "contact" ? `${owner} (contact)` : owner;
+export function placeOf({ fullName, participantId, source, chatTitle }) {
+  const chat = chatTitle ?? "an unnamed chat";
+  if (!participantId) return `${chat} (the chat itself)`;
+  const owner = fullName ?? "an unnamed member";
+  const place = owner === chatTitle ? owner : `${owner} in ${chat}`;
+  return source === "contact" ? `${place} (contact)` : place;
 }
 
 /**

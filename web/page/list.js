@@ -9,6 +9,7 @@ import { errorNotice, notice } from "./notice.js";
 import { noChatsText } from "./origin.js";
 import { PINNED_FIRST, readPage } from "./pages.js";
 import { Pending } from "./pending.js";
+import { Search } from "./search.js";
 import { FIRST_WAIT_MS, longerWait } from "./waits.js";
 
 /** @import { ApiError } from "./api.js" */
@@ -57,6 +58,11 @@ const FILTERS = {
   all: { label: "All", isDivided: true, empty: null },
 };
 
+const NOTHING_FOUND = {
+  title: "Nothing found",
+  text: "No chat of this list has this name. The filter All searches archived chats, too.",
+};
+
 /** The list of chats. `element` is the view, and `heading` its heading. */
 export class ListView {
   /** @type {string | null} */
@@ -79,11 +85,12 @@ export class ListView {
   #body = element("div", { className: "periods" });
   #status = element("p", { className: "unseen", role: "status" });
   #more = element("button", { type: "button", className: "more", hidden: true }, "Older chats");
+  #search = new Search(() => this.refresh());
   #filters = element("nav", { className: "filters", aria: { label: "Filter" } });
 
   constructor() {
     this.heading = element("h1", { tabIndex: -1 }, "Chats");
-    const top = element("div", { className: "view-top" }, this.heading, this.#filters);
+    const top = element("div", { className: "view-top" }, this.heading, this.#search.element, this.#filters);
     this.element = element("section", { className: "list-view" }, top, this.#status, this.#body, this.#more);
     for (const [filter, { label }] of Object.entries(FILTERS)) {
       this.#filters.append(element("a", { href: `#/?filter=${filter}`, data: { filter } }, label));
@@ -134,8 +141,19 @@ export class ListView {
     for (const link of this.#filters.querySelectorAll("a")) {
       const isShown = link.dataset.filter === filter;
       link.ariaCurrent = isShown ? "page" : null;
-      if (isShown) link.scrollIntoView({ block: "nearest", inline: "center" });
+      if (isShown) this.#bringIntoView(link);
     }
+  }
+
+  /**
+   * Scrolls the filters, and nothing else, until a filter is in their middle. `scrollIntoView` would make the Tab key go
+   * on from there, past the link that skips to the content.
+   *
+   * @param {HTMLElement} link
+   */
+  #bringIntoView(link) {
+    const left = link.offsetLeft - this.#filters.offsetLeft;
+    this.#filters.scrollLeft = left - (this.#filters.clientWidth - link.offsetWidth) / 2;
   }
 
   #load() {
@@ -164,7 +182,7 @@ export class ListView {
    * @returns {Promise<Chats>}
    */
   #readPage(cursor) {
-    return readPage(this.#filter ?? "inbox", cursor);
+    return readPage(this.#filter ?? "inbox", cursor, this.#search.narrowing);
   }
 
   /**
@@ -215,7 +233,7 @@ export class ListView {
   /** Shows why the list is empty, and reads it again until there are chats. */
   async #showEmpty() {
     const endless = this.#endless;
-    const { empty } = this.#shownFilter();
+    const empty = this.#search.isActive ? NOTHING_FOUND : this.#shownFilter().empty;
     const origin = empty ? null : await readOrigin().catch(() => null);
     if (endless !== this.#endless || this.#cards.size) return; // Another list was opened in the meantime.
     const { title, text } = empty ?? { title: "No chats yet", text: noChatsText(origin) };

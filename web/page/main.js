@@ -6,6 +6,7 @@ import { ChatView } from "./chat.js";
 import { offerConnection } from "./connect.js";
 import { ListView } from "./list.js";
 import { OperatorView } from "./operator.js";
+import { offerToRemember } from "./remember.js";
 import { readRoute } from "./route.js";
 import { takeTokenFromAddress } from "./tokens.js";
 
@@ -99,4 +100,4 @@ document.addEventListener("click", refreshShownList);
 history.scrollRestoration = "manual"; // A view restores its own position, as its content arrives later.
 show();
 watchOrigin(banner);
-offerConnection(offer);
+offerConnection(offer).then(() => offer.hidden ? offerToRemember(offer) : null); // one offer at a time

@@ -3,6 +3,7 @@
 import { listChats } from "./api.js";
 
 /** @import { Chats } from "./answers.d.ts" */
+/** @import { Narrowing } from "./search.js" */
 
 /** The filter whose list begins with the pinned chats, like Beeper's inbox. */
 export const PINNED_FIRST = "inbox";
@@ -16,14 +17,27 @@ const MOST_PINNED = 100;
  *
  * @param {string} filter
  * @param {string | null} cursor The `nextCursor` of the page before, or null for the first page.
+ * @param {Partial<Narrowing>} [narrowing] What the list is searched for.
  * @returns {Promise<Chats>}
  */
-export async function readPage(filter, cursor) {
-  const page = listChats({ limit: PAGE_SIZE, participants: 0, filter, cursor });
+export async function readPage(filter, cursor, narrowing = {}) {
+  const page = firstMatches({ ...narrowing, limit: PAGE_SIZE, participants: 0, filter, cursor });
   if (filter !== PINNED_FIRST || cursor !== null) return page;
-  const pinned = listChats({ limit: MOST_PINNED, participants: 0, filter: "pinned" });
+  const pinned = listChats({ ...narrowing, limit: MOST_PINNED, participants: 0, filter: "pinned" });
   const [first, { chats }] = await Promise.all([page, pinned]);
   return withPinnedFirst(first, chats);
+}
+
+/**
+ * Reads a page, and the next one while a page is empty: the API ends a page after some thousand chats without a match.
+ *
+ * @param {Parameters<typeof listChats>[0]} query
+ * @returns {Promise<Chats>}
+ */
+async function firstMatches(query) {
+  const page = await listChats(query);
+  if (page.chats.length || page.nextCursor === null) return page;
+  return firstMatches({ ...query, cursor: page.nextCursor });
 }
 
 /**

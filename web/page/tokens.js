@@ -4,6 +4,8 @@
 
 /** @typedef {"read" | "admin"} TokenKind */
 
+const CAME_BY_LINK = "came-by-link"; // in sessionStorage, until the reader has decided whether to remember its token
+
 /**
  * Stores the token of the address, if there is one, and removes it from the address and from the history.
  *
@@ -12,9 +14,31 @@
 export function takeTokenFromAddress() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!token) return false;
-  keepToken("read", token, { remember: localStorage.getItem("read-token") !== null });
+  const remember = localStorage.getItem("read-token") !== null;
+  keepToken("read", token, { remember });
+  if (!remember) sessionStorage.setItem(CAME_BY_LINK, "1");
   history.replaceState(null, "", location.pathname);
   return true;
+}
+
+/**
+ * Returns whether the read token came with a link and is kept in this tab only.
+ *
+ * @returns {boolean}
+ */
+export function mayBeRemembered() {
+  return sessionStorage.getItem(CAME_BY_LINK) !== null && localStorage.getItem("read-token") === null;
+}
+
+/** Keeps the read token of this tab on this device. */
+export function rememberToken() {
+  keepToken("read", tokenFor("read"), { remember: true });
+  declineRemembering();
+}
+
+/** Notes that the reader has decided whether the token of the link is remembered. */
+export function declineRemembering() {
+  sessionStorage.removeItem(CAME_BY_LINK);
 }
 
 /**
