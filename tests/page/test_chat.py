@@ -105,7 +105,7 @@ def test_a_face_opens_its_picture_and_takes_the_focus_back(visit: Visit) -> None
 def test_a_face_leads_to_the_story_of_its_picture_and_it_is_forgotten_and_fetched_again(visit: Visit) -> None:
     face, member = open_crowd(visit)
     visit.bring_admin_token()
-    [picture] = visit.clone.get(f"/api/images/shown?{urlencode(member)}")["pictures"]
+    [picture] = visit.clone.get(f"/api/chat/pictures?{urlencode(member)}")["pictures"]
     face.click()
     visit.page.get_by_role("button", name="Explain").click()
     story = visit.page.get_by_role("dialog").last

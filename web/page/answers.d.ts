@@ -136,9 +136,8 @@ export interface ShownPicture {
   isShown: boolean;
 }
 
-export interface ShownPictures {
+export interface PicturesOfPlace {
   pictures: ShownPicture[];
-  nextCursor: string | null;
 }
 
 /** The story of one picture. `summary` tells it in sentences. */

@@ -75,9 +75,9 @@ export const listUncached = (query) => ask(`/api/images/uncached?${parameters(qu
  * Reads the pictures that a member of a chat may show, or without a `participantId` the chat itself.
  *
  * @param {{ chatId: string, participantId?: string }} query
- * @returns {Promise<Answer.ShownPictures>}
+ * @returns {Promise<Answer.PicturesOfPlace>}
  */
-export const shownPictures = (query) => ask(`/api/images/shown?${parameters(query)}`);
+export const picturesOf = (query) => ask(`/api/chat/pictures?${parameters(query)}`);
 
 /**
  * Reads the story of a picture.

@@ -1,6 +1,6 @@
 // Opens a face: the larger picture, and what an operator can do about exactly this picture.
 
-import { shownPictures } from "./api.js";
+import { picturesOf } from "./api.js";
 import { avatar } from "./card.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
@@ -60,7 +60,7 @@ async function openFace(face, name, place) {
     text.textContent = describe(changed);
   };
   try {
-    const { pictures } = await shownPictures(place);
+    const { pictures } = await picturesOf(place);
     const shown = pictures.find((picture) => picture.isShown);
     if (shown) actions.replaceChildren(...actionsOn(shown.sourceUrl, image, show));
     else actions.replaceChildren("It has changed meanwhile: open the chat again.");

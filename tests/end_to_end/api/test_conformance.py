@@ -71,6 +71,7 @@ LISTINGS: dict[str, tuple[dict[str, str], str]] = {
     "/api/chat": ({"chatId": "<chat>"}, "roster <chat>"),
     "/api/images": ({"status": "failed"}, "images failed"),
     "/api/images/uncached": ({}, "uncached"),
+    "/api/images/shown": ({"name": "a"}, "shown a"),
     "/api/contacts": ({}, "contacts"),
 }
 

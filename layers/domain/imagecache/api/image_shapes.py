@@ -90,6 +90,12 @@ class ShownPictures(TypedDict):
     nextCursor: str | None
 
 
+class PicturesOfPlace(TypedDict):
+    """The pictures that a member, or the chat itself, may show, the preferred one first."""
+
+    pictures: list[ShownPicture]
+
+
 class Attempt(TypedDict):
     """A request to an origin, and the origin's answer."""
 

@@ -14,7 +14,6 @@ from imagecache.api.source_url import SOURCE_URL
 from imagecache.api.story import story_json
 from imagecache.api.values import iso8601
 from imagecache.clock import Clock
-from imagecache.errors import InvalidRequestError
 from imagecache.model.chat import MOST_ID_BYTES
 from imagecache.model.image import ImageRecord, ImageStatus
 from imagecache.rules.image_choice import ShownFor
@@ -31,12 +30,11 @@ _SORTED = {ImageStatus.PENDING, ImageStatus.FAILED}
 # DynamoDB's limit for a partition key.
 _MOST_KEY_BYTES = 2048
 
-SHOWN_QUERY = (
-    Text("name", 200, about="members whose name contains this text, and chats whose title does"),
-    Text("chatId", MOST_ID_BYTES, about="in place of `name`: this chat"),
-    Text("participantId", MOST_ID_BYTES, about="with `chatId`: this member of the chat"),
-    CURSOR,
+PLACE = (
+    Text("chatId", MOST_ID_BYTES, required=True),
+    Text("participantId", MOST_ID_BYTES, about="a member of the chat; leave it out for the chat itself"),
 )
+NAME = Text("name", 200, required=True, about="a part of a member's name or of a chat's title, in any case")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +65,18 @@ class ImageRoutes:
                 answer=self.uncached_page,
             ),
             "GET /api/images/shown": Route(
-                summary="List the pictures of members and chats with this name, or of one chat or member; "
+                summary="List the pictures of members and chats with this name; "
                 "a page may be empty and still have a cursor",
-                query=SHOWN_QUERY,
+                query=(NAME, CURSOR),
                 gives=shapes.ShownPictures,
-                errors=[HTTPStatus.NOT_FOUND],
                 answer=self.shown_page,
+            ),
+            "GET /api/chat/pictures": Route(
+                summary="List the pictures that a chat or a member may show, and where each came from",
+                query=PLACE,
+                gives=shapes.PicturesOfPlace,
+                errors=[HTTPStatus.NOT_FOUND],
+                answer=self.pictures_of_place,
             ),
             "POST /api/images/explain": Route(
                 summary="Explain the state of one image, with its history",
@@ -109,20 +113,16 @@ class ImageRoutes:
             "nextCursor": cursors.write("uncached", following),
         }
 
-    def shown_page(
-        self, *, name: str | None, chat_id: str | None, participant_id: str | None, cursor: str | None
-    ) -> shapes.ShownPictures:
-        """Answers `GET /api/images/shown`. Raises InvalidRequestError and NotFoundError."""
-        if chat_id is not None and name is None:
-            if participant_id is None:
-                found = self.picture_finder.of_chat(chat_id)
-            else:
-                found = self.picture_finder.of_member(chat_id, participant_id)
-            return {"pictures": [_picture_json(picture) for picture in found], "nextCursor": None}
-        if name is None or chat_id is not None or participant_id is not None:
-            raise InvalidRequestError(
-                "Send either name, or chatId with or without a participantId of this chat"
-            )
+    def pictures_of_place(self, *, chat_id: str, participant_id: str | None) -> shapes.PicturesOfPlace:
+        """Answers `GET /api/chat/pictures`. Raises NotFoundError."""
+        if participant_id is None:
+            found = self.picture_finder.of_chat(chat_id)
+        else:
+            found = self.picture_finder.of_member(chat_id, participant_id)
+        return {"pictures": [_picture_json(picture) for picture in found]}
+
+    def shown_page(self, *, name: str, cursor: str | None) -> shapes.ShownPictures:
+        """Answers `GET /api/images/shown`. Raises InvalidRequestError."""
         listing = f"shown {name}"
         after = cursors.read(listing, cursor, _member_position)
         found, following = self.picture_finder.named(name, after=after)
