@@ -155,7 +155,8 @@ class Forgotten(TypedDict):
 
     `deletedVersions` is the number of deleted versions of its objects. `edge` says whether CloudFront deletes
     its copies: `told` if it does, `not_told` if the request to CloudFront has failed, `not_needed` if the
-    image was not stored or another image has the same content.
+    image was not stored or another image has the same content. The stack of `make run` has no CloudFront: a
+    part of its engine answers in that place, so `edge` says nothing there.
     """
 
     status: Literal["forgotten"]
