@@ -101,7 +101,6 @@ HEALTH: Json = {"status": "ok"}
 
 STATUS: Json = {
     "origin": {"state": "ok", "since": "2026-11-20T00:00:00Z", "checkedAt": "2026-11-25T09:50:00Z"},
-    "accounts": [{"accountId": "whatsapp_1", "network": "WhatsApp"}],
 }
 
 CONNECTED: Json = {

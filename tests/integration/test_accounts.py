@@ -39,7 +39,9 @@ def test_an_account_has_its_status_since_the_first_run_that_saw_it(synced: Synce
     synced.sync()
     assert accounts_of(synced.stack) == [("whatsapp", "connected", NOW)]
     network = ACCOUNT["network"]
-    assert Api(synced.stack).get("/api/status")["accounts"] == [{"accountId": "whatsapp", "network": network}]
+    assert Api(synced.stack).get("/api/status", fields="all")["accounts"] == [
+        {"accountId": "whatsapp", "network": network}
+    ]
     synced.stack.now += HOUR
     synced.sync(complete=False)
     assert accounts_of(synced.stack) == [("whatsapp", "connected", NOW)]

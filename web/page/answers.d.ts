@@ -59,7 +59,7 @@ export interface Origin {
 
 export interface Status {
   origin: Origin;
-  accounts: AccountName[];
+  accounts?: AccountName[];
 }
 
 /** An account in Beeper, by whose id a list of chats can be filtered. */

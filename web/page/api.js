@@ -39,18 +39,24 @@ export const listChats = (query) => ask(`/api/chats?${parameters(query)}`);
 export const readChat = (query) => ask(`/api/chat?${parameters(query)}`);
 
 /**
- * Reads how Beeper answered the last sync, and which accounts it has.
- *
- * @returns {Promise<Answer.Status>}
- */
-export const readStatus = () => ask("/api/status");
-
-/**
  * Reads how Beeper answered the last sync.
  *
  * @returns {Promise<Answer.Origin>}
  */
-export const readOrigin = async () => (await readStatus()).origin;
+export async function readOrigin() {
+  const status = /** @type {Answer.Status} */ (await ask("/api/status"));
+  return status.origin;
+}
+
+/**
+ * Reads which accounts Beeper had at the last sync.
+ *
+ * @returns {Promise<Answer.AccountName[]>}
+ */
+export async function readAccounts() {
+  const status = /** @type {Answer.Status} */ (await ask("/api/status?fields=all"));
+  return status.accounts ?? [];
+}
 
 /** @returns {Promise<Answer.Stats>} */
 export const readStats = () => ask("/api/stats");

@@ -1,6 +1,6 @@
 // Searches the list of chats for a part of a title, and restricts it to one account.
 
-import { readStatus } from "./api.js";
+import { readAccounts } from "./api.js";
 import { element } from "./element.js";
 
 /** @import { AccountName } from "./answers.d.ts" */
@@ -56,7 +56,7 @@ export class Search {
   }
 
   async #offerAccounts() {
-    const { accounts } = await readStatus().catch(() => ({ accounts: [] }));
+    const accounts = await readAccounts().catch(() => []);
     if (accounts.length < 2) return;
     const options = [["", "All accounts"], ...accountLabels(accounts)];
     this.#account.replaceChildren(...options.map(([value, label]) => element("option", { value }, label)));

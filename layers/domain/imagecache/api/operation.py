@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from imagecache.api import operation_shapes as shapes
+from imagecache.api.fields import Choice
 from imagecache.api.http import Route, Routes
 from imagecache.api.values import iso8601
 from imagecache.model.access import Role
@@ -14,6 +16,23 @@ from imagecache.stores.state.beeper_health import BeeperHealth, BeeperHealthStor
 from imagecache.stores.state.last_sync import LastSyncStore
 from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
 from imagecache.usecases.reading.count_cache import CacheCounter
+
+
+class StatusFields(StrEnum):
+    """The fields of a status: how Beeper is, or all. Pages ask for the former every five minutes."""
+
+    ORIGIN = "origin"
+    ALL = "all"
+
+
+STATUS_QUERY = (
+    Choice(
+        "fields",
+        StatusFields,
+        default=StatusFields.ORIGIN,
+        about="what the answer has: how Beeper is, or the accounts, too",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +54,8 @@ class OperationRoutes:
                 answer=self.stats,
             ),
             "GET /api/status": Route(
-                summary="Show whether Beeper can be reached, and which accounts it has",
+                summary="Show whether Beeper can be reached",
+                query=STATUS_QUERY,
                 gives=shapes.Status,
                 answer=self.status,
             ),
@@ -55,13 +75,15 @@ class OperationRoutes:
         """
         return {"status": "ok"}
 
-    def status(self) -> shapes.Status:
+    def status(self, *, fields: StatusFields) -> shapes.Status:
         """Answers `GET /api/status`."""
-        accounts = [each.account for each in self.accounts_store.read()]
-        return {
-            "origin": _origin(self.beeper_health_store.read()),
-            "accounts": [{"accountId": each.account_id, "network": each.network} for each in accounts],
-        }
+        status: shapes.Status = {"origin": _origin(self.beeper_health_store.read())}
+        if fields is StatusFields.ALL:
+            accounts = [each.account for each in self.accounts_store.read()]
+            status["accounts"] = [
+                {"accountId": each.account_id, "network": each.network} for each in accounts
+            ]
+        return status
 
     def stats(self) -> shapes.Stats:
         """Answers `GET /api/stats`."""

@@ -3,7 +3,7 @@
 Docstrings are published in the OpenAPI document.
 """
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict  # typing's own cannot be turned into JSON Schema before 3.12
 
@@ -35,10 +35,10 @@ class AccountName(TypedDict):
 
 
 class Status(TypedDict):
-    """The state of Beeper at the last sync, and the accounts that Beeper had then."""
+    """The state of Beeper at the last sync. It had these `accounts` then, if the request asks for them."""
 
     origin: Origin
-    accounts: list[AccountName]
+    accounts: NotRequired[list[AccountName]]
 
 
 class Deduplication(TypedDict):
