@@ -23,6 +23,36 @@ def test_a_process_that_fails_meanwhile_ends_the_restore(tmp_path: Path) -> None
         Restore(tmp_path).run(check)
 
 
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Replaces the command by this Python file, which gets the arguments of the command."""
+    package = tmp_path / "imagecache_cli"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return package / "__main__.py"
+
+
+def test_a_restore_that_failed_ends_the_run(tmp_path: Path, command: Path) -> None:
+    """A damaged backup and a full disk have the same exit code as a restore that left some images out."""
+    command.write_text("import sys; sys.exit(1)")
+    restore = Restore(tmp_path)
+    with pytest.raises(RestoreError, match="was not restored"):
+        restore.run(lambda: None)
+    assert restore.folder == tmp_path
+
+
+def test_a_restore_that_left_some_images_out_is_over(
+    tmp_path: Path, command: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command.write_text("import sys; print('restored 2 of 3 images'); sys.exit(1)")
+    restore = Restore(tmp_path)
+    restore.run(lambda: None)
+    assert restore.folder is None
+    out, err = capfd.readouterr()
+    assert (out, "restored 2 of 3 images" in err) == ("", True)
+
+
 def test_without_a_folder_nothing_is_restored(capfd: pytest.CaptureFixture[str]) -> None:
     Restore(None).run(lambda: None)
     assert capfd.readouterr().err == ""
