@@ -22,16 +22,19 @@ class Restore:
         """Takes the folder of the backup, or None if nothing is to be restored."""
         self.folder = folder
 
-    def run(self, check: Callable[[], None]) -> None:
+    def run(self, check: Callable[[], None], *, pause: Callable[[], None]) -> None:
         """Restores the backup by the command `imagecache restore`, which writes its progress to stderr.
 
-        `check` is called meanwhile, and may raise. Raises RestoreError if the command did not reach its end;
-        the next restore continues it. If only some images were left out, the command has said why, and the
-        run continues.
+        `pause` is called before. It should keep the workers from downloading what a scheduled sync queues
+        meanwhile, because the backup has most of it. `check` is called meanwhile, and may raise.
+
+        Raises RestoreError if the command did not reach its end; the next restore continues it. If only some
+        images were left out, the command has said why, and the run continues.
         """
         if self.folder is None:
             return
         say(f"restoring {self.folder}")
+        pause()
         with subprocess.Popen(
             [sys.executable, "-P", "-m", "imagecache_cli", "--local", "restore", str(self.folder)],
             cwd=ROOT,

@@ -152,7 +152,7 @@ def _run(
         elif origins.dex:
             import_from_dex(stack, wait=False)
         if not demo:
-            restore.run(check)
+            restore.run(check, pause=partial(pause_queue, stack))
         advice = "set BEEPER_TOKEN to a new one" if settings.beeper else "connect it again in the page"
         beeper_problem = find_problem(origins.beeper, if_refused=advice)
         resume_queue(stack)
