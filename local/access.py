@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local.journal import flush_folder
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -60,7 +62,7 @@ def _add(file: Path, name: str, value: Mapping[str, str]) -> None:
 
 
 def write_privately(file: Path, content: Mapping[str, Any]) -> None:
-    """Replaces a file with JSON that only this user may read, whole or not at all."""
+    """Replaces a file with JSON that only this user may read, whole or not at all, and durably."""
     unfinished = file.with_suffix(".new")
     # The file of a killed run may have another mode, or another process may have opened it.
     unfinished.unlink(missing_ok=True)
@@ -70,3 +72,4 @@ def write_privately(file: Path, content: Mapping[str, Any]) -> None:
         writing.flush()
         os.fsync(writing.fileno())
     os.replace(unfinished, file)
+    flush_folder(file.parent)

@@ -26,6 +26,7 @@ from urllib.parse import urlencode, urlsplit
 
 from local.access import write_privately
 from local.beeper import open_directly
+from local.journal import flush_folder
 from local.settings import Origin, is_token
 
 _METADATA_PATH = "/.well-known/oauth-authorization-server"
@@ -126,7 +127,7 @@ class Connector:
             "token_endpoint_auth_method": "none",
         }
         client_id = _request(endpoints.registration_url, json_body=client).get("client_id")
-        if not isinstance(client_id, str) or not client_id:
+        if not isinstance(client_id, str) or not is_token(client_id):
             raise ConnectError(self._not_understood())
         attempt = _Attempt(
             endpoints,
@@ -191,10 +192,17 @@ class Connector:
             raise ConnectError(f"The token cannot be stored ({error.strerror}): connect again") from error
 
     def disconnect(self) -> bool:
-        """Forgets the token. Returns False if it may be valid still, because Beeper could not be told."""
+        """Forgets the token. Returns False if it may be valid still, because Beeper could not be told.
+
+        Raises ConnectError if its file cannot be deleted. Then nothing has changed.
+        """
         with self._lock:
+            try:
+                self._file.unlink(missing_ok=True)
+                flush_folder(self._file.parent)
+            except OSError as error:
+                raise ConnectError(f"The token cannot be deleted ({error.strerror}): try again") from error
             connection, self._connection = self._connection, None
-            self._file.unlink(missing_ok=True)
             self.changes += 1
         if connection is None:
             return True
@@ -307,7 +315,7 @@ def _request(
         ) from None
     try:
         document = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise ConnectError(f"{where} does not answer as Beeper does: is BEEPER_URL its address?")
@@ -319,7 +327,7 @@ def _error_code(answer: urllib.error.HTTPError) -> str | None:
     with answer:
         try:
             return str(json.loads(answer.read(_MAX_ANSWER_BYTES))["error"])
-        except (OSError, HTTPException, ValueError, KeyError, TypeError):
+        except (OSError, HTTPException, ValueError, KeyError, TypeError, RecursionError):
             return None
 
 
@@ -333,9 +341,10 @@ def _read(file: Path, beeper_url: str) -> _Connection | None:
     try:
         content = json.loads(file.read_text())
         url, token, client_id = content["url"], content["token"], content["clientId"]
+        is_usable = url == beeper_url and is_token(token) and is_token(client_id)
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    return _Connection(Origin(url, token), client_id) if url == beeper_url and is_token(token) else None
+    return _Connection(Origin(url, token), client_id) if is_usable else None
 
 
 def _write(file: Path, connection: _Connection) -> None:

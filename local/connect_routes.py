@@ -90,7 +90,10 @@ class ConnectRoutes:
     def _disconnect(self, _: Message) -> Answer:
         if self._has_fixed_token or not self._connector.beeper:
             return _error(HTTPStatus.CONFLICT, "No Beeper is connected")
-        is_revoked = self._connector.disconnect()
+        try:
+            is_revoked = self._connector.disconnect()
+        except ConnectError as error:
+            return _error(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         self._on_change()
         return json_answer(HTTPStatus.OK, {"isRevoked": is_revoked})
 

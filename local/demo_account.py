@@ -80,7 +80,10 @@ def _kept_ports(note: Path) -> tuple[int, int]:
 
     The addresses are parameters of the stack, so other ports would make an update of the stack necessary.
     """
-    last_port, last_media_port = json.loads(note.read_text()) if note.exists() else (0, 0)
+    try:
+        last_port, last_media_port = (int(each) for each in json.loads(note.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):  # a power cut may leave an empty file
+        last_port, last_media_port = 0, 0
     port = free_port(last_port)
     media_port = free_port(last_media_port)
     note.write_text(json.dumps([port, media_port]))

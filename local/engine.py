@@ -19,6 +19,7 @@ from local.state_folder import keep_port, kept_port, prepare
 REGION: Final = "eu-west-1"
 _KEY: Final = "test"  # an SDK needs a key for its signatures, which the engine does not check
 _HOST: Final = "127.0.0.1"
+_PORTS: Final = range(1, 65536)
 _SAVE_SECONDS = 60.0
 
 
@@ -110,9 +111,12 @@ def running_engine(folder: Path) -> Iterator[Engine]:
 
 
 def listen(wanted: int = 0) -> socket.socket:
-    """Returns a socket that listens on the port `wanted` of 127.0.0.1 or, if that is taken, on any other."""
+    """Returns a socket that listens on the port `wanted` of 127.0.0.1.
+
+    If that is taken, or no port, it listens on any other.
+    """
     try:
-        return socket.create_server((_HOST, wanted))
+        return socket.create_server((_HOST, wanted if wanted in _PORTS else 0))
     except OSError:
         return socket.create_server((_HOST, 0))
 

@@ -17,6 +17,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 import struct
 import time
 import zlib
@@ -309,19 +310,24 @@ class _Reading:
                 )
 
     def _put_aside(self, numbers: list[int], damaged: int, reason: str) -> None:
-        """Renames this journal and all later ones, and continues with a snapshot of the values before it."""
+        """Copies this journal and all later ones, and continues with a snapshot of the values before it.
+
+        They are deleted only after that: if the disk is full, or the power fails, nothing is lost.
+        """
         if not self.values:
             raise self._nothing_readable()
-        for number in numbers:
-            if number >= damaged:
-                kept = self._rename(f"journal-{number}")
-                self.problems.append(
-                    f"a journal of the stored state is damaged ({reason}) and was kept as {kept}:"
-                    " what changed after the damage is lost"
-                )
-                reason = "it continues a damaged one"
+        aside = [number for number in numbers if number >= damaged]
+        for number in aside:
+            kept = self._copy(f"journal-{number}")
+            self.problems.append(
+                f"a journal of the stored state is damaged ({reason}) and was kept as {kept}:"
+                " what changed after the damage is lost"
+            )
+            reason = "it continues a damaged one"
         self.first = self.last = self.last + 1
         write_snapshot(self._folder, self.first, self.values)
+        for number in aside:
+            (self._folder / f"journal-{number}").unlink()
 
     def _nothing_readable(self) -> JournalError:
         return JournalError(
@@ -330,10 +336,20 @@ class _Reading:
         )
 
     def _rename(self, name: str) -> Path:
-        kept = self._folder / f"{name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+        kept = self._kept(name)
         (self._folder / name).rename(kept)
         flush_folder(self._folder)
         return kept
+
+    def _copy(self, name: str) -> Path:
+        kept = self._kept(name)
+        shutil.copyfile(self._folder / name, kept)
+        with kept.open("rb") as copied:
+            flush_to_disk(copied.fileno())
+        return kept
+
+    def _kept(self, name: str) -> Path:
+        return self._folder / f"{name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
 
     def _numbers(self, kind: str) -> set[int]:
         return {number for file, number in _numbered(self._folder) if file.name.startswith(kind)}

@@ -9,7 +9,6 @@ from local.console import say
 from local.template import ROOT
 
 _SECONDS_BETWEEN_CHECKS = 0.5
-_SOME_LEFT_OUT = 1  # the exit code of `imagecache restore` if an image could not be restored
 
 
 class RestoreError(Exception):
@@ -23,37 +22,49 @@ class Restore:
         """Takes the folder of the backup, or None if nothing is to be restored."""
         self.folder = folder
 
-    def run(self, check: Callable[[], None]) -> None:
+    def run(self, check: Callable[[], None], *, pause: Callable[[], None]) -> None:
         """Restores the backup by the command `imagecache restore`, which writes its progress to stderr.
 
-        `check` is called meanwhile, and may raise. Raises RestoreError if nothing was restored. If only some
-        images were left out, the command has said which, and the run continues.
+        `pause` is called before. It should keep the workers from downloading what a scheduled sync queues
+        meanwhile, because the backup has most of it. `check` is called meanwhile, and may raise.
+
+        Raises RestoreError if the command did not reach its end; the next restore continues it. If only some
+        images were left out, the command has said why, and the run continues.
         """
         if self.folder is None:
             return
         say(f"restoring {self.folder}")
+        pause()
         with subprocess.Popen(
             [sys.executable, "-P", "-m", "imagecache_cli", "--local", "restore", str(self.folder)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=subprocess.PIPE,
+            text=True,
         ) as command:
             try:
-                while (status := _wait(command)) is None:
+                while not _has_ended(command):
                     check()
+                assert command.stdout  # noqa: S101 - it is a pipe
+                answer = command.stdout.read().strip()
             except BaseException:
                 command.terminate()  # the next start continues the restore
                 raise
-        if status not in {0, _SOME_LEFT_OUT}:
+        # Its exit code is 1 if it failed, and also if some images were left out. Only a restore that has
+        # reached its end prints an answer.
+        if not answer:
             raise RestoreError(
                 f"{self.folder} was not restored: see above, or start without RESTORE and use"
                 " `.local/bin/imagecache --local restore FOLDER --merge`"
             )
+        say(answer)
         self.folder = None
 
 
-def _wait(command: "subprocess.Popen[bytes]") -> int | None:
+def _has_ended(command: "subprocess.Popen[str]") -> bool:
+    """Waits for half a second at most, and returns whether the command has ended."""
     try:
-        return command.wait(_SECONDS_BETWEEN_CHECKS)
+        command.wait(_SECONDS_BETWEEN_CHECKS)
     except subprocess.TimeoutExpired:
-        return None
+        return False
+    return True

@@ -4,8 +4,8 @@ Without a Beeper it shows the demo account, and the page can connect a Beeper. T
 started again with the other account, by the same process.
 
 The exit code is 0 if it was stopped when it was ready, and 128 + the signal's number if it was stopped
-earlier. It is 1 if one of its processes failed, and 2 if a setting is wrong, the port is taken, or this
-folder's stack is running already.
+earlier. It is 1 if one of its processes or the disk failed, and 2 if a setting is wrong, the port is taken,
+or this folder's stack is running already.
 """
 
 import contextlib
@@ -69,6 +69,7 @@ _FAILURES = (
     TemplateError,
     BotoCoreError,
     ClientError,
+    OSError,  # of the disk, which may be full or not writable
 )
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS_BETWEEN_CHECKS = 0.5
@@ -152,7 +153,7 @@ def _run(
         elif origins.dex:
             import_from_dex(stack, wait=False)
         if not demo:
-            restore.run(check)
+            restore.run(check, pause=partial(pause_queue, stack))
         advice = "set BEEPER_TOKEN to a new one" if settings.beeper else "connect it again in the page"
         beeper_problem = find_problem(origins.beeper, if_refused=advice)
         resume_queue(stack)

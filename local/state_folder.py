@@ -23,7 +23,8 @@ def prepare(folder: Path) -> Path:
     """Makes the folder one of this version, and returns the folder of its journal.
 
     The objects in `s3` are never deleted here, because they may be the last copies of pictures. Raises
-    ChildError if a later version of this program has written the folder. Nothing is changed then.
+    ChildError if a later version of this program has written the folder, or if its version is not known any
+    more. Nothing is changed then.
     """
     version = _version(folder)
     if version > VERSION:
@@ -52,9 +53,11 @@ def prepare(folder: Path) -> Path:
 
 
 def kept_port(journal: Path) -> int:
-    """Returns the port of the last start, or 0 if there was none."""
-    file = journal / "port"
-    return int(file.read_text()) if file.exists() else 0
+    """Returns the port of the last start, or 0 if there was none or it is not known any more."""
+    try:
+        return int((journal / "port").read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
 
 
 def keep_port(journal: Path, port: int) -> None:
@@ -63,9 +66,18 @@ def keep_port(journal: Path, port: int) -> None:
 
 
 def _version(folder: Path) -> int:
-    """Returns the layout's version, or 0 if the folder is new. Before version 2 there was no such file."""
+    """Returns the layout's version, or 0 if the folder is new. Before version 2 there was no such file.
+
+    Raises ChildError if it is not known any more.
+    """
     if (file := folder / "version").exists():
-        return int(file.read_text())
+        try:
+            return int(file.read_text())
+        except ValueError as error:
+            raise ChildError(
+                f"{file} is damaged, so it is not known which version of this program has written its folder."
+                f" Nothing was changed: if this one was the last, write {VERSION} into that file"
+            ) from error
     return 1 if _saved_by_version_1(folder) else 0
 
 

@@ -20,10 +20,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(".local", "service")
@@ -40,6 +41,7 @@ LAST_BACKUP_FILE = "last-backup.json"
 _RUN = 'python=$("$0" tools/environment.py run) && exec "$python" -m local.run'
 _LOG_BYTES = 1_000_000
 _OLD_LOGS = 4
+_LONGEST_LINE = 10_000  # characters; a longer line is logged in parts
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 300.0
 # A run of so many seconds has worked, so that the pause before the next one is short again.
@@ -48,6 +50,7 @@ _STOP_SECONDS = 60.0
 _READY = "ready "
 _SECONDS_BETWEEN_CHECKS = 60.0  # whether a backup is due
 _SECONDS_AFTER_A_FAILED_BACKUP = 3600.0
+_MANIFEST = "manifest.json"  # every folder with a backup has this file
 _BACK_UP = (".local/bin/imagecache", "--local", "backup")
 
 
@@ -66,10 +69,22 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """The last backup: when it ended, in seconds since 1970, and whether it succeeded."""
+    """The last backup: when it ended, in seconds since 1970, and whether it succeeded.
+
+    `has_backup` says that this one or an earlier one into the same folder did.
+    """
 
     ended_at: float
     succeeded: bool
+    has_backup: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The folder of the backups, and the seconds between two of them."""
+
+    folder: Path
+    seconds: float
 
 
 def pause_after(failures: int) -> float:
@@ -101,8 +116,12 @@ class Supervisor:
             with self._open_log():
                 backups = threading.Thread(target=self._back_up_until_stopped)
                 backups.start()
-                self._run_until_stopped()
-                backups.join()
+                try:
+                    self._run_until_stopped()
+                finally:
+                    # Also after an error: then this process ends, and systemd or launchd starts it again.
+                    self.stop()
+                    backups.join()
                 self._log.info("stopped")
         return 0
 
@@ -118,18 +137,24 @@ class Supervisor:
         while not self._stopping.is_set():
             self._record(State("starting", time.time(), failures))
             started = time.monotonic()
-            status = self._run_once(failures)
+            try:
+                end = f"has ended with exit code {self._run_once(failures)}"
+            except (OSError, ValueError) as error:
+                end = f"cannot be started: {error}"
             if self._stopping.is_set():
                 break
             failures = 1 if time.monotonic() - started >= _GOOD_RUN else failures + 1
             pause = pause_after(failures)
-            self._log.warning("`make run` has ended with exit code %s; next start in %d s", status, pause)
+            self._log.warning("`make run` %s; next start in %d s", end, pause)
             self._record(State("waiting", time.time(), failures))
             self._stopping.wait(pause)
         (self._folder / STATE_FILE).unlink(missing_ok=True)
 
     def _run_once(self, failures: int) -> int:
-        """Runs the command to its end, and returns its exit code."""
+        """Runs the command to its end, and returns its exit code.
+
+        Raises OSError or ValueError if it cannot be started.
+        """
         with subprocess.Popen(
             self._command,
             cwd=self._root,
@@ -145,7 +170,7 @@ class Supervisor:
                 child.terminate()
             reader = threading.Thread(target=self._copy_errors, args=(child,))
             reader.start()
-            for line in child.stdout or ():
+            for line in _lines(child.stdout):
                 if line.startswith(_READY):
                     self._log.info("ready")
                     self._record(State("ready", time.time(), failures))
@@ -162,18 +187,54 @@ class Supervisor:
 
     def _back_up_until_stopped(self) -> None:
         """Backs up whenever that is due and the stack is ready. Tries a failed backup again after an hour."""
+        last = self._last_backup()
         while not self._stopping.wait(_SECONDS_BETWEEN_CHECKS):
-            plan = _read_json(self._folder / BACKUP_FILE)
-            if not plan or not self._is_ready.is_set():
+            if not self._is_ready.is_set():
                 continue
-            last = _read_json(self._folder / LAST_BACKUP_FILE)
-            pause = plan["seconds"] if last and last["succeeded"] else _SECONDS_AFTER_A_FAILED_BACKUP
-            if not last or not 0 <= time.time() - last["ended_at"] < pause:
-                self._back_up_into(str(plan["folder"]))
+            try:
+                plan = _read_plan(self._folder / BACKUP_FILE)
+            except (OSError, ValueError) as error:
+                self._log.warning("backup: %s", error)
+                continue
+            if plan is None:
+                continue
+            pause = plan.seconds if last and last.succeeded else _SECONDS_AFTER_A_FAILED_BACKUP
+            if last and 0 <= time.time() - last.ended_at < pause:
+                continue
+            has_backup = last is not None and last.has_backup
+            succeeded = self._back_up_into(plan.folder, has_backup=has_backup)
+            if not self._stopping.is_set():  # a backup that was stopped is due at the next start
+                last = Backup(time.time(), succeeded, has_backup or succeeded)
+                self._write(LAST_BACKUP_FILE, last)
 
-    def _back_up_into(self, folder: str) -> None:
+    def _last_backup(self) -> Backup | None:
+        """Returns the outcome of the last backup, or None if it is not known."""
+        try:
+            content = _read_json(self._folder / LAST_BACKUP_FILE) or {}
+            succeeded = content["succeeded"] is True
+            has_backup = content.get("has_backup", succeeded) is True
+            return Backup(float(content["ended_at"]), succeeded, has_backup)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _back_up_into(self, folder: Path, *, has_backup: bool) -> bool:
+        """Makes a backup, and returns whether it succeeded. `has_backup` says that the folder has one."""
+        if has_backup and not (folder / _MANIFEST).exists():
+            self._log.warning(
+                "backup: %s has no backup any more: is its disk missing? To begin a new one there, run"
+                " `imagecache service install --backup` again",
+                folder,
+            )
+            return False
+        try:
+            return self._run_backup(folder)
+        except OSError as error:
+            self._log.warning("backup: cannot be started: %s", error)
+            return False
+
+    def _run_backup(self, folder: Path) -> bool:
         with subprocess.Popen(
-            [*self._back_up, folder],
+            [*self._back_up, str(folder)],
             cwd=self._root,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -184,15 +245,14 @@ class Supervisor:
             self._backup = backup
             if self._stopping.is_set():  # `stop` was called while the process was started
                 backup.terminate()
-            for line in backup.stdout or ():
+            for line in _lines(backup.stdout):
                 self._log.info("backup: %s", line.rstrip())
             succeeded = backup.wait() == 0
         self._backup = None
-        if not self._stopping.is_set():  # a backup that was stopped is due at the next start
-            self._write(LAST_BACKUP_FILE, Backup(time.time(), succeeded))
+        return succeeded
 
     def _copy_errors(self, child: "subprocess.Popen[str]") -> None:
-        for line in child.stderr or ():
+        for line in _lines(child.stderr):
             self._log.info("%s", line.rstrip())
 
     @contextlib.contextmanager
@@ -209,10 +269,14 @@ class Supervisor:
         self._write(STATE_FILE, state)
 
     def _write(self, name: str, content: State | Backup) -> None:
+        """Replaces a file. If the disk refuses, for example because it is full, the stack runs on."""
         file = self._folder / name
         new = file.with_suffix(".new")
-        new.write_text(json.dumps(asdict(content)))
-        new.replace(file)
+        try:
+            new.write_text(json.dumps(asdict(content)))
+            new.replace(file)
+        except OSError as error:
+            self._log.warning("%s cannot be written: %s", name, error.strerror)
 
     @contextlib.contextmanager
     def _open_log(self) -> Iterator[None]:
@@ -228,18 +292,48 @@ class Supervisor:
             handler.close()
 
 
+def _lines(stream: IO[str] | None) -> Iterator[str]:
+    """Yields the lines of a stream. A line that is too long for the log is yielded in parts."""
+    return iter(partial(stream.readline, _LONGEST_LINE), "") if stream else iter(())
+
+
 def _settings(file: Path) -> Mapping[str, str]:
-    """Returns the settings with which the service was installed, as environment variables."""
-    return _read_json(file) or {}
+    """Returns the settings with which the service was installed, as environment variables.
+
+    Raises ValueError if they are damaged.
+    """
+    settings = _read_json(file) or {}
+    if not all(isinstance(value, str) for value in settings.values()):
+        raise _damaged(file)
+    return settings
+
+
+def _read_plan(file: Path) -> _Plan | None:
+    """Returns the plan of the backups, or None if there are none. Raises ValueError if it is damaged."""
+    content = _read_json(file)
+    if content is None:
+        return None
+    try:
+        return _Plan(Path(content["folder"]), float(content["seconds"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(file) from error
 
 
 def _read_json(file: Path) -> dict[str, Any] | None:
-    """Returns the object in a file, or None if there is no such file."""
+    """Returns the object in a file, or None if there is no such file. Raises ValueError if it is damaged."""
     try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise _damaged(file) from error
+    if not isinstance(content, dict):
+        raise _damaged(file)
     return content
+
+
+def _damaged(file: Path) -> ValueError:
+    return ValueError(f"{file} is damaged: run `imagecache service install` again")
 
 
 def main() -> int:

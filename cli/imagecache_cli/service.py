@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from xml.parsers.expat import ExpatError
 
 import typer
 
@@ -47,6 +48,8 @@ _NAME = "imagecache"
 _LABEL = "chat-image-cache.imagecache"
 _FOLDER = Path(".local", "service")
 _READY = "ready"
+_STARTING = "starting"
+_STOP_SECONDS = 90  # after this time, launchd kills the supervisor
 _SUPERVISOR = Path("tools", "supervisor.py")
 _UNIT = """\
 [Unit]
@@ -84,7 +87,10 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Manager:
-    """systemd or launchd: the file that describes the service, and the commands that control it."""
+    """systemd or launchd: the file that describes the service, and the commands that control it.
+
+    `is_loaded` succeeds while the service still stops, if `stop` does not wait for its end.
+    """
 
     file: Path
     content: bytes
@@ -92,6 +98,7 @@ class Manager:
     stop: tuple[tuple[str, ...], ...]
     restart: tuple[str, ...]
     after_removal: tuple[tuple[str, ...], ...] = ()
+    is_loaded: tuple[str, ...] | None = None
 
 
 class Every(StrEnum):
@@ -116,18 +123,19 @@ def install(
     outside, screen = _opened(context)
     clone = _clone(outside)
     manager = _manager(clone, outside.environment)
-    other = _installed_clone(manager.file)
-    if other is not None and other != str(clone):
-        raise SettingsError(
-            f"the service of another clone is installed ({other}): run `imagecache service uninstall` there"
-        )
+    _refuse_another_clone(manager, clone)
+    if manager.file.exists():
+        # What runs has the settings of the first installation, and launchd does not load an agent twice.
+        _stop(manager, outside.sleep)
     folder = clone / _FOLDER
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = {name: outside.environment[name] for name in SETTINGS if outside.environment.get(name)}
     _write_private(folder / "settings.json", json.dumps(settings).encode())
-    (folder / "backup.json").unlink(missing_ok=True)
+    for name in ("backup.json", "last-backup.json"):
+        (folder / name).unlink(missing_ok=True)
     if backup:
-        plan = {"folder": str(outside.folder / backup), "seconds": _SECONDS[every]}
+        backup = outside.folder / backup.expanduser()
+        plan = {"folder": str(backup), "seconds": _SECONDS[every]}
         _write_private(folder / "backup.json", json.dumps(plan).encode())
     manager.file.parent.mkdir(parents=True, exist_ok=True)
     manager.file.write_bytes(manager.content)
@@ -135,13 +143,14 @@ def install(
         for command in manager.start:
             _run(command)
     except CommandError:
+        _stop(manager, outside.sleep)
         _remove(manager, folder)
         raise
     screen.show(
         {"installed": True, "file": str(manager.file), "settings": sorted(settings)},
         f"installed {manager.file}\n"
         f"settings kept: {', '.join(sorted(settings)) or 'none, so the demo account is shown'}\n"
-        f"{f'a backup every {every} into {outside.folder / backup}' if backup else 'no backups'}\n"
+        f"{f'a backup every {every} into {backup}' if backup else 'no backups'}\n"
         "`imagecache service status` says when it is ready",
     )
 
@@ -154,10 +163,8 @@ def uninstall(context: typer.Context) -> None:
     manager = _manager(clone, outside.environment)
     if not manager.file.exists():
         raise CommandError("no service is installed: there is nothing to uninstall")
-    for command in manager.stop:
-        # What is not running cannot be stopped, and is to be removed all the same.
-        with suppress(CommandError):
-            _run(command)
+    _refuse_another_clone(manager, clone)
+    _stop(manager, outside.sleep)
     _remove(manager, clone / _FOLDER)
     screen.show({"installed": False}, "uninstalled; chats and pictures are still in .local")
 
@@ -166,8 +173,11 @@ def uninstall(context: typer.Context) -> None:
 def restart(context: typer.Context) -> None:
     """Stop `make run` in order, and start it again, for example after `git pull`."""
     outside, screen = _opened(context)
-    manager = _manager(_clone(outside), outside.environment)
-    _require_installed(manager)
+    clone = _clone(outside)
+    manager = _manager(clone, outside.environment)
+    if not manager.file.exists():
+        raise CommandError("no service is installed: `imagecache service install` installs it")
+    _refuse_another_clone(manager, clone)
     _run(manager.restart)
     screen.show({"restarted": True}, "restarted; `imagecache service status` says when it is ready")
 
@@ -177,8 +187,8 @@ def status(context: typer.Context) -> int:
     """Show whether the service runs, since when, and the link of the page. Exit code 0 if it is ready."""
     outside, screen = _opened(context)
     clone = _clone(outside)
-    is_installed = _manager(clone, outside.environment).file.exists()
-    state = _state(clone / _FOLDER)
+    is_installed = _installed_clone(_manager(clone, outside.environment).file) == str(clone)
+    state = _state(clone)
     document = {
         "installed": is_installed,
         "state": state.state,
@@ -255,8 +265,8 @@ def systemd(clone: Path, config: Path) -> Manager:
     control = ("systemctl", "--user")
     content = _UNIT.format(
         clone=_checked(clone),
-        # In a command, $ begins a variable.
-        python=_checked(_python()).replace("$", "$$"),
+        python=_checked(_python()),
+        # In an argument, but not in the path of the program, $ begins a variable.
         supervisor=_checked(clone / _SUPERVISOR).replace("$", "$$"),
     )
     return Manager(
@@ -289,6 +299,7 @@ def launchd(clone: Path, home: Path) -> Manager:
         start=(("launchctl", "bootstrap", domain, str(file)),),
         stop=(("launchctl", "bootout", f"{domain}/{_LABEL}"),),
         restart=("launchctl", "kickstart", "-k", f"{domain}/{_LABEL}"),
+        is_loaded=("launchctl", "print", f"{domain}/{_LABEL}"),
     )
 
 
@@ -306,24 +317,44 @@ def _checked(path: Path) -> str:
 
 
 def _installed_clone(file: Path) -> str | None:
-    """Returns the folder of the clone whose service is installed, or None without one."""
+    """Returns the folder of the clone whose service is installed, or None if there is none.
+
+    A person may have changed the file so that it does not say that any more.
+    """
     try:
         content = file.read_bytes()
     except FileNotFoundError:
         return None
     if file.suffix == ".plist":
-        return str(plistlib.loads(content)["WorkingDirectory"])
-    [folder] = [
-        line.partition("=")[2]
-        for line in content.decode().splitlines()
-        if line.startswith("WorkingDirectory=")
-    ]
-    return folder.replace("%%", "%")
+        try:
+            return str(plistlib.loads(content)["WorkingDirectory"])
+        except (ValueError, KeyError, TypeError, ExpatError):
+            return None
+    for line in content.decode(errors="replace").splitlines():
+        if line.startswith("WorkingDirectory="):
+            return line.partition("=")[2].replace("%%", "%")
+    return None
 
 
-def _require_installed(manager: Manager) -> None:
-    if not manager.file.exists():
-        raise CommandError("no service is installed: `imagecache service install` installs it")
+def _refuse_another_clone(manager: Manager, clone: Path) -> None:
+    """Raises SettingsError if the installed service is that of another clone that still exists."""
+    other = _installed_clone(manager.file)
+    if other is not None and other != str(clone) and (Path(other) / _SUPERVISOR).exists():
+        raise SettingsError(
+            f"the service of another clone is installed ({other}): run `imagecache service uninstall` there"
+        )
+
+
+def _stop(manager: Manager, sleep: Callable[[float], None]) -> None:
+    """Stops the service, and waits for its end. What is not running needs not be stopped."""
+    for command in manager.stop:
+        with suppress(CommandError):
+            _run(command)
+    if manager.is_loaded:
+        with suppress(CommandError):
+            for _ in range(_STOP_SECONDS):
+                _run(manager.is_loaded)
+                sleep(1)
 
 
 def _run(command: tuple[str, ...]) -> None:
@@ -353,13 +384,16 @@ def _write_private(file: Path, content: bytes) -> None:
         opened.write(content)
 
 
-def _state(folder: Path) -> State:
+def _state(clone: Path) -> State:
     """Returns the state that the supervisor has recorded, if it runs, and the outcome of the last backup."""
+    folder = clone / _FOLDER
     is_running = is_locked(folder / "lock")
     recorded = _recorded(folder / "state.json") if is_running else {}
     backup = _recorded(folder / "last-backup.json")
+    state = recorded.get("state", _STARTING if is_running else "stopped")
     return State(
-        state=recorded.get("state", "starting" if is_running else "stopped"),
+        # A stack that has just ended has no address any more.
+        state=_STARTING if state == _READY and _link(clone) is None else state,
         since=_iso8601(recorded.get("since")),
         failures=recorded.get("failures", 0),
         last_backup=_iso8601(backup.get("ended_at")),
@@ -368,16 +402,20 @@ def _state(folder: Path) -> State:
 
 
 def _recorded(file: Path) -> dict[str, Any]:
-    """Returns what the supervisor has written into a file, or an empty object if it has not yet."""
+    """Returns what the supervisor has written into a file, or an empty object if the file is damaged."""
     try:
-        recorded: dict[str, Any] = json.loads(file.read_text())
+        recorded = json.loads(file.read_text())
     except (FileNotFoundError, ValueError):
         return {}
-    return recorded
+    return recorded if isinstance(recorded, dict) else {}
 
 
-def _iso8601(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+def _iso8601(seconds: Any) -> str | None:
+    """Returns a time in seconds since 1970 in ISO 8601, or None if it is no such time."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _lines(state: State, clone: Path, *, is_installed: bool) -> Iterator[str]:
@@ -396,7 +434,7 @@ def _lines(state: State, clone: Path, *, is_installed: bool) -> Iterator[str]:
         yield f"open {_link(clone)}"
 
 
-def _link(clone: Path) -> str:
-    """Returns the link of the page, as `make run` prints it."""
-    content = json.loads((clone / ".local" / "access.json").read_text())
-    return f"{content['url']}#token={content['readToken']}"
+def _link(clone: Path) -> str | None:
+    """Returns the link of the page, as `make run` prints it, or None while `make run` is not running."""
+    content = _recorded(clone / ".local" / "access.json")
+    return f"{content['url']}#token={content['readToken']}" if "url" in content else None

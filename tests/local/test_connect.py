@@ -90,10 +90,47 @@ def test_a_token_is_not_sent_to_another_beeper(connector: Connector, file: Path)
     assert file.exists(), "it is used again when its Beeper is"
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"url": "x", "token": "a b", "clientId": "c"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{}", "\x00"),
+        '{"url": "URL", "token": "a b", "clientId": "c"}',
+        '{"url": "URL", "token": 5, "clientId": "c"}',
+        '{"url": "URL", "token": "a", "clientId": null}',
+    ],
+)
 def test_a_damaged_file_is_no_connection(demo: DemoAccount, file: Path, content: str) -> None:
-    file.write_text(content)
+    file.write_text(content.replace("URL", demo.beeper_url))
     assert Connector(file, demo.beeper_url).beeper is None
+
+
+def test_what_a_person_has_connected_or_ended_is_on_the_disk_before_it_is_answered(
+    connector: Connector, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of a file is on the disk only when its folder is flushed."""
+    flushed: list[tuple[Path, bool]] = []
+    for module in ("access", "connect"):
+        monkeypatch.setattr(
+            f"local.{module}.flush_folder", lambda folder: flushed.append((folder, file.exists()))
+        )
+    connect(connector)
+    connector.disconnect()
+    assert flushed == [(file.parent, True), (file.parent, False)]
+
+
+def test_a_connection_whose_file_cannot_be_deleted_stays(
+    connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    connect(connector)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with pytest.raises(ConnectError, match="Permission denied"):
+            connector.disconnect()
+    assert connector.beeper
+    assert connector.changes == 1
 
 
 def test_an_answer_without_the_state_of_the_attempt_changes_nothing(connector: Connector) -> None:
@@ -248,6 +285,14 @@ def test_another_name_of_this_machine_is_beepers_own_address(strange: StrangeBee
     connector.finish({"state": state, "code": "c"})
     assert connector.beeper, "without a scope in the answer, it is the one that was asked for"
     assert strange.paths[1:] == ["/o/registration_endpoint", "/o/token_endpoint"]
+
+
+@pytest.mark.parametrize("strange", [{}], indirect=True)
+@pytest.mark.parametrize("answer", [b'{"client_id": "\\ud800"}', b'{"client_id": ' + b"[" * 90_000])
+def test_a_strange_registration_is_one_line(strange: StrangeBeeper, file: Path, answer: bytes) -> None:
+    strange.answer = Reply(200, answer)
+    with pytest.raises(ConnectError, match=r"[^\n]{20,200}"):
+        Connector(file, strange.listener.url).start(REDIRECT_URI)
 
 
 @pytest.mark.parametrize("strange", [{}], indirect=True)

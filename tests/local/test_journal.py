@@ -1,5 +1,6 @@
 """The journal gives back what was written, whatever a kill, a power cut or a damaged disk leaves of it."""
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -182,6 +183,26 @@ def test_damage_in_an_older_journal_ends_what_is_read(tmp_path: Path) -> None:
     flip_bit(file, 8 * file.stat().st_size - 1)
     values, problems = read(tmp_path)
     assert (values, len(problems), len(kept_files(tmp_path))) == ({b'["a"]': b"1"}, 2, 2)
+    assert read(tmp_path) == (values, [])
+
+
+def test_a_disk_that_is_full_while_damage_is_put_aside_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, [{b'["a"]': b"1"}, {b'["b"]': b"1"}])
+    file = tmp_path / "journal-0"
+    damaged = flip_bit(file, 8 * file.stat().st_size - 1)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("local.journal.write_snapshot", refuse)
+        with pytest.raises(OSError, match="No space"):
+            Journal.open(tmp_path)
+    values, problems = read(tmp_path)
+    assert (values, len(problems)) == ({b'["a"]': b"1"}, 1)
+    assert damaged in kept_files(tmp_path)
     assert read(tmp_path) == (values, [])
 
 

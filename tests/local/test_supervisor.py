@@ -15,6 +15,7 @@ from tools.supervisor import (
     FOLDER,
     LAST_BACKUP_FILE,
     LOG_FILE,
+    SETTINGS_FILE,
     STATE_FILE,
     Supervisor,
     pause_after,
@@ -126,6 +127,49 @@ def test_a_second_supervisor_of_a_clone_ends(tmp_path: Path, capsys: pytest.Capt
     assert "running already" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("damaged", ["", "[]", '{"PORT": 9000}'])
+def test_damaged_settings_are_named_and_read_again(tmp_path: Path, damaged: str) -> None:
+    folder = tmp_path / FOLDER
+    folder.mkdir(parents=True)
+    (folder / SETTINGS_FILE).write_text(damaged)
+    with supervised(tmp_path, "exec sleep 60"):
+        wait_until(lambda: "settings.json is damaged: run `imagecache service install`" in log_of(tmp_path))
+        (folder / SETTINGS_FILE).write_text("{}")
+        wait_until(lambda: state_of(tmp_path).get("state") == "starting")
+
+
+def test_a_disk_that_is_full_does_not_end_the_service(tmp_path: Path) -> None:
+    """Here, the folder cannot be replaced by a file, like a file that has no space."""
+    (tmp_path / FOLDER / "state.new").mkdir(parents=True)
+    with supervised(tmp_path, "echo run >> runs; exit 3"):
+        wait_until(lambda: (tmp_path / "runs").exists() and len((tmp_path / "runs").read_text()) >= 12)
+        wait_until(lambda: "state.json cannot be written" in log_of(tmp_path))
+
+
+def test_an_unexpected_error_ends_the_supervisor_so_that_it_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: float) -> float:
+        raise RuntimeError
+
+    monkeypatch.setattr(supervisor, "pause_after", fail)
+    before = threading.active_count()
+    with pytest.raises(RuntimeError):
+        Supervisor(tmp_path, ["false"]).run()
+    assert threading.active_count() == before
+
+
+def test_a_line_without_end_does_not_make_the_log_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_LOG_BYTES", 50_000)
+    script = "head -c 1000000 /dev/zero >&2; echo >&2; " + READY + "exec sleep 60"
+    with supervised(tmp_path, script):
+        wait_until(lambda: "progress" in log_of(tmp_path))
+
+    assert all(log.stat().st_size <= 50_000 for log in (tmp_path / FOLDER).glob(f"{LOG_FILE}*"))
+
+
 def test_the_log_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "_LOG_BYTES", 1_000)
     monkeypatch.setattr(supervisor, "_OLD_LOGS", 2)
@@ -140,7 +184,8 @@ def test_the_log_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def plan_backups(root: Path, seconds: float) -> None:
     (root / FOLDER).mkdir(parents=True)
-    (root / FOLDER / BACKUP_FILE).write_text(json.dumps({"folder": "/the folder", "seconds": seconds}))
+    plan = {"folder": str(root / "the folder"), "seconds": seconds}
+    (root / FOLDER / BACKUP_FILE).write_text(json.dumps(plan))
 
 
 def backups_of(root: Path) -> int:
@@ -148,7 +193,7 @@ def backups_of(root: Path) -> int:
     return len(file.read_text().splitlines()) if file.exists() else 0
 
 
-BACK_UP = 'echo "$1" >> backups; echo saved 3 pictures'
+BACK_UP = 'mkdir -p "$1"; touch "$1/manifest.json"; echo "$1" >> backups; echo saved 3 pictures'
 
 
 def test_a_backup_is_made_when_the_stack_is_ready_and_again_when_it_is_due(tmp_path: Path) -> None:
@@ -157,7 +202,7 @@ def test_a_backup_is_made_when_the_stack_is_ready_and_again_when_it_is_due(tmp_p
         wait_until(lambda: backups_of(tmp_path) >= 2)
         wait_until(lambda: "backup: saved 3 pictures" in log_of(tmp_path))
 
-    assert (tmp_path / "backups").read_text().splitlines()[0] == "/the folder"
+    assert (tmp_path / "backups").read_text().splitlines()[0] == str(tmp_path / "the folder")
 
 
 def test_no_backup_is_made_before_it_is_due_or_before_the_stack_is_ready(tmp_path: Path) -> None:
@@ -187,3 +232,39 @@ def test_a_running_backup_is_stopped_with_the_service(tmp_path: Path) -> None:
         wait_until(lambda: backups_of(tmp_path) == 1)
 
     assert not (tmp_path / FOLDER / LAST_BACKUP_FILE).exists()
+
+
+@pytest.mark.parametrize("file", [BACKUP_FILE, LAST_BACKUP_FILE])
+@pytest.mark.parametrize("damaged", ["", "[]", '{"seconds": "x"}'])
+def test_a_damaged_file_does_not_end_the_backups(tmp_path: Path, file: str, damaged: str) -> None:
+    plan_backups(tmp_path, seconds=3600)
+    plan = (tmp_path / FOLDER / BACKUP_FILE).read_text()
+    (tmp_path / FOLDER / file).write_text(damaged)
+    with supervised(tmp_path, READY + "exec sleep 60", BACK_UP):
+        if file == BACKUP_FILE:
+            wait_until(lambda: "backup.json is damaged" in log_of(tmp_path))
+            (tmp_path / FOLDER / BACKUP_FILE).write_text(plan)
+        wait_until(lambda: backups_of(tmp_path) == 1)
+
+
+def test_a_backup_whose_disk_is_missing_is_not_begun_again_in_an_empty_folder(tmp_path: Path) -> None:
+    """Otherwise all pictures would be copied to the disk on which the folder of the missing one is."""
+    plan_backups(tmp_path, seconds=0)
+    with supervised(tmp_path, READY + "exec sleep 60", BACK_UP):
+        wait_until(lambda: backups_of(tmp_path) >= 2)
+        (tmp_path / "the folder").rename(tmp_path / "elsewhere")
+        wait_until(lambda: "is its disk missing?" in log_of(tmp_path))
+    last = json.loads((tmp_path / FOLDER / LAST_BACKUP_FILE).read_text())
+    assert (last["succeeded"], last["has_backup"]) == (False, True)
+    assert not (tmp_path / "the folder").exists()
+
+
+def test_a_backup_that_cannot_be_started_is_a_failed_one(tmp_path: Path) -> None:
+    plan_backups(tmp_path, seconds=3600)
+    running = Supervisor(tmp_path, ["/bin/sh", "-c", READY + "exec sleep 60"], [str(tmp_path / "missing")])
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    wait_until((tmp_path / FOLDER / LAST_BACKUP_FILE).exists)
+    running.stop()
+    thread.join(10)
+    assert json.loads((tmp_path / FOLDER / LAST_BACKUP_FILE).read_text())["succeeded"] is False
