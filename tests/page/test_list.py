@@ -263,7 +263,8 @@ def test_the_list_is_searched_by_name_and_by_account(visit: Visit) -> None:
     expect(visit.page.get_by_role("heading", name="Nothing found")).to_be_visible()
     field.fill("")
     account = visit.page.get_by_role("combobox", name="Account")
-    account.select_option(chats[-1]["accountId"])
+    with visit.page.expect_response("**/api/chats?*accountId=*"):
+        account.select_option(chats[-1]["accountId"])
     expect(visit.cards.first).to_be_visible()
     visit.scroll_to_the_end()
     of_account = [chat["chatId"] for chat in chats if chat["accountId"] == chats[-1]["accountId"]]

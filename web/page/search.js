@@ -31,16 +31,16 @@ export class Search {
   /** @param {() => void} onChange Called when the list is to be read again. */
   constructor(onChange) {
     this.element = element("form", { className: "search", role: "search" }, this.#title, this.#account);
+    const change = (/** @type {number} */ wait) => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(onChange, wait);
+    };
     this.element.onsubmit = (event) => {
       event.preventDefault();
-      clearTimeout(this.#timer);
-      onChange();
+      change(0);
     };
-    this.#title.oninput = () => {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(onChange, TYPING_MS);
-    };
-    this.#account.onchange = onChange;
+    this.#title.oninput = () => change(TYPING_MS);
+    this.#account.onchange = () => change(0);
     // Few readers search, so the accounts are requested when one begins to.
     this.#title.addEventListener("focus", () => this.#offerAccounts(), { once: true });
   }
