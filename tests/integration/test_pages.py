@@ -118,7 +118,9 @@ def test_a_chat_that_does_not_move_is_shown_once_while_others_do(stack: Stack, a
 
 def api_with(stack: Stack, *, chats_per_query: int) -> Api:
     """Returns the API with Queries so small that a page needs several of them."""
-    stack.wiring.chat_listing = replace(stack.wiring.chat_listing, chats_per_query=chats_per_query)
+    stack.wiring.chat_listing = replace(
+        stack.wiring.chat_listing, chats_per_query=chats_per_query, chats_per_search=chats_per_query
+    )
     return Api(stack)
 
 

@@ -42,12 +42,14 @@ class ChatListing:
     """Lists chats page by page.
 
     If a filter matches few chats, one page may need several Queries of a folder: at most `most_queries`, each
-    of which reads `chats_per_query` chats, or fewer if they are larger than 1 MB.
+    of which reads `chats_per_query` chats, or fewer if they are larger than 1 MB. A search for a title reads
+    `chats_per_search` with each, because most searches have to read all chats.
     """
 
     shown_chats: ShownChats
     image_views: ImageViews
     chats_per_query: int = 250
+    chats_per_search: int = 1_000
     most_queries: int = 8
 
     def page(
@@ -93,11 +95,13 @@ class ChatListing:
         after: Position | None,
     ) -> ChatsPage:
         """Returns `limit` chats of one folder or more, but fewer at its end or after `most_queries`."""
+        if title is not None:
+            chats_to_read = self.chats_per_search
+        else:
+            chats_to_read = limit if conditions.everything else self.chats_per_query
         chats: list[Chat] = []
         position = after
         for _ in range(self.most_queries):
-            lists_everything = conditions.everything and title is None
-            chats_to_read = limit if lists_everything else self.chats_per_query
             page = self.shown_chats.newest(folder, limit=chats_to_read, after=position, only=conditions)
             # DynamoDB's own filters know the case of letters, and no titles that are made of members' names.
             chats += [chat for chat in page.chats if title is None or is_part_of(title, title_of(chat))]
