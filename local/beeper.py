@@ -37,7 +37,12 @@ def open_directly(request: urllib.request.Request, *, timeout: float) -> http.cl
 
     The person's proxies are ignored, because the functions do not use them either. Raises OSError.
     """
-    response: http.client.HTTPResponse = _opener().open(request, timeout=timeout)
+    try:
+        response: http.client.HTTPResponse = _opener().open(request, timeout=timeout)
+    except http.client.HTTPException as error:
+        raise urllib.error.URLError("what answers there is no HTTP") from error
+    except UnicodeError as error:
+        raise urllib.error.URLError("its name is no name of a server") from error
     return response
 
 

@@ -2,7 +2,7 @@
 
 import json
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,11 +15,14 @@ from local.stack import has_rows
 _TIMEOUT_SECONDS = 60
 
 
-def bring_contacts(stack: DeployedStack, demo: DemoServers, address: str, admin_token: str) -> None:
+def bring_contacts(
+    stack: DeployedStack, demo: DemoServers, address: str, admin_token: str, *, check: Callable[[], None]
+) -> None:
     """Stores all contacts, if the stack has none yet. A person's changes are kept that way.
 
     It must run before the first sync, which links them. Later imports from Dex are not awaited, because a
-    sync links what they change. Raises NotReadyError.
+    sync links what they change. Raises NotReadyError if a contact cannot be stored, unless `check` raises an
+    error that explains it: a person may have connected Beeper, which closes the API.
     """
     if has_rows(stack, "ContactsTable"):
         import_from_dex(stack, wait=False)
@@ -29,7 +32,11 @@ def bring_contacts(stack: DeployedStack, demo: DemoServers, address: str, admin_
         contacts = _request(demo.beeper.url, demo.control_token, "GET", "/_demo/contacts")
         for contact_id, contact in contacts.items():
             path = f"/api/contacts/{contact_id}"
-            _request(address, admin_token, "PUT", path, {**contact, "withoutSync": True})
+            try:
+                _request(address, admin_token, "PUT", path, {**contact, "withoutSync": True})
+            except NotReadyError:
+                check()
+                raise
         from_dex.result()
 
 

@@ -1,5 +1,6 @@
 """Restores a backup into the stack of this run before its first sync: `make run RESTORE=FOLDER`."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,6 +42,7 @@ class Restore:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # Ctrl-C reaches only us, and we interrupt the command once
         ) as command:
             try:
                 while not _has_ended(command):
@@ -48,7 +50,8 @@ class Restore:
                 assert command.stdout  # noqa: S101 - it is a pipe
                 answer = command.stdout.read().strip()
             except BaseException:
-                command.terminate()  # the next start continues the restore
+                # It shows the cursor of the terminal again. The next start continues the restore.
+                command.send_signal(signal.SIGINT)
                 raise
         # Its exit code is 1 if it failed, and also if some images were left out. Only a restore that has
         # reached its end prints an answer.

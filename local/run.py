@@ -149,7 +149,7 @@ def _run(
         if demo:
             demo.wait()
             add_demo_access(_ACCESS, demo.access)
-            bring_contacts(stack, demo, address, access.admin_token)
+            bring_contacts(stack, demo, address, access.admin_token, check=check)
         elif origins.dex:
             import_from_dex(stack, wait=False)
         if not demo:

@@ -50,6 +50,7 @@ _STOP_SECONDS = 60.0
 _READY = "ready "
 _SECONDS_BETWEEN_CHECKS = 60.0  # whether a backup is due
 _SECONDS_AFTER_A_FAILED_BACKUP = 3600.0
+_ACCESS = Path(".local", "access.json")  # of `make run`; it names the demo account while that is shown
 _MANIFEST = "manifest.json"  # every folder with a backup has this file
 _BACK_UP = (".local/bin/imagecache", "--local", "backup")
 
@@ -189,7 +190,7 @@ class Supervisor:
         """Backs up whenever that is due and the stack is ready. Tries a failed backup again after an hour."""
         last = self._last_backup()
         while not self._stopping.wait(_SECONDS_BETWEEN_CHECKS):
-            if not self._is_ready.is_set():
+            if not self._is_ready.is_set() or self._shows_demo_account():
                 continue
             try:
                 plan = _read_plan(self._folder / BACKUP_FILE)
@@ -206,6 +207,13 @@ class Supervisor:
             if not self._stopping.is_set():  # a backup that was stopped is due at the next start
                 last = Backup(time.time(), succeeded, has_backup or succeeded)
                 self._write(LAST_BACKUP_FILE, last)
+
+    def _shows_demo_account(self) -> bool:
+        """Returns True if the chats are made up. Their backup would be in the way of the person's own one."""
+        try:
+            return "demo" in (_read_json(self._root / _ACCESS) or {})
+        except (OSError, ValueError):
+            return False
 
     def _last_backup(self) -> Backup | None:
         """Returns the outcome of the last backup, or None if it is not known."""

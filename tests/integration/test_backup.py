@@ -1,7 +1,10 @@
 """A backup has what cannot be had again, and a restore brings it into another stack."""
 
 import errno
+import gzip
+import hashlib
 import itertools
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +18,9 @@ from hypothesis import example, given, settings
 from imagecache.model.contact import KeptBy
 from imagecache.stores.blobs import blob_id
 from imagecache_cli.errors import CommandError, SettingsError
-from imagecache_migration.backup.folder import BackupFolder
+from imagecache_migration.backup.folder import BackupFolder, DamagedFileError, Manifest
 from imagecache_migration.backup.restore import RestoreReport
+from imagecache_migration.backup.stack_rows import KINDS
 from imagecache_migration.backup.verify import VerifyReport, verify
 from tests.integration.backup_world import (
     EVERYTHING,
@@ -519,3 +523,70 @@ def test_a_flipped_bit_anywhere_in_the_rows_or_the_manifest_is_found_before_anyt
         path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
         with pytest.raises(SettingsError, match=r"is damaged|later version"):
             verify(folder, ignore)
+
+
+@pytest.fixture
+def changed(folder: BackupFolder) -> Callable[[Callable[[dict[str, Any]], object]], None]:
+    """Makes an empty backup, and returns a function that changes its manifest together with the hash."""
+    folder.prepare()
+    rows = {kind: folder.put_rows([]) for kind in KINDS}
+    folder.put_manifest(Manifest("2027-01-15T08:00:00+00:00", "", rows, originals=0, original_bytes=0))
+
+    def change_manifest(change: Callable[[dict[str, Any]], object]) -> None:
+        file = folder.path / "manifest.json"
+        content = json.loads(file.read_text())
+        change(content)
+        del content["sha256"]
+        content["sha256"] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        file.write_text(json.dumps(content))
+
+    return change_manifest
+
+
+@pytest.mark.parametrize(
+    "sha256", [None, 5, "", "../../x", "a\0b", "a" * 5000, "\ud800"], ids=lambda sha256: repr(sha256)[:9]
+)
+def test_a_manifest_that_somebody_has_changed_with_its_hash_is_refused(
+    folder: BackupFolder, changed: Callable[[Callable[[dict[str, Any]], object]], None], sha256: object
+) -> None:
+    def change(content: dict[str, Any]) -> None:
+        if sha256 is None:
+            del content["rows"]["images"]
+        else:
+            content["rows"]["images"]["sha256"] = sha256
+
+    changed(change)
+    with pytest.raises(SettingsError, match=r"manifest\.json is damaged"):
+        verify(folder, ignore)
+
+
+@pytest.mark.parametrize("content", ['{"format": 1e999}', "[" * 100_000], ids=["number", "depth"])
+def test_a_manifest_that_no_program_has_written_is_refused(folder: BackupFolder, content: str) -> None:
+    folder.path.mkdir()
+    (folder.path / "manifest.json").write_text(content)
+    with pytest.raises(SettingsError, match=r"manifest\.json is damaged"):
+        verify(folder, ignore)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        *(b"x", b"[]", b'{"row": []}', b"[" * 100_000),
+        *(b'{"row": {}, "original": %b}' % value for value in (b"5", b'"a\\u0000"', b'"../x"')),
+    ],
+    ids=lambda lines: repr(lines)[:30],
+)
+@pytest.mark.parametrize("how", ["compressed", "plain", "cut"])
+def test_rows_that_somebody_has_changed_with_all_hashes_are_damaged(
+    folder: BackupFolder,
+    changed: Callable[[Callable[[dict[str, Any]], object]], None],
+    lines: bytes,
+    how: str,
+) -> None:
+    compressed = gzip.compress(lines)
+    content = {"compressed": compressed, "plain": lines, "cut": compressed[:-9]}[how]
+    sha256 = hashlib.sha256(content).hexdigest()
+    (folder.path / "rows" / f"{sha256}.jsonl.gz").write_bytes(content)
+    changed(lambda manifest: manifest["rows"]["images"].update(sha256=sha256))
+    with pytest.raises(DamagedFileError, match=f"{sha256}.jsonl.gz is damaged"):
+        verify(folder, ignore)

@@ -57,6 +57,31 @@ def test_a_restore_that_left_some_images_out_is_over(
     assert (out, "restored 2 of 3 images" in err) == ("", True)
 
 
+def test_the_command_is_interrupted_once_so_that_it_leaves_the_terminal_as_it_was(
+    tmp_path: Path, command: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its progress hides the cursor. Ctrl-C is sent to all processes of the terminal, and so to this test."""
+    begun = tmp_path / "begun"
+    command.write_text(
+        f"""import os, pathlib, sys, time
+assert os.getsid(0) == os.getpid()
+try:
+    pathlib.Path({str(begun)!r}).touch()
+    time.sleep(60)
+except KeyboardInterrupt:
+    sys.exit("the cursor is shown again")
+"""
+    )
+
+    def check() -> None:
+        if begun.exists():
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        Restore(tmp_path).run(check, pause=ignore)
+    assert "the cursor is shown again" in capfd.readouterr().err
+
+
 def test_nothing_is_downloaded_while_it_restores(
     tmp_path: Path, command: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

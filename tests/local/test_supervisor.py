@@ -268,3 +268,16 @@ def test_a_backup_that_cannot_be_started_is_a_failed_one(tmp_path: Path) -> None
     running.stop()
     thread.join(10)
     assert json.loads((tmp_path / FOLDER / LAST_BACKUP_FILE).read_text())["succeeded"] is False
+
+
+def test_the_demo_account_is_not_backed_up(tmp_path: Path) -> None:
+    """Its backup would be in the folder of the person's own, which another stack may not replace."""
+    plan_backups(tmp_path, seconds=3600)
+    access = tmp_path / ".local" / "access.json"
+    access.write_text('{"url": "http://127.0.0.1:8080/", "demo": {}}')
+    with supervised(tmp_path, READY + "exec sleep 60", BACK_UP):
+        wait_until(lambda: state_of(tmp_path).get("state") == "ready")
+        time.sleep(0.1)  # ten checks
+        assert backups_of(tmp_path) == 0
+        access.write_text('{"url": "http://127.0.0.1:8080/"}')
+        wait_until(lambda: backups_of(tmp_path) == 1)

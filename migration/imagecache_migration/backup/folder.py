@@ -16,6 +16,7 @@ import json
 import os
 import re
 import tempfile
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from typing import IO, Any, cast
 
 from imagecache.stores.bulk_reads import Item
 from imagecache_cli.errors import CommandError, SettingsError
+from imagecache_migration.backup.stack_rows import KINDS
 
 FORMAT = 1
 """The version of the layout. It is raised when an older version of this program could not read a backup."""
@@ -33,6 +35,7 @@ _ROWS = "rows"
 _ORIGINALS = "originals"
 _TEMPORARY = ".new-"  # the names of files that are being written begin with this
 _OWN_FILES = re.compile(r"rows/[0-9a-f]{64}\.jsonl\.gz|originals/[0-9a-f]{2}/[0-9a-f]{64}|(.*/)?\.new-[^/]*")
+_SHA256 = re.compile("[0-9a-f]{64}")
 _CHUNK = 1024 * 1024
 _UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EACCES}
 
@@ -177,7 +180,7 @@ class BackupFolder:
         try:
             content = json.loads(text)
             version = int(content["format"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise self._damaged_manifest() from error
         if version > FORMAT:
             raise SettingsError(
@@ -193,7 +196,7 @@ class BackupFolder:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise self._damaged_manifest() from error
-        if manifest.sha256 != content.get("sha256"):
+        if manifest.sha256 != content.get("sha256") or not _names_all_rows(manifest):
             raise self._damaged_manifest()
         return manifest
 
@@ -214,9 +217,12 @@ class BackupFolder:
         """Yields the rows of the file. Raises DamagedFileError, before the first one, if it is damaged."""
         self.check_rows(file)
         with gzip.open(self.path / file.name, "rb") as lines:
-            for line in lines:
-                content = json.loads(line)
-                yield Entry(content["row"], content.get("original"))
+            try:
+                for line in lines:
+                    yield _entry(line)
+            except (gzip.BadGzipFile, EOFError, zlib.error, ValueError, RecursionError) as error:
+                # Somebody has changed the file, its name and the manifest.
+                raise DamagedFileError(file.name, "damaged") from error
 
     def check_original(self, sha256: str) -> int:
         """Returns the size of an original in bytes. Raises DamagedFileError if it is missing or damaged."""
@@ -361,6 +367,27 @@ class _HashedFile:
 
     def flush(self) -> None:
         self._file.flush()
+
+
+def _names_all_rows(manifest: Manifest) -> bool:
+    return manifest.rows.keys() >= {*KINDS} and all(
+        _is_sha256(file.sha256) for file in manifest.rows.values()
+    )
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
+
+
+def _entry(line: bytes) -> Entry:
+    """Returns the row on a line. Raises ValueError if `_line` has not written it."""
+    content = json.loads(line)
+    if not isinstance(content, dict) or not isinstance(content.get("row"), dict):
+        raise ValueError("there is no row")
+    original = content.get("original")
+    if original is not None and not _is_sha256(original):
+        raise ValueError("the original has no name")
+    return Entry(content["row"], original)
 
 
 def _line(entry: Entry) -> bytes:
