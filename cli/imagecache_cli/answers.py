@@ -172,10 +172,20 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Agent:
+    """The agent on Beeper's computer: `running`, `stopped`, `silent` or `never` seen."""
+
+    state: str
+    since: str | None
+    last_seen_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """The answer of `/api/status`: the state of Beeper at the last sync."""
+    """The answer of `/api/status`: the state of Beeper at the last sync, and of the agent if there is one."""
 
     origin: Origin
+    agent: Agent | None
 
 
 @dataclass(frozen=True, slots=True)

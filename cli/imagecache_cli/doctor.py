@@ -13,7 +13,7 @@ from rich.text import Text
 
 from imagecache_cli import tables
 from imagecache_cli.access import find_beeper
-from imagecache_cli.answers import ImageRow, ImageRows, Origin, Stats, Status
+from imagecache_cli.answers import Agent, ImageRow, ImageRows, Origin, Stats, Status
 from imagecache_cli.beeper import NO_TIME, ContractReport, compare_contract
 from imagecache_cli.errors import CommandError, NotReadyError, RefusedError, UnexpectedAnswerError
 from imagecache_cli.explanations import (
@@ -150,13 +150,16 @@ def _examine(session: Session) -> Iterator[Finding]:
     try:
         is_admin = _has_admin_token(session)
         yield _token(is_admin=is_admin)
-        origin = read(Status, session.api.get("/api/status")).origin
-        # Only a sync asks Beeper now, and only the admin token may start one.
-        ending = _sync(session) if is_admin else None
+        status = read(Status, session.api.get("/api/status"))
+        if status.agent:
+            yield _agent(status.agent)
+        # Only a sync asks Beeper now, and only the admin token may start one. An absent agent would do none.
+        may_sync = is_admin and (status.agent is None or status.agent.state == "running")
+        ending = _sync(session) if may_sync else None
         # Another sync is running and asks Beeper. The state that it records is the best answer there is.
         is_syncing = ending is not None and ending.code in {"busy", "superseded"}
         if ending is None or is_syncing:
-            yield _beeper_at_last_sync(origin, is_syncing=is_syncing)
+            yield _beeper_at_last_sync(status.origin, is_syncing=is_syncing)
         else:
             yield _beeper_now(ending)
         stats = read(Stats, session.api.get("/api/stats"))
@@ -190,6 +193,22 @@ def _has_admin_token(session: Session) -> bool:
 def _token(*, is_admin: bool) -> Finding:
     found = "the admin token" if is_admin else "the read token, which can change nothing"
     return Finding("token", Verdict.OK, found)
+
+
+def _agent(agent: Agent) -> Finding:
+    seen = f"last seen {tables.utc(agent.last_seen_at)}"
+    match agent.state:
+        case "running":
+            return Finding("agent", Verdict.OK, f"runs since {tables.utc(agent.since)}, {seen}")
+        case "silent":
+            remedy = "is its computer on and connected? `imagecache agent status` there says more"
+            return Finding("agent", Verdict.WARN, seen, remedy)
+        case "stopped":
+            remedy = "start it on Beeper's computer: `imagecache agent --stack NAME`"
+            return Finding("agent", Verdict.BAD, f"stopped, {seen}", remedy)
+        case _:
+            remedy = "install it on Beeper's computer: `imagecache agent install --stack NAME`"
+            return Finding("agent", Verdict.BAD, "was never seen", remedy)
 
 
 def _sync(session: Session) -> Explanation:

@@ -1,6 +1,7 @@
 """Syncs Beeper's chats: on a schedule, for jobs that the API has started, and for events from an operator.
 
-An operator's event may have `complete` and `force`, see SyncJobs.handle.
+An operator's event may have `complete` and `force`, see SyncJobs.handle. If an agent syncs, this function
+passes each event on to it.
 """
 
 from imagecache import cold_start  # isort: split
@@ -19,6 +20,7 @@ from imagecache.config import Config
 from imagecache.errors import JobOverError, JobTakenError
 from imagecache.failure_log import failures_logged
 from imagecache.metrics import SYNC_SUCCEEDED, put_counts
+from imagecache.model.agent import Source
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
 from imagecache.sources.transport import punctual_session
 from imagecache.usecases.sync.sync_run import SyncOutcome, SyncReport
@@ -34,9 +36,16 @@ invocations = wiring.invocations
 @logger.inject_lambda_context(clear_state=True)
 @failures_logged(logger, "sync failed")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Runs sync and returns its report. If the run is not finished, the function invokes itself again."""
+    """Runs sync and returns its report. If the run is not finished, the function invokes itself again.
+
+    With an agent it returns that it has passed the event on.
+    """
     if "jobId" in event:
         logger.append_keys(jobId=event["jobId"])
+    if config.source is Source.AGENT:
+        wiring.sync_requests.send(event)
+        logger.info("passed on to the agent")
+        return {"passedOn": True}
     try:
         report = sync(event, context)
     except (JobTakenError, JobOverError) as reason:

@@ -91,6 +91,7 @@ def runtime(
             **engine.environment,
             "AWS_REGION": REGION,
             "IMAGES_QUEUE_URL": sqs.create_queue(QueueName="images")["QueueUrl"],
+            "SYNC_REQUESTS_QUEUE_URL": sqs.create_queue(QueueName="sync-requests")["QueueUrl"],
             "DEAD_LETTER_QUEUE_URL": sqs.create_queue(QueueName="dead")["QueueUrl"],
             "BEEPER_URL": demo.beeper_url,
             "DEX_URL": dex.url,

@@ -101,6 +101,7 @@ HEALTH: Json = {"status": "ok"}
 
 STATUS: Json = {
     "origin": {"state": "ok", "since": "2026-11-20T00:00:00Z", "checkedAt": "2026-11-25T09:50:00Z"},
+    "agent": {"state": "running", "since": "2026-11-24T07:00:00Z", "lastSeenAt": "2026-11-25T09:59:00Z"},
 }
 
 CONNECTED: Json = {

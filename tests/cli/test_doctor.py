@@ -28,9 +28,10 @@ def prepare(
     stats: dict[str, Any] | None = None,
     origin: str = "ok",
     synced_as: dict[str, Any] | None = None,
+    agent: dict[str, Any] | None = None,
 ) -> None:
     api.answer("GET /api/health", HEALTH)
-    api.answer("GET /api/status", {"origin": {**STATUS["origin"], "state": origin}})
+    api.answer("GET /api/status", {"origin": {**STATUS["origin"], "state": origin}, "agent": agent})
     api.answer("GET /api/stats", {**STATS, **(stats or {})})
     api.answer("POST /api/sync", Answer(202, {"jobId": "job-1"}))
     api.answer("GET /api/jobs/job-1", synced_as or synced("ok"))
@@ -63,6 +64,31 @@ def test_a_healthy_cache_gets_an_ok_for_each_subject(api: FakeApi, imagecache: C
         "ok failures none",
     ]
     assert api.bodies("POST /api/sync") == [{"complete": False, "force": False}]
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "found"),
+    [
+        ("running", "ok", "runs since 2026-11-24 07:00 UTC, last seen 2026-11-25 09:59 UTC"),
+        ("silent", "warn", "last seen 2026-11-25 09:59 UTC"),
+        ("stopped", "bad", "stopped, last seen 2026-11-25 09:59 UTC"),
+    ],
+)
+def test_an_agent_is_reported_and_a_sync_waits_for_one_that_runs_only(
+    api: FakeApi, imagecache: Command, state: str, verdict: str, found: str
+) -> None:
+    prepare(api, agent={**STATUS["agent"], "state": state})
+
+    seen = findings(imagecache, 1 if verdict == "bad" else 0)
+
+    assert seen["agent"][:2] == (verdict, found)
+    assert len(api.bodies("POST /api/sync")) == (state == "running")
+
+
+def test_an_agent_that_was_never_seen_is_to_be_installed(api: FakeApi, imagecache: Command) -> None:
+    prepare(api, agent={"state": "never", "since": None, "lastSeenAt": None})
+
+    assert "imagecache agent install" in findings(imagecache, 1)["agent"][2]
 
 
 def test_an_address_of_something_else_is_the_only_finding(api: FakeApi, imagecache: Command) -> None:

@@ -35,6 +35,7 @@ from imagecache.model.job import (
     new_job,
 )
 from imagecache.queues.images import from_body, to_body
+from imagecache.queues.sync_requests import SyncRequests
 from imagecache.stores.state.beeper_health import BeeperState
 from local.template import read_template
 from tests.integration.conftest import NOW, Stack
@@ -94,6 +95,7 @@ def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
         boto3.client("ssm").put_parameter(Name=f"/imagecache/{name}", Value=value, Type="SecureString")
     here = {
         "IMAGES_QUEUE_URL": stack.queue_url,
+        "SYNC_REQUESTS_QUEUE_URL": stack.sqs.create_queue(QueueName="sync-requests")["QueueUrl"],
         "DEAD_LETTER_QUEUE_URL": stack.sqs.create_queue(QueueName="dead")["QueueUrl"],
         "BEEPER_URL": demo.beeper_url,
         "FETCHES_PER_INVOCATION": "1",  # moto is not thread-safe
@@ -120,6 +122,21 @@ def test_sync_then_cacher_then_read_serve_a_page_of_faces(stack: Stack, demo: De
         min(2, chat["participantCount"]) for chat in chats
     ]
     assert "cached" in {chat["image"]["status"] for chat in chats}
+
+
+@pytest.mark.usefixtures("environment")
+def test_with_an_agent_sync_passes_on_what_it_is_asked_and_asks_nobody(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE", "agent")
+    for asked in ({"jobId": "j1"}, {"complete": True, "force": False, "detail": "x"}, event("schedule")):
+        assert load("sync")(asked, Context()) == {"passedOn": True}
+
+    queue = stack.sqs.get_queue_url(QueueName="sync-requests")["QueueUrl"]
+    requests = SyncRequests(queue_url=queue, sqs=stack.sqs)
+    received = [request.event for request in requests.receive(wait_seconds=0, hidden_ms=60_000)]
+    assert received == [{"jobId": "j1"}, {"complete": True, "force": False}, {}]
+    assert stack.wiring.last_sync_store.read().succeeded_at == 0
 
 
 @pytest.mark.usefixtures("environment")

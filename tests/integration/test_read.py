@@ -9,12 +9,14 @@ import requests
 
 from demo.service import DemoAccount
 from imagecache.model.access import Role
+from imagecache.model.agent import Source
 from imagecache.model.chat import Chat
 from imagecache.model.image import ImageRef, RejectionReason
 from imagecache.stores.state.beeper_health import BeeperState
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
 from tests.integration.made import ADA, CHAT, ME, PLACEHOLDER, cache, fail, person, put, request
+from tests.settings import config_with
 
 BOT = person("Meta AI", "s/bot", is_bot=True)
 
@@ -203,10 +205,42 @@ def test_health_says_nothing_of_the_laptop_to_strangers(stack: Stack) -> None:
         assert api.ask("GET /api/status", role=role)[0] == status
 
 
+def test_status_tells_when_the_agent_was_last_seen(stack: Stack) -> None:
+    stack.wiring.config = config_with(source=Source.AGENT)
+    api = Api(stack)
+    assert api.get("/api/status")["agent"] == {"state": "never", "since": None, "lastSeenAt": None}
+    lease = stack.wiring.agent_lease
+    lease.take("laptop", "ada-laptop", now=stack.now, lease_ms=60_000)
+    stack.now += 120_000
+    lease.take("laptop", "ada-laptop", now=stack.now, lease_ms=60_000)
+    seen = {"since": "2027-01-15T08:00:00Z", "lastSeenAt": "2027-01-15T08:02:00Z"}
+    assert api.get("/api/status")["agent"] == {"state": "running", **seen}
+    stack.now += 300_001
+    assert api.get("/api/status")["agent"] == {"state": "silent", **seen}
+    lease.give_back("laptop", now=stack.now)
+    assert api.get("/api/status")["agent"]["state"] == "stopped"
+
+
+def test_one_agent_has_the_lease_until_it_ends_or_is_given_back(stack: Stack) -> None:
+    lease = stack.wiring.agent_lease
+    assert lease.take("laptop", "ada-laptop", now=stack.now, lease_ms=60_000)
+    assert not lease.take("desktop", "ada-desktop", now=stack.now + 60_000, lease_ms=60_000)
+    assert lease.read().host == "ada-laptop"
+    # The same agent, started again after it was killed, does not wait for itself.
+    assert lease.take("laptop", "ada-laptop", now=stack.now + 1, lease_ms=60_000)
+    assert lease.read().since == stack.now
+    lease.give_back("desktop", now=stack.now)
+    assert not lease.take("desktop", "ada-desktop", now=stack.now, lease_ms=60_000)
+    lease.give_back("laptop", now=stack.now + 2)
+    assert lease.take("desktop", "ada-desktop", now=stack.now + 3, lease_ms=60_000)
+    assert (lease.read().host, lease.read().since) == ("ada-desktop", stack.now + 3)
+    assert lease.take("laptop", "ada-laptop", now=stack.now + 60_004, lease_ms=60_000)
+
+
 def test_status_tells_how_beeper_is_and_since_when(stack: Stack) -> None:
     unknown = {"state": "unknown", "since": None, "checkedAt": None}
     api = Api(stack)
-    assert api.get("/api/status") == {"origin": unknown}
+    assert api.get("/api/status") == {"origin": unknown, "agent": None}
     for minute in range(2):
         stack.wiring.beeper_health_store.record(
             BeeperState.OFFLINE, now=1_772_366_400_000 + minute * 60_000, fence=1

@@ -49,7 +49,13 @@ QUEUE, DEAD_LETTERS = (
     ("name", "metric", "of", "when"),
     [
         ("DeadLettersAlarm", "AWS/SQS ApproximateNumberOfMessagesVisible", DEAD_LETTERS, "Maximum > 0"),
-        ("ImagesWaitAlarm", "AWS/SQS ApproximateAgeOfOldestMessage", QUEUE, "Maximum > 3600"),
+        (
+            "ImagesWaitAlarm",
+            "AWS/SQS ApproximateAgeOfOldestMessage",
+            QUEUE,
+            # With an agent a message waits while its computer sleeps.
+            f"Maximum > { ({'Fn::If': ['HasAgent', 24 * HOUR, HOUR]}) }",
+        ),
         ("ApiErrorsAlarm", "AWS/ApiGateway 5xx", ("ApiId", {"Ref": "HttpApi"}), "Sum > 0"),
         ("NoSyncAlarm", f"imagecache {SYNC_SUCCEEDED}", STACK, "Sum < 1"),
         ("SweepRefusedAlarm", f"imagecache {SWEEP_REFUSED}", STACK, "Sum > 0"),

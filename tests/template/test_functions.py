@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imagecache.config import Config, DexSettings, JobFunctions
+from imagecache.metrics import NAMESPACE
 from imagecache.sources.beeper.auth import BEEPER_SECRETS
 from imagecache.sources.beeper.images import IMAGE_SECRETS
 from tests.settings import template_settings
@@ -257,6 +258,73 @@ def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(transla
             "s3:PutObject",
             "sqs:SendMessage",
         },
+    }
+
+
+def agent_statements(translated: Resources) -> list[dict[str, Any]]:
+    """Returns what the policy of the agent allows."""
+    document = translated["AgentPolicy"]["Properties"]["PolicyDocument"]
+    assert {statement["Effect"] for statement in document["Statement"]} == {"Allow"}
+    return list(document["Statement"])
+
+
+def rights_to_tables(found: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Returns each action on a table or its indexes, with the table."""
+    return {
+        (action, str(statement["Resource"]))
+        for statement in found
+        for action in listed(statement["Action"])
+        if action.startswith("dynamodb:")
+    }
+
+
+def test_an_agent_may_do_on_tables_what_sync_and_the_cacher_do(translated: Resources) -> None:
+    functions_may = rights_to_tables(
+        [*statements(translated, "SyncFunction"), *statements(translated, "CacherFunction")]
+    )
+
+    assert rights_to_tables(agent_statements(translated)) == functions_may
+
+
+def test_an_agent_may_read_no_secret_invoke_nothing_and_delete_no_picture(translated: Resources) -> None:
+    beyond = {
+        action
+        for statement in agent_statements(translated)
+        for action in listed(statement["Action"])
+        if not action.startswith("dynamodb:")
+    }
+
+    assert beyond == {
+        "cloudformation:ListStackResources",
+        "cloudwatch:PutMetricData",
+        "lambda:GetFunctionConfiguration",
+        "s3:PutObject",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    }
+
+
+def test_an_agent_has_rights_to_things_of_this_stack_and_to_its_metrics_only(
+    template: Template, translated: Resources
+) -> None:
+    for statement in agent_statements(translated):
+        for resource in listed(statement["Resource"]):
+            if statement["Action"] == "cloudwatch:PutMetricData":
+                assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
+                continue
+            named = dependencies({"Resources": template["Resources"] | {"?": resource}})["?"]
+            assert named or resource == {"Ref": "AWS::StackId"}, resource
+
+
+def test_nobody_has_the_policy_of_the_agent_by_the_template_alone(translated: Resources) -> None:
+    assert set(translated["AgentPolicy"]["Properties"]) == {"PolicyDocument"}
+    assert "AgentPolicy" not in {
+        needed
+        for name, needs in dependencies({"Resources": translated}).items()
+        for needed in needs
+        if name != "AgentPolicy"
     }
 
 

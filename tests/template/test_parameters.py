@@ -125,19 +125,23 @@ def test_domain_and_certificate_are_given_together(
     assert evaluate(assertion["Assert"], {"DomainName": domain, "CertificateArn": certificate}) is accepted
 
 
-def evaluate(node: Any, parameters: dict[str, str]) -> Any:
+def evaluate(  # noqa: PLR0911 - a case for each function
+    node: Any, parameters: dict[str, str], conditions: Template | None = None
+) -> Any:
     """Returns the value of a condition, as CloudFormation would compute it."""
     match node:
+        case {"Condition": name}:
+            return evaluate((conditions or {})[name], parameters, conditions)
         case {"Ref": name}:
             return parameters[name]
         case {"Fn::Equals": [left, right]}:
-            return evaluate(left, parameters) == evaluate(right, parameters)
+            return evaluate(left, parameters, conditions) == evaluate(right, parameters, conditions)
         case {"Fn::Not": [condition]}:
-            return not evaluate(condition, parameters)
-        case {"Fn::And": conditions}:
-            return all(evaluate(condition, parameters) for condition in conditions)
-        case {"Fn::Or": conditions}:
-            return any(evaluate(condition, parameters) for condition in conditions)
+            return not evaluate(condition, parameters, conditions)
+        case {"Fn::And": nodes}:
+            return all(evaluate(condition, parameters, conditions) for condition in nodes)
+        case {"Fn::Or": nodes}:
+            return any(evaluate(condition, parameters, conditions) for condition in nodes)
     return node
 
 
@@ -149,15 +153,34 @@ def test_no_schedule_runs_while_sync_state_is_disabled(template: Template, trans
         if resource["Type"] == "AWS::Scheduler::Schedule"
     }
     assert len(schedules) == 3
-    for name, state in schedules.items():
-        if name.startswith("Contacts"):
-            assert state == {"Fn::If": ["ImportsFromDex", "ENABLED", "DISABLED"]}
-        else:
-            assert state == {"Ref": "SyncState"}, name
+    assert schedules == {
+        "SyncFunctionEvery10Minutes": {"Fn::If": ["SyncsBySchedule", "ENABLED", "DISABLED"]},
+        "ContactsFunctionEvery2Hours": {"Fn::If": ["ImportsFromDex", "ENABLED", "DISABLED"]},
+        "CleanupFunctionNightly": {"Ref": "SyncState"},
+    }
     dex = template["Conditions"]["ImportsFromDex"]
     assert evaluate(dex, {"DexApiKeyParameter": "/a/dex-api-key", "SyncState": "ENABLED"}) is True
     assert evaluate(dex, {"DexApiKeyParameter": "/a/dex-api-key", "SyncState": "DISABLED"}) is False
     assert evaluate(dex, {"DexApiKeyParameter": "", "SyncState": "ENABLED"}) is False
+
+
+@pytest.mark.parametrize(
+    ("source", "state", "syncs"),
+    [
+        ("tunnel", "ENABLED", True),
+        ("tunnel", "DISABLED", False),
+        ("agent", "ENABLED", False),
+        ("agent", "DISABLED", False),
+    ],
+)
+def test_only_with_a_tunnel_a_schedule_starts_syncs(
+    template: Template, source: str, state: str, syncs: bool
+) -> None:
+    conditions = template["Conditions"]
+
+    assert evaluate(conditions["HasAgent"], {"Source": source}) is (source == "agent")
+    given = {"Source": source, "SyncState": state}
+    assert evaluate(conditions["SyncsBySchedule"], given, conditions) is syncs
 
 
 def test_a_budget_needs_a_limit_and_an_address_for_its_mail(template: Template, resources: Resources) -> None:
@@ -233,6 +256,7 @@ def test_a_name_that_must_be_given_differs_by_stack_and_region(
 def test_whoever_deployed_is_told_where_everything_is(template: Template) -> None:
     assert set(template["Outputs"]) >= {
         "Address",
+        "AgentPolicyArn",
         "ApiId",
         "ImageBucket",
         "ImagesQueueUrl",

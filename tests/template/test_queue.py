@@ -2,6 +2,7 @@
 
 import pytest
 
+from imagecache.stores.state.jobs import _KEPT_FOR
 from tests.template.conftest import Resources
 from tests.template.translated import Template
 
@@ -33,7 +34,14 @@ def test_a_message_waits_for_two_weeks(resources: Resources, queue: str) -> None
     assert resources[queue]["Properties"]["MessageRetentionPeriod"] == FOURTEEN_DAYS
 
 
-@pytest.mark.parametrize("queue", ["ImagesQueue", "ImagesDeadLetterQueue"])
+def test_a_sync_request_waits_as_long_as_the_row_of_its_job_is_kept(resources: Resources) -> None:
+    properties = resources["SyncRequestsQueue"]["Properties"]
+
+    assert properties["MessageRetentionPeriod"] == _KEPT_FOR // 1000
+    assert "RedrivePolicy" not in properties  # a job that cannot be done says so in its row
+
+
+@pytest.mark.parametrize("queue", ["ImagesQueue", "ImagesDeadLetterQueue", "SyncRequestsQueue"])
 def test_messages_are_encrypted_at_rest(resources: Resources, queue: str) -> None:
     assert resources[queue]["Properties"]["SqsManagedSseEnabled"] is True
 
@@ -44,6 +52,12 @@ def test_only_the_failed_messages_of_a_batch_come_back(translated: Resources) ->
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["ImagesQueue", "Arn"]}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 10
+
+
+def test_with_an_agent_no_function_takes_images_from_the_queue(translated: Resources) -> None:
+    assert translated["CacherFunctionImages"]["Properties"]["Enabled"] == {
+        "Fn::If": ["HasAgent", False, True]
+    }
 
 
 def test_by_default_ten_images_are_fetched_at_once(

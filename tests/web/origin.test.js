@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { currentNote } from "../../web/page/banner.js";
-import { bannerText, noChatsText } from "../../web/page/origin.js";
+import { agentText, bannerText, noChatsText } from "../../web/page/origin.js";
 import { FakeServer, FakeStorage, setGlobals } from "./fake_browser.js";
 
 /** @import { TestContext } from "node:test" */
@@ -42,6 +42,21 @@ test("a state without a moment says that things may be old", () => {
   assert.match(text, /chats and pictures may be old\./);
 });
 
+test("an agent that does not run is reported with the moment when it was last seen", () => {
+  const seen = { since: SINCE, lastSeenAt: CHECKED };
+  assert.equal(agentText(null), "");
+  assert.equal(agentText({ state: "running", ...seen }), "");
+  assert.match(
+    agentText({ state: "silent", ...seen }),
+    /was last seen 5 Jun 2026, 10:00\. When that computer/,
+  );
+  assert.match(agentText({ state: "stopped", ...seen }), /10:00, when it was stopped\. Start it there/);
+  assert.match(
+    agentText({ state: "never", since: null, lastSeenAt: null }),
+    /has never been seen\. Start it/,
+  );
+});
+
 test("an empty list blames the first sync only if Beeper can be read", () => {
   assert.match(noChatsText(origin("offline")), /^Beeper is offline\. Open Beeper/);
   assert.match(noChatsText(origin("unauthorized")), /^Beeper refuses the server's token\. Create/);
@@ -53,7 +68,7 @@ test("an empty list blames the first sync only if Beeper can be read", () => {
  * Serves the state of Beeper and a list of chats.
  *
  * @param {TestContext} context
- * @param {{ origin: Origin }} status
+ * @param {{ origin: Origin, agent?: import("../../web/page/answers.d.ts").Agent }} status
  * @param {unknown[]} chats
  */
 function serve(context, status, chats) {
@@ -68,6 +83,12 @@ function serve(context, status, chats) {
   });
   return server;
 }
+
+test("the banner names an absent agent first, because it alone asks Beeper", async (context) => {
+  const agent = /** @type {const} */ ({ state: "silent", since: SINCE, lastSeenAt: CHECKED });
+  serve(context, { origin: origin("offline"), agent }, [{}]);
+  assert.match((await currentNote()).text, /^The agent on Beeper's computer was last seen/);
+});
 
 test("the banner asks for chats only if Beeper is away", async (context) => {
   const away = serve(context, { origin: origin("offline") }, [{}]);

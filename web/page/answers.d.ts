@@ -57,8 +57,17 @@ export interface Origin {
   checkedAt: Moment | null;
 }
 
+/** The agent that syncs and fetches pictures on Beeper's computer. */
+export interface Agent {
+  state: "running" | "stopped" | "silent" | "never";
+  since: Moment | null;
+  lastSeenAt: Moment | null;
+}
+
 export interface Status {
   origin: Origin;
+  /** Null if the functions ask Beeper themselves. */
+  agent: Agent | null;
   accounts?: AccountName[];
 }
 

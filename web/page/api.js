@@ -39,12 +39,19 @@ export const listChats = (query) => ask(`/api/chats?${parameters(query)}`);
 export const readChat = (query) => ask(`/api/chat?${parameters(query)}`);
 
 /**
+ * Reads how Beeper answered the last sync, and when the agent was seen.
+ *
+ * @returns {Promise<Answer.Status>}
+ */
+export const readStatus = () => ask("/api/status");
+
+/**
  * Reads how Beeper answered the last sync.
  *
  * @returns {Promise<Answer.Origin>}
  */
 export async function readOrigin() {
-  const status = /** @type {Answer.Status} */ (await ask("/api/status"));
+  const status = await readStatus();
   return status.origin;
 }
 

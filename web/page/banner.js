@@ -1,9 +1,9 @@
-// Shows a banner while Beeper does not answer the server, because what the page shows may then be old.
+// Shows a banner while Beeper, or the agent beside it, does not answer, because what the page shows may then be old.
 
-import { listChats, readOrigin } from "./api.js";
+import { listChats, readStatus } from "./api.js";
 import { connectButton, connection } from "./connect.js";
 import { element } from "./element.js";
-import { bannerText } from "./origin.js";
+import { agentText, bannerText } from "./origin.js";
 
 // Only a sync finds out how Beeper is, every ten minutes, so more requests would learn little, and each costs something.
 const INTERVAL_MS = 300_000;
@@ -61,7 +61,9 @@ function show(banner, { text, canConnect }) {
  * @throws {import("./api.js").ApiError} If a request fails.
  */
 export async function currentNote() {
-  const origin = await readOrigin();
+  const { origin, agent } = await readStatus();
+  const absent = agentText(agent);
+  if (absent) return { text: absent, canConnect: false };
   if (!bannerText(origin, true)) return { text: "", canConnect: false };
   const canConnect = origin.state === "unauthorized" && (await connection())?.account === "connected";
   const { chats } = await listChats({ limit: 1, participants: 0, filter: "all" });

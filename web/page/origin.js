@@ -1,8 +1,8 @@
-// Describes in sentences how Beeper answered, for the banner and for an empty list of chats.
+// Describes in sentences how Beeper and the agent are, for the banner and for an empty list of chats.
 
 import { exact } from "./moments.js";
 
-/** @import { Origin } from "./answers.d.ts" */
+/** @import { Agent, Origin } from "./answers.d.ts" */
 
 /**
  * Returns the text of the banner, or an empty string if Beeper needs no attention.
@@ -20,6 +20,24 @@ export function bannerText(origin, hasChats, { canConnect = false } = {}) {
   const age = moment ? `are as of ${exact(moment)}` : "may be old";
   return `${problem.what}: chats and pictures ${age}. ${problem.advice}`;
 }
+
+/**
+ * Returns what the banner says of an agent that does not run, or an empty string.
+ *
+ * @param {Agent | null | undefined} agent Null if there is none; an older server does not say.
+ * @returns {string}
+ */
+export function agentText(agent) {
+  if (!agent || agent.state === "running") return "";
+  if (!agent.lastSeenAt) return `The agent on Beeper's computer has never been seen. ${START_AGENT}`;
+  const seen = `The agent on Beeper's computer was last seen ${exact(agent.lastSeenAt)}`;
+  return agent.state === "stopped"
+    ? `${seen}, when it was stopped. ${START_AGENT}`
+    : `${seen}. ${WAKE_COMPUTER}`;
+}
+
+const START_AGENT = "Start it there: imagecache agent.";
+const WAKE_COMPUTER = "When that computer is on and connected, new chats and pictures follow.";
 
 /**
  * Returns the text of a list without any chats.

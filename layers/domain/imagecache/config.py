@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagecache.errors import ConfigError
+from imagecache.model.agent import Source
 from imagecache.model.image import OriginOrder
 from imagecache.model.person import FormerPictures
 
@@ -20,12 +21,13 @@ _CONTACT_URL = re.compile(r"(?:https?://|mailto:)[A-Za-z0-9._~:/?#@!$&'*+,;=%-]{
 class Config:
     """The settings of every function; template.yaml describes each one.
 
-    `service` is the name of the stack. `media_server_url` is empty if there is no media
-    server; `public_base_url` is empty if the page and the pictures have the same address; `contact_url` is
-    empty if web servers learn no address of the owner.
+    `service` is the name of the stack, and `source` how it gets at Beeper. `media_server_url` is empty if
+    there is no media server; `public_base_url` is empty if the page and the pictures have the same address;
+    `contact_url` is empty if web servers learn no address of the owner.
     """
 
     service: str
+    source: Source
     chats_table: str
     participants_table: str
     images_table: str
@@ -33,6 +35,7 @@ class Config:
     sync_state_table: str
     image_bucket: str
     images_queue_url: str
+    sync_requests_queue_url: str
     dead_letter_queue_url: str
     beeper_url: str
     media_server_url: str
@@ -53,6 +56,7 @@ class Config:
         """Reads the settings. Raises ConfigError, with the name of the variable, if one is not valid."""
         return cls(
             service=_required(environ, "POWERTOOLS_SERVICE_NAME"),
+            source=_source(environ),
             chats_table=_required(environ, "CHATS_TABLE"),
             participants_table=_required(environ, "PARTICIPANTS_TABLE"),
             images_table=_required(environ, "IMAGES_TABLE"),
@@ -60,6 +64,7 @@ class Config:
             sync_state_table=_required(environ, "SYNC_STATE_TABLE"),
             image_bucket=_required(environ, "IMAGE_BUCKET"),
             images_queue_url=_required(environ, "IMAGES_QUEUE_URL"),
+            sync_requests_queue_url=_required(environ, "SYNC_REQUESTS_QUEUE_URL"),
             dead_letter_queue_url=_required(environ, "DEAD_LETTER_QUEUE_URL"),
             beeper_url=_required(environ, "BEEPER_URL"),
             media_server_url=_setting(environ, "MEDIA_SERVER_URL"),
@@ -136,6 +141,14 @@ def _whole(environ: Mapping[str, str], name: str, *, least: int) -> int:
             f"environment variable {name} must be a whole number of at least {least}, not {value!r}"
         )
     return int(value)
+
+
+def _source(environ: Mapping[str, str]) -> Source:
+    """Returns how the stack gets at Beeper. Raises ConfigError if it is not one of Source."""
+    value = _required(environ, "SOURCE")
+    if value not in set(Source):
+        raise ConfigError(f"environment variable SOURCE must be one of {', '.join(Source)}")
+    return Source(value)
 
 
 def _origin_order(environ: Mapping[str, str]) -> OriginOrder:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagecache.clock import DAY, Clock
 from imagecache.config import Config
+from imagecache.model.agent import Source
 from imagecache.model.person import FormerPictures
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from imagecache.queues.dead_letters import DeadLetters
     from imagecache.queues.images import ImagesQueue
     from imagecache.queues.invocations import Invocations
+    from imagecache.queues.sync_requests import SyncRequests
     from imagecache.sources.beeper.chats import ChatApi
     from imagecache.stores.blobs import Blobs
     from imagecache.stores.cdn import Cdn
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from imagecache.stores.images.claims import ImageClaims
     from imagecache.stores.secrets import Secrets
     from imagecache.stores.state.accounts import AccountsStore
+    from imagecache.stores.state.agent_lease import AgentLease
     from imagecache.stores.state.beeper_health import BeeperHealthStore
     from imagecache.stores.state.circuits import OriginCircuits
     from imagecache.stores.state.contact_changes import ContactChanges
@@ -187,6 +190,12 @@ class Wiring:
         return BeeperHealthStore(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
 
     @cached_property
+    def agent_lease(self) -> "AgentLease":
+        from imagecache.stores.state.agent_lease import AgentLease
+
+        return AgentLease(table_name=self.config.sync_state_table, dynamodb=self.client("dynamodb"))
+
+    @cached_property
     def accounts_store(self) -> "AccountsStore":
         from imagecache.stores.state.accounts import AccountsStore
 
@@ -243,6 +252,12 @@ class Wiring:
             sqs=self.client("sqs"),
             requests_at_once=self.config.writes_at_once,
         )
+
+    @cached_property
+    def sync_requests(self) -> "SyncRequests":
+        from imagecache.queues.sync_requests import SyncRequests
+
+        return SyncRequests(queue_url=self.config.sync_requests_queue_url, sqs=self.client("sqs"))
 
     @cached_property
     def dead_letters(self) -> "DeadLetters":
@@ -716,6 +731,7 @@ class Wiring:
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,
             accounts_store=self.accounts_store,
+            agent_lease=self.agent_lease if self.config.source is Source.AGENT else None,
             statistics_store=self.statistics_store,
             job_reader=self.job_reader,
             base_url=self.config.public_base_url,

@@ -62,7 +62,7 @@ MAY = {
         *CONTACTS,
         "ContactsTable BatchGetItem",
         *STATE,
-        *("send image", "invoke SyncFunction"),
+        *("send image", "send sync request", "invoke SyncFunction"),
         *("read beeper-token", "read cf-access-client-id", "read cf-access-client-secret"),
     },
     "CacherFunction": {
@@ -254,7 +254,11 @@ class Caller:
 
     def _queue_calls(self) -> Iterator[tuple[str, Call]]:
         sqs = self._client("sqs")
-        for kind, queue in (("image", "ImagesQueue"), ("dead letter", "ImagesDeadLetterQueue")):
+        for kind, queue in (
+            ("image", "ImagesQueue"),
+            ("dead letter", "ImagesDeadLetterQueue"),
+            ("sync request", "SyncRequestsQueue"),
+        ):
             url = {"QueueUrl": self.resources[queue]}
             nothing = {**url, "Entries": []}
             yield f"send {kind}", partial(sqs.send_message_batch, **nothing)

@@ -8,10 +8,13 @@ from imagecache.api import operation_shapes as shapes
 from imagecache.api.fields import Choice
 from imagecache.api.http import Route, Routes
 from imagecache.api.values import iso8601
+from imagecache.clock import Clock
 from imagecache.model.access import Role
 from imagecache.model.account import AccountSince
+from imagecache.model.agent import KnownAgent
 from imagecache.rules.account_statuses import ACCOUNT_STATUSES, StatusMeaning
 from imagecache.stores.state.accounts import AccountsStore
+from imagecache.stores.state.agent_lease import AgentLease
 from imagecache.stores.state.beeper_health import BeeperHealth, BeeperHealthStore
 from imagecache.stores.state.last_sync import LastSyncStore
 from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
@@ -37,13 +40,18 @@ STATUS_QUERY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationRoutes:
-    """Shows counts, the health of Beeper, and that the API answers."""
+    """Shows counts, the health of Beeper and of the agent, and that the API answers.
+
+    `agent_lease` is None if the functions ask Beeper themselves.
+    """
 
     cache_counter: CacheCounter
     last_sync_store: LastSyncStore
     beeper_health_store: BeeperHealthStore
     accounts_store: AccountsStore
+    agent_lease: AgentLease | None
     statistics_store: SweepStatisticsStore
+    clock: Clock
 
     def routes(self) -> Routes:
         """Returns the routes by API Gateway's route key."""
@@ -54,7 +62,7 @@ class OperationRoutes:
                 answer=self.stats,
             ),
             "GET /api/status": Route(
-                summary="Show whether Beeper can be reached",
+                summary="Show whether Beeper can be reached, and whether the agent runs",
                 query=STATUS_QUERY,
                 gives=shapes.Status,
                 answer=self.status,
@@ -70,14 +78,18 @@ class OperationRoutes:
     def health(self) -> shapes.Health:
         """Answers `GET /api/health`.
 
-        The route is public, so the answer must always be the same. For example, the state of Beeper would
-        show strangers when the owner's computer is switched on.
+        The route is public, so the answer must always be the same. For example, the state of Beeper, or
+        of the agent, would show strangers when the owner's computer is switched on.
         """
         return {"status": "ok"}
 
     def status(self, *, fields: StatusFields) -> shapes.Status:
         """Answers `GET /api/status`."""
-        status: shapes.Status = {"origin": _origin(self.beeper_health_store.read())}
+        agent = self.agent_lease.read() if self.agent_lease else None
+        status: shapes.Status = {
+            "origin": _origin(self.beeper_health_store.read()),
+            "agent": _agent(agent, self.clock()) if agent else None,
+        }
         if fields is StatusFields.ALL:
             accounts = [each.account for each in self.accounts_store.read()]
             status["accounts"] = [
@@ -145,6 +157,14 @@ def _account(known: AccountSince, waiting: Mapping[str, int]) -> shapes.Account:
 
 def _meaning_of(known: AccountSince) -> StatusMeaning:
     return ACCOUNT_STATUSES[known.account.status]
+
+
+def _agent(agent: KnownAgent, now: int) -> shapes.Agent:
+    return {
+        "state": agent.state(now),
+        "since": iso8601(agent.since),
+        "lastSeenAt": iso8601(agent.seen_at),
+    }
 
 
 def _origin(beeper: BeeperHealth) -> shapes.Origin:

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict  # typing's own cannot be turned into JS
 
 from imagecache.api.shapes import Moment
 from imagecache.model.account import AccountStatus
+from imagecache.model.agent import AgentState
 from imagecache.model.job import JobKind, JobStatus, ResultValue
 from imagecache.stores.state.beeper_health import BeeperState
 
@@ -19,6 +20,17 @@ class Origin(TypedDict):
     state: BeeperState
     since: Moment | None
     checkedAt: Moment | None
+
+
+class Agent(TypedDict):
+    """The agent on the owner's computer, which syncs and fetches pictures if the functions do not.
+
+    It runs without a break since `since`, as far as it has been seen, which it was last at `lastSeenAt`.
+    """
+
+    state: AgentState
+    since: Moment | None
+    lastSeenAt: Moment | None
 
 
 class Health(TypedDict):
@@ -35,9 +47,13 @@ class AccountName(TypedDict):
 
 
 class Status(TypedDict):
-    """The state of Beeper at the last sync. It had these `accounts` then, if the request asks for them."""
+    """The state of Beeper at the last sync. It had these `accounts` then, if the request asks for them.
+
+    `agent` is null if the functions ask Beeper themselves.
+    """
 
     origin: Origin
+    agent: Agent | None
     accounts: NotRequired[list[AccountName]]
 
 

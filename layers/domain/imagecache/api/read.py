@@ -11,6 +11,7 @@ from imagecache.api.people import PeopleRoutes
 from imagecache.clock import Clock
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.stores.state.accounts import AccountsStore
+from imagecache.stores.state.agent_lease import AgentLease
 from imagecache.stores.state.beeper_health import BeeperHealthStore
 from imagecache.stores.state.last_sync import LastSyncStore
 from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
@@ -42,6 +43,7 @@ class ReadApi:
     last_sync_store: LastSyncStore
     beeper_health_store: BeeperHealthStore
     accounts_store: AccountsStore
+    agent_lease: AgentLease | None
     statistics_store: SweepStatisticsStore
     job_reader: JobReader
     clock: Clock
@@ -63,7 +65,9 @@ class ReadApi:
             last_sync_store=self.last_sync_store,
             beeper_health_store=self.beeper_health_store,
             accounts_store=self.accounts_store,
+            agent_lease=self.agent_lease,
             statistics_store=self.statistics_store,
+            clock=self.clock,
         )
         people = PeopleRoutes(listing=self.former_picture_listing, base_url=self.base_url)
         jobs = JobRoutes(reader=self.job_reader)

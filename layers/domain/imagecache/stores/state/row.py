@@ -22,7 +22,8 @@ class StateRow(Model):
     name = UnicodeAttribute(hash_key=True)
     value = JSONAttribute(null=True)
     fence = NumberAttribute(null=True)
-    held_until = NumberAttribute(null=True, attr_name="heldUntil")  # lock
+    held_until = NumberAttribute(null=True, attr_name="heldUntil")  # lock, agent
+    holder = UnicodeAttribute(null=True)  # agent
     hashes = BinaryAttribute(null=True, legacy_encoding=False)  # progress#<number>
     changes = NumberAttribute(null=True)  # contacts
     salt = BinaryAttribute(null=True, legacy_encoding=False)  # salt
