@@ -6,8 +6,9 @@ ministack answers every request. Without the gate, any web page in a browser of 
 user of the machine could read the stored tokens and run code. The gate checks every path, also
 `/_ministack/`.
 
-There are two kinds of callers. Our own programs have the token of the run, and may do everything. Each
-function has its own credentials, and may do what its role allows (see `local.engine_policies`).
+There are three kinds of callers. Our own programs have the token of the run, and may do everything. Each
+function has its own credentials, and may do what its role allows (see `local.engine_policies`). An IAM user
+has an access key, which one of our programs has made, and may do what the user's policies allow.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from typing import Any
 
 from local.console import announce
 from local.durable import Application, Changes, Message, Receive, Send, hold_answers
-from local.engine_policies import FunctionCredentials, evaluate_policies
+from local.engine_policies import FunctionCredentials, UserKeys, evaluate_policies
 from local.engine_protocol import PROBLEM, TOKEN_HEADER
 from local.engine_recording import answer_saves, attach
 from local.journal import Journal, JournalError
@@ -41,13 +42,16 @@ class Gate:
     An AWS SDK sends its session token as plain text with every request. Only this user can read the token of
     the run, which is in the memory of this run and in `.local/access.json`. The token does not prove that a
     request was not changed on its way, but requests do not leave this machine. Therefore only the signatures
-    of functions are checked.
+    of functions and users are checked.
     """
 
-    def __init__(self, engine: Application, *, port: int, token: str, functions: FunctionCredentials) -> None:
+    def __init__(
+        self, engine: Application, *, port: int, token: str, functions: FunctionCredentials, users: UserKeys
+    ) -> None:
         self._engine = engine
         self._token = token.encode()
         self._functions = functions
+        self._users = users
         self._own_hosts = {f"127.0.0.1:{port}".encode(), f"localhost:{port}".encode()}
         self._api_host = re.compile(rb"[0-9a-z]+\.execute-api\.localhost:%d" % port)
 
@@ -94,13 +98,13 @@ class Gate:
         authorizations = _values(headers, b"authorization")
         if len(tokens) == 1 and hmac.compare_digest(tokens[0], self._token):
             return None
-        if (
-            len(tokens) != 1
-            or len(authorizations) != 1
-            or not self._functions.match(*tokens, *authorizations)
-        ):
+        is_function = len(tokens) == len(authorizations) == 1 and self._functions.match(
+            *tokens, *authorizations
+        )
+        is_user = not tokens and len(authorizations) == 1 and self._users.match(*authorizations)
+        if not (is_function or is_user):
             return f"The engine needs the session token of this run in the header {TOKEN_HEADER}"
-        # ministack checks no policy for its own paths and for the API, so functions must not use them.
+        # ministack checks no policy for its own paths and for the API, so these callers must not use them.
         if asks_api or path.startswith(_ADMINISTRATIVE_PATHS):
             return "The engine answers this to the programs of this run only"
         return None
@@ -158,10 +162,10 @@ def main() -> None:
 
     port = int(os.environ["GATEWAY_PORT"])
     token = os.environ["AWS_SESSION_TOKEN"]
-    functions = evaluate_policies()
+    functions, users = evaluate_policies()
     application = _durable(ministack.app, Path(os.environ["STATE_DIR"]), port)
     # hypercorn has a type for every kind of message.
-    gate: Any = Gate(application, port=port, token=token, functions=functions)
+    gate: Any = Gate(application, port=port, token=token, functions=functions, users=users)
     config = hypercorn.Config()
     config.bind = [f"fd://{sys.argv[1]}"]
     config.keep_alive_timeout = _KEEP_ALIVE_SECONDS

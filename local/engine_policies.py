@@ -5,7 +5,8 @@ With `AUTH=true` ministack does that, but this module has to correct these diffe
 - ministack derives the credentials of a function from the names of the function and its role, so that anybody
   can compute them. This module makes them random.
 - ministack treats the access key ids `test`, the account's number and an empty one as the root user. With
-  this module every caller except a function is the root user, because the gate has checked the run's token.
+  this module every caller except a function and an IAM user is the root user, because the gate has checked
+  the run's token.
 - ministack checks the wrong action or resource of some requests. For a batch of messages it checks an action
   that AWS does not have. For a deletion of object versions it checks the first object as if the object itself
   were deleted. For a request for several parameters it checks none of them. For a batch of PartiQL statements
@@ -19,7 +20,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,10 +73,34 @@ class FunctionCredentials:
         ministack checks the signature afterwards, which proves that the caller has the secret key.
         """
         return any(
-            hmac.compare_digest(token, issued.token.encode())
-            and authorization.startswith(f"AWS4-HMAC-SHA256 Credential={issued.key_id}/".encode())
+            hmac.compare_digest(token, issued.token.encode()) and _names(authorization, issued.key_id)
             for issued in list(self._issued.values())
         )
+
+
+class UserKeys:
+    """The access keys of IAM users in the engine. `key_ids` returns their ids.
+
+    Only a program with the token of the run can make a user and a key, for example `make agent-credentials`.
+    """
+
+    def __init__(self, key_ids: Callable[[], Iterable[str]]) -> None:
+        self._key_ids = key_ids
+
+    def is_user(self, key_id: str) -> bool:
+        """Returns True if this is the id of a user's key."""
+        return key_id in set(self._key_ids())
+
+    def match(self, authorization: bytes) -> bool:
+        """Returns True if the Authorization header names a user's key.
+
+        ministack checks the signature afterwards, which proves that the caller has the secret key.
+        """
+        return any(_names(authorization, key_id) for key_id in self._key_ids())
+
+
+def _names(authorization: bytes, key_id: str) -> bool:
+    return authorization.startswith(f"AWS4-HMAC-SHA256 Credential={key_id}/".encode())
 
 
 class _Resources(str):
@@ -94,16 +119,17 @@ class _Resources(str):
     arns: list[str]
 
 
-def evaluate_policies() -> FunctionCredentials:
+def evaluate_policies() -> tuple[FunctionCredentials, UserKeys]:
     """Makes ministack in this process evaluate the policies of functions, by replacing some of its functions.
 
-    Returns the credentials that it then issues to Lambda functions.
+    Returns the credentials that it then issues to Lambda functions, and the keys of IAM users.
     """
     # ministack has no types, and importing it takes a second.
     from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # type: ignore[import-untyped]  # noqa: PLC0415
-    from ministack.services import dynamodb, lambda_svc, sts  # type: ignore[import-untyped]  # noqa: PLC0415
+    from ministack.services import dynamodb, iam, lambda_svc, sts  # type: ignore[import-untyped]  # noqa: PLC0415
 
     functions = FunctionCredentials()
+    users = UserKeys(lambda: [key_id for _, key_id in iam._access_keys.to_dict()])
     predictable = lambda_runtime.execution_credentials
 
     def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
@@ -119,7 +145,9 @@ def evaluate_policies() -> FunctionCredentials:
 
     lambda_runtime.execution_credentials = execution_credentials
     lambda_svc.execution_credentials = execution_credentials
-    iam_evaluator.is_root_access_key = lambda key_id: not functions.is_function(key_id)
+    iam_evaluator.is_root_access_key = lambda key_id: (
+        not (functions.is_function(key_id) or users.is_user(key_id))
+    )
     iam_evaluator.enforce = _for_every_resource(iam_evaluator.enforce)
     iam_actions.extract_iam_action = _without_batches(
         iam_actions.extract_iam_action, iam_actions._s3_batch_delete_targets
@@ -130,7 +158,7 @@ def evaluate_policies() -> FunctionCredentials:
     )
     # Functions inherit the variables of this process. With the token of the run they would be the root user.
     os.environ.pop("AWS_SESSION_TOKEN", None)
-    return functions
+    return functions, users
 
 
 def _without_batches(original: _Extract, deleted: Callable[[str, bytes], list[tuple[str, str]]]) -> _Extract:

@@ -8,7 +8,7 @@ import pytest
 
 from local.durable import Message
 from local.engine_gate import Gate, Headers
-from local.engine_policies import FunctionCredentials
+from local.engine_policies import FunctionCredentials, UserKeys
 
 TOKEN = (b"x-amz-security-token", b"token-of-this-run")
 OWN_HOST = (b"host", b"127.0.0.1:4000")
@@ -40,6 +40,7 @@ def ask(
     kind: str = "http",
     path: str = "/",
     functions: FunctionCredentials | None = None,
+    users: tuple[str, ...] = (),
 ) -> list[Message]:
     """Sends a request with these headers through the gate, and returns the messages of the answer."""
     sent: list[Message] = []
@@ -52,7 +53,8 @@ def ask(
 
     scope = {"type": kind, "method": "GET", "path": path, "headers": list(headers)}
     functions = functions or FunctionCredentials()
-    gate = Gate(engine, port=4000, token="token-of-this-run", functions=functions)
+    keys = UserKeys(lambda: users)
+    gate = Gate(engine, port=4000, token="token-of-this-run", functions=functions, users=keys)
     # In a thread of its own: while a browser of another test is open, this thread has an event loop already.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: asyncio.run(gate(scope, receive, send))).result()
@@ -201,3 +203,33 @@ def test_credentials_of_functions_are_long_and_new_in_each_run(functions: Functi
     assert len({issued.token, *(other.token for other in others)}) == 3
     assert len({issued.secret, *(other.secret for other in others)}) == 3
     assert issued.token not in repr(issued)
+
+
+def user_authorization(key_id: str) -> tuple[bytes, bytes]:
+    credential = f"AWS4-HMAC-SHA256 Credential={key_id}/20261129/eu-west-1/sqs/aws4_request"
+    return b"authorization", credential.encode()
+
+
+def test_a_user_of_the_engine_passes_and_the_engine_checks_the_signature(engine: Engine) -> None:
+    start, _ = ask(engine, OWN_HOST, user_authorization("AKIAUSER"), users=("AKIAUSER",))
+
+    assert start["status"] == 200
+    assert engine.received[0]["headers"] == [OWN_HOST, user_authorization("AKIAUSER")]
+
+
+@pytest.mark.parametrize(
+    ("headers", "path"),
+    [
+        ([OWN_HOST, user_authorization("AKIAOTHER")], "/"),
+        ([OWN_HOST, user_authorization("AKIAUSE")], "/"),
+        ([OWN_HOST, user_authorization("AKIAUSER"), user_authorization("AKIAUSER")], "/"),
+        ([OWN_HOST, user_authorization("AKIAUSER"), (TOKEN[0], b"x")], "/"),
+        ([API_HOST, user_authorization("AKIAUSER")], "/api/chats"),
+        ([OWN_HOST, user_authorization("AKIAUSER")], "/_ministack/reset"),
+    ],
+)
+def test_a_user_is_nobody_else_and_uses_services_only(engine: Engine, headers: Headers, path: str) -> None:
+    start, _ = ask(engine, *headers, path=path, users=("AKIAUSER",))
+
+    assert start["status"] == 403
+    assert engine.received == []
