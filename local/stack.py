@@ -14,7 +14,6 @@ from local.engine import running_engine
 from local.template import ROOT, TEMPLATE, read_template
 
 STACK_NAME = "imagecache"
-_AFTER_EVERY_LEASE = 2**53  # ms since 1970: far in the future
 
 
 @contextlib.contextmanager
@@ -51,15 +50,12 @@ def release_sync_lock(stack: DeployedStack) -> None:
     """Releases the sync lock if the last run was stopped while a sync held it.
 
     Functions end with their engine, so that sync has ended, too. Otherwise the next sync would have to wait
-    for the end of the lease, up to 16 minutes. The lock is acquired with a time after the end of every lease.
-    This also gives it a new fence, so that a sync which is still running would fail.
+    for the end of the lease, up to 16 minutes.
     """
     from imagecache.stores.state.lock import SyncLock  # noqa: PLC0415 - it imports botocore: see local.clients
 
-    lock = SyncLock(table_name=stack.resources["SyncStateTable"], dynamodb=client(stack.engine, "dynamodb"))
-    fence = lock.acquire(now=_AFTER_EVERY_LEASE, lease_ms=0)
-    if fence is not None:
-        lock.release(fence)
+    table = stack.resources["SyncStateTable"]
+    SyncLock(table_name=table, dynamodb=client(stack.engine, "dynamodb")).free()
 
 
 def has_rows(stack: DeployedStack, table: str) -> bool:

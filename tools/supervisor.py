@@ -1,6 +1,7 @@
 """Keeps `make run` running: starts it again whenever it ends, keeps its log small, and makes backups.
 
-systemd and launchd start this program at log-in (`imagecache service install`). It runs before any package is
+With the argument `agent` it does that for `imagecache agent`. systemd and launchd start this program at
+log-in (`imagecache service install`, `imagecache agent install`). It runs before any package is
 installed, so it uses only Python's standard library.
 
 The log has what `make run` writes to stderr. The link and the tokens, which it writes to stdout, are not
@@ -28,7 +29,8 @@ from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(".local", "service")
-"""The files of the service, below the clone. Only this user may read them."""
+AGENT_FOLDER = Path(".local", "agent-service")
+"""The files of each service, below the clone. Only this user may read them."""
 SETTINGS_FILE = "settings.json"
 STATE_FILE = "state.json"
 LOG_FILE = "service.log"
@@ -39,6 +41,8 @@ LAST_BACKUP_FILE = "last-backup.json"
 
 # As `make run` does. `exec` gives the shell's process to the program, so that signals reach it.
 _RUN = 'python=$("$0" tools/environment.py run) && exec "$python" -m local.run'
+# The settings of the service have the stack's name.
+_RUN_AGENT = 'python=$("$0" tools/environment.py run) && exec "$python" -P -m imagecache_cli agent'
 _LOG_BYTES = 1_000_000
 _OLD_LOGS = 4
 _LONGEST_LINE = 10_000  # characters; a longer line is logged in parts
@@ -96,11 +100,18 @@ def pause_after(failures: int) -> float:
 class Supervisor:
     """Runs `command` in `root` again and again, until `stop` is called."""
 
-    def __init__(self, root: Path, command: list[str], back_up: Sequence[str] = _BACK_UP) -> None:
+    def __init__(
+        self,
+        root: Path,
+        command: list[str],
+        back_up: Sequence[str] = _BACK_UP,
+        *,
+        folder: Path = FOLDER,
+    ) -> None:
         self._root = root
         self._command = command
         self._back_up = back_up
-        self._folder = root / FOLDER
+        self._folder = root / folder
         self._stopping = threading.Event()
         self._is_ready = threading.Event()
         self._backup: subprocess.Popen[str] | None = None
@@ -146,7 +157,7 @@ class Supervisor:
                 break
             failures = 1 if time.monotonic() - started >= _GOOD_RUN else failures + 1
             pause = pause_after(failures)
-            self._log.warning("`make run` %s; next start in %d s", end, pause)
+            self._log.warning("the program %s; next start in %d s", end, pause)
             self._record(State("waiting", time.time(), failures))
             self._stopping.wait(pause)
         (self._folder / STATE_FILE).unlink(missing_ok=True)
@@ -345,9 +356,12 @@ def _damaged(file: Path) -> ValueError:
 
 
 def main() -> int:
-    """Keeps the stack of this clone running until SIGTERM or SIGINT, and returns the exit code."""
+    """Keeps the stack, or the agent, of this clone running until SIGTERM or SIGINT. Returns the exit code."""
     os.umask(0o077)  # the log is readable by this user only
-    supervisor = Supervisor(ROOT, ["/bin/sh", "-c", _RUN, sys.executable])
+    if sys.argv[1:] == ["agent"]:
+        supervisor = Supervisor(ROOT, ["/bin/sh", "-c", _RUN_AGENT, sys.executable], folder=AGENT_FOLDER)
+    else:
+        supervisor = Supervisor(ROOT, ["/bin/sh", "-c", _RUN, sys.executable])
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         supervisor.stop()

@@ -74,7 +74,7 @@ def find_access(
     token = wanted.token or environment.get("IMAGECACHE_TOKEN", "").strip()
     if not token:
         raise SettingsError("the token is missing: set IMAGECACHE_TOKEN to the read or the admin token")
-    return _checked_access(url, token, url_name="IMAGECACHE_URL", token_name="IMAGECACHE_TOKEN")  # noqa: S106 - a name
+    return checked_access(url, token, url_name="IMAGECACHE_URL", token_name="IMAGECACHE_TOKEN")  # noqa: S106 - a name
 
 
 def find_beeper(url: str | None, *, environment: Mapping[str, str]) -> Access:
@@ -90,7 +90,7 @@ def find_beeper(url: str | None, *, environment: Mapping[str, str]) -> Access:
         if not sys.stdin.isatty():
             raise SettingsError("Beeper's token is missing: set BEEPER_TOKEN, or run this in a terminal")
         token = _typed_token()
-    return _checked_access(address, token, url_name="Beeper's address", token_name="Beeper's token")  # noqa: S106 - a name
+    return checked_access(address, token, url_name="Beeper's address", token_name="Beeper's token")  # noqa: S106 - a name
 
 
 def _typed_token() -> str:
@@ -125,7 +125,7 @@ def _local_access(folder: Path, clone: Path | None) -> Access:
         raise SettingsError(f"{_LOCAL_FILE} contains no token: start `make run` again")
     if not isinstance(url, str):
         raise SettingsError(NOT_READY)
-    return _checked_access(url, token, url_name=f"url in {_LOCAL_FILE}", token_name=f"token in {_LOCAL_FILE}")
+    return checked_access(url, token, url_name=f"url in {_LOCAL_FILE}", token_name=f"token in {_LOCAL_FILE}")
 
 
 def _read_local_file(folder: Path, clone: Path | None) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def is_locked(file: Path) -> bool:
     return False
 
 
-def _checked_access(url: str, token: str, *, url_name: str, token_name: str) -> Access:
+def checked_access(url: str, token: str, *, url_name: str, token_name: str) -> Access:
     """Checks and returns the address and the token. Raises SettingsError.
 
     The message contains neither of them, because an address that was copied from `make run` contains a token.

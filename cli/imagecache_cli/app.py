@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from imagecache_agent import command as agent
 from imagecache_cli import changing, contacts, people, service, showing
 from imagecache_cli.access import Wanted
 from imagecache_cli.doctor import doctor
@@ -92,6 +93,7 @@ for _verb in _VERBS:
     app.command(epilog=_EPILOG)(_verb)
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(service.app, name="service")
+app.add_typer(agent.app, name="agent")
 app.add_typer(backup.app, name="backup")
 
 

@@ -1,7 +1,7 @@
 """The verbs of `imagecache service`, which keeps `make run` running from log-in on.
 
 systemd (Linux) or launchd (macOS) starts `tools/supervisor.py` of the clone, which starts `make run` again
-whenever it ends. Nothing here needs root.
+whenever it ends. Nothing here needs root. `imagecache agent` has a service of its own of the same kind.
 """
 
 import collections
@@ -44,21 +44,18 @@ SETTINGS = (
 )
 """The variables that `make run` reads. `install` keeps their values for the service."""
 
-_NAME = "imagecache"
-_LABEL = "chat-image-cache.imagecache"
-_FOLDER = Path(".local", "service")
 _READY = "ready"
 _STARTING = "starting"
 _STOP_SECONDS = 90  # after this time, launchd kills the supervisor
 _SUPERVISOR = Path("tools", "supervisor.py")
 _UNIT = """\
 [Unit]
-Description=Chat Image Cache ({clone})
+Description={description} ({clone})
 # The supervisor itself waits longer after each failure.
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart="{python}" "{supervisor}"
+ExecStart="{python}" "{supervisor}"{arguments}
 WorkingDirectory={clone}
 Restart=always
 RestartSec=10
@@ -83,6 +80,30 @@ class State:
     failures: int = 0
     last_backup: str | None = None
     backup_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A program of the clone that the supervisor keeps running.
+
+    `name` is that of the systemd unit, and `verb` the part of the command line that manages the service.
+    `folder` is below the clone; it has the settings, the state and the log. `arguments` tell the supervisor
+    what to run.
+    """
+
+    name: str
+    verb: str
+    description: str
+    folder: Path
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The name of the launchd agent."""
+        return f"chat-image-cache.{self.name}"
+
+
+MAKE_RUN = Service("imagecache", "service", "Chat Image Cache", Path(".local", "service"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +142,45 @@ def install(
 ) -> None:
     """Start `make run` now and at each log-in, with the settings in the environment of this command."""
     outside, screen = _opened(context)
-    clone = _clone(outside)
-    manager = _manager(clone, outside.environment)
-    _refuse_another_clone(manager, clone)
-    if manager.file.exists():
-        # What runs has the settings of the first installation, and launchd does not load an agent twice.
-        _stop(manager, outside.sleep)
-    folder = clone / _FOLDER
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = {name: outside.environment[name] for name in SETTINGS if outside.environment.get(name)}
-    _write_private(folder / "settings.json", json.dumps(settings).encode())
-    for name in ("backup.json", "last-backup.json"):
-        (folder / name).unlink(missing_ok=True)
+    plan: dict[str, object] = {}
     if backup:
         backup = outside.folder / backup.expanduser()
         plan = {"folder": str(backup), "seconds": _SECONDS[every]}
-        _write_private(folder / "backup.json", json.dumps(plan).encode())
+    file = install_service(MAKE_RUN, outside, settings, backup_plan=plan)
+    screen.show(
+        {"installed": True, "file": str(file), "settings": sorted(settings)},
+        f"installed {file}\n"
+        f"settings kept: {', '.join(sorted(settings)) or 'none, so the demo account is shown'}\n"
+        f"{f'a backup every {every} into {backup}' if backup else 'no backups'}\n"
+        "`imagecache service status` says when it is ready",
+    )
+
+
+def install_service(
+    service: Service,
+    outside: Outside,
+    settings: Mapping[str, str],
+    *,
+    backup_plan: Mapping[str, object] | None = None,
+) -> Path:
+    """Installs and starts a service with these settings. Returns the file that describes it to the system.
+
+    Raises CommandError, after which nothing is left of the installation; SettingsError.
+    """
+    clone = _clone(outside)
+    manager = _manager(clone, outside.environment, service)
+    _refuse_another_clone(manager, clone, service)
+    if manager.file.exists():
+        # What runs has the settings of the first installation, and launchd does not load an agent twice.
+        _stop(manager, outside.sleep)
+    folder = clone / service.folder
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write_private(folder / "settings.json", json.dumps(dict(settings)).encode())
+    for name in ("backup.json", "last-backup.json"):
+        (folder / name).unlink(missing_ok=True)
+    if backup_plan:
+        _write_private(folder / "backup.json", json.dumps(dict(backup_plan)).encode())
     manager.file.parent.mkdir(parents=True, exist_ok=True)
     manager.file.write_bytes(manager.content)
     try:
@@ -146,27 +190,26 @@ def install(
         _stop(manager, outside.sleep)
         _remove(manager, folder)
         raise
-    screen.show(
-        {"installed": True, "file": str(manager.file), "settings": sorted(settings)},
-        f"installed {manager.file}\n"
-        f"settings kept: {', '.join(sorted(settings)) or 'none, so the demo account is shown'}\n"
-        f"{f'a backup every {every} into {backup}' if backup else 'no backups'}\n"
-        "`imagecache service status` says when it is ready",
-    )
+    return manager.file
 
 
 @app.command()
 def uninstall(context: typer.Context) -> None:
     """Stop the service, and do not start it again. Chats and pictures stay."""
     outside, screen = _opened(context)
+    uninstall_service(MAKE_RUN, outside)
+    screen.show({"installed": False}, "uninstalled; chats and pictures are still in .local")
+
+
+def uninstall_service(service: Service, outside: Outside) -> None:
+    """Stops and removes a service with its settings and logs. Raises CommandError if it is not installed."""
     clone = _clone(outside)
-    manager = _manager(clone, outside.environment)
+    manager = _manager(clone, outside.environment, service)
     if not manager.file.exists():
         raise CommandError("no service is installed: there is nothing to uninstall")
-    _refuse_another_clone(manager, clone)
+    _refuse_another_clone(manager, clone, service)
     _stop(manager, outside.sleep)
-    _remove(manager, clone / _FOLDER)
-    screen.show({"installed": False}, "uninstalled; chats and pictures are still in .local")
+    _remove(manager, clone / service.folder)
 
 
 @app.command()
@@ -174,10 +217,10 @@ def restart(context: typer.Context) -> None:
     """Stop `make run` in order, and start it again, for example after `git pull`."""
     outside, screen = _opened(context)
     clone = _clone(outside)
-    manager = _manager(clone, outside.environment)
+    manager = _manager(clone, outside.environment, MAKE_RUN)
     if not manager.file.exists():
         raise CommandError("no service is installed: `imagecache service install` installs it")
-    _refuse_another_clone(manager, clone)
+    _refuse_another_clone(manager, clone, MAKE_RUN)
     _run(manager.restart)
     screen.show({"restarted": True}, "restarted; `imagecache service status` says when it is ready")
 
@@ -187,7 +230,7 @@ def status(context: typer.Context) -> int:
     """Show whether the service runs, since when, and the link of the page. Exit code 0 if it is ready."""
     outside, screen = _opened(context)
     clone = _clone(outside)
-    is_installed = _installed_clone(_manager(clone, outside.environment).file) == str(clone)
+    is_installed = is_service_installed(MAKE_RUN, outside)
     state = _state(clone)
     document = {
         "installed": is_installed,
@@ -209,9 +252,14 @@ def logs(
 ) -> None:
     """Print the last lines of the log. It has no tokens, and keeps its last five megabytes."""
     outside, _ = _opened(context)
-    file = _clone(outside) / _FOLDER / "service.log"
+    print_logs(MAKE_RUN, outside, lines=lines, follow=follow)
+
+
+def print_logs(service: Service, outside: Outside, *, lines: int, follow: bool) -> None:
+    """Prints the last lines of a service's log, and with `follow` those to come. Raises CommandError."""
+    file = _clone(outside) / service.folder / "service.log"
     if not file.exists():
-        raise CommandError("there is no log yet: `imagecache service install` starts the service")
+        raise CommandError(f"there is no log yet: `imagecache {service.verb} install` starts the service")
     with file.open(encoding="utf-8", errors="replace") as log:
         for line in collections.deque(log, maxlen=lines):
             typer.echo(line, nl=False)
@@ -246,28 +294,36 @@ def _clone(outside: Outside) -> Path:
     return outside.clone
 
 
-def _manager(clone: Path, environment: Mapping[str, str]) -> Manager:
+def is_service_installed(service: Service, outside: Outside) -> bool:
+    """Returns whether the system starts this service of this clone. Raises CommandError."""
+    clone = _clone(outside)
+    return _installed_clone(_manager(clone, outside.environment, service).file) == str(clone)
+
+
+def _manager(clone: Path, environment: Mapping[str, str], service: Service) -> Manager:
     """Returns the manager of services of this system. Raises CommandError if there is none that we know."""
     home = Path(environment.get("HOME") or Path.home())
     if sys.platform == "darwin":
-        return launchd(clone, home)
+        return launchd(clone, home, service)
     if sys.platform.startswith("linux") and shutil.which("systemctl"):
         config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
-        return systemd(clone, config)
+        return systemd(clone, config, service)
     raise CommandError(
         "this system has neither systemd nor launchd: start tools/supervisor.py with what it has instead"
     )
 
 
-def systemd(clone: Path, config: Path) -> Manager:
+def systemd(clone: Path, config: Path, service: Service = MAKE_RUN) -> Manager:
     """Returns the user's systemd. `config` is the user's folder of settings, such as ~/.config."""
-    unit = f"{_NAME}.service"
+    unit = f"{service.name}.service"
     control = ("systemctl", "--user")
     content = _UNIT.format(
+        description=service.description,
         clone=_checked(clone),
         python=_checked(_python()),
         # In an argument, but not in the path of the program, $ begins a variable.
         supervisor=_checked(clone / _SUPERVISOR).replace("$", "$$"),
+        arguments="".join(f" {argument}" for argument in service.arguments),
     )
     return Manager(
         file=config / "systemd" / "user" / unit,
@@ -279,13 +335,13 @@ def systemd(clone: Path, config: Path) -> Manager:
     )
 
 
-def launchd(clone: Path, home: Path) -> Manager:
+def launchd(clone: Path, home: Path, service: Service = MAKE_RUN) -> Manager:
     """Returns the user's launchd."""
-    file = home / "Library" / "LaunchAgents" / f"{_LABEL}.plist"
+    file = home / "Library" / "LaunchAgents" / f"{service.label}.plist"
     domain = f"gui/{os.getuid()}"
     job = {
-        "Label": _LABEL,
-        "ProgramArguments": [str(_python()), str(clone / _SUPERVISOR)],
+        "Label": service.label,
+        "ProgramArguments": [str(_python()), str(clone / _SUPERVISOR), *service.arguments],
         "WorkingDirectory": str(clone),
         "RunAtLoad": True,
         "KeepAlive": True,
@@ -297,9 +353,9 @@ def launchd(clone: Path, home: Path) -> Manager:
         file=file,
         content=plistlib.dumps(job),
         start=(("launchctl", "bootstrap", domain, str(file)),),
-        stop=(("launchctl", "bootout", f"{domain}/{_LABEL}"),),
-        restart=("launchctl", "kickstart", "-k", f"{domain}/{_LABEL}"),
-        is_loaded=("launchctl", "print", f"{domain}/{_LABEL}"),
+        stop=(("launchctl", "bootout", f"{domain}/{service.label}"),),
+        restart=("launchctl", "kickstart", "-k", f"{domain}/{service.label}"),
+        is_loaded=("launchctl", "print", f"{domain}/{service.label}"),
     )
 
 
@@ -336,12 +392,13 @@ def _installed_clone(file: Path) -> str | None:
     return None
 
 
-def _refuse_another_clone(manager: Manager, clone: Path) -> None:
+def _refuse_another_clone(manager: Manager, clone: Path, service: Service) -> None:
     """Raises SettingsError if the installed service is that of another clone that still exists."""
     other = _installed_clone(manager.file)
     if other is not None and other != str(clone) and (Path(other) / _SUPERVISOR).exists():
         raise SettingsError(
-            f"the service of another clone is installed ({other}): run `imagecache service uninstall` there"
+            f"the service of another clone is installed ({other}):"
+            f" run `imagecache {service.verb} uninstall` there"
         )
 
 
@@ -386,7 +443,7 @@ def _write_private(file: Path, content: bytes) -> None:
 
 def _state(clone: Path) -> State:
     """Returns the state that the supervisor has recorded, if it runs, and the outcome of the last backup."""
-    folder = clone / _FOLDER
+    folder = clone / MAKE_RUN.folder
     is_running = is_locked(folder / "lock")
     recorded = _recorded(folder / "state.json") if is_running else {}
     backup = _recorded(folder / "last-backup.json")

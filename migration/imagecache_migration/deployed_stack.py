@@ -26,14 +26,18 @@ def deployed_wiring(place: str | Engine) -> Wiring:
     """
     name = place.stack if isinstance(place, Engine) else place
     make_client = client_maker(place)
-    settings = _function_settings(name, make_client)
+    return Wiring(deployed_config(name, make_client), make_client=make_client, clock=clock.now)
+
+
+def deployed_config(stack: str, make_client: MakeClient) -> Config:
+    """Returns the settings of the functions of a stack. Raises the errors of `deployed_wiring`."""
+    settings = _function_settings(stack, make_client)
     try:
-        config = Config.from_env(settings)
+        return Config.from_env(settings)
     except ConfigError as error:
         raise SettingsError(
-            f"the stack {name} is of another version: deploy this clone's version first ({error})"
+            f"the stack {stack} is of another version: deploy this clone's version first ({error})"
         ) from error
-    return Wiring(config, make_client=make_client, clock=clock.now)
 
 
 def client_maker(place: str | Engine) -> MakeClient:

@@ -8,16 +8,17 @@ from types import ModuleType
 import pytest
 import typer
 
+from imagecache_agent import command as agent
 from imagecache_cli import app, changing, contacts, service, showing
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def readme_commands() -> set[str]:
-    """Returns the commands of the README's table, those of `contacts` and `service` among them."""
+    """Returns the commands of the README's table, those of groups such as `contacts` among them."""
     chapter = README.partition("\n## The command line\n")[2].partition("\n## ")[0]
     rows = [line.split(" | ")[0] for line in chapter.splitlines() if line.startswith("| `")]
-    return {name for row in rows for name in re.findall(r"`(?:contacts |service )?([a-z-]+)", row)}
+    return {name for row in rows for name in re.findall(r"`(?:contacts |service |agent )?([a-z-]+)", row)}
 
 
 def commands_of(typer_app: typer.Typer) -> dict[str, object]:
@@ -43,6 +44,6 @@ def test_every_verb_is_registered(module: ModuleType) -> None:
 
 
 def test_every_verb_has_a_place_in_the_readme() -> None:
-    groups = (app.app, contacts.app, service.app)
+    groups = (app.app, contacts.app, service.app, agent.app)
     verbs = {name for group in groups for name in commands_of(group)}
-    assert {*verbs, "backup"} == readme_commands()
+    assert {*verbs, "agent", "backup"} == readme_commands()

@@ -1,8 +1,8 @@
 """The queue `images`: one message for each image to be cached."""
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import QueueRefusedError
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-# The limits of SendMessageBatch.
+Record = Mapping[str, Any]
+"""A message as Lambda delivers it. The fields used are `messageId`, `body` and `receiptHandle`."""
+
+# The limits of SendMessageBatch. ReceiveMessage and DeleteMessageBatch have the first one, too.
 _MESSAGES_PER_CALL = 10
 _BYTES_PER_CALL = 262_144
 # The limit of ChangeMessageVisibility: 12 hours.
@@ -23,6 +26,8 @@ _ATTEMPTS = 3
 
 class ImagesQueue:
     """Sends messages, up to `requests_at_once` batches in parallel, and postpones received messages.
+
+    On AWS Lambda receives and deletes messages; an agent does that itself.
 
     Every method raises StoreUnavailableError if SQS refuses or does not answer.
     """
@@ -75,6 +80,43 @@ class ImagesQueue:
         """
         self.send_later(message, milliseconds=milliseconds)
         self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=receipt_handle)
+
+    @aws_errors_translated()
+    def receive(self, *, wait_seconds: int, hidden_ms: int) -> list[Record]:
+        """Waits up to `wait_seconds` (at most 20) for messages, and returns up to ten.
+
+        They have the form in which Lambda delivers them. They are delivered again after `hidden_ms`, unless
+        they are deleted or hidden for longer.
+        """
+        answer = self._sqs.receive_message(
+            QueueUrl=self._queue_url,
+            MaxNumberOfMessages=_MESSAGES_PER_CALL,
+            WaitTimeSeconds=wait_seconds,
+            VisibilityTimeout=_seconds(hidden_ms),
+        )
+        return [
+            {
+                "messageId": message["MessageId"],
+                "body": message["Body"],
+                "receiptHandle": message["ReceiptHandle"],
+            }
+            for message in answer.get("Messages", [])
+        ]
+
+    @aws_errors_translated()
+    def delete(self, receipt_handles: Sequence[str]) -> None:
+        """Deletes up to ten received messages, as Lambda does after an invocation.
+
+        A message that SQS fails to delete is delivered again, and has no effect.
+        """
+        if receipt_handles:
+            self._sqs.delete_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {"Id": str(index), "ReceiptHandle": handle}
+                    for index, handle in enumerate(receipt_handles)
+                ],
+            )
 
     def _send_batch(self, bodies: list[str]) -> None:
         entries: list[SendMessageBatchRequestEntryTypeDef] = [

@@ -14,6 +14,7 @@ FIRST_FENCE = 1
 """The fence of the first acquisition of the lock."""
 
 _NAME = "lock"
+_AFTER_EVERY_LEASE = 2**53  # ms since 1970: far in the future
 
 
 class SyncLock:
@@ -41,6 +42,16 @@ class SyncLock:
         ]
         is_free = StateRow.held_until.does_not_exist() | (StateRow.held_until < now)
         return int(row.fence) if updated(row, take, is_free) else None
+
+    def free(self) -> None:
+        """Releases the lock whoever holds it. The caller must know that the holder has ended.
+
+        The lock is acquired with a time after the end of every lease, which gives it a new fence: the writes
+        of a run that is still working would be refused.
+        """
+        fence = self.acquire(now=_AFTER_EVERY_LEASE, lease_ms=0)
+        if fence is not None:
+            self.release(fence)
 
     def release(self, fence: int) -> None:
         """Releases the lock before its lease ends. Does nothing if another run has taken the lock already."""

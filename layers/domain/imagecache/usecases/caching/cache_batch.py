@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +12,9 @@ from typing import Any
 from imagecache.clock import Clock
 from imagecache.errors import ClaimHeldError
 from imagecache.metrics import IMAGES_CACHED, IMAGES_DEDUPLICATED, IMAGES_DEFERRED, IMAGES_FAILED
-from imagecache.queues.images import ImagesQueue, from_body
+from imagecache.queues.images import ImagesQueue, Record, from_body
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.usecases.caching.cache_image import Download, ImageCacher, Outcome, Result
-
-Record = Mapping[str, Any]
-"""An SQS message in a Lambda event. The fields used here are `messageId`, `body` and `receiptHandle`."""
 
 _MOST_MESSAGES = 10  # of an event: `BatchSize` in template.yaml
 # The longest that one message takes: it waits 10 s for a slot, and both origins use all of their 10 s and all

@@ -1,0 +1,22 @@
+"""Writes the agent's log: one JSON object a line on stderr, which the service keeps in its file."""
+
+import json
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+
+class Log:
+    """Writes lines. They have no token, no URL and no name: the use cases' own fields hold none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def line(self, message: str, fields: Mapping[str, Any]) -> None:
+        """Writes a line with this message and these fields."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        text = json.dumps({"time": now, "message": message, **fields})
+        with self._lock:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - the log

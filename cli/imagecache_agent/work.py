@@ -1,0 +1,129 @@
+"""Builds the agent of a stack from its settings and credentials, and runs it until a signal."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from types import FrameType
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from imagecache import clock
+from imagecache.aws_errors import aws_errors_translated
+from imagecache.config import Config
+from imagecache.imaging.memory_limit import limit_memory
+from imagecache.model.agent import Source
+from imagecache.wiring import MakeClient, Wiring
+from imagecache_agent.account import client_maker, read_key, refuse_wide_rights
+from imagecache_agent.agent import Agent
+from imagecache_agent.beeper import find_origins
+from imagecache_agent.folder import AgentFolder
+from imagecache_agent.log import Log
+from imagecache_agent.status import AgentStatus, Phase, write_status
+from imagecache_agent.troubles import MEANINGS, trouble_of
+from imagecache_cli.errors import CommandError, SettingsError
+from imagecache_cli.session import Outside
+from imagecache_migration.deployed_stack import deployed_config, physical_name
+
+# Decoding shares 512 MB, as in a function. The rest is for the program, and for the stacks of its threads.
+_MEMORY = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "2048"}
+_SERVICES = ("dynamodb", "s3", "sqs")
+
+
+def run(stack: str, folder: AgentFolder, outside: Outside, *, ready: Callable[[str], None]) -> None:
+    """Runs the agent of this stack until SIGTERM or SIGINT. `ready` is called with what to tell the person.
+
+    Raises CommandError if it cannot begin or go on, with what to do; SettingsError if a person must change a
+    setting before that. The status file says the same.
+    """
+    os.umask(0o077)
+    with folder.used() as agent_id:
+        try:
+            agent = _build(stack, folder, outside, agent_id, ready)
+            _stop_on_signals(agent)
+            agent.run()
+        except CommandError as error:
+            _record_end(folder, str(error))
+            raise
+        except (BotoCoreError, ClientError) as error:
+            code = _code(error)
+            meaning = MEANINGS[trouble_of(code)]
+            call = f" at {error.operation_name}" if isinstance(error, ClientError) else ""
+            text = f"{meaning.text} ({code}{call}): {meaning.advice}"
+            _record_end(folder, text)
+            raise CommandError(text) from error
+
+
+def _build(
+    stack: str, folder: AgentFolder, outside: Outside, agent_id: str, ready: Callable[[str], None]
+) -> Agent:
+    origins = partial(find_origins, outside.environment, outside.clone)
+    here = origins()
+    make_client = client_maker(read_key(folder.key_file))
+    function = physical_name(stack, "CacherFunction", make_client)
+    refuse_wide_rights(stack, function, make_client)
+    deployed = deployed_config(stack, make_client)
+    if deployed.source is not Source.AGENT:
+        raise SettingsError(
+            f"the stack {stack} reads Beeper through a tunnel: run"
+            f" `make deploy STACK={stack} PARAMETERS=Source=agent` first"
+        )
+    config = replace(deployed, beeper_url=here.beeper_url, media_server_url=here.media_server_url)
+    wiring = Wiring(config, make_client=make_client, clock=clock.now)
+    for service in _SERVICES:
+        wiring.client(service)  # now, because clients must be made by one thread at a time
+    _build_parts(wiring)
+    limit_memory(_MEMORY)
+    host = socket.gethostname()
+    return Agent(
+        wiring=wiring,
+        agent_id=agent_id,
+        host=host,
+        secrets=lambda: origins().secrets,
+        cloudwatch=make_client("cloudwatch"),
+        seconds=outside.seconds,
+        log=Log(),
+        settings_changed=partial(_has_changed, deployed, stack, make_client),
+        record=partial(_record, folder),
+        ready=lambda: ready(f"the agent on {host} works for {stack}"),
+    )
+
+
+def _build_parts(wiring: Wiring) -> None:
+    """Builds now what several threads use, because a cached property may be built twice at the same time."""
+    _ = wiring.sync_jobs, wiring.agent_lease, wiring.sync_requests, wiring.circuits, wiring.blobs
+    _ = wiring.claims, wiring.images_queue, wiring.sync_lock
+
+
+def _has_changed(deployed: Config, stack: str, make_client: MakeClient) -> bool:
+    with aws_errors_translated():
+        return deployed_config(stack, make_client) != deployed
+
+
+def _stop_on_signals(agent: Agent) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        agent.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+
+
+def _record(folder: AgentFolder, status: AgentStatus) -> None:
+    # A full disk is no reason to end: what the agent does is on AWS.
+    with suppress(OSError):
+        write_status(folder.status_file, status)
+
+
+def _record_end(folder: AgentFolder, text: str) -> None:
+    what, _, advice = text.partition(": ")
+    _record(folder, AgentStatus(Phase.ENDED, clock.now(), text=what, advice=advice))
+
+
+def _code(error: BotoCoreError | ClientError) -> str:
+    """Returns AWS's code of the error, or the name of the client's exception."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", type(error).__name__))
+    return type(error).__name__
