@@ -16,10 +16,10 @@ DENO = python=$$($(ENVIRONMENT) dev) && deno="$${python%/*}/deno" && \
 BUILD = .local/test/build
 .DELETE_ON_ERROR:
 .PHONY: help run check test proof format style types imports javascript unit template openapi contract browser build bench deploy \
-	secrets tokens remove recover clean lock
+	secrets tokens agent-credentials remove recover clean lock
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.* ## /\1 /p' Makefile | while read -r target text; do printf '%-8s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.* ## /\1 /p' Makefile | while read -r target text; do printf '%-17s %s\n' "$$target" "$$text"; done
 
 run: ## Start the system on http://127.0.0.1:8080; PORT= for another port
 	@python=$$($(ENVIRONMENT) run) && exec "$$python" -m local.run
@@ -86,6 +86,9 @@ secrets: ## Ask for a deployed stack's secrets, and store them: STACK=imagecache
 
 tokens: ## Create new tokens for a deployed stack's API, and show them: STACK=imagecache
 	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release tokens
+
+agent-credentials: ## Make a new key for a stack's agent: STACK=imagecache; REVOKE=yes to end it; ASSUME_ROLE=yes for another way
+	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release agent-credentials
 
 remove: ## Delete a stack from AWS: STACK=imagecache; DATA=delete for its chats and pictures, too
 	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release remove

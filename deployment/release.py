@@ -1,4 +1,4 @@
-"""Does what `make deploy`, `secrets`, `tokens`, `remove` and `recover` promise, for a stack on AWS.
+"""Does what `make deploy`, `secrets`, `tokens`, `agent-credentials`, `remove` and `recover` promise.
 
 Exit codes: 0 done, or declined by the person; 1 AWS or SAM refused; 2 a setting is missing or wrong; 130
 interrupted.
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from deployment.agent_key import agent_credentials
 from deployment.page import publish_page
 from deployment.recovery import recover
 from deployment.removal import remove
@@ -31,27 +32,11 @@ def main(command: str, sam: list[str]) -> int:
     """Runs a command and returns the exit code. `sam` is how to call the SAM CLI, which `deploy` needs.
 
     `deploy` builds and deploys everything, `secrets` asks for every secret again, `tokens` replaces the API's
-    tokens, `remove` deletes the stack, and `recover` copies the data of another one into it.
+    tokens, `agent-credentials` makes or ends the key of an agent, `remove` deletes the stack, and `recover`
+    copies the data of another one into it.
     """
     try:
-        name = read_stack_name(os.environ)
-        given = read_parameters(os.environ, read_template()) if command == "deploy" else {}
-        session = boto3.Session(region_name=read_region(os.environ))
-        stack = CloudFormationStack(session, name)
-        tokens = StoredTokens(session, name)
-        match command:
-            case "deploy":
-                _deploy(stack, tokens, sam, given)
-            case "secrets":
-                stack.deployed_outputs()
-                tokens.store(ask_for_secrets())
-            case "tokens":
-                outputs = stack.deployed_outputs()
-                announce_address(name, outputs, tokens.create(again=True))
-            case "remove":
-                remove(stack, tokens, os.environ)
-            case "recover":
-                recover(stack, os.environ)
+        _run(command, sam)
     except SettingsError as error:
         complain(str(error))
         return 2
@@ -65,6 +50,29 @@ def main(command: str, sam: list[str]) -> int:
         complain("stopped by you. AWS finishes what it has begun; run the same command again for the rest")
         return 130
     return 0
+
+
+def _run(command: str, sam: list[str]) -> None:
+    name = read_stack_name(os.environ)
+    given = read_parameters(os.environ, read_template()) if command == "deploy" else {}
+    session = boto3.Session(region_name=read_region(os.environ))
+    stack = CloudFormationStack(session, name)
+    tokens = StoredTokens(session, name)
+    match command:
+        case "deploy":
+            _deploy(stack, tokens, sam, given)
+        case "secrets":
+            stack.deployed_outputs()
+            tokens.store(ask_for_secrets())
+        case "tokens":
+            outputs = stack.deployed_outputs()
+            announce_address(name, outputs, tokens.create(again=True))
+        case "agent-credentials":
+            agent_credentials(stack, os.environ)
+        case "remove":
+            remove(stack, tokens, os.environ)
+        case "recover":
+            recover(stack, os.environ)
 
 
 def _deploy(
@@ -83,7 +91,7 @@ def _deploy(
             say("declined: nothing was changed")
             return
         if change_set:
-            _execute(stack, tokens, change_set, is_new=is_new)
+            _execute(stack, tokens, change_set, parameters, is_new=is_new)
     finally:
         if is_new and stack.status() == "REVIEW_IN_PROGRESS":
             stack.delete()  # it consists of a name, and would make the next deployment look like an update
@@ -155,10 +163,17 @@ def _override(name: str, value: str) -> str:
     return f'{name}="{escaped}"'
 
 
-def _execute(stack: CloudFormationStack, tokens: StoredTokens, change_set: str, *, is_new: bool) -> None:
+def _execute(
+    stack: CloudFormationStack,
+    tokens: StoredTokens,
+    change_set: str,
+    parameters: Mapping[str, str],
+    *,
+    is_new: bool,
+) -> None:
     """Makes the changes. A creation that fails leaves nothing behind. Raises DeploymentError."""
     # The first sync starts during the creation, so it needs the secrets now.
-    secrets = ask_for_secrets() if is_new else {}
+    secrets = ask_for_secrets(has_agent=parameters.get("Source") == "agent") if is_new else {}
     tokens.store(secrets)
     say(f"CloudFormation changes {stack}; a creation takes about five minutes")
     try:

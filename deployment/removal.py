@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
+from deployment.agent_key import AgentUser
 from deployment.data import IMAGE_BUCKET, TABLES, left_by_the_last_stack, leftovers
 from deployment.stack import CloudFormationStack, DeploymentError, Resource
 from deployment.terminal import ask, has_terminal
@@ -50,6 +51,9 @@ def remove(stack: CloudFormationStack, tokens: StoredTokens, environment: Mappin
         _announce_uncertain(stack, uncertain)
         raise DeploymentError(f"there is nothing to remove of {stack}: check STACK and the region")
     _confirm(stack, data, environment, deletes_data=deletes_data)
+    # CloudFormation cannot delete the policy of an agent while a user has it.
+    if AgentUser(stack).revoke():
+        announce(f"ended the key of the agent of {stack}")
     if exists:
         _delete_stack(stack)
     # Those of the template are gone with the stack.

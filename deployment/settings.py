@@ -106,7 +106,7 @@ def complete_parameters(given: Mapping[str, str], template: Template) -> dict[st
     Raises SettingsError if Beeper's address is missing and there is no terminal.
     """
     parameters = dict(given)
-    if "BeeperUrl" not in parameters:
+    if "BeeperUrl" not in parameters and parameters.get("Source") != "agent":
         if not has_terminal():
             raise SettingsError(f"BEEPER_URL must be set to {_HTTPS_ADVICE}")
         question = "The https address at which AWS reaches Beeper (your tunnel's)"

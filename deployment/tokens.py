@@ -20,6 +20,7 @@ _SECRETS = {
     "cf-access-client-id": "the client id of the Cloudflare Access service token (leave empty without one)",
     "cf-access-client-secret": "the secret of the Cloudflare Access service token (leave empty without one)",
 }
+_OF_BEEPER = {"beeper-token", "media-server-token", "cf-access-client-id", "cf-access-client-secret"}
 _OWN_NAMES = {*_API_TOKENS, *_SECRETS, "distribution-id"}
 _TOKEN_BYTES = 24
 _NAMES_PER_REQUEST = 10  # SSM's limit
@@ -66,13 +67,16 @@ class StoredTokens:
             self._ssm.delete_parameters(Names=paths[start : start + _NAMES_PER_REQUEST])
 
 
-def ask_for_secrets() -> dict[str, str]:
+def ask_for_secrets(*, has_agent: bool = False) -> dict[str, str]:
     """Asks for every secret, and returns those that were answered, by the names of their parameters.
+
+    If an agent asks Beeper, its token and those of a tunnel stay on Beeper's computer, and are not asked for.
 
     The answers are not shown while they are typed, and are never arguments of a command, which other users
     could see.
     """
-    answers = {name: ask_secret(description) for name, description in _SECRETS.items()}
+    needed = _SECRETS.keys() - (_OF_BEEPER if has_agent else set())
+    answers = {name: ask_secret(_SECRETS[name]) for name in _SECRETS if name in needed}
     return {name: answer for name, answer in answers.items() if answer}
 
 
@@ -93,12 +97,13 @@ def announce_address(stack: str, outputs: Mapping[str, str], created: Mapping[st
             announce(line)
         return
     file = ROOT / ".local" / f"{stack}.tokens"
-    _write_private(file, "".join(f"{line}\n" for line in lines))
+    write_private(file, "".join(f"{line}\n" for line in lines))
     announce(f"ready {address}/")
     announce(f"the tokens are in {file}")
 
 
-def _write_private(file: Path, text: str) -> None:
+def write_private(file: Path, text: str) -> None:
+    """Writes a file that only this user may read, in place of an earlier one."""
     file.parent.mkdir(mode=0o700, exist_ok=True)
     file.unlink(missing_ok=True)  # an existing file would keep its mode
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -315,7 +315,7 @@ def test_an_agent_has_rights_to_things_of_this_stack_and_to_its_metrics_only(
                 assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
                 continue
             named = dependencies({"Resources": template["Resources"] | {"?": resource}})["?"]
-            assert named or resource == {"Ref": "AWS::StackId"}, resource
+            assert named or resource["Fn::Sub"].endswith(":stack/${AWS::StackName}/*"), resource
 
 
 def test_nobody_has_the_policy_of_the_agent_by_the_template_alone(translated: Resources) -> None:

@@ -1,0 +1,230 @@
+"""A stack without a tunnel: an agent beside Beeper syncs and caches, with a key that may do nothing else."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from demo.service import DemoAccount
+from deployment.agent_key import agent_credentials
+from deployment.stack import CloudFormationStack
+from imagecache_agent.status import AgentStatus, Phase, read_status
+from local.deploy import DeployedStack
+from local.edge_server import EdgeServer
+from local.edge_site import Site
+from local.engine import REGION
+from local.stack import STACK_NAME, local_stack
+from local.template import ROOT
+from tests.end_to_end.conftest import LIMIT_SECONDS, wait_until
+
+pytestmark = pytest.mark.engine
+
+ADMIN = "admin-token-of-this-test"
+# Short, because the images of an agent that was killed are reserved for it until its leases end.
+PARAMETERS = {
+    "Source": "agent",
+    "CacherTimeoutSeconds": "5",
+    "ClaimLeaseSeconds": "6",
+    "VisibilityTimeoutSeconds": "30",
+}
+# The command, which takes a folder of this test for its clone.
+COMMAND = (
+    "import sys; from pathlib import Path; from imagecache_cli.app import main;"
+    "from imagecache_cli.session import Outside;"
+    "sys.exit(main(sys.argv[2:], Outside(clone=Path(sys.argv[1]))))"
+)
+
+
+@dataclass
+class Laptop:
+    """A computer with a clone and a Beeper. Its agent has no variable of this process."""
+
+    clone: Path
+    stack: DeployedStack
+    demo: DemoAccount
+    started: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Runs `imagecache agent` in this clone."""
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-P", "-c", COMMAND, str(self.clone), "agent", *arguments],
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def start_until_ready(self) -> "subprocess.Popen[str]":
+        process = self.start("--stack", STACK_NAME)
+        assert process.stdout
+        line = process.stdout.readline()
+        if not line.startswith("ready "):
+            pytest.fail(process.communicate(timeout=LIMIT_SECONDS)[1])
+        return process
+
+    @property
+    def status(self) -> AgentStatus:
+        """What the agent has recorded of itself."""
+        status = read_status(self.clone / ".local" / "agent" / STACK_NAME / "status.json")
+        assert status
+        return status
+
+    def _environment(self) -> Mapping[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("layers/domain", "cli", "migration")),
+            "HOME": str(self.clone),
+            "AWS_ENDPOINT_URL": self.stack.engine.endpoint,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "BEEPER_URL": self.demo.beeper_url,
+            "BEEPER_TOKEN": self.demo.beeper_token,
+        }
+
+
+@dataclass(frozen=True)
+class World:
+    """A stack with Source=agent, its API, and the laptop with Beeper."""
+
+    stack: DeployedStack
+    address: str
+    laptop: Laptop
+    demo: DemoAccount
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Returns the JSON of the API's answer to an admin."""
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            self.address.rstrip("/") + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {ADMIN}"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server
+            return json.load(answer)
+
+    def images(self) -> dict[str, str]:
+        """Returns image key → status of every image."""
+        dynamodb = boto3.client("dynamodb", **self.stack.engine.access)
+        pages = dynamodb.get_paginator("scan").paginate(TableName=self.stack.resources["CachedImagesTable"])
+        return {item["imageKey"]["S"]: item["status"]["S"] for page in pages for item in page["Items"]}
+
+    def cached(self) -> set[str]:
+        return {key for key, status in self.images().items() if status == "cached"}
+
+
+def make_laptop(folder: Path, stack: DeployedStack, demo: DemoAccount) -> Laptop:
+    folder.mkdir()
+    (folder / "template.yaml").touch()  # this makes it a clone
+    return Laptop(folder, stack, demo)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with ExitStack() as ending:
+        demo = ending.enter_context(DemoAccount(scale=0.02))
+        demo.chat_api.lists_contacts = False  # the engine needs long for 1,500
+        stack = ending.enter_context(
+            local_stack(
+                tmp_path / "engine",
+                parameters=PARAMETERS,
+                secrets={"admin-token": ADMIN, "read-token": "token-of-a-reader"},
+            )
+        )
+        server = ending.enter_context(EdgeServer(0))
+        address = ending.enter_context(server.serving())
+        server.site = Site(stack)
+        laptop = make_laptop(tmp_path / "laptop", stack, demo)
+        # As `make agent-credentials` on this laptop, by somebody who may do everything.
+        monkeypatch.setattr("deployment.agent_key.ROOT", laptop.clone)
+        for name, value in stack.engine.environment.items():
+            monkeypatch.setenv(name, value)
+        agent_credentials(CloudFormationStack(boto3.Session(region_name=REGION), STACK_NAME), {})
+        try:
+            yield World(stack, address, laptop, demo)
+        finally:
+            for process in laptop.started:
+                process.kill()
+                process.communicate()
+            # It would wait for the long polls of the agent that was killed.
+            stack.engine.child.kill()
+
+
+def test_an_agent_that_is_killed_while_it_caches_loses_nothing_and_downloads_nothing_twice(
+    world: World, tmp_path: Path
+) -> None:
+    assert world.ask("GET", "/api/status")["agent"]["state"] == "never"
+    agent = world.laptop.start_until_ready()
+    wait_until(lambda: len(world.cached()) > random.randrange(3), what="the agent caches")
+    agent.kill()
+    agent.wait()
+    cached_before = world.cached()
+
+    agent = world.laptop.start_until_ready()
+    # A sync that the API is asked for is carried out at once, although the agent was just killed in one.
+    job_id = world.ask("POST", "/api/sync", {"complete": True})["jobId"]
+    wait_until(
+        lambda: world.ask("GET", f"/api/jobs/{job_id}")["status"] == "done", what="the agent does the job"
+    )
+    assert world.ask("GET", f"/api/jobs/{job_id}")["result"]["outcome"] == "ok"
+    wait_until(lambda: "pending" not in world.images().values(), what="every image is settled")
+
+    deliverable = set(world.demo.account.deliverable())
+    assert deliverable <= world.cached()
+    delivered = world.demo.hits.images()
+    assert {key: delivered[key] for key in cached_before & deliverable if delivered[key] != 1} == {}
+    assert (world.laptop.status.phase, world.laptop.status.last_sync) == (Phase.RUNNING, "ok")
+    assert world.ask("GET", "/api/status")["agent"]["state"] == "running"
+
+    # A second computer is told who does the work.
+    other = make_laptop(tmp_path / "desktop", world.stack, world.demo)
+    (other.clone / ".local").mkdir()
+    key = Path(".local") / f"{STACK_NAME}.agent-key"
+    (other.clone / key).write_bytes((world.laptop.clone / key).read_bytes())
+    second = other.start("--stack", STACK_NAME)
+    _, complaint = second.communicate(timeout=LIMIT_SECONDS)
+    assert second.returncode == 1
+    assert "works for this stack since" in complaint
+
+    # It stops in order, and says so.
+    agent.send_signal(signal.SIGTERM)
+    _, log = agent.communicate(timeout=LIMIT_SECONDS)
+    assert agent.returncode == 0, log
+    assert world.demo.beeper_token not in log
+    assert world.ask("GET", "/api/status")["agent"]["state"] == "stopped"
+    assert world.laptop.status.phase is Phase.STOPPED
+    refuse_more_than_an_agent_needs(world)
+
+
+def refuse_more_than_an_agent_needs(world: World) -> None:
+    """The key of the agent is refused what no agent does, and an agent refuses a key that may do it."""
+    stored = json.loads((world.laptop.clone / ".local" / f"{STACK_NAME}.agent-key").read_text())
+    session = boto3.Session(stored["accessKeyId"], stored["secretAccessKey"], region_name=REGION)
+    endpoint = world.stack.engine.endpoint
+    name = f"/{STACK_NAME}/admin-token"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        session.client("ssm", endpoint_url=endpoint).get_parameters(Names=[name], WithDecryption=True)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        session.client("s3", endpoint_url=endpoint).delete_object(
+            Bucket=world.stack.outputs["ImageBucket"], Key="originals/x"
+        )
+    iam = boto3.client("iam", **world.stack.engine.access)
+    [user] = iam.list_users()["Users"]
+    wide = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_user_policy(UserName=user["UserName"], PolicyName="wide", PolicyDocument=json.dumps(wide))
+    refused = world.laptop.start("--stack", STACK_NAME)
+    _, complaint = refused.communicate(timeout=LIMIT_SECONDS)
+    assert refused.returncode == 2
+    assert "the agent's credentials allow more than an agent needs" in complaint
