@@ -1,4 +1,4 @@
-"""Each function of the running stack may do what its work needs, and is refused everything else.
+"""Each function of the running stack, and an agent, may do what its work needs, and nothing else.
 
 The engine evaluates the policies of the functions' roles in all other tests, too: they show that no right is
 missing. Here each role tries every call that a function could misuse.
@@ -123,6 +123,14 @@ MAY = {
         *("list versions", "get original", "put thumbnail", "delete version", "delete versions"),
     },
 }
+AGENT = "AgentUser"
+FUNCTIONS = tuple(MAY)
+# What sync and the cacher do, without their secrets and invocations, and what Lambda does for them.
+MAY[AGENT] = {
+    name
+    for name in MAY["SyncFunction"] | MAY["CacherFunction"]
+    if not name.startswith(("read ", "invoke ", "send sync request"))
+} | {f"{action} sync request" for action in ("receive", "hide", "delete")}
 REFUSED = {"AccessDenied", "AccessDeniedException"}
 # The answers to calls that are allowed and change nothing.
 WITHOUT_EFFECT = {
@@ -283,7 +291,7 @@ class Caller:
 
     def _other_calls(self) -> Iterator[tuple[str, Call]]:
         functions = self._client("lambda")
-        for name in MAY:
+        for name in FUNCTIONS:
             function = {"FunctionName": self.resources[name]}
             yield (
                 f"invoke {name}",
@@ -343,9 +351,34 @@ def resources(running: Running) -> dict[str, str]:
 
 @pytest.fixture
 def caller(request: pytest.FixtureRequest, running: Running, resources: dict[str, str]) -> Iterator[Caller]:
-    """Yields the credentials that the engine gives to a function with the role of the wanted function."""
+    """Yields the credentials of the wanted function, or of a user with the policy of an agent."""
+    credentials = (
+        user_credentials(running, resources["AgentPolicy"])
+        if request.param == AGENT
+        else function_credentials(running, resources[request.param])
+    )
+    yield Caller(resources, {"endpoint_url": running.engine["endpoint_url"], **credentials})
+    s3 = boto3.client("s3", **running.engine)
+    bucket = resources["ImageBucket"]
+    for prefix in ("originals/probe", "images/probe"):
+        listing = s3.list_object_versions(Bucket=bucket, Prefix=prefix)
+        for version in [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]:
+            s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+
+
+def user_credentials(running: Running, policy: str) -> dict[str, str]:
+    """Returns the key of a new user with this policy, as `make agent-credentials` makes one."""
+    iam = boto3.client("iam", **running.engine)
+    iam.create_user(UserName=AGENT)
+    iam.attach_user_policy(UserName=AGENT, PolicyArn=policy)
+    key = iam.create_access_key(UserName=AGENT)["AccessKey"]
+    return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+
+
+def function_credentials(running: Running, function: str) -> dict[str, str]:
+    """Returns the credentials that the engine gives to a function with the role of this one."""
     functions = boto3.client("lambda", **running.engine)
-    role = functions.get_function_configuration(FunctionName=resources[request.param])["Role"]
+    role = functions.get_function_configuration(FunctionName=function)["Role"]
     functions.create_function(
         FunctionName="probe",
         Runtime="python3.13",
@@ -361,19 +394,12 @@ def caller(request: pytest.FixtureRequest, running: Running, resources: dict[str
     answer = functions.invoke(FunctionName="probe", Payload=json.dumps({"names": [*variables.values()]}))
     values = json.loads(answer["Payload"].read())
     functions.delete_function(FunctionName="probe")
-    credentials = {name: values[variable] for name, variable in variables.items()}
-    yield Caller(resources, {"endpoint_url": running.engine["endpoint_url"], **credentials})
-    s3 = boto3.client("s3", **running.engine)
-    bucket = resources["ImageBucket"]
-    for prefix in ("originals/probe", "images/probe"):
-        listing = s3.list_object_versions(Bucket=bucket, Prefix=prefix)
-        for version in [*listing.get("Versions", []), *listing.get("DeleteMarkers", [])]:
-            s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    return {name: values[variable] for name, variable in variables.items()}
 
 
 @pytest.mark.parametrize("caller", MAY, indirect=True)
 def test_a_function_may_do_what_its_work_needs_and_nothing_else(
     caller: Caller, request: pytest.FixtureRequest
 ) -> None:
-    function = request.node.callspec.params["caller"]
-    assert {name for name, call in caller.calls() if is_allowed(call)} == MAY[function]
+    who = request.node.callspec.params["caller"]
+    assert {name for name, call in caller.calls() if is_allowed(call)} == MAY[who]
