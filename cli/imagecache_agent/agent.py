@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,11 +25,11 @@ from imagecache_agent.syncs import HIDDEN_MS, SyncWork
 from imagecache_agent.troubles import MEANINGS, trouble_of
 from imagecache_cli.errors import CommandError
 
-HintSource = Callable[[Callable[[], None], Event], None]
-"""Listens to Beeper, and calls the function for each hint that something has changed, until the event is set.
+HintSource = Callable[[Callable[[frozenset[str]], bool]], AbstractContextManager[None]]
+"""Listens to Beeper during a `with` block, and calls the function with the ids of chats that have changed.
 
-Hints may be lost, repeated and many: those that come before a sync has begun lead to one sync, and a sync
-every ten minutes finds what was lost. An error ends the listening, which begins again after a pause.
+The function syncs, and returns False if it is to be called again later. Whoever listens gathers hints and
+limits the number of calls. Hints may be lost: a sync every ten minutes finds what they would have told.
 """
 
 # The lease is renewed every minute, and outlives five of these moments and the differences of clocks.
@@ -153,10 +153,9 @@ class Agent:
         self._start("visibility of requests", requests_in_flight.extend, pause=extend_seconds)
         # A poll that finds nothing is not waited for when the agent stops: it may take 20 s.
         self._start("requests", syncs.receive)
-        if self.hints:
-            self._start("hints", partial(self.hints, syncs.hint, self.stopping))
         working = [self._start("images", images.step), self._start("syncs", syncs.step)]
-        self.stopping.wait()
+        with self.hints(syncs.sync_hinted) if self.hints else nullcontext():
+            self.stopping.wait()
         for thread in working:
             while thread.is_alive() and (thread is not working[0] or images_in_flight.is_busy()):
                 thread.join(0.1)

@@ -2,6 +2,9 @@
 
 import queue
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
@@ -36,10 +39,14 @@ class _StoppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SyncOrder:
-    """Something to do: an event of functions/sync, and the handle of the request that it came with."""
+    """Something to do: an event of functions/sync, and the handle of the request that it came with.
+
+    `done` is given the outcome if somebody waits for it, or None if there was none.
+    """
 
     event: Mapping[str, Any]
     receipt_handle: str | None = None
+    done: "Future[SyncOutcome | None]" = field(default_factory=Future)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,7 +68,6 @@ class SyncWork:
     every_ms: int
     report: Callable[[SyncReport], None]
     _orders: "queue.SimpleQueue[SyncOrder]" = field(default_factory=queue.SimpleQueue)
-    _hinted: Event = field(default_factory=Event)
     _since_last: Elapsed | None = None
     _pause_ms: int = 0
 
@@ -72,20 +78,27 @@ class SyncWork:
             self.in_flight.add([request.receipt_handle])
             self._orders.put(SyncOrder(request.event, request.receipt_handle))
 
-    def hint(self) -> None:
-        """Orders an incremental run as soon as possible. Many hints before it begins order one."""
-        if not self._hinted.is_set():
-            self._hinted.set()
-            self._orders.put(SyncOrder({}))
+    def sync_hinted(self, chat_ids: frozenset[str]) -> bool:
+        """Has a run look for these chats as soon as possible, and returns when it is over.
+
+        Returns False if it is to be tried again. To be called by another thread than `step`; whoever calls it
+        gathers hints and limits the number of runs.
+        """
+        order = SyncOrder({"chatIds": sorted(chat_ids)})
+        self._orders.put(order)
+        while not self.stopping.is_set():
+            with suppress(FutureTimeoutError):
+                return order.done.result(_WAIT_SECONDS) is SyncOutcome.OK
+        return True  # the next start begins with a sync
 
     def step(self) -> None:
         """Carries out the next order, or waits a moment if there is none. Raises StoreUnavailableError."""
         order = self._next()
         if order is None:
             return
-        self._hinted.clear()
+        outcome: SyncOutcome | None = None
         try:
-            self._carry_out(order)
+            outcome = self._carry_out(order)
         except StoreUnavailableError:
             self._let_come_again(order)
             raise
@@ -103,6 +116,8 @@ class SyncWork:
             self._finish(order)
         else:
             self._finish(order)
+        finally:
+            order.done.set_result(outcome)
 
     def _next(self) -> SyncOrder | None:
         try:
@@ -111,18 +126,21 @@ class SyncWork:
             is_due = self._since_last is None or self._since_last.milliseconds() >= self._pause_ms
             return SyncOrder({}) if is_due and not self.stopping.is_set() else None
 
-    def _carry_out(self, order: SyncOrder) -> None:
+    def _carry_out(self, order: SyncOrder) -> SyncOutcome:
         """Syncs, again and again while a run is out of time. Raises what SyncJobs raises."""
-        event: Mapping[str, Any] | None = order.event
-        while event is not None:
+        event = order.event
+        while True:
             self._since_last = Elapsed(self.wiring.clock, self.seconds)
             self._pause_ms = self.every_ms
-            event = self._run(event)
-            if event is not None and self.stopping.is_set():
+            outcome, following = self._run(event)
+            if following is None:
+                return outcome
+            if self.stopping.is_set():
                 raise _StoppedError
+            event = following
 
-    def _run(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Syncs once. Returns the event that continues the run, or None if it is finished."""
+    def _run(self, event: Mapping[str, Any]) -> tuple[SyncOutcome, Mapping[str, Any] | None]:
+        """Syncs once. Returns the outcome, and the event that continues the run unless it is finished."""
         elapsed = Elapsed(self.wiring.clock, self.seconds)
         following: list[Mapping[str, Any]] = []
 
@@ -142,7 +160,7 @@ class SyncWork:
             self.counts.put({SYNC_SUCCEEDED: 1})
         if report.outcome in _HAS_TO_TRY_SOON:
             self._pause_ms = min(_SOON_MS, self.every_ms)
-        return following[0] if following else None
+        return report.outcome, following[0] if following else None
 
     def _finish(self, order: SyncOrder) -> None:
         if order.receipt_handle:

@@ -14,19 +14,23 @@ from typing import Any
 
 # CloudFormation accepts it in a template, and fails when it creates the queue.
 IMPOSSIBLE = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 999_999}}
+NOTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
 TEMPLATE: dict[str, Any] = {
     "Parameters": {
-        "BeeperUrl": {"Type": "String"},
+        "Source": {"Type": "String", "Default": "tunnel"},
+        "BeeperUrl": {"Type": "String", "Default": "http://127.0.0.1:23373"},
         "AlarmEmail": {"Type": "String", "Default": ""},
         "MonthlyBudget": {"Type": "String", "Default": "0"},
     },
     "Resources": {
         "WebBucket": {"Type": "AWS::S3::Bucket"},
         "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "BeeperUrl"}}},
+        "AgentPolicy": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": NOTHING}},
     },
     "Outputs": {
         "Address": {"Value": "https://d111.cloudfront.example"},
         "WebBucket": {"Value": {"Ref": "WebBucket"}},
+        "AgentPolicyArn": {"Value": {"Ref": "AgentPolicy"}},
     },
 }
 
@@ -78,6 +82,7 @@ def _create_change_set(options: list[str], *, broken: bool) -> None:
         ChangeSetName=name,
         ChangeSetType="CREATE" if is_new else "UPDATE",
         TemplateBody=json.dumps(template),
+        Capabilities=["CAPABILITY_IAM"],
         Parameters=[
             *({"ParameterKey": key, "ParameterValue": value} for key, value in given.items()),
             *({"ParameterKey": key, "UsePreviousValue": True} for key in kept),

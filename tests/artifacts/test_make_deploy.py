@@ -362,6 +362,7 @@ def test_every_other_command_of_make_reaches_the_stack_that_is_named(deployed: R
 
     stored = deployed.at_terminal("secrets", answers=SECRETS, AWS_REGION="eu-west-1")
     replaced = deployed.at_terminal("tokens", AWS_REGION="eu-west-1")
+    revoked = deployed.at_terminal("agent-credentials", "REVOKE=yes", AWS_REGION="eu-west-1")
     recovered = deployed.at_terminal("recover", "FROM=earlier", AWS_REGION="eu-west-1")
     after = deployed.stored()
     removed = deployed.at_terminal(
@@ -372,6 +373,7 @@ def test_every_other_command_of_make_reaches_the_stack_that_is_named(deployed: R
     assert replaced.exit_code == 0, replaced.screen
     assert f"admin token: {after['admin-token']}" in replaced.screen
     assert after["admin-token"] != before["admin-token"]
+    assert "had no key" in " ".join(revoked.screen.split())
     assert recovered.exit_code != 0
     assert f"{deployed.stack} in eu-west-1 could sync or delete" in " ".join(recovered.screen.split())
     assert removed.exit_code == 0, removed.screen
@@ -393,6 +395,26 @@ def test_without_a_terminal_a_missing_address_is_named_and_nothing_is_built(rele
     assert done.exit_code == 2
     assert "BEEPER_URL must be set" in done.errors
     assert not (release.folder / "calls.jsonl").exists()
+
+
+def test_with_an_agent_nothing_of_beeper_is_asked_for_and_its_key_ends_with_the_stack(
+    release: Release,
+) -> None:
+    region = {"AWS_REGION": "eu-west-1"}
+    done = release.by_program("deploy", "d3x\n", PARAMETERS="Source=agent", **region)
+    assert done.exit_code == 0, done.errors
+    assert release.stored().keys() == {"dex-api-key", "read-token", "admin-token"}
+    release.patch.setattr("deployment.agent_key.ROOT", release.folder)
+    made = release.by_program("agent-credentials", **region)
+    assert made.exit_code == 0, made.errors
+    user = f"{release.stack}.eu-west-1"
+    assert user in {each["UserName"] for each in release.client("iam").list_users()["Users"]}
+
+    removed = release.by_program("remove", CONFIRM=release.stack, **region)
+
+    assert (removed.exit_code, release.status()) == (0, ""), removed.errors
+    assert "ended the key of the agent" in removed.output
+    assert user not in {each["UserName"] for each in release.client("iam").list_users()["Users"]}
 
 
 def test_typed_secrets_are_stored_as_secure_strings_and_an_empty_answer_keeps_what_is_stored(

@@ -1,8 +1,11 @@
 """What an agent takes from the queues it does as the functions do: each step against the real use cases."""
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -244,15 +247,28 @@ def test_after_beeper_was_not_there_a_minute_is_enough(laptop: Laptop) -> None:
     assert laptop.cloudwatch.counts == [{"SyncSucceeded": 1}]
 
 
-def test_ten_thousand_hints_are_one_sync_and_a_later_one_is_another(laptop: Laptop) -> None:
-    for _ in range(10_000):
-        laptop.syncs.hint()
-    laptop.syncs.step()
-    laptop.syncs.step()
-    assert len(laptop.reports) == 1
-    laptop.syncs.hint()
-    laptop.syncs.step()
-    assert len(laptop.reports) == 2
+def test_whoever_listens_to_beeper_learns_whether_the_sync_that_it_asked_for_succeeded(
+    laptop: Laptop,
+) -> None:
+    events: list[Mapping[str, Any]] = []
+    handle = laptop.wiring.sync_jobs.handle
+
+    def recorded(event: Mapping[str, Any], *arguments: Any, **named: Any) -> SyncReport:
+        events.append(event)
+        return handle(event, *arguments, **named)
+
+    laptop.wiring.sync_jobs = SimpleNamespace(handle=recorded)  # type: ignore[assignment]  # the part that is used
+    secrets, answers = laptop.secrets, []
+    for token in ("refused", secrets()["beeper-token"]):
+        laptop.secrets = partial(dict, {"beeper-token": token})
+        with ThreadPoolExecutor(1) as listener:
+            answer = listener.submit(laptop.syncs.sync_hinted, frozenset({"!b", "!a"}))
+            while not answer.done():
+                laptop.syncs.step()
+            answers.append(answer.result())
+
+    assert answers == [False, True]
+    assert {"chatIds": ["!a", "!b"]} in events
 
 
 def test_a_run_that_is_stopped_keeps_its_progress_and_its_request(

@@ -3,7 +3,8 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -235,23 +236,20 @@ def test_an_agent_ends_when_its_stack_has_other_settings(monkeypatch: pytest.Mon
     assert "other settings" in world.ends()
 
 
-def test_hints_are_listened_to_again_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[Callable[[], None]] = []
+def test_beeper_is_listened_to_while_the_agent_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    listening: list[bool] = []
 
-    def listen(hint: Callable[[], None], stopping: Event) -> None:
-        begun.append(hint)
-        if len(begun) < 3:
-            raise ConnectionError
-        stopping.wait()
+    @contextmanager
+    def listen(sync: Callable[[frozenset[str]], bool]) -> Iterator[None]:
+        listening.append(True)
+        yield
+        listening.append(sync(frozenset({"!a"})))  # nobody waits for a sync any more
 
-    hinted: list[object] = []
-    monkeypatch.setattr("imagecache_agent.syncs.SyncWork.hint", lambda work: hinted.append(work))  # noqa: PLW0108 - a method
     world = World(monkeypatch, hints=listen)
     world.start()
-    wait_for(lambda: len(begun) == 3)
-    begun[-1]()
-    assert len(hinted) == 1
+    wait_for(lambda: listening == [True])
     world.stop()
+    assert listening == [True, True]
 
 
 @pytest.mark.parametrize(
