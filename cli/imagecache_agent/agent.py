@@ -60,7 +60,7 @@ class Agent:
     wiring: Wiring
     agent_id: str
     host: str
-    secrets: Callable[[], Mapping[str, str]]
+    secrets: Callable[[], Mapping[str, str]] = field(repr=False)
     cloudwatch: Any
     seconds: Callable[[], float]
     log: Log

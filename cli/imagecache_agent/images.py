@@ -1,7 +1,7 @@
 """Takes images from the queue and caches them, as Lambda's event source and functions/cacher do."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 
 from imagecache.errors import StoreUnavailableError
@@ -28,7 +28,7 @@ class ImageWork:
     """
 
     wiring: Wiring
-    secrets: Callable[[], Mapping[str, str]]
+    secrets: Callable[[], Mapping[str, str]] = field(repr=False)
     seconds: Callable[[], float]
     stopping: Event
     counts: Counts

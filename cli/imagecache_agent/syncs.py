@@ -58,7 +58,7 @@ class SyncWork:
     """
 
     wiring: Wiring
-    secrets: Callable[[], Mapping[str, str]]
+    secrets: Callable[[], Mapping[str, str]] = field(repr=False)
     seconds: Callable[[], float]
     stopping: Event
     counts: Counts

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -44,7 +45,10 @@ def run(stack: str, folder: AgentFolder, outside: Outside, *, ready: Callable[[s
         try:
             agent = _build(stack, folder, outside, agent_id, ready)
             _stop_on_signals(agent)
-            agent.run()
+            # The main thread handles the signals, and must not wait for the event that the handler sets: a
+            # signal between two steps of that wait would find the event's lock taken, and never return.
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(agent.run).result()
         except CommandError as error:
             _record_end(folder, str(error))
             raise

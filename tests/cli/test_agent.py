@@ -17,9 +17,26 @@ from imagecache_cli import service
 from imagecache_cli.app import main
 from imagecache_cli.session import Outside
 from tests.cli.conftest import Ran
+from tests.cli.test_convex import extra_brings_what_is_loaded
 from tools import supervisor
 
 TOKEN = "bdapi_secret"
+LOAD_EVERYTHING = """
+import os, sys
+before = {*sys.modules}
+import requests
+from imagecache.clock import now
+from imagecache.config import Config
+from imagecache.wiring import Wiring
+from imagecache_agent import work
+from imagecache_agent.account import Key, client_maker
+make_client = client_maker(Key("AKIA", "eu-west-1", "secret"))
+wiring = Wiring(Config.from_env(os.environ), make_client=make_client, clock=now)
+work._build_parts(wiring)
+wiring.batch_cacher({}, requests.Session())
+wiring.chat_api({}, requests.Session())
+print(*{name.split(".")[0] for name in {*sys.modules} - before})
+"""
 MOMENT = 1_800_000_000_000
 Command = Callable[..., Ran]
 
@@ -152,6 +169,10 @@ def test_the_status_of_an_agent_that_is_gone(run: Command, clone: Path, phase: P
     status = run("status", "--stack", "mine")
 
     assert (status.code, status.out.splitlines()[0]) == (1, shown)
+
+
+def test_its_extra_installs_every_package_that_it_loads() -> None:
+    extra_brings_what_is_loaded("agent", LOAD_EVERYTHING)
 
 
 def test_the_log_of_an_agent_that_was_never_installed_is_missed(run: Command) -> None:

@@ -124,8 +124,12 @@ def test_an_installed_clone_runs_the_same_function() -> None:
 
 
 def test_an_installed_clone_brings_every_package_that_the_command_imports() -> None:
-    """The rest of imagecache_migration needs the packages of an extra: tests/cli/test_convex.py."""
-    files = [*(ROOT / "cli").rglob("*.py"), ROOT / "migration" / "imagecache_migration" / "command.py"]
+    """The rest of imagecache_migration and imagecache_agent needs the packages of extras."""
+    files = [
+        *(ROOT / "cli" / "imagecache_cli").rglob("*.py"),
+        *(ROOT / "cli" / "imagecache_agent" / f"{name}.py" for name in ("command", "folder", "status")),
+        ROOT / "migration" / "imagecache_migration" / "command.py",
+    ]
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     folders = pyproject["tool"]["setuptools"]["packages"]["find"]["where"]
     own = {init.parent.name for folder in folders for init in (ROOT / folder).glob("*/__init__.py")}
