@@ -73,7 +73,9 @@ class Agent:
     _status: AgentStatus = field(default_factory=lambda: AgentStatus(Phase.STARTING, 0))
     _troubles: dict[str, str] = field(default_factory=dict)
     _ending: CommandError | None = None
+    _has_ended: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lease_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> None:
         """Works until `stop` is called. Raises CommandError if the agent cannot go on, with what to do.
@@ -88,8 +90,7 @@ class Agent:
         except StoreUnavailableError as error:
             raise _cannot_go_on(str(error)) from error
         finally:
-            with suppress(StoreUnavailableError):
-                self.wiring.agent_lease.give_back(self.agent_id, now=self.wiring.clock())
+            self._give_back()
         if self._ending:
             raise self._ending
         self._set(phase=Phase.STOPPED, text="", advice="")
@@ -106,11 +107,18 @@ class Agent:
         self._set(phase=Phase.RUNNING)
         self.ready()
 
+    def _give_back(self) -> None:
+        """Ends the lease. A part that still runs cannot take it again."""
+        with self._lease_lock, suppress(StoreUnavailableError):
+            self._has_ended = True
+            self.wiring.agent_lease.give_back(self.agent_id, now=self.wiring.clock())
+
     def _renew(self) -> None:
-        taken = self.wiring.agent_lease.take(
-            self.agent_id, self.host, now=self.wiring.clock(), lease_ms=_LEASE_MS
-        )
-        if not taken:
+        with self._lease_lock:
+            is_ours = self._has_ended or self.wiring.agent_lease.take(
+                self.agent_id, self.host, now=self.wiring.clock(), lease_ms=_LEASE_MS
+            )
+        if not is_ours:
             other = self.wiring.agent_lease.read()
             raise CommandError(
                 f"the agent on {other.host} works for this stack since {_utc(other.since)}, last seen"

@@ -18,6 +18,8 @@ MESSAGE = ImageMessage("beeper.com/1", "mxc://beeper.com/1", NOW)
         pytest.param(lambda queue: queue.send([MESSAGE]), id="send"),
         pytest.param(lambda queue: queue.send_later(MESSAGE, milliseconds=1000), id="send later"),
         pytest.param(lambda queue: queue.hide("receipt", milliseconds=1000), id="hide"),
+        pytest.param(lambda queue: queue.receive(wait_seconds=0, hidden_ms=1000), id="receive"),
+        pytest.param(lambda queue: queue.delete(["receipt"]), id="delete"),
     ],
 )
 def test_a_queue_that_cannot_be_used_is_an_unavailable_store(

@@ -36,16 +36,22 @@ class Lease:
         self.error = ""
         self.taken = self.refused = 0
         self.given_back = 0
+        self.may_take = Event()
+        self.may_take.set()
+        self.last = ""
 
     def take(self, *_: object, **__: object) -> bool:
         if self.error:
             self.refused += 1
             raise StoreUnavailableError(self.error)
         self.taken += 1
+        assert self.may_take.wait(LIMIT)
+        self.last = "take"
         return self.is_free
 
     def give_back(self, *_: object, **__: object) -> None:
         self.given_back += 1
+        self.last = "give back"
 
     def read(self) -> KnownAgent:
         return KnownAgent(host="ada-laptop", since=NOW, seen_at=NOW + 60_000)
@@ -149,6 +155,24 @@ def test_an_agent_that_is_stopped_gives_the_lease_back_and_says_so(monkeypatch: 
     world.stop()
 
     assert (world.error, world.lease.given_back, world.now.phase) == (None, 1, Phase.STOPPED)
+
+
+def test_a_lease_that_is_just_being_renewed_is_given_back_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch)
+    world.start()
+    world.lease.may_take.clear()
+    taken = world.lease.taken
+    wait_for(lambda: world.lease.taken > taken)
+    world.agent.stop()
+    # The agent gives the lease back as soon as nothing else works, or waits for the renewal before it does.
+    wait_for(lambda: not {"images", "syncs"} & {thread.name for thread in threading.enumerate()})
+    threading.Timer(0.3, world.lease.may_take.set).start()
+    world.stop()
+    wait_for(world.lease.may_take.is_set)
+
+    assert world.lease.last == "give back"
 
 
 @pytest.mark.parametrize(
