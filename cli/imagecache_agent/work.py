@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from types import FrameType
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -66,7 +66,7 @@ def _build(
 ) -> Agent:
     origins = partial(find_origins, outside.environment, outside.clone)
     here = origins()
-    make_client = client_maker(read_key(folder.key_file))
+    make_client = cache(client_maker(read_key(folder.key_file)))  # the settings are read again and again
     function = physical_name(stack, "CacherFunction", make_client)
     refuse_wide_rights(stack, function, make_client)
     deployed = deployed_config(stack, make_client)
