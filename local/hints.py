@@ -3,28 +3,32 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from imagecache_hints.hinted_sync import syncing_on_hints
-from imagecache_hints.listener import ListenerState
 from local.clients import client
 from local.console import say
 from local.deploy import DeployedStack
 from local.settings import Origin
 
+if TYPE_CHECKING:
+    from imagecache_hints.listener import ListenerState
+
 _SYNC_SECONDS = 900  # an invocation can last so long
 _TEXTS = {
-    ListenerState.LISTENING: "Beeper tells of changes at once: they are read within seconds",
-    ListenerState.UNSUPPORTED: "this Beeper does not tell of changes: chats are read every ten minutes",
+    "listening": "Beeper tells of changes at once: they are read within seconds",
+    "unsupported": "this Beeper does not tell of changes: chats are read every ten minutes",
 }
-"""What is printed of a new state. The page tells when Beeper is offline, or refuses the token."""
+"""What is printed of a new ListenerState. The page tells when Beeper is offline, or refuses the token."""
 
 
 @contextlib.contextmanager
 def hinted_syncs(stack: DeployedStack, beeper: Origin) -> Iterator[None]:
     """Listens to Beeper's events during the block, and invokes the stack's sync for what has changed."""
+    # It imports websockets, which takes 0.05 s: the engine is started and the page is served before.
+    from imagecache_hints.hinted_sync import syncing_on_hints  # noqa: PLC0415 - see above
+
     functions = client(stack.engine, "lambda", timeout_seconds=_SYNC_SECONDS)
 
     def sync(chat_ids: frozenset[str]) -> bool:
@@ -51,6 +55,6 @@ def invoke_sync(functions: Any, name: str, chat_ids: frozenset[str]) -> bool:
     return not (isinstance(report, dict) and report.get("outcome") == "busy")
 
 
-def _print(state: ListenerState) -> None:
+def _print(state: "ListenerState") -> None:
     if text := _TEXTS.get(state):
         say(text)
