@@ -42,8 +42,15 @@ def read_key(file: Path) -> Key | None:
 
 
 def client_maker(key: Key | None) -> MakeClient:
-    """Returns a function that makes AWS clients with this key, or as the environment and the profile say."""
+    """Returns a function that makes AWS clients with this key, or as the environment and the profile say.
+
+    Raises SettingsError if neither says which region the stack is in.
+    """
     session = boto3.Session(key.key_id, key.secret, region_name=key.region) if key else boto3.Session()
+    if session.region_name is None:
+        raise SettingsError(
+            "no AWS region is known: make a key with `make agent-credentials`, or set AWS_REGION to the stack's"
+        )
 
     def make_client(service: str, **options: Any) -> Any:
         return session.client(service, **{"config": _PATIENCE, **options})  # type: ignore[call-overload]  # a name that varies

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from imagecache.errors import StoreUnavailableError
 from imagecache.model.agent import KnownAgent
-from imagecache_agent.account import Key, read_key, refuse_wide_rights
+from imagecache_agent.account import Key, client_maker, read_key, refuse_wide_rights
 from imagecache_agent.agent import Agent, Timing
 from imagecache_agent.beeper import find_origins
 from imagecache_agent.elapsed import Elapsed
@@ -361,6 +361,14 @@ def test_a_key_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
     file.write_text("{}")
     with pytest.raises(SettingsError, match="make a new one"):
         read_key(file)
+
+
+def test_without_a_key_the_region_of_the_stack_must_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    with pytest.raises(SettingsError, match="no AWS region is known"):
+        client_maker(None)
+    made = client_maker(Key("AKIA", "eu-west-1", "s3cret"))("sqs")
+    assert made.meta.region_name == "eu-west-1"
 
 
 class Aws:
