@@ -3,9 +3,9 @@
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import cache, partial
 from types import FrameType
@@ -17,6 +17,7 @@ from imagecache.aws_errors import aws_errors_translated
 from imagecache.config import Config
 from imagecache.imaging.memory_limit import limit_memory
 from imagecache.model.agent import Source
+from imagecache.sources.beeper.auth import beeper_headers
 from imagecache.wiring import MakeClient, Wiring
 from imagecache_agent.account import client_maker, read_key, refuse_wide_rights
 from imagecache_agent.agent import Agent
@@ -27,6 +28,8 @@ from imagecache_agent.status import AgentStatus, Phase, write_status
 from imagecache_agent.troubles import MEANINGS, trouble_of
 from imagecache_cli.errors import CommandError, SettingsError
 from imagecache_cli.session import Outside
+from imagecache_hints.hinted_sync import syncing_on_hints
+from imagecache_hints.listener import ListenerState
 from imagecache_migration.deployed_stack import deployed_config, physical_name
 
 # Decoding shares 512 MB, as in a function. The rest is for the program, and for the stacks of its threads.
@@ -82,6 +85,7 @@ def _build(
     _build_parts(wiring)
     limit_memory(_MEMORY)
     host = socket.gethostname()
+    log = Log()
     return Agent(
         wiring=wiring,
         agent_id=agent_id,
@@ -89,11 +93,26 @@ def _build(
         secrets=lambda: origins().secrets,
         cloudwatch=make_client("cloudwatch"),
         seconds=outside.seconds,
-        log=Log(),
+        log=log,
         settings_changed=partial(_has_changed, deployed, stack, make_client),
         record=partial(_record, folder),
         ready=lambda: ready(f"the agent on {host} works for {stack}"),
+        hints=partial(_listening, here.beeper_url, lambda: beeper_headers(origins().secrets), log),
     )
+
+
+def _listening(
+    beeper_url: str,
+    headers: Callable[[], Mapping[str, str]],
+    log: Log,
+    sync: Callable[[frozenset[str]], bool],
+) -> AbstractContextManager[None]:
+    """Listens to Beeper's events during a `with` block. Each state of the listener is logged."""
+
+    def note(state: ListenerState) -> None:
+        log.line("hints", {"state": state.value})
+
+    return syncing_on_hints(beeper_url, headers, sync, on_state=note)
 
 
 def _build_parts(wiring: Wiring) -> None:

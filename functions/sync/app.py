@@ -1,7 +1,7 @@
 """Syncs Beeper's chats: on a schedule, for jobs that the API has started, and for events from an operator.
 
-An operator's event may have `complete` and `force`, see SyncJobs.handle. If an agent syncs, this function
-passes each event on to it.
+An operator's event may have `complete` and `force`, and that of a hint `chatIds`: see SyncJobs.handle. If an
+agent syncs, this function passes each event on to it.
 """
 
 from imagecache import cold_start  # isort: split

@@ -6,16 +6,19 @@ import random
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import pytest
 
+from demo.media import Media, Picture
 from demo.service import DemoAccount
 from deployment.agent_key import agent_credentials
 from deployment.stack import CloudFormationStack
@@ -30,6 +33,8 @@ from tests.end_to_end.conftest import LIMIT_SECONDS, wait_until
 
 pytestmark = pytest.mark.engine
 
+NEW_PICTURE = Picture.remote(Media("local.beeper.com", "alex_new"))
+MOST_SECONDS = 8.0  # of which the page may wait three for its next request
 ADMIN = "admin-token-of-this-test"
 # Short, because the images of an agent that was killed are reserved for it until its leases end.
 PARAMETERS = {
@@ -85,7 +90,7 @@ class Laptop:
     def _environment(self) -> Mapping[str, str]:
         return {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("layers/domain", "cli", "migration")),
+            "PYTHONPATH": os.pathsep.join(sys.path),
             "HOME": str(self.clone),
             "AWS_ENDPOINT_URL": self.stack.engine.endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -162,7 +167,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def test_an_agent_that_is_killed_while_it_caches_loses_nothing_and_downloads_nothing_twice(
-    world: World,
+    world: World, record_property: Callable[[str, object], None]
 ) -> None:
     assert world.ask("GET", "/api/status")["agent"]["state"] == "never"
     agent = world.laptop.start_until_ready()
@@ -187,6 +192,10 @@ def test_an_agent_that_is_killed_while_it_caches_loses_nothing_and_downloads_not
     assert (world.laptop.status.phase, world.laptop.status.last_sync) == (Phase.RUNNING, "ok")
     assert world.ask("GET", "/api/status")["agent"]["state"] == "running"
 
+    seconds = show_a_new_face(world)
+    record_property("measured", f"a new face is in the API's answer after {seconds:.1f} s")
+    assert seconds < MOST_SECONDS
+
     # It stops in order, and says so.
     agent.send_signal(signal.SIGTERM)
     _, log = agent.communicate(timeout=LIMIT_SECONDS)
@@ -195,6 +204,26 @@ def test_an_agent_that_is_killed_while_it_caches_loses_nothing_and_downloads_not
     assert world.ask("GET", "/api/status")["agent"]["state"] == "stopped"
     assert world.laptop.status.phase is Phase.STOPPED
     change_to_a_tunnel_and_lose_nothing(world)
+
+
+def show_a_new_face(world: World) -> float:
+    """Changes the picture of a person, and returns the seconds until the API names its copy."""
+    wait_until(lambda: world.demo.events.clients == 1, what="the agent listens to Beeper")
+    chat_id, person_id = next(
+        (chat["chatId"], person["participantId"])
+        for chat in world.ask("GET", "/api/chats?limit=50&participants=2&participantFields=all")["chats"]
+        if chat["type"] == "single" and chat["image"].get("source") == "participant"
+        for person in chat["participants"]
+        if not person.get("isSelf")
+    )
+    path = f"/api/chat?chatId={quote(chat_id, safe='')}"
+    before = world.ask("GET", path)["chat"]["image"]["url"]
+    started = time.monotonic()
+    world.demo.account.set_avatar(person_id, NEW_PICTURE)
+    wait_until(
+        lambda: world.ask("GET", path)["chat"]["image"].get("url") not in {None, before}, what="the new face"
+    )
+    return time.monotonic() - started
 
 
 def change_to_a_tunnel_and_lose_nothing(world: World) -> None:
