@@ -67,7 +67,7 @@ def test_a_backup_is_made_checked_and_restored(imagecache: Command, monkeypatch:
         assert restored.document["images"] == {"restored": 3}
         refused = imagecache("restore", "copy", "--local")
         assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
-        assert "this stack is not empty" in refused.err
+        assert "this backup was restored here already" in refused.err
         merged = imagecache("restore", "copy", "--local", "--merge")
         assert (merged.code, merged.err) == (
             0,
