@@ -73,7 +73,7 @@ def test_a_backup_is_made_checked_and_restored(imagecache: Command, monkeypatch:
             0,
             "3 images: it was here before, and is left as it is\n",
         )
-        assert "now run `imagecache sync --complete`" in merged.out
+        assert "`imagecache sync --complete`" in merged.out
 
 
 @pytest.mark.usefixtures("on")

@@ -149,5 +149,5 @@ class ImageChanges:
 def _unknown_image() -> NotFoundError:
     return NotFoundError(
         "No image of this URL is known: it was never queued, or the sweep has deleted it."
-        " A look-up with enqueue queues it"
+        " A look-up with enqueue queues it (`imagecache lookup URL --enqueue`)"
     )
