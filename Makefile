@@ -44,7 +44,7 @@ style:
 	@$(DEV) ruff format --check --quiet .
 
 types:
-	@$(DEV) mypy layers/domain layers/dependencies cli migration functions local demo tools deployment tests benchmarks
+	@$(DEV) mypy layers/domain layers/dependencies cli migration hints functions local demo tools deployment tests benchmarks
 
 imports:
 	@python=$$($(ENVIRONMENT) dev) && "$${python%/*}/lint-imports" --no-cache --no-logo

@@ -1,6 +1,6 @@
 """`make bench ONLY=cost` counts the requests of a month, and computes what they cost on AWS.
 
-One sync, one page view, one request of an open tab and one sweep are run on the embedded engine, over the
+One sync, one page view, each request of an open tab and one sweep are run on the embedded engine, over the
 demo account with its 183 chats, by the code of the deployed functions in this process. Their requests and
 their CPU time are counted, and multiplied by how often each happens in a month. AWS bills a function's time:
 it is computed from the CPU time and from the number of requests that the function waits for.
@@ -72,9 +72,22 @@ _SHOWN_BYTES = 5_500
 _STORED_BYTES = 150_000
 _PAGE_FILES = 30
 
+# The list asks every ten seconds while it is used, and every five minutes while it is only visible. It asks
+# for the pinned chats every five minutes.
+_HOURS_USED, _HOURS_VISIBLE = 1, 8
+_LIST_POLLS = _DAYS * (_HOURS_USED * 360 + (_HOURS_VISIBLE - _HOURS_USED) * 12)
+_POLLS = _DAYS * _HOURS_VISIBLE * 12
+_NO_POLLS = {"statusPoll": 0, "listPoll": 0, "pinnedPoll": 0}
+
 ONE_PERSON = Month(
-    what="one person, 1,500 page views, a tab that is visible for eight hours a day",
-    times={**_SYNCS, "pageView": 1_500, "statusPoll": _DAYS * 8 * 12},
+    what="one person, 1,500 page views, a tab that is visible for eight hours a day and used for one",
+    times={
+        **_SYNCS,
+        "pageView": 1_500,
+        "statusPoll": _POLLS,
+        "listPoll": _LIST_POLLS,
+        "pinnedPoll": _POLLS,
+    },
     pictures=1_500 * 50,
     picture_gigabytes=1_500 * 50 * _SHOWN_BYTES / 1e9,
     stored_gigabytes=500 * _STORED_BYTES / 1e9,
@@ -89,7 +102,7 @@ _PICTURES_A_PAGE = 50
 _DEVICES = 3
 HUNDRED_PEOPLE = Month(
     what="100 people with a picture each, 1,000 loads of pictures a day",
-    times={**_SYNCS, "pageView": _LOADS // _PICTURES_A_PAGE, "statusPoll": 0},
+    times={**_SYNCS, **_NO_POLLS, "pageView": _LOADS // _PICTURES_A_PAGE},
     pictures=100 * _DEVICES,
     picture_gigabytes=100 * _DEVICES * _SHOWN_BYTES / 1e9,
     stored_gigabytes=100 * _STORED_BYTES / 1e9,
@@ -109,7 +122,10 @@ ORIGINAL_DOLLARS = 0.50
 
 # A function gets one processor for 1,769 MB of memory, and a part of one for less.
 _MEGABYTES_A_PROCESSOR = 1_769
-_MEMORY = {"sync": 512, "completeSync": 512, "pageView": 512, "statusPoll": 512, "sweep": 1_024}
+_MEMORY = {
+    **dict.fromkeys(("sync", "completeSync", "pageView", "statusPoll", "listPoll", "pinnedPoll"), 512),
+    "sweep": 1_024,
+}
 # Assumed: the seconds that a function waits for a request to AWS, and for one to Beeper through a tunnel.
 _AWS_SECONDS = 0.005
 _BEEPER_SECONDS = 0.15
@@ -230,6 +246,7 @@ def _measure(stack: DeployedStack, demo: DemoAccount) -> dict[str, Units]:
     _wait_for_pictures(wiring)
     routes = wiring.read_api().routes()
     chats = {"limit": "50", "participants": "0", "filter": "inbox"}
+    pinned = {"limit": "100", "participants": "0", "filter": "pinned"}
 
     def view() -> None:
         _ask(routes, "GET /api/chats", chats)
@@ -240,6 +257,8 @@ def _measure(stack: DeployedStack, demo: DemoAccount) -> dict[str, Units]:
         "completeSync": lambda: _sync(wiring, demo, complete=True),
         "pageView": view,
         "statusPoll": lambda: _ask(routes, "GET /api/status", {}),
+        "listPoll": lambda: _ask(routes, "GET /api/chats", chats, is_known=True),
+        "pinnedPoll": lambda: _ask(routes, "GET /api/chats", pinned, is_known=True),
         "sweep": lambda: _sweep(wiring),
     }
     return {name: _units_of(usage, thing, demo) for name, thing in things.items()}
@@ -279,10 +298,12 @@ def _wait_for_pictures(wiring: Wiring) -> None:
         time.sleep(1)
 
 
-def _ask(routes: Routes, route: str, query: Mapping[str, str]) -> None:
-    event = {"routeKey": route, "queryStringParameters": query, "headers": {}}
+def _ask(routes: Routes, route: str, query: Mapping[str, str], *, is_known: bool = False) -> None:
+    """Sends a request to the API. `is_known` asks only whether there is an answer: the status is then 304."""
+    headers = {"if-none-match": "*"} if is_known else {}
+    event = {"routeKey": route, "queryStringParameters": query, "headers": headers}
     status = serve(event, routes=routes, find_role=lambda _: Role.READ, log=_Silent())["statusCode"]
-    if status != HTTPStatus.OK:
+    if status != (HTTPStatus.NOT_MODIFIED if is_known else HTTPStatus.OK):
         raise RuntimeError(f"{route} has answered {status}")
 
 
@@ -358,7 +379,10 @@ def _read_units(operation: str, sent: Mapping[str, Any], answer: Mapping[str, An
                 total += sum(_units(_size(item), consistent=consistent) for item in items)
                 total += (len(request["Keys"]) - len(items)) * _units(0, consistent=consistent)
             return total
-    size = sum(_size(item) for item in answer.get("Items", []))
+    items = answer.get("Items", [])
+    # What a filter leaves out is read as well. It is taken to be as large as what is returned.
+    read = answer.get("ScannedCount", len(items)) / max(len(items), 1)
+    size = math.ceil(sum(_size(item) for item in items) * read)
     return _units(size, consistent=sent.get("ConsistentRead", False))
 
 
@@ -382,8 +406,8 @@ def lines(once: Mapping[str, Mapping[str, float]], month: Month) -> list[Line]:
 
     times = month.times
     syncs = times["sync"] + times["completeSync"]
-    answers = 2 * times["pageView"] + times["statusPoll"]
-    # The second request of a page view finds a warm function.
+    answers = 2 * times["pageView"] + times["statusPoll"] + times["listPoll"] + times["pinnedPoll"]
+    # The second request of a page view finds a warm function, and so do those of a list.
     visits = times["pageView"] + times["statusPoll"]
     invocations = syncs + answers + times["sweep"]
     colds = {"sync": syncs, "pageView": visits, "sweep": times["sweep"]}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from threading import Lock
 
-from demo.chats import Chat, Json, Person
+from demo.chats import Chat, ChatEvent, EventType, Json, Person
 from demo.invention import invent, union_of
 from demo.logins import Logins
 from demo.media import ATTACHMENTS, Media, Picture
@@ -35,7 +35,8 @@ class Account:
     """An invented account. The same seed, scale and date always give the same account.
 
     `scale` is its size relative to a real account. Its chats were active in the two years before `now`.
-    Reading needs no lock, because every change replaces the whole dictionary of chats. `is_old` makes it the
+    Reading needs no lock, because every change replaces the whole dictionary of chats. `on_change` is called
+    with the events of each change. `is_old` makes it the
     account of an older version of Beeper, which knows no unions.
     """
 
@@ -45,6 +46,7 @@ class Account:
         invention = invent(seed, scale, now)
         self.seed = seed
         self.is_old = is_old
+        self.on_change: Callable[[Sequence[ChatEvent]], None] = lambda _: None
         self._now = now
         self._changing = Lock()
         self._chats = {chat.id: chat for chat in invention.chats}
@@ -179,7 +181,7 @@ class Account:
         with self._changing:
             changed = {chat_id: change(chat) for chat_id, chat in self._chats.items()}
             new_ids = {chat_id: chat.id for chat_id, chat in changed.items()}
-            self._chats = {chat.id: chat.with_member_ids(new_ids) for chat in changed.values()}
+            self._replace({chat.id: chat.with_member_ids(new_ids) for chat in changed.values()})
 
     def reveal_phone_numbers(self) -> None:
         """Gives the people whom `move_people_to_other_ids` has left without a number their numbers again."""
@@ -220,16 +222,18 @@ class Account:
         """Adds a chat, or replaces the chat with the same id."""
         self._media_keys.update(picture.media.key for picture in chat.pictures if picture.media)
         with self._changing:
-            self._chats = {**self._chats, chat.id: chat}
+            self._replace({**self._chats, chat.id: chat})
 
     def remove_chat(self, chat_id: str) -> None:
         """Removes a chat. The members of a union are then chats like all others."""
         with self._changing:
-            self._chats = {
-                key: replace(chat, merged_into=None) if chat.merged_into == chat_id else chat
-                for key, chat in self._chats.items()
-                if key != chat_id
-            }
+            self._replace(
+                {
+                    key: replace(chat, merged_into=None) if chat.merged_into == chat_id else chat
+                    for key, chat in self._chats.items()
+                    if key != chat_id
+                }
+            )
 
     def merge_chats(self, union_id: str, chat_ids: Sequence[str]) -> None:
         """Makes a union of these chats, or gives a union these members. `remove_chat` dissolves it.
@@ -241,12 +245,12 @@ class Account:
         union = union_of(union_id, members)
         self.remove_chat(union_id)
         with self._changing:
-            self._chats = {**self._chats, union_id: union, **{member.id: member for member in members}}
+            self._replace({**self._chats, union_id: union, **{member.id: member for member in members}})
 
     def remove_all_chats(self) -> None:
         """Removes every chat, also the members of unions."""
         with self._changing:
-            self._chats = {}
+            self._replace({})
 
     def add_member(self, chat_id: str, person: Person) -> None:
         chat = self._chats[chat_id]
@@ -279,7 +283,15 @@ class Account:
 
     def _change_all(self, change: Callable[[Chat], Chat]) -> None:
         with self._changing:
-            self._chats = {chat_id: change(chat) for chat_id, chat in self._chats.items()}
+            self._replace({chat_id: change(chat) for chat_id, chat in self._chats.items()})
+
+    def _replace(self, chats: dict[str, Chat]) -> None:
+        """Replaces all chats, and tells of each that is new, changed or gone. The caller holds the lock."""
+        before, self._chats = self._chats, chats
+        gone = [ChatEvent(EventType.CHAT_DELETED, chat_id) for chat_id in before.keys() - chats.keys()]
+        changed = [_event(before.get(chat_id), chat) for chat_id, chat in chats.items()]
+        if events := [*gone, *(event for event in changed if event)]:
+            self.on_change(events)
 
     def _pictures(self) -> Iterator[Picture]:
         return (picture for chat in self._chats.values() for picture in chat.pictures)
@@ -300,6 +312,14 @@ class Account:
         }
         remote = [media.key for media in self._media_in_use() if media not in with_file_url]
         return set(remote[::10])
+
+
+def _event(before: Chat | None, chat: Chat) -> ChatEvent | None:
+    """Returns the event of a change of this chat, or None if it has not changed."""
+    if before == chat:
+        return None
+    is_message = before is not None and before.last_activity != chat.last_activity
+    return ChatEvent(EventType.MESSAGE_UPSERTED if is_message else EventType.CHAT_UPSERTED, chat.id)
 
 
 def _with_people(chat: Chat, change: Callable[[Person], Person]) -> Chat:

@@ -7,6 +7,8 @@ from urllib.parse import unquote
 
 from demo.account import Account
 from demo.chat_pages import InvalidCursorError, contacts_page, list_page
+from demo.events import PATH as EVENTS_PATH
+from demo.events import EventStream
 from demo.faults import Faults, Target
 from demo.files import file_reply
 from demo.hits import Hits, Route
@@ -51,10 +53,18 @@ class ChatApi:
     unions, HEAD, and the fields of newer ones. Chats with an id in `withheld` are listed, but a request for
     one is answered 404. Without `lists_contacts` it has no lists of contacts. If `wraps_image_urls` is set,
     the URL of every picture in Beeper's media is that of a request to this server, as compatible servers send
-    it. A request needs a token that `accepts` returns True for.
+    it. A request needs a token that `accepts` returns True for. `events` serves the WebSocket, which an older
+    server does not have.
     """
 
-    def __init__(self, account: Account, faults: Faults, hits: Hits, accepts: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        account: Account,
+        faults: Faults,
+        hits: Hits,
+        accepts: Callable[[str], bool],
+        events: EventStream,
+    ) -> None:
         self.wraps_image_urls = False
         self.withheld: set[str] = set()
         self.lists_contacts = True
@@ -62,10 +72,12 @@ class ChatApi:
         self._faults = faults
         self._hits = hits
         self._accepts = accepts
+        self._events = events
         self._answers: dict[str, Callable[[Request], Reply]] = {
             "/v1/chats": self._list_chats,
             "/v1/accounts": self._list_accounts,
             "/v1/assets/serve": self._serve_asset,
+            EVENTS_PATH: self._open_events,
         }
 
     @property
@@ -105,8 +117,7 @@ class ChatApi:
             return _refuse(405)
         if request.path == "/v1/info":
             return json_reply(200, server_info(request.headers["Host"], self._version))
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not self._accepts(token):
+        if not self._accepts(bearer_token(request)):
             return _refuse(401)
         if request.path.startswith(CHAT_PREFIX):
             return self._get_chat(request)
@@ -170,6 +181,9 @@ class ChatApi:
             return _refuse(400)
         return self._json_reply(request, page)
 
+    def _open_events(self, request: Request) -> Reply:
+        return _refuse(404) if self.is_old else self._events.reply(request, bearer_token(request))
+
     def _serve_asset(self, request: Request) -> Reply:
         try:
             media = media_at(request.parameter("url") or "")
@@ -193,6 +207,12 @@ class ChatApi:
         if self.wraps_image_urls:
             document = with_wrapped_urls(document, f"http://{request.headers['Host']}")
         return json_reply(200, document)
+
+
+def bearer_token(request: Request) -> str:
+    """Returns the token of a request, or an empty text, which is no valid token."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token if scheme == "Bearer" else ""
 
 
 def _refuse(status: int) -> Reply:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from demo.capabilities import CAPABILITIES
 from demo.media import Picture
@@ -248,6 +249,22 @@ class Chat:
         """Returns the sender of the latest message: in a group a member, because the owner is the first."""
         others = [person for person in self.people if not person.is_self]
         return others[0] if self.is_group and others else self.people[0]
+
+
+class EventType(StrEnum):
+    """What an event says of its chat."""
+
+    CHAT_UPSERTED = "chat.upserted"
+    CHAT_DELETED = "chat.deleted"
+    MESSAGE_UPSERTED = "message.upserted"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatEvent:
+    """An event of the WebSocket: a chat was added, changed or deleted, or has a new message."""
+
+    type: EventType
+    chat_id: str
 
 
 def with_moments(fields: Mapping[str, object], start: datetime) -> Json:

@@ -12,7 +12,8 @@ from typing import Any
 from demo.account import Account
 from demo.address_book import contacts_by_hand
 from demo.chat_api import ChatApi
-from demo.chats import Chat, Json, Person
+from demo.chats import Chat, ChatEvent, EventType, Json, Person
+from demo.events import EventStream
 from demo.faults import Faults
 from demo.hits import Hits
 from demo.listener import Reply, Request, json_reply
@@ -50,18 +51,21 @@ class Control:
         rate_limit: RateLimit,
         *,
         oauth: OAuthServer,
+        events: EventStream,
         token: str,
     ) -> None:
         self._account = account
         self._authorization = f"Bearer {token}".encode()
         self._chat_api = chat_api
         self._rate_limit = rate_limit
+        self._events = events
         self._reports: dict[str, Callable[[], Json]] = {
             "hits": hits.as_json,
             "account": self._summary,
             "faults": faults.as_json,
             "settings": self._settings,
             "contacts": lambda: contacts_by_hand(account),
+            "events": lambda: {"clients": events.clients},
         }
         self._changes: dict[str, Callable[[Body], None]] = {
             "faults": lambda body: faults.set(**body),
@@ -81,6 +85,7 @@ class Control:
                 body["chatId"], body["text"], **body.get("fields", {})
             ),
             "chat-fields": lambda body: account.set_fields(body["chatId"], body["fields"]),
+            "events": self._send_events,
             "revoke-tokens": lambda _: oauth.revoke_all(),
             "login-status": lambda body: account.set_login_status(body["accountId"], body["status"]),
             "set-contact": lambda body: account.set_contact(body["accountId"], _person(body["person"])),
@@ -122,12 +127,21 @@ class Control:
             "oldServer": self._chat_api.is_old,
             "wrapImageUrls": self._chat_api.wraps_image_urls,
             "mediaRateLimit": self._rate_limit.requests,
+            "losesEvents": self._events.loses_events,
         }
 
     def _change_settings(self, body: Body) -> None:
         self._chat_api.is_old = bool(body.get("oldServer", self._chat_api.is_old))
         self._chat_api.wraps_image_urls = bool(body.get("wrapImageUrls", self._chat_api.wraps_image_urls))
         self._rate_limit.requests = body.get("mediaRateLimit", self._rate_limit.requests)
+        self._events.loses_events = bool(body.get("losesEvents", self._events.loses_events))
+
+    def _send_events(self, body: Body) -> None:
+        """Sends an event for each of `chatIds`, which need not exist, all of them `times` times."""
+        once = [
+            ChatEvent(EventType(body.get("type", "chat.upserted")), chat_id) for chat_id in body["chatIds"]
+        ]
+        self._events.send(once * int(body.get("times", 1)), sequences=body.get("sequences", ()))
 
     def _add_chat(self, body: Body) -> None:
         """Adds a WhatsApp chat with the people in the body, and a first message that makes it the newest."""

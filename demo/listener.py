@@ -38,7 +38,8 @@ class Reply:
     """A reply. If `seconds_per_byte` is not 0, the body is sent byte by byte with pauses of that length.
 
     `announced` is the Content-Length if it is not the length of the body. An endless reply repeats its body
-    until the client hangs up. After a reply of either kind the connection closes.
+    until the client hangs up. After a reply of either kind the connection closes. `takes_over` gets the
+    connection instead of a reply, and uses it until it returns.
     """
 
     status: int
@@ -47,6 +48,7 @@ class Reply:
     seconds_per_byte: float = 0.0
     announced: int | None = None
     is_endless: bool = False
+    takes_over: Callable[[socket.socket], None] | None = None
 
 
 class HangUpError(Exception):
@@ -161,6 +163,10 @@ class _Exchange(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer  # noqa: N815 - http.server's names
 
     def _send(self, reply: Reply) -> None:
+        if reply.takes_over:
+            self.close_connection = True
+            reply.takes_over(self.connection)
+            return
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)

@@ -14,6 +14,7 @@ from demo.chat_api import ChatApi
 from demo.control import PREFIX, Control
 from demo.dex import DEMO_KEY, FakeDex
 from demo.dex import PATH as DEX_PATH
+from demo.events import PING_SECONDS, EventStream
 from demo.faults import Faults
 from demo.hits import Hits
 from demo.listener import Listener, Reply, Request
@@ -30,7 +31,8 @@ class DemoAccount:
     Port 0 means any free port. Dex is served at `beeper_url`, too, because its paths differ from Beeper's.
     `clock` returns seconds for the media server's rate limit. `now` is the date of the account. The endpoints
     of `demo.control` require `control_token`, which is random if it is not given. With `is_old`, the account
-    is served as by an older version of Beeper. Raises OSError if a port is taken.
+    is served as by an older version of Beeper. The WebSocket sends a ping every `ping_seconds`. Raises
+    OSError if a port is taken.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class DemoAccount:
         control_token: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         is_old: bool = False,
+        ping_seconds: float = PING_SECONDS,
     ) -> None:
         self.beeper_token = beeper_token
         self.media_token = media_token
@@ -55,7 +58,9 @@ class DemoAccount:
         self.hits = Hits()
         self.rate_limit = RateLimit(clock=clock)
         self.oauth = OAuthServer(beeper_token)
-        self.chat_api = ChatApi(self.account, self.faults, self.hits, self.oauth.accepts)
+        self.events = EventStream(self.oauth.accepts, ping_seconds=ping_seconds)
+        self.account.on_change = self.events.publish
+        self.chat_api = ChatApi(self.account, self.faults, self.hits, self.oauth.accepts, self.events)
         self._control = Control(
             self.account,
             self.faults,
@@ -63,6 +68,7 @@ class DemoAccount:
             self.chat_api,
             self.rate_limit,
             oauth=self.oauth,
+            events=self.events,
             token=self.control_token,
         )
         media = MediaServer(self.account, self.faults, self.hits, media_token, self.rate_limit)
@@ -72,6 +78,7 @@ class DemoAccount:
         self.media_url = self._media_listener.url
 
     def __enter__(self) -> Self:
+        self.events.start()
         self._beeper_listener.start()
         self._media_listener.start()
         return self
@@ -82,6 +89,7 @@ class DemoAccount:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.events.stop()
         self._beeper_listener.stop()
         self._media_listener.stop()
 

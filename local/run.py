@@ -40,6 +40,7 @@ from local.deploy import DeployedStack, DeployError
 from local.edge_server import EdgeServer
 from local.edge_site import Site
 from local.engine import REGION
+from local.hints import hinted_syncs
 from local.packages import BuildError
 from local.processes import ChildError, try_lock
 from local.readiness import NotReadyError, wait_for_chats
@@ -157,7 +158,7 @@ def _run(
         advice = "set BEEPER_TOKEN to a new one" if settings.beeper else "connect it again in the page"
         beeper_problem = find_problem(origins.beeper, if_refused=advice)
         resume_queue(stack)
-        start_first_sync(stack)
+        running.enter_context(_syncing(stack, origins.beeper))
         kind = "sync" if shows_faces else "first sync"
         say(beeper_problem or f"{kind}: reading chats, caching their pictures")
         if not shows_faces:
@@ -177,6 +178,18 @@ def _announce_ready(address: str, access: Access, *, restores: Path | None, is_d
         say("these chats are made up: the page has a button to connect your Beeper")
     if restores:
         say(f"{restores} is restored as soon as your Beeper is connected")
+
+
+@contextlib.contextmanager
+def _syncing(stack: DeployedStack, beeper: Origin) -> Iterator[None]:
+    """Starts the first sync, and syncs during the block whenever Beeper's events tell of changes.
+
+    The schedule of the template starts further syncs. The events are listened to from before the first sync
+    on, so that no change is missed.
+    """
+    with hinted_syncs(stack, beeper):
+        start_first_sync(stack)
+        yield
 
 
 def _origins(settings: Settings, beeper: Origin | None, demo: DemoServers | None) -> Origins:

@@ -37,7 +37,7 @@ def test_every_test_that_a_document_names_exists() -> None:
 def test_every_file_that_a_document_names_exists() -> None:
     """Paths from the root of the repository; `I/` is the package."""
     documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-    folders = "I|cli|demo|deployment|docs|events|functions|layers|local|migration|tests|tools|web"
+    folders = "I|cli|demo|deployment|docs|events|functions|hints|layers|local|migration|tests|tools|web"
     named = {
         name
         for path in documents

@@ -19,7 +19,7 @@ REQUIREMENTS = ROOT / "requirements"
 # Debian's pip 23.0 takes twice as long, and refuses a lock file in which packages ask for extras.
 INSTALLER = REQUIREMENTS / "pip.txt"
 SUPPORTED = ((3, 11), (3, 14))  # the first supported version, and the first that is no longer supported
-PACKAGE_FOLDERS = (ROOT / "layers" / "domain", ROOT / "cli", ROOT / "migration")
+PACKAGE_FOLDERS = (ROOT / "layers" / "domain", ROOT / "cli", ROOT / "migration", ROOT / "hints")
 
 
 def ensure_environment(name: str) -> Path:

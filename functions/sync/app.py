@@ -1,6 +1,6 @@
 """Syncs Beeper's chats: on a schedule, for jobs that the API has started, and for events from an operator.
 
-An operator's event may have `complete` and `force`, see SyncJobs.handle.
+An operator's event may have `complete` and `force`, and that of a hint `chatIds`: see SyncJobs.handle.
 """
 
 from imagecache import cold_start  # isort: split

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -100,15 +101,14 @@ def test_the_inbox_begins_with_the_pinned_chats_however_old_and_shows_each_chat_
 
 
 def test_a_chat_that_is_marked_as_unread_has_a_dot_and_others_a_number(visit: Visit) -> None:
-    def with_one_mark(route: Route) -> None:
-        answer = route.fetch()
-        page = answer.json() | {"nextCursor": None}
+    def with_one_mark(answer: Any) -> Any:
+        page = answer | {"nextCursor": None}
         for number, chat in enumerate(page["chats"]):
             chat["unreadCount"] = 7 if number == 0 else 0
             chat["isMarkedUnread"] = number < 2
-        route.fulfill(response=answer, json=page)
+        return page
 
-    visit.answer("**/api/chats?*", with_one_mark)
+    visit.change_answers("**/api/chats?*", with_one_mark)
     visit.open("#/?filter=all")
     expect(visit.page.locator(".card.unread")).to_have_count(2)
     expect(visit.page.locator(".count")).to_have_text(["7 unread", "marked as unread"])

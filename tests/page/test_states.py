@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -115,20 +116,18 @@ def test_an_empty_filter_says_so_under_a_heading(visit: Visit) -> None:
 
 
 def test_a_picture_that_arrives_later_appears_by_itself(visit: Visit) -> None:
-    """The first answer to each request is changed to one from before the first picture was cached."""
-    answered: set[str] = set()
+    """The first answers, which are for the page and for the pinned chats, have no picture yet."""
+    answered: list[str] = []
 
-    def before_the_first_picture(route: Route) -> None:
-        answer = route.fetch()
-        page = answer.json() | {"nextCursor": None}
-        if route.request.url not in answered:
+    def before_the_first_picture(page: Any) -> Any:
+        if len(answered) < 2:
             for chat in page["chats"]:
                 chat["image"] = {"status": "pending"}
                 chat["facepile"] = []
-        answered.add(route.request.url)
-        route.fulfill(response=answer, json=page)
+        answered.append("")
+        return page | {"nextCursor": None}
 
-    visit.answer(CHATS, before_the_first_picture)
+    visit.change_answers(CHATS, before_the_first_picture)
     visit.open()
     assert {face.status for face in visit.faces()} == {"pending"}
     visit.page.wait_for_function(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response, Route, expect
@@ -16,6 +17,7 @@ new PerformanceObserver((list) => {
 }).observe({ type: "layout-shift", buffered: true });
 """
 _PATIENCE_MS = 15_000
+_OF_THE_BODY = {"etag", "content-encoding", "content-length"}
 _SCROLL_TO_FACES = """async (patience) => {
   const missing = () => [...document.querySelectorAll("chat-avatar")]
     .flatMap(({ shadowRoot }) => [...shadowRoot.querySelectorAll("img")])
@@ -133,11 +135,21 @@ class Visit:
     def only_one_page(self) -> None:
         """Makes the list end after its first page."""
 
-        def shortened(route: Route) -> None:
-            answer = route.fetch()
-            route.fulfill(response=answer, json=answer.json() | {"nextCursor": None})
+        def shorten(page: Any) -> Any:
+            return page | {"nextCursor": None}
 
-        self.answer("**/api/chats?*", shortened)
+        self.change_answers("**/api/chats?*", shorten)
+
+    def change_answers(self, pattern: str, change: Callable[[Any], Any]) -> None:
+        """Changes the JSON of the answers to these requests. The page cannot ask whether it has changed."""
+
+        def changed(route: Route) -> None:
+            asked = {name: value for name, value in route.request.headers.items() if name != "if-none-match"}
+            answer = route.fetch(headers=asked)
+            headers = {name: value for name, value in answer.headers.items() if name not in _OF_THE_BODY}
+            route.fulfill(status=answer.status, headers=headers, json=change(answer.json()))
+
+        self.answer(pattern, changed)
 
     def expect_failed_requests(self) -> None:
         """Drops the console errors for answers from 400 on, in tests that cause such answers."""

@@ -41,6 +41,17 @@ def test_the_month_counts_decryptions_cold_starts_and_a_tab_that_is_left_open() 
     assert ONE_PERSON.times["statusPoll"] == 30 * 8 * 3_600_000 / int(interval)
 
 
+def test_the_month_counts_a_list_that_is_used_for_an_hour_a_day_and_visible_for_seven_more() -> None:
+    def milliseconds(name: str, file: str) -> int:
+        text = (ROOT / "web/page" / file).read_text()
+        return int(re.findall(rf"const {name} = ([\d_]+);", text)[0])
+
+    used = 3_600_000 / milliseconds("INTERVAL_MS", "live.js")
+    unused = 7 * 3_600_000 / milliseconds("LONGEST_WAIT_MS", "waits.js")
+    assert ONE_PERSON.times["listPoll"] == 30 * (used + unused)
+    assert ONE_PERSON.times["pinnedPoll"] == 30 * 8 * 3_600_000 / milliseconds("PINNED_AGE_MS", "pages.js")
+
+
 def test_the_readme_computes_what_a_monitor_costs_that_asks_for_health_once_a_minute() -> None:
     """Every request reaches the function, which is warm and reads one row, as for a status."""
     text = " ".join(README.split())
@@ -77,6 +88,7 @@ def test_the_sum_is_that_of_the_lines_and_allowances_only_reduce_it() -> None:
         ("dynamodb", "GetItem", {}, {}, {"readUnits": 0.5}),
         ("dynamodb", "GetItem", {"ConsistentRead": True}, {"Item": ROW}, {"readUnits": 2}),
         ("dynamodb", "Query", {}, {"Items": [ROW] * 3}, {"readUnits": 2}),
+        ("dynamodb", "Query", {}, {"Items": [ROW] * 3, "ScannedCount": 30}, {"readUnits": 18.5}),
         (
             "dynamodb",
             "BatchGetItem",

@@ -11,7 +11,7 @@ from imagecache.sources.dex import DexApi
 from imagecache_cli.access import Access, Wanted
 
 ROOT = Path(__file__).parent.parent.parent
-FOLDERS = ("layers/domain", "cli", "migration", "functions", "local", "demo", "deployment")
+FOLDERS = ("layers/domain", "cli", "migration", "hints", "functions", "local", "demo", "deployment")
 SENSITIVE = re.compile(r"(.*_)?(tokens?|secrets?|passwords?|credentials|api_key|dex_key)")
 
 

@@ -79,3 +79,54 @@ test("without any answer the status is 0, and the message says what to check", a
   serve(context, {});
   await assert.rejects(readOrigin(), { status: 0, message: /^The server does not answer\. Check/ });
 });
+
+/**
+ * Serves versions of a list, each with an ETag, and answers 304 to a request that names the current one.
+ *
+ * @param {TestContext} context
+ */
+function serveVersions(context) {
+  const version = { number: 1 };
+  /** @type {(string | null)[]} */
+  const known = [];
+  const fetch = (/** @type {string} */ _url, /** @type {RequestInit} */ init) => {
+    const etag = `W/"${version.number}"`;
+    known.push(new Headers(init.headers).get("If-None-Match"));
+    const isKnown = known.at(-1) === etag;
+    const body = isKnown ? null : JSON.stringify({ chats: [], nextCursor: String(version.number) });
+    return Promise.resolve(new Response(body, { status: isKnown ? 304 : 200, headers: { ETag: etag } }));
+  };
+  setGlobals(context, { fetch, sessionStorage: new FakeStorage(), localStorage: new FakeStorage() });
+  return { version, known };
+}
+
+test("a page of chats is sent again only if it has changed", async (context) => {
+  const { version, known } = serveVersions(context);
+  const query = { limit: 7, participants: 0, filter: "all" };
+  const first = await listChats(query);
+  assert.equal(await listChats(query), first);
+  version.number = 2;
+  const second = await listChats(query);
+  assert.equal(second.nextCursor, "2");
+  assert.equal(await listChats(query), second);
+  assert.deepEqual(known, [null, 'W/"1"', 'W/"1"', 'W/"2"']);
+  await listChats({ ...query, cursor: "x" });
+  assert.equal(known.at(-1), null, "another page");
+});
+
+test("a page that is young enough is not requested", async (context) => {
+  const { known } = serveVersions(context);
+  const query = { limit: 8, participants: 0, filter: "all" };
+  const first = await listChats(query, 60_000);
+  assert.equal(await listChats(query, 60_000), first);
+  assert.equal(known.length, 1);
+  assert.equal(await listChats(query), first);
+  assert.equal(known.length, 2);
+});
+
+test("the pages of a long list are not all kept", async (context) => {
+  const { known } = serveVersions(context);
+  for (let limit = 100; limit < 131; limit += 1) await listChats({ limit, participants: 0, filter: "all" });
+  for (const limit of [130, 100]) await listChats({ limit, participants: 0, filter: "all" });
+  assert.deepEqual(known.slice(-2), ['W/"1"', null]);
+});

@@ -25,6 +25,7 @@ function serve(context) {
   };
   setGlobals(context, {
     fetch,
+    location: { hostname: "faces.example.com" },
     sessionStorage: new FakeStorage({ "read-token": "reading" }),
     localStorage: new FakeStorage(),
   });

@@ -21,14 +21,24 @@ export class ApiError extends Error {
   }
 }
 
+/** @type {Map<string, { etag: string, content: any, at: number }>} The last pages of chats, by their path. */
+const kept = new Map();
+const MOST_KEPT = 30;
+
 /**
- * Reads a page of chats.
+ * Reads a page of chats. A page that was read before is requested only if it has changed.
  *
  * @param {{ limit: number, filter: string, participants: number, cursor?: string | null, title?: string | null,
  *   accountId?: string | null }} query
- * @returns {Promise<Answer.Chats>}
+ * @param {number} [maxAge] A page that was read so many ms ago, or later, is not requested again.
+ * @returns {Promise<Answer.Chats>} The same object as before if the page has not changed.
  */
-export const listChats = (query) => ask(`/api/chats?${parameters(query)}`);
+export async function listChats(query, maxAge = 0) {
+  const path = `/api/chats?${parameters(query)}`;
+  const known = kept.get(path);
+  if (known && performance.now() - known.at < maxAge) return known.content;
+  return await ask(path, { known, keep: true });
+}
 
 /**
  * Reads a chat with a page of its members.
@@ -156,11 +166,12 @@ function parameters(query) {
  * Sends a request: POST with a body, GET without one.
  *
  * @param {string} path
- * @param {{ body?: object, token?: TokenKind }} [options]
+ * @param {{ body?: object, token?: TokenKind, known?: { etag: string, content: any }, keep?: boolean }} [options] `known`
+ *   is an earlier answer, which is returned again if it has not changed. `keep` keeps the answer for that.
  * @returns {Promise<any>} The JSON of the answer.
  * @throws {ApiError} If there is no answer, or one that reports an error.
  */
-async function ask(path, { body, token = "read" } = {}) {
+async function ask(path, { body, token = "read", known, keep = false } = {}) {
   let answer;
   try {
     answer = await fetch(path, {
@@ -168,6 +179,7 @@ async function ask(path, { body, token = "read" } = {}) {
       headers: {
         Authorization: `Bearer ${tokenFor(token)}`,
         ...(body && { "Content-Type": "application/json" }),
+        ...(known && { "If-None-Match": known.etag }),
       },
       body: body && JSON.stringify(body),
       redirect: "error", // A redirect could lead the token to another host.
@@ -178,10 +190,27 @@ async function ask(path, { body, token = "read" } = {}) {
       "The server does not answer. Check your network connection and that the server is running, then try again.",
     );
   }
-  const content = await answer.json().catch(() => null);
-  if (answer.ok && content) return content;
+  const isKnown = known && answer.status === 304;
+  const content = isKnown ? known.content : await answer.json().catch(() => null);
+  if ((answer.ok || isKnown) && content) {
+    if (keep) keepAnswer(path, isKnown ? known.etag : answer.headers.get("ETag"), content);
+    return content;
+  }
   throw new ApiError(
     answer.status,
     content?.message ?? `The server answered with status ${answer.status}. Try again in a minute.`,
   );
+}
+
+/**
+ * Keeps the answer to a request, and forgets the oldest one of too many.
+ *
+ * @param {string} path
+ * @param {string | null} etag Null if the server names no version; the answer is not kept then.
+ * @param {any} content
+ */
+function keepAnswer(path, etag, content) {
+  kept.delete(path);
+  if (etag) kept.set(path, { etag, content, at: performance.now() });
+  if (kept.size > MOST_KEPT) kept.delete(/** @type {string} */ (kept.keys().next().value));
 }

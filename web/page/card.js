@@ -10,38 +10,47 @@ import { badge } from "./networks.js";
 /** The card of a chat. `element` is its list item. */
 export class ChatCard {
   #avatar;
+  #link;
+  #texts = "";
   #pictures = "";
 
   /** @param {Chat} chat */
   constructor(chat) {
+    this.chat = chat;
     const face = badgedAvatar(chat, 56);
     this.#avatar = face.avatar;
+    this.#link = element("a", { href: chatAddress(chat.chatId) }, face.element);
+    this.element = element("li", {}, this.#link);
     this.update(chat);
-    const title = element("span", { className: "title", dir: "auto" }, titleOf(chat));
-    const message = element("span", { className: "message", dir: "auto" }, chat.lastMessage ?? "");
-    const link = element(
-      "a",
-      {
-        href: chatAddress(chat.chatId),
-        className: chat.unreadCount || chat.isMarkedUnread ? "card unread" : "card",
-      },
-      face.element,
-      element("span", { className: "line" }, title, time(chat.lastActivity)),
-      element("span", { className: "line" }, message, marks(chat)),
-    );
-    this.element = element("li", {}, link);
   }
 
   /**
-   * Shows the pictures of a later answer; the texts stay as they are.
+   * Shows a later answer, and leaves what has not changed as it is.
    *
    * @param {Chat} chat
    */
   update(chat) {
+    this.chat = chat;
+    this.#showTexts(chat);
     const pictures = JSON.stringify([chat.image, chat.facepile]);
     if (pictures === this.#pictures) return; // To set them again would load them again.
     this.#pictures = pictures;
     showPictures(this.#avatar, chat, 56);
+  }
+
+  /** @param {Chat} chat */
+  #showTexts({ image: _image, facepile: _facepile, ...chat }) {
+    const texts = JSON.stringify([chat, chat.lastActivity && brief(chat.lastActivity)]);
+    if (texts === this.#texts) return;
+    this.#texts = texts;
+    const title = element("span", { className: "title", dir: "auto" }, titleOf(chat));
+    const message = element("span", { className: "message", dir: "auto" }, chat.lastMessage ?? "");
+    this.#link.className = chat.unreadCount || chat.isMarkedUnread ? "card unread" : "card";
+    for (const line of this.#link.querySelectorAll(".line")) line.remove();
+    this.#link.append(
+      element("span", { className: "line" }, title, time(chat.lastActivity)),
+      element("span", { className: "line" }, message, marks(chat)),
+    );
   }
 }
 
@@ -58,7 +67,7 @@ export function chatAddress(chatId) {
 /**
  * Returns the title of a chat, or a text for a chat that has none.
  *
- * @param {Chat} chat
+ * @param {Omit<Chat, "image">} chat
  * @returns {string}
  */
 export function titleOf(chat) {
@@ -112,7 +121,7 @@ function time(iso) {
   return iso ? element("time", { dateTime: iso, title: exact(iso) }, brief(iso)) : element("time");
 }
 
-/** @param {Chat} chat */
+/** @param {Omit<Chat, "image">} chat */
 function marks(chat) {
   const network = element("span", { className: "unseen" }, chat.network ? `on ${chat.network}` : "");
   return element(
@@ -137,7 +146,7 @@ function mark(iconName, text) {
 /**
  * Returns the number of unread messages, or a dot for a chat that the owner has marked as unread.
  *
- * @param {Chat} chat
+ * @param {Omit<Chat, "image">} chat
  */
 function unread({ unreadCount = 0, isMarkedUnread, isMuted }) {
   if (!unreadCount && !isMarkedUnread) return null;

@@ -11,13 +11,16 @@ import { tokenFor } from "./tokens.js";
 const OWN_NAMES = ["127.0.0.1", "localhost", "[::1]"];
 const DECLINED = "no-connection"; // in sessionStorage, after "Not now"
 
+/** Returns whether the page comes from the reader's own computer, where requests cost nothing. */
+export const isOwnComputer = () => OWN_NAMES.includes(location.hostname);
+
 /**
  * Reads how this page's server is connected to Beeper.
  *
  * @returns {Promise<Connection | null>} Null if the server cannot connect one, or does not answer.
  */
 export async function connection() {
-  if (!OWN_NAMES.includes(location.hostname) || !tokenFor("read")) return null;
+  if (!isOwnComputer() || !tokenFor("read")) return null;
   return await readConnection().catch(() => null);
 }
 

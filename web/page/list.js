@@ -4,12 +4,14 @@ import { readOrigin } from "./api.js";
 import { ChatCard } from "./card.js";
 import { element } from "./element.js";
 import { Endless } from "./endless.js";
+import { Live } from "./live.js";
 import { period } from "./moments.js";
 import { errorNotice, notice } from "./notice.js";
 import { noChatsText } from "./origin.js";
 import { PINNED_FIRST, readPage } from "./pages.js";
 import { Pending } from "./pending.js";
 import { Search } from "./search.js";
+import { arrange, makeSection, renewed } from "./sections.js";
 import { FIRST_WAIT_MS, longerWait } from "./waits.js";
 
 /** @import { ApiError } from "./api.js" */
@@ -77,8 +79,11 @@ export class ListView {
   #endless = null;
   #pending = new Pending(
     (cursor) => this.#readPage(cursor),
-    (chats) => chats.forEach((chat) => this.#cards.get(chat.chatId)?.update(chat)),
+    (chats) => this.#update(chats),
   );
+  /** @type {Chats | null} The first page, if its chats have not taken their places yet. */
+  #newest = null;
+  #live = new Live((cursor) => this.#readPage(cursor), (page, cursor) => this.#renew(page, cursor));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #emptyWait = FIRST_WAIT_MS;
@@ -95,6 +100,9 @@ export class ListView {
     for (const [filter, { label }] of Object.entries(FILTERS)) {
       this.#filters.append(element("a", { href: `#/?filter=${filter}`, data: { filter } }, label));
     }
+    addEventListener("scroll", () => {
+      if (this.#isOpen && this.#newest && scrollY === 0) this.#renew(this.#newest, null);
+    }, { passive: true });
     this.#body.onclick = (event) => {
       this.#opened = /** @type {Element} */ (event.target).closest("a") ?? this.#opened;
     };
@@ -117,12 +125,14 @@ export class ListView {
     scrollTo(0, this.#scroll);
     this.#opened?.focus({ preventScroll: true });
     this.#pending.resume();
+    this.#live.resume();
   }
 
   close() {
     this.#isOpen = false;
     this.#scroll = scrollY;
     this.#pending.pause();
+    this.#live.pause();
     clearTimeout(this.#timer);
   }
 
@@ -161,6 +171,8 @@ export class ListView {
     this.#emptyWait = FIRST_WAIT_MS;
     this.#endless?.stop();
     this.#pending.forget();
+    this.#live.forget();
+    this.#newest = null;
     this.#cards.clear();
     this.#opened = null;
     this.#body.replaceChildren(skeleton());
@@ -197,13 +209,53 @@ export class ListView {
       const card = new ChatCard(chat);
       this.#cards.set(chat.chatId, card);
       const isFirst = chat.isPinned && cursor === null && this.#filter === PINNED_FIRST;
-      this.#sectionList(chat, isFirst ? "Pinned" : null).append(card.element);
+      this.#sectionList(this.#sectionName(chat, isFirst)).append(card.element);
     }
     this.#pending.watch(chats, cursor);
-    const { label } = this.#shownFilter();
+    this.#sayCount();
+    if (!this.#cards.size) return void this.#showEmpty();
+    this.#live.watch(cursor);
+    if (!this.#isOpen) this.#live.pause(); // Another view was opened while this page was read.
+  }
+
+  #sayCount() {
     const count = this.#cards.size;
-    this.#status.textContent = `${label}: ${count} ${count === 1 ? "chat" : "chats"} shown`;
-    if (!count) this.#showEmpty();
+    const text = `${this.#shownFilter().label}: ${count} ${count === 1 ? "chat" : "chats"} shown`;
+    if (this.#status.textContent !== text) this.#status.textContent = text; // Or it would be announced again.
+  }
+
+  /** @param {Chat[]} chats */
+  #update(chats) {
+    for (const chat of chats) this.#cards.get(chat.chatId)?.update(chat);
+  }
+
+  /**
+   * Shows what is new on a page that was read again. The first page says which chats are the newest; they take their
+   * places when the reader is at the top of the list, so that nothing moves below their eyes.
+   *
+   * @param {Chats} page
+   * @param {string | null} cursor
+   */
+  #renew(page, cursor) {
+    this.#update(page.chats);
+    if (cursor !== null) return;
+    this.#newest = scrollY > 0 ? page : null;
+    if (this.#newest) return;
+    const isPinnedFirst = this.#filter === PINNED_FIRST;
+    const shown = [...this.#cards.values()].map(({ chat }) => chat);
+    const chats = renewed(shown, page, isPinnedFirst);
+    if (!chats.length) return this.#load();
+    const before = this.#cards;
+    this.#cards = new Map(chats.map((chat) => [chat.chatId, before.get(chat.chatId) ?? new ChatCard(chat)]));
+    /** @type {Map<string, HTMLElement[]>} */
+    const sections = new Map();
+    for (const { chat, element: item } of this.#cards.values()) {
+      const name = this.#sectionName(chat, isPinnedFirst && chat.isPinned);
+      sections.set(name, [...(sections.get(name) ?? []), item]);
+    }
+    const { isDivided } = this.#shownFilter();
+    arrange(this.#body, [...sections].map(([name, items]) => ({ name, items })), isDivided);
+    this.#sayCount();
   }
 
   #shownFilter() {
@@ -211,22 +263,30 @@ export class ListView {
   }
 
   /**
-   * Returns the list that a chat belongs into: the last one, or a new one where another period begins.
+   * Returns the name of the section that a chat belongs into.
    *
    * @param {Chat} chat
-   * @param {string | null} heading The heading above the chat, instead of its period.
+   * @param {boolean | undefined} isFirst Whether it stands above the others.
+   */
+  #sectionName(chat, isFirst) {
+    const { label, isDivided } = this.#shownFilter();
+    if (isFirst) return "Pinned";
+    return isDivided ? period(chat.lastActivity) : label;
+  }
+
+  /**
+   * Returns the list of a section: the last one, or a new one where another section begins.
+   *
+   * @param {string} name
    * @returns {Element}
    */
-  #sectionList(chat, heading) {
-    const { label, isDivided } = this.#shownFilter();
-    const name = heading ?? (isDivided ? period(chat.lastActivity) : label);
+  #sectionList(name) {
     const last = this.#body.lastElementChild;
     if (last instanceof HTMLElement && last.dataset.period === name && last.lastElementChild) {
       return last.lastElementChild;
     }
-    const list = element("ul", { className: "cards", aria: { label: name } });
-    const title = isDivided ? element("h2", {}, name) : null;
-    this.#body.append(element("section", { data: { period: name } }, title, list));
+    const { section, list } = makeSection(name, this.#shownFilter().isDivided);
+    this.#body.append(section);
     return list;
   }
 

@@ -1,6 +1,7 @@
 // Reads the pages of a list of chats. The API lists all chats newest first; pinned first is the page's choice.
 
 import { listChats } from "./api.js";
+import { isOwnComputer } from "./connect.js";
 
 /** @import { Chats } from "./answers.d.ts" */
 /** @import { Narrowing } from "./search.js" */
@@ -10,6 +11,9 @@ export const PINNED_FIRST = "inbox";
 
 const PAGE_SIZE = 50;
 const MOST_PINNED = 100;
+// The first page names the newest pinned chats itself. The others change rarely, and to find them costs the owner as
+// much as the page.
+const PINNED_AGE_MS = 300_000;
 
 /**
  * Reads a page of the chats of a filter. The first page of the inbox begins with all pinned chats, also with those that
@@ -23,7 +27,9 @@ const MOST_PINNED = 100;
 export async function readPage(filter, cursor, narrowing = {}) {
   const page = firstMatches({ ...narrowing, limit: PAGE_SIZE, participants: 0, filter, cursor });
   if (filter !== PINNED_FIRST || cursor !== null) return page;
-  const pinned = listChats({ ...narrowing, limit: MOST_PINNED, participants: 0, filter: "pinned" });
+  const maxAge = isOwnComputer() ? 0 : PINNED_AGE_MS;
+  const query = { ...narrowing, limit: MOST_PINNED, participants: 0, filter: "pinned" };
+  const pinned = listChats(query, maxAge);
   const [first, { chats }] = await Promise.all([page, pinned]);
   return withPinnedFirst(first, chats);
 }

@@ -10,7 +10,7 @@ Changed chats are written in groups, see store_chats.py. A union is written alon
 are shown before it is stored, and its members are hidden after it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from imagecache.errors import ChatNotRequestedError, ChatUnavailableError, OriginDownError
@@ -56,6 +56,15 @@ class PageWriter:
     chats_table: ChatsTable
     chat_merger: ChatMerger
     chat_writer: ChatWriter
+
+    def listed_instead_of(self, chat_ids: Collection[str]) -> set[str]:
+        """Returns the chats in whose entries of the list a change of these chats is seen.
+
+        A member of a union is not listed, but its union is. Chats that are not stored are left out: a new
+        chat is at the top of the list, and an unknown one is nowhere.
+        """
+        stored = self.chats_table.stored(sorted(chat_ids)) if chat_ids else {}
+        return {row.merged_into or chat_id for chat_id, row in stored.items() if not row.missing_since}
 
     def store(self, page: list[Chat], run: SyncRun) -> PageOutcome:
         """Stores each chat that has changed, until the time is used up.

@@ -4,6 +4,9 @@ Beeper lists chats newest first, in pages. An incremental run stops at the first
 older than the watermark minus an hour. A complete run reads the list to its end, and so finds the stored
 chats that are missing from it. A run is complete if the caller requests it, or if the last complete run began
 at least 20 hours ago.
+
+If Beeper has sent hints, which name chats that have changed, an incremental run reads on until it has seen
+them: a new picture or title does not make a chat newer.
 """
 
 from collections.abc import Callable
@@ -40,6 +43,10 @@ _COMPLETE_EVERY = 20 * HOUR
 # list is not exact.
 _OVERLAP = HOUR
 _MAX_PAGES = 2000
+# How far down an incremental run looks for the chats of hints. New servers list 200 chats on a page. A change
+# further down is left to the next complete run, so that a hint for a chat that Beeper does not list costs
+# little.
+_MOST_PAGES_FOR_HINTS = 5
 # The lease of the lock is longer than the invocation can last, because clocks may differ.
 _LOCK_MARGIN_MS = 60_000
 _MAX_LOGGED_ID_CHARS = 100
@@ -82,12 +89,14 @@ class ChatSync:
         remaining_ms: Callable[[], int],
         complete: bool = False,
         force: bool = False,
+        hinted_chats: frozenset[str] = frozenset(),
         on_page: Callable[[SyncReport], None] | None = None,
     ) -> SyncReport:
         """Takes the sync lock, syncs until the run is finished or the time is used up, and releases the lock.
 
         `remaining_ms` returns for how many ms this invocation can still run. `complete` requests a complete
-        run. `force` switches the deletion brake off. `on_page` is called with the report after each page.
+        run. `force` switches the deletion brake off. `hinted_chats` has the ids of chats that have changed,
+        as far as Beeper's events tell. `on_page` is called with the report after each page.
 
         Raises ListingError if Beeper's answer is not a list of chats.
         """
@@ -111,6 +120,7 @@ class ChatSync:
                 time_budget=TimeBudget(remaining_ms, reserve_ms=STOP_BEFORE_END_MS),
                 report=report,
                 on_page=on_page,
+                hinted_chats=hinted_chats,
                 people=PeopleOfRun(is_first=not last_sync.completed_at),
                 recorded_hashes=self.recent_chats.read(),
                 # Each run has the next larger fence, and one that ends early may have changed chats.
@@ -185,8 +195,10 @@ class ChatSync:
     def _store_pages(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> SyncProgress:
         """Stores one page after another until the run is finished or the time is used up."""
         stop_before = 0 if progress.complete else last_sync.watermark - _OVERLAP
+        to_find = set() if progress.complete else self.page_writer.listed_instead_of(run.hinted_chats)
         while not progress.finished:
             page = run.chat_api.page(progress.cursor)
+            to_find.difference_update(chat.chat_id for chat in page.chats)
             outcome = self.page_writer.store(page.chats, run)
             if not outcome.finished:
                 break
@@ -194,7 +206,8 @@ class ChatSync:
             progress = replace(progress, watermark_limit=watermark_limit)
             run.report.unreadable += len(page.unreadable)
             run.report.skipped += [chat_id[:_MAX_LOGGED_ID_CHARS] for chat_id in page.unreadable if chat_id]
-            progress = _advanced(progress, page, stop_before)
+            reads_on = bool(to_find) and progress.pages + 1 < _MOST_PAGES_FOR_HINTS
+            progress = _advanced(progress, page, 0 if reads_on else stop_before)
             if run.on_page:
                 run.on_page(run.report)
         return progress

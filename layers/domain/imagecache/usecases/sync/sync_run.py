@@ -79,8 +79,8 @@ class SyncRun:
 
     A `complete` run reads the whole list of chats. The run began at `started_at`, perhaps in an earlier
     invocation. The last successful run ended at `last_success_at`. Images are queued for chats whose last
-    activity is not before `images_since`. All parts of the run update `report` and `unions`, and `on_page` is
-    called with `report` after each page.
+    activity is not before `images_since`. Beeper has sent hints for `hinted_chats`. All parts of the run
+    update `report` and `unions`, and `on_page` is called with `report` after each page.
 
     `any_contacts` is False if there has never been a contact. `previews_changed` means that this run has
     written previews, so stored chats must be read consistently. `people` has the records of people that
@@ -101,6 +101,7 @@ class SyncRun:
     time_budget: TimeBudget
     report: SyncReport
     on_page: Callable[[SyncReport], None] | None
+    hinted_chats: frozenset[str] = frozenset()
     any_contacts: bool = False
     previews_changed: bool = False
     unions: SeenUnions = field(default_factory=SeenUnions)
