@@ -97,7 +97,7 @@ recover: ## Copy the chats and pictures of a removed stack into a new one: STACK
 	@run=$$($(ENVIRONMENT) run) && "$$run" -m deployment.release recover
 
 clean: ## Delete everything local: the pictures of `make run`, environments, builds
-	rm -rf .local .aws-sam
+	@$(PYTHON) tools/clean.py
 
 # Hashes and no hosts. Every lock follows run.txt, or boto3 and botocore drift apart; the SAM CLI and checkov pin their own.
 # For newer versions: make lock UV_OPTIONS=--upgrade

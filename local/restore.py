@@ -57,8 +57,8 @@ class Restore:
         # reached its end prints an answer.
         if not answer:
             raise RestoreError(
-                f"{self.folder} was not restored: see above, or start without RESTORE and use"
-                " `.local/bin/imagecache --local restore FOLDER --merge`"
+                f"{self.folder} was not restored: see above. Start without RESTORE if it was restored before,"
+                " or if `.local/bin/imagecache --local restore FOLDER --merge` is to add it to what is here"
             )
         say(answer)
         self.folder = None

@@ -296,11 +296,13 @@ class Job:
 class Forgotten:
     """An image was deleted. `edge` says whether CloudFront deletes its copies: told, not_told or not_needed.
 
-    `edge` is None if the API is older.
+    `hidden_objects` counts what was stored just now, and is deleted by the sweep after a day. It is 0, and
+    `edge` is None, if the API is older.
     """
 
     deleted_versions: int
     edge: str | None
+    hidden_objects: int = 0
 
 
 @dataclass(frozen=True, slots=True)

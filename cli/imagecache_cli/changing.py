@@ -129,6 +129,11 @@ def forget(
     # The stack of `make run` has no CloudFront, although its API answers as if it had one.
     cloudfront = "" if session.api.is_local else _CLOUDFRONT.get(answer.edge or "", "")
     deleted = f"forgotten: {answer.deleted_versions:,} stored versions are deleted"
+    if answer.hidden_objects:
+        deleted += (
+            f"; {answer.hidden_objects:,} files were stored just now: nobody can load them any more, and the"
+            " nightly sweep deletes them after a day"
+        )
     session.screen.show(document, Text(deleted + cloudfront))
 
 

@@ -10,7 +10,8 @@ from imagecache_cli.errors import UnexpectedAnswerError
 def read_list(api: Api, path: str, key: str, query: Mapping[str, str | int], *, everything: bool) -> Json:
     """Returns the first page of a list, or all pages joined if `everything`, as `{key: [...], "nextCursor"}`.
 
-    `key` is the name of the list in the API's answer. Raises CommandError.
+    A filter may leave a page empty although later pages are not. So the first page is the first that is not
+    empty. `key` is the name of the list in the API's answer. Raises CommandError.
     """
     items: list[Any] = []
     cursor: str | None = None
@@ -20,7 +21,7 @@ def read_list(api: Api, path: str, key: str, query: Mapping[str, str | int], *, 
         cursor = _next_cursor(page, key)
         items += page[key]
         # The cursor stays in the document, so that a person or a script can see that there is more.
-        if cursor is None or not everything:
+        if cursor is None or (items and not everything):
             return {key: items, "nextCursor": cursor}
         # With a cursor that repeats, this loop would never end.
         if cursor in seen_cursors:

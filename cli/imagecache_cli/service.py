@@ -422,7 +422,11 @@ def _run(command: tuple[str, ...]) -> None:
         raise CommandError(f"{command[0]} cannot be started: {error.strerror}") from error
     if done.returncode:
         reason = " ".join((done.stderr or done.stdout).split())[:200]
-        raise CommandError(f"`{' '.join(command)}` failed: {reason or f'exit code {done.returncode}'}")
+        # There is no such session after `su`, in a container, or for root.
+        advice = ": log in as your own user, or use `make run` instead" if "connect to bus" in reason else ""
+        raise CommandError(
+            f"`{' '.join(command)}` failed: {reason or f'exit code {done.returncode}'}{advice}"
+        )
 
 
 def _remove(manager: Manager, folder: Path) -> None:

@@ -196,7 +196,7 @@ FORMER_PICTURES: Json = {
     "pictures": [FORMER_PICTURE],
 }
 
-FORGOTTEN: Json = {"status": "forgotten", "deletedVersions": 4, "edge": "told"}
+FORGOTTEN: Json = {"status": "forgotten", "deletedVersions": 4, "hiddenObjects": 0, "edge": "told"}
 
 
 def job(kind: str, status: str, progress: Json | None = None, result: Json | None = None) -> Json:

@@ -67,13 +67,13 @@ def test_a_backup_is_made_checked_and_restored(imagecache: Command, monkeypatch:
         assert restored.document["images"] == {"restored": 3}
         refused = imagecache("restore", "copy", "--local")
         assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
-        assert "this stack is not empty" in refused.err
+        assert "this backup was restored here already" in refused.err
         merged = imagecache("restore", "copy", "--local", "--merge")
         assert (merged.code, merged.err) == (
             0,
             "3 images: it was here before, and is left as it is\n",
         )
-        assert "now run `imagecache sync --complete`" in merged.out
+        assert "`imagecache sync --complete`" in merged.out
 
 
 @pytest.mark.usefixtures("on")

@@ -262,7 +262,9 @@ def test_forget_with_yes_does_not_ask(api: FakeApi, imagecache: Command) -> None
 def test_forget_on_aws_says_what_happens_to_cloudfronts_copies(
     api: FakeApi, on_aws: Command, edge: dict[str, str], said: str
 ) -> None:
-    api.answer("POST /api/images/forget", {"status": "forgotten", "deletedVersions": 0, **edge})
+    api.answer(
+        "POST /api/images/forget", {"status": "forgotten", "deletedVersions": 0, "hiddenObjects": 0, **edge}
+    )
 
     ran = on_aws("forget", ADA, "--yes")
 
@@ -271,9 +273,19 @@ def test_forget_on_aws_says_what_happens_to_cloudfronts_copies(
 
 @pytest.mark.parametrize("edge", ["told", "not_told"])
 def test_forget_at_home_does_not_mention_cloudfront(api: FakeApi, imagecache: Command, edge: str) -> None:
-    api.answer("POST /api/images/forget", {"status": "forgotten", "deletedVersions": 0, "edge": edge})
+    api.answer(
+        "POST /api/images/forget",
+        {"status": "forgotten", "deletedVersions": 0, "hiddenObjects": 0, "edge": edge},
+    )
 
     assert "CloudFront" not in imagecache("forget", ADA, "--yes").out
+
+
+def test_forget_says_what_is_deleted_later(api: FakeApi, imagecache: Command) -> None:
+    answer = {"status": "forgotten", "deletedVersions": 0, "hiddenObjects": 4, "edge": "told"}
+    api.answer("POST /api/images/forget", answer)
+
+    assert "4 files were stored just now: nobody can load them" in imagecache("forget", ADA, "--yes").out
 
 
 def test_an_unknown_picture_is_exit_code_1(imagecache: Command) -> None:

@@ -361,10 +361,14 @@ def test_content_that_another_image_shows_is_kept_when_one_is_forgotten(stack: S
     assert objects(stack) == set()
 
 
-def test_versions_younger_than_a_lease_are_left_to_the_sweep(stack: Stack, api: Api) -> None:
+def test_objects_younger_than_a_lease_are_hidden_at_once_and_left_to_the_sweep(
+    stack: Stack, api: Api
+) -> None:
     stored(stack, "s/ada", "young")
     stack.now += 60_000
-    assert api.post("/api/images/forget", sourceUrl=FILE)["deletedVersions"] == 0
+    answer = api.post("/api/images/forget", sourceUrl=FILE)
+    assert (answer["deletedVersions"], answer["hiddenObjects"]) == (0, 2)
+    assert "Contents" not in stack.s3.list_objects_v2(Bucket="images"), "nobody can load them"
     assert objects(stack) == {"originals/young", "images/young/96.webp"}
 
 

@@ -217,7 +217,7 @@ def test_a_stack_that_is_not_empty_is_refused_unless_the_backup_is_merged_into_i
     report = restore(stack, folder, merge=True)
     assert counts(report).keys() == {"already_there"}
     assert everything(stack) == before
-    with pytest.raises(SettingsError, match="not empty"):
+    with pytest.raises(SettingsError, match="was restored here already"):
         restore(stack, folder)
 
 

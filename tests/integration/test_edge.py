@@ -99,7 +99,10 @@ def test_a_picture_is_forgotten_although_the_invalidation_fails(
     assert forget(api) == "not_told"
     assert stack.row("s/ada")["status"] == "forgotten"
     assert api.log.lines == [
-        ("forget", {"deleted_versions": 0, "invalidation": "not_told", "trouble": trouble})
+        (
+            "forget",
+            {"deleted_versions": 0, "hidden_objects": 0, "invalidation": "not_told", "trouble": trouble},
+        )
     ]
 
 

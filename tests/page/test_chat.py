@@ -120,6 +120,6 @@ def test_a_face_leads_to_the_story_of_its_picture_and_it_is_forgotten_and_fetche
     assert face.locator("chat-avatar").evaluate("face => face.image.status") == "none"
     dialog = visit.page.get_by_role("dialog")
     dialog.get_by_role("button", name="Refresh").click()
-    expect(dialog.get_by_role("status")).to_have_text("Cached")
+    expect(dialog.get_by_role("status")).to_have_text(re.compile(r"^Cached \(last answer: \d+ bytes\)$"))
     expect(dialog.get_by_role("img")).to_have_attribute("src", re.compile("/640[.]webp$"))
     assert face.locator("chat-avatar").evaluate("face => face.image.status") == "cached"

@@ -238,6 +238,7 @@ def test_beyond_its_tables_each_function_may_do_just_what_its_work_needs(transla
         "ReadFunction": {"ssm:GetParameters"},
         "AdminFunction": {
             "lambda:InvokeFunction",
+            "s3:DeleteObject",
             "s3:DeleteObjectVersion",
             "s3:ListBucketVersions",
             "sqs:SendMessage",

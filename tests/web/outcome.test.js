@@ -5,7 +5,7 @@ import { FakeStorage, setGlobals } from "./fake_browser.js";
 
 /** @import { TestContext } from "node:test" */
 
-const IDLE = { queuedAt: null, heldUntil: null, reason: null };
+const IDLE = { attempts: [], queuedAt: null, heldUntil: null, reason: null };
 const QUEUED = { ...IDLE, status: "pending", queuedAt: "2026-11-25T08:00:00Z" };
 const HELD = { ...QUEUED, heldUntil: "2026-11-25T08:01:00Z" };
 const CACHED = { ...IDLE, status: "cached" };
@@ -55,6 +55,11 @@ test("a picture is followed until it is cached", async (context) => {
   ]);
   assert.equal(requests, 4);
   assert.deepEqual(await outcome, CACHED);
+});
+
+test("a refresh that fails leaves the picture cached, and is told by the last answer", () => {
+  const attempts = [{ answer: "24310 bytes" }, { answer: "gone: status 404" }];
+  assert.equal(stateText({ ...CACHED, attempts }), "Cached (last answer: gone: status 404)");
 });
 
 test("a failure is told with its reason, also of a picture that had failed before", () => {

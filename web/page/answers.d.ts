@@ -149,11 +149,17 @@ export interface PicturesOfPlace {
   pictures: ShownPicture[];
 }
 
+/** A request for a picture, and what was answered, such as "24310 bytes". */
+export interface Attempt {
+  answer: string;
+}
+
 /** The story of one picture. `summary` tells it in sentences. */
 export interface Story {
   sourceUrl: string;
   status: string;
   reason: string | null;
+  attempts: Attempt[];
   queuedAt: Moment | null;
   heldUntil: Moment | null;
   summary: string[];

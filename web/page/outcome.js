@@ -39,9 +39,10 @@ function isWaiting({ queuedAt, heldUntil }) {
 }
 
 /**
- * Returns the state of a picture in a few words, for example "Failed: gone".
+ * Returns the state of a picture in a few words, for example "Failed: gone". A picture stays cached if a refresh fails, so
+ * the last answer is told, too.
  *
- * @param {Pick<Story, "status" | "reason" | "queuedAt" | "heldUntil">} story
+ * @param {Pick<Story, "status" | "reason" | "attempts" | "queuedAt" | "heldUntil">} story
  * @returns {string}
  */
 export function stateText(story) {
@@ -50,5 +51,7 @@ export function stateText(story) {
   if (story.status === "failed") {
     return `Failed: ${(story.reason ?? "for an unknown reason").replaceAll("_", " ")}`;
   }
-  return story.status.charAt(0).toUpperCase() + story.status.slice(1);
+  const state = story.status.charAt(0).toUpperCase() + story.status.slice(1);
+  const last = story.attempts.at(-1);
+  return story.status === "cached" && last ? `${state} (last answer: ${last.answer})` : state;
 }

@@ -168,7 +168,7 @@ def _describe_restore(report: "RestoreReport") -> str:
     return (
         f"restored {counts.get('restored', 0):,} of {sum(counts.values()):,} images"
         f" ({size(report.original_bytes)}) and {report.contacts:,} contacts of {report.created_at}:"
-        " now run `imagecache sync --complete`, which reads the chats"
+        " the next complete sync shows them in the chats (`imagecache sync --complete`)"
     )
 
 

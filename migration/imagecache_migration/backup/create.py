@@ -127,7 +127,9 @@ class BackupMaker:
             # The first picture of the stack, and so its salt, may have been stored meanwhile.
             place = place_of(salt or read_salt(self.wiring))
             manifest = Manifest(
-                created_at=datetime.fromtimestamp(self.wiring.clock() / 1000, UTC).isoformat(),
+                created_at=datetime.fromtimestamp(self.wiring.clock() / 1000, UTC).isoformat(
+                    timespec="seconds"
+                ),
                 place=place,
                 rows=files,
                 originals=len(originals.sizes),

@@ -89,8 +89,9 @@ class Restorer:
         """Restores the backup in the folder.
 
         Raises SettingsError, before anything is written, if the stack is not empty. It may be if `merge` is
-        True, or if an earlier restore of this backup was interrupted. Raises DamagedFileError, before
-        anything is written, if a file with rows is damaged. Raises StoreUnavailableError and OSError.
+        True, or if an earlier restore of this backup was interrupted or has left something out. Raises
+        DamagedFileError, before anything is written, if a file with rows is damaged. Raises
+        StoreUnavailableError and OSError.
         """
         with folder.locked(writes=False):
             manifest = folder.complete_manifest()
@@ -111,6 +112,11 @@ class Restorer:
         last = self.restores.read()
         if last and last.backup == manifest.sha256 and not last.is_complete:
             return last
+        if last and last.backup == manifest.sha256 and not merge:
+            raise SettingsError(
+                "this backup was restored here already, and completely: there is nothing to do."
+                " --merge brings back what was deleted since then"
+            )
         if not merge and not all(self._rows(kind).is_empty() for kind in KINDS):
             raise SettingsError(
                 "this stack is not empty: restore into a new one, before its first sync, or add --merge,"

@@ -55,13 +55,22 @@ def verify(folder: BackupFolder, progress: Progress) -> VerifyReport:
             problems, named = _check_originals(folder, manifest, report, progress)
             people = _people(folder, manifest, damaged, problems)
             for problem in problems.values():
-                names = sorted({name for key in problem.image_keys for name in people.get(key, ())})
+                names = _different({name for key in problem.image_keys for name in people.get(key, ())})
                 pictures = len(problem.image_keys)
                 report.findings.append(Finding(problem.file, problem.problem, pictures, tuple(names)))
             named |= {MANIFEST, *(file.name for file in manifest.rows.values())}
             additional = sorted(name for name in folder.files() if name not in named)
             report.findings += [Finding(name, ADDITIONAL) for name in additional]
     return report
+
+
+def _different(names: set[str]) -> list[str]:
+    """Returns the names in order, and of those that differ only in their case the one with capitals.
+
+    Records of people have names in lower case.
+    """
+    # Capitals are first in the order of texts, so that they replace what was there before.
+    return sorted({name.casefold(): name for name in sorted(names, reverse=True)}.values())
 
 
 @dataclass(slots=True)

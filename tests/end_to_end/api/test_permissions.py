@@ -94,6 +94,7 @@ MAY = {
         "send image",
         *("invoke SyncFunction", "invoke JobsFunction", "invoke CleanupFunction"),
         *("list versions", "delete version", "delete versions", "invalidate", "read distribution-id"),
+        *("delete original", "delete thumbnail", "delete objects"),
         *("read read-token", "read admin-token"),
     },
     "JobsFunction": {

@@ -97,5 +97,6 @@ class ImageChangeRoutes:
         return {
             "status": "forgotten",
             "deletedVersions": result.deleted_versions,
+            "hiddenObjects": result.hidden_objects,
             "edge": result.invalidation,
         }

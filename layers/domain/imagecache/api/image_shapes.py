@@ -153,7 +153,9 @@ class Queued(TypedDict):
 class Forgotten(TypedDict):
     """The image was forgotten.
 
-    `deletedVersions` is the number of deleted versions of its objects. `edge` says whether CloudFront deletes
+    `deletedVersions` is the number of deleted versions of its objects. `hiddenObjects` is the number of
+    objects that were stored in the last minutes: they are no longer served, and the sweep deletes them after
+    a day. `edge` says whether CloudFront deletes
     its copies: `told` if it does, `not_told` if the request to CloudFront has failed, `not_needed` if the
     image was not stored or another image has the same content. The stack of `make run` has no CloudFront: a
     part of its engine answers in that place, so `edge` says nothing there.
@@ -161,4 +163,5 @@ class Forgotten(TypedDict):
 
     status: Literal["forgotten"]
     deletedVersions: int
+    hiddenObjects: int
     edge: Invalidation

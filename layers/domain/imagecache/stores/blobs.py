@@ -188,36 +188,45 @@ class Blobs:
                     for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                         yield _version(entry)
 
+    def delete(self, versions: Sequence[Version]) -> DeletedVersions:
+        """Deletes these versions by their ids, so an object that is stored meanwhile is not deleted."""
+        for start in range(0, len(versions), self._deletions_per_call):
+            batch = versions[start : start + self._deletions_per_call]
+            self._delete_batch([{"Key": version.key, "VersionId": version.version_id} for version in batch])
+        return DeletedVersions(len(versions), sum(version.size for version in versions))
+
     def delete_versions(self, blob_id: str, *, before: int) -> DeletedVersions:
         """Deletes every version and delete marker of the blob that was last modified before `before` (ms)."""
         return self.delete([version for version in self.versions(blob_id) if version.modified_at < before])
 
-    def delete(self, versions: Sequence[Version]) -> DeletedVersions:
-        """Deletes these versions by their ids, so an object that is stored meanwhile is not deleted."""
-        for start in range(0, len(versions), self._deletions_per_call):
-            self._delete_batch(versions[start : start + self._deletions_per_call])
-        return DeletedVersions(len(versions), sum(version.size for version in versions))
+    def hide(self, blob_id: str) -> int:
+        """Puts a delete marker above each object of the blob, and returns how many objects were current.
+
+        They are no longer served. Their versions are kept: the sweep deletes them after a day, or deletes the
+        markers if a row names the blob.
+        """
+        keys = [version.key for version in self.versions(blob_id) if version.is_current]
+        if keys:
+            self._delete_batch([{"Key": key} for key in keys])
+        return len(keys)
 
     def undelete(self, markers: Sequence[Version]) -> None:
         """Deletes these delete markers, so that the versions they hide are served again."""
         self.delete(markers)
 
     @aws_errors_translated()
-    def _delete_batch(self, versions: Sequence[Version]) -> None:
-        """Deletes these versions in one call, and retries each version for which S3 reports an error.
+    def _delete_batch(self, objects: "Sequence[ObjectIdentifierTypeDef]") -> None:
+        """Deletes these versions or objects in one call, and retries each for which S3 reports an error.
 
         Raises StoreUnavailableError if some are left after three calls.
         """
-        left = versions
+        left = objects
         errors: list[Any] = []
         for _ in range(_ATTEMPTS):
-            objects: list[ObjectIdentifierTypeDef] = [
-                {"Key": version.key, "VersionId": version.version_id} for version in left
-            ]
-            answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+            answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": left, "Quiet": True})
             errors = answer.get("Errors", [])
             failed = {(error["Key"], error.get("VersionId")) for error in errors}
-            left = [version for version in left if (version.key, version.version_id) in failed]
+            left = [each for each in left if (each["Key"], each.get("VersionId")) in failed]
             if not left:
                 return
         codes = ", ".join(sorted({error["Code"] for error in errors}))

@@ -46,10 +46,12 @@ class Invalidation(StrEnum):
 class ForgetResult:
     """The result of a forget. `deleted_versions` counts the deleted versions of the image's objects.
 
-    `trouble` is the name of the error if the invalidation failed.
+    `hidden_objects` counts the objects that were stored just now: they are no longer served, and the sweep
+    deletes them after a day. `trouble` is the name of the error if the invalidation failed.
     """
 
     deleted_versions: int = 0
+    hidden_objects: int = 0
     invalidation: Invalidation = Invalidation.NOT_NEEDED
     trouble: str | None = None
 
@@ -103,8 +105,11 @@ class ImageChanges:
         """Deletes an image for good: neither queued messages nor later syncs restore it, only a refresh does.
 
         The image is forgotten even if the CloudFront invalidation fails. Content that another image shows is
-        kept, in the bucket and in CloudFront. Object versions younger than `longest_lease` are deleted later
-        by the sweep, because a worker may be storing the same content for another image now.
+        kept, in the bucket and in CloudFront.
+
+        A worker may be storing the same content for another image now. So versions younger than
+        `longest_lease` are not deleted but hidden: nobody can load them any more, and the sweep deletes them
+        after a day, or shows them again if a row then names them.
         """
         image = self._image(source_url)
         if not self.cached_images.forget(image.image_key):
@@ -114,11 +119,12 @@ class ImageChanges:
         now = self.clock()
         # The objects are deleted before the invalidation, or CloudFront could fetch them again after it.
         deleted = self.blobs.delete_versions(image.blob_id, before=now - self.longest_lease).versions
+        hidden = self.blobs.hide(image.blob_id)
         try:
             self.cdn.drop(image.blob_id, now=now)
         except InvalidationError as error:
-            return ForgetResult(deleted, Invalidation.FAILED, str(error))
-        return ForgetResult(deleted, Invalidation.REQUESTED)
+            return ForgetResult(deleted, hidden, Invalidation.FAILED, str(error))
+        return ForgetResult(deleted, hidden, Invalidation.REQUESTED)
 
     def _is_former(self, image_key: str) -> bool:
         """Returns True if the image is recorded as a picture of people, and nothing has it now."""
@@ -143,5 +149,5 @@ class ImageChanges:
 def _unknown_image() -> NotFoundError:
     return NotFoundError(
         "No image of this URL is known: it was never queued, or the sweep has deleted it."
-        " A look-up with enqueue queues it"
+        " A look-up with enqueue queues it (`imagecache lookup URL --enqueue`)"
     )
