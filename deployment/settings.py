@@ -108,7 +108,9 @@ def complete_parameters(given: Mapping[str, str], template: Template) -> dict[st
     parameters = dict(given)
     if "BeeperUrl" not in parameters and parameters.get("Source") != "agent":
         if not has_terminal():
-            raise SettingsError(f"BEEPER_URL must be set to {_HTTPS_ADVICE}")
+            raise SettingsError(
+                f"BEEPER_URL must be set to {_HTTPS_ADVICE}; or PARAMETERS=Source=agent for an agent instead"
+            )
         question = "The https address at which AWS reaches Beeper (your tunnel's)"
         parameters["BeeperUrl"] = _ask_until_valid(
             question, {"AllowedPattern": _HTTPS, **_described(_HTTPS_ADVICE)}
