@@ -26,6 +26,7 @@ OPERATIONS = {
     "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
     "dynamodb:PartiQLUpdate": "dynamodb:BatchExecuteStatement",
     "lambda:InvokeFunction": "lambda:Invoke",
+    "s3:DeleteObject": "s3:DeleteObjects",
     "s3:DeleteObjectVersion": "s3:DeleteObjects",
     "s3:ListBucketVersions": "s3:ListObjectVersions",
 }

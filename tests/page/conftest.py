@@ -4,29 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from local.engine import free_port
 from tests.end_to_end.conftest import LIMIT_SECONDS, Clone, wait_until
+from tests.page.browser import opened_browser
 from tests.page.visit import Visit
-from tools.browser import find_browser
 
-# A browser window of 2026 starts two hidden pages for suggestions below its address bar, which take as much
-# time as the tested page. The switch replaces Playwright's own, which has the names after the first two.
-_FEATURES_OFF = (
-    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup"),
-    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
-    *("HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding"),
-    *("ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints"),
-    *("NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch"),
-)
-# Requests that a browser sends to its maker by itself would look like requests of the page.
-_QUIET = [
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"),
-    *("--no-pings", "--disable-domain-reliability", "--disable-client-side-phishing-detection"),
-    f"--disable-features={','.join(_FEATURES_OFF)}",
-    "--host-resolver-rules=MAP evil.example 127.0.0.1",  # for pages of another address
-]
 _SECONDS = 15
 CROWD = 130  # two pages of a roster
 
@@ -58,14 +42,9 @@ def everything_is_cached(clone: Clone) -> bool:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = find_browser()
-    if not path:
-        pytest.fail("There is no Chromium: run `make browser`")
     expect.set_options(timeout=_SECONDS * 1000)  # The context's default timeout does not apply to it.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_QUIET, chromium_sandbox=False)
+    with opened_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -8,18 +8,13 @@ import pytest
 from playwright.sync_api import Response, expect
 
 from tests.end_to_end.conftest import wait_until
+from tests.page.browser import FACE
 from tests.page.visit import Visit
 
 pytestmark = pytest.mark.engine
 
 CHATS = "**/api/chats?*"
 MOST_SECONDS = 8.0
-# Returns the URL of the loaded picture of a chat, or null.
-FACE = """chatId => {
-  const card = document.querySelector(`a[href="#/chat/${encodeURIComponent(chatId)}"]`);
-  const image = card?.querySelector("chat-avatar").shadowRoot.querySelector("img");
-  return image?.complete && image.naturalWidth ? image.src : null;
-}"""
 
 
 def chat_of_two(visit: Visit) -> tuple[str, str]:
