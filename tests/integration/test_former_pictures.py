@@ -556,7 +556,7 @@ def test_records_of_people_are_in_no_list_and_in_no_number(world: PeopleWorld) -
     assert {(each.chat_id, each.participant_id) for each in references} == {(chat_with(0).id, MOVED.id)}
     status, story = world.api.ask("POST /api/images/explain", {"sourceUrl": FACE.url})
     assert (status, story["shownBy"]) == (200, [])
-    assert "kept as a picture of a person. It is shown where" in " ".join(story["summary"])
+    assert "recorded for a person. It is also shown where" in " ".join(story["summary"])
 
 
 def test_a_former_picture_that_is_not_cached_is_not_said_to_be_shown(world: PeopleWorld) -> None:
@@ -564,7 +564,7 @@ def test_a_former_picture_that_is_not_cached_is_not_said_to_be_shown(world: Peop
     synced_with_face(world)
     world.stack.cached_images.forget(_key(FACE))
     _, story = world.api.ask("POST /api/images/explain", {"sourceUrl": FACE.url})
-    assert "kept as a picture of a person. Once it is cached, it is shown" in " ".join(story["summary"])
+    assert "recorded for a person. Once it is cached, it is also shown" in " ".join(story["summary"])
 
 
 class KilledError(Exception):

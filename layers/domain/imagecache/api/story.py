@@ -103,8 +103,8 @@ def _summary(story: ImageStory, *, now: int) -> Iterator[str]:
         yield _titles(story)
     if story.is_remembered:
         is_cached = story.record is not None and story.record.status is ImageStatus.CACHED
-        shown = "It is shown" if is_cached else "Once it is cached, it is shown"
-        yield f"It is recorded for a person. {shown} also where Beeper has no picture of that person."
+        shown = "It is also shown" if is_cached else "Once it is cached, it is also shown"
+        yield f"It is recorded for a person. {shown} where Beeper has no picture of that person."
     if story.contacts:
         contacts = " or ".join(f'"{contact_id}"' for contact_id in story.contacts)
         yield f"Shown for the contact {contacts} wherever that person has no picture of their own."
