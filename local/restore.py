@@ -10,6 +10,7 @@ from local.console import say
 from local.template import ROOT
 
 _SECONDS_BETWEEN_CHECKS = 0.5
+_SECONDS_TO_STOP = 5.0
 
 
 class RestoreError(Exception):
@@ -50,8 +51,7 @@ class Restore:
                 assert command.stdout  # noqa: S101 - it is a pipe
                 answer = command.stdout.read().strip()
             except BaseException:
-                # It shows the cursor of the terminal again. The next start continues the restore.
-                command.send_signal(signal.SIGINT)
+                _stop(command)  # the next start continues the restore
                 raise
         # Its exit code is 1 if it failed, and also if some images were left out. Only a restore that has
         # reached its end prints an answer.
@@ -62,6 +62,19 @@ class Restore:
             )
         say(answer)
         self.folder = None
+
+
+def _stop(command: "subprocess.Popen[str]") -> None:
+    """Interrupts the command, which then shows the cursor of the terminal again, or else terminates it.
+
+    A command does not notice the interrupt if this process was started with SIGINT ignored, as shells do for
+    processes in the background.
+    """
+    command.send_signal(signal.SIGINT)
+    try:
+        command.wait(_SECONDS_TO_STOP)
+    except subprocess.TimeoutExpired:
+        command.terminate()
 
 
 def _has_ended(command: "subprocess.Popen[str]") -> bool:

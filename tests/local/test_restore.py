@@ -19,14 +19,6 @@ def test_a_folder_that_cannot_be_restored_ends_the_run(
     assert capfd.readouterr().err.count("\n") > 1, "the command has said why"
 
 
-def test_a_process_that_fails_meanwhile_ends_the_restore(tmp_path: Path) -> None:
-    def check() -> None:
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        Restore(tmp_path).run(check, pause=ignore)
-
-
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Replaces the command by this Python file, which gets the arguments of the command."""
@@ -35,6 +27,19 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (package / "__init__.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     return package / "__main__.py"
+
+
+def test_a_process_that_fails_meanwhile_ends_a_restore_that_ignores_the_interrupt(
+    tmp_path: Path, command: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.restore._SECONDS_TO_STOP", 0.1)
+    command.write_text("import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)")
+
+    def check() -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        Restore(tmp_path).run(check, pause=ignore)
 
 
 def test_a_restore_that_failed_ends_the_run(tmp_path: Path, command: Path) -> None:
@@ -63,8 +68,9 @@ def test_the_command_is_interrupted_once_so_that_it_leaves_the_terminal_as_it_wa
     """Its progress hides the cursor. Ctrl-C is sent to all processes of the terminal, and so to this test."""
     begun = tmp_path / "begun"
     command.write_text(
-        f"""import os, pathlib, sys, time
+        f"""import os, pathlib, signal, sys, time
 assert os.getsid(0) == os.getpid()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored if these tests run in the background
 try:
     pathlib.Path({str(begun)!r}).touch()
     time.sleep(60)
