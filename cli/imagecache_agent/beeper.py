@@ -1,10 +1,11 @@
 """Finds the Beeper on this computer, and the token that it takes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imagecache.sources.beeper.auth import beeper_headers
 from imagecache_cli.access import Access, checked_access
 from imagecache_cli.errors import SettingsError
 
@@ -41,6 +42,17 @@ def find_origins(environment: Mapping[str, str], clone: Path) -> Origins:
         )
         media_server_url, secrets["media-server-token"] = server.url, server.token
     return Origins(beeper.url, media_server_url, secrets)
+
+
+def headers_now(find: Callable[[], Origins]) -> dict[str, str]:
+    """Returns the headers of a request to Beeper, or none while its token is missing.
+
+    Beeper refuses a request without them, which leads to a sync, and that tells what to do about the token.
+    """
+    try:
+        return beeper_headers(find().secrets)
+    except SettingsError:
+        return {}
 
 
 def _beeper(environment: Mapping[str, str], clone: Path) -> Access:

@@ -19,6 +19,7 @@ from imagecache_agent.elapsed import Elapsed
 from imagecache_agent.in_flight import InFlight
 from imagecache_agent.log import Log
 from imagecache_agent.metrics import Counts
+from imagecache_cli.errors import CommandError
 
 HIDDEN_MS = 60_000
 """For how long a received request is hidden, unless it is hidden for longer meanwhile."""
@@ -92,14 +93,19 @@ class SyncWork:
         return True  # the next start begins with a sync
 
     def step(self) -> None:
-        """Carries out the next order, or waits a moment if there is none. Raises StoreUnavailableError."""
+        """Carries out the next order, or waits a moment if there is none.
+
+        Raises StoreUnavailableError, and CommandError if `secrets` does.
+        """
         order = self._next()
         if order is None:
             return
         outcome: SyncOutcome | None = None
         try:
             outcome = self._carry_out(order)
-        except StoreUnavailableError:
+        except (StoreUnavailableError, CommandError):
+            # A CommandError means that a setting is missing here, such as the token. It ends the agent, and
+            # the next one carries out the request.
             self._let_come_again(order)
             raise
         except _StoppedError:

@@ -17,11 +17,10 @@ from imagecache.aws_errors import aws_errors_translated
 from imagecache.config import Config
 from imagecache.imaging.memory_limit import limit_memory
 from imagecache.model.agent import Source
-from imagecache.sources.beeper.auth import beeper_headers
 from imagecache.wiring import MakeClient, Wiring
 from imagecache_agent.account import client_maker, read_key, refuse_wide_rights
 from imagecache_agent.agent import Agent
-from imagecache_agent.beeper import find_origins
+from imagecache_agent.beeper import find_origins, headers_now
 from imagecache_agent.folder import AgentFolder
 from imagecache_agent.log import Log
 from imagecache_agent.status import AgentStatus, Phase, write_status
@@ -97,7 +96,7 @@ def _build(
         settings_changed=partial(_has_changed, deployed, stack, make_client),
         record=partial(_record, folder),
         ready=lambda: ready(f"the agent on {host} works for {stack}"),
-        hints=partial(_listening, here.beeper_url, lambda: beeper_headers(origins().secrets), log),
+        hints=partial(_listening, here.beeper_url, partial(headers_now, origins), log),
     )
 
 

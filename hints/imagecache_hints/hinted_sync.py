@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from threading import Event, Lock, Thread
 
 from imagecache_hints.listener import EventListener, ListenerState
@@ -84,7 +85,7 @@ class HintedSync:
 
     def _give_back(self, chat_ids: frozenset[str]) -> None:
         with self._lock:
-            self._chat_ids |= chat_ids
+            self._chat_ids.update(islice(chat_ids, _MOST_CHATS - len(self._chat_ids)))
             self._has_hints.set()
 
     def _seconds_until_free(self) -> float:

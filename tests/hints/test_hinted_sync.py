@@ -92,6 +92,18 @@ def test_a_sync_that_another_one_holds_up_is_tried_again_ever_more_rarely_for_th
     assert script.syncs[-1][1] == {"!0", "!1", "!2", "!3"}
 
 
+def test_while_syncs_fail_the_chats_of_hints_do_not_add_up() -> None:
+    def fail(count: int) -> bool:
+        for number in range(100):
+            script.hinted.hint(f"!{count}.{number}")
+        return False
+
+    script = Script(fail)
+    script.hinted.hint("!first")
+    script.run(syncs=5)
+    assert [len(chat_ids) for _, chat_ids in script.syncs] == [1, 100, 100, 100, 100]
+
+
 def test_a_change_in_beeper_is_a_sync_and_a_storm_of_events_is_few() -> None:
     """With the demo account's WebSocket, in real time."""
     syncs: list[frozenset[str]] = []

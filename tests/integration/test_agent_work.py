@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
@@ -18,11 +19,13 @@ from imagecache.sources.transport import KeptConnections
 from imagecache.usecases.caching.cache_batch import Delivery
 from imagecache.usecases.sync.sync_run import SyncOutcome, SyncReport
 from imagecache.wiring import Wiring
+from imagecache_agent.beeper import find_origins
 from imagecache_agent.images import ImageWork
 from imagecache_agent.in_flight import InFlight
 from imagecache_agent.log import Log
 from imagecache_agent.metrics import Counts
 from imagecache_agent.syncs import SyncWork
+from imagecache_cli.errors import SettingsError
 from tests.integration.conftest import Stack
 from tests.integration.demo_chats import chat_with, fill, person
 from tests.integration.test_cacher import message_for
@@ -311,6 +314,20 @@ def test_while_aws_fails_a_request_stays_and_no_secret_is_in_the_log(
 
     assert laptop.requested() == 1
     assert laptop.secrets()["beeper-token"] not in capsys.readouterr().err
+
+
+def test_a_request_waits_for_the_next_agent_while_the_token_of_beeper_is_missing(
+    laptop: Laptop, tmp_path: Path
+) -> None:
+    job(laptop, "j1", SyncOrder())
+    laptop.syncs.receive()
+    laptop.secrets = lambda: find_origins({}, tmp_path).secrets
+
+    with pytest.raises(SettingsError, match="connect Beeper"):
+        laptop.syncs.step()
+
+    assert (laptop.requested(), status_of(laptop, "j1")) == (1, JobStatus.QUEUED)
+    assert not laptop.in_flight.is_busy()
 
 
 def test_a_run_that_fails_for_another_reason_ends_neither_the_agent_nor_comes_again(

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from imagecache.errors import StoreUnavailableError
 from imagecache.model.agent import KnownAgent
 from imagecache_agent.account import Key, client_maker, read_key, refuse_wide_rights
 from imagecache_agent.agent import Agent, Timing
-from imagecache_agent.beeper import find_origins
+from imagecache_agent.beeper import find_origins, headers_now
 from imagecache_agent.elapsed import Elapsed
 from imagecache_agent.in_flight import InFlight
 from imagecache_agent.status import AgentStatus, Phase, read_status, write_status
@@ -349,6 +350,16 @@ def test_the_token_is_that_of_the_environment_or_of_the_connection_to_the_same_a
         "m3dia",
     )
     assert "of-the-connection" not in repr(origins)
+
+
+def test_without_a_token_beeper_is_asked_without_one_so_that_the_listener_goes_on(tmp_path: Path) -> None:
+    tokens = {"BEEPER_TOKEN": "mine"}
+    headers = partial(headers_now, lambda: find_origins(tokens, tmp_path))
+    assert headers() == {"Authorization": "Bearer mine"}
+
+    tokens.clear()  # a person has disconnected Beeper
+
+    assert headers() == {}
 
 
 def test_a_key_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:

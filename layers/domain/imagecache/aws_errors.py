@@ -46,7 +46,8 @@ def _translated(error: Exception) -> StoreUnavailableError | None:
             code = error.response.get("Error", {}).get("Code", type(error).__name__)
             text = str(error)  # may contain keys and URLs, so it is not logged
         case PynamoDBConnectionError():
-            code = error.cause_response_code or type(error).__name__
+            # Without an answer of AWS the cause, such as EndpointConnectionError, says more than UpdateError.
+            code = error.cause_response_code or type(error.cause or error).__name__
             text = error.cause_response_message or ""
         case BotoCoreError():
             code, text = type(error).__name__, ""
