@@ -60,6 +60,7 @@ class AgentFolder:
 
     def _id(self) -> str:
         file = self.path / "id"
-        if not file.exists():
+        # On a full disk an empty file is left. Two agents without an id would take each other for one.
+        if not file.exists() or not file.read_text():
             file.write_text(secrets.token_hex(8))
         return file.read_text()

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +16,11 @@ class Log:
         self._lock = threading.Lock()
 
     def line(self, message: str, fields: Mapping[str, Any]) -> None:
-        """Writes a line with this message and these fields."""
+        """Writes a line with this message and these fields.
+
+        A line that cannot be written is lost: a full disk is no reason to leave work undone.
+        """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         text = json.dumps({"time": now, "message": message, **fields})
-        with self._lock:
+        with self._lock, suppress(OSError):
             print(text, file=sys.stderr, flush=True)  # noqa: T201 - the log

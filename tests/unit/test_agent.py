@@ -1,5 +1,7 @@
 """An agent on bad days: what it does about trouble, what it tells, and that it ends in order."""
 
+import errno
+import io
 import json
 import threading
 import time
@@ -20,7 +22,9 @@ from imagecache_agent.account import Key, client_maker, read_key, refuse_wide_ri
 from imagecache_agent.agent import Agent, Timing
 from imagecache_agent.beeper import find_origins, headers_now
 from imagecache_agent.elapsed import Elapsed
+from imagecache_agent.folder import AgentFolder
 from imagecache_agent.in_flight import InFlight
+from imagecache_agent.log import Log
 from imagecache_agent.status import AgentStatus, Phase, read_status, write_status
 from imagecache_agent.troubles import MEANINGS, Trouble, trouble_of
 from imagecache_cli.errors import CommandError, SettingsError
@@ -63,11 +67,19 @@ class Queue:
 
     def __init__(self) -> None:
         self.error = ""
+        self.bug: Exception | None = None
+        self.may_answer: Event | None = None
+        self.is_waiting = Event()
         self.asked = 0
 
     def receive(self, **_: object) -> list[Any]:
         self.asked += 1
         time.sleep(0.01)
+        if self.may_answer:
+            self.is_waiting.set()
+            assert self.may_answer.wait(LIMIT)
+        if self.bug:
+            raise self.bug
         if self.error:
             raise StoreUnavailableError(self.error)
         return []
@@ -316,6 +328,29 @@ def test_every_trouble_has_a_meaning_and_every_code_its_first_trouble() -> None:
     assert trouble_of("InvalidClientTokenId") is Trouble.CREDENTIALS
     assert trouble_of("ReadTimeoutError") is Trouble.NETWORK
     assert trouble_of("whatever") is Trouble.OTHER
+
+
+def test_a_log_that_cannot_be_written_keeps_no_part_from_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error would leave messages in the queue that were worked on, and end the thread that reports it."""
+
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sys.stderr", Full())
+
+    Log().line("image", {"result": "cached"})
+
+
+def test_an_id_that_was_lost_to_a_full_disk_is_made_again(tmp_path: Path) -> None:
+    folder = AgentFolder(tmp_path / "agent", tmp_path / "key")
+    folder.path.mkdir()
+    (folder.path / "id").write_text("")
+
+    with folder.used() as first:
+        assert len(first) == 16
+    with folder.used() as second:
+        assert second == first
 
 
 def test_the_status_is_the_owners_alone_and_survives_what_cannot_be_read(tmp_path: Path) -> None:
