@@ -192,6 +192,7 @@ class Agent:
             except Exception as error:  # noqa: BLE001 - the other parts go on
                 failures += 1
                 self.log.line(f"{name} failed", failure_fields(error))
+                self._note_trouble(name, type(error).__name__)
             else:
                 failures = 0
                 self._note_trouble(name, "")
@@ -237,6 +238,8 @@ class Agent:
 
     def _set(self, **changes: Any) -> None:
         with self._lock:
+            if self._has_ended and changes.get("phase") is not Phase.STOPPED:
+                return  # a long poll that nobody has waited for
             if changes.get("phase", self._status.phase) is not self._status.phase:
                 changes["since"] = self.wiring.clock()
             self._status = replace(self._status, **changes)

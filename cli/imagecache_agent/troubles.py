@@ -45,7 +45,9 @@ MEANINGS = {
         "deploy the stack again, or uninstall the agent if you have removed it",
         needs_start=True,
     ),
-    Trouble.OTHER: Meaning("AWS answers with an error", "`imagecache agent logs` has its code"),
+    Trouble.OTHER: Meaning(
+        "an unexpected error keeps a part of the agent from its work", "`imagecache agent logs` says where"
+    ),
 }
 
 _CODES = {

@@ -342,6 +342,34 @@ def test_a_log_that_cannot_be_written_keeps_no_part_from_its_work(monkeypatch: p
     Log().line("image", {"result": "cached"})
 
 
+def test_a_part_that_fails_for_a_reason_of_its_own_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch)
+    world.start()
+    world.images.bug = KeyError("a private text")
+    wait_for(lambda: world.now.phase is Phase.TROUBLE)
+    assert world.now.text == "an unexpected error keeps a part of the agent from its work (KeyError)"
+    world.images.bug = None
+    wait_for(lambda: world.now.phase is Phase.RUNNING)
+    world.stop()
+
+
+def test_a_stopped_agent_stays_stopped_whatever_its_last_requests_end_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch)
+    world.start()
+    world.requests.error = "ThrottlingException"
+    wait_for(lambda: world.now.phase is Phase.TROUBLE)
+    world.requests.may_answer = Event()
+    assert world.requests.is_waiting.wait(LIMIT)
+    world.stop()
+    world.requests.error = ""
+    world.requests.may_answer.set()
+    wait_for(lambda: "requests" not in {thread.name for thread in threading.enumerate()})
+
+    assert world.now.phase is Phase.STOPPED
+
+
 def test_an_id_that_was_lost_to_a_full_disk_is_made_again(tmp_path: Path) -> None:
     folder = AgentFolder(tmp_path / "agent", tmp_path / "key")
     folder.path.mkdir()
