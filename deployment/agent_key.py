@@ -31,25 +31,30 @@ class AgentUser:
         # At most 48 and 14 characters: IAM allows 64.
         self.name = f"{stack.name}.{stack.session.region_name}"
 
-    def new_key(self, policy_arn: str) -> Mapping[str, str]:
-        """Makes a key, and ends all earlier ones. Makes the user before, if there is none."""
+    def new_key(self, policy_arn: str, *, in_use: str) -> Mapping[str, str]:
+        """Makes a key, and the user before if there is none.
+
+        Of two earlier keys, of which a user has no more, the one with the id `in_use` stays, else the newer.
+        """
         with suppress(self._iam.exceptions.EntityAlreadyExistsException):
             self._iam.create_user(UserName=self.name, Path=_PATH)
         self._iam.attach_user_policy(UserName=self.name, PolicyArn=policy_arn)
-        earlier = self._key_ids()
-        # A user may have two keys. The older one of two is not in use: each command ends all but its own.
-        for key_id in earlier[1:]:
-            self._iam.delete_access_key(UserName=self.name, AccessKeyId=key_id)
+        earlier = sorted(self._key_ids(), key=lambda key_id: key_id != in_use)
+        for key_id in earlier[1:]:  # of a command that was interrupted
+            self._delete_key(key_id)
         key: Mapping[str, str] = self._iam.create_access_key(UserName=self.name)["AccessKey"]
-        for key_id in earlier[:1]:
-            self._iam.delete_access_key(UserName=self.name, AccessKeyId=key_id)
         return key
+
+    def keep_only(self, kept: str) -> None:
+        """Ends all keys but the one with the id `kept`; with an empty text, all."""
+        for key_id in self._key_ids():
+            if key_id != kept:
+                self._delete_key(key_id)
 
     def revoke(self) -> bool:
         """Deletes the user with all keys. Returns False if there is no such user."""
         try:
-            for key_id in self._key_ids():
-                self._iam.delete_access_key(UserName=self.name, AccessKeyId=key_id)
+            self.keep_only("")
             for policy in self._iam.list_attached_user_policies(UserName=self.name)["AttachedPolicies"]:
                 self._iam.detach_user_policy(UserName=self.name, PolicyArn=policy["PolicyArn"])
             self._iam.delete_user(UserName=self.name)
@@ -58,6 +63,9 @@ class AgentUser:
                 return False
             raise
         return True
+
+    def _delete_key(self, key_id: str) -> None:
+        self._iam.delete_access_key(UserName=self.name, AccessKeyId=key_id)
 
     def _key_ids(self) -> list[str]:
         """Returns the ids of the user's keys, the newest first."""
@@ -85,14 +93,22 @@ def agent_credentials(stack: CloudFormationStack, environment: Mapping[str, str]
     if chosen == "ASSUME_ROLE":
         _explain_role(stack, policy_arn)
         return
-    key = AgentUser(stack).new_key(policy_arn)
+    file, user = key_file(stack.name), AgentUser(stack)
+    in_use = _stored_id(file)
+    key = user.new_key(policy_arn, in_use=in_use)
     stored = {
         "accessKeyId": key["AccessKeyId"],
         "secretAccessKey": key["SecretAccessKey"],
         "region": str(stack.session.region_name),
     }
-    file = key_file(stack.name)
-    write_private(file, f"{json.dumps(stored)}\n")
+    try:
+        write_private(file, f"{json.dumps(stored)}\n")
+    except OSError as error:
+        user.keep_only(in_use)
+        raise DeploymentError(
+            f"{file} cannot be written ({error.strerror}): the key before works on"
+        ) from error
+    user.keep_only(stored["accessKeyId"])
     announce(f"the key of the agent of {stack} is in {file}; keys made before do not work any more")
     if sys.stdout.isatty():
         announce(f"this once: access key {stored['accessKeyId']}, secret {stored['secretAccessKey']}")
@@ -102,6 +118,14 @@ def agent_credentials(stack: CloudFormationStack, environment: Mapping[str, str]
             f"{stack} still reads Beeper through a tunnel:"
             f" run `make deploy STACK={stack.name} PARAMETERS=Source=agent`"
         )
+
+
+def _stored_id(file: Path) -> str:
+    """Returns the id of the key in this file, or an empty text if there is none that can be read."""
+    try:
+        return str(json.loads(file.read_text())["accessKeyId"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _choice(environment: Mapping[str, str]) -> str:

@@ -105,7 +105,9 @@ def announce_address(stack: str, outputs: Mapping[str, str], created: Mapping[st
 def write_private(file: Path, text: str) -> None:
     """Writes a file that only this user may read, in place of an earlier one."""
     file.parent.mkdir(mode=0o700, exist_ok=True)
-    file.unlink(missing_ok=True)  # an existing file would keep its mode
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    new = file.with_name(f"{file.name}.new")  # so that the earlier one stays if the disk is full
+    new.unlink(missing_ok=True)  # an existing file would keep its mode
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         stream.write(text)
+    new.replace(file)

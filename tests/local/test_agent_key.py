@@ -1,5 +1,6 @@
 """The key of an agent: a user with one policy and one key, which one command replaces or ends."""
 
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,39 @@ def test_a_new_key_replaces_the_one_before_and_only_the_file_has_its_secret(
     shown = "".join(capsys.readouterr())
     assert first["secretAccessKey"] not in shown
     assert second["secretAccessKey"] not in shown
+
+
+def test_a_key_that_cannot_be_stored_leaves_the_one_before_in_its_place(
+    stack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent_credentials(stack, {})
+    first = stored()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("os.fdopen", fail)
+        with pytest.raises((DeploymentError, OSError)) as raised:
+            agent_credentials(stack, {})
+
+    assert (stored(), keys(stack)) == (first, [first["accessKeyId"]])
+    assert "cannot be written (No space left on device)" in str(raised.value)
+
+
+def test_a_key_that_an_interrupted_command_has_left_is_not_taken_for_the_one_in_use(
+    stack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent_credentials(stack, {})
+    iam = stack.session.client("iam")
+    iam.create_access_key(UserName="mine.eu-west-1")
+    ended: list[str] = []
+    monkeypatch.setattr(AgentUser, "_delete_key", lambda _, key_id: ended.append(key_id))
+
+    with pytest.raises(iam.exceptions.LimitExceededException):  # as no key has really ended
+        agent_credentials(stack, {})
+
+    assert ended == [key_id for key_id in keys(stack) if key_id != stored()["accessKeyId"]]
 
 
 def test_a_revoked_key_is_gone_with_its_user_and_its_file(
