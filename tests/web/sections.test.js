@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { renewed } from "../../web/page/sections.js";
+import { hasGap, newestActivity, renewed } from "../../web/page/sections.js";
 
 /**
  * Makes a chat that was active at this hour of a day, or never.
@@ -54,4 +54,13 @@ test("all pinned chats are on the page, and one that is pinned no more leaves it
 test("where pinned chats have no place of their own, they stay by their age", () => {
   const shown = [chat("a", 12), chat("p", 3, { isPinned: true })];
   assert.equal(ids(shown, [chat("a", 12)]), "a p");
+});
+
+test("a page full of chats that are all newer than what was known may have left out others", () => {
+  const newest = newestActivity([chat("a", 12), chat("never", null), chat("b", 9)]);
+  const gap = (/** @type {any[]} */ chats) => hasGap({ chats, nextCursor: "more" }, newest, 2);
+  assert.equal(gap([chat("x", 15), chat("y", 14)]), true);
+  assert.equal(gap([chat("pinned", 1), chat("x", 15), chat("y", 14)]), true);
+  assert.equal(gap([chat("x", 15), chat("a", 12)]), false);
+  assert.equal(hasGap({ chats: [chat("x", 15), chat("y", 14)], nextCursor: null }, newest, 2), false);
 });

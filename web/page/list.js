@@ -8,10 +8,10 @@ import { Live } from "./live.js";
 import { period } from "./moments.js";
 import { errorNotice, notice } from "./notice.js";
 import { noChatsText } from "./origin.js";
-import { PINNED_FIRST, readPage } from "./pages.js";
+import { PAGE_SIZE, PINNED_FIRST, readPage } from "./pages.js";
 import { Pending } from "./pending.js";
 import { Search } from "./search.js";
-import { arrange, makeSection, renewed } from "./sections.js";
+import { arrange, hasGap, makeSection, newestActivity, renewed } from "./sections.js";
 import { FIRST_WAIT_MS, longerWait } from "./waits.js";
 
 /** @import { ApiError } from "./api.js" */
@@ -83,6 +83,8 @@ export class ListView {
   );
   /** @type {Chats | null} The first page, if its chats have not taken their places yet. */
   #newest = null;
+  /** When the newest chat that has its place was active (ms since 1970). */
+  #knownUntil = -Infinity;
   #live = new Live((cursor) => this.#readPage(cursor), (page, cursor) => this.#renew(page, cursor));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -202,7 +204,10 @@ export class ListView {
    * @param {string | null} cursor The cursor of their page.
    */
   #show(chats, cursor) {
-    if (cursor === null) this.#body.replaceChildren();
+    if (cursor === null) {
+      this.#body.replaceChildren();
+      this.#knownUntil = newestActivity(chats);
+    }
     this.#body.querySelector(".notice")?.remove();
     for (const chat of chats) {
       if (this.#cards.has(chat.chatId)) continue;
@@ -241,6 +246,8 @@ export class ListView {
     if (cursor !== null) return;
     this.#newest = scrollY > 0 ? page : null;
     if (this.#newest) return;
+    if (hasGap(page, this.#knownUntil, PAGE_SIZE)) return this.#load(); // For example after a week in a hidden tab.
+    this.#knownUntil = newestActivity(page.chats);
     const isPinnedFirst = this.#filter === PINNED_FIRST;
     const shown = [...this.#cards.values()].map(({ chat }) => chat);
     const chats = renewed(shown, page, isPinnedFirst);

@@ -9,7 +9,8 @@ import { isOwnComputer } from "./connect.js";
 /** The filter whose list begins with the pinned chats, like Beeper's inbox. */
 export const PINNED_FIRST = "inbox";
 
-const PAGE_SIZE = 50;
+/** The most chats that the API names on one page of a list. */
+export const PAGE_SIZE = 50;
 const MOST_PINNED = 100;
 // The first page names the newest pinned chats itself. The others change rarely, and to find them costs the owner as
 // much as the page.

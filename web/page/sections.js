@@ -40,6 +40,26 @@ export function renewed(shown, page, isPinnedFirst) {
   return [...page.chats, ...shown.filter((chat) => !listed.has(chat.chatId) && stays(chat))];
 }
 
+/**
+ * Returns when the newest chat was active (ms since 1970).
+ *
+ * @param {Chat[]} chats
+ */
+export const newestActivity = (chats) => Math.max(-Infinity, ...chats.map(activity));
+
+/**
+ * Returns whether a first page that was read again may have left out chats: whether it is full of chats that were
+ * active after all that was known. Further ones would be between it and the next page.
+ *
+ * @param {Chats} page
+ * @param {number} newest When the newest chat that was known was active (ms since 1970).
+ * @param {number} pageSize
+ */
+export function hasGap(page, newest, pageSize) {
+  const isNewer = (/** @type {Chat} */ chat) => activity(chat) > newest;
+  return page.nextCursor !== null && page.chats.filter(isNewer).length >= pageSize;
+}
+
 /** @param {Chat} chat */
 function activity({ lastActivity }) {
   return lastActivity ? Date.parse(lastActivity) : -Infinity;
