@@ -31,12 +31,17 @@ class Key:
 
 
 def read_key(file: Path) -> Key | None:
-    """Returns the stored key, or None if there is no such file. Raises SettingsError if it is damaged."""
+    """Returns the stored key, or None if there is no such file.
+
+    Raises SettingsError if it is damaged, or cannot be read.
+    """
     try:
         content = json.loads(file.read_text())
         return Key(content["accessKeyId"], content["region"], content["secretAccessKey"])
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read ({error.strerror}): does it belong to you?") from error
     except (ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{file} is not a key: make a new one with `make agent-credentials`") from error
 

@@ -435,6 +435,10 @@ def test_a_key_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
     file.write_text("{}")
     with pytest.raises(SettingsError, match="make a new one"):
         read_key(file)
+    file.unlink()
+    file.mkdir()  # as unreadable as a file that root has copied
+    with pytest.raises(SettingsError, match=r"agent-key cannot be read \(Is a directory\)"):
+        read_key(file)
 
 
 def test_without_a_key_the_region_of_the_stack_must_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
