@@ -162,3 +162,27 @@ def test_a_hidden_tab_asks_for_nothing_and_a_broken_server_is_asked_ever_more_ra
     assert 4 <= len(asked) <= 24, "each time for two pages"
     assert visit.cards.count() >= 50, "what was shown stays"
     visit.expect_failed_requests()
+
+
+def test_more_news_than_a_page_holds_leave_no_gap_below_the_first_page(visit: Visit) -> None:
+    """Each chat of the page that is read again is new, and further new ones would be on the page after it."""
+    answers: list[str] = []
+
+    def change(page: Any) -> Any:
+        answers.append("")
+        if len(answers) < 3:
+            return page
+        news = [
+            page["chats"][0]
+            | {"chatId": f"!{n}", "title": f"News {n}", "lastActivity": f"2099-01-01T00:00:{59 - n:02}Z"}
+            for n in range(50)
+        ]
+        return {"chats": news, "nextCursor": page["nextCursor"]}
+
+    visit.change_answers("**/api/chats?*filter=all", change)  # the first page only
+    visit.open("#/?filter=all")
+    href = visit.cards.first.get_attribute("href")
+    expect(visit.cards.first).to_contain_text("News 0")
+
+    # A list that was only put above what was shown has its chats below.
+    expect(visit.page.locator(f"a[href='{href}']")).to_have_count(0)
