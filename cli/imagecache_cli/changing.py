@@ -13,7 +13,7 @@ from imagecache_cli.reading import read
 from imagecache_cli.session import Session, open_session
 from imagecache_cli.showing import SourceUrl
 from imagecache_cli.sweeps import describe_sweep
-from imagecache_cli.watch import follow_job, is_drained, is_finished, start_job
+from imagecache_cli.watch import beeper_advice, find_agent, follow_job, is_drained, is_finished, start_job
 
 # The end of the message after a forget, by the value of `edge` in the API's answer. `not_needed` has none.
 _CLOUDFRONT = {
@@ -36,8 +36,14 @@ def sync(
     """Read Beeper's chats now, and wait for it. Exit code 1 unless everything was read."""
     session = open_session(context)
     job_id = start_job(session, "/api/sync", {"complete": complete, "force": force})
+    agent = find_agent(session)
+    if agent and agent.state != "running":
+        session.screen.note(
+            f"no agent runs, so job {job_id} waits for one:"
+            " start it on Beeper's computer with `imagecache agent --stack NAME`"
+        )
     document, job = follow_job(session, job_id, is_finished)
-    ending = explain_sync(job)
+    ending = explain_sync(job, beeper_advice(agent))
     session.screen.show(document, Text(ending.sentence))
     # A sync may end without an error and yet without reading Beeper, for example because Beeper is offline.
     if ending.code != "ok":
@@ -90,7 +96,8 @@ def cleanup(
             document, Text(f"the sweep failed: search the function's log for job {job.job_id}")
         )
         raise typer.Exit(1)
-    session.screen.show(document, describe_sweep(job, dry_run=dry_run))
+    advice = beeper_advice(find_agent(session))
+    session.screen.show(document, describe_sweep(job, dry_run=dry_run, advice=advice))
 
 
 def redrive(context: typer.Context) -> None:

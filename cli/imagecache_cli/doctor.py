@@ -17,19 +17,18 @@ from imagecache_cli.answers import Agent, ImageRow, ImageRows, Origin, Stats, St
 from imagecache_cli.beeper import NO_TIME, ContractReport, compare_contract
 from imagecache_cli.errors import CommandError, NotReadyError, RefusedError, UnexpectedAnswerError
 from imagecache_cli.explanations import (
-    NEW_BEEPER_TOKEN,
-    START_BEEPER,
-    UNREACHABLE_BEEPER,
     UNREACHABLE_WEB_SERVER,
+    BeeperAdvice,
     Explanation,
     explain_failure,
     explain_sync,
+    unreachable_beeper,
 )
 from imagecache_cli.paging import read_list
 from imagecache_cli.reading import read
 from imagecache_cli.screen import Screen
 from imagecache_cli.session import Options, Outside, Session, open_session
-from imagecache_cli.watch import follow_job, is_finished, start_job
+from imagecache_cli.watch import beeper_advice, follow_job, is_finished, start_job
 
 # The laptop may be asleep for a night, so a sync that is a few hours late is normal.
 _SYNC_IS_LATE_AFTER = timedelta(days=1)
@@ -151,15 +150,16 @@ def _examine(session: Session) -> Iterator[Finding]:
         is_admin = _has_admin_token(session)
         yield _token(is_admin=is_admin)
         status = read(Status, session.api.get("/api/status"))
+        advice = beeper_advice(status.agent)
         if status.agent:
             yield _agent(status.agent)
         # Only a sync asks Beeper now, and only the admin token may start one. An absent agent would do none.
         may_sync = is_admin and (status.agent is None or status.agent.state == "running")
-        ending = _sync(session) if may_sync else None
+        ending = _sync(session, advice) if may_sync else None
         # Another sync is running and asks Beeper. The state that it records is the best answer there is.
         is_syncing = ending is not None and ending.code in {"busy", "superseded"}
         if ending is None or is_syncing:
-            yield _beeper_at_last_sync(status.origin, is_syncing=is_syncing)
+            yield _beeper_at_last_sync(status.origin, advice, is_syncing=is_syncing)
         else:
             yield _beeper_now(ending)
         stats = read(Stats, session.api.get("/api/stats"))
@@ -171,7 +171,7 @@ def _examine(session: Session) -> Iterator[Finding]:
     yield _last_sync(stats, session.outside.now(), is_syncing=is_syncing)
     yield from _accounts(stats)
     yield _pictures(stats)
-    yield from _failures(stats, unreachable)
+    yield from _failures(stats, unreachable, advice)
 
 
 def _api_error(error: CommandError) -> Finding:
@@ -211,11 +211,11 @@ def _agent(agent: Agent) -> Finding:
             return Finding("agent", Verdict.BAD, "was never seen", remedy)
 
 
-def _sync(session: Session) -> Explanation:
+def _sync(session: Session, advice: BeeperAdvice) -> Explanation:
     """Runs a sync, and returns the explanation of how it ended."""
     job_id = start_job(session, "/api/sync", {"complete": False, "force": False})
     _, job = follow_job(session, job_id, is_finished)
-    return explain_sync(job)
+    return explain_sync(job, advice)
 
 
 def _beeper_now(ending: Explanation) -> Finding:
@@ -226,15 +226,15 @@ def _beeper_now(ending: Explanation) -> Finding:
     return Finding("Beeper", Verdict.BAD, ending.text, ending.advice)
 
 
-def _beeper_at_last_sync(origin: Origin, *, is_syncing: bool) -> Finding:
+def _beeper_at_last_sync(origin: Origin, advice: BeeperAdvice, *, is_syncing: bool) -> Finding:
     when = f"when sync last asked ({tables.utc(origin.checked_at)})"
     match origin.state:
         case "ok":
             return Finding("Beeper", Verdict.OK, f"answered {when}")
         case "offline":
-            return Finding("Beeper", Verdict.BAD, f"could not be reached {when}", START_BEEPER)
+            return Finding("Beeper", Verdict.BAD, f"could not be reached {when}", advice.start)
         case "unauthorized":
-            return Finding("Beeper", Verdict.BAD, f"refused the token {when}", NEW_BEEPER_TOKEN)
+            return Finding("Beeper", Verdict.BAD, f"refused the token {when}", advice.new_token)
     remedy = _WAIT_FOR_SYNC if is_syncing else "run `imagecache sync` with the admin token"
     return Finding("Beeper", Verdict.WARN, "has never been asked", remedy)
 
@@ -293,7 +293,7 @@ def _unreachable_images(session: Session, stats: Stats) -> list[ImageRow]:
     return [image for image in read(ImageRows, document).images if image.reason == "origin_down"]
 
 
-def _failures(stats: Stats, unreachable: list[ImageRow]) -> Iterator[Finding]:
+def _failures(stats: Stats, unreachable: list[ImageRow], advice: BeeperAdvice) -> Iterator[Finding]:
     if not stats.failed:
         yield Finding("failures", Verdict.OK, "none")
     for reason, count in sorted(stats.failed_by_reason.items()):
@@ -301,7 +301,7 @@ def _failures(stats: Stats, unreachable: list[ImageRow]) -> Iterator[Finding]:
         if reason == "origin_down" and unreachable:
             # URLs of Beeper have other schemes, and http: URLs are never fetched.
             of_the_web = sum((image.source_url or "").lower().startswith("https:") for image in unreachable)
-            yield from _failure(UNREACHABLE_BEEPER, len(unreachable) - of_the_web)
+            yield from _failure(unreachable_beeper(advice), len(unreachable) - of_the_web)
             yield from _failure(UNREACHABLE_WEB_SERVER, of_the_web)
         else:
             yield from _failure(explain_failure(reason), count)

@@ -20,10 +20,23 @@ class Explanation:
         return f"{self.text}: {self.advice}" if self.advice else self.text
 
 
-START_BEEPER = "start Beeper Desktop, and its tunnel if the cache is on AWS"
-NEW_BEEPER_TOKEN = (
-    "create a read-only token in Beeper's settings and store it "  # noqa: S105 - advice about a token
-    "(`make secrets` on AWS, BEEPER_TOKEN for `make run`)"
+@dataclass(frozen=True, slots=True)
+class BeeperAdvice:
+    """What the person can do if Beeper cannot be reached, and if it refuses the token."""
+
+    start: str
+    new_token: str
+
+
+WITHOUT_AGENT = BeeperAdvice(
+    start="start Beeper Desktop, and its tunnel if the cache is on AWS",
+    new_token="create a read-only token in Beeper's settings and store it "  # noqa: S106 - advice
+    "(`make secrets` on AWS, BEEPER_TOKEN for `make run`)",
+)
+WITH_AGENT = BeeperAdvice(
+    start="start Beeper Desktop on the agent's computer",
+    new_token="connect Beeper again with `make run` in the agent's clone, or set BEEPER_TOKEN and run"  # noqa: S106 - advice
+    " `imagecache agent install --stack NAME` again",
 )
 
 _OTHER_PICTURE = "only another picture helps: this one is not tried again"
@@ -31,9 +44,6 @@ _OTHER_URL = "only another URL helps: this one is never fetched"
 _RETRIED = "it is tried again by itself; `imagecache retry-failed` tries it now"
 
 # The reason origin_down is the same for Beeper and for web servers. Only the picture's URL shows which it is.
-UNREACHABLE_BEEPER = Explanation(
-    "origin_down", "Beeper, or the media server, could not be reached", f"{START_BEEPER}; {_RETRIED}"
-)
 UNREACHABLE_WEB_SERVER = Explanation(
     "origin_down",
     "the web server in the picture's URL could not be reached",
@@ -97,8 +107,6 @@ FAILURES = _by_code(
 
 _SYNC_OUTCOMES = _by_code(
     (
-        Explanation("offline", "Beeper cannot be reached", START_BEEPER),
-        Explanation("unauthorized", "Beeper refuses the token", NEW_BEEPER_TOKEN),
         Explanation("busy", "another sync is running", "wait for it"),
         Explanation("superseded", "another sync took over", "wait for it"),
         Explanation("unfinished", "the time was up", "the sync continues by itself where it stopped"),
@@ -114,11 +122,6 @@ _SWEEP_REFUSALS = _by_code(
             "no_recent_sync",
             "no sync has read every chat within the last 48 hours",
             f"run `imagecache sync --complete`, or {_FORCE_CLEANUP}",
-        ),
-        Explanation(
-            "offline",
-            "Beeper has not been reached for 48 hours",
-            f"{START_BEEPER}; or run {_FORCE_CLEANUP}",
         ),
         Explanation(
             "scan_failed",
@@ -144,16 +147,30 @@ def explain_failure(reason: str) -> Explanation:
     return FAILURES.get(reason, Explanation(reason, reason, "`imagecache explain URL` says more"))
 
 
-def explain_refusal(code: str) -> Explanation:
+def unreachable_beeper(advice: BeeperAdvice) -> Explanation:
+    """Returns the explanation of an image that is missing because Beeper could not be reached."""
+    text = "Beeper, or the media server, could not be reached"
+    return Explanation("origin_down", text, f"{advice.start}; {_RETRIED}")
+
+
+def explain_refusal(code: str, advice: BeeperAdvice) -> Explanation:
     """Returns the explanation of why a sweep deleted nothing, or nothing more."""
+    if code == "offline":
+        text = "Beeper has not been reached for 48 hours"
+        return Explanation(code, text, f"{advice.start}; or run {_FORCE_CLEANUP}")
     return _SWEEP_REFUSALS.get(code, Explanation(code, code))
 
 
-def explain_sync(job: Job) -> Explanation:
+def explain_sync(job: Job, advice: BeeperAdvice) -> Explanation:
     """Returns the explanation of how a sync ended. Its code is `ok` only if nothing is left to be read."""
     if job.status == "failed":
         return Explanation("failed", "the sync failed", f"search the function's log for job {job.job_id}")
     code = str(job.result.get("outcome", "unknown"))
+    match code:
+        case "offline":
+            return Explanation(code, "Beeper cannot be reached", advice.start)
+        case "unauthorized":
+            return Explanation(code, "Beeper refuses the token", advice.new_token)
     # A newer API may have outcomes that this command does not know.
     return _SYNC_OUTCOMES.get(code, Explanation(code, f"{code}: {_sync_counts(job)}"))
 

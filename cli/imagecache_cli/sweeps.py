@@ -4,17 +4,17 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from imagecache_cli.answers import Job
-from imagecache_cli.explanations import explain_refusal
+from imagecache_cli.explanations import BeeperAdvice, explain_refusal
 from imagecache_cli.tables import pairs, size
 
 
-def describe_sweep(job: Job, *, dry_run: bool) -> RenderableType:
+def describe_sweep(job: Job, *, dry_run: bool, advice: BeeperAdvice) -> RenderableType:
     """Returns a table of the counts of a finished sweep, and the reasons if it deleted nothing."""
     title = "A sweep now would do this; nothing has been changed:" if dry_run else "The sweep has done this:"
     # Each entry of a result may have one of several types, see answers.Job.
     codes = job.result.get("refused")
     refusals = [
-        Text(f"{_refusal_heading(job, dry_run=dry_run)}: {explain_refusal(code).sentence}.")
+        Text(f"{_refusal_heading(job, dry_run=dry_run)}: {explain_refusal(code, advice).sentence}.")
         for code in (codes if isinstance(codes, list) else [])
     ]
     return Group(Text(title), pairs(_counts(job, dry_run=dry_run)), *refusals)

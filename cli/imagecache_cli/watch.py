@@ -8,10 +8,10 @@ from urllib.parse import quote
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from imagecache_cli.answers import Accepted, Job
+from imagecache_cli.answers import Accepted, Agent, Job, Status
 from imagecache_cli.api import Json
 from imagecache_cli.errors import CommandError, UnreachableError
-from imagecache_cli.explanations import explain_sync
+from imagecache_cli.explanations import WITH_AGENT, WITHOUT_AGENT, BeeperAdvice, explain_sync
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session
 
@@ -55,9 +55,21 @@ def wait_for_links(session: Session, job_id: str, *, effect: str) -> None:
     `effect` is a clause that says what is different then. Raises CommandError.
     """
     _, job = follow_job(session, job_id, is_finished)
-    ending = explain_sync(job)
+    ending = explain_sync(job, WITHOUT_AGENT)  # no advice about Beeper is shown here
     if ending.code in _NOT_LINKED:
         session.screen.note(f"{ending.sentence}; after the next sync {effect}")
+
+
+def find_agent(session: Session) -> Agent | None:
+    """Returns the agent of the stack, or None if it has none or the API cannot say."""
+    with contextlib.suppress(CommandError):
+        return read(Status, session.api.get("/api/status")).agent
+    return None
+
+
+def beeper_advice(agent: Agent | None) -> BeeperAdvice:
+    """Returns what a person can do about Beeper, which depends on whether an agent reads it."""
+    return WITH_AGENT if agent else WITHOUT_AGENT
 
 
 def start_job(session: Session, path: str, body: Json) -> str:

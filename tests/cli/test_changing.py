@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Command
-from tests.cli.contract import ADA, FORGOTTEN, Json, filled, job, redriven, synced
+from tests.cli.contract import ADA, FORGOTTEN, STATUS, Json, filled, job, redriven, synced
 from tests.cli.fake_api import Answer, FakeApi
 
 ACCEPTED = Answer(202, {"jobId": "job-1"})
@@ -56,6 +56,29 @@ def test_a_sync_that_did_not_read_everything_says_what_to_do(
 
     assert ran.code == 1
     assert said in ran.words
+
+
+def test_a_sync_by_an_agent_says_what_to_do_on_its_computer(api: FakeApi, imagecache: Command) -> None:
+    api.answer("GET /api/status", STATUS)
+    api.answer("POST /api/sync", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", synced("offline"))
+
+    ran = imagecache("sync")
+
+    assert ran.words == "Beeper cannot be reached: start Beeper Desktop on the agent's computer"
+    assert ran.err == ""
+
+
+def test_a_sync_without_a_running_agent_says_at_once_that_it_waits(api: FakeApi, imagecache: Command) -> None:
+    api.answer("GET /api/status", {**STATUS, "agent": {**STATUS["agent"], "state": "stopped"}})
+    api.answer("POST /api/sync", ACCEPTED)
+    api.answer("GET /api/jobs/job-1", synced("ok"))
+
+    ran = imagecache("sync")
+
+    assert ran.code == 0
+    assert "no agent runs, so job job-1 waits for one" in ran.err
+    assert "`imagecache agent --stack NAME`" in ran.err
 
 
 def test_a_job_that_failed_is_exit_code_1(api: FakeApi, imagecache: Command) -> None:

@@ -85,6 +85,26 @@ def test_an_agent_is_reported_and_a_sync_waits_for_one_that_runs_only(
     assert len(api.bodies("POST /api/sync")) == (state == "running")
 
 
+@pytest.mark.parametrize(
+    ("outcome", "advice"),
+    [
+        ("offline", "start Beeper Desktop on the agent's computer"),
+        (
+            "unauthorized",
+            "connect Beeper again with `make run` in the agent's clone, or set BEEPER_TOKEN and run"
+            " `imagecache agent install --stack NAME` again",
+        ),
+    ],
+)
+@pytest.mark.parametrize("state", ["running", "silent"])
+def test_with_an_agent_the_advice_about_beeper_is_about_the_agents_computer(
+    api: FakeApi, imagecache: Command, outcome: str, advice: str, state: str
+) -> None:
+    prepare(api, agent={**STATUS["agent"], "state": state}, origin=outcome, synced_as=synced(outcome))
+
+    assert findings(imagecache, 1)["Beeper"][2] == advice
+
+
 def test_an_agent_that_was_never_seen_is_to_be_installed(api: FakeApi, imagecache: Command) -> None:
     prepare(api, agent={"state": "never", "since": None, "lastSeenAt": None})
 

@@ -42,6 +42,23 @@ test("a state without a moment says that things may be old", () => {
   assert.match(text, /chats and pictures may be old\./);
 });
 
+test("with an agent, the advice about Beeper is about the agent's computer", () => {
+  const agent = { state: /** @type {const} */ ("running"), since: SINCE, lastSeenAt: CHECKED };
+  for (
+    const text of [
+      bannerText(origin("unauthorized"), true, { agent }),
+      noChatsText(origin("unauthorized"), agent),
+    ]
+  ) {
+    assert.match(text, /^Beeper refuses the agent's token/);
+    assert.match(
+      text,
+      /`make run` in the agent's clone, or set BEEPER_TOKEN and run `imagecache agent install/,
+    );
+  }
+  assert.match(noChatsText(origin("offline"), agent), /Start Beeper Desktop on the agent's computer/);
+});
+
 test("an agent that does not run is reported with the moment when it was last seen", () => {
   const seen = { since: SINCE, lastSeenAt: CHECKED };
   assert.equal(agentText(null), "");
@@ -50,7 +67,10 @@ test("an agent that does not run is reported with the moment when it was last se
     agentText({ state: "silent", ...seen }),
     /was last seen 5 Jun 2026, 10:00\. When that computer/,
   );
-  assert.match(agentText({ state: "stopped", ...seen }), /10:00, when it was stopped\. Start it there/);
+  assert.match(
+    agentText({ state: "stopped", ...seen }),
+    /10:00, when it was stopped\. Start it there: imagecache agent --stack NAME\./,
+  );
   assert.match(
     agentText({ state: "never", since: null, lastSeenAt: null }),
     /has never been seen\. Start it/,

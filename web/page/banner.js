@@ -67,5 +67,5 @@ export async function currentNote() {
   if (!bannerText(origin, true)) return { text: "", canConnect: false };
   const canConnect = origin.state === "unauthorized" && (await connection())?.account === "connected";
   const { chats } = await listChats({ limit: 1, participants: 0, filter: "all" });
-  return { text: bannerText(origin, chats.length > 0, { canConnect }), canConnect };
+  return { text: bannerText(origin, chats.length > 0, { canConnect, agent }), canConnect };
 }

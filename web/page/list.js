@@ -1,6 +1,6 @@
 // Shows the list of chats with their faces, newest first; in the inbox, the pinned chats come first.
 
-import { readOrigin } from "./api.js";
+import { readStatus } from "./api.js";
 import { ChatCard } from "./card.js";
 import { element } from "./element.js";
 import { Endless } from "./endless.js";
@@ -301,9 +301,10 @@ export class ListView {
   async #showEmpty() {
     const endless = this.#endless;
     const empty = this.#search.isActive ? NOTHING_FOUND : this.#shownFilter().empty;
-    const origin = empty ? null : await readOrigin().catch(() => null);
+    const status = empty ? null : await readStatus().catch(() => null);
     if (endless !== this.#endless || this.#cards.size) return; // Another list was opened in the meantime.
-    const { title, text } = empty ?? { title: "No chats yet", text: noChatsText(origin) };
+    const { title, text } = empty ??
+      { title: "No chats yet", text: noChatsText(status?.origin ?? null, status?.agent) };
     if (this.#body.querySelector(".notice p")?.textContent !== text) {
       this.#body.replaceChildren(notice(title, text, { label: "Look again", run: () => this.#load() }));
     }

@@ -1,4 +1,4 @@
-// Describes in sentences how Beeper and the agent are, for the banner and for an empty list of chats.
+// Describes in sentences the state of Beeper and of the agent, for the banner and for an empty list of chats.
 
 import { exact } from "./moments.js";
 
@@ -9,11 +9,12 @@ import { exact } from "./moments.js";
  *
  * @param {Origin} origin
  * @param {boolean} hasChats True if any chats have been read so far.
- * @param {{ canConnect?: boolean }} [options] `canConnect` says that the banner has a button to connect Beeper again.
+ * @param {{ canConnect?: boolean, agent?: Agent | null }} [options] `canConnect` says that the banner has a button to
+ *   connect Beeper again. `agent` is null if none reads Beeper.
  * @returns {string}
  */
-export function bannerText(origin, hasChats, { canConnect = false } = {}) {
-  const problem = canConnect ? REFUSED_CONNECTION : PROBLEMS[origin.state];
+export function bannerText(origin, hasChats, { canConnect = false, agent = null } = {}) {
+  const problem = canConnect ? REFUSED_CONNECTION : problemOf(origin, agent);
   if (!problem) return "";
   if (!hasChats) return `${problem.what}, so no chats have been read yet. ${problem.advice}`;
   const moment = origin.since ?? origin.checkedAt;
@@ -36,17 +37,18 @@ export function agentText(agent) {
     : `${seen}. ${WAKE_COMPUTER}`;
 }
 
-const START_AGENT = "Start it there: imagecache agent.";
+const START_AGENT = "Start it there: imagecache agent --stack NAME.";
 const WAKE_COMPUTER = "When that computer is on and connected, new chats and pictures follow.";
 
 /**
  * Returns the text of a list without any chats.
  *
  * @param {Origin | null} origin Null if it is unknown.
+ * @param {Agent | null} [agent] Null if no agent reads Beeper.
  * @returns {string}
  */
-export function noChatsText(origin) {
-  const problem = origin && PROBLEMS[origin.state];
+export function noChatsText(origin, agent = null) {
+  const problem = origin && problemOf(origin, agent);
   if (problem) return `${problem.what}. ${problem.advice} This page looks again by itself.`;
   if (origin?.state === "ok") {
     return "Beeper is connected, and chats appear as soon as a sync has read them. This page looks again by itself.";
@@ -59,7 +61,9 @@ const REFUSED_CONNECTION = {
   advice: "Connect it again.",
 };
 
-/** @type {Partial<Record<Origin["state"], { what: string, advice: string }>>} */
+/** @typedef {Partial<Record<Origin["state"], { what: string, advice: string }>>} Problems */
+
+/** @type {Problems} */
 const PROBLEMS = {
   offline: {
     what: "Beeper is offline",
@@ -71,3 +75,24 @@ const PROBLEMS = {
       "Create a read-only token in Beeper's settings, and store it (`make secrets` on AWS, BEEPER_TOKEN for `make run`).",
   },
 };
+
+/** @type {Problems} */
+const PROBLEMS_WITH_AGENT = {
+  offline: {
+    what: "Beeper is offline",
+    advice: "Start Beeper Desktop on the agent's computer; the next sync then reads what is missing.",
+  },
+  unauthorized: {
+    what: "Beeper refuses the agent's token",
+    advice:
+      "Connect Beeper again with `make run` in the agent's clone, or set BEEPER_TOKEN and run `imagecache agent install --stack NAME` again.",
+  },
+};
+
+/**
+ * @param {Origin} origin
+ * @param {Agent | null | undefined} agent
+ */
+function problemOf(origin, agent) {
+  return (agent ? PROBLEMS_WITH_AGENT : PROBLEMS)[origin.state];
+}
