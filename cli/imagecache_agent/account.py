@@ -43,19 +43,45 @@ def read_key(file: Path) -> Key | None:
     except OSError as error:
         raise SettingsError(f"{file} cannot be read ({error.strerror}): does it belong to you?") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"{file} is not a key: make a new one with `make agent-credentials`") from error
+        raise SettingsError(
+            f"{file} is not a key: make a new one with `make agent-credentials STACK={file.stem}`"
+        ) from error
 
 
-def client_maker(key: Key | None) -> MakeClient:
-    """Returns a function that makes AWS clients with this key, or as the environment and the profile say.
+def open_session(key: Key | None, environment: Mapping[str, str]) -> boto3.Session:
+    """Returns a session with this key, or without one as the environment and the profile say.
 
-    Raises SettingsError if neither says which region the stack is in.
+    AWS_REGION comes before AWS_DEFAULT_REGION, which boto3 reads itself, as does the AWS command line.
+    Raises SettingsError if the region of the stack is unknown, and BotoCoreError for a profile that does not
+    exist.
     """
-    session = boto3.Session(key.key_id, key.secret, region_name=key.region) if key else boto3.Session()
+    if key:
+        return boto3.Session(key.key_id, key.secret, region_name=key.region)
+    session = boto3.Session(region_name=environment.get("AWS_REGION", "").strip() or None)
     if session.region_name is None:
         raise SettingsError(
-            "no AWS region is known: make a key with `make agent-credentials`, or set AWS_REGION"
+            "no AWS region is known: make a key with `make agent-credentials STACK=NAME`, or set AWS_REGION"
         )
+    return session
+
+
+def require_kept_credentials(stack: str, session: boto3.Session) -> None:
+    """Raises SettingsError if a service, which has no variables of this shell, had no credentials."""
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise SettingsError(
+            f"there is no key for the agent: make one with `make agent-credentials STACK={stack}`,"
+            " or set AWS_PROFILE"
+        )
+    if credentials.method == "env":
+        raise SettingsError(
+            "AWS_ACCESS_KEY_ID of this shell is not kept for the service: make a key with"
+            f" `make agent-credentials STACK={stack}`, or set AWS_PROFILE instead"
+        )
+
+
+def client_maker(session: boto3.Session) -> MakeClient:
+    """Returns a function that makes the AWS clients of this session."""
 
     def make_client(service: str, **options: Any) -> Any:
         return session.client(service, **{"config": _PATIENCE, **options})  # type: ignore[call-overload]  # a name that varies
@@ -71,10 +97,10 @@ def refuse_wide_rights(stack: str, function: str, make_client: MakeClient) -> No
     """
     arn: str = make_client("sts").get_caller_identity()["Arn"]
     if arn.endswith(":root"):
-        raise SettingsError(_advice("they are those of the account's root user"))
+        raise SettingsError(_advice("they are those of the account's root user", stack))
     for what, call in _forbidden(stack, function, make_client).items():
         if _is_allowed(call):
-            raise SettingsError(_advice(f"they may {what}"))
+            raise SettingsError(_advice(f"they may {what}", stack))
 
 
 def _forbidden(stack: str, function: str, make_client: MakeClient) -> Mapping[str, Callable[[], object]]:
@@ -91,7 +117,7 @@ def _forbidden(stack: str, function: str, make_client: MakeClient) -> Mapping[st
 
 
 def _is_allowed(call: Callable[[], object]) -> bool:
-    """Returns whether AWS allows a call. Raises what says neither, such as that there is no network."""
+    """Returns whether AWS allows a call. Raises any error that is not a refusal, such as a lost network."""
     try:
         call()
     except ClientError as error:
@@ -101,8 +127,8 @@ def _is_allowed(call: Callable[[], object]) -> bool:
     return True
 
 
-def _advice(reason: str) -> str:
+def _advice(reason: str, stack: str) -> str:
     return (
         f"the agent's credentials allow more than an agent needs: {reason}. Make some of its own with"
-        " `make agent-credentials` (docs/agent.md)"
+        f" `make agent-credentials STACK={stack}` (docs/agent.md)"
     )

@@ -1,8 +1,8 @@
-"""The verbs of `imagecache agent`: run the agent of a stack, install it as a service, and say how it is."""
+"""The verbs of `imagecache agent`: run the agent of a stack, install it as a service, and show its state."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,8 @@ import typer
 
 from imagecache_agent.folder import AgentFolder
 from imagecache_agent.status import AgentStatus, Phase, read_status
-from imagecache_cli.errors import CommandError
+from imagecache_cli.errors import CommandError, SettingsError
+from imagecache_cli.explanations import BEEPER_REFUSES, BEEPER_UNREACHABLE, agent_advice
 from imagecache_cli.screen import Screen
 from imagecache_cli.service import (
     Service,
@@ -30,6 +31,8 @@ AGENT = Service(
     "Chat Image Cache agent",
     Path(".local", "agent-service"),
     arguments=("agent",),
+    by_hand="imagecache agent --stack NAME",
+    install="imagecache agent install --stack NAME",
 )
 _STACK = "IMAGECACHE_STACK"
 SETTINGS = (
@@ -78,41 +81,55 @@ def install(context: typer.Context, stack: Stack = None) -> None:
     """Start the agent now and at each log-in, with the settings in the environment of this command."""
     outside, screen = _opened(context)
     name = _stack(stack or context.meta["stack"], outside)
-    AgentFolder.of(name, outside)
+    folder = AgentFolder.of(name, outside)
+    installed = _installed_stack(outside.clone / AGENT.folder)
+    if installed not in {"", name} and _is_installed(outside):
+        raise SettingsError(
+            f"the service of the stack {installed} is installed: run `imagecache agent uninstall` first"
+        )
+    load_worker("imagecache_agent.work", extra="agent").check_installation(name, folder, outside)
+    if not folder.is_in_use():
+        folder.status_file.unlink(missing_ok=True)  # it is about an agent before this one
     kept = {setting: outside.environment[setting] for setting in SETTINGS if outside.environment.get(setting)}
     file = install_service(AGENT, outside, {_STACK: name, **kept})
     screen.show(
         {"installed": True, "file": str(file), "stack": name, "settings": sorted(kept)},
         f"installed {file}\nsettings kept: {', '.join(sorted(kept)) or 'none'}\n"
-        "`imagecache agent status` says how it is",
+        "`imagecache agent status` shows its state",
     )
 
 
 @app.command()
 def uninstall(context: typer.Context) -> None:
-    """Stop the agent, and do not start it again. Its key stays: revoke it with `make agent-credentials`."""
+    """Stop the agent, and do not start it again. Its key stays until you revoke it."""
     outside, screen = _opened(context)
+    name = _installed_stack(outside.clone / AGENT.folder) or "NAME"
     uninstall_service(AGENT, outside)
-    screen.show({"installed": False}, "uninstalled; `make agent-credentials REVOKE=yes` ends its key")
+    screen.show(
+        {"installed": False}, f"uninstalled; `make agent-credentials STACK={name} REVOKE=yes` ends its key"
+    )
 
 
 @app.command()
 def status(context: typer.Context, stack: Stack = None) -> None:
-    """Show what the agent does, and what keeps it from it. Exit code 0 if it works."""
+    """Show what the agent does, and what prevents it from working. Exit code 0 if it works."""
     outside, screen = _opened(context)
-    name = _stack(stack or context.meta["stack"], outside)
+    name = _stack(stack or context.meta["stack"], outside) or _only_stack(outside)
     folder = AgentFolder.of(name, outside)
     known = read_status(folder.status_file) or AgentStatus(Phase.STOPPED, 0)
     is_running = folder.is_in_use()
+    is_installed = _is_installed(outside)
+    if is_running and known.phase is Phase.RUNNING:
+        known = _with_beeper(known, name)
     document = {
         "stack": name,
         "running": is_running,
-        "installed": _is_installed(outside),
+        "installed": is_installed,
         **{_camel(field): value for field, value in asdict(known).items() if not _is_moment(field)},
         **{_camel(field): _iso8601(value) for field, value in asdict(known).items() if _is_moment(field)},
     }
-    screen.show(document, "\n".join(_lines(known, is_running=is_running)))
-    if not (is_running and known.phase is Phase.RUNNING):
+    screen.show(document, "\n".join(_lines(known, is_running=is_running, is_installed=is_installed)))
+    if not is_running or known.phase is not Phase.RUNNING or known.text:
         raise typer.Exit(1)
 
 
@@ -137,6 +154,22 @@ def _stack(given: str | None, outside: Outside) -> str:
     return given or outside.environment.get(_STACK, "") or _installed_stack(outside.clone / AGENT.folder)
 
 
+def _only_stack(outside: Outside) -> str:
+    """Returns the only stack of which an agent has run here, or an empty text if there is not exactly one."""
+    stacks = AgentFolder.stacks(outside)
+    return stacks[0] if len(stacks) == 1 else ""
+
+
+def _with_beeper(known: AgentStatus, stack: str) -> AgentStatus:
+    """Returns the status with the reason why the last sync could not read Beeper, if it could not."""
+    match known.last_sync:
+        case "offline":
+            return replace(known, text=BEEPER_UNREACHABLE, advice=agent_advice(stack).start)
+        case "unauthorized":
+            return replace(known, text=BEEPER_REFUSES, advice=agent_advice(stack).new_token)
+    return known
+
+
 def _is_installed(outside: Outside) -> bool:
     try:
         return is_service_installed(AGENT, outside)
@@ -152,11 +185,13 @@ def _installed_stack(folder: Path) -> str:
     return str(settings.get(_STACK, ""))
 
 
-def _lines(known: AgentStatus, *, is_running: bool) -> Iterator[str]:
+def _lines(known: AgentStatus, *, is_running: bool, is_installed: bool) -> Iterator[str]:
     """Yields what `status` says to a person."""
     since = _iso8601(known.since)
     if is_running:
         yield f"{known.phase} since {utc(since)}"
+    elif since is None and is_installed:
+        yield "installed, starting"
     elif since is None:
         yield "never started: `imagecache agent install --stack NAME` starts it"
     elif known.phase in {Phase.STOPPED, Phase.ENDED}:

@@ -28,13 +28,20 @@ class AgentFolder:
 
         A command that was installed outside of a clone uses the folder of the person's state.
         """
-        if not stack or not _STACK_NAME.fullmatch(stack):
+        if not stack:
             raise SettingsError("the stack is missing: add --stack and the name of a stack on AWS")
-        local = outside.clone / ".local"
-        if not (outside.clone / "template.yaml").is_file():
-            home = Path(outside.environment.get("HOME") or Path.home())
-            local = Path(outside.environment.get("XDG_STATE_HOME") or home / ".local/state") / "imagecache"
+        if not _STACK_NAME.fullmatch(stack):
+            raise SettingsError(
+                f"{stack!r} is not a valid name of a stack: it has letters, digits and hyphens, and begins"
+                " with a letter"
+            )
+        local = _local(outside)
         return cls(local / "agent" / stack, local / f"{stack}.agent-key")
+
+    @staticmethod
+    def stacks(outside: Outside) -> list[str]:
+        """Returns the names of the stacks of which an agent has run here."""
+        return sorted(folder.name for folder in (_local(outside) / "agent").glob("*") if folder.is_dir())
 
     @property
     def status_file(self) -> Path:
@@ -54,7 +61,8 @@ class AgentFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise CommandError(
-                    "the agent of this stack runs here already: `imagecache agent status` shows how it is"
+                    "the agent of this stack runs here already:"
+                    f" `imagecache agent status --stack {self.path.name}` shows its state"
                 ) from error
             yield self._id()
 
@@ -64,3 +72,11 @@ class AgentFolder:
         if not file.exists() or not file.read_text():
             file.write_text(secrets.token_hex(8))
         return file.read_text()
+
+
+def _local(outside: Outside) -> Path:
+    """Returns the folder of the clone's own files, or that of the person's state outside of a clone."""
+    if (outside.clone / "template.yaml").is_file():
+        return outside.clone / ".local"
+    home = Path(outside.environment.get("HOME") or Path.home())
+    return Path(outside.environment.get("XDG_STATE_HOME") or home / ".local/state") / "imagecache"

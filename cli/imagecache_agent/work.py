@@ -18,7 +18,13 @@ from imagecache.config import Config
 from imagecache.imaging.memory_limit import limit_memory
 from imagecache.model.agent import Source
 from imagecache.wiring import MakeClient, Wiring
-from imagecache_agent.account import client_maker, read_key, refuse_wide_rights
+from imagecache_agent.account import (
+    client_maker,
+    open_session,
+    read_key,
+    refuse_wide_rights,
+    require_kept_credentials,
+)
 from imagecache_agent.agent import Agent
 from imagecache_agent.beeper import find_origins, headers_now
 from imagecache_agent.folder import AgentFolder
@@ -55,12 +61,22 @@ def run(stack: str, folder: AgentFolder, outside: Outside, *, ready: Callable[[s
             _record_end(folder, str(error))
             raise
         except (BotoCoreError, ClientError) as error:
-            code = _code(error)
-            meaning = MEANINGS[trouble_of(code)]
-            call = f" at {error.operation_name}" if isinstance(error, ClientError) else ""
-            text = f"{meaning.text} ({code}{call}): {meaning.advice}"
+            text = _explain(error)
             _record_end(folder, text)
             raise CommandError(text) from error
+
+
+def check_installation(stack: str, folder: AgentFolder, outside: Outside) -> None:
+    """Checks what can be known without AWS of an agent that is to be installed with these settings.
+
+    Raises CommandError, or SettingsError, if it has no token for Beeper, no region or no credentials.
+    """
+    find_origins(outside.environment, outside.clone)
+    try:
+        session = open_session(read_key(folder.key_file), outside.environment)
+        require_kept_credentials(stack, session)
+    except BotoCoreError as error:
+        raise SettingsError(_explain(error)) from error
 
 
 def _build(
@@ -68,7 +84,8 @@ def _build(
 ) -> Agent:
     origins = partial(find_origins, outside.environment, outside.clone)
     here = origins()
-    make_client = cache(client_maker(read_key(folder.key_file)))  # the settings are read again and again
+    session = open_session(read_key(folder.key_file), outside.environment)
+    make_client = cache(client_maker(session))  # the settings are read again and again
     function = physical_name(stack, "CacherFunction", make_client)
     refuse_wide_rights(stack, function, make_client)
     deployed = deployed_config(stack, make_client)
@@ -142,6 +159,13 @@ def _record(folder: AgentFolder, status: AgentStatus) -> None:
 def _record_end(folder: AgentFolder, text: str) -> None:
     what, _, advice = text.partition(": ")
     _record(folder, AgentStatus(Phase.ENDED, clock.now(), text=what, advice=advice))
+
+
+def _explain(error: BotoCoreError | ClientError) -> str:
+    code = _code(error)
+    meaning = MEANINGS[trouble_of(code)]
+    call = f" at {error.operation_name}" if isinstance(error, ClientError) else ""
+    return f"{meaning.text} ({code}{call}): {meaning.advice}"
 
 
 def _code(error: BotoCoreError | ClientError) -> str:

@@ -115,9 +115,18 @@ def main(arguments: Sequence[str] | None = None, outside: Outside | None = None)
     except typer.TyperException as error:  # typer itself refuses an argument
         # typer adds these words before some messages.
         message = error.format_message().replace("Value error, ", "")
-        complain(f"{message} (`imagecache --help` shows what is possible)")
+        complain(f"{message} (`{_group_of(error)} --help` shows what is possible)")
         return error.exit_code
     return int(code or 0)
+
+
+def _group_of(error: typer.TyperException) -> str:
+    """Returns the command whose help lists the verbs, such as `imagecache agent` for `imagecache agent x`."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    if context is None:
+        return "imagecache"
+    is_group = hasattr(context.command, "commands")
+    return context.command_path if is_group or context.parent is None else context.parent.command_path
 
 
 def globals_first(arguments: Sequence[str]) -> list[str]:

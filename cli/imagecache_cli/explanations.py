@@ -33,11 +33,19 @@ WITHOUT_AGENT = BeeperAdvice(
     new_token="create a read-only token in Beeper's settings and store it "  # noqa: S106 - advice
     "(`make secrets` on AWS, BEEPER_TOKEN for `make run`)",
 )
-WITH_AGENT = BeeperAdvice(
-    start="start Beeper Desktop on the agent's computer",
-    new_token="connect Beeper again with `make run` in the agent's clone, or set BEEPER_TOKEN and run"  # noqa: S106 - advice
-    " `imagecache agent install --stack NAME` again",
-)
+
+
+def agent_advice(stack: str = "NAME") -> BeeperAdvice:
+    """Returns the advice if the agent of this stack reads Beeper."""
+    return BeeperAdvice(
+        start="start Beeper Desktop on the agent's computer",
+        new_token="connect Beeper again with `make run` in the agent's clone, or set BEEPER_TOKEN and run"
+        f" `imagecache agent install --stack {stack}` again",
+    )
+
+
+BEEPER_UNREACHABLE = "Beeper cannot be reached"
+BEEPER_REFUSES = "Beeper refuses the token"
 
 _OTHER_PICTURE = "only another picture helps: this one is not tried again"
 _OTHER_URL = "only another URL helps: this one is never fetched"
@@ -168,9 +176,9 @@ def explain_sync(job: Job, advice: BeeperAdvice) -> Explanation:
     code = str(job.result.get("outcome", "unknown"))
     match code:
         case "offline":
-            return Explanation(code, "Beeper cannot be reached", advice.start)
+            return Explanation(code, BEEPER_UNREACHABLE, advice.start)
         case "unauthorized":
-            return Explanation(code, "Beeper refuses the token", advice.new_token)
+            return Explanation(code, BEEPER_REFUSES, advice.new_token)
     # A newer API may have outcomes that this command does not know.
     return _SYNC_OUTCOMES.get(code, Explanation(code, f"{code}: {_sync_counts(job)}"))
 

@@ -88,7 +88,8 @@ class Service:
 
     `name` is that of the systemd unit, and `verb` the part of the command line that manages the service.
     `folder` is below the clone; it has the settings, the state and the log. `arguments` tell the supervisor
-    what to run.
+    what to run. `by_hand` is the command that runs the program without a service, and
+    `install` the one that installs the service.
     """
 
     name: str
@@ -96,6 +97,8 @@ class Service:
     description: str
     folder: Path
     arguments: tuple[str, ...] = ()
+    by_hand: str = "make run"
+    install: str = "imagecache service install"
 
     @property
     def label(self) -> str:
@@ -185,7 +188,7 @@ def install_service(
     manager.file.write_bytes(manager.content)
     try:
         for command in manager.start:
-            _run(command)
+            _run(command, by_hand=service.by_hand)
     except CommandError:
         _stop(manager, outside.sleep)
         _remove(manager, folder)
@@ -259,7 +262,7 @@ def print_logs(service: Service, outside: Outside, *, lines: int, follow: bool) 
     """Prints the last lines of a service's log, and with `follow` those to come. Raises CommandError."""
     file = _clone(outside) / service.folder / "service.log"
     if not file.exists():
-        raise CommandError(f"there is no log yet: `imagecache {service.verb} install` starts the service")
+        raise CommandError(f"there is no log yet: `{service.install}` starts the service")
     with file.open(encoding="utf-8", errors="replace") as log:
         for line in collections.deque(log, maxlen=lines):
             typer.echo(line, nl=False)
@@ -414,7 +417,7 @@ def _stop(manager: Manager, sleep: Callable[[float], None]) -> None:
                 sleep(1)
 
 
-def _run(command: tuple[str, ...]) -> None:
+def _run(command: tuple[str, ...], *, by_hand: str = MAKE_RUN.by_hand) -> None:
     """Runs a command of the manager. Raises CommandError with its first line of output if it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
@@ -423,7 +426,9 @@ def _run(command: tuple[str, ...]) -> None:
     if done.returncode:
         reason = " ".join((done.stderr or done.stdout).split())[:200]
         # There is no such session after `su`, in a container, or for root.
-        advice = ": log in as your own user, or use `make run` instead" if "connect to bus" in reason else ""
+        advice = (
+            f": log in as your own user, or use `{by_hand}` instead" if "connect to bus" in reason else ""
+        )
         raise CommandError(
             f"`{' '.join(command)}` failed: {reason or f'exit code {done.returncode}'}{advice}"
         )

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from imagecache_cli.answers import Accepted, Agent, Job, Status
 from imagecache_cli.api import Json
 from imagecache_cli.errors import CommandError, UnreachableError
-from imagecache_cli.explanations import WITH_AGENT, WITHOUT_AGENT, BeeperAdvice, explain_sync
+from imagecache_cli.explanations import WITHOUT_AGENT, BeeperAdvice, agent_advice, explain_sync
 from imagecache_cli.reading import read
 from imagecache_cli.session import Session
 
@@ -69,7 +69,7 @@ def find_agent(session: Session) -> Agent | None:
 
 def beeper_advice(agent: Agent | None) -> BeeperAdvice:
     """Returns what a person can do about Beeper, which depends on whether an agent reads it."""
-    return WITH_AGENT if agent else WITHOUT_AGENT
+    return agent_advice() if agent else WITHOUT_AGENT
 
 
 def start_job(session: Session, path: str, body: Json) -> str:

@@ -29,8 +29,8 @@ from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.wiring import Wiring
 from imagecache_agent import work
-from imagecache_agent.account import Key, client_maker
-make_client = client_maker(Key("AKIA", "eu-west-1", "secret"))
+from imagecache_agent.account import Key, client_maker, open_session
+make_client = client_maker(open_session(Key("AKIA", "eu-west-1", "secret"), {}))
 wiring = Wiring(Config.from_env(os.environ), make_client=make_client, clock=now)
 work._build_parts(wiring)
 wiring.batch_cacher({}, requests.Session())
@@ -48,6 +48,15 @@ def clone(tmp_path: Path) -> Path:
     (folder / "tools" / "supervisor.py").touch()
     (folder / "template.yaml").touch()
     return folder
+
+
+@pytest.fixture
+def key(clone: Path) -> Path:
+    """A key that `make agent-credentials` has stored."""
+    file = clone / ".local" / "mine.agent-key"
+    file.parent.mkdir()
+    file.write_text('{"accessKeyId": "AKIA", "secretAccessKey": "s3cret", "region": "eu-west-1"}')
+    return file
 
 
 @pytest.fixture
@@ -81,6 +90,7 @@ def agent_of(clone: Path, status: AgentStatus) -> Iterator[None]:
         yield
 
 
+@pytest.mark.usefixtures("key")
 def test_an_installed_agent_starts_now_and_keeps_its_settings_to_its_user(
     run: Command, clone: Path, tmp_path: Path
 ) -> None:
@@ -100,7 +110,8 @@ def test_an_installed_agent_starts_now_and_keeps_its_settings_to_its_user(
     assert "--user enable --now imagecache-agent.service" in (tmp_path / "calls").read_text()
     # The other verbs know the stack from now on.
     assert json.loads(run("status", "--json").out)["stack"] == "mine"
-    assert run("uninstall").code == 0
+    assert run("status").out == "installed, starting\n"
+    assert "`make agent-credentials STACK=mine REVOKE=yes`" in run("uninstall").out
     assert not kept.exists()
 
 
@@ -115,7 +126,119 @@ def test_the_service_of_the_agent_is_beside_that_of_make_run(clone: Path, tmp_pa
     assert "BEEPER_TOKEN" in SETTINGS
 
 
-@pytest.mark.parametrize("arguments", [("install",), ("status",), (), ("install", "--stack", "../x")])
+@pytest.mark.usefixtures("key")
+def test_a_new_installation_does_not_show_the_end_of_an_earlier_agent(run: Command, clone: Path) -> None:
+    with agent_of(clone, AgentStatus(Phase.ENDED, MOMENT, "AWS refuses the credentials")):
+        pass
+
+    run("install", "--stack", "mine", BEEPER_TOKEN=TOKEN)
+
+    assert run("status").out == "installed, starting\n"
+
+
+@pytest.mark.usefixtures("key")
+def test_the_service_of_another_stack_is_not_replaced(run: Command, clone: Path) -> None:
+    run("install", "--stack", "mine", BEEPER_TOKEN=TOKEN)
+    (clone / ".local" / "mine.agent-key").rename(clone / ".local" / "other.agent-key")
+
+    refused = run("install", "--stack", "other", BEEPER_TOKEN=TOKEN)
+
+    assert refused.code == 2
+    assert "the service of the stack mine is installed: run `imagecache agent uninstall` first" in refused.err
+    assert json.loads(run("status", "--json").out)["stack"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "Beeper's token is missing"),
+        ({"BEEPER_TOKEN": TOKEN}, "no AWS region is known"),
+        (
+            {"BEEPER_TOKEN": TOKEN, "AWS_REGION": "eu-west-1"},
+            "AWS_ACCESS_KEY_ID of this shell is not kept",
+        ),
+    ],
+)
+def test_an_agent_that_could_not_work_is_not_installed(
+    run: Command, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: str
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+
+    refused = run("install", "--stack", "mine", **environment)
+
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert said in refused.err
+    assert "never started" in run("status", "--stack", "mine").out
+
+
+def test_without_any_credentials_an_agent_is_not_installed(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    refused = run("install", "--stack", "mine", BEEPER_TOKEN=TOKEN)
+
+    assert refused.code == 2
+    assert "there is no key for the agent: make one with `make agent-credentials STACK=mine`" in refused.err
+
+
+def test_without_a_session_of_the_user_the_agent_can_be_run_by_hand(
+    run: Command, key: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bin" / "systemctl").write_text("#!/bin/sh\necho Failed to connect to bus >&2\nexit 1\n")
+
+    refused = run("install", "--stack", "mine", BEEPER_TOKEN=TOKEN)
+
+    assert "log in as your own user, or use `imagecache agent --stack NAME` instead" in refused.err
+    assert key.exists()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text", "advice"),
+    [
+        (
+            "unauthorized",
+            "Beeper refuses the token",
+            "connect Beeper again with `make run` in the agent's clone, or set BEEPER_TOKEN and run"
+            " `imagecache agent install --stack mine` again",
+        ),
+        ("offline", "Beeper cannot be reached", "start Beeper Desktop on the agent's computer"),
+    ],
+)
+def test_a_running_agent_that_cannot_read_beeper_says_so(
+    run: Command, clone: Path, outcome: str, text: str, advice: str
+) -> None:
+    status = AgentStatus(Phase.RUNNING, MOMENT, last_sync_at=MOMENT, last_sync=outcome)
+    with agent_of(clone, status):
+        shown = run("status", "--stack", "mine")
+        document = run("status", "--stack", "mine", "--json").document
+
+    assert shown.code == 1
+    assert shown.out.splitlines()[1:3] == [text, f"What to do: {advice}"]
+    assert (document["text"], document["advice"]) == (text, advice)
+
+
+def test_the_only_stack_of_this_clone_needs_no_name(run: Command, clone: Path) -> None:
+    with agent_of(clone, AgentStatus(Phase.RUNNING, MOMENT)):
+        assert run("status").code == 0
+        assert run("status", "--json").document["stack"] == "mine"
+        (clone / ".local" / "agent" / "other").mkdir()
+        assert "the stack is missing" in run("status").err
+
+
+def test_a_name_that_no_stack_can_have_is_called_wrong(run: Command) -> None:
+    refused = run("install", "--stack", "bad name")
+
+    assert refused.code == 2
+    assert "'bad name' is not a valid name of a stack" in refused.err
+
+
+def test_a_verb_that_does_not_exist_points_to_the_verbs_of_the_agent(run: Command) -> None:
+    assert "`imagecache agent --help`" in run("stop").err
+
+
+@pytest.mark.parametrize("arguments", [("install",), ("status",), ()])
 def test_without_the_name_of_a_stack_nothing_begins(run: Command, arguments: tuple[str, ...]) -> None:
     refused = run(*arguments)
 
@@ -151,7 +274,7 @@ def test_the_status_says_what_keeps_the_agent_from_its_work_and_what_to_do(run: 
         "What to do: look",
     ]
     assert (document["running"], document["phase"], document["lastSyncAt"]) == (True, "trouble", None)
-    assert (again.code, "runs here already" in again.err) == (1, True)
+    assert (again.code, "`imagecache agent status --stack mine` shows its state" in again.err) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +299,7 @@ def test_its_extra_installs_every_package_that_it_loads() -> None:
 
 
 def test_the_log_of_an_agent_that_was_never_installed_is_missed(run: Command) -> None:
-    assert "`imagecache agent install` starts the service" in run("logs").err
+    assert "`imagecache agent install --stack NAME` starts the service" in run("logs").err
 
 
 def test_an_agent_without_a_token_says_so_before_it_asks_aws(run: Command) -> None:

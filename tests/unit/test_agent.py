@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from imagecache.errors import StoreUnavailableError
 from imagecache.model.agent import KnownAgent
-from imagecache_agent.account import Key, client_maker, read_key, refuse_wide_rights
+from imagecache_agent.account import Key, client_maker, open_session, read_key, refuse_wide_rights
 from imagecache_agent.agent import Agent, Timing
 from imagecache_agent.beeper import find_origins, headers_now
 from imagecache_agent.elapsed import Elapsed
@@ -444,9 +444,12 @@ def test_a_key_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
 def test_without_a_key_the_region_of_the_stack_must_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(SettingsError, match="no AWS region is known"):
-        client_maker(None)
-    made = client_maker(Key("AKIA", "eu-west-1", "s3cret"))("sqs")
+        open_session(None, {})
+    made = client_maker(open_session(Key("AKIA", "eu-west-1", "s3cret"), {"AWS_REGION": "eu-west-2"}))("sqs")
     assert made.meta.region_name == "eu-west-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert open_session(None, {"AWS_REGION": "eu-central-1"}).region_name == "eu-central-1"
+    assert open_session(None, {}).region_name == "us-east-1"
 
 
 class Aws:
