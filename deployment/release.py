@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from deployment.agent_key import agent_credentials
 from deployment.page import publish_page
@@ -40,6 +40,12 @@ def main(command: str, sam: list[str]) -> int:
     except SettingsError as error:
         complain(str(error))
         return 2
+    except NoCredentialsError:
+        complain(
+            "stopped: no AWS credentials are found: log in with `aws sso login`, make a profile with"
+            " `aws configure`, or set AWS_PROFILE"
+        )
+        return 1
     except (BotoCoreError, ClientError, DeploymentError) as error:
         complain(f"stopped: {error}")
         return 1

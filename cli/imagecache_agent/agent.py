@@ -22,7 +22,7 @@ from imagecache_agent.log import Log
 from imagecache_agent.metrics import Counts
 from imagecache_agent.status import AgentStatus, Phase
 from imagecache_agent.syncs import HIDDEN_MS, SyncWork
-from imagecache_agent.troubles import MEANINGS, trouble_of
+from imagecache_agent.troubles import MEANINGS, CannotWorkError, trouble_of
 from imagecache_cli.errors import CommandError
 
 HintSource = Callable[[Callable[[frozenset[str]], bool]], AbstractContextManager[None]]
@@ -88,7 +88,7 @@ class Agent:
             self._begin()
             self._work()
         except StoreUnavailableError as error:
-            raise _cannot_go_on(str(error)) from error
+            raise CannotWorkError(str(error)) from error
         finally:
             self._give_back()
         if self._ending:
@@ -214,7 +214,7 @@ class Agent:
                 del self._troubles[name]
             causes = [*self._troubles.values()]
         if code and MEANINGS[trouble_of(code)].needs_start:
-            self._end(_cannot_go_on(code))
+            self._end(CannotWorkError(code))
         elif causes:
             meaning = MEANINGS[trouble_of(causes[-1])]
             self._set(phase=Phase.TROUBLE, text=f"{meaning.text} ({causes[-1]})", advice=meaning.advice)
@@ -244,11 +244,6 @@ class Agent:
                 changes["since"] = self.wiring.clock()
             self._status = replace(self._status, **changes)
             self.record(self._status)
-
-
-def _cannot_go_on(code: str) -> CommandError:
-    meaning = MEANINGS[trouble_of(code)]
-    return CommandError(f"{meaning.text} ({code}): {meaning.advice}")
 
 
 def _utc(moment: int) -> str:

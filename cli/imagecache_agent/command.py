@@ -72,7 +72,7 @@ def run(context: typer.Context, stack: Stack = None) -> None:
         # The supervisor waits for this word. It is written at once, also to a pipe.
         print(f"ready {text}", flush=True)  # noqa: T201 - the command's answer
 
-    worker.run(name, folder, outside, ready=ready)
+    worker.run(name, folder, outside, ready=ready, stopping=lambda: screen.note("stopping"))
     screen.note("stopped: what was begun is finished or given back")
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from imagecache.metrics import NAMESPACE
 
@@ -17,7 +18,7 @@ class Counts:
         self._service = service
 
     def put(self, counts: Mapping[str, int]) -> None:
-        """Sends these counts by name. A metric is not worth an error: what AWS does not take is lost."""
+        """Sends these counts by name. Counts that AWS does not accept are lost, without an error."""
         data = [
             {
                 "MetricName": name,
@@ -28,5 +29,5 @@ class Counts:
             for name, count in counts.items()
         ]
         if data:
-            with suppress(BotoCoreError, ClientError):
+            with suppress(BotoCoreError, ClientError, ResponseParserError):
                 self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)

@@ -11,6 +11,7 @@ from functools import cache, partial
 from types import FrameType
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from imagecache import clock
 from imagecache.aws_errors import aws_errors_translated
@@ -30,7 +31,7 @@ from imagecache_agent.beeper import find_origins, headers_now
 from imagecache_agent.folder import AgentFolder
 from imagecache_agent.log import Log
 from imagecache_agent.status import AgentStatus, Phase, write_status
-from imagecache_agent.troubles import MEANINGS, trouble_of
+from imagecache_agent.troubles import CannotWorkError
 from imagecache_cli.errors import CommandError, SettingsError
 from imagecache_cli.session import Outside
 from imagecache_hints.hinted_sync import syncing_on_hints
@@ -42,9 +43,18 @@ _MEMORY = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "2048"}
 _SERVICES = ("dynamodb", "s3", "sqs")
 
 
-def run(stack: str, folder: AgentFolder, outside: Outside, *, ready: Callable[[str], None]) -> None:
-    """Runs the agent of this stack until SIGTERM or SIGINT. `ready` is called with what to tell the person.
+def run(
+    stack: str,
+    folder: AgentFolder,
+    outside: Outside,
+    *,
+    ready: Callable[[str], None],
+    stopping: Callable[[], None],
+) -> None:
+    """Runs the agent of this stack until SIGTERM or SIGINT.
 
+    `ready` is called with a text for the person when the agent works, and `stopping` after SIGINT, because
+    it may take some seconds until the work that was begun is finished.
     Raises CommandError if it cannot begin or go on, with what to do; SettingsError if a person must change a
     setting before that. The status file says the same.
     """
@@ -52,18 +62,21 @@ def run(stack: str, folder: AgentFolder, outside: Outside, *, ready: Callable[[s
     with folder.used() as agent_id:
         try:
             agent = _build(stack, folder, outside, agent_id, ready)
-            _stop_on_signals(agent)
+            _stop_on_signals(agent, stopping)
             # The main thread handles the signals, and must not wait for the event that the handler sets: a
             # signal between two steps of that wait would find the event's lock taken, and never return.
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(agent.run).result()
+        except CannotWorkError as error:
+            _record_end(folder, error.text, error.advice)
+            raise
         except CommandError as error:
             _record_end(folder, str(error))
             raise
-        except (BotoCoreError, ClientError) as error:
-            text = _explain(error)
-            _record_end(folder, text)
-            raise CommandError(text) from error
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            cannot_work = _cannot_work(error)
+            _record_end(folder, cannot_work.text, cannot_work.advice)
+            raise cannot_work from error
 
 
 def check_installation(stack: str, folder: AgentFolder, outside: Outside) -> None:
@@ -76,7 +89,7 @@ def check_installation(stack: str, folder: AgentFolder, outside: Outside) -> Non
         session = open_session(read_key(folder.key_file), outside.environment)
         require_kept_credentials(stack, session)
     except BotoCoreError as error:
-        raise SettingsError(_explain(error)) from error
+        raise _cannot_work(error) from error
 
 
 def _build(
@@ -86,7 +99,7 @@ def _build(
     here = origins()
     session = open_session(read_key(folder.key_file), outside.environment)
     make_client = cache(client_maker(session))  # the settings are read again and again
-    function = physical_name(stack, "CacherFunction", make_client)
+    function = _function(stack, make_client)
     refuse_wide_rights(stack, function, make_client)
     deployed = deployed_config(stack, make_client)
     if deployed.source is not Source.AGENT:
@@ -117,6 +130,19 @@ def _build(
     )
 
 
+def _function(stack: str, make_client: MakeClient) -> str:
+    """Returns the name of a function of the stack. Raises SettingsError if there is no such stack."""
+    try:
+        return physical_name(stack, "CacherFunction", make_client)
+    except ClientError as error:
+        if _code(error) != "ValidationError":
+            raise
+        region = make_client("cloudformation").meta.region_name
+        raise SettingsError(
+            f"there is no stack {stack} in {region}: check the name after --stack, and the region"
+        ) from error
+
+
 def _listening(
     beeper_url: str,
     headers: Callable[[], Mapping[str, str]],
@@ -142,8 +168,10 @@ def _has_changed(deployed: Config, stack: str, make_client: MakeClient) -> bool:
         return deployed_config(stack, make_client) != deployed
 
 
-def _stop_on_signals(agent: Agent) -> None:
-    def stop(_number: int, _frame: FrameType | None) -> None:
+def _stop_on_signals(agent: Agent, stopping: Callable[[], None]) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            stopping()
         agent.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -151,24 +179,21 @@ def _stop_on_signals(agent: Agent) -> None:
 
 
 def _record(folder: AgentFolder, status: AgentStatus) -> None:
-    # A full disk is no reason to end: what the agent does is on AWS.
+    # The agent works on if the disk is full, because the results of its work are on AWS.
     with suppress(OSError):
         write_status(folder.status_file, status)
 
 
-def _record_end(folder: AgentFolder, text: str) -> None:
-    what, _, advice = text.partition(": ")
-    _record(folder, AgentStatus(Phase.ENDED, clock.now(), text=what, advice=advice))
+def _record_end(folder: AgentFolder, text: str, advice: str = "") -> None:
+    _record(folder, AgentStatus(Phase.ENDED, clock.now(), text=text, advice=advice))
 
 
-def _explain(error: BotoCoreError | ClientError) -> str:
-    code = _code(error)
-    meaning = MEANINGS[trouble_of(code)]
-    call = f" at {error.operation_name}" if isinstance(error, ClientError) else ""
-    return f"{meaning.text} ({code}{call}): {meaning.advice}"
+def _cannot_work(error: BotoCoreError | ClientError | ResponseParserError) -> CannotWorkError:
+    call = error.operation_name if isinstance(error, ClientError) else ""
+    return CannotWorkError(_code(error), call=call)
 
 
-def _code(error: BotoCoreError | ClientError) -> str:
+def _code(error: BotoCoreError | ClientError | ResponseParserError) -> str:
     """Returns AWS's code of the error, or the name of the client's exception."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", type(error).__name__))

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from deployment import release
 from deployment.agent_key import AgentUser, agent_credentials, key_file
 from deployment.stack import DeploymentError
 from deployment.tokens import ask_for_secrets
@@ -143,3 +144,16 @@ def test_with_an_agent_no_token_of_beeper_is_asked_for(monkeypatch: pytest.Monke
 
     assert ask_for_secrets(has_agent=True).keys() == {"dex-api-key"}
     assert "beeper-token" in ask_for_secrets()
+
+
+def test_without_credentials_it_says_where_they_come_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("STACK", "mine")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    assert release.main("agent-credentials", []) == 1
+
+    assert "log in with `aws sso login`, make a profile with `aws configure`" in capsys.readouterr().err

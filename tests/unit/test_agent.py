@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +16,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from imagecache.errors import StoreUnavailableError
 from imagecache.model.agent import KnownAgent
+from imagecache_agent import work
 from imagecache_agent.account import Key, client_maker, open_session, read_key, refuse_wide_rights
 from imagecache_agent.agent import Agent, Timing
 from imagecache_agent.beeper import find_origins, headers_now
@@ -28,6 +31,7 @@ from imagecache_agent.log import Log
 from imagecache_agent.status import AgentStatus, Phase, read_status, write_status
 from imagecache_agent.troubles import MEANINGS, Trouble, trouble_of
 from imagecache_cli.errors import CommandError, SettingsError
+from imagecache_cli.session import Outside
 
 LIMIT = 20.0
 NOW = 1_800_000_000_000
@@ -347,7 +351,7 @@ def test_a_part_that_fails_for_a_reason_of_its_own_is_told(monkeypatch: pytest.M
     world.start()
     world.images.bug = KeyError("a private text")
     wait_for(lambda: world.now.phase is Phase.TROUBLE)
-    assert world.now.text == "an unexpected error keeps a part of the agent from its work (KeyError)"
+    assert world.now.text == "an unexpected error prevents a part of the agent from working (KeyError)"
     world.images.bug = None
     wait_for(lambda: world.now.phase is Phase.RUNNING)
     world.stop()
@@ -489,3 +493,104 @@ def test_an_agent_refuses_to_be_root_and_does_not_take_an_outage_for_a_refusal()
         refuse_wide_rights("imagecache", "cacher", Aws(arn="arn:aws:iam::1:root"))
     with pytest.raises(ClientError, match="Throttling"):
         refuse_wide_rights("imagecache", "cacher", Aws(code="Throttling"))
+
+
+@pytest.mark.parametrize(
+    ("code", "trouble"),
+    [
+        ("401", Trouble.CREDENTIALS),
+        ("403", Trouble.CREDENTIALS),
+        ("ProfileNotFound", Trouble.NO_CREDENTIALS),
+        ("NoCredentialsError", Trouble.NO_CREDENTIALS),
+        ("SignatureDoesNotMatch", Trouble.SIGNATURE),
+        ("InvalidSignatureException", Trouble.SIGNATURE),
+        ("RequestTimeTooSkewed", Trouble.CLOCK),
+        ("ResponseParserError", Trouble.FOREIGN),
+    ],
+)
+def test_a_code_means_the_trouble_that_a_person_can_end(code: str, trouble: Trouble) -> None:
+    assert trouble_of(code) is trouble
+
+
+def start_where_aws(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails: Exception
+) -> tuple[CommandError, AgentStatus | None]:
+    """Starts an agent whose first request to AWS fails. Returns the error, and the status that is left."""
+
+    class Cloudformation:
+        meta = SimpleNamespace(region_name="eu-west-1")
+
+        def get_paginator(self, _name: str) -> object:
+            raise fails
+
+    monkeypatch.setattr("imagecache_agent.work.client_maker", lambda _: lambda _name: Cloudformation())
+    folder = AgentFolder(tmp_path / "agent", tmp_path / "mine.agent-key")
+    outside = Outside(environment={"BEEPER_TOKEN": "mine"}, clone=tmp_path)
+    with pytest.raises(CommandError) as raised:
+        work.run("mine", folder, outside, ready=print, stopping=print)
+    return raised.value, read_status(folder.status_file)
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "advice"),
+    [
+        (
+            ResponseParserError("<html>"),
+            "something else than AWS answers (ResponseParserError)",
+            "does a proxy, or the log-in page of a network, answer in place of AWS?",
+        ),
+        (
+            ClientError({"Error": {"Code": "SignatureDoesNotMatch"}}, "GetCallerIdentity"),
+            "AWS refuses the signature: the key's secret or this computer's clock is wrong"
+            " (SignatureDoesNotMatch at GetCallerIdentity)",
+            MEANINGS[Trouble.SIGNATURE].advice,
+        ),
+        (
+            ClientError({"Error": {"Code": "Odd"}}, "ListStackResources"),
+            "AWS answers with an error (Odd at ListStackResources)",
+            "try again later; if it stays, look the code up in the documentation of AWS",
+        ),
+    ],
+)
+def test_an_agent_that_cannot_start_tells_text_and_advice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, text: str, advice: str
+) -> None:
+    raised, status = start_where_aws(monkeypatch, tmp_path, error)
+
+    assert str(raised) == f"{text}: {advice}"
+    assert status
+    assert (status.phase, status.text, status.advice) == (Phase.ENDED, text, advice)
+
+
+def test_a_stack_that_does_not_exist_is_named_with_its_region(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    missing = ClientError({"Error": {"Code": "ValidationError"}}, "ListStackResources")
+
+    raised, _ = start_where_aws(monkeypatch, tmp_path, missing)
+
+    assert str(raised).startswith("there is no stack mine in eu-west-1: ")
+    assert raised.exit_code == 2
+
+
+def test_a_message_with_a_colon_is_kept_whole(tmp_path: Path) -> None:
+    folder = AgentFolder(tmp_path / "agent", tmp_path / "mine.agent-key")
+    with pytest.raises(SettingsError) as raised:
+        work.run("mine", folder, Outside(environment={}, clone=tmp_path), ready=print, stopping=print)
+
+    status = read_status(folder.status_file)
+    assert status
+    assert (status.text, status.advice) == (str(raised.value), "")
+
+
+def test_ctrl_c_says_at_once_that_the_agent_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers: dict[int, Callable[[int, None], None]] = {}
+    monkeypatch.setattr("signal.signal", handlers.__setitem__)
+    agent: Any = SimpleNamespace(stop=lambda: done.append("stop"))
+    done: list[str] = []
+
+    work._stop_on_signals(agent, lambda: done.append("told"))
+    handlers[signal.SIGTERM](signal.SIGTERM, None)
+    handlers[signal.SIGINT](signal.SIGINT, None)
+
+    assert done == ["stop", "told", "stop"]

@@ -39,6 +39,7 @@ def aws_errors_translated() -> Iterator[None]:
 def _translated(error: Exception) -> StoreUnavailableError | None:
     """Returns the error to raise instead, or None if this is not an error of an AWS client."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
     from pynamodb.exceptions import PynamoDBConnectionError
 
     match error:
@@ -49,7 +50,7 @@ def _translated(error: Exception) -> StoreUnavailableError | None:
             # Without an answer of AWS the cause, such as EndpointConnectionError, says more than UpdateError.
             code = error.cause_response_code or type(error.cause or error).__name__
             text = error.cause_response_message or ""
-        case BotoCoreError():
+        case BotoCoreError() | ResponseParserError():  # the latter is of an answer that is not AWS's
             code, text = type(error).__name__, ""
         case _:
             return None
