@@ -28,8 +28,8 @@ from imagecache_cli.errors import CommandError
 HintSource = Callable[[Callable[[frozenset[str]], bool]], AbstractContextManager[None]]
 """Listens to Beeper during a `with` block, and calls the function with the ids of chats that have changed.
 
-The function syncs, and returns False if it is to be called again later. Whoever listens gathers hints and
-limits the number of calls. Hints may be lost: a sync every ten minutes finds what they would have told.
+The function syncs, and returns False if it is to be called again later. The HintSource collects hints, and
+limits the number of calls. Hints may be lost: the sync every ten minutes finds the same changes.
 """
 
 # The lease is renewed every minute, and outlives five of these moments and the differences of clocks.
@@ -179,7 +179,7 @@ class Agent:
         while not self.stopping.is_set():
             try:
                 if failures:
-                    # Whoever cannot use the tables must not receive: deliveries are counted.
+                    # Messages must not be received while the tables cannot be used: SQS counts deliveries.
                     self._renew()
                 step()
             except StoreUnavailableError as error:

@@ -23,7 +23,7 @@ class Origins:
 
 
 def find_origins(environment: Mapping[str, str], clone: Path) -> Origins:
-    """Returns where pictures are, and the tokens by the names that they have as secrets of a stack.
+    """Returns the addresses of Beeper and of a media server, and their tokens by their names in the stack.
 
     Beeper's token is BEEPER_TOKEN, else that of the connection of `make run` in this clone, if it was made to
     the same address. It is sent to an https address, or to this computer, and nowhere else. Raises
@@ -47,7 +47,7 @@ def find_origins(environment: Mapping[str, str], clone: Path) -> Origins:
 def headers_now(find: Callable[[], Origins]) -> dict[str, str]:
     """Returns the headers of a request to Beeper, or none while its token is missing.
 
-    Beeper refuses a request without them, which leads to a sync, and that tells what to do about the token.
+    Beeper refuses a request without them. That leads to a sync, whose error says what to do about the token.
     """
     try:
         return beeper_headers(find().secrets)

@@ -6,11 +6,11 @@ from imagecache.clock import Clock
 
 
 class Elapsed:
-    """The time since it was made, by two clocks of which the one counts that has gone further.
+    """The time since this object was made, measured by two clocks. The larger of the two times is used.
 
-    `seconds` is a monotonic clock, which may stand still while the computer sleeps. `clock` is the time of
-    the wall (ms), which goes on then, but which a person or a time server may set back. If it is set forward,
-    work ends too early and is done again later.
+    `seconds` is a monotonic clock, which may stop while the computer sleeps. `clock` is the wall clock (ms),
+    which continues during sleep, but may be set back by a person or a time server. If it is set forward, work
+    ends too early and is repeated later.
     """
 
     def __init__(self, clock: Clock, seconds: Callable[[], float]) -> None:

@@ -41,8 +41,8 @@ class ImageWork:
     def step(self) -> None:
         """Waits for a batch, and works on it, unless the agent stops meanwhile. Raises StoreUnavailableError.
 
-        What was done is deleted from the queue. The rest is delivered again by SQS, which counts: after five
-        deliveries a message becomes a dead letter.
+        Messages whose work is done are deleted from the queue. SQS delivers the others again, and moves a
+        message to the dead-letter queue after five deliveries.
         """
         queue = self.wiring.images_queue
         records = queue.receive(wait_seconds=self.wait_seconds, hidden_ms=hidden_ms(self.wiring))

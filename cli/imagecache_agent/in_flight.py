@@ -10,7 +10,8 @@ from imagecache.errors import StoreUnavailableError
 class InFlight:
     """The messages of one queue that are worked on. `hide` takes a receipt handle, and hides it for longer.
 
-    If that fails, the message is delivered again too early. Then a claim shows that it has a worker.
+    If that fails, the message is delivered again too early. The claim of its image then
+    prevents a second fetch.
     """
 
     def __init__(self, hide: Callable[[str], None]) -> None:
@@ -24,7 +25,7 @@ class InFlight:
             self._handles |= set(handles)
 
     def remove(self, handles: Iterable[str]) -> None:
-        """Ends that. To be called before the messages are deleted, or shown again."""
+        """Stops keeping these messages hidden. To be called before they are deleted or made visible again."""
         with self._lock:
             self._handles -= set(handles)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Log:
-    """Writes lines. They have no token, no URL and no name: the use cases' own fields hold none."""
+    """Writes lines without tokens, URLs and names, because the fields of the use cases contain none."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -18,7 +18,7 @@ class Log:
     def line(self, message: str, fields: Mapping[str, Any]) -> None:
         """Writes a line with this message and these fields.
 
-        A line that cannot be written is lost: a full disk is no reason to leave work undone.
+        A line that cannot be written, for example because the disk is full, is lost without an error.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         text = json.dumps({"time": now, "message": message, **fields})

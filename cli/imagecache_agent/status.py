@@ -1,4 +1,4 @@
-"""The file in which an agent says how it is, for `imagecache agent status`."""
+"""The file in which an agent records its state, which `imagecache agent status` shows."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Phase(StrEnum):
-    """What an agent does. TROUBLE: it tries again and again. ENDED: it could not go on, and says why."""
+    """What an agent does. TROUBLE: it repeats what fails. ENDED: it could not go on; `text` is why."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -19,10 +19,11 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AgentStatus:
-    """How an agent is. Times are in ms since 1970; 0 means never.
+    """The state of an agent. Times are in ms since 1970; 0 means never.
 
-    It is in `phase` since `since`. `text` says why, and `advice` what to do. `last_sync_at` is when the last
-    sync ended, and `last_sync` how. `cached` and `failed` count images since the agent was started.
+    It has been in `phase` since `since`. `text` is the reason, and `advice` what a person can do.
+    `last_sync_at` is when the last sync ended, and `last_sync` its outcome. `cached` and `failed` count
+    images since the agent was started.
     """
 
     phase: Phase

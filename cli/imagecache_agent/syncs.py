@@ -27,7 +27,7 @@ HIDDEN_MS = 60_000
 # A run has less time than a function, which has 15 minutes: its lock stays for that long after a crash. A run
 # that is out of time is continued at once.
 _BUDGET_MS = 5 * 60_000
-# After a run that Beeper did not answer. It may just have been started at log-in, like the agent.
+# The pause after a run that could not read Beeper, which may still be starting after the log-in.
 _SOON_MS = 60_000
 _HAS_TO_TRY_SOON = {SyncOutcome.OFFLINE, SyncOutcome.UNAUTHORIZED, SyncOutcome.BUSY}
 # A sleeping computer stops the clock of waits, so that no wait may be long.
@@ -40,9 +40,9 @@ class _StoppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SyncOrder:
-    """Something to do: an event of functions/sync, and the handle of the request that it came with.
+    """A sync to run: an event of functions/sync, and the receipt handle of its request if it has one.
 
-    `done` is given the outcome if somebody waits for it, or None if there was none.
+    `done` receives the outcome of the run, or None if the run had none.
     """
 
     event: Mapping[str, Any]
@@ -80,10 +80,10 @@ class SyncWork:
             self._orders.put(SyncOrder(request.event, request.receipt_handle))
 
     def sync_hinted(self, chat_ids: frozenset[str]) -> bool:
-        """Has a run look for these chats as soon as possible, and returns when it is over.
+        """Orders a sync that looks for these chats, and waits until it has ended.
 
-        Returns False if it is to be tried again. To be called by another thread than `step`; whoever calls it
-        gathers hints and limits the number of runs.
+        Returns False if it is to be tried again. To be called by another thread than `step`. The
+        caller collects hints and limits the number of runs.
         """
         order = SyncOrder({"chatIds": sorted(chat_ids)})
         self._orders.put(order)

@@ -1,4 +1,5 @@
-"""Learns from Beeper's events which chats have changed, for programs that run beside Beeper.
+"""Receives Beeper's events, which name the chats that have changed, in programs on Beeper's computer.
 
-These are `make run` and the agent. Functions on AWS cannot listen, so nothing of this is in their layers.
+These programs are `make run` and the agent. Functions on AWS cannot listen, so their layers do not contain
+this package.
 """

@@ -1,4 +1,4 @@
-"""Turns hints into few syncs: many hints at once lead to one, and no number of hints leads to many."""
+"""Starts syncs after hints. It combines hints that arrive together, and limits the rate of the syncs."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,12 +9,12 @@ from threading import Event, Lock, Thread
 from imagecache_hints.listener import EventListener, ListenerState
 
 _GATHER_SECONDS = 0.5
-"""How long the first hint waits for others."""
+"""The time in which further hints join the first one before a sync starts."""
 _MOST_CHATS = 100
-"""A sync accepts the ids of so many chats. With more, it reads as far down the list as it ever does."""
+"""The number of ids that a sync accepts. The others are dropped: the sync reads the list of chats anyway."""
 _SYNCS_AT_ONCE = 5
 _SECONDS_EACH = 5.0
-"""So many syncs may follow one another, and after that one in this time."""
+"""_SYNCS_AT_ONCE syncs may follow each other without a pause. Then one may start every _SECONDS_EACH."""
 _FIRST_RETRY_SECONDS = 2.0
 _LONGEST_RETRY_SECONDS = 30.0
 _STOP_SECONDS = 2.0

@@ -25,10 +25,10 @@ from websockets.sync.client import ClientConnection, connect
 
 PATH = "/v1/ws"
 SILENCE_SECONDS = 75.0
-"""A connection on which nothing was received for so long, not even a ping, is taken to be dead."""
+"""A connection is closed if nothing, not even a ping, was received for this time."""
 
 _SUBSCRIBE = json.dumps({"type": "subscriptions.set", "requestID": "all", "chatIDs": ["*"]})
-# How often a connection without a message is looked at. A program that stops waits for so long.
+# The longest wait for a message. A program that stops may have to wait for this time.
 _LOOK_SECONDS = 0.5
 _OPEN_SECONDS = 10.0
 _CLOSE_SECONDS = 1.0
@@ -41,7 +41,7 @@ _LONGEST_PAUSE_SECONDS = 60.0
 # A person must act before a refused token is accepted, and update Beeper before it sends events.
 _REFUSED_PAUSE_SECONDS = 300.0
 _UNSUPPORTED_PAUSE_SECONDS = 3_600.0
-# A connection that lasted so long was no failure. A server that accepts and at once closes is one.
+# A connection that lasted for this time counts as a success. A shorter one counts as a failure.
 _STEADY_SECONDS = 30.0
 
 # The library's debug log has the headers of requests, and so the token.
@@ -148,7 +148,7 @@ class EventListener:
     may be replaced. `on_hint` is called with the id of a chat that has changed, or with None if any chat may
     have changed, because events were missed before a connection. At the first attempt none are missed,
     because the program that begins to listen also syncs. None is also a hint that Beeper begins to refuse the
-    token: a sync finds that out. `on_state` is called when the state changes.
+    token: a sync then records that. `on_state` is called when the state changes.
 
     `clock` returns seconds. `wait` waits for so many seconds, and returns True at once when the listener is
     to stop; by default it waits for `stopped`. `jitter` returns a number from 0 to 1.
@@ -225,7 +225,7 @@ class EventListener:
                 raise _SilenceError
 
     def _handle(self, message: str | bytes, connection: Connection) -> None:
-        """Handles one message. What is not understood is passed over. Raises _SubscriptionError."""
+        """Handles one message, and ignores one of an unknown kind. Raises _SubscriptionError."""
         try:
             content = json.loads(message)
         except (ValueError, RecursionError):
@@ -252,7 +252,7 @@ class EventListener:
             self._on_state(state)
 
     def _pause(self, state: ListenerState, failures: int) -> float:
-        """Returns the seconds until the next connection: at least half of what is usual, by chance."""
+        """Returns the seconds until the next connection: from half to all of the usual pause, by chance."""
         match state:
             case ListenerState.UNSUPPORTED:
                 seconds = _UNSUPPORTED_PAUSE_SECONDS
