@@ -102,7 +102,7 @@ class Agent:
     def _begin(self) -> None:
         """Takes the lease. Raises CommandError if another agent has it, StoreUnavailableError."""
         self._renew()
-        # Whoever had the lease before does not sync any more, but may have been killed while it did.
+        # The agent that had the lease before has ended, but may have been killed during a sync.
         self.wiring.sync_lock.free()
         self._set(phase=Phase.RUNNING)
         self.ready()
