@@ -164,9 +164,9 @@ def _with_beeper(known: AgentStatus, stack: str) -> AgentStatus:
     """Returns the status with the reason why the last sync could not read Beeper, if it could not."""
     match known.last_sync:
         case "offline":
-            return replace(known, text=BEEPER_UNREACHABLE, advice=agent_advice(stack).start)
+            return replace(known, text=BEEPER_UNREACHABLE, advice=agent_advice(stack).if_closed)
         case "unauthorized":
-            return replace(known, text=BEEPER_REFUSES, advice=agent_advice(stack).new_token)
+            return replace(known, text=BEEPER_REFUSES, advice=agent_advice(stack).if_refused)
     return known
 
 

@@ -232,9 +232,9 @@ def _beeper_at_last_sync(origin: Origin, advice: BeeperAdvice, *, is_syncing: bo
         case "ok":
             return Finding("Beeper", Verdict.OK, f"answered {when}")
         case "offline":
-            return Finding("Beeper", Verdict.BAD, f"could not be reached {when}", advice.start)
+            return Finding("Beeper", Verdict.BAD, f"could not be reached {when}", advice.if_closed)
         case "unauthorized":
-            return Finding("Beeper", Verdict.BAD, f"refused the token {when}", advice.new_token)
+            return Finding("Beeper", Verdict.BAD, f"refused the token {when}", advice.if_refused)
     remedy = _WAIT_FOR_SYNC if is_syncing else "run `imagecache sync` with the admin token"
     return Finding("Beeper", Verdict.WARN, "has never been asked", remedy)
 

@@ -24,13 +24,13 @@ class Explanation:
 class BeeperAdvice:
     """What the person can do if Beeper cannot be reached, and if it refuses the token."""
 
-    start: str
-    new_token: str
+    if_closed: str
+    if_refused: str
 
 
 WITHOUT_AGENT = BeeperAdvice(
-    start="start Beeper Desktop, and its tunnel if the cache is on AWS",
-    new_token="create a read-only token in Beeper's settings and store it "  # noqa: S106 - advice
+    if_closed="start Beeper Desktop, and its tunnel if the cache is on AWS",
+    if_refused="create a read-only token in Beeper's settings and store it "
     "(`make secrets` on AWS, BEEPER_TOKEN for `make run`)",
 )
 
@@ -38,8 +38,8 @@ WITHOUT_AGENT = BeeperAdvice(
 def agent_advice(stack: str = "NAME") -> BeeperAdvice:
     """Returns the advice if the agent of this stack reads Beeper."""
     return BeeperAdvice(
-        start="start Beeper Desktop on the agent's computer",
-        new_token="connect Beeper again with `make run` in the agent's clone, or set BEEPER_TOKEN and run"
+        if_closed="start Beeper Desktop on the agent's computer",
+        if_refused="connect Beeper again with `make run` in the agent's clone, or set BEEPER_TOKEN and run"
         f" `imagecache agent install --stack {stack}` again",
     )
 
@@ -158,14 +158,14 @@ def explain_failure(reason: str) -> Explanation:
 def unreachable_beeper(advice: BeeperAdvice) -> Explanation:
     """Returns the explanation of an image that is missing because Beeper could not be reached."""
     text = "Beeper, or the media server, could not be reached"
-    return Explanation("origin_down", text, f"{advice.start}; {_RETRIED}")
+    return Explanation("origin_down", text, f"{advice.if_closed}; {_RETRIED}")
 
 
 def explain_refusal(code: str, advice: BeeperAdvice) -> Explanation:
     """Returns the explanation of why a sweep deleted nothing, or nothing more."""
     if code == "offline":
         text = "Beeper has not been reached for 48 hours"
-        return Explanation(code, text, f"{advice.start}; or run {_FORCE_CLEANUP}")
+        return Explanation(code, text, f"{advice.if_closed}; or run {_FORCE_CLEANUP}")
     return _SWEEP_REFUSALS.get(code, Explanation(code, code))
 
 
@@ -176,9 +176,9 @@ def explain_sync(job: Job, advice: BeeperAdvice) -> Explanation:
     code = str(job.result.get("outcome", "unknown"))
     match code:
         case "offline":
-            return Explanation(code, BEEPER_UNREACHABLE, advice.start)
+            return Explanation(code, BEEPER_UNREACHABLE, advice.if_closed)
         case "unauthorized":
-            return Explanation(code, BEEPER_REFUSES, advice.new_token)
+            return Explanation(code, BEEPER_REFUSES, advice.if_refused)
     # A newer API may have outcomes that this command does not know.
     return _SYNC_OUTCOMES.get(code, Explanation(code, f"{code}: {_sync_counts(job)}"))
 

@@ -129,7 +129,7 @@ def test_originals_that_the_stack_has_lost_are_counted(
             ["backup", "verify", "."],
             "has no complete backup: check the path, or run `imagecache backup` first",
         ),
-        (["backup", "copy", "another"], "`imagecache --help` shows what is possible"),
+        (["backup", "copy", "another"], "`imagecache backup --help` shows what is possible"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(imagecache: Command, arguments: list[str], message: str) -> None:
