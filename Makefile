@@ -32,7 +32,7 @@ test: ## Run all checks and tests; ONLY=tests/unit for some
 	@$(DEV) pytest -n 2 $(ONLY)
 
 proof: ## Kill the local stack 50 times, and compare what is left with what it had acknowledged; SEED= to repeat
-	@PROOF_KILLS=50 PROOF_SEED=$(SEED) $(DEV) pytest -s tests/end_to_end/test_kills.py
+	@export PROOF_KILLS=50 PROOF_SEED=$(SEED) && $(DEV) pytest -s tests/end_to_end/test_kills.py
 
 format: ## Format the code, and correct what the style checks can correct
 	@$(DEV) ruff check --fix-only .
