@@ -252,7 +252,7 @@ class Chat:
 
 
 class EventType(StrEnum):
-    """What an event says of its chat."""
+    """Names what has happened to the chat of an event."""
 
     CHAT_UPSERTED = "chat.upserted"
     CHAT_DELETED = "chat.deleted"

@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 class Phase(StrEnum):
-    """What an agent does. TROUBLE: it repeats what fails. ENDED: it could not go on; `text` is why."""
+    """Names what an agent does.
+
+    TROUBLE: it repeats what fails. ENDED: it could not go on, for the reason in AgentStatus.text.
+    """
 
     STARTING = "starting"
     RUNNING = "running"

@@ -22,7 +22,7 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a trouble means and what to do. One that `needs_start` ends the agent.
+    """Explains a trouble, and says what a person can do. A trouble that `needs_start` ends the agent.
 
     The service starts it again after a pause of up to five minutes, with the credentials and the settings of
     that moment.

@@ -22,7 +22,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class BeeperAdvice:
-    """What the person can do if Beeper cannot be reached, and if it refuses the token."""
+    """Says what the person can do if Beeper cannot be reached, and if it refuses the token."""
 
     if_closed: str
     if_refused: str
