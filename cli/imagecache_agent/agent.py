@@ -196,7 +196,7 @@ class Agent:
             else:
                 failures = 0
                 self._note_trouble(name, "")
-            self.stopping.wait(min(_FIRST_PAUSE * 2**failures, _LONGEST_PAUSE) if failures else pause)
+            self.stopping.wait(pause_after(failures) if failures else pause)
 
     def _check_settings(self) -> None:
         if self.settings_changed():
@@ -244,6 +244,14 @@ class Agent:
                 changes["since"] = self.wiring.clock()
             self._status = replace(self._status, **changes)
             self.record(self._status)
+
+
+def pause_after(failures: int) -> float:
+    """Returns the seconds to wait after so many failures in a row: 2, 4, ... 60.
+
+    A week without a network is 10,000 failures, so the power must have a limit: it would not fit a float.
+    """
+    return min(_FIRST_PAUSE * float(2 ** min(failures, 10)), _LONGEST_PAUSE)
 
 
 def _utc(moment: int) -> str:

@@ -22,7 +22,7 @@ from imagecache.errors import StoreUnavailableError
 from imagecache.model.agent import KnownAgent
 from imagecache_agent import work
 from imagecache_agent.account import Key, client_maker, open_session, read_key, refuse_wide_rights
-from imagecache_agent.agent import Agent, Timing
+from imagecache_agent.agent import Agent, Timing, pause_after
 from imagecache_agent.beeper import find_origins, headers_now
 from imagecache_agent.elapsed import Elapsed
 from imagecache_agent.folder import AgentFolder
@@ -215,6 +215,10 @@ def test_trouble_that_may_end_is_told_and_waited_for(
     wait_for(lambda: world.now.phase is Phase.RUNNING)
     assert (world.now.text, world.now.advice) == ("", "")
     world.stop()
+
+
+def test_the_pause_after_failures_is_a_minute_also_after_a_week() -> None:
+    assert [pause_after(failures) for failures in (1, 2, 5, 6, 10_000)] == [2, 4, 32, 60, 60]
 
 
 @pytest.mark.parametrize(
