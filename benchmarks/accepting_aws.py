@@ -6,6 +6,7 @@ each name of a benchmark is new. `python -m benchmarks.accepting_aws` prints the
 """
 
 import asyncio
+import base64
 import contextlib
 import json
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 _HOST = "127.0.0.1"
+_SALT = base64.b64encode(bytes(32)).decode()
 _ROOT = Path(__file__).parent.parent
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 _OPERATION = re.compile(rb"\r\nx-amz-target: *DynamoDB_20120810\.([A-Za-z]+)", re.IGNORECASE)
@@ -51,10 +53,14 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 def _answer_of_dynamodb(operation: str, request: Any) -> bytes:
-    """Returns the answer of empty tables. Raises KeyError if the operation is not one of the cacher's."""
+    """Returns the answer of tables whose only row is the salt of blob ids.
+
+    Raises KeyError if the operation is not one of the cacher's.
+    """
     won = {"status": {"S": "pending"}, "sourceUrl": {"S": ""}, "attempts": {"N": "1"}}
+    is_salt = request.get("Key") == {"name": {"S": "salt"}}
     answers: dict[str, Any] = {
-        "GetItem": {},
+        "GetItem": {"Item": {**request["Key"], "salt": {"B": _SALT}}} if is_salt else {},
         "PutItem": {},
         "UpdateItem": {"Attributes": {**request.get("Key", {}), **won}},
     }
