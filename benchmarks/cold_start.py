@@ -302,7 +302,7 @@ def _naive_layers(folder: Path) -> dict[str, Path]:
     ours = ROOT / "layers" / "domain" / "imagecache"
     package = layers["DomainLayer"] / "imagecache"
     shutil.copytree(ours, package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "aws_reads.py").write_text(_NAIVE_CLIENTS)
+    (package / "aws_requests.py").write_text(_NAIVE_CLIENTS)
     return layers
 
 

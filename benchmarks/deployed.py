@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from imagecache.aws_reads import DirectClient
+from imagecache.aws_requests import DirectClient
 from imagecache.config import Config
 from imagecache.wiring import MakeClient
 from local.deploy import DeployedStack
@@ -32,16 +32,16 @@ def counting_clients(calls: Counter[str], make: MakeClient) -> MakeClient:
         client: Any = make(service, **options)
         client.meta.events.register("before-call.*.*", lambda model, **_: calls.update([model.name]))
         if isinstance(client, DirectClient):
-            for method, operation in client.reads.items():
+            for method, operation in client.operations.items():
                 setattr(client, method, _counted(getattr(client, method), operation, calls))
         return client
 
     return make_client
 
 
-def _counted(read: Callable[..., Any], operation: str, calls: Counter[str]) -> Callable[..., Any]:
+def _counted(send: Callable[..., Any], operation: str, calls: Counter[str]) -> Callable[..., Any]:
     def counted(**parameters: Any) -> Any:
         calls.update([operation])
-        return read(**parameters)
+        return send(**parameters)
 
     return counted

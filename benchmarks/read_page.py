@@ -28,7 +28,7 @@ from benchmarks.results import Result, Target
 from imagecache.api import chats as chat_routes
 from imagecache.api import values
 from imagecache.api.http import serve
-from imagecache.aws_reads import function_clients
+from imagecache.aws_requests import function_clients
 from imagecache.clock import now
 from imagecache.model.access import Role
 from imagecache.stores.chats import shown

@@ -27,7 +27,7 @@ from benchmarks.generated_pages import GeneratedPages
 from benchmarks.results import Result, Target
 from benchmarks.running import cpu_seconds, peak_megabytes
 from imagecache.aws_clients import client_maker
-from imagecache.aws_reads import function_clients
+from imagecache.aws_requests import function_clients
 from imagecache.clock import DAY, now
 from imagecache.config import Config
 from imagecache.model.chat import Chat

@@ -31,7 +31,7 @@ from demo.chats import Chat, Network, Person
 from demo.media import Media, Picture
 from demo.service import DemoAccount
 from imagecache.aws_clients import client_maker
-from imagecache.aws_reads import function_clients
+from imagecache.aws_requests import function_clients
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.sources.beeper.chats import ChatApi

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
 
 from imagecache.api.http import Response, serve
-from imagecache.aws_reads import function_clients
+from imagecache.aws_requests import function_clients
 from imagecache.clock import now
 from imagecache.config import Config, JobFunctions
 from imagecache.wiring import Wiring

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import re
 import socket
 import ssl
 import tempfile
@@ -21,7 +22,10 @@ Say = Callable[[socket.socket], None]
 
 
 class Origin:
-    """`with Origin(say) as origin`: `say` answers every request, `origin.requests` has their heads."""
+    """`with Origin(say) as origin`: `say` answers every request.
+
+    `origin.requests` has their heads, and `origin.bodies` the bodies of those that have one.
+    """
 
     def __init__(self, say: Say, *, tls: ssl.SSLContext | None = None) -> None:
         self._say = say
@@ -30,6 +34,7 @@ class Origin:
         self.port: int = self._listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.requests: list[str] = []
+        self.bodies: list[bytes] = []
         self.sent = 0
         self._open: list[socket.socket] = []
 
@@ -57,7 +62,11 @@ class Origin:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             stack.enter_context(connection)
             self._open.append(connection)
-            while head := _head(connection):
+            while received := _head(connection):
+                head, body = received
+                length = re.search(r"\r\ncontent-length: *([0-9]+)", head, re.IGNORECASE)
+                if length:
+                    self.bodies.append(_body(connection, head, body, int(length[1])))
                 self.requests.append(head)
                 self.answer_to(head)(connection)
 
@@ -66,15 +75,25 @@ class Origin:
         return self._say
 
 
-def _head(connection: socket.socket) -> str:
-    """Returns a request up to its empty line, or an empty text if the client has hung up."""
-    head = b""
-    while b"\r\n\r\n" not in head:
+def _head(connection: socket.socket) -> tuple[str, bytes] | None:
+    """Returns a request up to its empty line, and what came with it. Returns None if the client hangs up."""
+    received = b""
+    while b"\r\n\r\n" not in received:
         part = connection.recv(4096)
         if not part:
-            return ""
-        head += part
-    return head.decode("latin-1")
+            return None
+        received += part
+    head, end, body = received.partition(b"\r\n\r\n")
+    return (head + end).decode("latin-1"), body
+
+
+def _body(connection: socket.socket, head: str, body: bytes, length: int) -> bytes:
+    """Returns the body of a request, of which the beginning came with its head."""
+    if "\r\nexpect: 100-continue\r\n" in head.lower():
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    while len(body) < length and (part := connection.recv(65_536)):
+        body += part
+    return body
 
 
 def answer(status: str, body: bytes = b"", *headers: str, length: int | None = None) -> Say:

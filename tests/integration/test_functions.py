@@ -103,7 +103,7 @@ def environment(stack: Stack, demo: DemoAccount, monkeypatch: pytest.MonkeyPatch
     for name, value in (ENVIRONMENT | here).items():
         monkeypatch.setenv(name, value)
     # moto answers clients of botocore only.
-    monkeypatch.setattr("imagecache.aws_reads.function_clients", lambda *_, **__: with_one_session())
+    monkeypatch.setattr("imagecache.aws_requests.function_clients", lambda *_, **__: with_one_session())
 
 
 @pytest.mark.usefixtures("environment")
@@ -495,7 +495,7 @@ def test_the_text_of_an_exception_reaches_neither_the_log_nor_lambda_which_would
 
     session = Session()
     session.register("before-call", raise_with_url)
-    monkeypatch.setattr("imagecache.aws_reads.function_clients", lambda *_, **__: session.create_client)
+    monkeypatch.setattr("imagecache.aws_requests.function_clients", lambda *_, **__: session.create_client)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"{name}-that-fails-with-a-url")
     monkeypatch.setenv("DEX_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("DEX_API_KEY_PARAMETER", "/mine/dex-api-key")

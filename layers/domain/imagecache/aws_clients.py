@@ -14,7 +14,7 @@ from botocore.parsers import JSONParser, ResponseParser, ResponseParserFactory
 from botocore.session import Session
 from botocore.utils import parse_timestamp
 
-from imagecache.aws_reads import json_without_binary
+from imagecache.aws_requests import json_of
 
 if TYPE_CHECKING:
     from botocore.model import Shape
@@ -74,14 +74,14 @@ class _ItemParser(JSONParser):
     """Returns the JSON of an answer with items as it is, which is what botocore's parser makes of it, too.
 
     botocore's parser looks up the type of every attribute of every item. For a page of chats that takes more
-    CPU time than everything else together. Only binary attributes need it, which it decodes from Base64.
+    CPU time than everything else together.
     """
 
     def parse(self, response: Mapping[str, Any], shape: "Shape") -> Any:
         """Returns the answer as a dict. Errors, and what is not JSON, are parsed by botocore's own parser."""
         # botocore has no shape for an operation without an answer, although its type says so.
         has_items = shape and shape.name in _ANSWERS_WITH_ITEMS and response["status_code"] == HTTPStatus.OK
-        answer = json_without_binary(response["body"]) if has_items else None
+        answer = json_of(response["body"]) if has_items else None
         if answer is None:
             # botocore's parser accepts also what is cut off. It is then sent again, as its checksum is wrong.
             return super().parse(response, shape)

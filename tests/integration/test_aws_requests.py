@@ -1,5 +1,8 @@
-"""A function's reads of DynamoDB and SSM are sent directly, with the same answers as botocore's."""
+"""The frequent requests of a function are sent directly, with the same answers as botocore's."""
 
+import base64
+import hashlib
+import io
 import json
 import ssl
 from binascii import crc32
@@ -7,19 +10,26 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
-from threading import Barrier
+from http.client import HTTPMessage
+from threading import Barrier, RLock
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.models import Model
 
-from imagecache.aws_reads import DirectClient, function_clients, signer
+from imagecache.aws_http import Answer, signer
+from imagecache.aws_requests import DirectClient, S3Client, function_clients
+from imagecache.stores.dynamodb import bound, deleted, saved, updated
 from tests.hostile.origin import Origin, Say, answer, certificate, cut_short
 
 NOW = 1_790_000_000_000
@@ -55,7 +65,7 @@ MakeClient = Callable[..., Any]
 
 @pytest.fixture
 def client_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeClient]:
-    """Makes clients of the service at a URL, whose direct reads and those by botocore go there."""
+    """Makes clients of the service at a URL, whose direct requests and those by botocore go there."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     with ExitStack() as clients:
@@ -100,6 +110,35 @@ def test_a_request_has_the_signature_of_botocore(
     assert sign(body, headers) == {**expected, "host": host}
 
 
+@given(
+    body=st.binary(max_size=200),
+    token=st.none() | st.text("abc/+=", min_size=1),
+    now=st.integers(0, 4_000_000_000_000),
+    path=st.from_regex(r"/(originals|images)/[A-Za-z0-9/._-]+", fullmatch=True),
+)
+def test_an_object_has_the_signature_of_botocore(body: bytes, token: str | None, now: int, path: str) -> None:
+    url = "https://pictures.s3.eu-west-1.amazonaws.com"
+    headers = {"content-type": "image/webp", "x-amz-checksum-crc32": "AAAAAA=="}
+    sign = signer(
+        "s3",
+        url,
+        region="eu-west-1",
+        access_key="AKIA",
+        secret_key="secret/+",
+        session_token=token,
+        clock=lambda: now,
+    )
+    request = AWSRequest("PUT", f"{url}{path}", headers=headers, data=body)
+    request.context["client_config"] = Config(s3={"payload_signing_enabled": True})
+    moment = datetime.fromtimestamp(now // 1000, UTC)
+    with patch("botocore.auth.get_current_datetime", lambda: moment):
+        S3SigV4Auth(Credentials("AKIA", "secret/+", token), "s3", "eu-west-1").add_auth(request)
+
+    expected = {name.lower(): value for name, value in request.headers.items()}
+    signed = sign(body, headers, method="PUT", path=path)
+    assert signed == {**expected, "host": "pictures.s3.eu-west-1.amazonaws.com"}
+
+
 def test_a_read_is_sent_directly_over_a_connection_that_is_kept(client_of: MakeClient) -> None:
     with Service(ok(FOUND), ok(FOUND)) as service:
         dynamodb = client_of(service.url)
@@ -119,13 +158,36 @@ def test_secrets_are_read_directly(client_of: MakeClient) -> None:
         assert "\r\nx-amz-target: AmazonSSM.GetParameters\r\n" in service.requests[0]
 
 
-BINARY = json.dumps({"Item": {"b": {"B": "QQ=="}}}).encode()
+@pytest.mark.parametrize(
+    ("received", "item"),
+    [
+        ({"b": {"B": "QQ=="}}, {"b": {"B": b"A"}}),
+        ({"b": {"BS": ["QQ==", "Qg=="]}}, {"b": {"BS": [b"A", b"B"]}}),
+        ({"m": {"M": {"l": {"L": [{"B": "QQ=="}]}}}}, {"m": {"M": {"l": {"L": [{"B": b"A"}]}}}}),
+        ({"B": {"S": "BS"}, "BS": {"S": "B"}}, {"B": {"S": "BS"}, "BS": {"S": "B"}}),
+    ],
+)
+def test_binary_attributes_are_decoded_as_by_botocore(
+    client_of: MakeClient, received: Mapping[str, Any], item: Mapping[str, Any]
+) -> None:
+    body = ok(json.dumps({"Item": received}).encode())
+    with Service(body, body) as service:
+        dynamodb = client_of(service.url)
+
+        assert dynamodb.get_item(TableName="t", Key=KEY)["Item"] == item
+        assert dynamodb.by_botocore().get_item(TableName="t", Key=KEY)["Item"] == item
+        assert service.senders == ["direct", "botocore"]
+
+
+def test_a_write_that_answers_with_the_text_b_is_sent_once(client_of: MakeClient) -> None:
+    with Service(ok(b'{"Attributes":{"a":{"S":"x"},"b":{"S":"B"}}}')) as service:
+        assert updated_row(row_of(client_of(service.url)))
+        assert service.senders == ["direct"]
 
 
 @pytest.mark.parametrize(
     ("first", "second", "item"),
     [
-        (ok(BINARY), ok(BINARY), {"b": {"B": b"A"}}),
         (ok(FOUND, checksum=1), ok(FOUND), ITEM),
         (ok(FOUND[:-3]), ok(FOUND), ITEM),
         (cut_short("200 OK", FOUND, length=1000), ok(FOUND), ITEM),
@@ -134,7 +196,7 @@ BINARY = json.dumps({"Item": {"b": {"B": "QQ=="}}}).encode()
         (lambda connection: connection.close(), ok(FOUND), ITEM),
         (lambda connection: connection.sendall(b"nothing of HTTP\r\n\r\n"), ok(FOUND), ITEM),
     ],
-    ids=["binary", "damaged", "cut JSON", "cut", "error", "throttled", "closed", "not HTTP"],
+    ids=["damaged", "cut JSON", "cut", "error", "throttled", "closed", "not HTTP"],
 )
 def test_botocore_repeats_a_read_whose_answer_is_not_a_whole_success(
     client_of: MakeClient, first: Say, second: Say, item: Mapping[str, Any]
@@ -164,7 +226,7 @@ def test_a_read_that_is_not_answered_in_time_is_repeated_by_botocore(
     client_of: MakeClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("imagecache.aws_reads._TIMEOUT", 0.1)
+    monkeypatch.setattr("imagecache.aws_http._TIMEOUT", 0.1)
     with Service(lambda _connection: None, ok(FOUND)) as service:
         dynamodb = client_of(service.url)
 
@@ -176,7 +238,7 @@ def test_after_a_read_that_is_not_answered_in_time_no_older_connection_is_used(
     client_of: MakeClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("imagecache.aws_reads._TIMEOUT", 1)
+    monkeypatch.setattr("imagecache.aws_http._TIMEOUT", 1)
     both_are_sent = Barrier(2)
 
     def answer_together(connection: Any) -> None:
@@ -211,11 +273,138 @@ def test_a_service_that_cannot_be_reached_is_the_error_of_botocore(client_of: Ma
         dynamodb.query(TableName="t")
 
 
-def test_a_write_is_sent_by_botocore(client_of: MakeClient) -> None:
+REFUSED = answer(
+    "400 Bad Request",
+    b'{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no"}',
+)
+
+
+class Row(Model):
+    """A row of a table, as the stores define theirs."""
+
+    a = UnicodeAttribute(hash_key=True)
+    b = UnicodeAttribute(null=True)
+
+
+def row_of(dynamodb: Any) -> Row:
+    return bound(Row, table_name="t", dynamodb=dynamodb)("x")
+
+
+def updated_row(row: Row) -> bool:
+    return updated(row, [Row.b.set("y")], Row.b.does_not_exist())
+
+
+def saved_row(row: Row) -> bool:
+    return saved(row, Row.a.does_not_exist())
+
+
+def deleted_row(row: Row) -> bool:
+    return deleted(row, Row.a.exists())
+
+
+def test_a_write_is_sent_directly(client_of: MakeClient) -> None:
     with Service(ok(b"{}")) as service:
         client_of(service.url).put_item(TableName="t", Item=ITEM)
 
+        assert service.senders == ["direct"]
+        assert "\r\nx-amz-target: DynamoDB_20120810.PutItem\r\n" in service.requests[0]
+
+
+def test_the_writes_of_pynamodb_are_sent_directly(client_of: MakeClient) -> None:
+    stored = ok(b'{"Attributes":{"a":{"S":"x"},"b":{"S":"y"}}}')
+    with Service(stored, ok(b"{}"), ok(b"{}")) as service:
+        row = row_of(client_of(service.url))
+
+        assert updated_row(row)
+        assert row.b == "y"
+        assert saved_row(row)
+        assert deleted_row(row)
+        assert service.senders == ["direct"] * 3
+
+
+@pytest.mark.parametrize("write", [updated_row, saved_row, deleted_row])
+def test_a_write_whose_condition_does_not_hold_is_refused_after_one_request(
+    client_of: MakeClient, write: Callable[[Row], bool]
+) -> None:
+    with Service(REFUSED) as service:
+        assert not write(row_of(client_of(service.url)))
+        assert service.senders == ["direct"]
+
+
+def test_a_write_whose_answer_is_lost_is_repeated_by_botocore(client_of: MakeClient) -> None:
+    with Service(lambda connection: connection.close(), REFUSED) as service:
+        assert not saved_row(row_of(client_of(service.url)))
+        assert service.senders == ["direct", "botocore"]
+
+
+def test_a_binary_value_is_written_by_botocore(client_of: MakeClient) -> None:
+    with Service(ok(b"{}")) as service:
+        client_of(service.url).put_item(TableName="t", Item={"a": {"B": b"x"}})
+
         assert service.senders == ["botocore"]
+        assert json.loads(service.bodies[0]) == {"TableName": "t", "Item": {"a": {"B": "eA=="}}}
+
+
+def test_messages_are_sent_directly(client_of: MakeClient) -> None:
+    with Service(ok(b'{"Successful":[{"Id":"0"}]}')) as service:
+        answered = client_of(service.url, "sqs").send_message_batch(QueueUrl="u", Entries=[{"Id": "0"}])
+
+        assert answered == {"Successful": [{"Id": "0"}]}
+        assert service.senders == ["direct"]
+        assert "\r\nx-amz-target: AmazonSQS.SendMessageBatch\r\n" in service.requests[0]
+
+
+PHOTO = {"Bucket": "pictures", "Key": "images/a-b_C/96.webp", "Body": b"photo", "ContentType": "image/webp"}
+
+
+def test_an_object_is_stored_directly_with_its_checksums(client_of: MakeClient) -> None:
+    with Service(answer("200 OK")) as service:
+        client_of(service.url, "s3").put_object(**PHOTO, CacheControl="immutable")
+
+        assert service.senders == ["direct"]
+        head, body = service.requests[0], service.bodies[0]
+    assert body == b"photo"
+    assert head.startswith("PUT /pictures/images/a-b_C/96.webp HTTP/1.1\r\n")
+    for line in (
+        "content-type: image/webp",
+        "cache-control: immutable",
+        f"x-amz-content-sha256: {hashlib.sha256(b'photo').hexdigest()}",
+        f"x-amz-checksum-crc32: {base64.b64encode(crc32(b'photo').to_bytes(4)).decode()}",
+    ):
+        assert f"\r\n{line}\r\n" in head
+
+
+@pytest.mark.parametrize("refusal", ["500 Error", "503 Slow Down", "307 Temporary Redirect"])
+def test_botocore_repeats_an_object_that_is_not_stored(client_of: MakeClient, refusal: str) -> None:
+    with Service(answer(refusal), answer("200 OK")) as service:
+        client_of(service.url, "s3").put_object(**PHOTO)
+
+        assert service.senders == ["direct", "botocore"]
+
+
+@pytest.mark.parametrize(
+    "other", [{"Key": "a b"}, {"Key": "ä"}, {"Body": io.BytesIO(b"x")}, {"Metadata": {"a": "b"}}]
+)
+def test_an_object_that_is_not_plain_is_stored_by_botocore(
+    client_of: MakeClient, other: Mapping[str, Any]
+) -> None:
+    with Service(answer("200 OK")) as service:
+        client_of(service.url, "s3").put_object(**{**PHOTO, **other})
+
+        assert service.senders == ["botocore"]
+
+
+def test_each_bucket_has_a_host_of_its_own_at_aws() -> None:
+    urls: list[str] = []
+
+    def server(url: str) -> Any:
+        urls.append(url)
+        return SimpleNamespace(send=lambda *_, **place: Answer(200, HTTPMessage(), place["path"].encode()))
+
+    s3 = S3Client(server, "", "eu-west-1", make_with_botocore=lambda: None, lock=RLock())
+    s3.put_object(**PHOTO)
+    s3.put_object(**PHOTO)
+    assert urls == ["https://pictures.s3.eu-west-1.amazonaws.com"]
 
 
 @pytest.fixture(scope="module")
