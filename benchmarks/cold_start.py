@@ -22,12 +22,17 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from benchmarks.deployed import deployed_settings
-from benchmarks.processes import ProcessCost, measured
+import boto3
+
+from benchmarks.deployed import deployed_config, deployed_settings
+from benchmarks.processes import ProcessCost, ProcessFailedError, measured
 from benchmarks.results import Result, Target
 from demo.dex import FakeDex
 from demo.listener import Listener
 from demo.service import DemoAccount
+from imagecache.clock import now
+from imagecache.model.image import ImageMessage
+from imagecache.queues.images import to_body
 from local.deploy import DeployedStack
 from local.engine import REGION
 from local.stack import local_stack
@@ -116,7 +121,8 @@ def run() -> Result:
             _dex() as dex_url,
             local_stack(folder / "stack", parameters=parameters, secrets=secrets) as stack,
         ):
-            starts = _Starts(stack, builds, dex_url, folder / "peak")
+            source_url = f"mxc://{demo.account.deliverable()[0]}"
+            starts = _Starts(stack, builds, dex_url, source_url, folder / "peak")
             figures = {function.name: starts.of(function) for function in _FUNCTIONS}
             emulated = {
                 function.name: starts.emulated(function, folder / "emulator")
@@ -155,11 +161,15 @@ def _targets(figures: Mapping[str, Any]) -> Iterator[Target]:
 
 @dataclass(frozen=True, slots=True)
 class _Starts:
-    """Starts functions of a deployed stack from several builds of the layers, by the name of the build."""
+    """Starts functions of a deployed stack from several builds of the layers, by the name of the build.
+
+    `source_url` is a picture that the demo account has.
+    """
 
     stack: DeployedStack
     builds: Mapping[str, Mapping[str, Path]]
     dex_url: str
+    source_url: str
     peak_file: Path
 
     def of(self, function: _Function) -> dict[str, Any]:
@@ -179,10 +189,14 @@ class _Starts:
 
     def _start(self, function: _Function, build: str, number: int) -> ProcessCost:
         event = json.loads((ROOT / "events" / f"{function.event}.json").read_text())
+        image_key = f"cold/{build}.{number}"  # An image that is cached already would not be downloaded.
         if function.event == "schedule":
             event["id"] = f"{function.name} {build} {number}"  # An event that is repeated is skipped.
         if function.event == "chats":
             event["queryStringParameters"] = {"limit": "50"}
+        if function.event == "images":
+            [record] = event["Records"]
+            record["body"] = to_body(ImageMessage(image_key, self.source_url, now()))
         # -I -S -B: nothing but the function and its layers is found, and no bytecode is written.
         command: list[str | Path] = [
             sys.executable,
@@ -196,7 +210,17 @@ class _Starts:
         ]
         search_path = [_code(function), *self._layers(function, build)]
         cost = measured([*command, *search_path], environment=self._environment(function))
+        if function.event == "images":
+            self._check_is_cached(image_key, function)
         return replace(cost, peak_mebibytes=int(self.peak_file.read_text()) / 1024)
+
+    def _check_is_cached(self, image_key: str, function: _Function) -> None:
+        """Raises ProcessFailedError if the image is not cached: a start that does less would look better."""
+        table = deployed_config(self.stack, function.logical_id).images_table
+        dynamodb: Any = boto3.client("dynamodb", **self.stack.engine.access)
+        item = dynamodb.get_item(TableName=table, Key={"imageKey": {"S": image_key}}).get("Item", {})
+        if item.get("status") != {"S": "cached"}:
+            raise ProcessFailedError(f"{function.name} has not cached the image: {item.get('reason')}")
 
     def emulated(self, function: _Function, folder: Path) -> dict[str, Any]:
         """Returns the milliseconds from an event to its answer in Lambda's own runtime, start included."""

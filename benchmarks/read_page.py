@@ -127,7 +127,7 @@ def _measure(way: Callable[[], object], times: _Times) -> None:
 def _ours(url: str, images: int, **headers: str) -> Callable[[], dict[str, Any]]:
     """Returns a function that answers the page as the deployed function does."""
     config = config_with(chats_table=chats_table(images), images_table=IMAGES_TABLE)
-    client = function_clients(competitors.environment(url), clock=now, lazy=True)("dynamodb")
+    client = function_clients(competitors.environment(url), clock=now)("dynamodb")
     routes = Wiring(config, make_client=lambda _service: client, clock=now).chat_routes().routes()
     event = {
         "routeKey": "GET /api/chats",

@@ -243,7 +243,7 @@ def _sweep_in_this_process() -> dict[str, Any]:
         counting = counting_clients(calls, partial(client_maker(), **access))
         make_client = GeneratedPages(int(images)).clients(counting)
     else:
-        make_client = counting_clients(calls, function_clients(os.environ, clock=now, lazy=False))
+        make_client = counting_clients(calls, function_clients(os.environ, clock=now))
     config = config_with(writes_at_once=_WRITES_AT_ONCE) if images else Config.from_env(os.environ)
     wiring = Wiring(config, make_client=make_client, clock=lambda: now() + _CLOCK_AHEAD)
     megabytes_before = peak_megabytes()

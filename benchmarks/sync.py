@@ -179,7 +179,7 @@ def _sync_in_this_process() -> dict[str, Any]:
     if os.environ.get("EMPTY_TABLES"):
         make_client = with_empty_tables(counting_clients(calls, client_maker()))
     else:
-        make_client = counting_clients(calls, function_clients(os.environ, clock=now, lazy=False))
+        make_client = counting_clients(calls, function_clients(os.environ, clock=now))
     chat_sync = Wiring(Config.from_env(os.environ), make_client=make_client, clock=now).chat_sync
     secrets = {"beeper-token": os.environ["BEEPER_TOKEN"]}
     megabytes_before = peak_megabytes()

@@ -16,9 +16,7 @@ from imagecache.config import Config, JobFunctions
 from imagecache.wiring import Wiring
 
 logger = Logger()
-wiring = Wiring(
-    Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now, lazy=False), clock=now
-)
+wiring = Wiring(Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now), clock=now)
 authorizer = wiring.authorizer
 admin_api = wiring.admin_api(
     functions=JobFunctions.from_env(os.environ).by_kind, new_id=lambda: secrets.token_hex(8), log=logger

@@ -22,7 +22,7 @@ from imagecache.wiring import Wiring
 limit_memory()
 config = Config.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(config, make_client=function_clients(os.environ, clock=now, lazy=False), clock=now)
+wiring = Wiring(config, make_client=function_clients(os.environ, clock=now), clock=now)
 connections = KeptConnections()
 
 

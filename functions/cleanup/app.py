@@ -28,7 +28,7 @@ RESERVE_MS = 60_000
 limit_memory()
 config = Config.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(config, make_client=function_clients(os.environ, clock=now, lazy=False), clock=now)
+wiring = Wiring(config, make_client=function_clients(os.environ, clock=now), clock=now)
 job_runner = wiring.job_runner
 sweep = wiring.sweep
 invocations = wiring.invocations

@@ -22,9 +22,7 @@ from imagecache.wiring import Wiring
 
 settings = DexSettings.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(
-    Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now, lazy=False), clock=now
-)
+wiring = Wiring(Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now), clock=now)
 contact_import = wiring.contact_import
 
 

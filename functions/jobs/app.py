@@ -25,9 +25,7 @@ from imagecache.wiring import Wiring
 RESERVE_MS = 30_000
 
 logger = Logger()
-wiring = Wiring(
-    Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now, lazy=False), clock=now
-)
+wiring = Wiring(Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now), clock=now)
 job_runner = wiring.job_runner
 backfill = wiring.image_backfill
 redrive = wiring.image_redrive

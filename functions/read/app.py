@@ -16,9 +16,7 @@ from imagecache.config import Config
 from imagecache.wiring import Wiring
 
 logger = Logger()
-wiring = Wiring(
-    Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now, lazy=True), clock=now
-)
+wiring = Wiring(Config.from_env(os.environ), make_client=function_clients(os.environ, clock=now), clock=now)
 authorizer = wiring.authorizer
 chat_routes = wiring.chat_routes().routes()
 

@@ -28,7 +28,7 @@ from imagecache.wiring import Wiring
 
 config = Config.from_env(os.environ)
 logger = Logger()
-wiring = Wiring(config, make_client=function_clients(os.environ, clock=now, lazy=False), clock=now)
+wiring = Wiring(config, make_client=function_clients(os.environ, clock=now), clock=now)
 sync_jobs = wiring.sync_jobs
 invocations = wiring.invocations
 

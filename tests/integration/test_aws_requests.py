@@ -28,7 +28,7 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.models import Model
 
 from imagecache.aws_http import Answer, signer
-from imagecache.aws_requests import DirectClient, S3Client, function_clients
+from imagecache.aws_requests import S3Client, function_clients
 from imagecache.stores.dynamodb import bound, deleted, saved, updated
 from tests.hostile.origin import Origin, Say, answer, certificate, cut_short
 
@@ -74,7 +74,7 @@ def client_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeClient]:
             environment = {**CREDENTIALS, "AWS_ENDPOINT_URL": url, "AWS_MAX_ATTEMPTS": "1", **settings}
             for name, value in environment.items():
                 monkeypatch.setenv(name, value)
-            client = function_clients(environment, clock=lambda: NOW, lazy=True)(service)
+            client = function_clients(environment, clock=lambda: NOW)(service)
             return clients.enter_context(closing(client))
 
         yield make
@@ -452,15 +452,11 @@ def test_nothing_is_sent_to_a_server_without_a_trusted_certificate(
 def test_botocore_sends_everything_if_only_it_knows_where_to(settings: Mapping[str, str]) -> None:
     made: list[str] = []
     with patch("imagecache.aws_clients.client_maker", lambda: made.append):
-        function_clients({**CREDENTIALS, **settings}, clock=lambda: NOW, lazy=True)("dynamodb")
+        function_clients({**CREDENTIALS, **settings}, clock=lambda: NOW)("dynamodb")
     assert made == ["dynamodb"]
 
 
-def test_botocore_is_imported_at_the_start_unless_the_client_is_lazy() -> None:
-    made: list[str] = []
-    with patch("imagecache.aws_clients.client_maker", lambda: made.append):
-        lazy = function_clients(CREDENTIALS, clock=lambda: NOW, lazy=True)("dynamodb")
-        assert isinstance(lazy, DirectClient)
-        assert made == []
-        function_clients(CREDENTIALS, clock=lambda: NOW, lazy=False)("dynamodb")
-    assert made == ["dynamodb"]
+def test_no_client_of_botocore_is_made_for_frequent_requests(client_of: MakeClient) -> None:
+    with Service(ok(b"{}")) as service, patch("imagecache.aws_clients.client_maker") as maker:
+        assert saved_row(row_of(client_of(service.url)))
+    assert not maker.called

@@ -71,13 +71,12 @@ _OBJECT_HEADERS = {"ContentType": "content-type", "CacheControl": "cache-control
 _REFUSED = "ConditionalCheckFailedException"
 
 
-def function_clients(environment: Mapping[str, str], *, clock: Clock, lazy: bool) -> "MakeClient":
+def function_clients(environment: Mapping[str, str], *, clock: Clock) -> "MakeClient":
     """Returns a maker of AWS clients, which send the frequent requests directly and the rest by botocore.
 
     `environment` has the credentials, the region and the endpoints, in the variables of every AWS SDK. If it
-    has no credentials, or a setting that only botocore understands, botocore sends everything. A client that
-    is `lazy` imports botocore when it is first needed: that saves time in a function that only reads. The
-    start of any other function is the better moment, because Lambda gives a start more CPU time.
+    has no credentials, or a setting that only botocore understands, botocore sends everything. Otherwise the
+    client of botocore is made when it is first needed, which saves time in a cold start.
     """
     # Clients of one session must be made by one thread at a time.
     lock = RLock()
@@ -103,10 +102,7 @@ def function_clients(environment: Mapping[str, str], *, clock: Clock, lazy: bool
 
         if options or not _is_direct(service, environment):
             return make_with_botocore()
-        client = make_direct(service, make_with_botocore)
-        if not lazy:
-            client.by_botocore()
-        return client
+        return make_direct(service, make_with_botocore)
 
     return make_client
 
@@ -169,6 +165,9 @@ class DirectClient:
     `operations` has the names of the operations by those of the client's methods. `lock` must be common to
     all clients of one session.
     """
+
+    # PynamoDB makes another client if this one has a signer without credentials.
+    _request_signer = None
 
     def __init__(
         self, operations: Mapping[str, str], *, make_with_botocore: Callable[[], Any], lock: RLock
