@@ -39,7 +39,8 @@ from local.stack import local_stack
 from local.template import ROOT, TEMPLATE, read_template
 from tests.artifacts.emulator import emulator
 
-_DEMO_SCALE = 0.05
+_DEMO_SCALE = 0.5  # enough chats for a full first page
+_CHATS = 50
 _ROUNDS = 5
 _ROUNDS_WITHOUT_TARGET = 2
 _EMULATOR_ROUNDS = 2
@@ -59,12 +60,12 @@ class Context:
     def get_remaining_time_in_millis(self):
         return 900_000
 
-app.handler(json.loads(sys.argv[1]), Context())
+answer = app.handler(json.loads(sys.argv[1]), Context())
 # What the operating system counts as the peak begins with that of the process that started this one.
 with open("/proc/self/status") as status:
     [peak] = [line.split()[1] for line in status if line.startswith("VmHWM")]
 with open(sys.argv[2], "w") as file:
-    file.write(peak)
+    print(peak, answer, sep="\\n", file=file)
 sys.stdout.flush()
 os._exit(0)  # Lambda does not tear down a process after an event either
 """
@@ -90,10 +91,11 @@ class _Function:
         return f"{self.name.capitalize()}Function"
 
 
+# The first start of sync stores the chats that read then answers with.
 _FUNCTIONS = (
-    _Function("read", "chats", ratio=0.17, cpu_seconds=0.125),
-    _Function("cacher", "images", ratio=0.21, cpu_seconds=0.130),
     _Function("sync", "schedule", ratio=0.16, cpu_seconds=0.130),
+    _Function("cacher", "images", ratio=0.21, cpu_seconds=0.130),
+    _Function("read", "chats", ratio=0.17, cpu_seconds=0.125),
     _Function("admin", "forget"),
     _Function("jobs", "job"),
     _Function("contacts", "schedule"),
@@ -122,7 +124,7 @@ def run() -> Result:
             local_stack(folder / "stack", parameters=parameters, secrets=secrets) as stack,
         ):
             source_url = f"mxc://{demo.account.deliverable()[0]}"
-            starts = _Starts(stack, builds, dex_url, source_url, folder / "peak")
+            starts = _Starts(stack, builds, dex_url, source_url, folder / "result")
             figures = {function.name: starts.of(function) for function in _FUNCTIONS}
             emulated = {
                 function.name: starts.emulated(function, folder / "emulator")
@@ -172,7 +174,7 @@ class _Starts:
     builds: Mapping[str, Mapping[str, Path]]
     dex_url: str
     source_url: str
-    peak_file: Path
+    result_file: Path
 
     def of(self, function: _Function) -> dict[str, Any]:
         """Returns the costs of a function with each build, and the ratio of their CPU times."""
@@ -195,7 +197,7 @@ class _Starts:
         if function.event == "schedule":
             event["id"] = f"{function.name} {build} {number}"  # An event that is repeated is skipped.
         if function.event == "chats":
-            event["queryStringParameters"] = {"limit": "50"}
+            event["queryStringParameters"] = {"limit": str(_CHATS)}
         if function.event == "images":
             [record] = event["Records"]
             record["body"] = to_body(ImageMessage(image_key, self.source_url, now()))
@@ -208,13 +210,16 @@ class _Starts:
             "-c",
             _RUN,
             json.dumps(event),
-            self.peak_file,
+            self.result_file,
         ]
         search_path = [_code(function), *self._layers(function, build)]
         cost = measured([*command, *search_path], environment=self._environment(function))
+        peak, _, answer = self.result_file.read_text().partition("\n")
         if function.event == "images":
             self._check_is_cached(image_key, function)
-        return replace(cost, peak_mebibytes=int(self.peak_file.read_text()) / 1024)
+        if function.event == "chats" and (chats := answer.count('"chatId"')) != _CHATS:
+            raise ProcessFailedError(f"{function.name} has answered with {chats} of {_CHATS} chats")
+        return replace(cost, peak_mebibytes=int(peak) / 1024)
 
     def _check_is_cached(self, image_key: str, function: _Function) -> None:
         """Raises ProcessFailedError if the image is not cached: a start that does less would look better."""
