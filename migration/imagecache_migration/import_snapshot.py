@@ -198,13 +198,13 @@ class ChatImport:
         """Imports these chats while holding the sync lock. Imports none if a sync is running."""
         if self.dry_run:
             return self._import(documents)
-        fence = self.sync_lock.acquire(now=self.clock(), lease_ms=_SYNC_LOCK_MS)
-        if fence is None:
+        held = self.sync_lock.acquire(now=self.clock(), lease_ms=_SYNC_LOCK_MS)
+        if held is None:
             return [DocumentResult(document.document_id, Outcome.SYNC_RUNS) for document in documents]
         try:
             return self._import(documents)
         finally:
-            self.sync_lock.release(fence)
+            self.sync_lock.release(held.fence)
 
     def _import(self, documents: list[_ChatDocument]) -> list[DocumentResult]:
         chat_ids = (document.chat.chat_id for document in documents)

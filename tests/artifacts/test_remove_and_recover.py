@@ -402,11 +402,11 @@ def test_a_recovery_is_refused_where_it_would_mix_data(account: Account, name: s
     assert "deploy it with PARAMETERS=SyncState=DISABLED first" in running.errors
     account.deploy_data(f"{name}-new", SyncState="DISABLED")
     lock = SyncLock(table_name=new["SyncStateTable"], dynamodb=account.client("dynamodb"))
-    fence = lock.acquire(now=now(), lease_ms=60_000)
-    assert fence
+    held = lock.acquire(now=now(), lease_ms=60_000)
+    assert held
     syncing = account.run("recover", STACK=f"{name}-new", FROM=name)
     assert "a sync of" in syncing.errors
-    lock.release(fence)
+    lock.release(held.fence)
     account.salt(new["SyncStateTable"])
     used = account.run("recover", STACK=f"{name}-new", FROM=name)
     assert "has already stored pictures" in used.errors

@@ -19,10 +19,10 @@ def test_the_next_sync_may_begin_at_once_with_a_newer_fence(stack: Stack, engine
         table_name="SyncStateTable", dynamodb=boto3.client("dynamodb", **engine_with_tables.access)
     )
     release_sync_lock(deployed)
-    fence = lock.acquire(now=NOW, lease_ms=LEASE)
-    assert fence is not None, "there was no lock, and there is none"
+    first = lock.acquire(now=NOW, lease_ms=LEASE)
+    assert first is not None, "there was no lock, and there is none"
     assert lock.acquire(now=NOW + 1, lease_ms=LEASE) is None, "the lock is held"
     release_sync_lock(deployed)
-    next_fence = lock.acquire(now=NOW + 2, lease_ms=LEASE)
-    assert next_fence is not None
-    assert next_fence > fence
+    second = lock.acquire(now=NOW + 2, lease_ms=LEASE)
+    assert second is not None
+    assert second.fence > first.fence

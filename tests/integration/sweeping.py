@@ -13,6 +13,7 @@ from imagecache.model.image import Blob
 from imagecache.model.job import CleanupOrder, Job, new_job
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.stores.blobs import blob_id
+from imagecache.stores.state.lock import SyncRecords
 from imagecache.usecases.upkeep.sweep_cache import Sweep
 from tests.integration.conftest import Stack
 from tests.integration.made import CHAT, person, put, request
@@ -54,12 +55,10 @@ def counted(job: Job) -> dict[str, int]:
 
 def synced(stack: Stack) -> None:
     """Records that a complete run of sync has just succeeded."""
-    fence = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
-    assert fence is not None
-    known = stack.wiring.last_sync_store.read()
-    done = replace(known, succeeded_at=stack.now, completed_at=stack.now, fence=fence)
-    stack.wiring.last_sync_store.record(done)
-    stack.wiring.sync_lock.release(fence)
+    held = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
+    assert held is not None
+    done = replace(held.last_sync, succeeded_at=stack.now, completed_at=stack.now, fence=held.fence)
+    stack.wiring.sync_lock.release(held.fence, SyncRecords(last_sync=done))
 
 
 def objects(stack: Stack) -> set[str]:

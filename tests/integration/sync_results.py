@@ -7,6 +7,8 @@ from demo.chats import Person
 from demo.service import DemoAccount
 from imagecache.queues.images import from_body
 from imagecache.sources.beeper.chats import ChatApi
+from imagecache.stores.state.beeper_health import BeeperState
+from imagecache.stores.state.lock import SyncRecords
 from imagecache.usecases.sync.sync_run import SyncReport
 from tests.integration.conftest import Stack
 
@@ -14,6 +16,14 @@ from tests.integration.conftest import Stack
 def sync_with(stack: Stack, chat_api: ChatApi, *, complete: bool = False) -> SyncReport:
     """Runs sync with an API of the test's own, and with enough time."""
     return stack.runs().run(chat_api, remaining_ms=lambda: 900_000, complete=complete)
+
+
+def beeper_was_found(stack: Stack, state: BeeperState, *, now: int) -> None:
+    """Records that a run of sync has found Beeper in this state at `now`."""
+    held = stack.wiring.sync_lock.acquire(now=now, lease_ms=1)
+    assert held
+    health = held.beeper_health.checked(state, now=now)
+    assert stack.wiring.sync_lock.release(held.fence, SyncRecords(beeper_health=health))
 
 
 def minutes(*left: int) -> Callable[[], int]:

@@ -40,6 +40,7 @@ from imagecache.stores.state.beeper_health import BeeperState
 from local.template import read_template
 from tests.integration.conftest import NOW, Stack
 from tests.integration.demo_chats import chat_with, fill, person
+from tests.integration.sync_results import beeper_was_found
 from tests.settings import ENVIRONMENT
 
 ROOT = Path(__file__).parent.parent.parent
@@ -345,7 +346,7 @@ def test_the_nightly_schedule_sweeps_to_the_end_and_counts_when_it_refuses(
     assert stack.wiring.statistics_store.read()["refused"] == ["no_recent_sync"]
     [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert (metric["SweepRefused"], metric["service"]) == ([1], "imagecache")
-    stack.wiring.beeper_health_store.record(BeeperState.OFFLINE, now=now(), fence=1)
+    beeper_was_found(stack, BeeperState.OFFLINE, now=now())
     assert load("cleanup")(event("schedule") | {"id": "next night"}, Context())["refused"] == ["offline"]
     assert "_aws" not in capsys.readouterr().out
 

@@ -372,10 +372,10 @@ def test_a_chat_that_a_killed_sync_has_begun_is_left_to_the_next_sync(stack: Sta
 
 
 def test_no_chat_is_written_while_sync_runs(stack: Stack, bring: Bring) -> None:
-    fence = stack.wiring.sync_lock.acquire(now=NOW, lease_ms=MINUTE)
-    assert fence is not None
+    held = stack.wiring.sync_lock.acquire(now=NOW, lease_ms=MINUTE)
+    assert held is not None
     assert bring(three_chats()) == {"imported": 2, "sync_runs": 3}
-    stack.wiring.sync_lock.release(fence)
+    stack.wiring.sync_lock.release(held.fence)
     assert bring(three_chats()) == {"already_there": 2, "imported": 3}
     assert stack.wiring.sync_lock.acquire(now=NOW, lease_ms=MINUTE) is not None, "the lock was given back"
 

@@ -16,6 +16,7 @@ from imagecache.stores.state.beeper_health import BeeperState
 from tests.integration.api import Api
 from tests.integration.conftest import Stack
 from tests.integration.made import ADA, CHAT, ME, PLACEHOLDER, cache, fail, person, put, request
+from tests.integration.sync_results import beeper_was_found
 from tests.settings import config_with
 
 BOT = person("Meta AI", "s/bot", is_bot=True)
@@ -199,7 +200,7 @@ def test_a_parameter_out_of_bounds_is_refused(stack: Stack, parameters: dict[str
 def test_health_says_nothing_of_the_laptop_to_strangers(stack: Stack) -> None:
     api = Api(stack)
     for state in BeeperState:
-        stack.wiring.beeper_health_store.record(state, now=stack.now, fence=1)
+        beeper_was_found(stack, state, now=stack.now)
         assert api.ask("GET /api/health", role=Role.NONE) == (200, {"status": "ok"})
     for role, status in ((Role.NONE, 401), (Role.READ, 200)):
         assert api.ask("GET /api/status", role=role)[0] == status
@@ -242,9 +243,7 @@ def test_status_tells_how_beeper_is_and_since_when(stack: Stack) -> None:
     api = Api(stack)
     assert api.get("/api/status") == {"origin": unknown, "agent": None}
     for minute in range(2):
-        stack.wiring.beeper_health_store.record(
-            BeeperState.OFFLINE, now=1_772_366_400_000 + minute * 60_000, fence=1
-        )
+        beeper_was_found(stack, BeeperState.OFFLINE, now=1_772_366_400_000 + minute * 60_000)
     assert api.get("/api/status")["origin"] == {
         "state": "offline",
         "since": "2026-03-01T12:00:00Z",

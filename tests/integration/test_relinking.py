@@ -117,12 +117,12 @@ def is_killed_while_relinking(world: World, calls: int) -> bool:
     """Relinks under the sync lock. Returns True if that was killed after so many AWS calls."""
     wiring = world.stack.wiring
     budget = TimeBudget(lambda: 900_000, reserve_ms=0)
-    fence = wiring.sync_lock.acquire(now=world.stack.now, lease_ms=HOUR)
-    assert fence is not None
+    held = wiring.sync_lock.acquire(now=world.stack.now, lease_ms=HOUR)
+    assert held is not None
     world.stack.now += HOUR + 1  # so that the next run does not have to wait for a dead one
     try:
         with killed_after(world.stack, calls):
-            wiring.contact_relinker.run(fence=fence, images_since=0, time_budget=budget)
+            wiring.contact_relinker.run(fence=held.fence, images_since=0, time_budget=budget)
     except KilledError:
         return True
     return False

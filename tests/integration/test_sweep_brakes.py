@@ -15,6 +15,7 @@ from imagecache.stores.state.beeper_health import BeeperState
 from tests.integration.conftest import Stack
 from tests.integration.made import fail
 from tests.integration.sweeping import DAY, a_picture, counted, keep, nights, objects, shown, sweep_of, swept
+from tests.integration.sync_results import beeper_was_found
 
 
 def orphaned(stack: Stack, count: int) -> None:
@@ -62,7 +63,7 @@ def test_nothing_is_deleted_when_the_last_complete_sync_is_two_days_old(
     orphaned(stack, 1)
     stack.blobs.put("loose", a_picture("red"), render(a_picture("red")))
     stack.now += 2 * DAY
-    stack.wiring.beeper_health_store.record(state, now=stack.now, fence=1)
+    beeper_was_found(stack, state, now=stack.now)
     job = swept(stack)
     assert job.result["refused"] == [reason]
     assert counted(job) == {"due": 1, "unnamed": 1, "unnamedBytes": job.progress["unnamedBytes"]}

@@ -91,8 +91,8 @@ def test_a_roster_that_is_never_available_does_not_make_every_run_read_everythin
         assert (report.outcome, report.changed, report.missing) == ("ok", 0, 0)
         assert requests_for_chats(old_server) <= most
         # Each of these runs sees other pages than the one before, so it records which chats it has seen.
-        own_state = "lock, recent chats, last sync, Beeper's health, lock"
-        assert stack.writes() == ["UpdateItem", "PutItem", "PutItem", "PutItem", "UpdateItem"], own_state
+        recent_chats, success_before_contacts = ["PutItem"], ["UpdateItem"] if complete else []
+        assert stack.writes() == ["UpdateItem", *recent_chats, *success_before_contacts, "UpdateItem"]
 
 
 def test_a_roster_that_was_unavailable_before_time_was_up_is_not_forgotten(

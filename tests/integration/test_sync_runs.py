@@ -21,8 +21,9 @@ from imagecache.errors import (
 from imagecache.model.image import OriginName
 from imagecache.sources.beeper.chats import ChatApi, ChatPage
 from imagecache.stores.chats.chats import ChatToStore
-from imagecache.stores.state.beeper_health import BeeperState
+from imagecache.stores.state.beeper_health import BeeperHealth, BeeperState
 from imagecache.stores.state.last_sync import LastSync
+from imagecache.stores.state.lock import SyncRecords
 from imagecache.stores.state.progress import SyncProgress, short_hash
 from tests.integration.conftest import NOW, Stack
 from tests.integration.demo_chats import chat_with, fill
@@ -40,7 +41,7 @@ from tests.integration.sync_results import (
 def test_a_second_run_while_one_runs_does_nothing(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    assert stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=960_000) == 1
+    assert stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=960_000)
     assert stack.sync(demo, session).outcome == "busy"
     assert requests_for_chats(demo) == 0
 
@@ -56,8 +57,9 @@ def test_the_lock_of_a_run_that_was_killed_expires(
 def test_every_write_of_a_superseded_run_is_refused(
     stack: Stack, demo: DemoAccount, session: requests.Session
 ) -> None:
-    stale = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
-    assert stale == 1
+    held = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
+    assert held
+    stale = held.fence
     stack.now += 2
     stack.sync(demo, session)
     chat = stack.chat_api(demo, session).page(None).chats[0]
@@ -78,7 +80,9 @@ def test_every_write_of_a_superseded_run_is_refused(
     for write in writes:
         with pytest.raises(FencedOffError):
             write()
-    stack.wiring.sync_lock.release(stale)
+    too_late = SyncRecords(LastSync(fence=stale), BeeperHealth(BeeperState.OFFLINE))
+    assert not stack.wiring.sync_lock.release(stale, too_late)
+    assert stack.wiring.beeper_health_store.read().state is BeeperState.OK
     assert stack.sync(demo, session).changed == 0
 
 
@@ -123,11 +127,13 @@ def test_progress_that_a_superseded_run_records_too_late_is_not_resumed(
     demo.chat_api.is_old = True  # 25 chats a page
     fill(demo, [chat_with(number) for number in range(30)])
     stale = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1)
-    assert stale is not None
+    assert stale
     stack.now += 2
     assert stack.sync(demo, session).outcome == "ok"
     second_page = stack.chat_api(demo, session).page(None).next_cursor
-    stack.wiring.progress_store.record(SyncProgress(False, False, stack.now, cursor=second_page), fence=stale)
+    stack.wiring.progress_store.record(
+        SyncProgress(False, False, stack.now, cursor=second_page), fence=stale.fence
+    )
     demo.account.receive_message(demo.account.chats[0].id, "on the first page")
     assert stack.sync(demo, session).changed == 1
 
@@ -165,16 +171,32 @@ def test_a_superseded_run_writes_nothing_when_its_list_cannot_be_read(
             stack.now += HOUR
             newer = stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=HOUR)
             assert newer is not None
-            stack.wiring.progress_store.record(newer_progress, fence=newer)
-            stack.wiring.beeper_health_store.record(BeeperState.OK, now=stack.now, fence=newer)
+            stack.wiring.progress_store.record(newer_progress, fence=newer.fence)
             stack.calls.clear()
             raise error
 
     api = Superseded(base_url="http://127.0.0.1:1", secrets={}, session=session)
     assert sync_with(stack, api).outcome == "superseded"
     assert stack.wiring.progress_store.read() == replace(newer_progress, resumed=True)
-    assert stack.wiring.beeper_health_store.read().state is BeeperState.OK
+    assert stack.wiring.beeper_health_store.read() == BeeperHealth()
     assert stack.circuits.known_open_until(OriginName.BEEPER) == 0
+    assert stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1) is None, "the newer run keeps the lock"
+
+
+def test_a_run_that_has_lost_the_lock_records_no_success(
+    stack: Stack, demo: DemoAccount, session: requests.Session
+) -> None:
+    stack.sync(demo, session)
+    before = stack.wiring.last_sync_store.read()
+
+    def newer_run_begins(_report: object) -> None:
+        stack.now += HOUR
+        assert stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=HOUR)
+
+    api = stack.chat_api(demo, session)
+    report = stack.runs().run(api, remaining_ms=lambda: 900_000, on_page=newer_run_begins)
+    assert report.outcome == "superseded"
+    assert stack.wiring.last_sync_store.read() == before
     assert stack.wiring.sync_lock.acquire(now=stack.now, lease_ms=1) is None, "the newer run keeps the lock"
 
 

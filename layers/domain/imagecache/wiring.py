@@ -406,7 +406,6 @@ class Wiring:
             progress_store=self.progress_store,
             last_sync_store=self.last_sync_store,
             recent_chats=self.recent_chats,
-            beeper_health_store=self.beeper_health_store,
             contact_changes=self.contact_changes,
             circuits=self.circuits,
             clock=self.clock,

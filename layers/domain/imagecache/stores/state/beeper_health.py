@@ -1,16 +1,14 @@
-"""The row `beeperHealth` of syncState: how Beeper answered the last sync run."""
+"""`beeperHealth` in the row `lock` of syncState: how Beeper answered the last sync run."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from imagecache.stores.dynamodb import bound
-from imagecache.stores.state.row import StateRow, read_value, save_fenced
+from imagecache.stores.state.row import LOCK, StateRow, read_row
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_NAME = "beeperHealth"
 
 
 class BeeperState(StrEnum):
@@ -33,9 +31,24 @@ class BeeperHealth:
     since: int = 0
     checked_at: int = 0
 
+    def checked(self, state: BeeperState, *, now: int) -> "BeeperHealth":
+        """Returns the health after Beeper was found in this state at `now`.
+
+        `since` changes only if the state changes.
+        """
+        return BeeperHealth(state, self.since if state is self.state else now, now)
+
+
+def beeper_health_of(row: StateRow) -> BeeperHealth:
+    """Returns the health from the row `lock`: as of the last run, or UNKNOWN before the first."""
+    value = row.beeper_health
+    if not value:
+        return BeeperHealth()
+    return BeeperHealth(BeeperState(value["state"]), value["since"], value["checked_at"])
+
 
 class BeeperHealthStore:
-    """Stores the health of Beeper that sync runs find.
+    """Reads the health of Beeper that sync runs have found, which they record when they release the lock.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
@@ -45,17 +58,4 @@ class BeeperHealthStore:
 
     def read(self) -> BeeperHealth:
         """Returns the health as of the last run, or UNKNOWN before the first."""
-        value = read_value(self._row, _NAME)
-        if not value:
-            return BeeperHealth()
-        return BeeperHealth(BeeperState(value["state"]), value["since"], value["checked_at"])
-
-    def record(self, state: BeeperState, *, now: int, fence: int) -> None:
-        """Records the state of Beeper at `now` (ms). `since` changes only if the state changes.
-
-        Raises FencedOffError.
-        """
-        before = self.read()
-        since = before.since if before.state is state else now
-        health = BeeperHealth(state, since, checked_at=now)
-        save_fenced(self._row(_NAME, value=asdict(health)), fence)
+        return beeper_health_of(read_row(self._row, LOCK))

@@ -1,15 +1,13 @@
-"""The row `lastSync` of syncState: up to when chats are stored, and what the last success has left."""
+"""`lastSync` in the row `lock` of syncState: up to when chats are stored, and the last success."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from imagecache.stores.dynamodb import bound
-from imagecache.stores.state.row import StateRow, read_row, save_fenced
+from imagecache.stores.dynamodb import behind, bound, fenced
+from imagecache.stores.state.row import LOCK, StateRow, read_row
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_NAME = "lastSync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,15 @@ class LastSync:
     fence: int = 0
 
 
+def last_sync_of(row: StateRow) -> LastSync:
+    """Returns the result of the last successful run from the row `lock`."""
+    return LastSync(**(row.last_sync or {}))
+
+
 class LastSyncStore:
-    """Stores the result of the last successful run.
+    """Reads the result of the last successful run, and records one while the run goes on.
+
+    A run that has nothing left to do records its success when it releases the lock.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
     """
@@ -43,11 +48,12 @@ class LastSyncStore:
 
     def read(self) -> LastSync:
         """Returns the result of the last successful run."""
-        row = read_row(self._row, _NAME)
-        return LastSync(**(row.value or {}), fence=int(row.fence or 0))
+        return last_sync_of(read_row(self._row, LOCK))
 
     def record(self, last_sync: LastSync) -> None:
         """Replaces the result. Raises FencedOffError."""
-        value = asdict(last_sync)
-        del value["fence"]
-        save_fenced(self._row(_NAME, value=value), last_sync.fence)
+        with fenced():
+            self._row(LOCK).update(
+                actions=[StateRow.last_sync.set(asdict(last_sync)), StateRow.fence.set(last_sync.fence)],
+                condition=behind(StateRow.fence, last_sync.fence),
+            )

@@ -1,11 +1,18 @@
-"""The row `lock` of syncState: only one run of sync works at a time."""
+"""The row `lock` of syncState: only one run of sync works at a time, and what runs leave for later ones.
 
+Every run takes the lock and releases it. These two writes also read and record the last success and the
+health of Beeper, which would be two more reads and two more writes in each of thousands of runs a month.
+"""
+
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from pynamodb.expressions.update import Action
 
 from imagecache.stores.dynamodb import bound, updated
-from imagecache.stores.state.row import StateRow
+from imagecache.stores.state.beeper_health import BeeperHealth, beeper_health_of
+from imagecache.stores.state.last_sync import LastSync, last_sync_of
+from imagecache.stores.state.row import LOCK, StateRow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -13,8 +20,29 @@ if TYPE_CHECKING:
 FIRST_FENCE = 1
 """The fence of the first acquisition of the lock."""
 
-_NAME = "lock"
 _AFTER_EVERY_LEASE = 2**53  # ms since 1970: far in the future
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLock:
+    """The lock as a run has acquired it: the fence, and what earlier runs have recorded."""
+
+    fence: int
+    last_sync: LastSync
+    beeper_health: BeeperHealth
+
+    @property
+    def follows_success(self) -> bool:
+        """True if the run before this one succeeded, or if there was none: each has the next larger fence."""
+        return self.last_sync.fence == self.fence - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRecords:
+    """What a run records when it releases the lock. What is None stays as it is recorded."""
+
+    last_sync: LastSync | None = None
+    beeper_health: BeeperHealth | None = None
 
 
 class SyncLock:
@@ -30,18 +58,20 @@ class SyncLock:
     def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         self._row = bound(StateRow, table_name=table_name, dynamodb=dynamodb)
 
-    def acquire(self, *, now: int, lease_ms: int) -> int | None:
-        """Takes the lock for `lease_ms` and returns the fence, or None if another run holds the lock.
+    def acquire(self, *, now: int, lease_ms: int) -> HeldLock | None:
+        """Takes the lock for `lease_ms` and returns it, or None if another run holds the lock.
 
         `now` is in ms.
         """
-        row = self._row(_NAME)
+        row = self._row(LOCK)
         take: list[Action] = [
             StateRow.fence.set((StateRow.fence | (FIRST_FENCE - 1)) + 1),
             StateRow.held_until.set(now + lease_ms),
         ]
         is_free = StateRow.held_until.does_not_exist() | (StateRow.held_until < now)
-        return int(row.fence) if updated(row, take, is_free) else None
+        if not updated(row, take, is_free):
+            return None
+        return HeldLock(int(row.fence), last_sync_of(row), beeper_health_of(row))
 
     def free(self) -> None:
         """Releases the lock whoever holds it. The caller must know that the holder has ended.
@@ -49,10 +79,18 @@ class SyncLock:
         The lock is acquired with a time after the end of every lease, which gives it a new fence: the writes
         of a run that is still working would be refused.
         """
-        fence = self.acquire(now=_AFTER_EVERY_LEASE, lease_ms=0)
-        if fence is not None:
-            self.release(fence)
+        held = self.acquire(now=_AFTER_EVERY_LEASE, lease_ms=0)
+        if held is not None:
+            self.release(held.fence)
 
-    def release(self, fence: int) -> None:
-        """Releases the lock before its lease ends. Does nothing if another run has taken the lock already."""
-        updated(self._row(_NAME), [StateRow.held_until.remove()], StateRow.fence == fence)
+    def release(self, fence: int, records: SyncRecords | None = None) -> bool:
+        """Releases the lock before its lease ends, and writes the records in the same update.
+
+        Returns False, and changes nothing, if another run has taken the lock already.
+        """
+        actions: list[Action] = [StateRow.held_until.remove()]
+        if records and records.last_sync:
+            actions.append(StateRow.last_sync.set(asdict(records.last_sync)))
+        if records and records.beeper_health:
+            actions.append(StateRow.beeper_health.set(asdict(records.beeper_health)))
+        return updated(self._row(LOCK), actions, StateRow.fence == fence)

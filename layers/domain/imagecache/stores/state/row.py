@@ -15,6 +15,9 @@ from pynamodb.models import Model
 from imagecache.aws_errors import aws_errors_translated
 from imagecache.stores.dynamodb import behind, fenced
 
+LOCK = "lock"
+"""The name of the row that has the lock of sync, the last success and the health of Beeper."""
+
 
 class StateRow(Model):
     """A row of any kind except a job. Most kinds have all their data in `value`, one JSON text."""
@@ -23,6 +26,8 @@ class StateRow(Model):
     value = JSONAttribute(null=True)
     fence = NumberAttribute(null=True)
     held_until = NumberAttribute(null=True, attr_name="heldUntil")  # lock, agent
+    last_sync = JSONAttribute(null=True, attr_name="lastSync")  # lock
+    beeper_health = JSONAttribute(null=True, attr_name="beeperHealth")  # lock
     holder = UnicodeAttribute(null=True)  # agent
     hashes = BinaryAttribute(null=True, legacy_encoding=False)  # progress#<number>
     changes = NumberAttribute(null=True)  # contacts

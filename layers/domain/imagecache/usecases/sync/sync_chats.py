@@ -17,11 +17,11 @@ from imagecache.errors import FencedOffError, ListingError, OriginDownError, Ori
 from imagecache.model.image import OriginName
 from imagecache.rules.time_budget import TimeBudget
 from imagecache.sources.beeper.chats import ChatApi, ChatPage
-from imagecache.stores.state.beeper_health import BeeperHealthStore, BeeperState
+from imagecache.stores.state.beeper_health import BeeperState
 from imagecache.stores.state.circuits import Cause, OriginCircuits
 from imagecache.stores.state.contact_changes import ContactChanges
 from imagecache.stores.state.last_sync import LastSync, LastSyncStore
-from imagecache.stores.state.lock import SyncLock
+from imagecache.stores.state.lock import HeldLock, SyncLock, SyncRecords
 from imagecache.stores.state.progress import ProgressStore, SyncProgress, short_hash
 from imagecache.stores.state.recent_chats import MOST_HASHES, RecentChats
 from imagecache.usecases.caching.queue_images import ImageQueueing
@@ -76,7 +76,6 @@ class ChatSync:
     progress_store: ProgressStore
     last_sync_store: LastSyncStore
     recent_chats: RecentChats
-    beeper_health_store: BeeperHealthStore
     contact_changes: ContactChanges
     circuits: OriginCircuits
     clock: Clock
@@ -94,6 +93,9 @@ class ChatSync:
     ) -> SyncReport:
         """Takes the sync lock, syncs until the run is finished or the time is used up, and releases the lock.
 
+        The release also records the health of Beeper, and a success that is not recorded yet. If it finds
+        that a newer run has taken the lock, this run is superseded and records nothing.
+
         `remaining_ms` returns for how many ms this invocation can still run. `complete` requests a complete
         run. `force` switches the deletion brake off. `hinted_chats` has the ids of chats that have changed,
         as far as Beeper's events tell. `on_page` is called with the report after each page.
@@ -102,13 +104,14 @@ class ChatSync:
         """
         remaining = remaining_ms()
         now = self.clock()
-        fence = self.sync_lock.acquire(now=now, lease_ms=remaining + _LOCK_MARGIN_MS)
-        if fence is None:
+        held = self.sync_lock.acquire(now=now, lease_ms=remaining + _LOCK_MARGIN_MS)
+        if held is None:
             return SyncReport(SyncOutcome.BUSY)
+        fence, last_sync = held.fence, held.last_sync
         report = SyncReport()
+        records = SyncRecords()
         try:
-            last_sync = self.last_sync_store.read()
-            progress = self._resumed_or_new(last_sync, complete=complete, force=force, fence=fence)
+            progress = self._resumed_or_new(held, complete=complete, force=force)
             report.complete = progress.complete
             run = SyncRun(
                 chat_api=chat_api,
@@ -123,34 +126,40 @@ class ChatSync:
                 hinted_chats=hinted_chats,
                 people=PeopleOfRun(is_first=not last_sync.completed_at),
                 recorded_hashes=self.recent_chats.read(),
-                # Each run has the next larger fence, and one that ends early may have changed chats.
-                recorded_last=last_sync.fence == fence - 1,
+                # A run that ends early may have changed chats.
+                recorded_last=held.follows_success,
             )
-            self._sync_and_record_health(run, progress, last_sync)
+            records = self._sync_and_check_health(run, progress, held)
         except FencedOffError:
             report.outcome = SyncOutcome.SUPERSEDED
         finally:
-            self.sync_lock.release(fence)
+            is_released = self.sync_lock.release(fence, records)
+        if not is_released:
+            report.outcome = SyncOutcome.SUPERSEDED
+        elif report.outcome is SyncOutcome.UNAUTHORIZED:
+            # The cacher uses the same token. Its next successful probe closes the circuit again.
+            self.circuits.open(OriginName.BEEPER, Cause.UNAUTHORIZED, now=self.clock())
         return report
 
-    def _resumed_or_new(
-        self, last_sync: LastSync, *, complete: bool, force: bool, fence: int
-    ) -> SyncProgress:
+    def _resumed_or_new(self, held: HeldLock, *, complete: bool, force: bool) -> SyncProgress:
         """Returns the progress of an unfinished run if it can be resumed, or else the start of a new run."""
         now = self.clock()
-        unfinished = self.progress_store.read(newer_than=last_sync.fence)
+        last_sync = held.last_sync
+        # No unfinished run is newer than a success that nothing has followed, so there is nothing to read.
+        unfinished = None if held.follows_success else self.progress_store.read(newer_than=last_sync.fence)
         if unfinished and _can_be_resumed(unfinished, complete=complete, now=now):
             return replace(unfinished, force=unfinished.force or force)
         if unfinished:
             # A later run must not resume it, because this new run may store newer pages.
-            self.progress_store.forget(fence=fence)
+            self.progress_store.forget(fence=held.fence)
         is_overdue = last_sync.completed_at <= now - _COMPLETE_EVERY
         return SyncProgress(complete=complete or is_overdue, force=force, started_at=now)
 
-    def _sync_and_record_health(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
-        """Syncs, and records the health of Beeper. Raises FencedOffError and ListingError."""
+    def _sync_and_check_health(self, run: SyncRun, progress: SyncProgress, held: HeldLock) -> SyncRecords:
+        """Syncs, and returns what is to be recorded. Raises FencedOffError and ListingError."""
+        success = None
         try:
-            self._sync(run, progress, last_sync)
+            success = self._sync(run, progress, held.last_sync)
         except ListingError:
             # The recorded cursor may be the cause, so the next run must begin at the top of the list.
             self.progress_store.forget(fence=run.fence)
@@ -162,13 +171,13 @@ class ChatSync:
             run.report.outcome = SyncOutcome.OFFLINE
             run.report.detail = str(error)
         state = _STATE_BY_OUTCOME.get(run.report.outcome, BeeperState.OK)
-        self.beeper_health_store.record(state, now=self.clock(), fence=run.fence)
-        if state is BeeperState.UNAUTHORIZED:
-            # The cacher uses the same token. Its next successful probe closes the circuit again.
-            self.circuits.open(OriginName.BEEPER, Cause.UNAUTHORIZED, now=self.clock())
+        return SyncRecords(success, held.beeper_health.checked(state, now=self.clock()))
 
-    def _sync(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
-        """Relinks contacts, stores the list, and finishes. If the time is used up, records the progress."""
+    def _sync(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> LastSync | None:
+        """Relinks contacts, stores the list, and finishes. If the time is used up, records the progress.
+
+        Returns the success if it is still to be recorded.
+        """
         relinked = self._relink(run)
         if relinked.finished:
             run = replace(run, any_contacts=relinked.any_contacts, previews_changed=relinked.begun)
@@ -176,12 +185,13 @@ class ChatSync:
         if not progress.finished:
             self.progress_store.record(progress, fence=run.fence)
             run.report.outcome = SyncOutcome.UNFINISHED
-            return
-        self._finish(run, progress, last_sync)
+            return None
+        unrecorded = self._finish(run, progress, last_sync)
         if run.report.contacts.changed:
             relinked = self._relink(run)
         if relinked.any_contacts and self.contact_changes.relink_position().is_behind:
             run.report.outcome = SyncOutcome.UNFINISHED  # Contacts have changed during this run.
+        return unrecorded
 
     def _relink(self, run: SyncRun) -> RelinkResult:
         """Links members to contacts again if contacts have changed, and adds to the counts of the report."""
@@ -212,10 +222,12 @@ class ChatSync:
                 run.on_page(run.report)
         return progress
 
-    def _finish(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> None:
+    def _finish(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> LastSync | None:
         """Removes missing chats and dissolved unions, queues due images, moves the watermark, reads contacts.
 
-        A complete run also brings the former pictures of all members up to date.
+        A complete run also brings the former pictures of all members up to date. Returns the success if the
+        run has nothing left to do: it is recorded when the lock is released. Else it is recorded here,
+        because a run that is killed while it reads contacts has stored all chats.
 
         The watermark never moves into the future: a chat with a wrong date would otherwise make later runs
         skip all other chats.
@@ -241,13 +253,16 @@ class ChatSync:
             fence=run.fence,
         )
         self._record_hashes(run)
+        attempts = CONTACT_ATTEMPTS if progress.complete else last_sync.contact_attempts
+        if not attempts and not progress.resumed:
+            return success
         self.last_sync_store.record(success)
         if progress.resumed:
             self.progress_store.forget(fence=run.fence)
-        attempts = CONTACT_ATTEMPTS if progress.complete else last_sync.contact_attempts
         if attempts:
             to_try_again = replace(success, contact_attempts=attempts - 1)
             self._sync_contacts(listed, run, success, to_try_again, force=progress.force)
+        return None
 
     def _record_hashes(self, run: SyncRun) -> None:
         """Records the chats that the next run does not have to read, if others are recorded."""
