@@ -6,45 +6,42 @@ their CPU time are counted, and multiplied by how often each happens in a month.
 it is computed from the CPU time and from the number of requests that the function waits for.
 """
 
-import math
+import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from statistics import median
 
-import boto3
 import requests
 
 from benchmarks import prices
+from benchmarks.demo_process import RunningDemo, running_demo
 from benchmarks.deployed import deployed_config
 from benchmarks.machine import this_machine
 from benchmarks.prices import Price
 from benchmarks.results import Result, Target
-from demo.service import DemoAccount
+from benchmarks.units import Meter, Units
 from imagecache.api.http import Routes, serve
+from imagecache.aws_requests import function_clients
 from imagecache.clock import now
 from imagecache.model.access import Role
 from imagecache.model.image import ImageStatus
 from imagecache.model.job import CleanupOrder
 from imagecache.rules.time_budget import TimeBudget
-from imagecache.sources.beeper.chats import ChatApi
-from imagecache.wiring import MakeClient, Wiring
+from imagecache.sources.beeper.auth import BEEPER_SECRETS
+from imagecache.wiring import Wiring
 from local.deploy import DeployedStack
 from local.stack import local_stack
 
 _DAYS = 30
 _TIME_LIMIT_MS = 900_000
-_UNIT_BYTES = 4096
 _SETTLED_WITHIN_SECONDS = 600
-
-Units = dict[str, float]
-"""Units of AWS's services, by their names: `readUnits`, `writeUnits`, `messages`, `objectReads`,
-`objectWrites`, and of a function `cpuSeconds`, `awsRequests` and `beeperRequests`.
-"""
+_REPETITIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +130,14 @@ _BEEPER_SECONDS = 0.15
 _COLD_START_CPU_SECONDS = 0.35
 # Five pollers of the event source wait 20 s each while the queue is empty.
 _RECEIVES = 5 * _DAYS * 86_400 // 20
-_LOG_BYTES_A_REQUEST = 2_000
+# Lambda logs INIT_START, START, END and REPORT for a cold start. CloudWatch counts 26 bytes more for each
+# line. A run of sync or a sweep prints at most two lines, which a test measures. A request of the API prints
+# none, but API Gateway logs one for it.
+_LAMBDA_LINES, _LAMBDA_BYTES, _LINE_BYTES = 4, 450, 26
+PRINTED_BYTES = 900
+_ACCESS_BYTES = 200
+_LOG_BYTES_A_RUN = _LAMBDA_BYTES + PRINTED_BYTES + (_LAMBDA_LINES + 2) * _LINE_BYTES
+LOG_BYTES_A_REQUEST = _LAMBDA_BYTES + _ACCESS_BYTES + (_LAMBDA_LINES + 1) * _LINE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +210,26 @@ def run() -> Result:
 
 def _measured(*, demo_scale: float) -> tuple[int, dict[str, Units]]:
     """Returns the number of chats of a demo account of this scale, and the units of each thing."""
-    with tempfile.TemporaryDirectory() as folder, DemoAccount(scale=demo_scale) as demo:
+    with tempfile.TemporaryDirectory() as folder, running_demo(demo_scale) as demo:
         secrets = {"beeper-token": demo.beeper_token}
-        with local_stack(Path(folder), parameters={"BeeperUrl": demo.beeper_url}, secrets=secrets) as stack:
-            return len(demo.account.chats), _measure(stack, demo)
+        parameters = {"BeeperUrl": demo.url}
+        with (
+            local_stack(Path(folder), parameters=parameters, secrets=secrets) as stack,
+            _environment(stack.engine.environment),
+        ):
+            return demo.chats, _measure(stack, demo)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets variables of the environment, and restores the environment after the block."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def dollars_of_people(once: Mapping[str, Mapping[str, float]], people: int) -> dict[str, float]:
@@ -238,11 +258,12 @@ def _both(once: Mapping[str, Mapping[str, float]], month: Month) -> dict[str, fl
     }
 
 
-def _measure(stack: DeployedStack, demo: DemoAccount) -> dict[str, Units]:
+def _measure(stack: DeployedStack, demo: RunningDemo) -> dict[str, Units]:
     """Returns the units that each thing takes, by its name in `Month.times`."""
     usage: Counter[str] = Counter()
-    wiring = Wiring(deployed_config(stack, "CleanupFunction"), make_client=_metered(usage, stack), clock=now)
-    _sync(wiring, demo, complete=True)  # The first run is not part of a usual month.
+    make_client = Meter(usage, function_clients(os.environ, clock=now)).make_client
+    wiring = Wiring(deployed_config(stack, "CleanupFunction"), make_client=make_client, clock=now)
+    _sync(wiring, complete=True)  # The first run is not part of a usual month.
     _wait_for_pictures(wiring)
     routes = wiring.read_api().routes()
     chats = {"limit": "50", "participants": "0", "filter": "inbox"}
@@ -253,8 +274,8 @@ def _measure(stack: DeployedStack, demo: DemoAccount) -> dict[str, Units]:
         _ask(routes, "GET /api/status", {})
 
     things: dict[str, Callable[[], object]] = {
-        "sync": lambda: _sync(wiring, demo, complete=False),
-        "completeSync": lambda: _sync(wiring, demo, complete=True),
+        "sync": lambda: _sync(wiring, complete=False),
+        "completeSync": lambda: _sync(wiring, complete=True),
         "pageView": view,
         "statusPoll": lambda: _ask(routes, "GET /api/status", {}),
         "listPoll": lambda: _ask(routes, "GET /api/chats", chats, is_known=True),
@@ -264,26 +285,27 @@ def _measure(stack: DeployedStack, demo: DemoAccount) -> dict[str, Units]:
     return {name: _units_of(usage, thing, demo) for name, thing in things.items()}
 
 
-def _units_of(usage: Counter[str], thing: Callable[[], object], demo: DemoAccount) -> Units:
-    """Returns the units of the second of two times, because the first one loads modules.
+def _units_of(usage: Counter[str], thing: Callable[[], object], demo: RunningDemo) -> Units:
+    """Returns the units of the last of several times; the first one loads modules, and is not counted.
 
-    The CPU time is that of the reference machine, see benchmarks/machine.py.
+    The CPU time is the median of the others, as the reference machine has it, see benchmarks/machine.py.
     """
     thing()
-    usage.clear()
-    demo.hits.reset()
-    started = time.process_time()
-    thing()
-    cpu_seconds = (time.process_time() - started) / this_machine().slowness
-    hits: dict[str, Any] = demo.hits.as_json()
+    seconds = []
+    for _ in range(_REPETITIONS):
+        usage.clear()
+        demo.forget_requests()
+        started = time.process_time()
+        thing()
+        seconds.append(time.process_time() - started)
     units = {name: float(count) for name, count in sorted(usage.items())}
-    return {**units, "cpuSeconds": round(cpu_seconds, 4), "beeperRequests": hits["chats"] + hits["chat"]}
+    cpu_seconds = round(median(seconds) / this_machine().slowness, 4)
+    return {**units, "cpuSeconds": cpu_seconds, "beeperRequests": demo.requests()}
 
 
-def _sync(wiring: Wiring, demo: DemoAccount, *, complete: bool) -> None:
+def _sync(wiring: Wiring, *, complete: bool) -> None:
     with requests.Session() as session:
-        secrets = {"beeper-token": demo.beeper_token}
-        chat_api = ChatApi(base_url=demo.beeper_url, secrets=secrets, session=session)
+        chat_api = wiring.chat_api(wiring.secrets.read(*BEEPER_SECRETS), session)
         report = wiring.chat_sync.run(chat_api, remaining_ms=lambda: _TIME_LIMIT_MS, complete=complete)
     if report.outcome != "ok":
         raise RuntimeError(f"the sync has ended with {report.outcome}")
@@ -313,91 +335,6 @@ def _sweep(wiring: Wiring) -> None:
     runner.run(job_id, wiring.sweep.run, TimeBudget(lambda: _TIME_LIMIT_MS, reserve_ms=0))
 
 
-def _metered(usage: Counter[str], stack: DeployedStack) -> MakeClient:
-    """Returns a maker of AWS clients that add the units of their requests to `usage`."""
-
-    def before(params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-        if "ReturnConsumedCapacity" in model.input_shape.members:
-            params["ReturnConsumedCapacity"] = "TOTAL"
-        context["sent"] = dict(params)
-
-    def after(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-        usage.update(units_of_request(model.service_model.service_name, model.name, context["sent"], parsed))
-        usage.update({"awsRequests": 1})
-
-    def make_client(service: str, **options: Any) -> Any:
-        client: Any = boto3.client(service, **{**stack.engine.access, **options})  # type: ignore[call-overload]  # a name that varies
-        client.meta.events.register("before-parameter-build.*.*", before)
-        client.meta.events.register("after-call.*.*", after)
-        return client
-
-    return make_client
-
-
-def units_of_request(
-    service: str, operation: str, sent: Mapping[str, Any], answer: Mapping[str, Any]
-) -> Units:
-    """Returns what AWS bills for one request, apart from the time of the function.
-
-    The engine counts write units as AWS does, but not the size of what is read. That is computed here, from
-    the rows as they are returned: a row with attributes that were not asked for counts too little.
-    """
-    match service:
-        case "dynamodb" if operation in {"GetItem", "BatchGetItem", "Query", "Scan"}:
-            return {"readUnits": _read_units(operation, sent, answer)}
-        case "dynamodb":
-            return {"writeUnits": _write_units(answer)}
-        case "sqs":
-            return {"messages": 1}
-        case "s3" if operation in {"GetObject", "HeadObject"}:
-            return {"objectReads": 1}
-        case "s3" if operation.startswith(("List", "Put")):
-            return {"objectWrites": 1}
-    return {}
-
-
-def _write_units(answer: Mapping[str, Any]) -> float:
-    """Returns the write units of one request.
-
-    The engine counts one unit for each row of a batch, and none for its indexes.
-    """
-    consumed = answer.get("ConsumedCapacity", {"CapacityUnits": 1})
-    tables = consumed if isinstance(consumed, list) else [consumed]
-    return float(sum(table["CapacityUnits"] for table in tables))
-
-
-def _read_units(operation: str, sent: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
-    """Returns the read units: one for each 4 KB that are read consistently, else half of one."""
-    match operation:
-        case "GetItem":
-            return _units(_size(answer.get("Item", {})), consistent=sent.get("ConsistentRead", False))
-        case "BatchGetItem":
-            total = 0.0
-            for table, request in sent["RequestItems"].items():
-                consistent = request.get("ConsistentRead", False)
-                items = answer["Responses"].get(table, [])
-                total += sum(_units(_size(item), consistent=consistent) for item in items)
-                total += (len(request["Keys"]) - len(items)) * _units(0, consistent=consistent)
-            return total
-    items = answer.get("Items", [])
-    # What a filter leaves out is read as well. It is taken to be as large as what is returned.
-    read = answer.get("ScannedCount", len(items)) / max(len(items), 1)
-    size = math.ceil(sum(_size(item) for item in items) * read)
-    return _units(size, consistent=sent.get("ConsistentRead", False))
-
-
-def _units(size: int, *, consistent: bool) -> float:
-    units = max(1, math.ceil(size / _UNIT_BYTES))
-    return units if consistent else units / 2
-
-
-def _size(item: Mapping[str, Any]) -> int:
-    """Returns about the size of an item as DynamoDB counts it: names and values in UTF-8."""
-    return sum(
-        len(name) + sum(len(str(value).encode()) for value in typed.values()) for name, typed in item.items()
-    )
-
-
 def lines(once: Mapping[str, Mapping[str, float]], month: Month) -> list[Line]:
     """Returns the lines of the table for a month."""
 
@@ -418,10 +355,11 @@ def lines(once: Mapping[str, Mapping[str, float]], month: Month) -> list[Line]:
     receives = 0 if month.is_shared else _RECEIVES
     reads, writes = total("readUnits"), total("writeUnits")
     messages = total("messages") + receives
-    # Each sync decrypts Beeper's token, and each cold start of the API its two tokens. Tables are encrypted
-    # at no cost.
-    decryptions = syncs + (0 if month.is_shared else 2 * visits)
+    # A warm function decrypts a token only if it was replaced. Each cold start of sync decrypts Beeper's, and
+    # each one of the API its two tokens. Tables are encrypted at no cost.
+    decryptions = total("decryptions") + (0 if month.is_shared else syncs + 2 * visits)
     files = month.pictures + month.files + answers
+    log_bytes = (syncs + times["sweep"]) * _LOG_BYTES_A_RUN + answers * LOG_BYTES_A_REQUEST
     counted = [
         Line(
             f"DynamoDB: {_about(reads)} read units, {_about(writes)} write units",
@@ -450,7 +388,7 @@ def lines(once: Mapping[str, Mapping[str, float]], month: Month) -> list[Line]:
             ),
         ),
         Line(f"KMS: {_about(decryptions)} decryptions of tokens", ((decryptions, prices.KEY_REQUEST),)),
-        Line("logs", ((invocations * _LOG_BYTES_A_REQUEST / 1e9, prices.LOG_GIGABYTE),)),
+        Line("logs", ((log_bytes / 1e9, prices.LOG_GIGABYTE),)),
     ]
     if not month.is_shared:
         alarms = ((10, prices.ALARM), (1, prices.METRIC))

@@ -16,6 +16,7 @@ import pytest
 import requests
 from botocore.session import Session
 
+from benchmarks import cost
 from demo.chat_pages import PARTICIPANTS
 from demo.dex import FakeDex
 from demo.listener import Listener, Reply, Request
@@ -245,6 +246,24 @@ def test_a_sync_that_succeeds_is_counted_where_its_alarm_looks_and_no_other_is(
     boto3.client("ssm").delete_parameter(Name="/imagecache/beeper-token")
     assert sync(event("schedule"), Context())["outcome"] == "unauthorized"
     assert counted(capsys.readouterr().out) == []
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_costs_count_all_bytes_that_functions_print(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Powertools keeps one logger for each service. The name is as long as the usual one.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "imageBytes")
+    name = "imagecache-CleanupFunction-1A2B3C4D5E6F"  # as CloudFormation makes it
+    monkeypatch.setattr(Context, "function_name", name)
+    arn = Context.invoked_function_arn.replace("sync", name)
+    monkeypatch.setattr(Context, "invoked_function_arn", arn)
+    for function in ("sync", "cleanup"):
+        load(function)(event("schedule"), Context())
+        printed = capsys.readouterr().out
+        assert 0 < len(printed) <= cost.PRINTED_BYTES
+    assert load("read")(event("chats"), Context())["statusCode"] == 200
+    assert capsys.readouterr().out == ""
 
 
 def sync_job(stack: Stack) -> dict[str, str]:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks import cost, documents, prices
-from benchmarks.cost import ONE_PERSON, lines, table, units_of_request
+from benchmarks.cost import ONE_PERSON, lines, table
+from benchmarks.units import units_of_request
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -61,7 +62,7 @@ def test_the_readme_computes_what_a_monitor_costs_that_asks_for_health_once_a_mi
         + prices.API_REQUEST.dollars
         + prices.FUNCTION_REQUEST.dollars
         + cost.gigabyte_seconds("statusPoll", RECORDED["once"]["statusPoll"]) * prices.GIGABYTE_SECOND.dollars
-        + cost._LOG_BYTES_A_REQUEST / 1e9 * prices.LOG_GIGABYTE.dollars
+        + cost.LOG_BYTES_A_REQUEST / 1e9 * prices.LOG_GIGABYTE.dollars
     )
     assert f"adds {requests:,} requests: about ${requests * a_request:.2f} without the allowances." in text
 
@@ -108,7 +109,8 @@ def test_the_sum_is_that_of_the_lines_and_allowances_only_reduce_it() -> None:
         ("s3", "ListObjectVersions", {}, {}, {"objectWrites": 1}),
         ("s3", "GetObject", {}, {}, {"objectReads": 1}),
         ("s3", "DeleteObject", {}, {}, {}),
-        ("ssm", "GetParameters", {}, {}, {}),
+        ("ssm", "GetParameters", {"WithDecryption": False}, {"Parameters": [1, 2]}, {}),
+        ("ssm", "GetParameters", {"WithDecryption": True}, {"Parameters": [1, 2]}, {"decryptions": 2}),
     ],
 )
 def test_a_request_takes_the_units_that_aws_bills(
