@@ -24,6 +24,7 @@ from typing import Any
 from local.console import announce
 from local.durable import Application, Changes, Message, Receive, Send, hold_answers
 from local.engine_policies import FunctionCredentials, UserKeys, evaluate_policies
+from local.engine_projection import parse_projections_once
 from local.engine_protocol import PROBLEM, TOKEN_HEADER
 from local.engine_recording import answer_saves, attach
 from local.journal import Journal, JournalError
@@ -159,6 +160,7 @@ def main() -> None:
     # ministack loads botocore and its description of each service, only to correct the Content-Type of
     # answers. No program of ours reads it, and the first request to each service would wait for that.
     responses._service_model = lambda _: None
+    parse_projections_once()
 
     port = int(os.environ["GATEWAY_PORT"])
     token = os.environ["AWS_SESSION_TOKEN"]
