@@ -1,6 +1,8 @@
 """A chat's roster is fetched, and the chat is stored again, only if it may have changed."""
 
-from dataclasses import replace
+import hashlib
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -13,6 +15,7 @@ from imagecache.usecases.sync.changed_chats import (
     ListedChat,
     Roster,
     Unavailable,
+    list_fingerprint,
     listed_chat,
     roster_fingerprint,
 )
@@ -78,3 +81,13 @@ def test_a_chat_is_stored_again_if_it_differs_from_what_is_stored(
     chat: ListedChat, roster: Roster, changed: bool
 ) -> None:
     assert chat.has_changed(roster) is changed
+
+
+def test_a_fingerprint_is_that_of_earlier_versions_so_that_an_update_stores_no_chat_again() -> None:
+    def hash_of_json(value: object) -> str:
+        return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+    assert list_fingerprint(FULL) == hash_of_json(asdict(FULL))
+    members = [asdict(member) for member in FULL.participants]
+    assert FULL.source_url is None, "the chat's own picture would be another row"
+    assert roster_fingerprint(FULL) == hash_of_json([False, *members])

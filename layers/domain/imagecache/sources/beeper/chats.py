@@ -462,7 +462,8 @@ def _parse_roster(roster: Json) -> _RosterJson:
     """
     items = roster.get("items")
     members = items if isinstance(items, list) else []
-    parsed = [parse_participant(member) for member in members if isinstance(member, Mapping) and _id(member)]
+    entries = (parse_participant(member) for member in members if isinstance(member, Mapping))
+    parsed = [member for member in entries if member.participant_id]
     unreadable = len(members) - len(parsed)
     by_id: dict[str, Participant] = {}
     for member in parsed:  # Of several entries for one member, the first one counts.
@@ -507,10 +508,13 @@ def _key(text: str | None) -> str | None:
 def text_of(item: Json, name: str, *, max_chars: int | None = _MAX_TEXT_CHARS) -> str | None:
     """Returns the first `max_chars` characters of a text or a number, or None if there are none."""
     value = item.get(name)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
+    if not isinstance(value, str):
+        if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        value = str(value)
+    text = value.strip()[:max_chars]
     # Characters that UTF-8 cannot encode are replaced, because DynamoDB cannot store them.
-    return str(value).strip()[:max_chars].encode(errors="replace").decode() or None
+    return (text if text.isascii() else text.encode(errors="replace").decode()) or None
 
 
 def _mapping(item: Json, name: str) -> Json:

@@ -10,7 +10,6 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
-from imagecache.aws_errors import aws_errors_translated
 from imagecache.model.chat import (
     Chat,
     Folder,
@@ -21,7 +20,7 @@ from imagecache.model.chat import (
 from imagecache.parallel import in_parallel
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.batches import insert, item_of
-from imagecache.stores.bulk_reads import Item, batch_get
+from imagecache.stores.bulk_reads import Item, batch_get, scan
 from imagecache.stores.chats.shown import PREVIEW_LENGTH, ShownChats
 from imagecache.stores.dynamodb import behind, bound, fenced
 
@@ -226,25 +225,17 @@ class ChatsTable(ShownChats):
         )
         return {item["chatId"]["S"]: _summary(item) for item in items}
 
-    @aws_errors_translated()
     def listings(self) -> dict[str, Listing]:
         """Scans the table and returns the listing of each chat, by chat id."""
-        attributes = [
-            *("chatId", "missingSince", "mergedInto", "mergedChatIds"),
-            *("isArchived", "isLowPriority"),
-        ]
-        rows = self._row.scan(attributes_to_get=attributes, consistent_read=True)
-        return {
-            row.chat_id: Listing(
-                missing_since=int(row.missing_since or 0),
-                merged_into=row.merged_into,
-                merged_chat_ids=frozenset(row.merged_chat_ids or ()),
-                own_folder=folder_of(
-                    is_archived=bool(row.is_archived), is_low_priority=bool(row.is_low_priority)
-                ),
-            )
-            for row in rows
-        }
+        pages = scan(
+            self._dynamodb,
+            table_name=self._table_name,
+            attributes=(
+                *("chatId", "missingSince", "mergedInto", "mergedChatIds"),
+                *("isArchived", "isLowPriority"),
+            ),
+        )
+        return {item["chatId"]["S"]: _listing(item) for items, _ in pages for item in items}
 
     def put(self, chats: Iterable[ChatToStore], *, fence: int) -> None:
         """Replaces the whole row of each chat. It then no longer counts as missing. Raises FencedOffError."""
@@ -368,6 +359,22 @@ def _values(to_store: ChatToStore, fence: int) -> dict[str, Any]:
     }
 
 
+def _listing(item: Item) -> Listing:
+    return Listing(
+        missing_since=int(item.get("missingSince", {}).get("N", 0)),
+        merged_into=item.get("mergedInto", {}).get("S"),
+        merged_chat_ids=frozenset(item.get("mergedChatIds", {}).get("SS", ())),
+        own_folder=_own_folder(item),
+    )
+
+
+def _own_folder(item: Item) -> Folder:
+    return folder_of(
+        is_archived=item.get("isArchived", {}).get("BOOL", False),
+        is_low_priority=item.get("isLowPriority", {}).get("BOOL", False),
+    )
+
+
 def _stored_chat(item: Item) -> StoredChat:
     return StoredChat(
         list_fingerprint=item["listFingerprint"]["S"],
@@ -378,10 +385,7 @@ def _stored_chat(item: Item) -> StoredChat:
         missing_since=int(item.get("missingSince", {}).get("N", 0)),
         merged_into=item.get("mergedInto", {}).get("S"),
         merged_chat_ids=frozenset(item.get("mergedChatIds", {}).get("SS", ())),
-        own_folder=folder_of(
-            is_archived=item.get("isArchived", {}).get("BOOL", False),
-            is_low_priority=item.get("isLowPriority", {}).get("BOOL", False),
-        ),
+        own_folder=_own_folder(item),
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 from imagecache.model.chat import Chat
@@ -121,9 +122,19 @@ def roster_fingerprint(chat: Chat) -> str:
 
 def _hash(value: Any) -> str:
     """Returns a hash of every field, including pictures, so that a new avatar alone counts as a change."""
-    return hashlib.sha256(json.dumps(value, default=_fields, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(value, default=_fields).encode()).hexdigest()
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """Returns the fields of a dataclass. `asdict` returns the same, but first copies all that is in them."""
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    """Returns the fields of a dataclass, in the order of their names.
+
+    `asdict` returns the same fields, but first copies all that is in them.
+    """
+    kind: Any = type(value)
+    return {name: getattr(value, name) for name in _names_of(kind)}
+
+
+@cache
+def _names_of(kind: Any) -> list[str]:
+    """Returns the names of the fields of a dataclass, sorted."""
+    return sorted(field.name for field in fields(kind))
