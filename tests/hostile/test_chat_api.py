@@ -3,8 +3,11 @@
 import gzip
 import itertools
 import json
+import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 import requests
@@ -185,6 +188,37 @@ def test_quick_answers_for_single_chats_may_take_any_time_together(session: requ
             with pytest.raises(ChatUnavailableError):
                 api.with_full_roster(large_group())
         assert len(origin.requests) == 40
+
+
+def test_threads_send_one_request_at_a_time_and_waiting_for_another_is_not_beepers_slowness(
+    session: requests.Session,
+) -> None:
+    list_is_asked_for, may_answer = Event(), Event()
+
+    def say(connection: socket.socket) -> None:
+        list_is_asked_for.set()
+        assert may_answer.wait(10)
+        answer("200 OK", b'{"items": [], "hasMore": false}')(connection)
+
+    with Origin(say) as origin, ThreadPoolExecutor(2) as threads:
+        seconds = itertools.count(step=3)
+        clock_is_read = Event()
+
+        def clock() -> float:
+            clock_is_read.set()
+            return next(seconds)
+
+        api = ChatApi(base_url=origin.url, secrets=SECRETS, session=session, clock=clock)
+        page = threads.submit(api.page, None)
+        assert list_is_asked_for.wait(10)
+        chat = threads.submit(api.with_full_roster, large_group())
+        assert not clock_is_read.wait(0.1), "the time of the second request begins when it is sent"
+        assert len(origin.requests) == 1
+        may_answer.set()
+        assert page.result().chats == []
+        with pytest.raises(ChatUnavailableError):
+            chat.result()
+        assert len(origin.requests) == 2
 
 
 def test_a_single_chat_has_less_time_than_the_list(session: requests.Session) -> None:

@@ -119,8 +119,8 @@ def test_a_roster_that_was_unavailable_on_the_page_where_time_was_up_is_not_forg
     other = chat_with(64, *CROWD)
     old_server.account.add_chat(other)
     old_server.chat_api.withheld = {DEEP.id, other.id}
-    lease, chats_before_these = 1, 63
-    looks = minutes(*[15] * (lease + chats_before_these + 1), 0)
+    lease, pages_read_ahead, chats_before_these = 1, 2, 63
+    looks = minutes(*[15] * (lease + pages_read_ahead + chats_before_these + 1), 0)
     [skipped] = stack.sync(old_server, session, remaining_ms=looks).skipped
     old_server.chat_api.withheld = {skipped}
     assert stack.sync(old_server, session).outcome == "ok"

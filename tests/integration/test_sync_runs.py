@@ -5,6 +5,8 @@ A run that has lost the lock to a newer one writes nothing.
 
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Event
+from typing import Any
 
 import pytest
 import requests
@@ -27,6 +29,7 @@ from imagecache.stores.state.lock import SyncRecords
 from imagecache.stores.state.progress import SyncProgress, short_hash
 from tests.integration.conftest import NOW, Stack
 from tests.integration.demo_chats import chat_with, fill
+from tests.integration.made import CHAT
 from tests.integration.sync_results import (
     listed_chat_ids,
     minutes,
@@ -243,3 +246,53 @@ def test_an_answer_that_is_not_a_list_is_an_error(
     demo.faults.set("not_found", "chats")
     with pytest.raises(ListingError):
         stack.sync(demo, session)
+
+
+class TwoPages:
+    """Lists a chat on each of two pages. `error` is raised instead of the second page."""
+
+    def __init__(self, *, error: ImageCacheError | None = None) -> None:
+        self.second_is_asked_for = Event()
+        self._error = error
+
+    def page(self, cursor: str | None) -> ChatPage:
+        if cursor is None:
+            return ChatPage([replace(CHAT, chat_id="!first")], [], next_cursor="second")
+        self.second_is_asked_for.set()
+        if self._error:
+            raise self._error
+        return ChatPage([replace(CHAT, chat_id="!second", last_activity=NOW - 1)], [], next_cursor=None)
+
+    def get(self, _path: str, _parameters: Any) -> tuple[int, list[Any]]:
+        """Answers requests for accounts, of which there are none."""
+        return 200, []
+
+
+def test_only_a_complete_run_asks_for_the_next_page_before_one_is_stored(stack: Stack) -> None:
+    def asked_before_the_first_is_stored(*, complete: bool) -> bool:
+        asked: list[bool] = []
+        beeper = TwoPages()
+        api: Any = beeper
+        report = stack.runs().run(
+            api,
+            remaining_ms=lambda: 900_000,
+            complete=complete,
+            on_page=lambda _: asked.append(beeper.second_is_asked_for.wait(10 if complete else 0)),
+        )
+        assert (report.outcome, report.complete) == ("ok", complete)
+        return asked[0]
+
+    assert asked_before_the_first_is_stored(complete=True)
+    assert not asked_before_the_first_is_stored(complete=False)
+
+
+def test_a_page_is_stored_though_the_next_one_cannot_be_read(stack: Stack) -> None:
+    asleep: Any = TwoPages(error=OriginDownError("asleep"))
+    assert sync_with(stack, asleep, complete=True).outcome == "offline"
+    assert stored_chat_ids(stack) == {"!first"}
+    not_a_list: Any = TwoPages(error=ListingError("not a list"))
+    with pytest.raises(ListingError):
+        sync_with(stack, not_a_list, complete=True)
+    healthy: Any = TwoPages()
+    assert sync_with(stack, healthy).changed == 1, "the second chat: the run begins again at the top"
+    assert stored_chat_ids(stack) == {"!first", "!second"}

@@ -474,7 +474,7 @@ def test_members_of_a_run_that_is_continued_by_another_invocation_are_hidden_whi
     """The server lists the members, too, without the union's id, and only the first invocation sees it."""
     beeper = Beeper([[union("a", "b")], [chat("a"), chat("b")]])
     chat_api: Any = beeper
-    looks = minutes(*[15] * 2, 0)  # the lease, and the union
+    looks = minutes(*[15] * 3, 0)  # the lease, the page read ahead, and the union
     assert stack.runs().run(chat_api, remaining_ms=looks, complete=True).outcome == "unfinished"
     assert shown(stack) == {"!union"}
     run(stack, beeper)

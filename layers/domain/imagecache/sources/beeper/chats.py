@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import accumulate
+from threading import RLock
 from typing import Any
 from urllib.parse import quote
 
@@ -50,6 +51,9 @@ from imagecache.sources.transport import NO_COMPRESSION, Deadline, read_json
 _CHATS_PER_PAGE = 200
 # Seconds to connect and to read. Beeper's own MCP server allows a request 30 s.
 _TIMEOUT = (5.0, 30.0)
+LONGEST_PAGE_MS = int(sum(_TIMEOUT) * 1000)
+"""The longest time that a request for a page of the list may take."""
+
 # A single chat comes from Beeper's own database, unless Beeper asks the network for its members.
 _TIMEOUT_FOR_ONE_CHAT = (5.0, 5.0)
 # The time that slow answers for single chats may take after each page of the list. With 200 answers that are
@@ -98,6 +102,9 @@ class ChatApi:
     if Beeper or the tunnel refuses the secrets. If only the request for a single chat fails, and Beeper still
     sends its list, the error concerns this chat alone. If Beeper has answered requests for single chats
     slowly for a minute since the last page, further ones are not sent before the next page.
+
+    Several threads may call the methods. Their requests are sent one after the other, so that Beeper answers
+    each within its own timeout, and because a session is made for one thread at a time.
     """
 
     def __init__(
@@ -119,6 +126,7 @@ class ChatApi:
         self._timeout_for_one_chat = timeout_for_one_chat
         self._clock = clock
         self._slow_seconds = 0.0
+        self._turn = RLock()
 
     def page(self, cursor: str | None) -> ChatPage:
         """Returns the page of the list that starts at the cursor, or the first page if `cursor` is None.
@@ -195,13 +203,14 @@ class ChatApi:
         """
         if self._slow_seconds > _MOST_SLOW_SECONDS:
             raise ChatNotRequestedError("other chats were answered too slowly")
-        started = self._clock()
-        try:
-            return self._request_chat(chat_id, most_members)
-        finally:
-            seconds = self._clock() - started
-            if seconds > _SLOW_SECONDS:
-                self._slow_seconds += seconds
+        with self._turn:  # The time until then does not count: Beeper answers another request meanwhile.
+            started = self._clock()
+            try:
+                return self._request_chat(chat_id, most_members)
+            finally:
+                seconds = self._clock() - started
+                if seconds > _SLOW_SECONDS:
+                    self._slow_seconds += seconds
 
     def _request_chat(self, chat_id: str, most_members: int) -> tuple[int, dict[str, Any]]:
         """Requests a single chat with up to this many members, and returns the status and the answer.
@@ -233,20 +242,21 @@ class ChatApi:
         `timeout` has the seconds to connect and to read. Raises AnswerTooLargeError.
         """
         timeout = timeout or self._timeout
-        deadline = Deadline(sum(timeout))
-        try:
-            response = self._session.get(
-                self._base_url + path,
-                params=dict(parameters),
-                headers={**self._headers, **NO_COMPRESSION},
-                timeout=timeout,
-                stream=True,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise connection_error(error) from error
-        with response:
-            return response.status_code, _answer_of_beeper(response, deadline)
+        with self._turn:
+            deadline = Deadline(sum(timeout))
+            try:
+                response = self._session.get(
+                    self._base_url + path,
+                    params=dict(parameters),
+                    headers={**self._headers, **NO_COMPRESSION},
+                    timeout=timeout,
+                    stream=True,
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                raise connection_error(error) from error
+            with response:
+                return response.status_code, _answer_of_beeper(response, deadline)
 
     def _get(
         self, path: str, parameters: Parameters, timeout: tuple[float, float] | None = None

@@ -27,6 +27,7 @@ from imagecache.stores.state.recent_chats import MOST_HASHES, RecentChats
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.sync.merge_chats import ChatMerger
 from imagecache.usecases.sync.people_records import PeopleOfRun
+from imagecache.usecases.sync.read_pages import PageReader
 from imagecache.usecases.sync.refresh_former_pictures import FormerPictureRefresher
 from imagecache.usecases.sync.relink_contacts import ContactRelinker, RelinkResult
 from imagecache.usecases.sync.remove_missing import MissingChatRemover
@@ -203,23 +204,32 @@ class ChatSync:
         return relinked
 
     def _store_pages(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> SyncProgress:
-        """Stores one page after another until the run is finished or the time is used up."""
+        """Stores one page after another until the run is finished or the time is used up.
+
+        A complete run, which needs every page, reads the next one while it stores one. An incremental run
+        does not know yet whether it needs it.
+        """
         stop_before = 0 if progress.complete else last_sync.watermark - _OVERLAP
         to_find = set() if progress.complete else self.page_writer.listed_instead_of(run.hinted_chats)
-        while not progress.finished:
-            page = run.chat_api.page(progress.cursor)
-            to_find.difference_update(chat.chat_id for chat in page.chats)
-            outcome = self.page_writer.store(page.chats, run)
-            if not outcome.finished:
-                break
-            watermark_limit = min(progress.watermark_limit, outcome.watermark_limit)
-            progress = replace(progress, watermark_limit=watermark_limit)
-            run.report.unreadable += len(page.unreadable)
-            run.report.skipped += [chat_id[:_MAX_LOGGED_ID_CHARS] for chat_id in page.unreadable if chat_id]
-            reads_on = bool(to_find) and progress.pages + 1 < _MOST_PAGES_FOR_HINTS
-            progress = _advanced(progress, page, 0 if reads_on else stop_before)
-            if run.on_page:
-                run.on_page(run.report)
+        with PageReader(run.chat_api, run.time_budget) as pages:
+            while not progress.finished:
+                page = pages.page(progress.cursor)
+                if progress.complete and not _is_endless(progress, page.next_cursor):
+                    pages.read_ahead(page.next_cursor)
+                to_find.difference_update(chat.chat_id for chat in page.chats)
+                outcome = self.page_writer.store(page.chats, run)
+                if not outcome.finished:
+                    break
+                watermark_limit = min(progress.watermark_limit, outcome.watermark_limit)
+                progress = replace(progress, watermark_limit=watermark_limit)
+                run.report.unreadable += len(page.unreadable)
+                run.report.skipped += [
+                    chat_id[:_MAX_LOGGED_ID_CHARS] for chat_id in page.unreadable if chat_id
+                ]
+                reads_on = bool(to_find) and progress.pages + 1 < _MOST_PAGES_FOR_HINTS
+                progress = _advanced(progress, page, 0 if reads_on else stop_before)
+                if run.on_page:
+                    run.on_page(run.report)
         return progress
 
     def _finish(self, run: SyncRun, progress: SyncProgress, last_sync: LastSync) -> LastSync | None:
@@ -304,8 +314,7 @@ def _advanced(progress: SyncProgress, page: ChatPage, stop_before: int) -> SyncP
     is_all_old = bool(activities) and max(activities) < stop_before
     finished = page.next_cursor is None or is_all_old
     cursor = None if finished else page.next_cursor
-    cursor_hashes = {short_hash(cursor)} if cursor else set()
-    if cursor_hashes & progress.seen_cursors or progress.pages >= _MAX_PAGES:
+    if _is_endless(progress, cursor):
         raise ListingError("the list of chats does not end")
     return replace(
         progress,
@@ -315,5 +324,14 @@ def _advanced(progress: SyncProgress, page: ChatPage, stop_before: int) -> SyncP
         newest=max([progress.newest, *activities]),
         without_id=progress.without_id or "" in page.unreadable,
         seen_chats=progress.seen_chats | {short_hash(chat.chat_id) for chat in page.chats},
-        seen_cursors=progress.seen_cursors | cursor_hashes,
+        seen_cursors=progress.seen_cursors | _hashes(cursor),
     )
+
+
+def _is_endless(progress: SyncProgress, cursor: str | None) -> bool:
+    """Returns True if the list leads back to a cursor before this one, or has too many pages."""
+    return bool(_hashes(cursor) & progress.seen_cursors) or progress.pages >= _MAX_PAGES
+
+
+def _hashes(cursor: str | None) -> set[bytes]:
+    return {short_hash(cursor)} if cursor else set()
