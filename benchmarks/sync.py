@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import requests
 
 from benchmarks.deployed import counting_clients, deployed_settings
 from benchmarks.empty_tables import with_empty_tables
@@ -35,6 +34,7 @@ from imagecache.aws_requests import function_clients
 from imagecache.clock import now
 from imagecache.config import Config
 from imagecache.sources.beeper.chats import ChatApi
+from imagecache.sources.transport import punctual_session
 from imagecache.wiring import Wiring
 from local.deploy import DeployedStack
 from local.stack import local_stack
@@ -184,7 +184,7 @@ def _sync_in_this_process() -> dict[str, Any]:
     secrets = {"beeper-token": os.environ["BEEPER_TOKEN"]}
     megabytes_before = peak_megabytes()
     started, cpu_started = time.monotonic(), time.process_time()
-    with requests.Session() as session:
+    with punctual_session() as session:
         chat_api = ChatApi(base_url=os.environ["BEEPER_URL"], secrets=secrets, session=session)
         report = chat_sync.run(
             chat_api, remaining_ms=lambda: _TIME_LIMIT_MS, complete=bool(os.environ["COMPLETE"])
