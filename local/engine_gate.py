@@ -24,8 +24,8 @@ from typing import Any
 from local.console import announce
 from local.durable import Application, Changes, Message, Receive, Send, hold_answers
 from local.engine_policies import FunctionCredentials, UserKeys, evaluate_policies
-from local.engine_projection import parse_projections_once
 from local.engine_protocol import PROBLEM, TOKEN_HEADER
+from local.engine_reads import make_reads_quick
 from local.engine_recording import answer_saves, attach
 from local.journal import Journal, JournalError
 
@@ -160,7 +160,7 @@ def main() -> None:
     # ministack loads botocore and its description of each service, only to correct the Content-Type of
     # answers. No program of ours reads it, and the first request to each service would wait for that.
     responses._service_model = lambda _: None
-    parse_projections_once()
+    make_reads_quick()
 
     port = int(os.environ["GATEWAY_PORT"])
     token = os.environ["AWS_SESSION_TOKEN"]

@@ -1,11 +1,11 @@
-"""The engine parses the projection of a request once, and answers what ministack answers."""
+"""The engine parses a projection once, continues a scan by a search, and answers what ministack answers."""
 
 from typing import Any
 
 import pytest
 from ministack.services import dynamodb  # type: ignore[import-untyped]
 
-from local.engine_projection import parsing_once
+from local.engine_reads import continuing_by_search, parsing_once
 
 PROJECT: Any = dynamodb._project_item
 ROWS: list[dict[str, Any]] = [
@@ -54,3 +54,30 @@ def test_a_list_of_aliases_is_not_parsed_for_each_row() -> None:
         {"b": {"NULL": True}},
         {},
     ]
+
+
+def test_a_scan_continues_where_ministack_continues_it() -> None:
+    keys = [(chat, member) for chat in ("!a", "!b", "!\N{GRINNING FACE}") for member in ("1", "10", "2")]
+    rows = [
+        {"chat": {"S": chat}, "member": {"N": member}, "name": {"S": "x"}} for chat, member in sorted(keys)
+    ]
+    places = [*keys, ("!a", "15"), ("", ""), ("!z", "1"), ("!b", "")]
+    for table in ({"pk_name": "chat", "sk_name": "member"}, {"pk_name": "chat", "sk_name": None}):
+        kept = rows if table["sk_name"] else rows[::3]
+        for chat, member in places:
+            start = {"chat": {"S": chat}, "member": {"N": member}}
+            expected = dynamodb._apply_exclusive_start_key_scan(kept, start, table)
+            assert continuing_by_search(dynamodb._extract_key_val)(kept, start, table) == expected
+
+
+def test_a_scan_looks_at_few_rows_to_find_where_it_continues() -> None:
+    looked_at: list[str] = []
+
+    def text_of(key: Any) -> str:
+        looked_at.append(key["S"])
+        return looked_at[-1]
+
+    rows = [{"name": {"S": f"{number:04}"}} for number in range(1000)]
+    rows_after = continuing_by_search(text_of)
+    assert rows_after(rows, rows[499], {"pk_name": "name", "sk_name": None}) == rows[500:]
+    assert len(looked_at) < 20

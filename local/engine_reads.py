@@ -1,15 +1,18 @@
-"""Makes the embedded engine (ministack) parse a projection expression once for each request.
+"""Makes the embedded engine (ministack) read many rows in less time, with the same answers.
 
-ministack parses it again for each row, and compares each of its paths with all others. That takes longer than
-all else which it does for a row of a scan or of a batch.
+ministack parses a projection expression again for each row, and compares each of its paths with all others.
+That takes longer than all else which it does for a row of a scan or of a batch. To continue a scan, it looks
+at each row before the place.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 Row = dict[str, Any]
 Project = Callable[[Row, str, Mapping[str, str]], Row]
+Continue = Callable[[list[Row], Row, Mapping[str, Any]], list[Row]]
 
 _ALIASES_ONLY = re.compile(r"\s*#\w+\s*(,\s*#\w+\s*)*")
 
@@ -22,11 +25,29 @@ class _Parsed(NamedTuple):
     attributes: list[str] | None
 
 
-def parse_projections_once() -> None:
-    """Replaces the function with which ministack in this process projects a row."""
+def make_reads_quick() -> None:
+    """Replaces two functions of ministack in this process."""
     from ministack.services import dynamodb  # type: ignore[import-untyped]  # noqa: PLC0415 - takes a second
 
     dynamodb._project_item = parsing_once(dynamodb._project_item)
+    dynamodb._apply_exclusive_start_key_scan = continuing_by_search(dynamodb._extract_key_val)
+
+
+def continuing_by_search(text_of: Callable[[Any], str]) -> Continue:
+    """Returns a function that returns the rows after a key, from the sorted rows of a table.
+
+    `text_of` is ministack's function for the value of a key attribute, by which it has sorted the rows.
+    """
+
+    def rows_after(rows: list[Row], start: Row, table: Mapping[str, Any]) -> list[Row]:
+        names = [name for name in (table["pk_name"], table["sk_name"]) if name]
+
+        def place(row: Row) -> list[str]:
+            return [text_of(row.get(name)) for name in names]
+
+        return rows[bisect_right(rows, place(start), key=place) :]
+
+    return rows_after
 
 
 def parsing_once(project: Project) -> Project:
