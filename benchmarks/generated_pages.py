@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
+import orjson
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from imagecache.stores.blobs import object_keys
@@ -46,7 +47,7 @@ class GeneratedPages:
     def _respond_as_dynamodb(self, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
         operation = event_name.rpartition(".")[2]
         sent = json.loads(cast("bytes", request.body))
-        return _response(request, json.dumps(self._answer(operation, sent)))
+        return _response(request, orjson.dumps(self._answer(operation, sent)))
 
     def _answer(self, operation: str, request: Any) -> Item:
         match operation, request.get("TableName"), request.get("IndexName"):
@@ -112,7 +113,7 @@ class GeneratedPages:
             f"<ListVersionsResult><IsTruncated>{is_last}</IsTruncated>"
             f"{marker if end < total else ''}{entries}</ListVersionsResult>"
         )
-        return _response(request, body)
+        return _response(request, body.encode())
 
 
 def _image_key(number: int) -> str:
@@ -134,9 +135,8 @@ def _version(names: list[str], number: int) -> str:
     )
 
 
-def _response(request: AWSPreparedRequest, text: str) -> AWSResponse:
-    body = _Body(text.encode())
-    return AWSResponse(request.url, HTTPStatus.OK, {}, body)  # type: ignore[arg-type]  # a class with the same methods
+def _response(request: AWSPreparedRequest, body: bytes) -> AWSResponse:
+    return AWSResponse(request.url, HTTPStatus.OK, {}, _Body(body))  # type: ignore[arg-type]  # a class with the same methods
 
 
 class _Body(io.BytesIO):

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,10 +22,11 @@ from typing import Any
 
 from botocore.config import Config as BotoConfig
 
-from benchmarks.deployed import counting_clients, deployed_settings
+from benchmarks.deployed import counting_clients, deployed_config, deployed_settings
 from benchmarks.generated_pages import GeneratedPages
 from benchmarks.results import Result, Target
 from benchmarks.running import cpu_seconds, peak_megabytes
+from benchmarks.stored_state import add_objects, add_rows, opened
 from imagecache.aws_clients import client_maker
 from imagecache.aws_requests import function_clients
 from imagecache.clock import DAY, now
@@ -43,7 +44,6 @@ from local.stack import local_stack
 from tests.settings import config_with
 
 _WRITES_AT_ONCE = 8
-_ROWS_A_WRITE = 25  # the most that BatchWriteItem accepts
 _TIME_LIMIT_MS = 900_000
 _CLOCK_AHEAD = 2 * DAY
 _ORPHANED_SINCE = 31 * DAY  # longer than the grace
@@ -103,14 +103,16 @@ def run(sizes: Sequence[Size] = (_SMALL_SIZE, _FULL_SIZE), images: int = _MOST_I
 
 def _measure(size: Size, when_filled: Callable[[], object] = lambda: None) -> dict[str, Any]:
     """Fills a new stack, calls `when_filled`, sweeps in another process, and returns the figures."""
-    with tempfile.TemporaryDirectory() as folder, local_stack(Path(folder)) as stack:
-        settings = deployed_settings(stack, "CleanupFunction")
-        _fill(stack, Config.from_env(settings), size)
-        when_filled()
-        engine_before = cpu_seconds(stack.engine.child.process_id)
-        figures = _run_in_another_process(settings | stack.engine.environment)
-        engine_seconds = cpu_seconds(stack.engine.child.process_id) - engine_before
-        return figures | {"engineCpuSeconds": round(engine_seconds, 1)}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fill(folder, size)
+        with local_stack(folder) as stack:
+            when_filled()
+            settings = deployed_settings(stack, "CleanupFunction")
+            engine_before = cpu_seconds(stack.engine.child.process_id)
+            figures = _run_in_another_process(settings | stack.engine.environment)
+            engine_seconds = cpu_seconds(stack.engine.child.process_id) - engine_before
+    return figures | {"engineCpuSeconds": round(engine_seconds, 1)}
 
 
 def _run_in_another_process(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -120,43 +122,41 @@ def _run_in_another_process(environment: Mapping[str, str]) -> dict[str, Any]:
     return figures
 
 
-def _fill(stack: DeployedStack, config: Config, size: Size) -> None:
-    """Writes rows as sync and the cacher write them, and the objects that they name."""
-    boto_config = BotoConfig(proxies={}, max_pool_connections=_WRITES_AT_ONCE)
-    access = {**stack.engine.access, "config": boto_config}
-    wiring = Wiring(config, make_client=partial(client_maker(), **access), clock=now)
-    dynamodb = wiring.client("dynamodb")
-    s3 = wiring.client("s3")
+def fill(folder: Path, size: Size) -> None:
+    """Stores rows as sync and the cacher store them, and the objects that they name, in an empty `folder`.
+
+    Afterwards, the folder has the state of a stack that was stopped.
+    """
     moment = now()
-
-    def put_rows(table: str, items: list[dict[str, Any]]) -> None:
-        requests = {table: [{"PutRequest": {"Item": item}} for item in items]}
-        while requests:
-            answer = dynamodb.batch_write_item(RequestItems=requests)
-            requests = answer["UnprocessedItems"]
-
-    def put_objects(blob_id: str) -> None:
-        for name in object_keys(blob_id):
-            s3.put_object(Bucket=config.image_bucket, Key=name, Body=b"a picture")
-
     image_rows = (_image_row(size, number, moment) for number in range(size.rows))
     member_rows = map(_member_row, size.shown_rows)
-    named_contents = {size.blob_id(number) for number in range(size.rows)}
-    unnamed_contents = [f"f{number:063x}" for number in range(size.unnamed_contents)]
-    with ThreadPoolExecutor(_WRITES_AT_ONCE) as pool:
-        _finish(pool.map(lambda items: put_rows(config.images_table, items), _batches(image_rows)))
-        _finish(pool.map(lambda items: put_rows(config.participants_table, items), _batches(member_rows)))
-        _finish(pool.map(put_objects, [*sorted(named_contents), *unnamed_contents]))
-    first_chat = size.shown_rows[0] // _MEMBERS_A_CHAT
-    last_chat = size.shown_rows[-1] // _MEMBERS_A_CHAT
-    for number in range(first_chat, last_chat + 1):
-        chat = _chat(number, moment)
-        to_store = ChatToStore(
-            chat=chat, preview_json=preview_of(chat), list_fingerprint="l", roster_fingerprint="r"
-        )
-        wiring.chats_table.put([to_store], fence=1)
-    # Without a recent complete sync, a sweep deletes nothing.
-    wiring.last_sync_store.record(LastSync(completed_at=moment + _CLOCK_AHEAD, fence=1))
+    blob_ids = {size.blob_id(number): None for number in range(size.rows)}
+    blob_ids |= {f"f{number:063x}": None for number in range(size.unnamed_contents)}
+    objects = (key for blob_id in blob_ids for key in object_keys(blob_id))
+    first_image, first_member, first_object = next(image_rows), next(member_rows), next(objects)
+    with local_stack(folder) as stack:
+        wiring = _wiring_of(stack)
+        dynamodb = wiring.client("dynamodb")
+        dynamodb.put_item(TableName=wiring.config.images_table, Item=first_image)
+        dynamodb.put_item(TableName=wiring.config.participants_table, Item=first_member)
+        wiring.client("s3").put_object(Bucket=wiring.config.image_bucket, Key=first_object, Body=b"a picture")
+        first_chat = size.shown_rows[0] // _MEMBERS_A_CHAT
+        last_chat = size.shown_rows[-1] // _MEMBERS_A_CHAT
+        chats = [_chat_to_store(number, moment) for number in range(first_chat, last_chat + 1)]
+        wiring.chats_table.put(chats, fence=1)
+        # Without a recent complete sync, a sweep deletes nothing.
+        wiring.last_sync_store.record(LastSync(completed_at=moment + _CLOCK_AHEAD, fence=1))
+    with opened(folder) as journal:
+        add_rows(journal, image_rows, like=first_image, key=("imageKey",))
+        add_rows(journal, member_rows, like=first_member, key=("chatId", "participantId"))
+    add_objects(folder, objects, like=first_object)
+
+
+def _wiring_of(stack: DeployedStack) -> Wiring:
+    boto_config = BotoConfig(proxies={}, max_pool_connections=_WRITES_AT_ONCE)
+    access = {**stack.engine.access, "config": boto_config}
+    config = deployed_config(stack, "CleanupFunction")
+    return Wiring(config, make_client=partial(client_maker(), **access), clock=now)
 
 
 def _image_key(number: int) -> str:
@@ -195,6 +195,17 @@ def _member_row(number: int) -> dict[str, Any]:
     }
 
 
+def _chat_to_store(number: int, moment: int) -> ChatToStore:
+    chat = _chat(number, moment)
+    return ChatToStore(
+        chat=chat,
+        preview_json=preview_of(chat),
+        list_fingerprint="l",
+        roster_fingerprint="r",
+        is_new=True,
+    )
+
+
 def _chat(number: int, moment: int) -> Chat:
     return Chat(
         chat_id=f"!{number}",
@@ -216,23 +227,6 @@ def _chat(number: int, moment: int) -> Chat:
         participant_count=_MEMBERS_A_CHAT,
         roster_is_partial=True,
     )
-
-
-def _batches(items: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == _ROWS_A_WRITE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _finish(results: Iterable[None]) -> None:
-    """Waits for all results of a pool. An error in one of them is raised here."""
-    for _ in results:
-        pass
 
 
 def _sweep_in_this_process() -> dict[str, Any]:
