@@ -9,9 +9,10 @@ import pytest
 
 from imagecache.errors import FencedOffError
 from imagecache.model.chat import Participant
-from imagecache.model.image import ImageRecord, ImageSource, ImageStatus
+from imagecache.model.image import ImageSource, ImageStatus
 from imagecache.stores.batches import Statement, execute
 from imagecache.stores.chats.chats import ChatToStore
+from imagecache.stores.images.cached_images import Orphan
 from imagecache.stores.images.row import new_lease
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import CHAT, cache, person, request
@@ -108,7 +109,7 @@ def test_only_orphans_with_the_mark_that_was_read_and_without_a_worker_are_delet
     for key, attributes in rows.items():
         item = {"imageKey": {"S": key}, "status": {"S": "cached"}, **attributes}
         stack.dynamodb.put_item(TableName="CachedImagesTable", Item=item)
-    orphans = [ImageRecord(key, ImageStatus.CACHED, orphaned_at=5) for key in (*rows, "s/gone")]
+    orphans = [Orphan(key, orphaned_at=5) for key in (*rows, "s/gone")]
     done = stack.cached_images.delete_orphans(orphans, now=NOW, at_once=1)
     assert done == [True, True, False, False, False, False]
     assert stack.cached_images.records(rows).keys() == {"s/leased", "s/marked again", "s/shown"}

@@ -16,6 +16,7 @@ from imagecache.queues.images import from_body
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
 from imagecache.stores.images.cached_images import CachedImages
+from imagecache.usecases.upkeep import sweep_cache
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import ADA, fail
@@ -226,6 +227,43 @@ def test_a_sweep_in_as_many_invocations_as_it_has_steps_is_the_same_sweep(stack:
     job = swept(stack, a_step_at_a_time=True)
     assert job.status is JobStatus.DONE
     assert (job.result["deleted"], job.result["versionsDeleted"], job.result["queued"]) == (1, 4, 1)
+
+
+def test_a_sweep_reads_the_rows_of_images_once(stack: Stack) -> None:
+    keep(stack, "s/old", "blue")
+    nights(stack, 2)
+    swept(stack)
+    keep(stack, "s/ada")
+    shown(stack, "ada")
+    nights(stack, 30)
+    stack.calls.clear()
+    assert swept(stack).result["deleted"] == 1
+    assert "BatchGetItem" not in stack.calls
+    scans = ("people", "references", "references of contacts", "rows", "blobs", "blobs", "members")
+    assert stack.calls.count("Scan") == len(scans)
+
+
+@pytest.mark.parametrize("most_kept", [2, 3], ids=["read again", "kept"])
+def test_all_due_images_are_deleted_however_many_are_kept_in_memory(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, most_kept: int
+) -> None:
+    monkeypatch.setattr(sweep_cache, "_MOST_DUE_KEPT", most_kept)
+    for name, color in (("one", "red"), ("two", "green"), ("three", "blue")):
+        keep(stack, f"s/{name}", color)
+    nights(stack, 2)
+    swept(stack)
+    nights(stack, 30)
+    job = swept(stack, replace(sweep_of(stack), rows_per_step=2))
+    assert (job.result["due"], job.result["deleted"]) == (3, 3)
+    assert objects(stack) == set()
+
+
+def test_a_refresh_whose_message_was_lost_is_queued_again(stack: Stack) -> None:
+    keep(stack, "s/ada")
+    shown(stack, "ada")
+    stack.cached_images.request_refresh("s/ada", now=stack.now + 1)
+    nights(stack, 2)
+    assert counted(swept(stack)) == {"queued": 1}
 
 
 def test_a_dry_run_plans_what_a_real_one_does_and_writes_nothing(stack: Stack) -> None:

@@ -73,6 +73,23 @@ def _get_all(dynamodb: "DynamoDBClient", table_name: str, request: Any) -> list[
     raise StoreUnavailableError(f"{table_name}: DynamoDB left keys unprocessed {_ATTEMPTS} times")
 
 
+@aws_errors_translated()
+def has_entry(dynamodb: "DynamoDBClient", *, table_name: str, index: str, key_name: str, key: str) -> bool:
+    """Returns True if an index has an entry with this partition key.
+
+    The index may lag behind its table. Raises StoreUnavailableError.
+    """
+    answer = dynamodb.query(
+        TableName=table_name,
+        IndexName=index,
+        KeyConditionExpression="#key = :key",
+        ExpressionAttributeNames={"#key": key_name},
+        ExpressionAttributeValues={":key": {"S": key}},
+        Limit=1,
+    )
+    return bool(answer["Items"])
+
+
 def scan(
     dynamodb: "DynamoDBClient",
     *,

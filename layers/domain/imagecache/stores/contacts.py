@@ -19,7 +19,7 @@ from imagecache.aws_errors import aws_errors_translated
 from imagecache.errors import ConflictError
 from imagecache.model.contact import Contact, Identifier, IdentifierKind, KeptBy, is_shared
 from imagecache.model.image import ImageRef, RejectionReason
-from imagecache.stores.bulk_reads import Item, batch_get, scan
+from imagecache.stores.bulk_reads import Item, batch_get, has_entry, scan
 from imagecache.stores.dynamodb import bound, deleted, saved, updated
 
 if TYPE_CHECKING:
@@ -139,6 +139,12 @@ class ContactsTable:
     def referring(self, image_key: str, *, limit: int) -> list[str]:
         """Returns the ids of at most `limit` contacts that have this picture."""
         return [row.contact_id for row in self._row.by_image.query(image_key, limit=limit)]
+
+    def refers_to(self, image_key: str) -> bool:
+        """Returns True if a contact has this picture."""
+        return has_entry(
+            self._dynamodb, table_name=self._table_name, index="byImage", key_name="imageKey", key=image_key
+        )
 
     def put(self, contact: Contact) -> Contact:
         """Creates or replaces the contact, and returns it as it is stored.

@@ -18,7 +18,7 @@ from imagecache.parallel import in_parallel
 from imagecache.rules.names import better_name, is_identifier
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.batches import insert, item_of
-from imagecache.stores.bulk_reads import Item, scan
+from imagecache.stores.bulk_reads import Item, has_entry, scan
 from imagecache.stores.chats.people import is_person
 from imagecache.stores.dynamodb import behind, bound, fenced
 
@@ -215,6 +215,12 @@ class ParticipantsTable:
     def referring(self, image_key: str, *, limit: int) -> list[Reference]:
         """Returns at most `limit` of the chats and members that have this picture."""
         return [_reference(row) for row in self._row.by_image.query(image_key, limit=limit)]
+
+    def refers_to(self, image_key: str) -> bool:
+        """Returns True if a chat, a member or the record of a person has this picture."""
+        return has_entry(
+            self._dynamodb, table_name=self._table_name, index="byImage", key_name="imageKey", key=image_key
+        )
 
     @aws_errors_translated()
     def members(self, *, after: Position | None, limit: int = 500) -> tuple[list[Member], Position | None]:

@@ -17,7 +17,7 @@ from imagecache.model.image import (
     ImageStatus,
 )
 from imagecache.stores.batches import Statement, execute, insert, item_of
-from imagecache.stores.bulk_reads import batch_get, scan
+from imagecache.stores.bulk_reads import batch_get, has_entry, scan
 from imagecache.stores.dynamodb import bound, deleted, updated
 from imagecache.stores.images.row import (
     ImageRow,
@@ -56,6 +56,13 @@ class StoredImage(NamedTuple):
     image_key: str
     blob_id: str
     file_size: int
+
+
+class Orphan(NamedTuple):
+    """An image with an orphan mark. `orphaned_at` is the time of the mark in ms."""
+
+    image_key: str
+    orphaned_at: int
 
 
 _QUEUEING_ATTRIBUTES = (
@@ -98,14 +105,12 @@ _HAS_ROW = ImageRow.image_key.exists()
 class CachedImages(ImageViews):
     """Reads rows of cachedImages, and changes them. All times are in ms.
 
-    Every write is conditional on the state of the row, which another process may have changed. The sweep
-    looks for work in `rows_per_page` rows at a time. Every method raises StoreUnavailableError if DynamoDB
-    does not answer.
+    Every write is conditional on the state of the row, which another process may have changed. Every method
+    raises StoreUnavailableError if DynamoDB does not answer.
     """
 
-    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient", rows_per_page: int = 1000) -> None:
+    def __init__(self, *, table_name: str, dynamodb: "DynamoDBClient") -> None:
         super().__init__(table_name=table_name, dynamodb=dynamodb)
-        self._rows_per_page = rows_per_page
         self._row = bound(ImageRow, table_name=table_name, dynamodb=dynamodb)
 
     @aws_errors_translated()
@@ -190,6 +195,12 @@ class CachedImages(ImageViews):
         """Returns the keys of the images whose stored content is this blob."""
         return [row.image_key for row in self._row.by_blob.query(blob_id)]
 
+    def names_blob(self, blob_id: str) -> bool:
+        """Returns True if this blob is the stored content of an image. The index may lag by a moment."""
+        return has_entry(
+            self._dynamodb, table_name=self._table_name, index="byBlob", key_name="blobId", key=blob_id
+        )
+
     def stored_images(self) -> Iterator[StoredImage]:
         """Scans the index byBlob and yields every image with stored content.
 
@@ -203,13 +214,13 @@ class CachedImages(ImageViews):
                 yield StoredImage(item["imageKey"]["S"], item["blobId"]["S"], size)
 
     def rows_for_sweep(self, *, after: str | None) -> tuple[list[ImageRecord], str | None]:
-        """Returns the records of the next `rows_per_page` rows, and the key of the last row.
+        """Returns the records of the next 1 MB of rows, and the key of the last row.
 
         The key is None after the last page. The page starts after the row with the key `after`. The order is
-        undefined. The records have only key, URL, status, blob id, file size, whether there is a moving
-        copy, and the times of check, refresh request, look-up and orphan mark.
+        undefined. The records have only key, URL, status, blob id, file size, whether there is a moving copy,
+        and the times of check, refresh request, look-up and orphan mark.
         """
-        return self._page_for_sweep(after=after, limit=self._rows_per_page)
+        return self._page_for_sweep(after=after)
 
     def orphans_for_sweep(self, *, after: str | None) -> tuple[list[ImageRecord], str | None]:
         """Returns the records of the orphans in the next 1 MB of rows, and the key of the last row read.
@@ -219,14 +230,13 @@ class CachedImages(ImageViews):
         return self._page_for_sweep(after=after, having="orphanedAt")
 
     def _page_for_sweep(
-        self, *, after: str | None, limit: int | None = None, having: str | None = None
+        self, *, after: str | None, having: str | None = None
     ) -> tuple[list[ImageRecord], str | None]:
         pages = scan(
             self._dynamodb,
             table_name=self._table_name,
             attributes=_SWEPT_ATTRIBUTES,
             after={"imageKey": {"S": after}} if after else None,
-            limit=limit,
             having=having,
         )
         items, last_key = next(pages)
@@ -365,7 +375,7 @@ class CachedImages(ImageViews):
             for image_key, is_marked in zip(keys, done, strict=True)
         ]
 
-    def delete_orphans(self, orphans: Iterable[ImageRecord], *, now: int, at_once: int) -> list[bool]:
+    def delete_orphans(self, orphans: Iterable[Orphan], *, now: int, at_once: int) -> list[bool]:
         """Deletes the rows of these orphans, with up to `at_once` requests at a time.
 
         Returns for each of them False if the row no longer has the orphan mark that was read, or if a worker
@@ -384,7 +394,7 @@ class CachedImages(ImageViews):
         ]
         done = execute(self._dynamodb, statements, at_once=at_once)
 
-        def delete_alone(row: ImageRecord) -> bool:
+        def delete_alone(row: Orphan) -> bool:
             unchanged = (ImageRow.orphaned_at == row.orphaned_at) & has_no_live_lease(now)
             return deleted(self._row(row.image_key), unchanged)
 

@@ -142,6 +142,6 @@ class BlobSweeper:
     def _may_be_named(self, blob_id: str) -> bool:
         """Returns True if a row names the blob just before its deletion, or if DynamoDB does not answer."""
         try:
-            return any(self.cached_images.images_of_blob(blob_id))
+            return self.cached_images.names_blob(blob_id)
         except StoreUnavailableError:
             return True

@@ -6,14 +6,16 @@ an image that is shown: every change to a row is conditional, an orphan is kept 
 a day, and both are checked again just before they are deleted.
 """
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from imagecache.clock import DAY, Clock
 from imagecache.errors import StoreUnavailableError
+from imagecache.key_set import KeySet
 from imagecache.model.job import CleanupOrder, Job, JobStatus, ResultValue
 from imagecache.rules.deletion_brake import is_too_much
+from imagecache.stores.images.cached_images import Orphan
 from imagecache.stores.state.beeper_health import BeeperHealthStore, BeeperState
 from imagecache.stores.state.last_sync import LastSyncStore
 from imagecache.stores.state.sweep_statistics import SweepStatisticsStore
@@ -25,13 +27,15 @@ from imagecache.usecases.upkeep.sweep_blobs import OBJECT_GRACE, BlobSweeper, St
 from imagecache.usecases.upkeep.sweep_costs import costs_of
 from imagecache.usecases.upkeep.sweep_people import PeopleSweeper
 from imagecache.usecases.upkeep.sweep_progress import Phase, SweepCounts, SweepPosition
-from imagecache.usecases.upkeep.sweep_rows import RowSweeper
+from imagecache.usecases.upkeep.sweep_rows import RowSweeper, SweptPage
 
 # In ms. If the last complete sync is longer ago than this, the references may be out of date.
 _SYNCED_WITHIN = 2 * DAY
 # If more are to be deleted than both limits (a number, and a share of all), a person must consent.
 _BRAKE_COUNT = 50
 _BRAKE_SHARE = 0.2
+# About 20 MB. If more rows are due, they are read from the table once more.
+_MOST_DUE_KEPT = 100_000
 
 
 class Refusal(StrEnum):
@@ -55,6 +59,9 @@ class SweepState:
 
     `counts` and `refusals` include earlier invocations of the job, which began at `started_at` (ms). `stock`
     is the listing of the bucket: None before this invocation has listed it, and after a deletion of objects.
+
+    `due` are the rows due for deletion: None if this invocation has not read all rows, or if there are too
+    many to keep. `cached` has the keys of images that this invocation has found cached.
     """
 
     order: CleanupOrder
@@ -62,6 +69,8 @@ class SweepState:
     counts: SweepCounts
     refusals: list[Refusal]
     stock: Stock | None = None
+    due: list[Orphan] | None = None
+    cached: KeySet = field(default_factory=KeySet)
 
     @classmethod
     def of(cls, job: Job) -> "SweepState":
@@ -82,6 +91,15 @@ class SweepState:
     def old_before(self) -> int:
         """The moment (ms) before which an object version must be stored to be deleted."""
         return self.started_at - OBJECT_GRACE
+
+    def keep(self, page: SweptPage) -> None:
+        """Keeps what a page of rows says to later phases, so that they need not read the rows again."""
+        for image_key in page.cached:
+            self.cached.add(image_key)
+        if self.due is not None:
+            self.due += page.due
+            if len(self.due) > _MOST_DUE_KEPT:
+                self.due = None
 
     def refuse(self, reason: Refusal) -> None:
         """Records a reason for which the sweep deletes nothing from now on."""
@@ -123,7 +141,8 @@ class Sweep:
     """Works on jobs of the kind `cleanup`. Each phase yields at least one step.
 
     After every step another invocation can continue at the step's position. A step deletes at most
-    `blobs_per_step` blobs. Missing images are queued for chats active in the last `active_within_days` days.
+    `blobs_per_step` blobs, and `rows_per_step` rows or those of one page. Missing images are queued for chats
+    active in the last `active_within_days` days.
     """
 
     people_sweeper: PeopleSweeper
@@ -138,6 +157,7 @@ class Sweep:
     clock: Clock
     active_within_days: int
     blobs_per_step: int = 100
+    rows_per_step: int = 1_000
 
     def run(self, job: Job) -> Iterator[Step]:
         """Sweeps from the job's position on. A dry run counts the changes but does not make them.
@@ -182,20 +202,33 @@ class Sweep:
         pages = self.row_sweeper.sweep(
             after=position.last_key, shown=shown, stock=self._stock(state), dry_run=state.order.dry_run
         )
+        if position.last_key is None:
+            state.due = []
         for page in pages:
+            state.keep(page)
             yield page.counts, position.after_row(page.last_key)
 
     def _delete_rows(self, position: SweepPosition, state: SweepState) -> Iterator[Progress]:
-        """Deletes the due rows of one page.
+        """Deletes the due rows.
 
         This is a separate phase, because the deletion brake needs the number of all due rows first.
         """
         state.refuse_too_much(Refusal.TOO_MANY_IMAGES, state.counts.due, of=state.counts.rows)
         if state.counts.due and self._may_delete(state):
-            page = self.row_sweeper.delete_page(after=position.last_key)
-            yield page.counts, position.after_row(page.last_key)
-        else:
-            yield SweepCounts(), position.next_phase()
+            for rows, last_key in self._due_rows(position, state):
+                yield self.row_sweeper.delete(rows), position.after_row(last_key)
+        yield SweepCounts(), position.next_phase()
+
+    def _due_rows(
+        self, position: SweepPosition, state: SweepState
+    ) -> Iterator[tuple[Sequence[Orphan], str | None]]:
+        """Yields the due rows in groups, each with the key after which another invocation continues."""
+        if state.due is None:
+            yield from self.row_sweeper.due_rows(after=position.last_key)
+            return
+        for start in range(0, len(state.due), self.rows_per_step):
+            rows = state.due[start : start + self.rows_per_step]
+            yield rows, rows[-1].image_key
 
     def _sweep_objects(self, position: SweepPosition, state: SweepState) -> Iterator[Progress]:
         """Counts the blobs in the bucket, then deletes the old versions of the blobs that no row names.
@@ -224,13 +257,17 @@ class Sweep:
         yield SweepCounts(), deleting.next_phase()
 
     def _queue_missing(self, position: SweepPosition, state: SweepState) -> Iterator[Progress]:
-        """Queues images that chats show but that are not cached, because they were lost or never queued."""
+        """Queues images that chats show but that are not cached, because they were lost or never queued.
+
+        Does not read the rows of images that this invocation has found cached. What may change such a row in
+        the meantime also queues the image.
+        """
         oldest = state.started_at - self.active_within_days * DAY if self.active_within_days else 0
-        queueing = self.image_queueing
+        queue = self.image_queueing.count_missing if state.order.dry_run else self.image_queueing.request
         step = self.backfill.step(
             position.backfill or BackfillPosition.from_json(None),
             oldest=oldest,
-            queue_images=queueing.count_missing if state.order.dry_run else queueing.request,
+            queue_images=lambda images: queue(image for image in images if image.key not in state.cached),
         )
         yield SweepCounts(chats=step.chats, queued=step.queued), position.after_chats(step.position)
 

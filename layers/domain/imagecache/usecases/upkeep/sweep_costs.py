@@ -53,8 +53,7 @@ def lists_of(versions: int) -> int:
 
 def costs_of(counts: SweepCounts) -> SweepCosts:
     """Estimates the costs of a sweep with these counts. For a dry run, the estimate is for a real sweep."""
-    passes = 2 if counts.due else 1
-    scans = counts.rows * passes / _ROWS_PER_UNIT + 2 * counts.rows / _INDEX_ENTRIES_PER_UNIT
+    scans = counts.rows / _ROWS_PER_UNIT + 2 * counts.rows / _INDEX_ENTRIES_PER_UNIT
     reads = scans + counts.marked + counts.due + counts.unnamed + 2 * counts.chats
     fetched = counts.revalidated + counts.refetched + counts.lost
     changed = counts.marked + counts.unmarked + counts.due + fetched + counts.queued

@@ -12,7 +12,8 @@ from imagecache.parallel import in_parallel
 from imagecache.rules.source_urls import may_change
 from imagecache.stores.chats.participants import ParticipantsTable, ShownKeys
 from imagecache.stores.contacts import ContactsTable
-from imagecache.stores.images.cached_images import CachedImages
+from imagecache.stores.images.cached_images import CachedImages, Orphan
+from imagecache.stores.images.claims import decide_claim
 from imagecache.usecases.caching.queue_images import ImageQueueing
 from imagecache.usecases.upkeep.repair_image import ImageRepair
 from imagecache.usecases.upkeep.sweep_blobs import Stock
@@ -40,10 +41,16 @@ class Task(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SweptPage:
-    """The counts of a page of rows, and the key of its last row (None for the last page)."""
+    """What a page of rows has.
+
+    `last_key` is the key of its last row, and None for the last page. `due` are the rows that are due for
+    deletion, and `cached` the keys of images that are cached, not orphaned and need nothing.
+    """
 
     counts: SweepCounts
     last_key: str | None
+    due: Sequence[Orphan]
+    cached: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,23 +91,39 @@ class RowSweeper:
         """
         while True:
             rows, after = self.cached_images.rows_for_sweep(after=after)
-            yield SweptPage(self._sweep_page(rows, shown=shown, stock=stock, dry_run=dry_run), after)
+            yield self._sweep_page(rows, last_key=after, shown=shown, stock=stock, dry_run=dry_run)
             if after is None:
                 return
 
-    def delete_page(self, *, after: str | None) -> SweptPage:
-        """Deletes each row of the next page that has been an orphan for GRACE, unless it is shown again."""
-        now = self.clock()
-        orphans, last_key = self.cached_images.orphans_for_sweep(after=after)
-        due = [row for row in orphans if row.orphaned_at <= now - GRACE]
-        unshown = self._unshown([row for row in due if row.looked_up_at <= now - GRACE])
-        deleted = self.cached_images.delete_orphans(unshown, now=now, at_once=self.writes_at_once)
-        counts = SweepCounts(deleted=sum(deleted), unsure=len(due) - len(unshown))
-        return SweptPage(counts, last_key)
+    def due_rows(self, *, after: str | None) -> Iterator[tuple[list[Orphan], str | None]]:
+        """Reads the rows after the key `after` (None for all rows), and yields those due for deletion.
+
+        Yields pairs: the due rows of a page, and the key of the last row that was read (None for the last
+        page).
+        """
+        while True:
+            orphans, after = self.cached_images.orphans_for_sweep(after=after)
+            long_ago = self.clock() - GRACE
+            due = [row for row in orphans if row.orphaned_at <= long_ago and row.looked_up_at <= long_ago]
+            yield [Orphan(row.image_key, row.orphaned_at) for row in due], after
+            if after is None:
+                return
+
+    def delete(self, due: Sequence[Orphan]) -> SweepCounts:
+        """Deletes each of these rows, unless something shows it again, or it has changed."""
+        unshown = self._unshown(due)
+        deleted = self.cached_images.delete_orphans(unshown, now=self.clock(), at_once=self.writes_at_once)
+        return SweepCounts(deleted=sum(deleted), unsure=len(due) - len(unshown))
 
     def _sweep_page(
-        self, rows: Sequence[ImageRecord], *, shown: ShownKeys, stock: Stock, dry_run: bool
-    ) -> SweepCounts:
+        self,
+        rows: Sequence[ImageRecord],
+        *,
+        last_key: str | None,
+        shown: ShownKeys,
+        stock: Stock,
+        dry_run: bool,
+    ) -> SweptPage:
         now = self.clock()
         work = [
             (task, row)
@@ -123,11 +146,25 @@ class RowSweeper:
                 for (_, row), outcome in zip(work, outcomes, strict=True)
                 if outcome in _TO_BE_FETCHED and row.source_url
             )
-        return replace(
+        due = [row for task, row in work if task is Task.DELETE]
+        counts = replace(
             SweepCounts.of(outcomes),
             rows=len(rows),
             orphans=sum(bool(row.orphaned_at) for row in rows if row.image_key not in shown),
-            due_bytes=sum(row.file_size for task, row in work if task is Task.DELETE),
+            due_bytes=sum(row.file_size for row in due),
+        )
+        with_tasks = {row.image_key for _, row in work}
+        return SweptPage(
+            counts,
+            last_key,
+            due=[Orphan(row.image_key, row.orphaned_at) for row in due],
+            cached=[
+                row.image_key
+                for row in rows
+                if row.status is ImageStatus.CACHED
+                and row.image_key not in with_tasks
+                and decide_claim(row, now) is not None
+            ],
         )
 
     def _do(
@@ -178,20 +215,19 @@ class RowSweeper:
             image_key: RowOutcome.MARKED for image_key, is_marked in zip(keys, done, strict=True) if is_marked
         }
 
-    def _unshown(self, rows: Sequence[ImageRecord]) -> list[ImageRecord]:
+    def _unshown(self, rows: Sequence[Orphan]) -> list[Orphan]:
         """Asks for the references of each of these images again, and returns those that have none."""
         may_be_shown = in_parallel(self._may_be_shown, rows, at_once=self.writes_at_once)
         return [row for row, is_shown in zip(rows, may_be_shown, strict=True) if not is_shown]
 
-    def _may_be_shown(self, row: ImageRecord) -> bool:
+    def _may_be_shown(self, row: Orphan) -> bool:
         """Returns True if something shows the image, or if DynamoDB does not answer.
 
         Called just before a deletion, because `shown` may be out of date.
         """
         try:
-            return bool(
-                self.participants_table.referring(row.image_key, limit=1)
-                or self.contacts_table.referring(row.image_key, limit=1)
+            return self.participants_table.refers_to(row.image_key) or self.contacts_table.refers_to(
+                row.image_key
             )
         except StoreUnavailableError:
             return True
