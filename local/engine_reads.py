@@ -57,8 +57,9 @@ def parsing_once(project: Project) -> Project:
     """
     last = _Parsed("", {}, None)
 
-    def project_with_last(row: Row, expression: str, names: Mapping[str, str]) -> Row:
+    def project_with_last(row: Row, expression: str, names: Mapping[str, str] | None) -> Row:
         nonlocal last
+        names = names or {}
         parsed = last
         # All rows of a request come with the same mapping, and no other can take its place in memory as long
         # as it is referred to here.

@@ -176,7 +176,7 @@ def test_slow_answers_for_single_chats_use_up_a_minute_of_each_page_at_most(
             with pytest.raises(ListingError):
                 api.look_up("!a")
             assert sum("/v1/chats/" in request for request in origin.requests) == 21
-            api.page(None)
+            api.begin_page()
             origin.requests.clear()
 
 

@@ -190,13 +190,14 @@ def test_a_write_that_answers_with_the_text_b_is_sent_once(client_of: MakeClient
     [
         (ok(FOUND, checksum=1), ok(FOUND), ITEM),
         (ok(FOUND[:-3]), ok(FOUND), ITEM),
+        (answer("502 Bad Gateway", b"[]"), ok(FOUND), ITEM),
         (cut_short("200 OK", FOUND, length=1000), ok(FOUND), ITEM),
         (answer("500 Error", b"{}"), ok(FOUND), ITEM),
         (answer("400 Bad Request", b'{"__type":"x#ThrottlingException"}'), ok(FOUND), ITEM),
         (lambda connection: connection.close(), ok(FOUND), ITEM),
         (lambda connection: connection.sendall(b"nothing of HTTP\r\n\r\n"), ok(FOUND), ITEM),
     ],
-    ids=["damaged", "cut JSON", "cut", "error", "throttled", "closed", "not HTTP"],
+    ids=["damaged", "cut JSON", "a list", "cut", "error", "throttled", "closed", "not HTTP"],
 )
 def test_botocore_repeats_a_read_whose_answer_is_not_a_whole_success(
     client_of: MakeClient, first: Say, second: Say, item: Mapping[str, Any]
@@ -220,6 +221,26 @@ def test_a_read_is_repeated_directly_if_the_server_has_closed_the_connection(
 
         assert [dynamodb.get_item(TableName="t", Key=KEY)["Item"] for _ in range(2)] == [ITEM] * 2
         assert service.senders == ["direct"] * 2
+
+
+def test_a_request_is_repeated_once_if_the_server_has_closed_all_connections(client_of: MakeClient) -> None:
+    both_are_sent = Barrier(2)
+
+    def answer_together_and_close(connection: Any) -> None:
+        both_are_sent.wait(10)
+        ok(FOUND)(connection)
+
+    def hang_up(connection: Any) -> None:
+        connection.close()
+
+    answers = (answer_together_and_close, answer_together_and_close, hang_up, ok(FOUND))
+    with Service(*answers) as service, ThreadPoolExecutor(2) as pool:
+        dynamodb = client_of(service.url)
+        list(pool.map(lambda _: dynamodb.get_item(TableName="t", Key=KEY), range(2)))
+
+        assert dynamodb.get_item(TableName="t", Key=KEY)["Item"] == ITEM
+        assert service.senders == ["direct"] * 4
+        assert len(service._open) == 3
 
 
 def test_a_read_that_is_not_answered_in_time_is_repeated_by_botocore(

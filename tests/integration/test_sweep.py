@@ -15,8 +15,10 @@ from imagecache.model.job import BackfillOrder, JobStatus, RetryFailedOrder, new
 from imagecache.queues.images import from_body
 from imagecache.rules.source_urls import image_key
 from imagecache.stores.blobs import object_keys
+from imagecache.stores.chats.participants import ShownKeys
 from imagecache.stores.images.cached_images import CachedImages
 from imagecache.usecases.upkeep import sweep_cache
+from imagecache.usecases.upkeep.sweep_rows import RowSweeper
 from tests.integration.api import Api
 from tests.integration.conftest import NOW, Stack
 from tests.integration.made import ADA, fail
@@ -133,6 +135,25 @@ def test_whatever_is_shown_again_is_unmarked_and_kept(stack: Stack, who: str) ->
     nights(stack, 0)
     assert counted(swept(stack)) == {}
     assert stack.row("s/ada")["status"] == "cached"
+
+
+def test_an_image_that_is_shown_again_during_a_sweep_is_unmarked_by_the_search_for_missing_images(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(stack, "s/ada")
+    nights(stack, 2)
+    assert counted(swept(stack)) == {"marked": 1}
+    read_references = RowSweeper.shown_images
+
+    def then_shown(row_sweeper: RowSweeper) -> ShownKeys:
+        keys = read_references(row_sweeper)
+        shown(stack, "ada")
+        return keys
+
+    monkeypatch.setattr(RowSweeper, "shown_images", then_shown)
+    nights(stack, 1)
+    swept(stack)
+    assert "orphanedAt" not in stack.row("s/ada")
 
 
 def test_a_look_up_counts_for_thirty_days(stack: Stack) -> None:

@@ -20,7 +20,11 @@ class Beeper:
         self.may_answer = Event()
         self.asked = Event()
         self.cursors: list[str | None] = []
+        self.begun = 0
         self._is_asleep = is_asleep
+
+    def begin_page(self) -> None:
+        self.begun += 1
 
     def page(self, cursor: str | None) -> ChatPage:
         self.cursors.append(cursor)
@@ -64,6 +68,17 @@ def test_no_page_is_read_ahead_if_its_answer_may_come_after_the_time_is_used_up(
     with reader(beeper, left_ms=left_ms) as pages:
         pages.read_ahead("second")
     assert beeper.cursors == []
+
+
+def test_the_time_of_slow_answers_begins_anew_with_the_work_on_each_page_not_when_it_is_read_ahead() -> None:
+    beeper = Beeper()
+    beeper.may_answer.set()
+    with reader(beeper) as pages:
+        pages.read_ahead(pages.page(None).next_cursor)
+        assert beeper.asked.wait(10)
+        assert beeper.begun == 1
+        pages.page("second")
+        assert beeper.begun == 2
 
 
 def test_after_the_last_page_nothing_is_read() -> None:

@@ -49,7 +49,8 @@ def signer(
 ) -> Sign:
     """Returns a function that signs requests to this server.
 
-    It does not encode paths: they must only have slashes and characters that a URL has unchanged.
+    It encodes nothing: paths must only have slashes and characters that a URL has unchanged, and headers must
+    not have several spaces in a row.
     """
     host = urlsplit(url).netloc
 
@@ -122,6 +123,7 @@ class Server:
                     return None
                 if is_new:
                     return None
+                self.close()  # A server that has closed one has mostly closed all.
                 continue
             if not response.will_close:
                 self._kept.append(connection)

@@ -101,7 +101,8 @@ def function_clients(environment: Mapping[str, str], *, clock: Clock) -> "MakeCl
             return botocore_maker()(service, **options)
 
         if options or not _is_direct(service, environment):
-            return make_with_botocore()
+            with lock:
+                return make_with_botocore()
         return make_direct(service, make_with_botocore)
 
     return make_client
@@ -221,12 +222,12 @@ class JsonClient(DirectClient):
 
     def _sending(self, method: str, operation: str) -> Callable[..., Json]:
         def send(**parameters: Any) -> Json:
-            answer = self._answer(operation, parameters)
+            answer = self._send_directly(operation, parameters)
             return getattr(self.by_botocore(), method)(**parameters) if answer is None else answer
 
         return send
 
-    def _answer(self, operation: str, parameters: Json) -> Json | None:
+    def _send_directly(self, operation: str, parameters: Json) -> Json | None:
         """Returns the answer of the service, or None without a whole one.
 
         Raises botocore's ClientError if the condition of a write does not hold.
@@ -320,10 +321,12 @@ def _refusal(content: Json, operation: str) -> "ClientError":
 
 
 def json_of(body: bytes) -> Json | None:
-    """Returns the JSON of an answer, with binary attributes as bytes, or None if it is not JSON."""
+    """Returns the JSON of an answer, with binary attributes as bytes, or None if it is no JSON object."""
     try:
         answer: Json = orjson.loads(body)
     except ValueError:
+        return None
+    if not isinstance(answer, dict):
         return None
     # Quotation marks in a text are escaped in JSON, so only an answer with these has binary attributes.
     return _with_bytes(answer) if b'"B"' in body or b'"BS"' in body else answer

@@ -52,7 +52,7 @@ _CHATS_PER_PAGE = 200
 # Seconds to connect and to read. Beeper's own MCP server allows a request 30 s.
 _TIMEOUT = (5.0, 30.0)
 LONGEST_PAGE_MS = int(sum(_TIMEOUT) * 1000)
-"""The longest time that a request for a page of the list may take."""
+"""The longest time that a request for a page takes, unless its server has several addresses."""
 
 # A single chat comes from Beeper's own database, unless Beeper asks the network for its members.
 _TIMEOUT_FOR_ONE_CHAT = (5.0, 5.0)
@@ -101,7 +101,7 @@ class ChatApi:
     Every method raises OriginDownError if Beeper cannot be reached, and its subclass OriginUnauthorizedError
     if Beeper or the tunnel refuses the secrets. If only the request for a single chat fails, and Beeper still
     sends its list, the error concerns this chat alone. If Beeper has answered requests for single chats
-    slowly for a minute since the last page, further ones are not sent before the next page.
+    slowly for a minute, further ones are not sent before the next call of `begin_page`.
 
     Several threads may call the methods. Their requests are sent one after the other, so that Beeper answers
     each within its own timeout, and because a session is made for one thread at a time.
@@ -128,12 +128,16 @@ class ChatApi:
         self._slow_seconds = 0.0
         self._turn = RLock()
 
+    def begin_page(self) -> None:
+        """Allows another minute of slow answers for single chats, before the chats of a page are stored."""
+        with self._turn:
+            self._slow_seconds = 0.0
+
     def page(self, cursor: str | None) -> ChatPage:
         """Returns the page of the list that starts at the cursor, or the first page if `cursor` is None.
 
         Raises ListingError if the answer is not a list of chats.
         """
-        self._slow_seconds = 0.0
         older: Parameters = {} if cursor is None else {"cursor": cursor, "direction": "before"}
         return self._page({"limit": self._chats_per_page, **older})
 

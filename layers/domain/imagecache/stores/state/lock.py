@@ -4,11 +4,13 @@ Every run takes the lock and releases it. These two writes also read and record 
 health of Beeper, which would be two more reads and two more writes in each of thousands of runs a month.
 """
 
+import secrets
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from pynamodb.expressions.update import Action
 
+from imagecache.aws_errors import aws_errors_translated
 from imagecache.stores.dynamodb import bound, updated
 from imagecache.stores.state.beeper_health import BeeperHealth, beeper_health_of
 from imagecache.stores.state.last_sync import LastSync, last_sync_of
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 FIRST_FENCE = 1
 """The fence of the first acquisition of the lock."""
 
-_AFTER_EVERY_LEASE = 2**53  # ms since 1970: far in the future
+_NEW_FENCE: Action = StateRow.fence.set((StateRow.fence | (FIRST_FENCE - 1)) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +66,26 @@ class SyncLock:
         `now` is in ms.
         """
         row = self._row(LOCK)
+        # The client sends the update again if its answer is lost. Without the holder, the first one would
+        # refuse the second, and nobody would have the lock until the lease ends.
+        holder = secrets.token_hex(8)
         take: list[Action] = [
-            StateRow.fence.set((StateRow.fence | (FIRST_FENCE - 1)) + 1),
+            _NEW_FENCE,
             StateRow.held_until.set(now + lease_ms),
+            StateRow.holder.set(holder),
         ]
         is_free = StateRow.held_until.does_not_exist() | (StateRow.held_until < now)
-        if not updated(row, take, is_free):
+        if not updated(row, take, is_free | (StateRow.holder == holder)):
             return None
         return HeldLock(int(row.fence), last_sync_of(row), beeper_health_of(row))
 
+    @aws_errors_translated()
     def free(self) -> None:
         """Releases the lock whoever holds it. The caller must know that the holder has ended.
 
-        The lock is acquired with a time after the end of every lease, which gives it a new fence: the writes
-        of a run that is still working would be refused.
+        The lock gets a new fence: the writes of a run that is still working would be refused.
         """
-        held = self.acquire(now=_AFTER_EVERY_LEASE, lease_ms=0)
-        if held is not None:
-            self.release(held.fence)
+        self._row(LOCK).update(actions=[_NEW_FENCE, StateRow.held_until.remove()])
 
     def release(self, fence: int, records: SyncRecords | None = None) -> bool:
         """Releases the lock before its lease ends, and writes the records in the same update.

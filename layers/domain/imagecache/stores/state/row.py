@@ -28,7 +28,7 @@ class StateRow(Model):
     held_until = NumberAttribute(null=True, attr_name="heldUntil")  # lock, agent
     last_sync = JSONAttribute(null=True, attr_name="lastSync")  # lock
     beeper_health = JSONAttribute(null=True, attr_name="beeperHealth")  # lock
-    holder = UnicodeAttribute(null=True)  # agent
+    holder = UnicodeAttribute(null=True)  # lock, agent
     hashes = BinaryAttribute(null=True, legacy_encoding=False)  # progress#<number>
     changes = NumberAttribute(null=True)  # contacts
     salt = BinaryAttribute(null=True, legacy_encoding=False)  # salt

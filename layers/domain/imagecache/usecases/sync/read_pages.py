@@ -40,7 +40,10 @@ class PageReader:
     def page(self, cursor: str | None) -> ChatPage:
         """Returns the page that starts at the cursor, or the first page if `cursor` is None.
 
-        Raises the errors of `ChatApi.page`, also if the page was read ahead.
+        From then on, Beeper's slow answers count for this page. Raises the errors of `ChatApi.page`, also if
+        the page was read ahead.
         """
         ahead, self._ahead = self._ahead, None
-        return ahead.result() if ahead else self.chat_api.page(cursor)
+        page = ahead.result() if ahead else self.chat_api.page(cursor)
+        self.chat_api.begin_page()
+        return page

@@ -84,7 +84,7 @@ class RowSweeper:
     def sweep(
         self, *, after: str | None, shown: ShownKeys, stock: Stock, dry_run: bool
     ) -> Iterator[SweptPage]:
-        """Sweeps the rows after the key `after` (None for all rows), and yields the counts of each page.
+        """Sweeps the rows after the key `after` (None for all rows), page by page.
 
         `shown` has the keys of all images that are shown. Deletions are only counted as due, because the
         deletion brake needs their number first. A dry run counts the changes but does not make them.
@@ -110,7 +110,7 @@ class RowSweeper:
                 return
 
     def delete(self, due: Sequence[Orphan]) -> SweepCounts:
-        """Deletes each of these rows, unless something shows it again, or it has changed."""
+        """Deletes each row, unless something shows it again or it has changed. Returns the counts."""
         unshown = self._unshown(due)
         deleted = self.cached_images.delete_orphans(unshown, now=self.clock(), at_once=self.writes_at_once)
         return SweepCounts(deleted=sum(deleted), unsure=len(due) - len(unshown))
@@ -162,6 +162,7 @@ class RowSweeper:
                 row.image_key
                 for row in rows
                 if row.status is ImageStatus.CACHED
+                and not row.orphaned_at
                 and row.image_key not in with_tasks
                 and decide_claim(row, now) is not None
             ],
