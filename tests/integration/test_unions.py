@@ -59,6 +59,9 @@ class Beeper:
     without_answer: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
 
+    def begin_page(self) -> None:
+        pass
+
     def page(self, cursor: str | None) -> ChatPage:
         number = int(cursor or 0)
         has_more = number + 1 < len(self.listed)

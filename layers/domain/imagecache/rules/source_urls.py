@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from posixpath import normpath
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, unquote_to_bytes, urlsplit
 
@@ -22,6 +23,7 @@ from imagecache.rules.failure_reasons import REJECTIONS
 
 # DynamoDB's limit for a partition key.
 _MAX_KEY_BYTES = 2048
+_MOST_KEPT_CHARS = 512  # of a URL whose image reference is kept in memory
 _MAX_DATA_URL_CHARS = 64 * 1024
 _MAX_WEB_URL_CHARS = 8192
 
@@ -439,6 +441,16 @@ def image_key(source_url: str) -> str:
 
 def image_ref(source_url: str) -> ImageRef:
     """Returns the key of the URL's image, or the reason why the URL is rejected. Never raises."""
+    return _kept_ref(source_url) if len(source_url) <= _MOST_KEPT_CHARS else _image_ref(source_url)
+
+
+# Beeper lists the picture of a person again with each of their chats.
+@lru_cache(maxsize=4096)
+def _kept_ref(source_url: str) -> ImageRef:
+    return _image_ref(source_url)
+
+
+def _image_ref(source_url: str) -> ImageRef:
     try:
         return ImageRef(image_key(source_url))
     except RejectedSourceError as error:

@@ -6,6 +6,7 @@ Reading them through PynamoDB's models needs six times the CPU time, and its imp
 import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,24 @@ def has_entry(dynamodb: "DynamoDBClient", *, table_name: str, index: str, key_na
         Limit=1,
     )
     return bool(answer["Items"])
+
+
+def all_items(
+    dynamodb: "DynamoDBClient", *, table_name: str, attributes: Sequence[str], index: str | None = None
+) -> Iterator[Item]:
+    """Scans a whole table, or one of its indexes, and yields its items with only `attributes`.
+
+    The next page is read in another thread while the caller works on one. Raises StoreUnavailableError.
+    """
+    pages = scan(dynamodb, table_name=table_name, attributes=attributes, index=index)
+    # The thread ends with this generator, also if the caller stops early.
+    with ThreadPoolExecutor(1) as thread:
+        items, last_key = next(pages)
+        while last_key:
+            following = thread.submit(next, pages)
+            yield from items
+            items, last_key = following.result()
+        yield from items
 
 
 def scan(

@@ -20,7 +20,7 @@ from imagecache.model.chat import (
 from imagecache.parallel import in_parallel
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.batches import insert, item_of
-from imagecache.stores.bulk_reads import Item, batch_get, scan
+from imagecache.stores.bulk_reads import Item, all_items, batch_get
 from imagecache.stores.chats.shown import PREVIEW_LENGTH, ShownChats
 from imagecache.stores.dynamodb import behind, bound, fenced
 
@@ -227,7 +227,7 @@ class ChatsTable(ShownChats):
 
     def listings(self) -> dict[str, Listing]:
         """Scans the table and returns the listing of each chat, by chat id."""
-        pages = scan(
+        items = all_items(
             self._dynamodb,
             table_name=self._table_name,
             attributes=(
@@ -235,7 +235,7 @@ class ChatsTable(ShownChats):
                 *("isArchived", "isLowPriority"),
             ),
         )
-        return {item["chatId"]["S"]: _listing(item) for items, _ in pages for item in items}
+        return {item["chatId"]["S"]: _listing(item) for item in items}
 
     def put(self, chats: Iterable[ChatToStore], *, fence: int) -> None:
         """Replaces the whole row of each chat. It then no longer counts as missing. Raises FencedOffError."""

@@ -18,7 +18,7 @@ from imagecache.parallel import in_parallel
 from imagecache.rules.names import better_name, is_identifier
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.batches import insert, item_of
-from imagecache.stores.bulk_reads import Item, has_entry, scan
+from imagecache.stores.bulk_reads import Item, all_items, has_entry, scan
 from imagecache.stores.chats.people import is_person
 from imagecache.stores.dynamodb import behind, bound, fenced
 
@@ -203,12 +203,12 @@ class ParticipantsTable:
         """Scans byImage and returns the keys of all pictures in rows of chats, members and people."""
         keys = ShownKeys()
         attributes = ("imageKey", "chatId")
-        for items, _ in scan(
+        entries = all_items(
             self._dynamodb, table_name=self._table_name, attributes=attributes, index="byImage"
-        ):
-            for item in items:
-                group = keys.recorded if is_person(item["chatId"]["S"]) else keys.current
-                group.add(item["imageKey"]["S"])
+        )
+        for item in entries:
+            group = keys.recorded if is_person(item["chatId"]["S"]) else keys.current
+            group.add(item["imageKey"]["S"])
         return keys
 
     @aws_errors_translated()

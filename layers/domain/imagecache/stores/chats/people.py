@@ -22,7 +22,7 @@ from imagecache.model.person import KnownPerson, KnownPicture
 from imagecache.parallel import in_parallel
 from imagecache.rules.source_urls import storable_url
 from imagecache.stores.batches import insert, item_of
-from imagecache.stores.bulk_reads import Item, scan
+from imagecache.stores.bulk_reads import Item, all_items
 from imagecache.stores.dynamodb import behind, bound, deleted, fenced, updated
 
 if TYPE_CHECKING:
@@ -186,24 +186,22 @@ class PeopleTable:
         """Scans the table and returns all rows of people, and the person ids of the members of chats."""
         items: list[PersonItem] = []
         in_chats = KeySet()
-        for page, _ in scan(self._dynamodb, table_name=self._table_name, attributes=_SCANNED):
-            for item in page:
-                if is_person(item["chatId"]["S"]):
-                    items.append(_person_item(item))
-                else:
-                    for person_id in _person_ids(item):
-                        in_chats.add(person_id)
+        for item in all_items(self._dynamodb, table_name=self._table_name, attributes=_SCANNED):
+            if is_person(item["chatId"]["S"]):
+                items.append(_person_item(item))
+            else:
+                for person_id in _person_ids(item):
+                    in_chats.add(person_id)
         return items, in_chats
 
     def everybody(self) -> People:
         """Scans the table and returns all rows of people, and the pictures in all rows of chats."""
         people = People([], [])
-        for items, _ in scan(self._dynamodb, table_name=self._table_name, attributes=_SCANNED):
-            for item in items:
-                if is_person(item["chatId"]["S"]):
-                    people.items.append(_person_item(item))
-                else:
-                    people.in_chats.append(_pictures_of_row(item))
+        for item in all_items(self._dynamodb, table_name=self._table_name, attributes=_SCANNED):
+            if is_person(item["chatId"]["S"]):
+                people.items.append(_person_item(item))
+            else:
+                people.in_chats.append(_pictures_of_row(item))
         return people
 
     def mark_absent(self, items: Iterable[PersonItem], *, since: int) -> None:
