@@ -20,6 +20,7 @@ REGION: Final = "eu-west-1"
 _KEY: Final = "test"  # an SDK needs a key for its signatures, which the engine does not check
 _HOST: Final = "127.0.0.1"
 _PORTS: Final = range(1, 65536)
+_NOT_FOR_CONNECTIONS = range(20_000, 32_768)
 _SAVE_SECONDS = 60.0
 
 
@@ -113,12 +114,14 @@ def running_engine(folder: Path) -> Iterator[Engine]:
 def listen(wanted: int = 0) -> socket.socket:
     """Returns a socket that listens on the port `wanted` of 127.0.0.1.
 
-    If that is taken, or no port, it listens on any other.
+    If that is taken, or no port, it listens on any other, preferably on one that systems do not use for
+    outgoing connections: such a connection could take a port after `free_port` has found it free.
     """
-    try:
-        return socket.create_server((_HOST, wanted if wanted in _PORTS else 0))
-    except OSError:
-        return socket.create_server((_HOST, 0))
+    for port in (wanted, *secrets.SystemRandom().sample(_NOT_FOR_CONNECTIONS, 20)):
+        with contextlib.suppress(OSError):
+            if port in _PORTS:
+                return socket.create_server((_HOST, port))
+    return socket.create_server((_HOST, 0))
 
 
 def free_port(wanted: int = 0) -> int:

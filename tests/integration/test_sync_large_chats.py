@@ -42,6 +42,9 @@ class Beeper:
     def __init__(self, *chats: Chat) -> None:
         self._chats = list(chats)
 
+    def begin_page(self) -> None:
+        """Slow answers are not counted."""
+
     def page(self, _cursor: str | None) -> ChatPage:
         return ChatPage(self._chats, [], None)
 

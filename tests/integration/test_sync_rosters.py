@@ -259,8 +259,10 @@ class SlowBeeper:
         self._chats = list(chats)
         self._slow_answers = 0
 
-    def page(self, _cursor: str | None) -> ChatPage:
+    def begin_page(self) -> None:
         self._slow_answers = 0
+
+    def page(self, _cursor: str | None) -> ChatPage:
         return ChatPage(self._chats, [], None)
 
     def get(self, _path: str, _parameters: Any) -> tuple[int, list[Any]]:

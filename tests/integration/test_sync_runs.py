@@ -255,6 +255,9 @@ class TwoPages:
         self.second_is_asked_for = Event()
         self._error = error
 
+    def begin_page(self) -> None:
+        """Slow answers are not counted."""
+
     def page(self, cursor: str | None) -> ChatPage:
         if cursor is None:
             return ChatPage([replace(CHAT, chat_id="!first")], [], next_cursor="second")

@@ -60,7 +60,7 @@ class Beeper:
     requests: list[str] = field(default_factory=list)
 
     def begin_page(self) -> None:
-        pass
+        """Slow answers are not counted."""
 
     def page(self, cursor: str | None) -> ChatPage:
         number = int(cursor or 0)
