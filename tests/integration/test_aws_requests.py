@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.models import Model
 
-from imagecache.aws_http import Answer, signer
+from imagecache.aws_http import Answer, Sign, signer
 from imagecache.aws_requests import S3Client, function_clients
 from imagecache.stores.dynamodb import bound, deleted, saved, updated
 from tests.hostile.origin import Origin, Say, answer, certificate, cut_short
@@ -80,6 +80,18 @@ def client_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeClient]:
         yield make
 
 
+def signer_of(service: str, url: str, token: str | None, now: int) -> Sign:
+    return signer(
+        service,
+        url,
+        region="eu-west-1",
+        access_key="AKIA",
+        secret_key="secret/+",
+        session_token=token,
+        clock=lambda: now,
+    )
+
+
 @given(
     body=st.binary(max_size=200),
     token=st.none() | st.text("abc/+=", min_size=1),
@@ -92,15 +104,7 @@ def test_a_request_has_the_signature_of_botocore(
 ) -> None:
     url = f"https://{host}"
     headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.Query"}
-    sign = signer(
-        service,
-        url,
-        region="eu-west-1",
-        access_key="AKIA",
-        secret_key="secret/+",
-        session_token=token,
-        clock=lambda: now,
-    )
+    sign = signer_of(service, url, token, now)
     request = AWSRequest("POST", f"{url}/", headers=headers, data=body)
     moment = datetime.fromtimestamp(now // 1000, UTC)
     with patch("botocore.auth.get_current_datetime", lambda: moment):
@@ -119,15 +123,7 @@ def test_a_request_has_the_signature_of_botocore(
 def test_an_object_has_the_signature_of_botocore(body: bytes, token: str | None, now: int, path: str) -> None:
     url = "https://pictures.s3.eu-west-1.amazonaws.com"
     headers = {"content-type": "image/webp", "x-amz-checksum-crc32": "AAAAAA=="}
-    sign = signer(
-        "s3",
-        url,
-        region="eu-west-1",
-        access_key="AKIA",
-        secret_key="secret/+",
-        session_token=token,
-        clock=lambda: now,
-    )
+    sign = signer_of("s3", url, token, now)
     request = AWSRequest("PUT", f"{url}{path}", headers=headers, data=body)
     request.context["client_config"] = Config(s3={"payload_signing_enabled": True})
     moment = datetime.fromtimestamp(now // 1000, UTC)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from ministack.services import dynamodb  # type: ignore[import-untyped]
+from ministack.services import dynamodb  # type: ignore[import-untyped]  # it has no types
 
 from local.engine_reads import continuing_by_search, parsing_once
 

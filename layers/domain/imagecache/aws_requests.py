@@ -279,10 +279,11 @@ class S3Client(DirectClient):
         """Stores an object."""
         answer = self._put(**parameters) if _is_plain(parameters) else None
         if answer is None or answer.status != HTTPStatus.OK:
-            return self.by_botocore().put_object(**parameters)  # type: ignore[no-any-return]
+            stored: Json = self.by_botocore().put_object(**parameters)
+            return stored
         return {"ETag": answer.headers.get("etag")}
 
-    def _put(self, *, Bucket: str, Key: str, Body: bytes, **options: str) -> Answer | None:  # noqa: N803
+    def _put(self, *, Bucket: str, Key: str, Body: bytes, **options: str) -> Answer | None:  # noqa: N803 - as botocore names them
         headers = {_OBJECT_HEADERS[name]: value for name, value in options.items()}
         url, path = self._endpoint, f"/{Bucket}/{Key}"
         if not url:

@@ -41,7 +41,7 @@ class HeldLock:
 
 @dataclass(frozen=True, slots=True)
 class SyncRecords:
-    """What a run records when it releases the lock. What is None stays as it is recorded."""
+    """Holds what a run records when it releases the lock. A field that is None changes nothing."""
 
     last_sync: LastSync | None = None
     beeper_health: BeeperHealth | None = None

@@ -41,7 +41,7 @@ class Task(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SweptPage:
-    """What a page of rows has.
+    """Holds the counts of a page of rows, and what later phases need of it.
 
     `last_key` is the key of its last row, and None for the last page. `due` are the rows that are due for
     deletion, and `cached` the keys of images that are cached, not orphaned and need nothing.
